@@ -1,0 +1,52 @@
+"""How nouns become texts."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from nounflow.config.base import Settings
+
+
+class MultisetConfig(Settings):
+    """M1, M2, ... Mm: templates filled with one, two, ... m nouns."""
+
+    texts_per_noun: tuple[int, ...] = Field(
+        (12, 6, 4), min_length=1, max_length=4, description="mean number of distinct texts a noun gets in M1, M2, ..."
+    )
+    shards: tuple[int, ...] = Field((1, 1, 1), description="embedding jobs for M1, M2, ...")
+
+    @model_validator(mode="after")
+    def _parallel(self) -> MultisetConfig:
+        if len(self.shards) != len(self.texts_per_noun):
+            raise ValueError("`shards` and `texts_per_noun` need one entry each for M1, M2, ...")
+        if min(*self.shards, *self.texts_per_noun, 1) < 1:
+            raise ValueError("`shards` and `texts_per_noun` must be 1 or more")
+        return self
+
+
+class OfflineConfig(Settings):
+    """Scene-like captions written from WordNet glosses and word lists, with no language model."""
+
+    captions_per_noun: int = Field(8, ge=1, description="mean number of distinct captions a noun gets")
+    shards: int = Field(1, ge=1, description="embedding jobs")
+
+
+class CaptionsConfig(Settings):
+    """All caption sources; a mixture chooses among them."""
+
+    singular_templates: str = Field("resources/templates/singular.tsv", description="file of singular templates")
+    plural_templates: str = Field("resources/templates/plural.tsv", description="file of plural templates")
+    multiset: MultisetConfig = MultisetConfig()
+    offline: OfflineConfig = OfflineConfig()
+    seed: int = Field(1, ge=0, description="seed of template and noun draws")
+
+    def shards(self, source: str) -> int:
+        """Number of embedding shards of a source ("m1", "m2", ..., "offline")."""
+        if source.startswith("m") and source[1:].isdigit():
+            return self.multiset.shards[int(source[1:]) - 1]
+        return self.offline.shards
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of all sources that can be written with this config."""
+        return (*(f"m{m + 1}" for m in range(len(self.multiset.texts_per_noun))), "offline")

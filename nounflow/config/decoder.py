@@ -1,0 +1,92 @@
+"""Noise, model, training and decoding of a run. Defaults are the two-core recipe."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from nounflow.config.base import Settings
+
+
+class NoiseConfig(Settings):
+    """Noise on the unit text embedding in training; schemes of the NOVIC paper, section 3."""
+
+    scheme: Literal["none", "gauss_elem", "gauss_vec", "gauss_angle", "uniform_angle", "gauss_elem_uniform_angle"] = (
+        Field("gauss_elem", description="how an embedding is perturbed")
+    )
+    norm: float = Field(0.6, gt=0, description="expected norm of Gaussian noise (the embedding has norm 1)")
+    angle_std: float = Field(20.0, gt=0, le=180, description="gauss_angle: standard deviation in degrees")
+    angle_min: float = Field(45.0, ge=0, le=180, description="uniform angles: least, in degrees")
+    angle_max: float = Field(75.0, gt=0, le=180, description="uniform and Gaussian angles: greatest, in degrees")
+    mix_ratio: float = Field(0.15, ge=0, le=1, description="gauss_elem_uniform_angle: share of uniform angles")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> NoiseConfig:
+        if "uniform" in self.scheme and self.angle_min >= self.angle_max:
+            raise ValueError(f"angle_min ({self.angle_min:g}) must be below angle_max ({self.angle_max:g})")
+        return self
+
+
+class DecoderConfig(Settings):
+    """Shape of the object decoder (NOVIC paper, section 3.3 and appendix A)."""
+
+    prefix_tokens: int = Field(4, ge=1, le=64, description="prefix vectors made from the embedding")
+    width: int = Field(256, ge=16, description="hidden width")
+    heads: int = Field(4, ge=1, description="attention heads")
+    layers: int = Field(4, ge=1, description="transformer layers")
+    feedforward: float = Field(0.25, gt=0, description="feed-forward width as a share of the hidden width")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout in attention, residuals and feed-forward")
+    init: Literal["balanced", "default"] = Field("balanced", description="weight initialisation")
+
+    @model_validator(mode="after")
+    def _divides(self) -> DecoderConfig:
+        if self.width % self.heads:
+            raise ValueError(f"width ({self.width}) must be a multiple of heads ({self.heads})")
+        return self
+
+
+class TrainingConfig(Settings):
+    """How a decoder or a head is trained. Length is a number of samples, never of seconds."""
+
+    samples: int = Field(1_200_000, ge=1, description="training samples drawn in all")
+    batch_size: int = Field(1024, ge=1, description="samples a step")
+    learning_rate: float = Field(1.5e-3, gt=0, description="peak learning rate, reached after the warm-up")
+    warmup: float = Field(0.02, ge=0, lt=1, description="share of the steps that raise the learning rate")
+    weight_decay: float = Field(0.1, ge=0, description="AdamW decay, on tensors of two dimensions only")
+    beta2: float = Field(0.95, gt=0, lt=1, description="AdamW second-moment decay")
+    clip: float = Field(1.0, gt=0, description="greatest norm of the gradient")
+    label_smoothing: float = Field(0.0, ge=0, lt=1, description="label smoothing of the token loss")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 where this machine is fast at it"
+    )
+
+
+class HeadConfig(Settings):
+    """The `head` baseline: a classifier over all nouns."""
+
+    hidden: int = Field(0, ge=0, description="width of a hidden layer (0: linear)")
+
+
+class RetrievalConfig(Settings):
+    """The `retrieval` baseline: nearest noun by cosine to prompt-ensembled text embeddings."""
+
+    temperature: float = Field(0.05, gt=0, description="turns cosines into probabilities; ranks do not depend on it")
+
+
+class GenerationConfig(Settings):
+    """How nouns are read out of a decoder."""
+
+    beam_width: int = Field(10, ge=1, description="hypotheses kept at each step, and nouns returned")
+    guided: Literal["none", "plain", "renorm"] = Field(
+        "plain", description="none: any tokens; plain: only nouns of the lexicon; renorm: the same, renormalised"
+    )
+    temperature: float = Field(1.0, gt=0, description="softmax temperature")
+    length_alpha: float = Field(0.0, description="scores are divided by length to this power")
+
+    @property
+    def name(self) -> str:
+        """Short name of the settings, the key of the predictions file: "beam_k10_vnone_gp_t1_a0"."""
+        guide = {"none": "n", "plain": "p", "renorm": "r"}[self.guided]
+        method = "greedy" if self.beam_width == 1 else "beam"
+        return f"{method}_k{self.beam_width}_vnone_g{guide}_t{self.temperature:g}_a{self.length_alpha:g}"

@@ -1,0 +1,1 @@
+"""Schemas of every file that passes between stages: parquet tables and JSON documents."""

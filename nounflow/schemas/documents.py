@@ -1,0 +1,184 @@
+"""The JSON files that pass between stages: one model each, checked when read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pydantic
+from pydantic import BaseModel, ConfigDict
+
+from nounflow.errors import DamagedFileError
+from nounflow.files import read_json, write_json
+
+Document = TypeVar("Document", bound=BaseModel)
+
+CATEGORIES = ("correct_primary", "correct_secondary", "close_primary", "close_secondary", "incorrect")
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
+
+
+class InputManifest(_Document):
+    """results/inputs/{name}/manifest.json: where a fetched input came from. Written last."""
+
+    name: str
+    source: str  # how it was found: an installed folder, a package
+    version: str
+    licence: str
+    folder: str  # where its files lie: relative to the manifest, or an installed folder
+    files: dict[str, str]  # relative path -> sha256
+    megabytes: float
+
+
+class EmbedderIdentity(_Document):
+    """What makes two vectors comparable; any difference is refused."""
+
+    spec: str
+    dim: int
+    digest: str  # over everything below
+    weights: str  # sha256
+    tokenizer: str  # sha256
+    preprocessing: str  # text canonicalisation, padding, image transform, joining of towers: in words
+    precision: str
+
+
+class ShardManifest(_Document):
+    """{shard}.json beside {shard}.zarr: what a whole shard is. Written last."""
+
+    embedder: EmbedderIdentity
+    lexicon: str  # digest of the lexicon's nouns
+    source: str  # caption source, or the image set
+    start: int  # first row of the source in this shard
+    rows: int
+    dim: int
+    dtype: str
+    texts: str  # sha256 over the shard's texts (or image digests), in order
+    bytes: int  # payload
+    sha256: str  # payload
+    batch_tokens: int
+    files: tuple[str, ...] = ()  # image embeddings only: file of each row
+    unreadable: dict[str, str] = {}  # image embeddings only: file -> reason
+    milliseconds: float | None = None  # image embeddings only: per image, decoding and encoding
+
+
+class ShardReference(_Document):
+    """A shard as a training set points at it."""
+
+    path: str  # of the shard's manifest, relative to the training set's folder
+    source: str
+    rows: int
+    sha256: str
+
+
+class TrainingSetManifest(_Document):
+    """results/training_sets/.../manifest.json: an index over shards, no vectors."""
+
+    embedder: EmbedderIdentity
+    lexicon: str
+    lexicon_path: str
+    mixture: dict[str, float]
+    shards: tuple[ShardReference, ...]
+    samples: int
+    heldout: int
+    index_sha256: str
+
+
+class PredictorManifest(_Document):
+    """results/decoders/{run}/manifest.json beside weights.safetensors: any trained or indexed predictor."""
+
+    run: str
+    predictor: str
+    embedder: EmbedderIdentity
+    lexicon: str
+    lexicon_path: str
+    nouns: tuple[str, ...]  # display forms, by target id
+    settings: dict[str, Any]  # the run's config
+    tokens: dict[str, Any] = {}  # decoder only: compact vocabulary and each noun's token ids
+    weights_sha256: str
+    parameters: int
+    samples: int
+    metrics: dict[str, float] = {}  # last held-out figures
+    versions: dict[str, str] = {}
+
+
+class DecodingPredictions(_Document):
+    """Predictions under one decoding configuration; lists run parallel to `samples`."""
+
+    gen_cfg: dict[str, Any]
+    valid_guide: tuple[float, ...]  # percent of samples whose first 1, 2, ... k are all valid
+    valid_vocab: tuple[float, ...]
+    valid: tuple[float, ...]
+    invalid: tuple[float, ...]
+    pred: tuple[tuple[str, ...], ...]
+    score: tuple[tuple[float, ...], ...]  # log-probabilities; retrieval: cosines
+    probability: tuple[tuple[float, ...], ...]
+    result: tuple[tuple[int, ...], ...]  # 0 correct, 1 in the guide list, 2 in the vocabulary, 3 neither
+
+
+class Predictions(_Document):
+    """results/predictions/{run}/{image_set}.json, the published layout and what it lacked."""
+
+    version: int = 1
+    model: str
+    model_path: str
+    model_dir: str
+    model_name: str
+    model_cfg: dict[str, Any]
+    infer_cfg: dict[str, Any]
+    guide_targets: tuple[str, ...]
+    vocab_targets: tuple[str, ...]
+    samples: tuple[str, ...]
+    predictions: dict[str, DecodingPredictions]
+    unreadable: dict[str, str]  # file -> reason: counted as wrong, never dropped
+    milliseconds: float  # per image: decoding, encoding and predicting
+    run: str
+    predictor: str
+    image_set: str
+
+
+class Labels(_Document):
+    """What is right for one image, from the image set's label file."""
+
+    gold: str
+    sense: str = ""  # sense key of gold, where given
+    accepted: tuple[str, ...] = ()
+    secondary: tuple[str, ...] = ()
+
+
+class ImageAnnotations(_Document):
+    """Judged nouns of one image, the published five lists."""
+
+    correct_primary: tuple[str, ...] = ()
+    correct_secondary: tuple[str, ...] = ()
+    close_primary: tuple[str, ...] = ()
+    close_secondary: tuple[str, ...] = ()
+    incorrect: tuple[str, ...] = ()
+
+
+class Annotations(_Document):
+    """results/annotations/{image_set}/{annotator}.json."""
+
+    annotator: str
+    rule: str  # version of the rule or model that judged
+    image_set: str
+    images: dict[str, ImageAnnotations]
+
+
+def read_document(model: type[Document], path: Path, what: str) -> Document:
+    """Read and check a JSON document; `what` names its role in messages."""
+    try:
+        return model.model_validate(read_json(path, what))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        raise DamagedFileError(
+            f"The {what} does not have the expected form: {'.'.join(map(str, first['loc']))}: {first['msg']}",
+            where=path,
+            fix="delete it and run its stage again",
+        ) from error
+
+
+def write_document(path: Path, document: BaseModel) -> None:
+    """Write a document atomically."""
+    write_json(path, document.model_dump(mode="json"))
