@@ -32,6 +32,7 @@ class Synset:
     hypernyms: tuple[int, ...]
     instance_hypernyms: tuple[int, ...]
     gloss: str  # definition only, without the examples
+    wholes: tuple[int, ...] = ()  # what it is a part of (part holonyms): the orange is part of the orange tree
 
     @property
     def is_instance(self) -> bool:
@@ -62,8 +63,10 @@ class WordNet:
 
     @classmethod
     def load(cls, folder: Path) -> WordNet:
-        """Read a folder that holds `data.noun` and `index.noun` (1.5 s); `noun.exc`, and sense counts from `cntlist.rev` or
-        `index.sense`, if present."""
+        """Read a folder that holds `data.noun` and `index.noun` (1.5 s).
+
+        `noun.exc` (irregular plurals) and `cntlist.rev` or `index.sense` (sense counts) are read if present.
+        """
         folder = Path(folder)
         for name in ("data.noun", "index.noun"):
             if not (folder / name).is_file():
@@ -184,13 +187,15 @@ def _parse_synset(line: str) -> Synset:
     lex_ids = [int(fields[5 + 2 * i], 16) for i in range(n_words)]
     position = 4 + 2 * n_words
     n_pointers = int(fields[position])
-    hypernyms, instances = [], []
+    hypernyms, instances, wholes = [], [], []
     for i in range(n_pointers):
         symbol, target, part_of_speech = fields[position + 1 + 4 * i : position + 4 + 4 * i]
         if symbol == "@" and part_of_speech == "n":
             hypernyms.append(int(target))
         elif symbol == "@i" and part_of_speech == "n":
             instances.append(int(target))
+        elif symbol == "#p" and part_of_speech == "n":
+            wholes.append(int(target))
     return Synset(
         offset=offset,
         lexname=lexname,
@@ -201,6 +206,7 @@ def _parse_synset(line: str) -> Synset:
         hypernyms=tuple(hypernyms),
         instance_hypernyms=tuple(instances),
         gloss=_definition(gloss),
+        wholes=tuple(wholes),
     )
 
 

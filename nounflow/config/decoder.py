@@ -90,3 +90,21 @@ class GenerationConfig(Settings):
         guide = {"none": "n", "plain": "p", "renorm": "r"}[self.guided]
         method = "greedy" if self.beam_width == 1 else "beam"
         return f"{method}_k{self.beam_width}_vnone_g{guide}_t{self.temperature:g}_a{self.length_alpha:g}"
+
+
+class DecoderTrainingSettings(Settings):
+    """What a decoder's weights depend on, besides its training set."""
+
+    decoder: DecoderConfig = DecoderConfig()
+    noise: NoiseConfig = NoiseConfig()
+    training: TrainingConfig = TrainingConfig()
+    seed: int = Field(1, ge=0, description="seed of initialisation, sample order and noise")
+
+
+class HeadTrainingSettings(Settings):
+    """What a head's weights depend on, besides its training set."""
+
+    head: HeadConfig = HeadConfig()
+    noise: NoiseConfig = NoiseConfig()
+    training: TrainingConfig = TrainingConfig()
+    seed: int = Field(1, ge=0, description="seed of initialisation, sample order and noise")

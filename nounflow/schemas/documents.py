@@ -103,6 +103,21 @@ class PredictorManifest(_Document):
     versions: dict[str, str] = {}
 
 
+class Angles(_Document):
+    """results/decoders/{run}/angles.json: how far noise turns text embeddings, and how far apart captions lie."""
+
+    bins_deg: tuple[float, ...]  # edges, ascending, one more than there are counts
+    noise: tuple[int, ...]  # an embedding and its noised version
+    same_noun: tuple[int, ...]  # two captions of one noun
+    different_noun: tuple[int, ...]  # captions of two nouns
+
+    @pydantic.model_validator(mode="after")
+    def _parallel(self) -> Angles:
+        if any(len(counts) != len(self.bins_deg) - 1 for counts in (self.noise, self.same_noun, self.different_noun)):
+            raise ValueError("each list of counts needs one entry a bin")
+        return self
+
+
 class DecodingPredictions(_Document):
     """Predictions under one decoding configuration; lists run parallel to `samples`."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
-from nounflow.files import atomic_file
+from nounflow.files import atomic_file, sha256_text
 
 _strings = pa.list_(pa.field("item", pa.string()))
 _ids = pa.list_(pa.field("item", pa.uint32()))
@@ -63,6 +64,11 @@ METRICS = pa.schema(
         ("value", pa.float64()),
     ]
 )
+
+
+def lexicon_digest(nouns: Sequence[str]) -> str:
+    """Identity of a lexicon: SHA-256 over its display nouns in the order of their ids."""
+    return sha256_text(*nouns)
 
 
 def write_table(path: Path, table: pl.DataFrame, schema: pa.Schema) -> None:

@@ -1,0 +1,1 @@
+"""Scores with intervals, and the report: what the predictions are worth."""

@@ -1,0 +1,52 @@
+# make scores   the main job on the bundled default, from nothing to a printed score table
+# make test     all tests
+# make lint     ruff, snakefmt, mypy, snakemake --lint
+# make lock     rewrite requirements.lock from pyproject.toml
+# make clean    remove results and caches; the environment stays (rm -rf .venv removes it)
+
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= all
+
+.PHONY: scores test lint lock clean environment
+.DEFAULT_GOAL := scores
+
+scores: environment
+	@$(BIN)/snakemake --cores $(CORES) --quiet rules
+	@$(BIN)/nounflow scores results/scores.tsv
+
+test: environment
+	@$(BIN)/python tests/chromium.py --fetch
+	@$(BIN)/python -m pytest
+
+lint: environment
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --lint
+
+environment: $(VENV)/.complete
+
+# The stamp holds what the environment was made from; it is written last, so a broken-off set-up starts again.
+$(VENV)/.complete: requirements.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is missing: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) --version); name another with make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "error: the venv module is missing: apt-get install python3-venv"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what requirements.lock names into $(VENV): about 3.5 GB to fetch, 7 GB on disk (mostly PyTorch) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+# Hashes for all platforms, no index hosts.
+lock:
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	  --all-extras pyproject.toml -o requirements.lock
+
+clean:
+	find results -mindepth 1 ! -name .gitkeep -delete
+	rm -rf .snakemake .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,0 +1,39 @@
+# Words in, a classifier that names what is in any photograph out.
+#
+#     snakemake --cores 8 results/scores.tsv
+#
+# The way of the data: nouns -> captions -> text embeddings -> training set -> decoder -> predictions
+# -> annotations -> scores. Every stage has a file of this name in rules/ and a page in docs/.
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/inputs.smk"
+include: "rules/nouns.smk"
+include: "rules/captions.smk"
+include: "rules/embeddings.smk"
+include: "rules/training_set.smk"
+include: "rules/decoder.smk"
+include: "rules/predictions.smk"
+include: "rules/annotations.smk"
+include: "rules/scores.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        "results/scores.tsv",
+        "results/report.html",
+
+
+rule only_decoders:
+    message:
+        "All runs are trained."
+    input:
+        expand("results/decoders/{run}/manifest.json", run=CONFIG.runs),

@@ -1,0 +1,246 @@
+"""M1, M2, ... Mm: texts that name one, two, ... m nouns, made from templates.
+
+The idea is that of the NOVIC paper (section 3.1). Here a row depends only on (seed, source, row number), so any
+range of rows can be made alone; a tuple holds no noun twice and no two synonyms; and each noun's number of texts
+stays within one or two of its share, since tuples are drawn systematically rather than at random.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from nounflow.captions.forms import Forms, Lexicon
+from nounflow.captions.quotas import quotas
+from nounflow.captions.table import Rows
+from nounflow.captions.templates import Template, Templates
+from nounflow.errors import NounflowError
+from nounflow.streams import stream
+
+BLOCK = 4096  # rows of M2, M3, ... that are drawn together
+_GOLDEN = 0.6180339887498949  # multiples of it, modulo 1, fill the unit interval evenly
+_SWAPS = 50  # tries to part two nouns that may not stand together, before the row is drawn anew
+
+
+@dataclass(frozen=True)
+class Multiset:
+    """What M_m of a lexicon is; `multiset_rows` makes its rows."""
+
+    lexicon: Lexicon
+    templates: Templates
+    m: int
+    texts_per_noun: int  # rows of M_m = this x nouns of the lexicon
+    seed: int
+
+    @property
+    def source(self) -> str:
+        """Name of the caption source: "m1", "m2", ..."""
+        return f"m{self.m}"
+
+    @property
+    def wanted(self) -> int:
+        """Rows asked for."""
+        return self.texts_per_noun * len(self.lexicon)
+
+    @property
+    def core(self) -> int:
+        """Texts that every noun gets in M1."""
+        return max(sum(t.core for t in templates) for templates in (self.templates.singular, self.templates.plural))
+
+    @cached_property
+    def asked(self) -> np.ndarray:
+        """M1: texts due to each noun by its weight, int64 [nouns]."""
+        low = max(self.core, self.texts_per_noun // 2)
+        return quotas(self.lexicon.weights, self.texts_per_noun, low, max(low, 3 * self.texts_per_noun))
+
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """M1: first row of each noun, int64 [nouns + 1]; a noun with few forms gets less than it is due."""
+        possible = np.diff(self.lexicon.singular.starts) * len(self.templates.singular)
+        possible = possible + np.diff(self.lexicon.plural.starts) * len(self.templates.plural)
+        return np.concatenate([[0], np.cumsum(np.minimum(self.asked, possible))])
+
+    @property
+    def rows(self) -> int:
+        """Rows there are, before equal texts are merged."""
+        return int(self.starts[-1]) if self.m == 1 else self.wanted
+
+
+def multiset_rows(multiset: Multiset, start: int = 0, stop: int | None = None) -> pl.DataFrame:
+    """Rows `start` .. `stop` with the columns of schema `CAPTIONS`; equal texts are not yet merged.
+
+    Raises:
+        NounflowError: the lexicon has too few nouns of different meaning for tuples.
+    """
+    stop = multiset.rows if stop is None else min(stop, multiset.rows)
+    if stop <= start:
+        return Rows().frame()
+    return _single_rows(multiset, start, stop) if multiset.m == 1 else _tuple_rows(multiset, start, stop)
+
+
+# --- M1 -------------------------------------------------------------------------------------------------------------
+
+
+def _core(templates: Templates, lexicon: Lexicon, noun: int) -> tuple[Forms, tuple[Template, ...], int]:
+    """Forms, templates and number of the core texts of a noun: singular, or plural where it has no singular."""
+    singular = len(lexicon.singular.of(noun)) > 0
+    chosen = templates.singular if singular else templates.plural
+    return lexicon.singular if singular else lexicon.plural, chosen, sum(template.core for template in chosen)
+
+
+def _single_rows(multiset: Multiset, start: int, stop: int) -> pl.DataFrame:
+    """M1: all texts of one noun stand together; a noun's expected sampling weight is its lexicon weight."""
+    starts = multiset.starts
+    rows = Rows()
+    first = int(np.searchsorted(starts, start, side="right")) - 1
+    noun = first
+    while starts[noun] < stop:
+        size = int(starts[noun + 1] - starts[noun])
+        texts = _texts_of(multiset, noun, size)
+        weight = float(multiset.lexicon.weights[noun]) / max(size, 1)
+        for text, template in texts[max(start - starts[noun], 0) : stop - starts[noun]]:
+            rows.add(text, (noun,), weight, template.id)
+        noun += 1
+    return rows.frame()
+
+
+def _texts_of(multiset: Multiset, noun: int, size: int) -> list[tuple[str, Template]]:
+    """`size` different (form, template) choices of one noun: the core ones, then singulars, then plurals."""
+    lexicon, templates = multiset.lexicon, multiset.templates
+    rng = stream(multiset.seed, "m1", lexicon.keys[noun])
+    forms, core_templates, n_core = _core(templates, lexicon, noun)
+    main = forms.of(noun)[0]
+    chosen = [(forms, main, template) for template in core_templates if template.core]
+    pools = []
+    for number, pool_templates in ((lexicon.singular, templates.singular), (lexicon.plural, templates.plural)):
+        pool = [
+            (number, form, template)
+            for form in number.of(noun)
+            for template in pool_templates
+            if not (template.core and number is forms and form == main)
+        ]
+        weights = np.array([number.shares[form] * template.weight for number, form, template in pool])
+        order = np.argsort(rng.exponential(size=len(pool)) / weights) if pool else []  # weighted, without replacement
+        pools.append([pool[i] for i in order])
+    singulars, plurals = pools
+    share = lexicon.plural.shares[lexicon.plural.starts[noun] : lexicon.plural.starts[noun + 1]].sum()
+    total = share + lexicon.singular.shares[lexicon.singular.starts[noun] : lexicon.singular.starts[noun + 1]].sum()
+    rest = size - n_core
+    n_plural = int(size * share / total + rng.random())
+    n_plural = min(max(n_plural, rest - len(singulars)), rest, len(plurals))
+    chosen += singulars[: rest - n_plural] + plurals[:n_plural]
+    return [
+        (template.fill((number.texts[form],), (number.with_articles[form],)), template)
+        for number, form, template in chosen
+    ]
+
+
+# --- M2, M3, ... ----------------------------------------------------------------------------------------------------
+
+
+def _tuple_rows(multiset: Multiset, start: int, stop: int) -> pl.DataFrame:
+    rows = Rows()
+    for block in range(start // BLOCK, (stop - 1) // BLOCK + 1):
+        texts = _block(multiset, block)
+        for text, targets, template in texts[max(start - block * BLOCK, 0) : stop - block * BLOCK]:
+            rows.add(text, targets, 1.0, template)
+    return rows.frame()
+
+
+def _block(multiset: Multiset, block: int) -> list[tuple[str, tuple[int, ...], str]]:
+    """(text, targets, template id) of the rows of one block."""
+    lexicon, m = multiset.lexicon, multiset.m
+    rng = stream(multiset.seed, multiset.source, block)
+    plural_share = np.average(lexicon.plural_shares(), weights=lexicon.weights)
+    offset = stream(multiset.seed, multiset.source).random()
+    row_numbers = block * BLOCK + np.arange(BLOCK + 1)
+    steps = np.floor(row_numbers * plural_share + offset)
+    is_plural = np.diff(steps) > 0  # [BLOCK], evenly spread
+    made: list[tuple[str, tuple[int, ...], str]] = [("", (), "")] * BLOCK
+    for forms, templates, places in (
+        (lexicon.singular, multiset.templates.singular, np.flatnonzero(~is_plural)),
+        (lexicon.plural, multiset.templates.plural, np.flatnonzero(is_plural)),
+    ):
+        if not len(places):
+            continue
+        drawn = _draw_tuples(lexicon, forms, len(places), m, offset + block * _GOLDEN, rng)  # [rows, m]
+        weights = np.array([template.weight for template in templates])
+        picks = rng.choice(len(templates), size=len(places), p=weights / weights.sum())
+        for place, members, pick in zip(places, drawn.tolist(), picks, strict=True):
+            template = templates[pick]
+            text = template.fill([forms.texts[i] for i in members], [forms.with_articles[i] for i in members])
+            made[place] = (text, tuple(int(forms.nouns[i]) for i in members), template.id)
+    return made
+
+
+def _draw_tuples(
+    lexicon: Lexicon, forms: Forms, rows: int, m: int, offset: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Positions of forms, int64 [rows, m], by noun weight x form share.
+
+    The draw is systematic: equally spaced points on the cumulated mass, then shuffled, so a form's count misses its
+    share by less than one in the block; and the offset moves on by the golden ratio from block to block, so that
+    misses do not add up. Rows that name a noun twice, or two synonyms, swap members with other rows.
+    """
+    mass = lexicon.weights[forms.nouns] * forms.shares
+    cumulated = np.cumsum(mass) / mass.sum()
+    points = (np.arange(rows * m) + offset % 1.0) / (rows * m)
+    drawn = np.minimum(np.searchsorted(cumulated, points, side="right"), len(mass) - 1)
+    drawn = rng.permutation(drawn).reshape(rows, m)
+    for row in _suspects(lexicon, forms, drawn):
+        if _clashes(lexicon, forms, drawn[row]) and not _swap(lexicon, forms, drawn, row, rng):
+            drawn[row] = _redraw(lexicon, forms, mass, m, rng)
+    return drawn
+
+
+def _suspects(lexicon: Lexicon, forms: Forms, drawn: np.ndarray) -> list[int]:
+    """Rows that hold a noun twice or two nouns that have a synonym at all."""
+    nouns = forms.nouns[drawn]  # [rows, m]
+    ordered = np.sort(nouns, axis=1)
+    twice = (np.diff(ordered, axis=1) == 0).any(axis=1)
+    has_synonym = np.zeros(len(lexicon), dtype=bool)
+    has_synonym[[noun for pair in lexicon.synonyms for noun in pair]] = True
+    return np.flatnonzero(twice | (has_synonym[nouns].sum(axis=1) > 1)).tolist()
+
+
+def _clashes(lexicon: Lexicon, forms: Forms, members: np.ndarray) -> bool:
+    nouns = [int(forms.nouns[i]) for i in members]
+    return any(lexicon.clash(a, b) for i, a in enumerate(nouns) for b in nouns[:i])
+
+
+def _swap(lexicon: Lexicon, forms: Forms, drawn: np.ndarray, row: int, rng: np.random.Generator) -> bool:
+    """Exchange one member of `row` with another row such that both are sound: no count changes."""
+    rows, m = drawn.shape
+    for _ in range(_SWAPS):
+        other, mine, theirs = int(rng.integers(rows)), int(rng.integers(m)), int(rng.integers(m))
+        if other == row:
+            continue
+        drawn[row, mine], drawn[other, theirs] = drawn[other, theirs], drawn[row, mine]
+        if not _clashes(lexicon, forms, drawn[row]) and not _clashes(lexicon, forms, drawn[other]):
+            return True
+        drawn[row, mine], drawn[other, theirs] = drawn[other, theirs], drawn[row, mine]
+    return False
+
+
+def _redraw(lexicon: Lexicon, forms: Forms, mass: np.ndarray, m: int, rng: np.random.Generator) -> np.ndarray:
+    """A sound tuple drawn member by member: for small lexicons, where swapping finds no partner."""
+    for _ in range(_SWAPS):
+        members: list[int] = []
+        while len(members) < m:
+            free = np.array(
+                [not any(lexicon.clash(int(noun), int(forms.nouns[i])) for i in members) for noun in forms.nouns]
+            )
+            if not free.any():
+                break
+            members.append(int(rng.choice(len(mass), p=mass * free / (mass * free).sum())))
+        else:
+            return np.array(members)
+    raise NounflowError(
+        f"M{m} needs {m} nouns of different meaning that have a form of the same number, "
+        f"and the lexicon of {len(lexicon)} nouns lacks them",
+        where="captions.multiset.texts_per_noun",
+        fix=f"take a larger lexicon, or declare only M1 to M{m - 1}",
+    )

@@ -1,0 +1,26 @@
+"""How many texts each noun gets."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def quotas(weights: np.ndarray, mean: float, low: int, high: int) -> np.ndarray:
+    """Whole numbers proportional to `weights` [n] within `low` .. `high`, with the given mean where that is possible.
+
+    If `mean` lies outside the bounds, every number is the nearer bound. Rounding carries over from one noun
+    to the next, so the sum is exact.
+    """
+    weights = np.asarray(weights, dtype=np.float64)
+    if not len(weights) or mean <= low or mean >= high:
+        return np.full(len(weights), low if mean <= low else high, dtype=np.int64)
+    below, above = 0.0, high / weights.min()
+    for _ in range(100):  # bisection on the factor: the sum grows with it
+        factor = (below + above) / 2
+        if np.clip(factor * weights, low, high).mean() < mean:
+            below = factor
+        else:
+            above = factor
+    ends = np.floor(np.cumsum(np.clip(above * weights, low, high)) + 0.5)
+    ends[-1] = round(len(weights) * mean)
+    return np.diff(ends, prepend=0).astype(np.int64)

@@ -1,0 +1,63 @@
+"""The table of captions: distinct texts with their targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+_TYPES = {
+    "text": pl.String,
+    "targets": pl.List(pl.UInt32),
+    "target_weights": pl.List(pl.Float32),
+    "weight": pl.Float32,
+    "template": pl.String,
+}
+
+
+@dataclass
+class Rows:
+    """Texts before equal ones are merged; lists run parallel."""
+
+    texts: list[str] = field(default_factory=list)
+    targets: list[Sequence[int]] = field(default_factory=list)  # noun ids in order of mention
+    weights: list[float] = field(default_factory=list)
+    templates: list[str] = field(default_factory=list)
+
+    def add(self, text: str, targets: Sequence[int], weight: float, template: str) -> None:
+        """Append one text."""
+        self.texts.append(text)
+        self.targets.append(targets)
+        self.weights.append(weight)
+        self.templates.append(template)
+
+    def frame(self) -> pl.DataFrame:
+        """All rows with the columns of schema `CAPTIONS`; target weights are 1/m."""
+        shares = [[1 / len(targets)] * len(targets) for targets in self.targets]
+        columns = (self.texts, [list(targets) for targets in self.targets], shares, self.weights, self.templates)
+        return pl.DataFrame(dict(zip(_TYPES, columns, strict=True)), schema=_TYPES)
+
+
+def merge_equal_texts(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row for each distinct text, in order of first appearance.
+
+    Sampling weights add up; targets are united; a target's weight is its mean over the merged rows by sampling
+    weight, so it is the share of draws of this text that named it. The first row's template stays.
+    """
+    if rows["text"].n_unique() == len(rows):
+        return rows
+    rows = rows.with_row_index("row")
+    first = rows.group_by("text", maintain_order=True).agg(pl.col("row").first(), pl.col("template").first())
+    flat = rows.select("row", "text", "targets", "target_weights", "weight").explode(["targets", "target_weights"])
+    united = (
+        flat.with_columns(mass=pl.col("target_weights").cast(pl.Float64) * pl.col("weight"))
+        .group_by("text", "targets", maintain_order=True)
+        .agg(pl.col("mass").sum())
+        .group_by("text", maintain_order=True)
+        .agg("targets", target_weights=(pl.col("mass") / pl.col("mass").sum()).cast(pl.Float32))
+    )
+    totals = rows.group_by("text").agg(pl.col("weight").cast(pl.Float64).sum().cast(pl.Float32))
+    return (
+        first.join(united, on="text").join(totals, on="text").sort("row").select(*_TYPES)  # joins do not keep order
+    )

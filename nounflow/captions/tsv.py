@@ -1,0 +1,41 @@
+"""Tab-separated resource files, where a mistake is named with its file and row."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from nounflow.errors import NounflowError
+
+
+def read_rows(path: Path, columns: tuple[str, ...], what: str) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line number, column -> cell) of each row; `what` names the file's role in messages.
+
+    Raises:
+        NounflowError: no such file, not UTF-8, another header, or a row with another number of cells.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (FileNotFoundError, IsADirectoryError):
+        raise NounflowError(f"There is no {what} file", where=path, fix="check its path in the config") from None
+    except UnicodeDecodeError as error:
+        raise NounflowError(f"The {what} file is not UTF-8 ({error})", where=path, fix="save it as UTF-8") from error
+    reader = csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    header = next(reader, [])
+    if tuple(header) != columns:
+        raise NounflowError(
+            f"The {what} file needs the tab-separated columns {', '.join(columns)}; "
+            f"found: {', '.join(header) or 'nothing'}",
+            where=f"{path}, row 1",
+        )
+    for line, cells in enumerate(reader, 2):
+        if len(cells) != len(columns):
+            reject(path, line, f"{len(columns)} cells expected, {len(cells)} found")
+        yield line, dict(zip(columns, cells, strict=True))
+
+
+def reject(path: Path, line: int, what: str, fix: str | None = None) -> NoReturn:
+    """Refuse a row."""
+    raise NounflowError(what, where=f"{path}, row {line}", fix=fix)

@@ -1,0 +1,79 @@
+"""The public way in: a trained run and its embedder, from image files to nouns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nounflow.config.decoder import GenerationConfig
+from nounflow.config.embedder import EmbedderConfig
+from nounflow.device import prepare_device
+from nounflow.embedders import load_embedder
+from nounflow.embedders.image_files import embed_image_files
+from nounflow.embedders.protocol import Embedder
+from nounflow.errors import NounflowError
+from nounflow.predictors import Predictor, load_predictor
+from nounflow.store.shards import check_identity
+
+
+@dataclass(frozen=True)
+class Naming:
+    """The answer for one image; `problem` says why there is none."""
+
+    file: str
+    nouns: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    problem: str = ""
+
+
+class NounClassifier:
+    """Names images with the predictor of a run. Make one with `load`."""
+
+    def __init__(self, predictor: Predictor, embedder: Embedder, threads: int) -> None:
+        self._predictor, self._embedder, self._threads = predictor, embedder, threads
+
+    @classmethod
+    def load(
+        cls,
+        run: str | Path = "results/decoders/small",
+        device: str = "auto",
+        threads: int = 2,
+        generation: GenerationConfig | None = None,
+    ) -> NounClassifier:
+        """Load a run's folder, or the manifest in it, and the embedder it was made with.
+
+        Raises:
+            NounflowError: there is no such run, it is damaged, or its embedder is not the one installed here.
+        """
+        path = Path(run)
+        manifest_path = path if path.suffix == ".json" else path / "manifest.json"
+        if not manifest_path.is_file():
+            raise NounflowError(
+                "There is no trained run here",
+                where=manifest_path,
+                fix="train it first (`make scores`, or `snakemake --cores all`), or name another run's folder",
+            )
+        device = prepare_device(device, threads)
+        predictor = load_predictor(manifest_path, device, generation)
+        identity = predictor.manifest.embedder
+        config = EmbedderConfig.model_validate({"spec": identity.spec, "precision": identity.precision})
+        embedder = load_embedder(config, device=device, threads=threads, images=True)
+        check_identity(embedder.identity, identity, "the embedder installed here", manifest_path)
+        return cls(predictor, embedder, threads)
+
+    def name(self, files: Sequence[str | Path], folder: str | Path = ".", top_k: int = 3) -> list[Naming]:
+        """The `top_k` likeliest nouns of each image file (relative to `folder`), in the files' order.
+
+        A file that cannot be read gets no nouns and its reason in `problem`; the others are not affected.
+        """
+        names = [str(file) for file in files]
+        embedded = embed_image_files(self._embedder, Path(folder), names, batch=32, threads=self._threads)
+        answers = self._predictor.answer(embedded.vectors, top_k)
+        found = {
+            file: Naming(file, tuple(texts), tuple(probabilities))
+            for file, texts, probabilities in zip(
+                embedded.files, answers.texts, answers.probabilities.tolist(), strict=True
+            )
+        }
+        return [found.get(file) or Naming(file, (), (), embedded.unreadable[file]) for file in names]

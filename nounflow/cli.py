@@ -1,0 +1,102 @@
+"""The `nounflow` command: name images, print scores, write the config's schema."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from nounflow.commandline import reported_errors
+from nounflow.errors import NounflowError
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the `nounflow` command."""
+    parser = argparse.ArgumentParser(prog="nounflow", description="Name what is in photographs.")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    name = commands.add_parser("name", help="name the images of a folder, or some image files")
+    name.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folders and image files")
+    name.add_argument("--run", type=Path, default=Path("results/decoders/small"), help="folder of a trained run")
+    name.add_argument("--top", type=int, default=3, help="nouns an image gets (default 3)")
+    name.add_argument("--out", type=Path, help="also write a table: .tsv, .csv, .json or .parquet")
+    name.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    name.add_argument("--threads", type=int, default=2, help="CPU threads")
+    name.set_defaults(call=_name)
+
+    scores = commands.add_parser("scores", help="print a score table")
+    scores.add_argument("table", nargs="?", type=Path, default=Path("results/scores.tsv"), help="scores.tsv")
+    scores.set_defaults(call=_scores)
+
+    schema = commands.add_parser("schema", help="print the JSON schema of config/config.yaml")
+    schema.set_defaults(call=_schema)
+
+    parsed = parser.parse_args(arguments)
+    with reported_errors(parsed.debug):
+        parsed.call(parsed)
+
+
+def _name(arguments: argparse.Namespace) -> None:
+    from nounflow.images import list_images
+
+    files: list[str] = []
+    for path in arguments.paths:
+        if path.is_dir():
+            files += [str(path / name) for name in list_images(path)]
+        elif path.is_file():
+            files.append(str(path))
+        else:
+            raise NounflowError("There is no such file or folder", where=path, fix="check the path")
+
+    from nounflow.classifier import NounClassifier
+
+    classifier = NounClassifier.load(arguments.run, device=arguments.device, threads=arguments.threads)
+    named = classifier.name(files, top_k=arguments.top)
+    for naming in named:
+        answers = ", ".join(
+            f"{noun} {probability:.0%}" for noun, probability in zip(naming.nouns, naming.probabilities, strict=True)
+        )
+        print(f"{naming.file}\t{answers or 'unreadable: ' + naming.problem}")
+    if arguments.out:
+        _write_table(arguments.out, named)
+    failed = sum(bool(naming.problem) for naming in named)
+    print(f"{len(named) - failed} images named, {failed} unreadable", file=sys.stderr)
+
+
+def _write_table(path: Path, named: list) -> None:
+    import polars as pl
+
+    from nounflow.files import atomic_file
+
+    table = pl.DataFrame(
+        [
+            {"file": naming.file, "rank": rank, "noun": noun, "probability": probability, "problem": naming.problem}
+            for naming in named
+            for rank, (noun, probability) in enumerate(
+                zip(naming.nouns or ("",), naming.probabilities or (0.0,), strict=True), 1
+            )
+        ]
+    )
+    writers = {
+        ".tsv": lambda target: table.write_csv(target, separator="\t"),
+        ".csv": table.write_csv,
+        ".json": table.write_json,
+        ".parquet": table.write_parquet,
+    }
+    if path.suffix not in writers:
+        raise NounflowError("Unknown kind of table", where=path, fix=f"end the name in {', '.join(writers)}")
+    with atomic_file(path) as temporary:
+        writers[path.suffix](temporary)
+
+
+def _scores(arguments: argparse.Namespace) -> None:
+    from nounflow.scoring.table import print_scores
+
+    print_scores(arguments.table)
+
+
+def _schema(_arguments: argparse.Namespace) -> None:
+    from nounflow.config.experiment import json_schema
+
+    print(json_schema(), end="")

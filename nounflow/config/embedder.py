@@ -1,0 +1,23 @@
+"""Which embedding space."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from nounflow.config.base import Settings
+
+
+class EmbedderConfig(Settings):
+    """A frozen model that puts text and images into one space."""
+
+    spec: str = Field(
+        pattern=r"^(bundled|openclip):.+",
+        description="bundled:minilm-conse, or openclip: with a model name, a hub id or a local folder",
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 where this machine is fast at it"
+    )
+    batch_tokens: int = Field(8192, ge=64, description="tokens in one text batch")
+    image_batch: int = Field(32, ge=1, description="images in one batch")

@@ -1,0 +1,148 @@
+"""The experiment, typed: `config/config.yaml` is checked against these models, which also write its JSON schema."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
+
+import pydantic
+from pydantic import Field, model_validator
+
+from nounflow.config.base import Settings
+from nounflow.config.captions import CaptionsConfig
+from nounflow.config.decoder import (
+    DecoderConfig,
+    GenerationConfig,
+    HeadConfig,
+    NoiseConfig,
+    RetrievalConfig,
+    TrainingConfig,
+)
+from nounflow.config.embedder import EmbedderConfig
+from nounflow.config.lexicon import LexiconConfig
+from nounflow.config.mixture import MixtureConfig
+from nounflow.errors import NounflowError
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]  # names become folders and wildcards
+
+
+class RunConfig(Settings):
+    """One trained (or indexed) predictor."""
+
+    lexicon: str = Field(description="name under `lexicons`")
+    embedder: str = Field(description="name under `embedders`")
+    mixture: str = Field(description="name under `mixtures`")
+    predictor: Literal["decoder", "head", "retrieval"] = Field("decoder", description="what answers")
+    decoder: DecoderConfig = DecoderConfig()
+    head: HeadConfig = HeadConfig()
+    retrieval: RetrievalConfig = RetrievalConfig()
+    noise: NoiseConfig = NoiseConfig()
+    training: TrainingConfig = TrainingConfig()
+    generation: GenerationConfig = GenerationConfig()
+    seed: int = Field(1, ge=0, description="seed of initialisation, sample order and noise")
+
+
+class ImageSetConfig(Settings):
+    """Pictures to name: a folder of yours, or a source that nounflow fetches."""
+
+    folder: str | None = Field(None, description="a folder of images (searched with its sub-folders)")
+    source: Literal["tuxpaint", "novic_world", "novic_wiki"] | None = Field(None, description="a set to fetch")
+    labels: str | None = Field(None, description="TSV with columns file, gold[, sense, accepted, secondary]")
+    only_labelled: bool = Field(False, description="take only the files that `labels` lists")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> ImageSetConfig:
+        if (self.folder is None) == (self.source is None):
+            raise ValueError("give either `folder` or `source`")
+        if self.only_labelled and self.labels is None:
+            raise ValueError("`only_labelled` needs a `labels` file")
+        return self
+
+
+class Config(Settings):
+    """The whole of `config/config.yaml`."""
+
+    threads: int = Field(2, ge=1, description="CPU threads of the heavy stages; weights may differ between counts")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if there is one")
+    lexicons: dict[Name, LexiconConfig] = Field(min_length=1, description="which nouns")
+    captions: CaptionsConfig = CaptionsConfig()
+    embedders: dict[Name, EmbedderConfig] = Field(min_length=1, description="which embedding space")
+    mixtures: dict[Name, MixtureConfig] = Field(min_length=1, description="what the samples are drawn from")
+    runs: dict[Name, RunConfig] = Field(min_length=1, description="what is trained and scored")
+    image_sets: dict[Name, ImageSetConfig] = Field(min_length=1, description="what is named")
+    annotators: tuple[Literal["wordnet"], ...] = Field(("wordnet",), min_length=1, description="who judges")
+    gallery: int = Field(60, ge=0, description="most pictures in the report's gallery")
+
+    @model_validator(mode="after")
+    def _references(self) -> Config:
+        for run_name, run in self.runs.items():
+            for key in ("lexicon", "embedder", "mixture"):
+                known = getattr(self, f"{key}s")
+                if (name := getattr(run, key)) not in known:
+                    raise ValueError(f"runs.{run_name}.{key}: found {name!r}, allowed: {', '.join(sorted(known))}")
+        for mixture_name, mixture in self.mixtures.items():
+            for source in mixture.weights:
+                if source not in self.captions.sources:
+                    raise ValueError(
+                        f"mixtures.{mixture_name}: source {source} has no texts; "
+                        f"`captions` declares {', '.join(self.captions.sources)}"
+                    )
+        return self
+
+
+def load_config(values: Mapping[str, Any]) -> Config:
+    """Check a parsed config. One line for each mistake: the key, what was found, what is allowed.
+
+    A named part set to null is taken out, so that a second config file can remove a run.
+
+    Raises:
+        NounflowError: with all mistakes at once.
+    """
+    values = {key: _without_nulls(part) for key, part in values.items()}
+    try:
+        return Config.model_validate(values)
+    except pydantic.ValidationError as error:
+        lines = [_explain(mistake) for mistake in error.errors()]
+        raise NounflowError(
+            "The config is not valid:\n    " + "\n    ".join(lines),
+            where="config/config.yaml and any --configfile",
+            fix="mend these keys; config/README.md lists all of them",
+        ) from None
+
+
+def json_schema() -> str:
+    """The JSON schema of the config, for editors; `config/schema.json` is this text."""
+    return json.dumps(Config.model_json_schema(), indent=2) + "\n"
+
+
+def _without_nulls(part: Any) -> Any:
+    if isinstance(part, Mapping):
+        return {name: value for name, value in part.items() if value is not None}
+    return part
+
+
+def _explain(mistake: Mapping[str, Any]) -> str:
+    key = ".".join(str(part) for part in mistake["loc"])
+    if mistake["type"] == "extra_forbidden":
+        allowed = _fields_at(mistake["loc"][:-1])
+        close = difflib.get_close_matches(str(mistake["loc"][-1]), allowed, n=1)
+        hint = f" (did you mean {close[0]}?)" if close else ""
+        return f"{key}: unknown key{hint}; allowed: {', '.join(allowed)}"
+    if mistake["type"] == "value_error":
+        return f"{key}: {mistake['ctx']['error']}" if key else str(mistake["ctx"]["error"])
+    if mistake["type"] == "missing":
+        return f"{key}: missing"
+    return f"{key}: found {mistake['input']!r}, {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
+
+
+def _fields_at(location: tuple[Any, ...]) -> list[str]:
+    """Keys that the config model allows at a location such as ("runs", "small", "noise")."""
+    current: Any = Config
+    for part in location:
+        if isinstance(current, type) and issubclass(current, Settings):
+            current = current.model_fields[part].annotation
+        else:  # a dict of named parts
+            current = get_args(current)[1]
+    return sorted(current.model_fields)

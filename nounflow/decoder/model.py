@@ -1,0 +1,161 @@
+"""The object decoder: a small causal transformer that writes a noun out of an embedding (NOVIC paper, section 3.3).
+
+    embedding [batch, dim] -> linear -> prefix vectors [batch, prefix, width] -> tokens, one after the other
+
+The token that follows the last prefix vector is the noun's first; no start token is needed.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from nounflow.config.decoder import DecoderConfig
+
+# E[GELU(z)^2] for z ~ N(0, 1): what a GELU leaves of unit variance (appendix A).
+_GELU_SECOND_MOMENT = 0.4252
+
+Cache = tuple[torch.Tensor, torch.Tensor]
+
+
+class Layer(nn.Module):
+    """Pre-LN transformer layer without biases."""
+
+    def __init__(self, config: DecoderConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.heads, self.dropout = config.heads, config.dropout
+        self.attention_norm = nn.LayerNorm(width, bias=False)
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.attention_out = nn.Linear(width, width, bias=False)
+        self.feedforward_norm = nn.LayerNorm(width, bias=False)
+        hidden = max(1, round(config.feedforward * width))
+        self.feedforward_in = nn.Linear(width, hidden, bias=False)
+        self.feedforward_out = nn.Linear(hidden, width, bias=False)
+
+    def forward(
+        self, x: torch.Tensor, mask: torch.Tensor | None, cache: Cache | None = None
+    ) -> tuple[torch.Tensor, Cache]:
+        """x [batch, new, width]; mask broadcastable to [batch, heads, new, past + new], True = may look.
+
+        Returns the output and the keys and values [batch, heads, past + new, width / heads] for the next step.
+        """
+        batch, new, width = x.shape
+        qkv = self.qkv(self.attention_norm(x)).view(batch, new, 3, self.heads, width // self.heads)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each [batch, heads, new, width / heads]
+        if cache is not None:
+            key, value = torch.cat([cache[0], key], dim=2), torch.cat([cache[1], value], dim=2)
+        dropout = self.dropout if self.training else 0.0
+        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+        x = x + self._drop(self.attention_out(mixed.transpose(1, 2).reshape(batch, new, width)))
+        hidden = self._drop(F.gelu(self.feedforward_in(self.feedforward_norm(x))))
+        return x + self._drop(self.feedforward_out(hidden)), (key, value)
+
+    def _drop(self, x: torch.Tensor) -> torch.Tensor:
+        return F.dropout(x, self.dropout, self.training)
+
+
+class ObjectDecoder(nn.Module):
+    """Decoder over a compact vocabulary; token embedding and logits share one matrix."""
+
+    def __init__(self, dim: int, vocabulary: int, max_tokens: int, config: DecoderConfig) -> None:
+        """
+        Args:
+            dim: embedding dimension.
+            vocabulary: compact ids, END included.
+            max_tokens: longest noun in tokens, END included.
+        """
+        super().__init__()
+        self.config, self.dim, self.max_tokens = config, dim, max_tokens
+        self.prefix = nn.Linear(dim, config.prefix_tokens * config.width, bias=False)
+        self.tokens = nn.Embedding(vocabulary, config.width)
+        self.positions = nn.Parameter(torch.empty(config.prefix_tokens + max_tokens - 1, config.width))
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.norm = nn.LayerNorm(config.width, bias=False)
+        nn.init.normal_(self.positions, std=math.sqrt(0.5))
+        if config.init == "balanced":
+            self.init_balanced()
+
+    @torch.no_grad()
+    def init_balanced(self) -> None:
+        """Every signal about unit variance; all residual branches together add variance 1 (appendix A).
+
+        Expects unit-norm embeddings as they are (elements of variance 1/dim).
+        """
+        config = self.config
+        width, prefix = config.width, config.prefix_tokens
+        for weight in (self.prefix.weight, self.tokens.weight, self.positions):
+            nn.init.normal_(weight, std=math.sqrt(0.5))
+        attention_share = (2 * prefix - 1) / prefix**2  # variance left by averaging over the prefix
+        for layer in self.layers:
+            assert isinstance(layer, Layer)
+            hidden = layer.feedforward_in.out_features
+            nn.init.normal_(layer.qkv.weight, std=width**-0.5)
+            nn.init.normal_(layer.attention_out.weight, std=(2 * config.layers * width * attention_share) ** -0.5)
+            nn.init.normal_(layer.feedforward_in.weight, std=width**-0.5)
+            nn.init.normal_(
+                layer.feedforward_out.weight, std=(2 * config.layers * hidden * _GELU_SECOND_MOMENT) ** -0.5
+            )
+        nn.init.constant_(self.norm.weight, width**-0.5)
+
+    def prefix_vectors(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """[batch, dim] -> [batch, prefix, width], positions not yet added. Renormalises its input."""
+        flat = self.prefix(F.normalize(embeddings, dim=-1))
+        return flat.view(len(embeddings), self.config.prefix_tokens, self.config.width)
+
+    def forward(
+        self, embeddings: torch.Tensor, tokens: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor
+    ) -> torch.Tensor:
+        """Final hidden states for a prefix and the tokens behind it (teacher forcing).
+
+        Args:
+            embeddings: [batch, dim].
+            tokens: [batch, new] compact ids, those of one or several targets (see `decoder.packing`).
+            positions: [batch, new], each token's place within its target, from 0.
+            mask: bool, broadcastable to [batch, 1, prefix + new, prefix + new].
+
+        Returns:
+            [batch, prefix + new, width], normalised; `logits` turns rows of it into scores.
+        """
+        prefix = self.config.prefix_tokens
+        x = torch.cat(
+            [
+                self.prefix_vectors(embeddings) + self.positions[:prefix],
+                self.tokens(tokens) + F.embedding(positions + prefix, self.positions),
+            ],
+            dim=1,
+        )
+        x = F.dropout(x, self.config.dropout, self.training)
+        for layer in self.layers:
+            x, _ = layer(x, mask)
+        return self.norm(x)
+
+    def start(self, embeddings: torch.Tensor) -> tuple[torch.Tensor, list[Cache]]:
+        """First step of generation: logits [batch, vocabulary] of the first token, and the prefix's cache."""
+        x = self.prefix_vectors(embeddings) + self.positions[: self.config.prefix_tokens]
+        caches = []
+        for layer in self.layers:
+            x, cache = layer(x, None)  # prefix vectors see each other
+            caches.append(cache)
+        return self.logits(self.norm(x[:, -1])), caches
+
+    def step(self, tokens: torch.Tensor, place: int, caches: list[Cache]) -> tuple[torch.Tensor, list[Cache]]:
+        """Next step: tokens [batch] at `place` (0 = first) -> logits [batch, vocabulary] of what follows."""
+        x = (self.tokens(tokens) + self.positions[self.config.prefix_tokens + place])[:, None]
+        longer = []
+        for layer, cache in zip(self.layers, caches, strict=True):
+            x, cache = layer(x, None, cache)
+            longer.append(cache)
+        return self.logits(self.norm(x[:, -1])), longer
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """[..., width] -> [..., vocabulary]."""
+        return F.linear(hidden, self.tokens.weight)
+
+    @property
+    def parameter_count(self) -> int:
+        """All weights; the tied matrix counts once."""
+        return sum(parameter.numel() for parameter in self.parameters())

@@ -1,0 +1,140 @@
+"""Singular and plural of a noun, one word or many; what cannot be shown to exist is not made up."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Collection, Mapping
+
+from nounflow.nouns.frequencies import Frequencies
+from nounflow.nouns.rules import Rules
+from nounflow.text import canon
+from nounflow.wordnet import WordNet
+
+# "bird of paradise": what follows one of these does not inflect.
+_AFTER_HEAD = frozenset({"of", "in", "on", "at", "for", "to", "with", "from", "under", "over", "de", "du", "des", "la"})
+_JOINERS = frozenset({"and", "or", "&", "n", "'n'"})  # "bow and arrow": two heads
+_NOT_PLURAL_ENDINGS = ("ss", "us", "is", "as", "os")
+# A plural rarer than this beside its singular is a slip ("furnitures"), so the noun is a mass noun.
+_PLURAL_SHARE = 0.01
+# Of several plurals, those at least this frequent beside the commonest are kept ("hooves", "hoofs").
+_RIVAL_SHARE = 0.1
+
+
+class Inflector:
+    """Plurals from WordNet's irregular list, else from `inflect`, checked against real frequencies."""
+
+    def __init__(self, wordnet: WordNet, rules: Rules, frequencies: Frequencies) -> None:
+        self._irregular = wordnet.irregular_plurals
+        self._irregular_plurals = frozenset(wordnet.exceptions)
+        self._known = wordnet.index
+        self._frequencies = frequencies
+        self._singular_s = frozenset(rules.singular_s.words if rules.singular_s else ())
+        self._mass = frozenset(rules.mass.words if rules.mass else ())
+        self._plurals_of_word = functools.cache(self._word_plurals)
+
+    def is_plural(self, noun: str) -> bool:
+        """True where the entry itself is a plural: "scissors", "false teeth", "brussels sprouts"."""
+        if noun in self._singular_s:
+            return False
+        head = _split_head(noun)[1]
+        if head in self._singular_s or head != head.lower():
+            return False
+        if head in self._irregular_plurals and head not in self._irregular:
+            singulars = {form for form, plurals in self._irregular.items() if head in plurals}
+            return head not in singulars
+        if len(head) < 4 or not head.endswith("s") or head.endswith(_NOT_PLURAL_ENDINGS):
+            return False
+        return bool(_inflect().singular_noun(head))
+
+    def plurals(self, noun: str) -> tuple[str, ...]:
+        """Plurals of a singular, commonest first; empty for mass nouns, taxa and whatever cannot be inflected."""
+        if noun in self._mass or "/" in noun or _is_latin(noun, self._known):
+            return ()
+        before, head, after = _split_head(noun)
+        if noun in self._irregular:
+            return tuple(p for p in self._irregular[noun] if "'" not in p or "'" in noun)[:1]
+        if set(re.split(r"[ -]", noun)) & _JOINERS or head in self._mass:
+            return ()
+        return tuple(before + plural + after for plural in self._plurals_of_word(head))
+
+    def _word_plurals(self, word: str) -> tuple[str, ...]:
+        if word.isupper() or not word[-1:].isalpha() or not word.isascii():
+            return ()
+        regular = _inflect().plural_noun(word)
+        candidates = [form for form in self._irregular.get(word, ()) if "'" not in form]
+        # An irregular form that is a word of its own elsewhere ("street" for "child") is no safe plural.
+        candidates = [form for form in candidates if form == regular or form not in self._known]
+        if regular and not _doubles_s(word, regular) and regular not in candidates:
+            candidates.append(regular)
+        frequency = {form: self._frequencies(form) for form in candidates}
+        best = max(frequency.values(), default=0.0)
+        singular = self._frequencies(word)
+        if best < _PLURAL_SHARE * singular:
+            return ()
+        irregular = self._irregular.get(word, ())
+        if not best:  # no evidence for any: trust the irregular list before the rule
+            return tuple(candidates[:1])
+        kept = [form for form in candidates if frequency[form] >= _RIVAL_SHARE * best]
+        return tuple(sorted(kept, key=lambda form: (-frequency[form], form not in irregular, form)))
+
+
+def _split_head(noun: str) -> tuple[str, str, str]:
+    """(text before, head word, text after): "bird of paradise" -> ("", "bird", " of paradise")."""
+    for separator in (" ", "-"):
+        parts = noun.split(separator)
+        for i in range(1, len(parts) - 1):
+            if parts[i].lower() in _AFTER_HEAD:
+                head = separator.join(parts[:i])
+                before, word, _ = _split_head(head)
+                return before, word, noun[len(head) :]
+        if len(parts) > 1:
+            before, word, after = _split_head(parts[-1])
+            return noun[: len(noun) - len(parts[-1])] + before, word, after
+    return "", noun, ""
+
+
+def _is_latin(noun: str, known: Mapping[str, object] | Collection[str]) -> bool:
+    """Names of taxa: "genus Canis", "family Felidae", "Canis familiaris"."""
+    words = noun.split(" ")
+    if len(words) == 1:
+        return False
+    if words[-1][:1].isupper() and words[0] in _RANKS:
+        return True
+    return words[0][:1].isupper() and words[-1].islower() and words[-1].isalpha() and words[-1] not in known
+
+
+_RANKS = frozenset(
+    f"{prefix}{rank}" for prefix in ("", "sub", "super") for rank in ("genus", "family", "order", "class")
+) | {"phylum", "subphylum", "division", "subdivision", "kingdom", "suborder", "tribe", "section"}
+
+
+def _doubles_s(word: str, plural: str) -> bool:
+    return plural == word + "s" and word.endswith("s")
+
+
+@functools.lru_cache(maxsize=1)
+def _inflect():  # noqa: ANN202 - imported late, it takes 0.3 s
+    import inflect
+
+    return inflect.engine()
+
+
+def form_shares(
+    singulars: tuple[str, ...], plurals: tuple[str, ...], frequency: Callable[[str], float], prior: float
+) -> tuple[list[float], list[float]]:
+    """Share of each form in the noun's use; all of them sum to 1.
+
+    `prior` is a frequency added to the singulars (0.7 of it) and to the plurals (0.3) so that no form has share 0;
+    spellings with one canon ("x-ray", "x ray"), and a plural equal to its singular ("sheep"), part its use.
+    """
+    forms = [*singulars, *plurals]
+    names = [canon(form) for form in forms]
+    raw = [frequency(form) / names.count(name) for form, name in zip(forms, names, strict=True)]
+    raw = [
+        value + prior * (0.7 / len(singulars) if i < len(singulars) else 0.3 / len(plurals))
+        for i, value in enumerate(raw)
+    ]
+    total = sum(raw)
+    shares = [value / total for value in raw]
+    return shares[: len(singulars)], shares[len(singulars) :]

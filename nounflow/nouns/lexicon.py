@@ -1,0 +1,264 @@
+"""From selected synsets to a lexicon: one entry a canon, its forms, its weight, and the filters in their order."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from nounflow.config.lexicon import LexiconConfig
+from nounflow.counts import Counts, Flow
+from nounflow.errors import NounflowError
+from nounflow.files import sha256_text
+from nounflow.nouns.frequencies import THRESHOLD, Frequencies, log_weight
+from nounflow.nouns.inflection import Inflector, form_shares
+from nounflow.nouns.rules import Rules
+from nounflow.nouns.selection import later_senses, select_synsets
+from nounflow.nouns.senses import SenseTable, WordSense
+from nounflow.schemas.tables import NOUNS
+from nounflow.text import canon
+from nounflow.wordnet import WordNet
+
+_WRITABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 './-]+")
+_ALIKE = 0.75  # share of common letters from which two synonyms count as spellings of one word
+CountPieces = Callable[[str], int]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One noun before it becomes a row."""
+
+    noun: str  # display form
+    canon: str
+    senses: tuple[WordSense, ...]  # selected ones, commonest first
+    singulars: tuple[str, ...]
+    plurals: tuple[str, ...]
+    frequency: float  # relative to "the", over all forms and meanings
+    object_frequency: float  # of this, as the object: P(object | word) times the frequency, form by form
+    noun_share: float  # P(object | word, used as a noun)
+
+    @property
+    def weight(self) -> float:
+        """g of the frequency with which the word means the object, 1 or more."""
+        return log_weight(self.object_frequency)
+
+    def sense_frequency(self, sense: WordSense) -> float:
+        """Frequency in one sense; a noun without evidence stands at half the weight threshold."""
+        frequency = self.object_frequency if self.frequency else THRESHOLD / 2
+        return frequency * sense.mass / sum(selected.mass for selected in self.senses)
+
+
+def build_lexicon(
+    wordnet: WordNet,
+    config: LexiconConfig,
+    rules: Rules,
+    frequencies: Frequencies,
+    count_pieces: CountPieces | None = None,
+) -> tuple[pl.DataFrame, Counts]:
+    """The lexicon as a table of schema `NOUNS`, sorted by canon, ids = row numbers; and what was dropped, and why.
+
+    `count_pieces` gives the word pieces of a text; it is needed where `max_pieces` is set.
+
+    Raises:
+        NounflowError: if a setting or the rule file is at fault, or if no noun is left.
+    """
+    if config.max_pieces and count_pieces is None:
+        raise NounflowError(
+            f"max_pieces is {config.max_pieces}, but there is no tokenizer to count word pieces",
+            fix="pass --tokenizer FILE (a tokenizer.json), or set max_pieces to 0",
+        )
+    counts = Counts("nouns")
+    selected = frozenset(select_synsets(wordnet, rules, config, counts))
+    entries = _entries(wordnet, selected, rules, frequencies)
+    flow = counts.flow("nouns", len(entries), "nouns")
+    kept = _filtered(entries, config, rules, count_pieces, flow)
+    flow.out(len(kept))
+    if not kept:
+        raise NounflowError(
+            f"No noun is left: {config.model_dump_json()} drops all {len(entries):,}",
+            where="lexicons in the config",
+            fix="; ".join(f"{n:,} dropped: {reason}" for reason, n in flow.dropped.items())
+            or "allow more classes under `kinds`",
+        )
+    forms = counts.flow("forms", len(kept), "nouns")
+    forms.add(sum(len(entry.singulars) + len(entry.plurals) - 1 for entry in kept), "further spellings and plurals")
+    forms.out(sum(len(entry.singulars) + len(entry.plurals) for entry in kept), "forms")
+    return _table(wordnet, kept, frequencies), counts
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """An entry before its frequencies: they depend on which other entries share a spelling."""
+
+    name: str  # canon of WordNet's word
+    noun: str
+    senses: tuple[WordSense, ...]
+    singulars: tuple[str, ...]
+    plurals: tuple[str, ...]
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Distinct canons of all forms."""
+        return tuple(dict.fromkeys(canon(form) for form in (*self.singulars, *self.plurals)))
+
+
+def _entries(wordnet: WordNet, selected: frozenset[int], rules: Rules, frequencies: Frequencies) -> list[Entry]:
+    """One entry for each canon of the selected synsets, sorted by canon."""
+    table = SenseTable(wordnet)
+    drafts = _drafts(wordnet, selected, rules, table, Inflector(wordnet, rules, frequencies))
+    sharing = Counter(spelling for draft in drafts for spelling in draft.spellings)  # entries part a spelling's use
+    set_shares = rules.set_shares
+    entries = []
+    for draft in drafts:
+        share, noun_share = table.shares(draft.name, selected)
+        uses = {spelling: frequencies(spelling) / sharing[spelling] for spelling in draft.spellings}
+        objects = sum(use * set_shares.get(spelling, share) for spelling, use in uses.items())
+        entries.append(
+            Entry(
+                noun=draft.noun,
+                canon=canon(draft.noun),
+                senses=draft.senses,
+                singulars=draft.singulars,
+                plurals=draft.plurals,
+                frequency=sum(uses.values()),
+                object_frequency=objects,
+                noun_share=noun_share,
+            )
+        )
+    return sorted(entries, key=lambda entry: entry.canon)
+
+
+def _drafts(
+    wordnet: WordNet, selected: frozenset[int], rules: Rules, table: SenseTable, inflector: Inflector
+) -> list[_Draft]:
+    display, later = rules.display, later_senses(wordnet, rules)
+    known = {canon(lemma) for offset in selected for lemma in wordnet.synsets[offset].lemmas}
+    drafts = []
+    for name in sorted(known):
+        shown_as = display.get(name)
+        if shown_as is not None and canon(shown_as) != name and canon(shown_as) in known:
+            continue  # WordNet has the word in use as an entry of its own
+        senses = [sense for sense in table.senses(name) if sense.synset.offset in selected]
+        senses.sort(key=lambda sense: sense.synset.offset in later)  # stable: commonest first, `later` ones last
+        noun, singulars, plurals = _forms(senses, shown_as, inflector)
+        drafts.append(_Draft(name, noun, tuple(senses), singulars, plurals))
+    return drafts
+
+
+def _forms(
+    senses: Sequence[WordSense], shown_as: str | None, inflector: Inflector
+) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """(display form, singulars, plurals) of an entry's spellings."""
+    spellings = tuple(dict.fromkeys(sense.spelling for sense in senses))
+    lower = tuple(spelling for spelling in spellings if spelling == spelling.lower())
+    noun = (lower or spellings)[0]
+    if shown_as is not None and canon(shown_as) != canon(noun):  # "jean", shown as "jeans"
+        return shown_as, (noun,), tuple(dict.fromkeys((shown_as, *inflector.plurals(noun))))
+    if shown_as is not None:
+        noun, spellings = shown_as, (shown_as,)
+    elif lower:
+        spellings = lower
+    singulars = tuple(spelling for spelling in spellings if not inflector.is_plural(spelling))
+    plurals = [spelling for spelling in spellings if inflector.is_plural(spelling)]
+    for singular in singulars:
+        plurals += inflector.plurals(singular)
+    return noun, singulars, tuple(dict.fromkeys(plurals))
+
+
+def _filtered(
+    entries: list[Entry], config: LexiconConfig, rules: Rules, count_pieces: CountPieces | None, flow: Flow
+) -> list[Entry]:
+    """The filters, in their order; each dropped noun is counted once, under the first that drops it."""
+    left_out, always = (rules.left_out if config.photographed else {}), rules.kept
+    kept = []
+    for entry in entries:
+        reason = _reason(entry, config, left_out, entry.canon in always)
+        if reason is None and config.max_pieces and count_pieces and count_pieces(entry.noun) > config.max_pieces:
+            reason = f"more than {config.max_pieces} word pieces (max_pieces)"
+        if reason is None:
+            kept.append(entry)
+        else:
+            flow.drop(1, reason)
+    if config.synonym_ratio:
+        rarer = set(_rare_synonyms(kept, config.synonym_ratio, always))
+        flow.drop(len(rarer), f"a synonym is {config.synonym_ratio:g} times as frequent, or a commoner spelling (synonym_ratio)")
+        kept = [entry for entry in kept if entry.canon not in rarer]
+    if config.max_nouns and len(kept) > config.max_nouns:
+        flow.drop(len(kept) - config.max_nouns, f"not among the {config.max_nouns:,} heaviest (max_nouns)")
+        heaviest = sorted(kept, key=lambda entry: (-entry.weight, entry.canon))[: config.max_nouns]
+        kept = sorted(heaviest, key=lambda entry: entry.canon)
+    return kept
+
+
+def _reason(entry: Entry, config: LexiconConfig, left_out: dict[str, str], always: bool) -> str | None:
+    """Why an entry is dropped by itself; `always`: it stands under `keep`."""
+    if not _WRITABLE.fullmatch(entry.noun) or len(entry.canon) < 2:
+        return "one letter, or signs other than letters, digits, space, ' . / -"
+    if entry.canon in left_out:
+        return f"left out by the rule file: {left_out[entry.canon]}"
+    if always:
+        return None
+    if not config.capitalised and entry.noun != entry.noun.lower():
+        return "written with a capital (capitalised)"
+    if entry.noun_share < config.min_object_share:
+        return f"means an object in less than {config.min_object_share:g} of its uses as a noun (min_object_share)"
+    if entry.weight < config.min_weight:
+        evidence = "too rare as an object" if entry.frequency else "no evidence of use"
+        return f"{evidence}: weight below {config.min_weight:g} (min_weight)"
+    return None
+
+
+def _rare_synonyms(entries: Iterable[Entry], ratio: float, always: Collection[str]) -> list[str]:
+    """Canons whose first sense has another entry `ratio` times as frequent in it, or a commoner spelling ("sea gull")."""
+    entries = list(entries)
+    by_synset: dict[int, list[tuple[Entry, float]]] = {}
+    for entry in entries:
+        for sense in entry.senses:
+            by_synset.setdefault(sense.synset.offset, []).append((entry, entry.sense_frequency(sense)))
+
+    def loses(entry: Entry) -> bool:
+        own = entry.sense_frequency(entry.senses[0])
+        for other, frequency in by_synset[entry.senses[0].synset.offset]:
+            if other is not entry and (frequency >= ratio * own or (frequency > own and _alike(entry, other))):
+                return True
+        return False
+
+    return [entry.canon for entry in entries if entry.canon not in always and loses(entry)]
+
+
+def _alike(entry: Entry, other: Entry) -> bool:
+    """Two spellings or derivations of one word: "theatre" and "theater"."""
+    first, second = entry.canon.replace(" ", ""), other.canon.replace(" ", "")
+    if abs(len(first) - len(second)) > 2:  # "airplane" is not a spelling of "plane"
+        return False
+    return difflib.SequenceMatcher(None, first, second, autojunk=False).ratio() >= _ALIKE
+
+
+def _table(wordnet: WordNet, entries: list[Entry], frequencies: Frequencies) -> pl.DataFrame:
+    rows = []
+    for i, entry in enumerate(entries):
+        first = entry.senses[0].synset
+        singular_shares, plural_shares = form_shares(entry.singulars, entry.plurals, frequencies, THRESHOLD / 10)
+        rows.append(
+            {
+                "id": i,
+                "key": sha256_text(entry.canon)[:16],
+                "noun": entry.noun,
+                "canon": entry.canon,
+                "kind": first.lexname,
+                "synsets": [sense.key for sense in entry.senses],
+                "gloss": first.gloss,
+                "hypernyms": [synset.lemmas[0] for synset in wordnet.hypernym_chain(first.offset)],
+                "singulars": list(entry.singulars),
+                "singular_shares": singular_shares,
+                "plurals": list(entry.plurals),
+                "plural_shares": plural_shares,
+                "frequency": entry.frequency,
+                "weight": entry.weight,
+            }
+        )
+    return pl.DataFrame(rows, infer_schema_length=None).select(NOUNS.names)

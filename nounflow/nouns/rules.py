@@ -1,0 +1,109 @@
+"""The rule file of the lexicons (`resources/nouns/rules.yaml`): every choice made by hand, with its reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pydantic
+import yaml
+from pydantic import Field, field_validator
+
+from nounflow.config.base import Settings
+from nounflow.config.lexicon import Kind
+from nounflow.errors import NounflowError
+from nounflow.text import canon
+
+
+class SenseRule(Settings):
+    """Synsets that are taken or left, named by sense keys."""
+
+    senses: tuple[str, ...] = Field(min_length=1, description="sense keys, as crane%1:05:00::")
+    below: bool = Field(True, description="also what is below these synsets, down to a nearer rule")
+    reason: str = Field(min_length=3)
+
+    @field_validator("senses", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(value.split()) if isinstance(value, str) else value
+
+
+class WordRule(Settings):
+    """Words that share one decision; in the file a list, or one text with commas."""
+
+    words: tuple[str, ...] = Field(min_length=1)
+    reason: str = Field(min_length=3)
+
+    @field_validator("words", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(word.strip() for word in value.split(",") if word.strip())
+        return value
+
+
+class ShareRule(WordRule):
+    """Words whose share of object use is set by hand, where WordNet's counts mislead."""
+
+    share: float = Field(gt=0, le=1)
+
+
+class Rules(Settings):
+    """The whole rule file. `exclude` and `leave_out` only hold where a lexicon says `photographed`."""
+
+    classes: dict[Kind, str] = Field(description="classes taken whole (names of instances never are) -> reason")
+    include: tuple[SenseRule, ...] = ()
+    exclude: tuple[SenseRule, ...] = ()
+    later: tuple[SenseRule, ...] = Field((), description="senses that stand behind a word's other selected senses")
+    leave_out: tuple[WordRule, ...] = ()
+    keep: tuple[WordRule, ...] = Field((), description="words that no filter of frequency, share or capitals drops")
+    shares: tuple[ShareRule, ...] = ()
+    shown_as: dict[str, str] = Field(default_factory=dict, description="WordNet's headword -> the word in use")
+    singular_s: WordRule | None = Field(None, description="singulars that end like a plural")
+    mass: WordRule | None = Field(None, description="nouns without a plural")
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Canon -> reason."""
+        return {canon(word): rule.reason for rule in self.leave_out for word in rule.words}
+
+    @property
+    def kept(self) -> frozenset[str]:
+        """Canons."""
+        return frozenset(canon(word) for rule in self.keep for word in rule.words)
+
+    @property
+    def display(self) -> dict[str, str]:
+        """Canon of WordNet's word -> how it is shown: kept words as the file writes them, and `shown_as`."""
+        kept = {canon(word): word for rule in self.keep for word in rule.words}
+        return kept | {canon(word): shown for word, shown in self.shown_as.items()}
+
+    @property
+    def set_shares(self) -> dict[str, float]:
+        """Canon -> share of object use."""
+        return {canon(word): rule.share for rule in self.shares for word in rule.words}
+
+
+def load_rules(path: Path) -> Rules:
+    """Read and check a rule file.
+
+    Raises:
+        NounflowError: if it is missing or malformed; or if a word is both kept and left out.
+    """
+    try:
+        rules = Rules.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise NounflowError("There is no rule file for the nouns", where=path, fix="check the path") from None
+    except yaml.YAMLError as error:
+        raise NounflowError(f"The rule file is not readable YAML ({error})", where=path, fix="mend it") from None
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise NounflowError(f"The rule file is not valid: {place}: {first['msg']}", where=path, fix="mend it") from None
+    if torn := sorted(rules.kept & set(rules.left_out)):
+        raise NounflowError(
+            f"The rule file both keeps and leaves out: {', '.join(torn)}", where=path, fix="decide for one of them"
+        )
+    return rules
+
+

@@ -1,0 +1,79 @@
+"""The `head` baseline: a plain classifier over all nouns, trained on the same noisy embeddings as the decoder."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from nounflow.config.decoder import HeadConfig
+from nounflow.decoder.loss import LossParts
+from nounflow.predictors.protocol import Answers, lexicon_answers
+from nounflow.schemas.documents import PredictorManifest
+from nounflow.store.training_set import TrainingSet
+
+
+class NounHead(nn.Module):
+    """Linear, or with one hidden layer. Embeddings [n, dim] -> logits [n, nouns]."""
+
+    def __init__(self, dim: int, nouns: int, config: HeadConfig) -> None:
+        super().__init__()
+        self.dim = dim
+        self.hidden = nn.Linear(dim, config.hidden) if config.hidden else None
+        self.output = nn.Linear(config.hidden or dim, nouns)
+
+    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
+        x = F.normalize(embeddings, dim=-1) * math.sqrt(self.dim)  # unit variance an element
+        if self.hidden is not None:
+            x = F.gelu(self.hidden(x))
+        return self.output(x)
+
+
+class HeadTrainee:
+    """The head as the training loop sees it (`nounflow.decoder.training.Trainee`)."""
+
+    def __init__(self, module: NounHead, training_set: TrainingSet, label_smoothing: float = 0.0) -> None:
+        self.module = module
+        self._set, self._smoothing = training_set, label_smoothing
+
+    def cost(self, rows: np.ndarray) -> np.ndarray:
+        """All rows cost the same."""
+        return np.zeros(len(rows), dtype=np.int64)
+
+    def loss(self, embeddings: torch.Tensor, rows: np.ndarray) -> LossParts:
+        """Cross-entropy against the target distribution of each row."""
+        targets, weights, offsets = self._set.targets_of(rows)
+        device = embeddings.device
+        labels = torch.from_numpy(targets).to(device)
+        weight = torch.from_numpy(weights).to(device)
+        sample = torch.from_numpy(np.repeat(np.arange(len(rows)), np.diff(offsets))).to(device)
+        log_probabilities = F.log_softmax(self.module(embeddings).float(), dim=-1)
+        losses = -log_probabilities[sample, labels]
+        if self._smoothing:
+            losses = (1 - self._smoothing) * losses - self._smoothing * log_probabilities.mean(-1)[sample]
+        with torch.no_grad():
+            correct = (weight * (log_probabilities.argmax(-1)[sample] == labels)).sum()
+        return LossParts(total=(weight * losses).sum(), basis=weight.sum(), correct=correct)
+
+
+class HeadPredictor:
+    """Exact top-k in one matrix product."""
+
+    def __init__(self, manifest: PredictorManifest, tensors: dict[str, torch.Tensor], device: str) -> None:
+        self.manifest, self._device = manifest, device
+        self._model = NounHead(
+            manifest.embedder.dim, len(manifest.nouns), HeadConfig.model_validate(manifest.settings["head"])
+        )
+        self._model.load_state_dict(tensors)
+        self._model.to(device).eval()
+
+    @torch.inference_mode()
+    def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
+        """See `Predictor.answer`; scores are log-probabilities."""
+        logits = self._model(torch.from_numpy(embeddings).to(self._device, torch.float32))
+        scores, ids = F.log_softmax(logits, dim=-1).topk(min(top_k, logits.shape[-1]), dim=-1)
+        scores_array = scores.cpu().numpy()
+        return lexicon_answers(self.manifest.nouns, ids.cpu().numpy(), scores_array, np.exp(scores_array))

@@ -1,0 +1,36 @@
+"""What every predictor does: embeddings in, nouns with scores and probabilities out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from nounflow.schemas.documents import PredictorManifest
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The likeliest nouns of each embedding, best first."""
+
+    nouns: np.ndarray  # int64 [n, k], ids in the predictor's lexicon; -1 where there are fewer than k
+    texts: list[list[str]]  # [n][k], what was written; "" where there are fewer than k
+    scores: np.ndarray  # float32 [n, k]: log-probabilities, for retrieval cosines; -inf where fewer than k
+    probabilities: np.ndarray  # float32 [n, k]
+
+
+class Predictor(Protocol):
+    """Decoder, head and retrieval behind one call."""
+
+    manifest: PredictorManifest
+
+    def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
+        """The `top_k` likeliest nouns of unit embeddings [n, dim]."""
+        ...
+
+
+def lexicon_answers(nouns: tuple[str, ...], ids: np.ndarray, scores: np.ndarray, probabilities: np.ndarray) -> Answers:
+    """Answers whose texts are the lexicon's nouns."""
+    texts = [[nouns[i] if i >= 0 else "" for i in row] for row in ids.tolist()]
+    return Answers(ids.astype(np.int64), texts, scores.astype(np.float32), probabilities.astype(np.float32))

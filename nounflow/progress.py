@@ -1,0 +1,58 @@
+"""Progress of long work: a bar on a terminal, a line now and then in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+
+from tqdm import tqdm
+
+_LINE_SECONDS = 10.0
+
+
+class Progress:
+    """Counts towards a total. `with Progress("embedding", 5000, "texts") as progress: progress.advance(64)`."""
+
+    def __init__(self, label: str, total: int, unit: str) -> None:
+        self.label, self.total, self.unit = label, total, unit
+        self.done = 0
+        self.start = time.monotonic()
+        self._last_line = self.start
+        self._bar = tqdm(total=total, desc=label, unit=f" {unit}") if sys.stderr.isatty() else None
+
+    def advance(self, n: int, note: str = "") -> None:
+        """Count `n` more; `note` (a loss, say) stands behind the figures."""
+        self.done += n
+        if self._bar is not None:
+            self._bar.set_postfix_str(note, refresh=False)
+            self._bar.update(n)
+        elif (now := time.monotonic()) - self._last_line >= _LINE_SECONDS:
+            self._last_line = now
+            self._print(now, note)
+
+    def _print(self, now: float, note: str) -> None:
+        seconds = max(now - self.start, 1e-9)
+        left = (self.total - self.done) * seconds / max(self.done, 1)
+        print(
+            f"{self.label}: {self.done:,} of {self.total:,} {self.unit}, {self.done / seconds:,.0f}/s, "
+            f"{left:.0f} s left{', ' + note if note else ''}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        elif kind is None:
+            seconds = max(time.monotonic() - self.start, 1e-9)
+            print(
+                f"{self.label}: {self.done:,} {self.unit} in {seconds:.1f} s, {self.done / seconds:,.0f}/s",
+                file=sys.stderr,
+                flush=True,
+            )

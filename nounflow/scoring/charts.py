@@ -1,0 +1,162 @@
+"""Charts as inline SVG. Colours come from the page's style sheet, so that one drawing serves light and dark."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup, escape
+
+_WIDTH, _HEIGHT = 420, 230
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 40
+_MOST_POINTS = 400  # of a curve; more cannot be told apart at this size
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line or distribution. `style` is the class that colours and dashes it: "s1", "s2", "s3"."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    style: str
+
+
+@dataclass(frozen=True)
+class Axis:
+    """From value to pixel along one side of a chart, with its ticks."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    ticks: tuple[float, ...]
+
+    def __call__(self, value: float) -> float:
+        """Pixel of a value."""
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+
+def nice_ticks(low: float, high: float, most: int = 5) -> tuple[float, ...]:
+    """Round numbers that cover [low, high], at most `most` steps."""
+    from matplotlib.ticker import MaxNLocator
+
+    if high <= low:
+        high = low + 1.0
+    return tuple(round(float(tick), 12) for tick in MaxNLocator(nbins=most, steps=[1, 2, 5, 10]).tick_values(low, high))
+
+
+def line_chart(series: Sequence[Series], x_label: str, share: bool, label: str) -> Markup:
+    """Curves over a shared x axis, zero at the foot.
+
+    Args:
+        share: the values are fractions, written as percent.
+        label: what a screen reader says.
+    """
+    series = [_thinned(one) for one in series]
+    x = _tight_axis([v for one in series for v in one.x], _LEFT, _WIDTH - _RIGHT)
+    y = _axis([0.0, *(v for one in series for v in one.y)], _HEIGHT - _BOTTOM, _TOP, 4)
+    body = [_grid(x, y, x_label, percent if share else number)]
+    for one in series:
+        points = [(x(a), y(b)) for a, b in zip(one.x, one.y, strict=True)]
+        body.append(f'<path class="curve {one.style}" d="{_path(points)}"/>')
+        if len(points) == 1:  # a path of one point draws nothing
+            body.append(f'<circle class="point {one.style}" cx="{points[0][0]:.1f}" cy="{points[0][1]:.1f}" r="3"/>')
+    return _svg(body, label)
+
+
+def histogram_chart(edges: Sequence[float], series: Sequence[tuple[str, Sequence[int], str]], label: str) -> Markup:
+    """Distributions as filled steps, each scaled to its own share of all counts.
+
+    Args:
+        edges: [bins + 1], degrees.
+        series: name, counts [bins], style.
+    """
+    shares = [(np.asarray(counts) / max(1, sum(counts)), style) for _, counts, style in series]
+    used = np.flatnonzero(np.sum([share for share, _ in shares], axis=0))
+    first, last = (int(used[0]), int(used[-1])) if len(used) else (0, len(edges) - 2)
+    x = _tight_axis([edges[first], edges[last + 1]], _LEFT, _WIDTH - _RIGHT)
+    y = _axis([0.0, *(float(share.max(initial=0.0)) for share, _ in shares)], _HEIGHT - _BOTTOM, _TOP, 4)
+    body = [_grid(x, y, "angle in degrees", percent)]
+    for share, style in shares:
+        points = [(x(edges[first]), y(0.0))]
+        for i in range(first, last + 1):
+            points += [(x(edges[i]), y(float(share[i]))), (x(edges[i + 1]), y(float(share[i])))]
+        points.append((x(edges[last + 1]), y(0.0)))
+        body.append(
+            f'<path class="area {style}" d="{_path(points)}Z"/><path class="curve {style}" d="{_path(points)}"/>'
+        )
+    return _svg(body, label)
+
+
+def histogram_median(edges: Sequence[float], counts: Sequence[int]) -> float | None:
+    """Median of binned values, by straight lines within bins; None without counts."""
+    total = sum(counts)
+    if not total:
+        return None
+    cumulative = np.concatenate([[0.0], np.cumsum(counts)])
+    return float(np.interp(total / 2, cumulative, np.asarray(edges)))
+
+
+def percent(value: float) -> str:
+    """A fraction as percent, without needless decimals."""
+    return f"{100 * value:.3g} %" if value else "0"
+
+
+def number(value: float) -> str:
+    """A plain or a thousands figure: 0.5, 12, 300k, 1.2M."""
+    for scale, suffix in ((1e6, "M"), (1e3, "k")):
+        if abs(value) >= scale:
+            return f"{value / scale:g}{suffix}"
+    return f"{value:g}"
+
+
+def _axis(values: Sequence[float], start: float, end: float, most: int) -> Axis:
+    finite = [value for value in values if math.isfinite(value)] or [0.0]
+    ticks = nice_ticks(min(finite), max(finite), most)
+    return Axis(ticks[0], ticks[-1], start, end, ticks)
+
+
+def _tight_axis(values: Sequence[float], start: float, end: float) -> Axis:
+    """An axis that ends where the values end, with the round ticks within it."""
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return Axis(low, high, start, end, tuple(tick for tick in nice_ticks(low, high, 6) if low <= tick <= high))
+
+
+def _grid(x: Axis, y: Axis, x_label: str, written: Callable[[float], str]) -> str:
+    parts = []
+    for tick in y.ticks:
+        parts.append(f'<line class="grid" x1="{x.start}" x2="{x.end}" y1="{y(tick):.1f}" y2="{y(tick):.1f}"/>')
+        parts.append(
+            f'<text class="tick" x="{x.start - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{written(tick)}</text>'
+        )
+    for tick in x.ticks:
+        anchor = "end" if x(tick) > x.end - 12 else "middle"
+        parts.append(
+            f'<text class="tick" x="{x(tick):.1f}" y="{y.start + 16}" text-anchor="{anchor}">{number(tick)}</text>'
+        )
+    middle = (x.start + x.end) / 2
+    parts.append(f'<text class="tick" x="{middle}" y="{_HEIGHT - 6}" text-anchor="middle">{escape(x_label)}</text>')
+    return "".join(parts)
+
+
+def _path(points: Sequence[tuple[float, float]]) -> str:
+    return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in points)
+
+
+def _thinned(series: Series) -> Series:
+    kept = [i for i, value in enumerate(series.y) if math.isfinite(value)]
+    if len(kept) > _MOST_POINTS:
+        kept = [kept[i] for i in np.linspace(0, len(kept) - 1, _MOST_POINTS).round().astype(int)]
+    return Series(series.name, tuple(series.x[i] for i in kept), tuple(series.y[i] for i in kept), series.style)
+
+
+def _svg(body: Sequence[str], label: str) -> Markup:
+    return Markup(
+        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label)}">'
+        f"{''.join(body)}</svg>"
+    )

@@ -1,0 +1,135 @@
+"""Which images the report shows, what was said about each, and their pictures."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from nounflow.images import open_image
+from nounflow.schemas.documents import Labels, Predictions
+from nounflow.scoring.points import Judgements, Verdict, verdict
+from nounflow.scoring.scores import only_decoding
+from nounflow.streams import unit_hash
+
+_SIDE = 360  # pixels of the longer side: a card is about 260 wide, on a fine screen
+_QUALITY = 78
+_GUESSES = 3
+
+
+@dataclass(frozen=True)
+class Guess:
+    """One noun that a run gave, and what the judge made of it."""
+
+    noun: str
+    probability: float
+    verdict: Verdict
+    category: str  # as judged, "" if nobody judged it
+
+
+@dataclass(frozen=True)
+class Said:
+    """A run's best nouns for an image."""
+
+    run: str
+    predictor: str
+    guesses: tuple[Guess, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of the first noun."""
+        return self.guesses[0].verdict
+
+
+@dataclass(frozen=True)
+class Card:
+    """An image of the gallery, without its picture."""
+
+    image_set: str
+    file: str
+    labels: Labels | None
+    said: tuple[Said, ...]
+
+    @property
+    def disagree(self) -> bool:
+        """Do the runs' first nouns fare differently?"""
+        return len({said.verdict for said in self.said}) > 1
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A small JPEG as a data URI, with its size in pixels."""
+
+    uri: str
+    width: int
+    height: int
+
+
+def cards(
+    predictions: Sequence[Predictions], judged: Mapping[str, Judgements], labels: Mapping[str, Mapping[str, Labels]]
+) -> list[Card]:
+    """A card for every image that a run gave nouns for, sorted by image set and file.
+
+    Args:
+        judged: image set -> judgements.
+        labels: image set -> file -> labels.
+    """
+    said: dict[tuple[str, str], list[Said]] = {}
+    for document in sorted(predictions, key=lambda one: (one.predictor != "decoder", one.predictor, one.run)):
+        decoding = only_decoding(document)
+        table = judged.get(document.image_set, {})
+        for file, nouns, probabilities in zip(document.samples, decoding.pred, decoding.probability, strict=True):
+            categories = [table.get(file, {}).get(noun) for noun in nouns[:_GUESSES]]
+            guesses = tuple(
+                Guess(noun, probability, verdict(category), category or "")
+                for noun, probability, category in zip(nouns, probabilities, categories, strict=False)
+            )
+            said.setdefault((document.image_set, file), []).append(Said(document.run, document.predictor, guesses))
+    return [
+        Card(image_set, file, labels.get(image_set, {}).get(file), tuple(runs))
+        for (image_set, file), runs in sorted(said.items())
+    ]
+
+
+def choose(all_cards: Sequence[Card], n: int) -> list[Card]:
+    """At most `n` cards that teach most: half where the runs fare differently, the rest in turn all right, all close,
+    all wrong, all unjudged. Each image set gets an equal share. Which ones is decided by a hash of the file name.
+    """
+    by_set: dict[str, list[Card]] = {}
+    for card in sorted(all_cards, key=_shuffled):
+        by_set.setdefault(card.image_set, []).append(card)
+    queues = [_interleaved(by_set[name]) for name in sorted(by_set)]
+    return sorted(_in_turn(queues)[:n], key=_shuffled)
+
+
+def picture(path: Path) -> Picture:
+    """A small upright JPEG of an image file. Raises ImageError if it cannot be read."""
+    image = open_image(path)
+    image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
+    uri = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return Picture(uri, *image.size)
+
+
+def _interleaved(one_set: Sequence[Card]) -> list[Card]:
+    disagree = [card for card in one_set if card.disagree]
+    agree = [[card for card in one_set if not card.disagree and card.said[0].verdict == kind] for kind in _AGREED]
+    return _in_turn([disagree, _in_turn(agree)])
+
+
+_AGREED: tuple[Verdict, ...] = ("right", "close", "wrong", "unjudged")
+
+
+def _in_turn(queues: Sequence[Sequence[Card]]) -> list[Card]:
+    """One of each queue in turn until all are empty."""
+    longest = max(map(len, queues), default=0)
+    return [queue[i] for i in range(longest) for queue in queues if i < len(queue)]
+
+
+def _shuffled(card: Card) -> tuple[float, str, str]:
+    return unit_hash(1, "gallery", f"{card.image_set}/{card.file}"), card.image_set, card.file

@@ -1,0 +1,181 @@
+"""Reading what scores and report are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+from pydantic import BaseModel, Field
+
+from nounflow.errors import MismatchError, NounflowError
+from nounflow.schemas.documents import (
+    Angles,
+    Annotations,
+    Document,
+    Predictions,
+    PredictorManifest,
+    read_document,
+)
+from nounflow.schemas.labels import read_labels
+from nounflow.schemas.tables import METRICS, NOUNS, lexicon_digest, read_table
+from nounflow.scoring.scores import ImageSet, Lexicon, Run, only_decoding
+from nounflow.text import canon
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that was predicted and judged, checked to belong together."""
+
+    runs: dict[str, Run]
+    predictions: tuple[Predictions, ...]  # sorted by run, image set
+    annotations: tuple[Annotations, ...]  # sorted by image set, annotator
+    image_sets: dict[str, ImageSet]
+    tables: dict[str, pl.DataFrame]  # lexicon name -> NOUNS
+
+
+def load_material(
+    predictions: Sequence[Path],
+    annotations: Sequence[Path],
+    decoders: Sequence[Path],
+    nouns: Sequence[Path],
+    labels: Mapping[str, str | None],
+) -> Material:
+    """Read and join the files.
+
+    Args:
+        decoders: manifests of the runs that predicted.
+        nouns: lexicons that the runs were made with.
+        labels: image set -> its label file, or None.
+
+    Raises:
+        NounflowError: a file is missing or damaged, or two of them do not belong together.
+    """
+    lexicons, tables = read_lexicons(nouns)
+    runs = {}
+    for path in decoders:
+        manifest = read_document(PredictorManifest, path, "manifest of a run")
+        runs[manifest.run] = Run(manifest, _lexicon_of(manifest, path, lexicons))
+    predicted: dict[tuple[str, str], Predictions] = {}
+    for path in predictions:
+        document = read_document(Predictions, path, "predictions file")
+        _check(document, path, runs, labels)
+        _put(predicted, (document.run, document.image_set), document, path)
+    judged: dict[tuple[str, str], Annotations] = {}
+    for path in annotations:
+        annotation = read_document(Annotations, path, "annotations file")
+        _put(judged, (annotation.image_set, annotation.annotator), annotation, path)
+    return Material(
+        runs=dict(sorted(runs.items())),
+        predictions=tuple(document for _, document in sorted(predicted.items())),
+        annotations=tuple(document for _, document in sorted(judged.items())),
+        image_sets={
+            name: ImageSet(name, read_labels(Path(path)) if path else {}) for name, path in sorted(labels.items())
+        },
+        tables=tables,
+    )
+
+
+def read_lexicons(paths: Sequence[Path]) -> tuple[dict[str, list[Lexicon]], dict[str, pl.DataFrame]]:
+    """Lexicons by digest (two names may hold the same nouns), and their tables by name."""
+    lexicons: dict[str, list[Lexicon]] = {}
+    tables: dict[str, pl.DataFrame] = {}
+    for path in paths:
+        table = read_table(path, NOUNS, "lexicon")
+        digest = lexicon_digest(table["noun"].to_list())
+        lexicons.setdefault(digest, []).append(Lexicon(Path(path).stem, digest, lexicon_forms(table)))
+        tables[Path(path).stem] = table
+    return lexicons, tables
+
+
+class FlowRecord(BaseModel):
+    """One flow of a `*.counts.json`, as `nounflow.counts` writes it."""
+
+    name: str
+    n_in: int = Field(alias="in")
+    unit: str
+    dropped: dict[str, int]
+    added: dict[str, int]
+    n_out: int = Field(alias="out")
+    unit_out: str
+
+
+class CountsRecord(BaseModel):
+    """A `*.counts.json`."""
+
+    stage: str
+    flows: tuple[FlowRecord, ...]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What training left beside a run's manifest; None where the run has none."""
+
+    metrics: pl.DataFrame | None  # METRICS
+    angles: Angles | None
+
+
+def read_progress(manifests: Sequence[Path]) -> dict[str, Progress]:
+    """Run -> its training's metrics and angles."""
+    progress = {}
+    for path in manifests:
+        metrics, angles = path.parent / "metrics.parquet", path.parent / "angles.json"
+        progress[read_document(PredictorManifest, path, "manifest of a run").run] = Progress(
+            read_table(metrics, METRICS, "metrics of a run") if metrics.exists() else None,
+            read_document(Angles, angles, "angles of a run") if angles.exists() else None,
+        )
+    return progress
+
+
+def lexicon_forms(table: pl.DataFrame) -> frozenset[str]:
+    """The normal spelling of every noun and of every singular and plural form."""
+    forms = {canon(noun) for noun in table["noun"]}
+    for column in ("singulars", "plurals"):
+        forms.update(canon(form) for form in table[column].explode().drop_nulls())
+    return frozenset(forms)
+
+
+def _put(documents: dict[tuple[str, str], Document], key: tuple[str, str], document: Document, path: Path) -> None:
+    if key in documents:
+        raise NounflowError(f"Two files are both of {key[0]} and {key[1]}", where=path, fix="pass one of them")
+    documents[key] = document
+
+
+def _lexicon_of(manifest: PredictorManifest, path: Path, lexicons: Mapping[str, Sequence[Lexicon]]) -> Lexicon:
+    known = lexicons.get(manifest.lexicon, ())
+    if not known:
+        raise MismatchError(
+            f"Run '{manifest.run}' was made with a lexicon that is none of those given",
+            where=path,
+            fix="pass its lexicon with --nouns; if the lexicon was built anew, run the decoder stage again",
+        )
+    stem = Path(manifest.lexicon_path).stem
+    return next((lexicon for lexicon in known if lexicon.name == stem), known[0])
+
+
+def _check(document: Predictions, path: Path, runs: Mapping[str, Run], labels: Mapping[str, str | None]) -> None:
+    if document.run not in runs:
+        raise MismatchError(
+            f"There is no manifest of the run '{document.run}'", where=path, fix="pass it with --decoders"
+        )
+    if document.image_set not in labels:
+        raise MismatchError(
+            f"The image set '{document.image_set}' is not among those given",
+            where=path,
+            fix=f'name it: {{"{document.image_set}": {{"labels": null}}}} if it has no label file',
+        )
+    decoding = only_decoding(document)
+    fix = "delete the file and run the predictions stage again"
+    if not len(decoding.pred) == len(decoding.probability) == len(document.samples):
+        raise MismatchError(
+            f"{len(decoding.pred)} predictions and {len(decoding.probability)} probabilities stand beside "
+            f"{len(document.samples)} images",
+            where=path,
+            fix=fix,
+        )
+    for image, nouns, probabilities in zip(document.samples, decoding.pred, decoding.probability, strict=True):
+        if not nouns or len(nouns) != len(probabilities):
+            raise MismatchError(
+                f"'{image}' has {len(nouns)} nouns and {len(probabilities)} probabilities", where=path, fix=fix
+            )

@@ -1,0 +1,142 @@
+"""`scores.tsv`: its columns, reading and writing it, and saying it in words and on a terminal."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pydantic
+from pydantic import BaseModel, ConfigDict
+
+from nounflow.errors import DamagedFileError, NounflowError
+from nounflow.files import write_text
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_KEYS = ("run", "predictor", "lexicon", "embedder", "image_set", "annotator", "retrieval_run")
+
+
+class ScoreRow(BaseModel):
+    """One row. Scores and shares are fractions of 1; an empty cell says that there is nothing to compute it from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    run: str
+    predictor: str
+    lexicon: str
+    embedder: str
+    image_set: str
+    annotator: str
+    n: int  # all images of the set, unreadable ones included
+    coverage: float  # share of the answered images whose first noun is judged
+    prediction_score: float | None = None
+    prediction_score_low: float | None = None  # 95 % bootstrap over images
+    prediction_score_high: float | None = None
+    primary_score: float | None = None
+    top1_correct: float | None = None
+    top5_correct: float | None = None
+    distinct_nouns: int
+    ceiling: float | None = None  # share of the labelled images whose gold or accepted noun is in the lexicon
+    ms_per_image: float
+    difference_to_retrieval: float | None = None
+    difference_low: float | None = None  # 95 % paired bootstrap over images
+    difference_high: float | None = None
+    unreadable: int
+    score_if_unjudged_right: float | None = None
+    retrieval_run: str = ""  # the run of the difference
+
+
+COLUMNS = tuple(ScoreRow.model_fields)
+
+
+def write_scores(path: Path, rows: Sequence[ScoreRow]) -> None:
+    """Write the table atomically; numbers with six significant digits."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, delimiter="\t", lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow(_cell(getattr(row, column)) for column in COLUMNS)
+    write_text(path, buffer.getvalue())
+
+
+def read_scores(path: Path) -> list[ScoreRow]:
+    """Read and check a table that `write_scores` wrote."""
+    try:
+        with open(path, encoding="utf-8", newline="") as handle:
+            reader = csv.DictReader(handle, delimiter="\t")
+            if tuple(reader.fieldnames or ()) != COLUMNS:
+                raise DamagedFileError(
+                    "The score table does not have the expected columns", where=path, fix="run the scores stage again"
+                )
+            cells = [{key: cell for key, cell in row.items() if cell != "" or key in _KEYS} for row in reader]
+    except FileNotFoundError:
+        raise NounflowError("There is no score table", where=path, fix="run the scores stage first") from None
+    try:
+        return [ScoreRow.model_validate(row) for row in cells]
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        raise DamagedFileError(
+            f"The score table has a wrong cell: {first['loc'][0]}: {first['msg']}",
+            where=path,
+            fix="run the scores stage again",
+        ) from error
+
+
+def comparison(row: ScoreRow) -> str | None:
+    """One sentence that sets a run beside the retrieval baseline; None where there is none."""
+    difference, low, high = row.difference_to_retrieval, row.difference_low, row.difference_high
+    if difference is None or low is None or high is None:
+        return None
+    figures = f"{points(difference)} points, 95 % interval {points(low)} to {points(high)}"
+    names = f"'{row.run}' ({row.predictor})", f"'{row.retrieval_run}' (retrieval)"
+    where = f"On {row.image_set}, judged by {row.annotator}"
+    if low <= 0 <= high:
+        return f"{where}: no difference shown between {names[0]} and {names[1]} ({figures})."
+    word = "better" if difference > 0 else "worse"
+    return f"{where}: {names[0]} is {word} than {names[1]} ({figures})."
+
+
+def percent(value: float | None) -> str:
+    """A fraction as percent with one decimal; a dash for an empty cell."""
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def points(value: float) -> str:
+    """A difference of fractions as points with a sign: "+1.2", "0.0", "−0.4"."""
+    rounded = round(100 * value, 1)
+    return "0.0" if rounded == 0 else f"{rounded:+.1f}".replace("-", "−")
+
+
+def percent_interval(value: float | None, low: float | None, high: float | None) -> str:
+    """ "24.1 [22.0, 26.3]" """
+    return "–" if value is None else f"{percent(value)} [{percent(low)}, {percent(high)}]"
+
+
+def terminal_table(rows: Sequence[ScoreRow]) -> Table:
+    """The table for a terminal, in percent."""
+    from rich.table import Table
+
+    table = Table(title="Scores in percent, with 95 % intervals over images", title_justify="left")
+    for name in ("run", "predictor", "image set", "judge"):
+        table.add_column(name, overflow="fold")
+    for name in ("n", "judged", "score", "primary", "top-1", "top-5", "ceiling", "nouns", "ms", "minus retrieval"):
+        table.add_column(name, justify="right", no_wrap=name in ("score", "minus retrieval"))
+    for row in rows:
+        table.add_row(
+            *(row.run, row.predictor, row.image_set, row.annotator or "–", str(row.n), percent(row.coverage)),
+            percent_interval(row.prediction_score, row.prediction_score_low, row.prediction_score_high),
+            *(percent(value) for value in (row.primary_score, row.top1_correct, row.top5_correct, row.ceiling)),
+            *(str(row.distinct_nouns), f"{row.ms_per_image:.1f}"),
+            percent_interval(row.difference_to_retrieval, row.difference_low, row.difference_high),
+        )
+    return table
+
+
+def _cell(value: str | int | float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value + 0.0:.6g}" if isinstance(value, float) else str(value)  # + 0.0 turns -0.0 into 0

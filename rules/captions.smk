@@ -1,0 +1,78 @@
+"""Stage 2, captions: texts that name one, two or three nouns.
+
+input:   the lexicon, templates, word lists
+output:  results/captions/{lexicon}/{source}.parquet
+steps:   fill templates (compose_captions: m1, m2, m3), write scenes (generate_captions: offline) (docs/captions.md)
+"""
+
+
+rule compose_captions:
+    message:
+        "Composing the captions {wildcards.source} of {wildcards.lexicon}"
+    input:
+        nouns="results/nouns/{lexicon}.parquet",
+        singular=resource(CONFIG.captions.singular_templates),
+        plural=resource(CONFIG.captions.plural_templates),
+    output:
+        captions="results/captions/{lexicon}/{source}.parquet",
+        counts="results/captions/{lexicon}/{source}.counts.json",
+    log:
+        "results/logs/captions/{lexicon}/{source}.log",
+    benchmark:
+        "results/benchmarks/captions/{lexicon}/{source}.tsv"
+    params:
+        settings=settings(CONFIG.captions.multiset),
+        seed=CONFIG.captions.seed,
+        code=code("compose_captions"),
+    wildcard_constraints:
+        source=r"m\d",
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../environment.yml"
+    shell:
+        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/compose_captions.py"
+        " --nouns {input.nouns:q}"
+        " --singular-templates {input.singular:q}"
+        " --plural-templates {input.plural:q}"
+        " --source {wildcards.source:q}"
+        " --settings {params.settings:q}"
+        " --seed {params.seed}"
+        " --out {output.captions:q}"
+        " --counts {output.counts:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule generate_captions:
+    message:
+        "Writing the {wildcards.captioner} captions of {wildcards.lexicon}"
+    input:
+        nouns="results/nouns/{lexicon}.parquet",
+    output:
+        captions="results/captions/{lexicon}/{captioner}.parquet",
+        counts="results/captions/{lexicon}/{captioner}.counts.json",
+    log:
+        "results/logs/captions/{lexicon}/{captioner}.log",
+    benchmark:
+        "results/benchmarks/captions/{lexicon}/{captioner}.tsv"
+    params:
+        settings=settings(CONFIG.captions.offline),
+        seed=CONFIG.captions.seed,
+        code=code("generate_captions"),
+    wildcard_constraints:
+        captioner="offline",
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    conda:
+        "../environment.yml"
+    shell:
+        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/generate_captions.py"
+        " --captioner {wildcards.captioner:q}"
+        " --nouns {input.nouns:q}"
+        " --settings {params.settings:q}"
+        " --seed {params.seed}"
+        " --out {output.captions:q}"
+        " --counts {output.counts:q}"
+        " 2>&1 | tee {log:q}"

@@ -1,0 +1,122 @@
+"""Stage 5, decoder: training, and the baselines that it must beat.
+
+input:   a training set, the lexicon
+output:  results/decoders/{run}/manifest.json, with weights.safetensors and the curves beside it
+steps:   one rule for each kind of predictor; a run names which (docs/decoder.md)
+"""
+
+
+rule train_decoder:
+    message:
+        "Training the decoder {wildcards.run}"
+    input:
+        training_set=training_set_of,
+        nouns=nouns_of,
+    output:
+        manifest="results/decoders/{run}/manifest.json",
+        weights="results/decoders/{run}/weights.safetensors",
+        metrics="results/decoders/{run}/metrics.parquet",
+        angles="results/decoders/{run}/angles.json",
+    log:
+        "results/logs/decoders/{run}.log",
+    benchmark:
+        "results/benchmarks/decoders/{run}.tsv"
+    params:
+        settings=lambda wildcards: run_parts(wildcards.run, "decoder", "noise", "training", "seed"),
+        embedder=lambda wildcards: embedder_of(wildcards.run),
+        device=CONFIG.device,
+        threads=CONFIG.threads,
+        code=code("train_decoder"),
+    wildcard_constraints:
+        run=runs_with("decoder"),
+    threads: CONFIG.threads
+    resources:
+        gpu=GPU,
+        mem_mb=8000,
+        runtime=720,
+    conda:
+        "../environment.yml"
+    shell:
+        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/train_decoder.py"
+        " --run {wildcards.run:q}"
+        " --training-set {input.training_set:q}"
+        " --nouns {input.nouns:q}"
+        " --embedder {params.embedder:q}"
+        " --settings {params.settings:q}"
+        " --device {params.device:q}"
+        " --threads {params.threads}"
+        " --out {output.manifest:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule train_head:
+    message:
+        "Training the head {wildcards.run}"
+    input:
+        training_set=training_set_of,
+        nouns=nouns_of,
+    output:
+        manifest="results/decoders/{run}/manifest.json",
+        weights="results/decoders/{run}/weights.safetensors",
+        metrics="results/decoders/{run}/metrics.parquet",
+    log:
+        "results/logs/decoders/{run}.log",
+    benchmark:
+        "results/benchmarks/decoders/{run}.tsv"
+    params:
+        settings=lambda wildcards: run_parts(wildcards.run, "head", "noise", "training", "seed"),
+        device=CONFIG.device,
+        threads=CONFIG.threads,
+        code=code("train_head"),
+    wildcard_constraints:
+        run=runs_with("head"),
+    threads: CONFIG.threads
+    resources:
+        gpu=GPU,
+        mem_mb=8000,
+        runtime=240,
+    conda:
+        "../environment.yml"
+    shell:
+        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/train_head.py"
+        " --run {wildcards.run:q}"
+        " --training-set {input.training_set:q}"
+        " --nouns {input.nouns:q}"
+        " --settings {params.settings:q}"
+        " --device {params.device:q}"
+        " --threads {params.threads}"
+        " --out {output.manifest:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule index_retrieval:
+    message:
+        "Indexing the nouns for {wildcards.run}"
+    input:
+        training_set=training_set_of,
+        nouns=nouns_of,
+    output:
+        manifest="results/decoders/{run}/manifest.json",
+        weights="results/decoders/{run}/weights.safetensors",
+    log:
+        "results/logs/decoders/{run}.log",
+    benchmark:
+        "results/benchmarks/decoders/{run}.tsv"
+    params:
+        settings=lambda wildcards: settings(CONFIG.runs[wildcards.run].retrieval),
+        code=code("index_retrieval"),
+    wildcard_constraints:
+        run=runs_with("retrieval"),
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    conda:
+        "../environment.yml"
+    shell:
+        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/index_retrieval.py"
+        " --run {wildcards.run:q}"
+        " --training-set {input.training_set:q}"
+        " --nouns {input.nouns:q}"
+        " --settings {params.settings:q}"
+        " --out {output.manifest:q}"
+        " 2>&1 | tee {log:q}"

@@ -1,0 +1,47 @@
+"""Stage 3, text embeddings: each distinct text once, one job a shard.
+
+input:   captions
+output:  results/embeddings/{embedder}/{lexicon}/{source}/{shard}.json, and {shard}.zarr beside it
+steps:   embed a slice of the captions, write the array, then its manifest (docs/embeddings.md)
+"""
+
+
+rule embed_texts:
+    message:
+        "Embedding {wildcards.source} of {wildcards.lexicon} with {wildcards.embedder}, shard {wildcards.shard}"
+    input:
+        captions="results/captions/{lexicon}/{source}.parquet",
+        nouns="results/nouns/{lexicon}.parquet",
+    output:
+        manifest="results/embeddings/{embedder}/{lexicon}/{source}/{shard}.json",
+        counts="results/embeddings/{embedder}/{lexicon}/{source}/{shard}.counts.json",
+    log:
+        "results/logs/embeddings/{embedder}/{lexicon}/{source}/{shard}.log",
+    benchmark:
+        "results/benchmarks/embeddings/{embedder}/{lexicon}/{source}/{shard}.tsv"
+    params:
+        shards=lambda wildcards: CONFIG.captions.shards(wildcards.source),
+        embedder=lambda wildcards: settings(CONFIG.embedders[wildcards.embedder]),
+        device=CONFIG.device,
+        threads=CONFIG.threads,
+        code=code("embed_texts"),
+    threads: CONFIG.threads
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=240,
+    conda:
+        "../environment.yml"
+    shell:
+        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/embed_texts.py"
+        " --captions {input.captions:q}"
+        " --nouns {input.nouns:q}"
+        " --source {wildcards.source:q}"
+        " --shard {wildcards.shard:q}"
+        " --shards {params.shards}"
+        " --embedder {params.embedder:q}"
+        " --device {params.device:q}"
+        " --threads {params.threads}"
+        " --out {output.manifest:q}"
+        " --counts {output.counts:q}"
+        " 2>&1 | tee {log:q}"

@@ -1,0 +1,29 @@
+"""Stage 0, inputs: what is fetched, with source, version, digest and size.
+
+input:   nothing
+output:  results/inputs/{name}/manifest.json and the files it names
+steps:   look for an installed copy, else ask the package managers (docs/inputs.md)
+"""
+
+
+rule fetch_inputs:
+    message:
+        "Fetching {wildcards.name}"
+    output:
+        manifest="results/inputs/{name}/manifest.json",
+    log:
+        "results/logs/inputs/{name}.log",
+    params:
+        code=code("fetch_inputs"),
+    wildcard_constraints:
+        name="wordnet|tuxpaint|novic_world|novic_wiki",
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    conda:
+        "../environment.yml"
+    shell:
+        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/fetch_inputs.py"
+        " --name {wildcards.name:q}"
+        " --out $(dirname {output.manifest:q})"
+        " 2>&1 | tee {log:q}"

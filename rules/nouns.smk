@@ -1,0 +1,38 @@
+"""Stage 1, nouns: the dictionary.
+
+input:   WordNet
+output:  results/nouns/{lexicon}.parquet
+steps:   select object nouns, write singular and plural forms, weigh them (docs/nouns.md)
+"""
+
+
+rule build_nouns:
+    message:
+        "Building the lexicon {wildcards.lexicon}"
+    input:
+        wordnet="results/inputs/wordnet/manifest.json",
+        rules=resource("resources/nouns/rules.yaml"),
+    output:
+        nouns="results/nouns/{lexicon}.parquet",
+        counts="results/nouns/{lexicon}.counts.json",
+    log:
+        "results/logs/nouns/{lexicon}.log",
+    benchmark:
+        "results/benchmarks/nouns/{lexicon}.tsv"
+    params:
+        settings=lambda wildcards: settings(CONFIG.lexicons[wildcards.lexicon]),
+        code=code("build_nouns"),
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    conda:
+        "../environment.yml"
+    shell:
+        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/build_nouns.py"
+        " --wordnet {input.wordnet:q}"
+        " --rules {input.rules:q}"
+        " --lexicon {wildcards.lexicon:q}"
+        " --settings {params.settings:q}"
+        " --out {output.nouns:q}"
+        " --counts {output.counts:q}"
+        " 2>&1 | tee {log:q}"

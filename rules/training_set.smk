@@ -1,0 +1,41 @@
+"""Stage 4, training set: an index over shards.
+
+input:   embedding shards, their captions, the lexicon
+output:  results/training_sets/{embedder}/{lexicon}/{mixture}/manifest.json, and index.parquet beside it
+steps:   check that all belong together, weigh the sources, hold some texts out; no vector is copied
+         (docs/training_set.md)
+"""
+
+
+rule merge_caches:
+    message:
+        "Merging the training set {wildcards.mixture} of {wildcards.lexicon} with {wildcards.embedder}"
+    input:
+        nouns="results/nouns/{lexicon}.parquet",
+        captions=captions_of,
+        shards=shards_of,
+    output:
+        manifest="results/training_sets/{embedder}/{lexicon}/{mixture}/manifest.json",
+        index="results/training_sets/{embedder}/{lexicon}/{mixture}/index.parquet",
+        counts="results/training_sets/{embedder}/{lexicon}/{mixture}/manifest.counts.json",
+    log:
+        "results/logs/training_sets/{embedder}/{lexicon}/{mixture}.log",
+    benchmark:
+        "results/benchmarks/training_sets/{embedder}/{lexicon}/{mixture}.tsv"
+    params:
+        mixture=lambda wildcards: settings(CONFIG.mixtures[wildcards.mixture]),
+        code=code("merge_caches"),
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    conda:
+        "../environment.yml"
+    shell:
+        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/merge_caches.py"
+        " --nouns {input.nouns:q}"
+        " --mixture {params.mixture:q}"
+        " --captions-folder results/captions/{wildcards.lexicon:q}"
+        " --shards {input.shards:q}"
+        " --out {output.manifest:q}"
+        " --counts {output.counts:q}"
+        " 2>&1 | tee {log:q}"

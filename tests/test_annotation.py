@@ -1,0 +1,300 @@
+"""The wordnet annotator against hand-written pairs, its properties, and the stage that runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import annotation_pairs
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nounflow.annotation.judging import judge_predictions, nouns_to_judge
+from nounflow.annotation.nearness import Nearness
+from nounflow.annotation.wordnet import RULE, WordNetAnnotator
+from nounflow.errors import MismatchError, NounflowError
+from nounflow.schemas.documents import CATEGORIES, Annotations, DecodingPredictions, Labels, Predictions, read_document
+from nounflow.wordnet import WordNet
+
+SCRIPT = Path(__file__).parent.parent / "workflow_scripts" / "annotate.py"
+PAIRS = [
+    pytest.param(key, row, id=f"{group}-{key}")
+    for group in ("TUNED", "CHECK", "READ")
+    for key, row in getattr(annotation_pairs, group).items()
+]
+
+
+def wordnet_folder() -> Path:
+    """The real database: $NOUNFLOW_WORDNET, what the inputs stage found or fetched, or Debian's folder."""
+    candidates = [Path(os.environ["NOUNFLOW_WORDNET"])] if "NOUNFLOW_WORDNET" in os.environ else []
+    manifest = SCRIPT.parent.parent / "results" / "inputs" / "wordnet" / "manifest.json"
+    if manifest.is_file():
+        candidates.append(manifest.parent / json.loads(manifest.read_text())["folder"])
+    candidates.append(Path("/usr/share/wordnet"))
+    for folder in candidates:
+        if (folder / "data.noun").is_file():
+            return folder
+    pytest.skip("no WordNet here: set NOUNFLOW_WORDNET, install wordnet-base, or run the inputs stage")
+
+
+@pytest.fixture(scope="module")
+def wordnet() -> WordNet:
+    return WordNet.load(wordnet_folder())
+
+
+@pytest.fixture(scope="module")
+def annotator(wordnet: WordNet) -> WordNetAnnotator:
+    return WordNetAnnotator(wordnet)
+
+
+def expected(row: str) -> Iterator[tuple[str, str]]:
+    for category, nouns in zip(("correct_primary", "close_primary", "incorrect"), row.split("|"), strict=True):
+        yield from ((noun.strip(), category) for noun in nouns.split(";") if noun.strip())
+
+
+# --- the rule -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("key", "row"), PAIRS)
+def test_the_rule_agrees_with_a_person_but_for_the_listed_disagreements(annotator, key, row):
+    labels = Labels(gold=key.split("%")[0].replace("_", " "), sense=key)
+    found = {noun: annotator.judge(labels, noun).category for noun, _ in expected(row)}
+    wanted = {noun: annotation_pairs.DISAGREEMENTS.get((key, noun), category) for noun, category in expected(row)}
+    assert found == wanted
+
+
+def test_the_disagreements_are_real_and_few():
+    pairs = {}
+    for group in (annotation_pairs.TUNED, annotation_pairs.CHECK, annotation_pairs.READ):
+        pairs |= {(key, noun): category for key, row in group.items() for noun, category in expected(row)}
+    assert len(pairs) > 1000
+    assert all(pairs[pair] != category for pair, category in annotation_pairs.DISAGREEMENTS.items())
+    assert len(annotation_pairs.DISAGREEMENTS) < 0.03 * len(pairs)
+
+
+@pytest.mark.parametrize(
+    ("labels", "noun", "category"),
+    [
+        # without a sense key the gold noun means its commonest object sense
+        (Labels(gold="mouse"), "rat", "close_primary"),
+        (Labels(gold="mouse"), "computer mouse", "incorrect"),
+        (Labels(gold="glass"), "drinking glass", "correct_primary"),
+        (Labels(gold="hand"), "clock", "incorrect"),
+        (Labels(gold="mice"), "mouse", "correct_primary"),
+        (Labels(gold="St. Bernard"), "st bernard", "correct_primary"),
+        (Labels(gold="teddy bear"), "teddy-bear", "correct_primary"),
+        # accepted nouns are right as words; their synonyms only where their meaning is near gold's
+        (Labels(gold="corgi", accepted=("dog",)), "domestic dog", "correct_primary"),
+        (Labels(gold="corgi", accepted=("dog",)), "canine", "close_primary"),
+        (Labels(gold="corgi", accepted=("Welsh dogs",)), "Welsh dog", "correct_primary"),
+        (Labels(gold="teddy", accepted=("bear",)), "bear", "correct_primary"),
+        (Labels(gold="teddy", accepted=("bear",)), "polar bear", "incorrect"),
+        (Labels(gold="derrick", accepted=("crane",)), "whooping crane", "incorrect"),
+        (Labels(gold="orange", sense="orange%1:13:00::", accepted=("orange tree",)), "orangeness", "incorrect"),
+        # what WordNet does not know counts by its words, and is judged by what is accepted
+        (Labels(gold="fidget spinner"), "fidget spinners", "correct_primary"),
+        (Labels(gold="fidget spinner"), "zorb ball", "incorrect"),
+        (Labels(gold="fidget spinner", accepted=("spinning top",)), "humming top", "close_primary"),
+        (Labels(gold="corgi"), "qwertyuiop", "incorrect"),
+        (Labels(gold="corgi"), "", "incorrect"),
+        (Labels(gold="corgi"), "42", "incorrect"),
+        # secondary nouns
+        (Labels(gold="dog", secondary=("ball",)), "ball", "correct_secondary"),
+        (Labels(gold="dog", secondary=("bicycle",)), "bikes", "correct_secondary"),
+        (Labels(gold="dog", secondary=("chair",)), "armchair", "close_secondary"),
+        (Labels(gold="dog", secondary=("wolf",)), "wolf", "correct_secondary"),  # close to the dog, but right as a wolf
+        (Labels(gold="dog", secondary=("wolf",)), "fox", "close_primary"),
+        (Labels(gold="dog", secondary=("dog",)), "dog", "correct_primary"),
+        (Labels(gold="dog", secondary=("ball",)), "dance", "incorrect"),
+    ],
+)
+def test_labels_of_every_kind_are_honoured(annotator, labels, noun, category):
+    assert annotator.judge(labels, noun).category == category
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_the_gold_noun_and_every_word_of_its_meaning_are_correct(wordnet, annotator, data):
+    synset = wordnet.synsets[data.draw(st.sampled_from(sorted(wordnet.synsets)))]
+    key, word = data.draw(st.sampled_from(list(zip(synset.sense_keys, synset.lemmas, strict=True))))
+    labels = Labels(gold=word, sense=key)
+    for lemma in synset.lemmas:
+        assert annotator.judge(labels, lemma).category == "correct_primary"
+    assert annotator.judge(Labels(gold=word), word.upper()).category == "correct_primary"
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_secondary_noun_never_lowers_a_judgement_and_a_judgement_never_changes(wordnet, annotator, data):
+    words = st.sampled_from(sorted(wordnet.index))
+    gold, secondary, noun = data.draw(words), data.draw(words), data.draw(words)
+    alone = annotator.judge(Labels(gold=gold), noun)
+    both = annotator.judge(Labels(gold=gold, secondary=(secondary,)), noun)
+    assert CATEGORIES.index(both.category) <= CATEGORIES.index(alone.category)
+    assert annotator.judge(Labels(gold=gold), noun) == alone
+    assert alone.reason
+
+
+def test_siblings_fruit_and_young_are_close_both_ways(wordnet):
+    nearness = Nearness(wordnet)
+    keys = [key for group in (annotation_pairs.TUNED, annotation_pairs.CHECK) for key in group]
+    meanings = [wordnet.by_sense_key(key) for key in (*keys, "orange%1:20:00::", "kitten%1:05:00::", "rat%1:05:00::")]
+    checked = 0
+    for one in meanings:
+        for other in meanings:
+            ancestors = wordnet.ancestors(one.offset).keys() | wordnet.ancestors(other.offset).keys()
+            if one.offset != other.offset and not {one.offset, other.offset} <= wordnet.ancestors(one.offset).keys():
+                related = one.offset in wordnet.ancestors(other.offset) or other.offset in wordnet.ancestors(one.offset)
+                if not related:
+                    assert bool(nearness.why_close(one, other)) == bool(nearness.why_close(other, one))
+                    checked += 1
+            assert ancestors
+    assert checked > 5000
+
+
+def test_unrelated_nouns_are_incorrect(wordnet, annotator):
+    kinds = {"animal", "plant", "food", "artifact"}
+    words = sorted(w for w in wordnet.index if wordnet.senses(w)[0].lexname in kinds)
+    draw = random.Random(1)
+    categories = [annotator.judge(Labels(gold=draw.choice(words)), draw.choice(words)).category for _ in range(2000)]
+    assert categories.count("incorrect") > 0.99 * len(categories)
+
+
+def test_names_that_say_nothing_are_never_close(wordnet, annotator):
+    empty = (
+        "entity",
+        "object",
+        "thing",
+        "organism",
+        "animal",
+        "plant",
+        "food",
+        "artifact",
+        "instrumentality",
+        "device",
+    )
+    for key in (*annotation_pairs.TUNED, *annotation_pairs.CHECK):
+        labels = Labels(gold=key.split("%")[0], sense=key)
+        assert {noun for noun in empty if annotator.judge(labels, noun).category != "incorrect"} == set()
+
+
+def test_a_sense_key_of_another_word_or_of_none_is_refused_with_the_way_out(annotator):
+    with pytest.raises(NounflowError, match="no meaning of 'dog'"):
+        annotator.judge(Labels(gold="dog", sense="cat%1:05:00::"), "dog")
+    with pytest.raises(NounflowError, match="no noun sense"):
+        annotator.judge(Labels(gold="dog", sense="dog%1:99:00::"), "dog")
+
+
+# --- the stage ------------------------------------------------------------------------------------------------------
+
+
+def predictions(run: str = "small", image_set: str = "photos", **nouns: list[str]) -> Predictions:
+    """Predictions of the named images; `a=["dog"]` stands for the file a.png."""
+    k = max(map(len, nouns.values()))
+    decoding = DecodingPredictions(
+        gen_cfg={"method": "beam"},
+        valid_guide=(100.0,) * k,
+        valid_vocab=(100.0,) * k,
+        valid=(100.0,) * k,
+        invalid=(0.0,) * k,
+        pred=tuple(map(tuple, nouns.values())),
+        score=tuple((-1.0,) * len(n) for n in nouns.values()),
+        probability=tuple((0.3,) * len(n) for n in nouns.values()),
+        result=tuple((2,) * len(n) for n in nouns.values()),
+    )
+    return Predictions(
+        model="m", model_path="m", model_dir="m", model_name="m", model_cfg={}, infer_cfg={}, guide_targets=(),
+        vocab_targets=(), samples=tuple(f"{name}.png" for name in nouns), predictions={"beam": decoding},
+        unreadable={"broken.png": "not an image"}, milliseconds=1.0, run=run, predictor="decoder", image_set=image_set,
+    )  # fmt: skip
+
+
+def test_the_union_of_the_first_k_nouns_of_all_runs_is_judged():
+    runs = [predictions("one", a=["dog", "cat", "rat"], b=["cup", "mug", "jar"]), predictions("two", a=["fox", "dog"])]
+    assert nouns_to_judge(runs, 2, "photos") == {
+        "a.png": ("cat", "dog", "fox"),
+        "b.png": ("cup", "mug"),
+        "broken.png": (),
+    }
+    assert nouns_to_judge(runs[::-1], 2, "photos") == nouns_to_judge(runs, 2, "photos")
+    with pytest.raises(MismatchError, match="on image set photos, not on world"):
+        nouns_to_judge(runs, 2, "world")
+
+
+def test_every_noun_of_a_labelled_image_is_in_one_list_and_others_are_counted(annotator):
+    nouns = nouns_to_judge([predictions(a=["dog", "cat"], b=["cup"], c=["mug"])], 5, "photos")
+    labels = {"a.png": Labels(gold="dog"), "b.png": Labels(gold="mug"), "unseen.png": Labels(gold="owl")}
+    document, reasons, counts = judge_predictions(annotator, "photos", nouns, labels)
+    assert list(document.images) == ["a.png", "b.png"]
+    assert document.images["a.png"].correct_primary == ("dog",)
+    assert document.images["a.png"].incorrect == ("cat",)
+    assert document.rule == RULE
+    assert [(r.image, r.noun) for r in reasons] == [("a.png", "cat"), ("a.png", "dog"), ("b.png", "cup")]
+    flows = {flow["name"]: flow for flow in counts.as_dict()["flows"]}
+    assert flows["images"]["out"] == 2
+    assert flows["images"]["dropped"] == {"no labels for this image, so nothing to judge by": 2}
+    assert flows["labels"]["dropped"] == {"no run predicted on this image": 1}
+    assert flows["nouns"]["out"] == 3
+
+
+def test_wrong_labels_name_their_image(annotator):
+    nouns = nouns_to_judge([predictions(a=["dog"])], 5, "photos")
+    with pytest.raises(NounflowError) as error:
+        judge_predictions(annotator, "photos", nouns, {"a.png": Labels(gold="dog", sense="cat%1:05:00::")})
+    assert "a.png" in str(error.value)
+
+
+def run_script(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    manifest = {
+        "name": "wordnet", "source": "test", "version": "3.x", "licence": "WordNet", "folder": str(wordnet_folder()),
+        "files": {}, "megabytes": 1.0,
+    }  # fmt: skip
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "predictions.json").write_text(predictions(a=["dogs", "zebra"], b=["cup"]).model_dump_json())
+    command = [sys.executable, str(SCRIPT), "--annotator", "wordnet", "--image-set", "photos", "--top-k", "5"]
+    command += ["--wordnet-manifest", str(folder / "manifest.json"), "--predictions", str(folder / "predictions.json")]
+    command += ["--out", str(folder / "wordnet.json"), "--reasons", str(folder / "reasons.tsv")]
+    command += ["--counts", str(folder / "counts.json"), *options]
+    environment = os.environ | {"PYTHONPATH": str(SCRIPT.parent.parent)}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def test_the_script_writes_annotations_reasons_and_counts_the_same_each_time(tmp_path):
+    labels = tmp_path / "labels.tsv"
+    labels.write_text("file\tgold\tsense\na.png\tdog\tdog%1:05:00::\n")
+    first = run_script(tmp_path, "--labels", str(labels))
+    assert first.returncode == 0, first.stderr
+    document = read_document(Annotations, tmp_path / "wordnet.json", "annotations")
+    assert document.images["a.png"].correct_primary == ("dogs",)
+    assert document.rule == f"{RULE}, wordnet 3.x"
+    rows = pl.read_csv(tmp_path / "reasons.tsv", separator="\t")
+    assert rows.columns == ["image", "noun", "category", "reason"]
+    assert rows["reason"].to_list() == ["a form of the label dog", "near no label"]
+    written = [(tmp_path / name).read_bytes() for name in ("wordnet.json", "reasons.tsv", "counts.json")]
+    run_script(tmp_path, "--labels", str(labels))
+    assert [(tmp_path / name).read_bytes() for name in ("wordnet.json", "reasons.tsv", "counts.json")] == written
+
+
+def test_without_labels_nothing_is_judged_and_the_counts_say_so(tmp_path):
+    done = run_script(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert read_document(Annotations, tmp_path / "wordnet.json", "annotations").images == {}
+    assert "the image set has no label file" in done.stdout
+
+
+def test_a_label_file_that_is_missing_or_wrong_is_one_message_and_writes_nothing(tmp_path):
+    labels = tmp_path / "labels.tsv"
+    labels.write_text("file\tgold\tsense\na.png\tdog\tcat%1:05:00::\n")
+    for path, words in ((tmp_path / "none.tsv", "does not exist"), (labels, "a.png")):
+        done = run_script(tmp_path, "--labels", str(path))
+        assert done.returncode == 1
+        assert words in done.stderr
+        assert "Traceback" not in done.stderr
+        assert not (tmp_path / "wordnet.json").exists()

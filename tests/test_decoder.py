@@ -1,0 +1,367 @@
+"""The decoder's architecture, loss and decoding, against formulas, repetition and brute force."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nounflow.config.decoder import DecoderConfig, GenerationConfig, NoiseConfig, TrainingConfig
+from nounflow.decoder.generation import generate
+from nounflow.decoder.loss import decoder_loss
+from nounflow.decoder.model import ObjectDecoder
+from nounflow.decoder.packing import pack
+from nounflow.decoder.trainee import DecoderTrainee
+from nounflow.decoder.training import train
+from nounflow.decoder.trie import TokenTrie
+from nounflow.decoder.vocabulary import TargetVocabulary
+from nounflow.errors import NounflowError
+from nounflow.store.training_set import TrainingSet
+
+SMALL = DecoderConfig(width=32, heads=4, layers=2, dropout=0.0)
+DIM = 24
+
+
+def vocabulary_of(token_ids):
+    return TargetVocabulary.build([f"noun {i}" for i in range(len(token_ids))], token_ids)
+
+
+def random_vocabulary(nouns, seed=0, tokens=40, longest=4):
+    generator = np.random.default_rng(seed)
+    found = set()
+    while len(found) < nouns:
+        found.add(tuple(generator.integers(1000, 1000 + tokens, generator.integers(1, longest + 1)).tolist()))
+    return vocabulary_of([list(ids) for ids in sorted(found)])
+
+
+def decoder_for(vocabulary, config=SMALL, dim=DIM, seed=0):
+    torch.manual_seed(seed)
+    return ObjectDecoder(dim, vocabulary.size, vocabulary.max_tokens, config).eval()
+
+
+def unit_rows(n, dim=DIM, seed=0):
+    return F.normalize(torch.randn(n, dim, generator=torch.Generator().manual_seed(seed)), dim=-1)
+
+
+def all_log_probabilities(model, vocabulary, embeddings):
+    """Teacher-forced log-probability of every noun for every embedding: the oracle of decoding."""
+    n, prefix = len(embeddings), model.config.prefix_tokens
+    totals = torch.zeros(n, len(vocabulary.nouns))
+    for noun in range(len(vocabulary.nouns)):
+        packed = pack(vocabulary, prefix, np.full(n, noun), np.ones(n, dtype=np.float32), np.arange(n + 1))
+        with torch.no_grad():
+            states = model(embeddings, packed.tokens, packed.positions, packed.mask)
+            logits = model.logits(states.reshape(-1, states.shape[-1])[packed.predict_from])
+        losses = F.cross_entropy(logits, packed.predict, reduction="none")
+        sample = packed.predict_from // (prefix + packed.tokens.shape[1])
+        totals[:, noun] = torch.zeros(n).index_add(0, sample, -losses)
+    return totals
+
+
+# --- shape and initialisation ---
+
+
+def test_the_parameter_count_is_that_of_the_published_formula():
+    model = ObjectDecoder(768, 5000, 9, DecoderConfig(width=512, heads=8, layers=6))
+    assert model.parameter_count == 8_657_408 + 512 * (5000 + 9 + 3)
+
+
+@pytest.mark.parametrize("config", [SMALL, DecoderConfig(width=48, heads=3, layers=1, prefix_tokens=2)])
+def test_the_parameter_count_follows_the_formula_for_other_shapes(config):
+    vocabulary, longest = 77, 6
+    width, hidden, prefix = config.width, round(config.width * config.feedforward), config.prefix_tokens
+    expected = (
+        prefix * width * DIM
+        + vocabulary * width
+        + (prefix + longest - 1) * width
+        + config.layers * (4 * width**2 + 2 * width * hidden + 2 * width)
+        + width
+    )
+    assert ObjectDecoder(DIM, vocabulary, longest, config).parameter_count == expected
+
+
+def test_balanced_initialisation_gives_unit_variance_in_two_after_the_layers_and_root_half_logits():
+    torch.manual_seed(0)
+    config = DecoderConfig(width=512, heads=8, layers=6, dropout=0.0)
+    model = ObjectDecoder(768, 4000, 8, config).eval()
+    embeddings = unit_rows(64, 768)
+    with torch.no_grad():
+        x = model.prefix_vectors(embeddings) + model.positions[:4]
+        assert x.var().item() == pytest.approx(1.0, rel=0.1)
+        for layer in model.layers:
+            x, _ = layer(x, None)
+        assert x.var().item() == pytest.approx(2.0, rel=0.15)
+        assert model.logits(model.norm(x)).std().item() == pytest.approx(0.707, rel=0.1)
+
+
+# --- attention ---
+
+
+def test_a_changed_token_never_alters_what_stands_before_it():
+    vocabulary = vocabulary_of([[1, 2, 3, 4], [5, 6, 7, 8]])
+    model = decoder_for(vocabulary)
+    packed = pack(vocabulary, 4, np.array([0]), np.ones(1, dtype=np.float32), np.array([0, 1]))
+    embeddings = unit_rows(1)
+    with torch.no_grad():
+        before = model(embeddings, packed.tokens, packed.positions, packed.mask)
+        for place in range(4):
+            changed = packed.tokens.clone()
+            changed[0, place] = 8
+            after = model(embeddings, changed, packed.positions, packed.mask)
+            assert torch.equal(after[:, : 4 + place], before[:, : 4 + place])
+            assert not torch.allclose(after[:, 4 + place :], before[:, 4 + place :])
+
+
+def test_prefix_vectors_see_each_other():
+    vocabulary = vocabulary_of([[1]])
+    model = decoder_for(vocabulary)
+    packed = pack(vocabulary, 4, np.array([0]), np.ones(1, dtype=np.float32), np.array([0, 1]))
+    embeddings = unit_rows(1)
+    with torch.no_grad():
+        before = model(embeddings, packed.tokens, packed.positions, packed.mask)
+        model.positions[3, 0] += 1.0  # only the last prefix vector changes
+        after = model(embeddings, packed.tokens, packed.positions, packed.mask)
+    assert (after[:, 0] - before[:, 0]).abs().max() > 1e-4
+
+
+# --- loss ---
+
+
+@given(seed=st.integers(0, 10_000), batch=st.integers(1, 6), smoothing=st.sampled_from([0.0, 0.1]))
+@settings(max_examples=40, deadline=None)
+def test_the_packed_loss_equals_that_of_repeated_sequences(seed, batch, smoothing):
+    generator = np.random.default_rng(seed)
+    vocabulary = random_vocabulary(30, seed=1)
+    model = decoder_for(vocabulary)
+    counts = generator.integers(1, 4, batch)
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    targets = generator.integers(0, 30, offsets[-1])
+    weights = generator.random(offsets[-1]).astype(np.float32) + 0.1
+    embeddings = unit_rows(batch, seed=seed)
+    with torch.no_grad():
+        packed = decoder_loss(model, embeddings, pack(vocabulary, 4, targets, weights, offsets), smoothing)
+        total = basis = correct = 0.0
+        for sample in range(batch):
+            for position in range(offsets[sample], offsets[sample + 1]):
+                alone = pack(
+                    vocabulary, 4, targets[position : position + 1], weights[position : position + 1], np.array([0, 1])
+                )
+                parts = decoder_loss(model, embeddings[sample : sample + 1], alone, smoothing)
+                total, basis, correct = total + parts.total, basis + parts.basis, correct + parts.correct
+    assert float(packed.basis) == pytest.approx(float(basis), rel=1e-5)
+    assert float(packed.total) == pytest.approx(float(total), rel=1e-5)
+    assert float(packed.correct) == pytest.approx(float(correct), rel=1e-5)
+
+
+def test_the_gradient_of_the_packed_loss_is_that_of_repeated_sequences():
+    vocabulary = random_vocabulary(10, seed=2)
+    targets, offsets = np.array([0, 5, 7, 3]), np.array([0, 3, 4])
+    weights = np.array([0.5, 0.25, 0.25, 1.0], dtype=np.float32)
+    embeddings = unit_rows(2)
+    packed_model, repeated_model = decoder_for(vocabulary), decoder_for(vocabulary)
+    decoder_loss(packed_model, embeddings, pack(vocabulary, 4, targets, weights, offsets)).total.backward()
+    for target, weight, sample in zip(targets, weights, [0, 0, 0, 1], strict=True):
+        alone = pack(vocabulary, 4, np.array([target]), np.array([weight]), np.array([0, 1]))
+        decoder_loss(repeated_model, embeddings[sample : sample + 1], alone).total.backward()
+    for (name, packed), repeated in zip(
+        packed_model.named_parameters(), repeated_model.parameters(), strict=True
+    ):
+        assert torch.allclose(packed.grad, repeated.grad, atol=1e-6), name
+
+
+def test_nouns_with_the_same_tokens_are_refused_by_name():
+    with pytest.raises(NounflowError, match="'noun 0' and 'noun 1'"):
+        vocabulary_of([[3, 4], [3, 4]])
+
+
+# --- decoding ---
+
+
+@pytest.mark.parametrize("longest", [1, 3, 5])
+def test_a_beam_as_wide_as_the_lexicon_ranks_all_nouns_as_brute_force_does(longest):
+    vocabulary = random_vocabulary(60, seed=longest, tokens=80, longest=longest)
+    model, embeddings = decoder_for(vocabulary), unit_rows(5)
+    expected = all_log_probabilities(model, vocabulary, embeddings).sort(descending=True)
+    found = generate(model, embeddings, TokenTrie.build(vocabulary), GenerationConfig(beam_width=60))
+    assert torch.equal(found.nouns, expected.indices)
+    assert torch.allclose(found.scores, expected.values, atol=1e-5)
+
+
+def test_guiding_by_a_trie_of_some_nouns_is_brute_force_over_those_nouns():
+    vocabulary = random_vocabulary(60, seed=4)
+    model, embeddings = decoder_for(vocabulary), unit_rows(5)
+    chosen = np.array([3, 8, 9, 21, 40, 41, 59])
+    scores = all_log_probabilities(model, vocabulary, embeddings)[:, chosen]
+    found = generate(model, embeddings, TokenTrie.build(vocabulary, chosen), GenerationConfig(beam_width=7))
+    assert torch.equal(found.nouns, torch.from_numpy(chosen)[scores.argsort(descending=True)])
+
+
+def test_renormalised_probabilities_of_all_nouns_sum_to_one():
+    vocabulary = random_vocabulary(50, seed=5)
+    model, embeddings = decoder_for(vocabulary), unit_rows(3)
+    found = generate(
+        model, embeddings, TokenTrie.build(vocabulary), GenerationConfig(beam_width=50, guided="renorm")
+    )
+    assert torch.allclose(found.scores.exp().sum(1), torch.ones(3), atol=1e-5)
+
+
+def test_plain_guided_probabilities_sum_to_at_most_one():
+    vocabulary = random_vocabulary(50, seed=5)
+    model, embeddings = decoder_for(vocabulary), unit_rows(3)
+    found = generate(model, embeddings, TokenTrie.build(vocabulary), GenerationConfig(beam_width=50))
+    assert (found.scores.exp().sum(1) <= 1).all()
+
+
+def test_an_image_is_named_alike_alone_and_in_a_batch():
+    vocabulary = random_vocabulary(60, seed=6)
+    model, embeddings = decoder_for(vocabulary), unit_rows(9)
+    trie, config = TokenTrie.build(vocabulary), GenerationConfig(beam_width=5)
+    together = generate(model, embeddings, trie, config)
+    for row in range(9):
+        alone = generate(model, embeddings[row : row + 1], trie, config)
+        assert torch.equal(alone.nouns[0], together.nouns[row])
+        assert torch.allclose(alone.scores[0], together.scores[row], atol=1e-5)
+
+
+def test_fewer_nouns_than_places_leave_empty_places_marked():
+    vocabulary = random_vocabulary(3, seed=7)
+    found = generate(
+        decoder_for(vocabulary), unit_rows(2), TokenTrie.build(vocabulary), GenerationConfig(beam_width=5)
+    )
+    assert (found.nouns[:, 3:] == -1).all()
+    assert torch.isinf(found.scores[:, 3:]).all()
+    assert (found.nouns[:, :3] >= 0).all()
+
+
+def test_unguided_decoding_marks_what_is_no_noun_of_the_lexicon():
+    vocabulary = random_vocabulary(20, seed=8, tokens=12, longest=2)
+    model = decoder_for(vocabulary)
+    found = generate(model, unit_rows(20), TokenTrie.build(vocabulary), GenerationConfig(beam_width=8, guided="none"))
+    spelled = {tuple(row[:length]) for row, length in zip(vocabulary.tokens.tolist(), vocabulary.lengths, strict=True)}
+    for tokens, nouns in zip(found.tokens.tolist(), found.nouns.tolist(), strict=True):
+        for row, noun in zip(tokens, nouns, strict=True):
+            content = tuple(row[: row.index(0)] if 0 in row else row)
+            assert (noun >= 0) == (content in spelled)
+
+
+@given(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=4), min_size=1, max_size=30, unique_by=tuple))
+@settings(max_examples=50, deadline=None)
+def test_the_trie_spells_exactly_the_nouns(token_ids):
+    vocabulary = vocabulary_of(token_ids)
+    trie = TokenTrie.build(vocabulary)
+    spelled = {}
+    waiting = [(0, ())]
+    while waiting:
+        node, prefix = waiting.pop()
+        if int(trie.noun[node]) >= 0:
+            spelled[int(trie.noun[node])] = prefix
+        _, edges = trie.children(torch.tensor([node]))
+        waiting += [
+            (int(trie.child_node[edge]), (*prefix, int(trie.child_token[edge]))) for edge in edges.tolist()
+        ]
+    assert len(spelled) == len(token_ids)
+    for noun, tokens in spelled.items():
+        length = int(vocabulary.lengths[noun])
+        assert list(tokens) == [*vocabulary.tokens[noun, :length].tolist(), 0]
+
+
+# --- training ---
+
+
+def tiny_training_set(nouns, samples_per_noun=4, dim=DIM, seed=0):
+    """Each noun a direction; its samples lie near it."""
+    generator = np.random.default_rng(seed)
+    centres = generator.standard_normal((nouns, dim))
+    labels = np.repeat(np.arange(nouns), samples_per_noun)
+    vectors = centres[labels] + 0.05 * generator.standard_normal((len(labels), dim))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    n = len(labels)
+    heldout = np.arange(n) % samples_per_noun == 0
+    weights = np.where(heldout, 0.0, 1.0)
+    return TrainingSet(
+        manifest=None,
+        vectors=vectors.astype(np.float16),
+        targets=labels,
+        target_weights=np.ones(n, dtype=np.float32),
+        offsets=np.arange(n + 1),
+        weights=weights / weights.sum(),
+        heldout=heldout,
+        sources=np.zeros(n, dtype=np.uint16),
+    )
+
+
+def train_tiny(vocabulary, training_set, seed=1, samples=6400, config=SMALL, **training):
+    torch.manual_seed(seed)
+    model = ObjectDecoder(DIM, vocabulary.size, vocabulary.max_tokens, config)
+    curves = train(
+        DecoderTrainee(model, vocabulary, training_set),
+        training_set,
+        NoiseConfig(norm=0.1),
+        TrainingConfig(samples=samples, batch_size=64, learning_rate=5e-3, **training),
+        seed,
+        "cpu",
+        None,
+        lambda curves: None,
+    )
+    return model, curves
+
+
+def test_thirty_two_nouns_are_learned_by_heart():
+    vocabulary, training_set = random_vocabulary(32, seed=9), tiny_training_set(32)
+    model, curves = train_tiny(vocabulary, training_set, samples=19_200)
+    assert curves.last("heldout")["token_accuracy"] == 1.0
+    embeddings = torch.from_numpy(training_set.vectors.astype(np.float32))
+    found = generate(model, embeddings, TokenTrie.build(vocabulary), GenerationConfig(beam_width=3))
+    assert found.nouns[:, 0].tolist() == training_set.targets.tolist()
+
+
+def test_the_same_seed_trains_the_same_weights_and_another_seed_others():
+    vocabulary, training_set = random_vocabulary(8, seed=9), tiny_training_set(8)
+    weights = [
+        train_tiny(vocabulary, training_set, seed=seed, samples=640, config=SMALL.model_copy(update={"dropout": 0.2}))[
+            0
+        ].state_dict()
+        for seed in (1, 1, 2)
+    ]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert not torch.equal(weights[0]["tokens.weight"], weights[2]["tokens.weight"])
+
+
+def test_the_curves_name_samples_seen_and_end_with_the_last_sample():
+    vocabulary, training_set = random_vocabulary(8, seed=9), tiny_training_set(8)
+    _model, curves = train_tiny(vocabulary, training_set, samples=640)
+    table = curves.table()
+    assert table["samples"].max() == 640
+    assert set(table["split"]) == {"train", "heldout"}
+    assert all(math.isfinite(value) for value in table["value"])
+
+
+def test_a_diverging_run_stops_with_advice():
+    vocabulary, training_set = random_vocabulary(8, seed=9), tiny_training_set(8)
+    with pytest.raises(NounflowError, match="learning_rate"):
+        torch.manual_seed(0)
+        model = ObjectDecoder(DIM, vocabulary.size, vocabulary.max_tokens, SMALL)
+        with torch.no_grad():
+            model.tokens.weight[0, 0] = float("nan")
+        train(
+            DecoderTrainee(model, vocabulary, training_set),
+            training_set,
+            NoiseConfig(),
+            TrainingConfig(samples=640, batch_size=64),
+            1,
+            "cpu",
+            None,
+            lambda curves: None,
+        )
+
+
+def test_held_out_samples_are_never_drawn():
+    training_set = tiny_training_set(8)
+    rows = training_set.draw(np.random.default_rng(0), 5000)
+    assert not training_set.heldout[rows].any()
+    assert set(rows) == set(np.flatnonzero(~training_set.heldout))

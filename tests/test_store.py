@@ -1,0 +1,279 @@
+"""Shards and training sets: exact round trips, every kind of damage found, nothing mixed that does not belong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import polars as pl
+import pytest
+import zarr
+
+from nounflow.errors import DamagedFileError, MismatchError, NounflowError
+from nounflow.schemas.documents import EmbedderIdentity
+from nounflow.schemas.tables import CAPTIONS, NOUNS, lexicon_digest, read_table, write_table
+from nounflow.store.shards import array_folder, check_identity, open_shard, texts_digest, write_shard
+from nounflow.store.training_set import INDEX, MANIFEST, merge, open_training_set
+
+DIM = 8
+NAMES = ["cat", "dog", "owl"]
+
+
+def identity(**changes):
+    fields = {
+        "spec": "bundled:test", "dim": DIM, "digest": "d0", "weights": "w", "tokenizer": "t",
+        "preprocessing": "none", "precision": "fp32",
+    }  # fmt: skip
+    return EmbedderIdentity(**{**fields, **changes})
+
+
+def unit_rows(n, seed=0, dim=DIM):
+    rows = np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def write(path, texts, *, vectors=None, start=0, source="m1", **changes):
+    fields = {
+        "embedder": identity(), "lexicon": lexicon_digest(NAMES), "source": source, "start": start,
+        "texts": texts_digest(texts), "batch_tokens": 64,
+    }  # fmt: skip
+    return write_shard(path, unit_rows(len(texts)) if vectors is None else vectors, **{**fields, **changes})
+
+
+def write_nouns(path, names=NAMES):
+    n = len(names)
+    columns = {
+        "id": range(n), "key": names, "noun": names, "canon": names, "kind": ["animal"] * n, "synsets": [[]] * n,
+        "gloss": [""] * n, "hypernyms": [[]] * n, "singulars": [[name] for name in names],
+        "singular_shares": [[1.0]] * n, "plurals": [[]] * n, "plural_shares": [[]] * n, "frequency": [0.0] * n,
+        "weight": [1.0] * n,
+    }  # fmt: skip
+    write_table(path, pl.DataFrame(columns, strict=False), NOUNS)
+
+
+@pytest.fixture
+def material(tmp_path):
+    """A lexicon, two sources of captions, three shards: what `merge` takes."""
+    write_nouns(tmp_path / "nouns.parquet")
+    captions = {}
+    for source, n in (("m1", 10), ("m2", 6)):
+        path = tmp_path / "captions" / f"{source}.parquet"
+        table = pl.DataFrame(
+            {
+                "text": [f"{source} text {i}" for i in range(n)],
+                "targets": [[i % 3] if source == "m1" else [i % 3, (i + 1) % 3] for i in range(n)],
+                "target_weights": [[1.0] if source == "m1" else [0.5, 0.5]] * n,
+                "weight": [float(i + 1) for i in range(n)],
+                "template": ["t"] * n,
+            }
+        )
+        write_table(path, table, CAPTIONS)
+        captions[source] = path
+    shards = {"m1": [tmp_path / "shards/m1/0.json", tmp_path / "shards/m1/1.json"], "m2": [tmp_path / "shards/m2/0.json"]}
+    texts = {source: read_table(path, CAPTIONS, "captions")["text"].to_list() for source, path in captions.items()}
+    write(shards["m1"][0], texts["m1"][:5], vectors=unit_rows(5, 1))
+    write(shards["m1"][1], texts["m1"][5:], vectors=unit_rows(5, 2), start=5)
+    write(shards["m2"][0], texts["m2"], vectors=unit_rows(6, 3), source="m2")
+    return {
+        "folder": tmp_path / "set",
+        "nouns_path": tmp_path / "nouns.parquet",
+        "captions": captions,
+        "shard_manifests": shards,
+        "mixture": {"m1": 1.0, "m2": 3.0},
+        "heldout_share": 0.25,
+    }
+
+
+# --- shards ---
+
+
+def test_a_shard_gives_back_the_exact_bytes(tmp_path):
+    vectors = unit_rows(100)
+    write(tmp_path / "0.json", [str(i) for i in range(100)], vectors=vectors)
+    manifest, read = open_shard(tmp_path / "0.json")
+    assert read.dtype == np.float16
+    assert np.array_equal(read, vectors.astype(np.float16))
+    assert (manifest.rows, manifest.dim, manifest.bytes) == (100, DIM, 100 * DIM * 2)
+
+
+def test_zarr_itself_reads_a_shard(tmp_path):
+    vectors = unit_rows(10)
+    write(tmp_path / "0.json", [str(i) for i in range(10)], vectors=vectors)
+    array = zarr.open_array(str(array_folder(tmp_path / "0.json")), mode="r")
+    assert array.chunks == (10, DIM)
+    assert np.array_equal(array[:], vectors.astype(np.float16))
+
+
+def test_an_empty_shard_is_legal(tmp_path):
+    write(tmp_path / "0.json", [], vectors=np.zeros((0, DIM)))
+    assert open_shard(tmp_path / "0.json")[1].shape == (0, DIM)
+
+
+@pytest.mark.parametrize("damage", ["flip first", "flip last", "truncate", "empty", "delete chunk", "delete store"])
+def test_every_damage_to_a_shard_is_found_and_named(tmp_path, damage):
+    write(tmp_path / "0.json", [str(i) for i in range(50)])
+    store = array_folder(tmp_path / "0.json")
+    chunk = store / "c/0/0"
+    payload = bytearray(chunk.read_bytes())
+    if damage == "flip first":
+        payload[0] ^= 1
+        chunk.write_bytes(payload)
+    elif damage == "flip last":
+        payload[-5] ^= 128  # the last payload byte, before the checksum
+        chunk.write_bytes(payload)
+    elif damage == "truncate":
+        chunk.write_bytes(payload[:-1])
+    elif damage == "empty":
+        chunk.write_bytes(b"")
+    elif damage == "delete chunk":
+        chunk.unlink()
+    else:
+        shutil.rmtree(store)
+    with pytest.raises(DamagedFileError) as caught:
+        open_shard(tmp_path / "0.json")
+    assert "0.zarr" in str(caught.value)
+    assert "delete 0.json" in str(caught.value)
+
+
+def test_a_manifest_cut_short_is_named(tmp_path):
+    write(tmp_path / "0.json", ["a"])
+    text = (tmp_path / "0.json").read_text()
+    (tmp_path / "0.json").write_text(text[: len(text) // 2])
+    with pytest.raises(NounflowError, match="not readable JSON"):
+        open_shard(tmp_path / "0.json")
+
+
+def test_a_killed_write_leaves_no_manifest_beside_a_new_array(tmp_path, monkeypatch):
+    path = tmp_path / "0.json"
+    write(path, ["a", "b"])
+    monkeypatch.setattr("nounflow.store.shards.write_document", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        write(path, ["c", "d"], vectors=unit_rows(2, 9))
+    assert not path.exists()
+
+
+def test_the_same_vectors_make_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        write(tmp_path / name / "0.json", ["x", "y"])
+    assert (tmp_path / "a/0.json").read_bytes() == (tmp_path / "b/0.json").read_bytes()
+    first, second = (array_folder(tmp_path / name / "0.json") for name in ("a", "b"))
+    files = sorted(path.relative_to(first) for path in first.rglob("*") if path.is_file())
+    assert files
+    assert all((first / file).read_bytes() == (second / file).read_bytes() for file in files)
+
+
+def test_another_embedder_is_refused_with_both_sides_named():
+    with pytest.raises(MismatchError) as caught:
+        check_identity(identity(spec="openclip:other", digest="d1"), identity(), "here.json", "there.json")
+    message = str(caught.value)
+    assert "openclip:other" in message
+    assert "bundled:test" in message
+    assert "here.json against there.json" in message
+
+
+# --- training sets ---
+
+
+def test_a_training_set_gives_each_text_its_vector_and_targets(material):
+    merge(**material)
+    opened = open_training_set(material["folder"] / MANIFEST)
+    expected = np.concatenate([unit_rows(5, 1), unit_rows(5, 2), unit_rows(6, 3)]).astype(np.float16)
+    assert np.array_equal(opened.vectors, expected)
+    targets, weights, offsets = opened.targets_of(np.array([11, 0]))
+    assert targets.tolist() == [1, 2, 0]
+    assert weights.tolist() == [0.5, 0.5, 1.0]
+    assert offsets.tolist() == [0, 2, 3]
+
+
+def test_each_source_has_its_share_of_the_training_weight(material):
+    merge(**material)
+    opened = open_training_set(material["folder"] / MANIFEST)
+    from_m2 = opened.sources == 2
+    assert opened.weights.sum() == pytest.approx(1.0, abs=1e-6)
+    assert opened.weights[from_m2].sum() == pytest.approx(0.75, abs=1e-6)
+    assert (opened.weights[opened.heldout] == 0).all()
+    assert 0 < opened.heldout.sum() < len(opened.heldout)
+
+
+def test_samples_are_drawn_by_weight(material):
+    merge(**material)
+    opened = open_training_set(material["folder"] / MANIFEST)
+    drawn = np.bincount(opened.draw(np.random.default_rng(0), 200_000), minlength=16) / 200_000
+    assert np.abs(drawn - opened.weights).max() < 0.005
+
+
+def test_merging_copies_no_vectors(material):
+    merge(**material)
+    assert sorted(path.name for path in material["folder"].iterdir()) == [INDEX, MANIFEST]
+
+
+def test_merging_twice_gives_the_same_bytes(material):
+    merge(**material)
+    first = (material["folder"] / INDEX).read_bytes(), (material["folder"] / MANIFEST).read_bytes()
+    merge(**material)
+    assert first == ((material["folder"] / INDEX).read_bytes(), (material["folder"] / MANIFEST).read_bytes())
+
+
+def rewrite(path, **changes):
+    fields = json.loads(path.read_text())
+    path.write_text(json.dumps({**fields, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"embedder": identity(digest="other", precision="bf16").model_dump()}, "another embedder"),
+        ({"lexicon": "0" * 64}, "another lexicon"),
+        ({"embedder": identity(dim=16).model_dump()}, "8 dimensions, its embedder 16"),
+        ({"texts": "0" * 64}, "does not hold rows"),
+        ({"source": "m3"}, "does not hold rows"),
+        ({"start": 4}, "does not hold rows"),
+    ],
+)
+def test_a_shard_that_does_not_belong_is_refused_by_name(material, changes, message):
+    shard = material["shard_manifests"]["m1"][1]
+    rewrite(shard, **changes)
+    with pytest.raises(MismatchError, match=message) as caught:
+        merge(**material)
+    assert "shards/m1/1.json" in str(caught.value)
+    assert not (material["folder"] / MANIFEST).exists()
+
+
+def test_a_damaged_shard_is_refused_when_merging(material):
+    chunk = array_folder(material["shard_manifests"]["m2"][0]) / "c/0/0"
+    payload = bytearray(chunk.read_bytes())
+    payload[3] ^= 4
+    chunk.write_bytes(payload)
+    with pytest.raises(DamagedFileError, match="not those that were written"):
+        merge(**material)
+
+
+def test_a_missing_shard_is_noticed_by_its_rows(material):
+    material["shard_manifests"]["m1"].pop()
+    with pytest.raises(MismatchError, match="hold 5 rows, its captions file 10"):
+        merge(**material)
+
+
+def test_a_shard_made_anew_after_merging_is_noticed(material):
+    merge(**material)
+    texts = read_table(material["captions"]["m2"], CAPTIONS, "captions")["text"].to_list()
+    write(material["shard_manifests"]["m2"][0], texts, vectors=unit_rows(6, 77), source="m2")
+    with pytest.raises(MismatchError, match="made anew"):
+        open_training_set(material["folder"] / MANIFEST)
+
+
+def test_a_changed_index_is_noticed(material):
+    merge(**material)
+    index = material["folder"] / INDEX
+    index.write_bytes(index.read_bytes()[:-1] + b"x")
+    with pytest.raises(DamagedFileError, match="index of a training set"):
+        open_training_set(material["folder"] / MANIFEST)
+
+
+def test_the_held_out_texts_do_not_depend_on_the_other_texts(material, tmp_path):
+    merge(**material)
+    both = open_training_set(material["folder"] / MANIFEST)
+    merge(**{**material, "folder": tmp_path / "m1_only", "mixture": {"m1": 1.0}})
+    alone = open_training_set(tmp_path / "m1_only" / MANIFEST)
+    assert np.array_equal(alone.heldout, both.heldout[:10])

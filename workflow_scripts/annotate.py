@@ -1,0 +1,72 @@
+"""Judge the predicted nouns of an image set against its labels.
+
+In:  results/predictions/{run}/{image_set}.json of all runs, the image set's label file (if it has one),
+     results/inputs/wordnet/manifest.json
+Out: results/annotations/{image_set}/{annotator}.json, and beside it {annotator}.reasons.tsv (image, noun, category and
+     why) and {annotator}.counts.json
+
+    python workflow_scripts/annotate.py --annotator wordnet --image-set photos \
+        --labels resources/image_sets/photos.tsv --wordnet-manifest results/inputs/wordnet/manifest.json \
+        --predictions results/predictions/small/photos.json --out results/annotations/photos/wordnet.json \
+        --reasons results/annotations/photos/wordnet.reasons.tsv --counts results/annotations/photos/wordnet.counts.json
+
+Without --labels nothing can be judged: the annotations name no image, and the scores will show a coverage of 0.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nounflow.commandline import run_stage, stage_parser
+
+
+def main(
+    annotator: str,
+    image_set: str,
+    labels: Path | None,
+    wordnet_manifest: Path,
+    predictions: list[Path],
+    top_k: int,
+    out: Path,
+    reasons: Path,
+    counts: Path,
+) -> None:
+    """Read, judge, write."""
+    import polars as pl
+
+    from nounflow.annotation.judging import Reason, judge_predictions, nouns_to_judge
+    from nounflow.annotation.wordnet import WordNetAnnotator
+    from nounflow.files import atomic_file
+    from nounflow.schemas.documents import InputManifest, Predictions, read_document, write_document
+    from nounflow.schemas.labels import read_labels
+    from nounflow.wordnet import WordNet
+
+    source = read_document(InputManifest, wordnet_manifest, "WordNet manifest")
+    annotators = {WordNetAnnotator.name: WordNetAnnotator}
+    judge = annotators[annotator](WordNet.load(wordnet_manifest.parent / source.folder))
+    documents = [read_document(Predictions, path, "predictions") for path in predictions]
+    annotations, judged, record = judge_predictions(
+        judge,
+        image_set,
+        nouns_to_judge(documents, top_k, image_set),
+        read_labels(labels) if labels else {},
+        rule=f"{judge.rule}, {source.name} {source.version}",
+    )
+    with atomic_file(reasons) as temporary:
+        pl.DataFrame(judged, schema=list(Reason._fields), orient="row").write_csv(temporary, separator="\t")
+    record.write(counts)
+    write_document(out, annotations)
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--annotator", choices=["wordnet"], default="wordnet", help="who judges")
+    parser.add_argument("--image-set", required=True, help="name of the image set")
+    parser.add_argument("--labels", type=Path, help="TSV with columns file, gold[, sense, accepted, secondary]")
+    parser.add_argument("--wordnet-manifest", type=Path, required=True, help="results/inputs/wordnet/manifest.json")
+    parser.add_argument("--predictions", nargs="+", type=Path, required=True, help="predictions of all runs")
+    parser.add_argument("--top-k", type=int, default=5, help="how many nouns of an image are judged")
+    parser.add_argument("--out", type=Path, required=True, help="results/annotations/{image_set}/{annotator}.json")
+    parser.add_argument("--reasons", type=Path, required=True, help="where to write each judgement's reason, TSV")
+    parser.add_argument("--counts", type=Path, required=True, help="where to record the counts")
+    run_stage(main, parser.parse_args())

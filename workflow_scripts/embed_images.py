@@ -1,0 +1,86 @@
+"""Embed the images of an image set.
+
+All images below the folder are taken, or, with --only-labelled, the files that the label file lists. Files that
+cannot be read are kept in the manifest with the reason.
+
+    python workflow_scripts/embed_images.py --image-set mine --folder ~/Pictures \\
+        --embedder '{"spec": "bundled:minilm-conse"}' --out results/image_embeddings/bundled/mine.json \\
+        --counts results/image_embeddings/bundled/mine.counts.json
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.config.embedder import EmbedderConfig
+
+
+def main(
+    image_set: str,
+    folder: Path | None,
+    input_manifest: Path | None,
+    labels: Path | None,
+    only_labelled: bool,
+    embedder: EmbedderConfig,
+    device: str,
+    threads: int,
+    out: Path,
+    counts: Path,
+) -> None:
+    """Embed images; see the module docstring."""
+    from nounflow.counts import Counts
+    from nounflow.embedders import load_embedder
+    from nounflow.embedders.image_files import embed_image_files
+    from nounflow.errors import NounflowError
+    from nounflow.images import list_images
+    from nounflow.inputs import input_folder
+    from nounflow.schemas.labels import read_labels
+    from nounflow.store.shards import texts_digest, write_shard
+
+    if folder is None:
+        if input_manifest is None:
+            raise NounflowError("Where are the images?", fix="give --folder or --input-manifest")
+        folder = input_folder(input_manifest)
+    found = list_images(folder)
+    record = Counts("predictions")
+    flow = record.flow(f"{image_set}: images", len(found), "files")
+    files = found
+    if labels is not None and only_labelled:
+        files = list(read_labels(labels))
+        flow.drop(len(set(found) - set(files)), "not listed in the label file")
+        flow.add(len(set(files) - set(found)), "listed in the label file, but missing from the folder")
+    model = load_embedder(embedder, device=device, threads=threads, images=True)
+    embedded = embed_image_files(model, folder, files, embedder.image_batch, threads)
+    for reason in embedded.unreadable.values():
+        flow.drop(1, f"unreadable ({reason}); counted as wrong in the scores")
+    flow.out(len(embedded.files), "embeddings")
+    write_shard(
+        out,
+        embedded.vectors,
+        embedder=model.identity,
+        lexicon="",
+        source=image_set,
+        start=0,
+        texts=texts_digest(embedded.files),
+        batch_tokens=0,
+        files=tuple(embedded.files),
+        unreadable=embedded.unreadable,
+        milliseconds=embedded.milliseconds,
+    )
+    record.write(counts)
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--image-set", required=True, help="name of the image set")
+    parser.add_argument("--folder", type=Path, help="folder of images")
+    parser.add_argument("--input-manifest", type=Path, help="manifest of a fetched set, instead of --folder")
+    parser.add_argument("--labels", type=Path, help="label file of the set")
+    parser.add_argument("--only-labelled", action="store_true", help="take only the files that the label file lists")
+    parser.add_argument("--embedder", type=json_settings(EmbedderConfig), required=True, help="settings, as JSON")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument("--out", type=Path, required=True, help="the embeddings' manifest")
+    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
+    run_stage(main, parser.parse_args())

@@ -1,0 +1,77 @@
+"""Name the images of an image set with the predictor of a run.
+
+    python workflow_scripts/predict.py --predictor results/decoders/small/manifest.json \\
+        --images results/image_embeddings/bundled/photos.json --image-set photos \\
+        --out results/predictions/small/photos.json --counts results/predictions/small/photos.counts.json
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.config.decoder import GenerationConfig
+
+
+def main(
+    predictor: Path,
+    images: Path,
+    image_set: str,
+    generation: GenerationConfig,
+    top_k: int,
+    device: str,
+    threads: int,
+    out: Path,
+    counts: Path,
+) -> None:
+    """Predict; see the module docstring."""
+    import time
+
+    import numpy as np
+
+    from nounflow.counts import Counts
+    from nounflow.device import prepare_device
+    from nounflow.files import write_text
+    from nounflow.predictors import load_predictor
+    from nounflow.predictors.document import predictions_document
+    from nounflow.store.shards import check_identity, open_shard
+
+    device = prepare_device(device, threads)
+    model = load_predictor(predictor, device, generation)
+    shard, vectors = open_shard(images)
+    check_identity(shard.embedder, model.manifest.embedder, images, predictor)
+    start = time.monotonic()
+    answers = model.answer(np.asarray(vectors, dtype=np.float32), top_k)
+    milliseconds = 1000 * (time.monotonic() - start) / max(1, len(vectors))
+    document = predictions_document(
+        manifest=model.manifest,
+        manifest_path=predictor,
+        answers=answers,
+        files=shard.files,
+        unreadable=shard.unreadable,
+        milliseconds=milliseconds + (shard.milliseconds or 0.0),
+        image_set=image_set,
+        generation=generation,
+    )
+    write_text(out, document.model_dump_json() + "\n")
+    record = Counts("predictions")
+    flow = record.flow(f"{model.manifest.run} on {image_set}", len(shard.files) + len(shard.unreadable), "images")
+    flow.drop(len(shard.unreadable), "unreadable, named in the predictions file")
+    flow.out(len(document.samples), "images named")
+    record.write(counts)
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--predictor", type=Path, required=True, help="manifest of a decoder, head or retrieval index")
+    parser.add_argument("--images", type=Path, required=True, help="manifest of image embeddings")
+    parser.add_argument("--image-set", required=True, help="name of the image set")
+    parser.add_argument(
+        "--generation", type=json_settings(GenerationConfig), default="{}", help="how a decoder is read, as JSON"
+    )
+    parser.add_argument("--top-k", type=int, default=10, help="nouns an image gets")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument("--out", type=Path, required=True, help="the predictions file")
+    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
+    run_stage(main, parser.parse_args())

@@ -1,0 +1,115 @@
+"""Write the report: scores, gallery, training curves and counts on one page that needs no network.
+
+In:  results/scores.tsv, predictions, annotations, run manifests (metrics.parquet and angles.json beside them are
+     drawn where they exist), lexicons, counts of all stages, image folders, label files
+Out: results/report.html, one self-contained file (about 20 KB for each image of the gallery)
+
+    python workflow_scripts/report.py --scores results/scores.tsv --predictions results/predictions/small/photos.json \
+        --annotations results/annotations/photos/wordnet.json --decoders results/decoders/small/manifest.json \
+        --nouns results/nouns/small.parquet --counts results/nouns/small.parquet.counts.json \
+        --image-folders '{"photos": "photos"}' --labels '{"photos": null}' --gallery 60 --out results/report.html
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.scoring.settings import Paths
+
+if TYPE_CHECKING:
+    from nounflow.counts import Counts
+    from nounflow.scoring.gallery import Card, Picture
+    from nounflow.scoring.load import Material
+
+
+def main(
+    scores: Path,
+    predictions: list[Path],
+    annotations: list[Path],
+    decoders: list[Path],
+    nouns: list[Path],
+    counts: list[Path],
+    image_folders: Paths,
+    labels: Paths,
+    gallery: int,
+    out: Path,
+    report_counts: Path | None,
+) -> None:
+    """Read, choose the gallery, render, write."""
+    from nounflow.counts import Counts
+    from nounflow.files import write_text
+    from nounflow.schemas.documents import read_document
+    from nounflow.scoring.load import CountsRecord, load_material, read_progress
+    from nounflow.scoring.page import Report, render
+    from nounflow.scoring.table import read_scores
+
+    rows = read_scores(scores)
+    material = load_material(predictions, annotations, decoders, nouns, labels.root)
+    progress = read_progress(decoders)
+    record = Counts("report")
+    cards, images = show(material, image_folders, gallery, record)
+    page = render(
+        Report(
+            rows=rows,
+            material=material,
+            progress=progress,
+            counts=[(short(path), read_document(CountsRecord, path, "counts of a stage")) for path in counts],
+            cards=cards,
+            images=images,
+        )
+    )
+    write_text(out, page)
+    if report_counts:
+        record.write(report_counts)
+    else:
+        print("\n".join(record.flows[0].lines()))
+    print(f"{out}: {len(page.encode()) / 1e6:.1f} MB")
+
+
+def show(material: Material, folders: Paths, most: int, record: Counts) -> tuple[list[tuple[Card, Picture]], int]:
+    """The gallery's cards with their pictures, and the number of images they were chosen from."""
+    from nounflow.images import ImageError
+    from nounflow.scoring.gallery import cards, choose, picture
+    from nounflow.scoring.points import judgements
+
+    judged = {document.image_set: judgements(document) for document in reversed(material.annotations)}  # first wins
+    every = cards(material.predictions, judged, {name: one.labels for name, one in material.image_sets.items()})
+    flow = record.flow("gallery", len(every), "images")
+    within = [card for card in every if folders.root.get(card.image_set)]
+    flow.drop(len(every) - len(within), "no folder was given for their image set")
+    chosen = choose(within, most)
+    flow.drop(len(within) - len(chosen), f"the gallery shows {most}")
+    shown = []
+    for card in chosen:
+        try:
+            shown.append((card, picture(Path(folders.root[card.image_set] or "") / card.file)))
+        except ImageError as error:
+            print(f"not in the gallery: {card.file}: {error}")
+            flow.drop(1, "could be read when it was named, and cannot now")
+    flow.out(len(shown), "cards")
+    return shown, len(every)
+
+
+def short(path: Path) -> str:
+    """A counts file's path below results/, as the page names it."""
+    parts = path.parts
+    below = parts[len(parts) - parts[::-1].index("results") :] if "results" in parts else parts[-1:]
+    return "/".join(below).removesuffix(".counts.json")
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--scores", type=Path, required=True, help="results/scores.tsv")
+    parser.add_argument("--predictions", nargs="+", type=Path, required=True, help="predictions of all runs")
+    parser.add_argument("--annotations", nargs="*", type=Path, default=[], help="judgements of all annotators")
+    parser.add_argument("--decoders", nargs="+", type=Path, required=True, help="manifests of the runs")
+    parser.add_argument("--nouns", nargs="+", type=Path, required=True, help="lexicons of the runs")
+    parser.add_argument("--counts", nargs="*", type=Path, default=[], help="counts of all stages, in their order")
+    parser.add_argument("--image-folders", type=json_settings(Paths), required=True, help='{"photos": FOLDER or null}')
+    parser.add_argument("--labels", type=json_settings(Paths), required=True, help='{"photos": PATH or null}')
+    parser.add_argument("--gallery", type=int, default=60, help="most images in the gallery")
+    parser.add_argument("--out", type=Path, required=True, help="results/report.html")
+    parser.add_argument("--report-counts", type=Path, help="where to record this stage's own counts")
+    run_stage(main, parser.parse_args())

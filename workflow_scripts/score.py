@@ -1,0 +1,102 @@
+"""Score what the runs predicted against what the annotators judged, with intervals.
+
+In:  results/predictions/{run}/{image_set}.json, results/annotations/{image_set}/{annotator}.json,
+     results/decoders/{run}/manifest.json, results/nouns/{lexicon}.parquet, label files of the image sets
+Out: results/scores.tsv (a row per run x image set x annotator) and its counts; the table on the terminal
+
+    python workflow_scripts/score.py --predictions results/predictions/small/photos.json \
+        --annotations results/annotations/photos/wordnet.json --decoders results/decoders/small/manifest.json \
+        --nouns results/nouns/small.parquet --image-sets '{"photos": {"labels": "resources/image_sets/photos.tsv"}}' \
+        --out results/scores.tsv --counts results/scores.counts.json
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.scoring.settings import ImageSetSettings
+
+if TYPE_CHECKING:
+    from nounflow.counts import Counts
+    from nounflow.scoring.load import Material
+    from nounflow.scoring.table import ScoreRow
+
+
+def main(
+    predictions: list[Path],
+    annotations: list[Path],
+    decoders: list[Path],
+    nouns: list[Path],
+    image_sets: ImageSetSettings,
+    seed: int,
+    out: Path,
+    counts: Path,
+) -> None:
+    """Read, score, write, print."""
+    from nounflow.scoring.load import load_material
+    from nounflow.scoring.scores import score_table
+    from nounflow.scoring.table import write_scores
+
+    labels = {name: image_set.labels for name, image_set in image_sets.root.items()}
+    material = load_material(predictions, annotations, decoders, nouns, labels)
+    rows = score_table(material.predictions, material.annotations, material.runs, material.image_sets, seed)
+    record = count(material, rows)
+    write_scores(out, rows)
+    record.write(counts)
+    show(rows)
+
+
+def count(material: Material, rows: list[ScoreRow]) -> Counts:
+    """What became of every annotations file, predictions file and image."""
+    from nounflow.counts import Counts
+
+    record = Counts("scores")
+    predicted = {document.image_set for document in material.predictions}
+    used = [document for document in material.annotations if document.image_set in predicted]
+    flow = record.flow("annotations", len(material.annotations), "files")
+    flow.drop(len(material.annotations) - len(used), "nothing was predicted on their image set")
+    flow.out(len(used))
+    flow = record.flow("predictions", len(material.predictions), "files")
+    flow.add(len(rows) - len(material.predictions), "rows for further annotators of the same image set")
+    flow.out(len(rows), "rows of scores")
+    for row in rows:
+        flow = record.flow(
+            f"{row.run} on {row.image_set}, judged by {row.annotator or 'nobody'}: first nouns", row.n, "images"
+        )
+        answered = row.n - row.unreadable
+        judged = round(row.coverage * answered)
+        flow.drop(row.unreadable, "could not be read: counted as wrong")
+        flow.drop(answered - judged, "first noun not judged: counted as wrong, and in the coverage column")
+        flow.out(judged, "judged first nouns")
+    return record
+
+
+def show(rows: list[ScoreRow]) -> None:
+    """Print the table, and each run beside its baseline in a sentence."""
+    from rich.console import Console
+
+    from nounflow.scoring.table import comparison, terminal_table
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=160)  # a log file has no width of its own
+    console.print(terminal_table(rows))
+    for sentence in filter(None, map(comparison, rows)):
+        console.print(sentence, markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--predictions", nargs="+", type=Path, required=True, help="predictions of all runs")
+    parser.add_argument("--annotations", nargs="*", type=Path, default=[], help="judgements of all annotators")
+    parser.add_argument("--decoders", nargs="+", type=Path, required=True, help="manifests of the runs")
+    parser.add_argument("--nouns", nargs="+", type=Path, required=True, help="lexicons of the runs")
+    parser.add_argument(
+        "--image-sets", type=json_settings(ImageSetSettings), required=True, help='{"photos": {"labels": PATH or null}}'
+    )
+    parser.add_argument("--seed", type=int, default=1, help="seed of the bootstrap draws")
+    parser.add_argument("--out", type=Path, required=True, help="results/scores.tsv")
+    parser.add_argument("--counts", type=Path, required=True, help="where to record the counts")
+    run_stage(main, parser.parse_args())
