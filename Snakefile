@@ -33,7 +33,7 @@ rule all:
 
 
 rule only_decoders:
-    message:
-        "All runs are trained."
     input:
         expand("results/decoders/{run}/manifest.json", run=CONFIG.runs),
+    message:
+        "All runs are trained."

@@ -30,6 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     scores.set_defaults(call=_scores)
 
     schema = commands.add_parser("schema", help="print the JSON schema of config/config.yaml")
+    schema.add_argument("--markdown", action="store_true", help="as the key tables of config/README.md instead")
     schema.set_defaults(call=_schema)
 
     parsed = parser.parse_args(arguments)
@@ -96,7 +97,8 @@ def _scores(arguments: argparse.Namespace) -> None:
     print_scores(arguments.table)
 
 
-def _schema(_arguments: argparse.Namespace) -> None:
+def _schema(arguments: argparse.Namespace) -> None:
     from nounflow.config.experiment import json_schema
+    from nounflow.config.reference import key_tables
 
-    print(json_schema(), end="")
+    print(key_tables() if arguments.markdown else json_schema(), end="")

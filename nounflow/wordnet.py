@@ -85,7 +85,7 @@ class WordNet:
         exceptions: dict[str, tuple[str, ...]] = {}
         if (folder / "noun.exc").is_file():
             for line in _records(folder / "noun.exc"):
-                plural, *singulars = line.replace("_", " ").split(" ") if " " in line else (line,)
+                plural, *singulars = (word.replace("_", " ") for word in line.split())
                 exceptions[plural] = tuple(singulars)
         counts: dict[str, int] = {}
         if (folder / "cntlist.rev").is_file():

@@ -7,8 +7,6 @@ steps:   class each noun as correct, close or incorrect, primary or secondary (d
 
 
 rule annotate:
-    message:
-        "Judging the predictions on {wildcards.image_set} ({wildcards.annotator})"
     input:
         predictions=lambda wildcards: predictions_on(wildcards.image_set),
         labels=lambda wildcards: labels_of(wildcards.image_set),
@@ -21,16 +19,20 @@ rule annotate:
         "results/logs/annotations/{image_set}/{annotator}.log",
     benchmark:
         "results/benchmarks/annotations/{image_set}/{annotator}.tsv"
-    params:
-        labels=lambda wildcards, input: f"--labels {input.labels}" if input.labels else "",
-        code=code("annotate"),
     wildcard_constraints:
         annotator="|".join(CONFIG.annotators),
+    conda:
+        "../environment.yml"
     resources:
         mem_mb=2000,
         runtime=30,
-    conda:
-        "../environment.yml"
+    params:
+        labels=lambda wildcards, input: (
+            f"--labels {input.labels}" if input.labels else ""
+        ),
+        code=code("annotate"),
+    message:
+        "Judging the predictions on {wildcards.image_set} ({wildcards.annotator})"
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/annotate.py"
         " --annotator {wildcards.annotator:q}"

@@ -7,8 +7,6 @@ steps:   fill templates (compose_captions: m1, m2, m3), write scenes (generate_c
 
 
 rule compose_captions:
-    message:
-        "Composing the captions {wildcards.source} of {wildcards.lexicon}"
     input:
         nouns="results/nouns/{lexicon}.parquet",
         singular=resource(CONFIG.captions.singular_templates),
@@ -20,17 +18,19 @@ rule compose_captions:
         "results/logs/captions/{lexicon}/{source}.log",
     benchmark:
         "results/benchmarks/captions/{lexicon}/{source}.tsv"
+    wildcard_constraints:
+        source=r"m\d",
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
     params:
         settings=settings(CONFIG.captions.multiset),
         seed=CONFIG.captions.seed,
         code=code("compose_captions"),
-    wildcard_constraints:
-        source=r"m\d",
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    conda:
-        "../environment.yml"
+    message:
+        "Composing the captions {wildcards.source} of {wildcards.lexicon}"
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/compose_captions.py"
         " --nouns {input.nouns:q}"
@@ -45,8 +45,6 @@ rule compose_captions:
 
 
 rule generate_captions:
-    message:
-        "Writing the {wildcards.captioner} captions of {wildcards.lexicon}"
     input:
         nouns="results/nouns/{lexicon}.parquet",
     output:
@@ -56,17 +54,19 @@ rule generate_captions:
         "results/logs/captions/{lexicon}/{captioner}.log",
     benchmark:
         "results/benchmarks/captions/{lexicon}/{captioner}.tsv"
+    wildcard_constraints:
+        captioner="offline",
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
     params:
         settings=settings(CONFIG.captions.offline),
         seed=CONFIG.captions.seed,
         code=code("generate_captions"),
-    wildcard_constraints:
-        captioner="offline",
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    conda:
-        "../environment.yml"
+    message:
+        "Writing the {wildcards.captioner} captions of {wildcards.lexicon}"
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/generate_captions.py"
         " --captioner {wildcards.captioner:q}"

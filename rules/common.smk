@@ -1,6 +1,7 @@
 # Everything that is Python: the checked config, code fingerprints and input functions.
 # Rules in the other files hold none.
 
+import json
 import os
 import shlex
 import sys
@@ -23,7 +24,9 @@ except NounflowError as error:
 
 # The python of the rules is the one that runs Snakemake, also where no environment is activated. A prefix
 # replaces bash's strict mode, hence `set`. NOUNFLOW_HOME lets a rule find its script under --directory.
-SETUP = f"set -euo pipefail; export NOUNFLOW_HOME={shlex.quote(os.path.relpath(HOME))}; "
+SETUP = (
+    f"set -euo pipefail; export NOUNFLOW_HOME={shlex.quote(os.path.relpath(HOME))}; "
+)
 if not workflow.deployment_settings.deployment_method:
     SETUP += f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 shell.prefix(SETUP.replace("{", "{{").replace("}", "}}"))
@@ -59,7 +62,12 @@ def resource(path):
 
 def runs_with(predictor):
     """Wildcard pattern of the runs with a predictor; a pattern that matches nothing where there is none."""
-    return "|".join(name for name, run in CONFIG.runs.items() if run.predictor == predictor) or "(?!)"
+    return (
+        "|".join(
+            name for name, run in CONFIG.runs.items() if run.predictor == predictor
+        )
+        or "(?!)"
+    )
 
 
 def run_parts(run, *parts):
@@ -110,7 +118,13 @@ def image_inputs(wildcards):
 def image_options(wildcards, input):
     """The command-line options that say where an image set's files and labels are."""
     image_set = CONFIG.image_sets[wildcards.image_set]
-    options = [f"--input-manifest {input.fetched:q}" if image_set.source else f"--folder {image_set.folder:q}"]
+    options = [
+        (
+            f"--input-manifest {input.fetched:q}"
+            if image_set.source
+            else f"--folder {image_set.folder:q}"
+        )
+    ]
     if image_set.labels:
         options.append(f"--labels {input.labels:q}")
     if image_set.only_labelled:
@@ -127,7 +141,9 @@ def folder_listing(wildcards):
         stats = [(name, (Path(folder) / name).stat()) for name in list_images(folder)]
     except NounflowError as error:
         raise WorkflowError(str(error))
-    return sha256_json([[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats])[:16]
+    return sha256_json(
+        [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
+    )[:16]
 
 
 def labels_of(image_set):
@@ -136,11 +152,77 @@ def labels_of(image_set):
 
 
 def predictions_on(image_set):
-    return expand("results/predictions/{run}/{image_set}.json", run=CONFIG.runs, image_set=image_set)
+    return expand(
+        "results/predictions/{run}/{image_set}.json",
+        run=CONFIG.runs,
+        image_set=image_set,
+    )
 
 
-PREDICTIONS = [path for image_set in CONFIG.image_sets for path in predictions_on(image_set)]
+def image_folder(image_set):
+    """Where an image set's files lie: a folder, or the manifest of a fetched source."""
+    part = CONFIG.image_sets[image_set]
+    return part.folder or f"results/inputs/{part.source}/manifest.json"
+
+
+def counts_of_all_stages():
+    """The counts of everything behind the runs, in the order of the stages."""
+    runs = CONFIG.runs.values()
+    sets = sorted({(run.embedder, run.lexicon, run.mixture) for run in runs})
+    shards = sorted(
+        {
+            (embedder, lexicon, source, shard)
+            for embedder, lexicon, mixture in sets
+            for source in CONFIG.mixtures[mixture].weights
+            for shard in range(CONFIG.captions.shards(source))
+        }
+    )
+    lexicons = sorted({run.lexicon for run in runs})
+    sources = sorted({(lexicon, source) for _, lexicon, source, _ in shards})
+    return [
+        *(f"results/nouns/{lexicon}.counts.json" for lexicon in lexicons),
+        *(
+            f"results/captions/{lexicon}/{source}.counts.json"
+            for lexicon, source in sources
+        ),
+        *(
+            f"results/embeddings/{'/'.join(map(str, shard))}.counts.json"
+            for shard in shards
+        ),
+        *(
+            f"results/training_sets/{'/'.join(part)}/manifest.counts.json"
+            for part in sets
+        ),
+        *(
+            f"results/image_embeddings/{embedder}/{image_set}.counts.json"
+            for embedder in sorted({run.embedder for run in runs})
+            for image_set in CONFIG.image_sets
+        ),
+        *(path.replace(".json", ".counts.json") for path in PREDICTIONS + ANNOTATIONS),
+        "results/scores.counts.json",
+    ]
+
+
+PREDICTIONS = [
+    path for image_set in CONFIG.image_sets for path in predictions_on(image_set)
+]
 ANNOTATIONS = expand(
-    "results/annotations/{image_set}/{annotator}.json", image_set=CONFIG.image_sets, annotator=CONFIG.annotators
+    "results/annotations/{image_set}/{annotator}.json",
+    image_set=CONFIG.image_sets,
+    annotator=CONFIG.annotators,
 )
-LEXICONS = sorted({f"results/nouns/{run.lexicon}.parquet" for run in CONFIG.runs.values()})
+LEXICONS = sorted(
+    {f"results/nouns/{run.lexicon}.parquet" for run in CONFIG.runs.values()}
+)
+LABELS = json.dumps(
+    {name: (labels_of(name) or [None])[0] for name in CONFIG.image_sets}
+)
+IMAGE_SET_LABELS = json.dumps(
+    {name: {"labels": (labels_of(name) or [None])[0]} for name in CONFIG.image_sets}
+)
+IMAGE_FOLDERS = json.dumps({name: image_folder(name) for name in CONFIG.image_sets})
+LABEL_FILES = [path for name in CONFIG.image_sets for path in labels_of(name)]
+FETCHED_IMAGES = [
+    image_folder(name) for name, part in CONFIG.image_sets.items() if part.source
+]
+COUNTS = counts_of_all_stages()

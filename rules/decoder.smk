@@ -7,8 +7,6 @@ steps:   one rule for each kind of predictor; a run names which (docs/decoder.md
 
 
 rule train_decoder:
-    message:
-        "Training the decoder {wildcards.run}"
     input:
         training_set=training_set_of,
         nouns=nouns_of,
@@ -21,21 +19,25 @@ rule train_decoder:
         "results/logs/decoders/{run}.log",
     benchmark:
         "results/benchmarks/decoders/{run}.tsv"
-    params:
-        settings=lambda wildcards: run_parts(wildcards.run, "decoder", "noise", "training", "seed"),
-        embedder=lambda wildcards: embedder_of(wildcards.run),
-        device=CONFIG.device,
-        threads=CONFIG.threads,
-        code=code("train_decoder"),
     wildcard_constraints:
         run=runs_with("decoder"),
+    conda:
+        "../environment.yml"
     threads: CONFIG.threads
     resources:
         gpu=GPU,
         mem_mb=8000,
         runtime=720,
-    conda:
-        "../environment.yml"
+    params:
+        settings=lambda wildcards: run_parts(
+            wildcards.run, "decoder", "noise", "training", "seed"
+        ),
+        embedder=lambda wildcards: embedder_of(wildcards.run),
+        device=CONFIG.device,
+        threads=CONFIG.threads,
+        code=code("train_decoder"),
+    message:
+        "Training the decoder {wildcards.run}"
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/train_decoder.py"
         " --run {wildcards.run:q}"
@@ -50,8 +52,6 @@ rule train_decoder:
 
 
 rule train_head:
-    message:
-        "Training the head {wildcards.run}"
     input:
         training_set=training_set_of,
         nouns=nouns_of,
@@ -63,20 +63,24 @@ rule train_head:
         "results/logs/decoders/{run}.log",
     benchmark:
         "results/benchmarks/decoders/{run}.tsv"
-    params:
-        settings=lambda wildcards: run_parts(wildcards.run, "head", "noise", "training", "seed"),
-        device=CONFIG.device,
-        threads=CONFIG.threads,
-        code=code("train_head"),
     wildcard_constraints:
         run=runs_with("head"),
+    conda:
+        "../environment.yml"
     threads: CONFIG.threads
     resources:
         gpu=GPU,
         mem_mb=8000,
         runtime=240,
-    conda:
-        "../environment.yml"
+    params:
+        settings=lambda wildcards: run_parts(
+            wildcards.run, "head", "noise", "training", "seed"
+        ),
+        device=CONFIG.device,
+        threads=CONFIG.threads,
+        code=code("train_head"),
+    message:
+        "Training the head {wildcards.run}"
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/train_head.py"
         " --run {wildcards.run:q}"
@@ -90,8 +94,6 @@ rule train_head:
 
 
 rule index_retrieval:
-    message:
-        "Indexing the nouns for {wildcards.run}"
     input:
         training_set=training_set_of,
         nouns=nouns_of,
@@ -102,16 +104,18 @@ rule index_retrieval:
         "results/logs/decoders/{run}.log",
     benchmark:
         "results/benchmarks/decoders/{run}.tsv"
-    params:
-        settings=lambda wildcards: settings(CONFIG.runs[wildcards.run].retrieval),
-        code=code("index_retrieval"),
     wildcard_constraints:
         run=runs_with("retrieval"),
+    conda:
+        "../environment.yml"
     resources:
         mem_mb=4000,
         runtime=30,
-    conda:
-        "../environment.yml"
+    params:
+        settings=lambda wildcards: settings(CONFIG.runs[wildcards.run].retrieval),
+        code=code("index_retrieval"),
+    message:
+        "Indexing the nouns for {wildcards.run}"
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/index_retrieval.py"
         " --run {wildcards.run:q}"

@@ -7,8 +7,6 @@ steps:   embed a slice of the captions, write the array, then its manifest (docs
 
 
 rule embed_texts:
-    message:
-        "Embedding {wildcards.source} of {wildcards.lexicon} with {wildcards.embedder}, shard {wildcards.shard}"
     input:
         captions="results/captions/{lexicon}/{source}.parquet",
         nouns="results/nouns/{lexicon}.parquet",
@@ -19,19 +17,21 @@ rule embed_texts:
         "results/logs/embeddings/{embedder}/{lexicon}/{source}/{shard}.log",
     benchmark:
         "results/benchmarks/embeddings/{embedder}/{lexicon}/{source}/{shard}.tsv"
+    conda:
+        "../environment.yml"
+    threads: CONFIG.threads
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=240,
     params:
         shards=lambda wildcards: CONFIG.captions.shards(wildcards.source),
         embedder=lambda wildcards: settings(CONFIG.embedders[wildcards.embedder]),
         device=CONFIG.device,
         threads=CONFIG.threads,
         code=code("embed_texts"),
-    threads: CONFIG.threads
-    resources:
-        gpu=GPU,
-        mem_mb=4000,
-        runtime=240,
-    conda:
-        "../environment.yml"
+    message:
+        "Embedding {wildcards.source} of {wildcards.lexicon} with {wildcards.embedder}, shard {wildcards.shard}"
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/embed_texts.py"
         " --captions {input.captions:q}"

@@ -7,21 +7,21 @@ steps:   look for an installed copy, else ask the package managers (docs/inputs.
 
 
 rule fetch_inputs:
-    message:
-        "Fetching {wildcards.name}"
     output:
         manifest="results/inputs/{name}/manifest.json",
     log:
         "results/logs/inputs/{name}.log",
-    params:
-        code=code("fetch_inputs"),
     wildcard_constraints:
         name="wordnet|tuxpaint|novic_world|novic_wiki",
+    conda:
+        "../environment.yml"
     resources:
         mem_mb=1000,
         runtime=60,
-    conda:
-        "../environment.yml"
+    params:
+        code=code("fetch_inputs"),
+    message:
+        "Fetching {wildcards.name}"
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/fetch_inputs.py"
         " --name {wildcards.name:q}"

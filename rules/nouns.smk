@@ -7,8 +7,6 @@ steps:   select object nouns, write singular and plural forms, weigh them (docs/
 
 
 rule build_nouns:
-    message:
-        "Building the lexicon {wildcards.lexicon}"
     input:
         wordnet="results/inputs/wordnet/manifest.json",
         rules=resource("resources/nouns/rules.yaml"),
@@ -19,14 +17,16 @@ rule build_nouns:
         "results/logs/nouns/{lexicon}.log",
     benchmark:
         "results/benchmarks/nouns/{lexicon}.tsv"
-    params:
-        settings=lambda wildcards: settings(CONFIG.lexicons[wildcards.lexicon]),
-        code=code("build_nouns"),
+    conda:
+        "../environment.yml"
     resources:
         mem_mb=2000,
         runtime=20,
-    conda:
-        "../environment.yml"
+    params:
+        settings=lambda wildcards: settings(CONFIG.lexicons[wildcards.lexicon]),
+        code=code("build_nouns"),
+    message:
+        "Building the lexicon {wildcards.lexicon}"
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/build_nouns.py"
         " --wordnet {input.wordnet:q}"

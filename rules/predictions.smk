@@ -7,8 +7,6 @@ steps:   decode and embed images, keep the unreadable ones by name; write nouns 
 
 
 rule embed_images:
-    message:
-        "Embedding the images of {wildcards.image_set} with {wildcards.embedder}"
     input:
         unpack(image_inputs),
     output:
@@ -18,6 +16,13 @@ rule embed_images:
         "results/logs/image_embeddings/{embedder}/{image_set}.log",
     benchmark:
         "results/benchmarks/image_embeddings/{embedder}/{image_set}.tsv"
+    conda:
+        "../environment.yml"
+    threads: CONFIG.threads
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=120,
     params:
         images=image_options,
         listing=folder_listing,
@@ -25,13 +30,8 @@ rule embed_images:
         device=CONFIG.device,
         threads=CONFIG.threads,
         code=code("embed_images"),
-    threads: CONFIG.threads
-    resources:
-        gpu=GPU,
-        mem_mb=4000,
-        runtime=120,
-    conda:
-        "../environment.yml"
+    message:
+        "Embedding the images of {wildcards.image_set} with {wildcards.embedder}"
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/embed_images.py"
         " --image-set {wildcards.image_set:q}"
@@ -45,8 +45,6 @@ rule embed_images:
 
 
 rule predict:
-    message:
-        "Naming the images of {wildcards.image_set} with {wildcards.run}"
     input:
         predictor="results/decoders/{run}/manifest.json",
         weights="results/decoders/{run}/weights.safetensors",
@@ -58,18 +56,20 @@ rule predict:
         "results/logs/predictions/{run}/{image_set}.log",
     benchmark:
         "results/benchmarks/predictions/{run}/{image_set}.tsv"
-    params:
-        generation=lambda wildcards: settings(CONFIG.runs[wildcards.run].generation),
-        device=CONFIG.device,
-        threads=CONFIG.threads,
-        code=code("predict"),
+    conda:
+        "../environment.yml"
     threads: CONFIG.threads
     resources:
         gpu=GPU,
         mem_mb=4000,
         runtime=60,
-    conda:
-        "../environment.yml"
+    params:
+        generation=lambda wildcards: settings(CONFIG.runs[wildcards.run].generation),
+        device=CONFIG.device,
+        threads=CONFIG.threads,
+        code=code("predict"),
+    message:
+        "Naming the images of {wildcards.image_set} with {wildcards.run}"
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/predict.py"
         " --predictor {input.predictor:q}"

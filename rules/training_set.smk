@@ -8,8 +8,6 @@ steps:   check that all belong together, weigh the sources, hold some texts out;
 
 
 rule merge_caches:
-    message:
-        "Merging the training set {wildcards.mixture} of {wildcards.lexicon} with {wildcards.embedder}"
     input:
         nouns="results/nouns/{lexicon}.parquet",
         captions=captions_of,
@@ -22,14 +20,16 @@ rule merge_caches:
         "results/logs/training_sets/{embedder}/{lexicon}/{mixture}.log",
     benchmark:
         "results/benchmarks/training_sets/{embedder}/{lexicon}/{mixture}.tsv"
-    params:
-        mixture=lambda wildcards: settings(CONFIG.mixtures[wildcards.mixture]),
-        code=code("merge_caches"),
+    conda:
+        "../environment.yml"
     resources:
         mem_mb=4000,
         runtime=30,
-    conda:
-        "../environment.yml"
+    params:
+        mixture=lambda wildcards: settings(CONFIG.mixtures[wildcards.mixture]),
+        code=code("merge_caches"),
+    message:
+        "Merging the training set {wildcards.mixture} of {wildcards.lexicon} with {wildcards.embedder}"
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/merge_caches.py"
         " --nouns {input.nouns:q}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,3 +20,15 @@ def one_thread():
 def repository() -> Path:
     """The project's folder."""
     return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def wordnet_input(repository, tmp_path_factory) -> Path:
+    """A fetched WordNet (folder with manifest.json): of an earlier `make scores`, else fetched now."""
+    folder = repository / "results/inputs/wordnet"
+    if (folder / "manifest.json").is_file():
+        return folder
+    folder = tmp_path_factory.mktemp("inputs") / "wordnet"
+    script = repository / "workflow_scripts/fetch_inputs.py"
+    subprocess.run([sys.executable, str(script), "--name", "wordnet", "--out", str(folder)], check=True)
+    return folder

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import csv
+import itertools
 import json
 import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import annotation_pairs
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -24,11 +24,39 @@ from nounflow.schemas.documents import CATEGORIES, Annotations, DecodingPredicti
 from nounflow.wordnet import WordNet
 
 SCRIPT = Path(__file__).parent.parent / "workflow_scripts" / "annotate.py"
-PAIRS = [
-    pytest.param(key, row, id=f"{group}-{key}")
-    for group in ("TUNED", "CHECK", "READ")
-    for key, row in getattr(annotation_pairs, group).items()
-]
+
+# annotation_pairs.tsv was written by hand, from what a person would say of a photograph, before the rule existed. Its
+# set "tuned" set the thresholds, "check" was kept apart until they stood, and "read" holds what was found afterwards by
+# reading the whole lists of what the rule calls close.
+CATEGORY_COLUMNS = {"correct": "correct_primary", "close": "close_primary", "incorrect": "incorrect"}
+PAIRS = list(csv.DictReader((Path(__file__).parent / "annotation_pairs.tsv").open(encoding="utf-8"), delimiter="\t"))
+
+# (gold sense key, prediction): where the rule's category, given here, is not the person's, and why it is left so
+DISAGREEMENTS: dict[tuple[str, str], str] = {
+    # siblings that WordNet keeps far apart, or only under a wide parent
+    ("robin%1:05:01::", "songbird"): "incorrect",  # under oscine (239) beside all thrushes
+    ("duck%1:05:00::", "swan"): "incorrect",  # meet at aquatic bird (281)
+    ("nail%1:06:00::", "screw"): "incorrect",  # meet at fastener (146), with buttons and zips
+    ("plate%1:06:00::", "dish"): "incorrect",  # four edges apart, as plate and fork are
+    ("camel%1:05:00::", "llama"): "incorrect",  # meet at even-toed ungulate (185)
+    ("egg%1:13:00::", "boiled egg"): "incorrect",  # a dish, not an egg
+    ("egg%1:13:00::", "omelet"): "incorrect",
+    ("umbrella%1:06:00::", "parasol"): "incorrect",
+    ("bicycle%1:06:00::", "tricycle"): "incorrect",  # meet at wheeled vehicle (230)
+    ("motorcycle%1:06:00::", "scooter"): "incorrect",
+    ("boat%1:06:00::", "ship"): "incorrect",  # meet at vessel (189), with submarines
+    ("boat%1:06:00::", "sailboat"): "incorrect",  # a vessel, but not under boat
+    # WordNet's parent or sibling is not what a person sees
+    ("pipe%1:06:01::", "tube"): "close_primary",
+    ("pipe%1:06:01::", "conduit"): "close_primary",
+    ("scissors%1:06:00::", "pliers"): "close_primary",  # siblings under compound lever
+    # the noun commonly means another thing
+    ("goat%1:05:00::", "kid"): "incorrect",
+    ("horn%1:06:00::", "brass"): "incorrect",
+    # not in WordNet
+    ("butterfly%1:05:00::", "swallowtail butterfly"): "incorrect",
+    ("corn%1:13:00::", "corn on the cob"): "incorrect",
+}
 
 
 def wordnet_folder() -> Path:
@@ -54,29 +82,31 @@ def annotator(wordnet: WordNet) -> WordNetAnnotator:
     return WordNetAnnotator(wordnet)
 
 
-def expected(row: str) -> Iterator[tuple[str, str]]:
-    for category, nouns in zip(("correct_primary", "close_primary", "incorrect"), row.split("|"), strict=True):
-        yield from ((noun.strip(), category) for noun in nouns.split(";") if noun.strip())
+def expected(row: dict[str, str]) -> dict[str, str]:
+    """Prediction -> what the person says."""
+    cells = ((row[column], category) for column, category in CATEGORY_COLUMNS.items())
+    return {noun: category for cell, category in cells for noun in cell.split("; ") if noun}
+
+
+def labels_of(key: str) -> Labels:
+    return Labels(gold=key.split("%")[0].replace("_", " "), sense=key)
 
 
 # --- the rule -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("key", "row"), PAIRS)
-def test_the_rule_agrees_with_a_person_but_for_the_listed_disagreements(annotator, key, row):
-    labels = Labels(gold=key.split("%")[0].replace("_", " "), sense=key)
-    found = {noun: annotator.judge(labels, noun).category for noun, _ in expected(row)}
-    wanted = {noun: annotation_pairs.DISAGREEMENTS.get((key, noun), category) for noun, category in expected(row)}
-    assert found == wanted
+@pytest.mark.parametrize("row", [pytest.param(row, id=f"{row['set']} {row['gold sense']}") for row in PAIRS])
+def test_the_rule_agrees_with_a_person_but_for_the_listed_disagreements(annotator, row):
+    key = row["gold sense"]
+    found = {noun: annotator.judge(labels_of(key), noun).category for noun in expected(row)}
+    assert found == {noun: DISAGREEMENTS.get((key, noun), category) for noun, category in expected(row).items()}
 
 
 def test_the_disagreements_are_real_and_few():
-    pairs = {}
-    for group in (annotation_pairs.TUNED, annotation_pairs.CHECK, annotation_pairs.READ):
-        pairs |= {(key, noun): category for key, row in group.items() for noun, category in expected(row)}
+    pairs = {(row["gold sense"], noun): category for row in PAIRS for noun, category in expected(row).items()}
     assert len(pairs) > 1000
-    assert all(pairs[pair] != category for pair, category in annotation_pairs.DISAGREEMENTS.items())
-    assert len(annotation_pairs.DISAGREEMENTS) < 0.03 * len(pairs)
+    assert all(pairs[pair] != category for pair, category in DISAGREEMENTS.items())
+    assert len(DISAGREEMENTS) < 0.03 * len(pairs)
 
 
 @pytest.mark.parametrize(
@@ -144,19 +174,14 @@ def test_a_secondary_noun_never_lowers_a_judgement_and_a_judgement_never_changes
 
 def test_siblings_fruit_and_young_are_close_both_ways(wordnet):
     nearness = Nearness(wordnet)
-    keys = [key for group in (annotation_pairs.TUNED, annotation_pairs.CHECK) for key in group]
-    meanings = [wordnet.by_sense_key(key) for key in (*keys, "orange%1:20:00::", "kitten%1:05:00::", "rat%1:05:00::")]
-    checked = 0
-    for one in meanings:
-        for other in meanings:
-            ancestors = wordnet.ancestors(one.offset).keys() | wordnet.ancestors(other.offset).keys()
-            if one.offset != other.offset and not {one.offset, other.offset} <= wordnet.ancestors(one.offset).keys():
-                related = one.offset in wordnet.ancestors(other.offset) or other.offset in wordnet.ancestors(one.offset)
-                if not related:
-                    assert bool(nearness.why_close(one, other)) == bool(nearness.why_close(other, one))
-                    checked += 1
-            assert ancestors
-    assert checked > 5000
+    keys = {row["gold sense"] for row in PAIRS} | {"orange%1:20:00::", "kitten%1:05:00::", "rat%1:05:00::"}
+    meanings = [wordnet.by_sense_key(key) for key in sorted(keys)]
+    close = 0
+    for one, other in itertools.combinations(meanings, 2):
+        if one.offset not in wordnet.ancestors(other.offset) and other.offset not in wordnet.ancestors(one.offset):
+            assert bool(nearness.why_close(one, other)) == bool(nearness.why_close(other, one))
+            close += bool(nearness.why_close(one, other))
+    assert close > 20
 
 
 def test_unrelated_nouns_are_incorrect(wordnet, annotator):
@@ -180,9 +205,9 @@ def test_names_that_say_nothing_are_never_close(wordnet, annotator):
         "instrumentality",
         "device",
     )
-    for key in (*annotation_pairs.TUNED, *annotation_pairs.CHECK):
-        labels = Labels(gold=key.split("%")[0], sense=key)
-        assert {noun for noun in empty if annotator.judge(labels, noun).category != "incorrect"} == set()
+    for row in PAIRS:
+        judged = {noun: annotator.judge(labels_of(row["gold sense"]), noun).category for noun in empty}
+        assert set(judged.values()) == {"incorrect"}
 
 
 def test_a_sense_key_of_another_word_or_of_none_is_refused_with_the_way_out(annotator):

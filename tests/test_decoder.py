@@ -168,9 +168,7 @@ def test_the_gradient_of_the_packed_loss_is_that_of_repeated_sequences():
     for target, weight, sample in zip(targets, weights, [0, 0, 0, 1], strict=True):
         alone = pack(vocabulary, 4, np.array([target]), np.array([weight]), np.array([0, 1]))
         decoder_loss(repeated_model, embeddings[sample : sample + 1], alone).total.backward()
-    for (name, packed), repeated in zip(
-        packed_model.named_parameters(), repeated_model.parameters(), strict=True
-    ):
+    for (name, packed), repeated in zip(packed_model.named_parameters(), repeated_model.parameters(), strict=True):
         assert torch.allclose(packed.grad, repeated.grad, atol=1e-6), name
 
 
@@ -204,9 +202,7 @@ def test_guiding_by_a_trie_of_some_nouns_is_brute_force_over_those_nouns():
 def test_renormalised_probabilities_of_all_nouns_sum_to_one():
     vocabulary = random_vocabulary(50, seed=5)
     model, embeddings = decoder_for(vocabulary), unit_rows(3)
-    found = generate(
-        model, embeddings, TokenTrie.build(vocabulary), GenerationConfig(beam_width=50, guided="renorm")
-    )
+    found = generate(model, embeddings, TokenTrie.build(vocabulary), GenerationConfig(beam_width=50, guided="renorm"))
     assert torch.allclose(found.scores.exp().sum(1), torch.ones(3), atol=1e-5)
 
 
@@ -230,9 +226,7 @@ def test_an_image_is_named_alike_alone_and_in_a_batch():
 
 def test_fewer_nouns_than_places_leave_empty_places_marked():
     vocabulary = random_vocabulary(3, seed=7)
-    found = generate(
-        decoder_for(vocabulary), unit_rows(2), TokenTrie.build(vocabulary), GenerationConfig(beam_width=5)
-    )
+    found = generate(decoder_for(vocabulary), unit_rows(2), TokenTrie.build(vocabulary), GenerationConfig(beam_width=5))
     assert (found.nouns[:, 3:] == -1).all()
     assert torch.isinf(found.scores[:, 3:]).all()
     assert (found.nouns[:, :3] >= 0).all()
@@ -261,9 +255,7 @@ def test_the_trie_spells_exactly_the_nouns(token_ids):
         if int(trie.noun[node]) >= 0:
             spelled[int(trie.noun[node])] = prefix
         _, edges = trie.children(torch.tensor([node]))
-        waiting += [
-            (int(trie.child_node[edge]), (*prefix, int(trie.child_token[edge]))) for edge in edges.tolist()
-        ]
+        waiting += [(int(trie.child_node[edge]), (*prefix, int(trie.child_token[edge]))) for edge in edges.tolist()]
     assert len(spelled) == len(token_ids)
     for noun, tokens in spelled.items():
         length = int(vocabulary.lengths[noun])

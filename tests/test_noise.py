@@ -45,9 +45,7 @@ def test_the_mixed_scheme_takes_fifteen_percent_from_the_uniform_angles():
     before = unit_rows(20_000, 768)
     found = angles(
         before,
-        noised(
-            before, scheme="gauss_elem_uniform_angle", norm=3.25, angle_min=10.0, angle_max=30.0, mix_ratio=0.15
-        ),
+        noised(before, scheme="gauss_elem_uniform_angle", norm=3.25, angle_min=10.0, angle_max=30.0, mix_ratio=0.15),
     )
     uniform = found < 45  # the shell of the Gaussian part begins far above
     assert uniform.float().mean().item() == pytest.approx(0.15, abs=0.0075)

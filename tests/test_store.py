@@ -70,7 +70,10 @@ def material(tmp_path):
         )
         write_table(path, table, CAPTIONS)
         captions[source] = path
-    shards = {"m1": [tmp_path / "shards/m1/0.json", tmp_path / "shards/m1/1.json"], "m2": [tmp_path / "shards/m2/0.json"]}
+    shards = {
+        "m1": [tmp_path / "shards/m1/0.json", tmp_path / "shards/m1/1.json"],
+        "m2": [tmp_path / "shards/m2/0.json"],
+    }
     texts = {source: read_table(path, CAPTIONS, "captions")["text"].to_list() for source, path in captions.items()}
     write(shards["m1"][0], texts["m1"][:5], vectors=unit_rows(5, 1))
     write(shards["m1"][1], texts["m1"][5:], vectors=unit_rows(5, 2), start=5)

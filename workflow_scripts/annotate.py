@@ -41,17 +41,14 @@ def main(
     from nounflow.schemas.labels import read_labels
     from nounflow.wordnet import WordNet
 
+    documents = [read_document(Predictions, path, "predictions") for path in predictions]
+    nouns = nouns_to_judge(documents, top_k, image_set)
+    labelled = read_labels(labels) if labels else {}
     source = read_document(InputManifest, wordnet_manifest, "WordNet manifest")
     annotators = {WordNetAnnotator.name: WordNetAnnotator}
     judge = annotators[annotator](WordNet.load(wordnet_manifest.parent / source.folder))
-    documents = [read_document(Predictions, path, "predictions") for path in predictions]
-    annotations, judged, record = judge_predictions(
-        judge,
-        image_set,
-        nouns_to_judge(documents, top_k, image_set),
-        read_labels(labels) if labels else {},
-        rule=f"{judge.rule}, {source.name} {source.version}",
-    )
+    rule = f"{judge.rule}, {source.name} {source.version}"  # the same rule on another WordNet is another judge
+    annotations, judged, record = judge_predictions(judge, image_set, nouns, labelled, rule)
     with atomic_file(reasons) as temporary:
         pl.DataFrame(judged, schema=list(Reason._fields), orient="row").write_csv(temporary, separator="\t")
     record.write(counts)

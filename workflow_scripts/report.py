@@ -1,8 +1,8 @@
-"""Write the report: scores, gallery, training curves and counts on one page that needs no network.
+r"""Write the report: scores, gallery, training curves and counts on one page that needs no network.
 
 In:  results/scores.tsv, predictions, annotations, run manifests (metrics.parquet and angles.json beside them are
      drawn where they exist), lexicons, counts of all stages, image folders, label files
-Out: results/report.html, one self-contained file (about 20 KB for each image of the gallery)
+Out: results/report.html, one self-contained file
 
     python workflow_scripts/report.py --scores results/scores.tsv --predictions results/predictions/small/photos.json \
         --annotations results/annotations/photos/wordnet.json --decoders results/decoders/small/manifest.json \

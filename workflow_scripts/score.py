@@ -1,4 +1,4 @@
-"""Score what the runs predicted against what the annotators judged, with intervals.
+r"""Score what the runs predicted against what the annotators judged, with intervals.
 
 In:  results/predictions/{run}/{image_set}.json, results/annotations/{image_set}/{annotator}.json,
      results/decoders/{run}/manifest.json, results/nouns/{lexicon}.parquet, label files of the image sets

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from nounflow.captions.inflection import plural_of, singular_of
+from nounflow.captions.inflection import plural_of, plural_only, singular_of
 from nounflow.text import canon, with_article
 
 LONGEST = 13  # words of a phrase
@@ -61,7 +61,8 @@ _MOVABLE_PARTICIPLES = frozenset(
     "baked flavored stuffed decorated shaped producing bearing supported mounted held drawn pulled propelled "
     "cultivated raised living growing inhabiting".split()
 )
-_BARE_STARTS = frozenset("with having for from by of in on to at as".split())  # behind a participle: "made from"
+_IRREGULAR_PARTICIPLES = frozenset("set taken cut hung sold fed laid sent put given dug spun woven sewn cast".split())
+_BARE_STARTS = frozenset("with having for from by of in on to at as aside".split())  # behind a participle: "made from"
 _DANGLING = _STARTS | frozenset(
     "a an the and or is are was be been not very more most can may has have than its their if used made some each "
     "both either any no little much many few less only up off out down".split()
@@ -141,7 +142,7 @@ class GlossReader:
         if plural:
             yield "plural", text
             yield "singular", f"one of the {text}"
-        elif head[-1].lower() in self._uncountable:
+        elif head[-1].lower() in self._uncountable and determiner not in ("a", "an"):
             yield "singular", text
             yield "plural", text
         elif determiner == "the":
@@ -169,8 +170,12 @@ class GlossReader:
             if word.endswith(",") and nominal:
                 return [*words[:i], word.rstrip(",")]
             following = words[i + 1].lower() if i + 1 < len(words) else ""
-            if not following or following in _STARTS or (nominal and _is_participle(following)):
+            behind = words[i + 2].lower() if i + 2 < len(words) else ""
+            set_apart = following in _IRREGULAR_PARTICIPLES and behind in _BARE_STARTS
+            verbal = _is_participle(following) or set_apart or (following.endswith("ly") and _is_participle(behind))
+            if not following or following in _STARTS or (nominal and verbal):
                 sound = not word.endswith(",") and bare not in _DANGLING and i < 8
+                sound &= nominal or not bare.endswith(("ed", "ly"))
                 return words[: i + 1] if sound else []
         return []
 
@@ -185,6 +190,9 @@ class GlossReader:
             if last in _DANGLING:
                 continue
             nominal = self._known(last) or self._is_plural(last)
+            before = words[n - 2].lower()
+            if last.endswith(("ed", "ly")) and not nominal and (self._known(before) or self._is_plural(before)):
+                continue  # the participle of a clause that was cut: "a sausage of pork smoked"
             if n == len(words) or (nominal and (words[n].lower() in _STARTS or _is_participle(words[n].lower()))):
                 return words[:n]
         return []
@@ -193,6 +201,8 @@ class GlossReader:
         return canon(word).rpartition(" ")[2] in self._nouns
 
     def _is_plural(self, word: str) -> bool:
+        if plural_only(word):
+            return True
         singular = singular_of(word)
         return singular is not None and word not in self._uncountable and self._known(singular)
 

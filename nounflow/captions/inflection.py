@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
-from nounflow.text import _inflect_engine
+_NOT_IN_S = frozenset("men women children teeth feet geese mice people cattle oxen lice fungi algae larvae".split())
+_PLURAL_ONLY = frozenset("goods clothes viscera".split())
 
 
 @functools.lru_cache(maxsize=65536)
 def plural_of(word: str) -> str:
     """The plural of a singular noun: "songbird" -> "songbirds"."""
-    return str(_inflect_engine().plural_noun(word) or word)
+    return str(_engine().plural_noun(word) or word)
 
 
 @functools.lru_cache(maxsize=65536)
 def singular_of(word: str) -> str | None:
     """The singular of a plural noun, None if the word is no plural."""
-    if not word.endswith("s") and word not in _IRREGULAR:
+    if not word.endswith("s") and word not in _NOT_IN_S:
         return None
-    return str(_inflect_engine().singular_noun(word) or "") or None
+    return str(_engine().singular_noun(word) or "") or None
 
 
-_IRREGULAR = frozenset("men women children teeth feet geese mice people cattle oxen lice fungi algae larvae".split())
+def plural_only(word: str) -> bool:
+    """Whether a word is a plural without a singular of the same meaning: "goods"."""
+    return word in _PLURAL_ONLY
+
+
+@functools.lru_cache(maxsize=1)
+def _engine() -> Any:
+    import inflect  # late: it takes 0.3 s
+
+    return inflect.engine()

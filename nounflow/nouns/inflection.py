@@ -18,7 +18,9 @@ _NOT_PLURAL_ENDINGS = ("ss", "us", "is", "as", "os")
 # A plural rarer than this beside its singular is a slip ("furnitures"), so the noun is a mass noun.
 _PLURAL_SHARE = 0.01
 # Of several plurals, those at least this frequent beside the commonest are kept ("hooves", "hoofs").
-_RIVAL_SHARE = 0.1
+_RIVAL_SHARE = 0.25
+# Relative to "the". A plural that neither source holds is rarer than 2e-7, a twentieth of this.
+_SURELY_SEEN = 4e-6
 
 
 class Inflector:
@@ -26,9 +28,10 @@ class Inflector:
 
     def __init__(self, wordnet: WordNet, rules: Rules, frequencies: Frequencies) -> None:
         self._irregular = wordnet.irregular_plurals
-        self._irregular_plurals = frozenset(wordnet.exceptions)
+        self._exceptions = wordnet.exceptions
         self._known = wordnet.index
         self._frequencies = frequencies
+        self._set_shares = rules.set_shares
         self._singular_s = frozenset(rules.singular_s.words if rules.singular_s else ())
         self._mass = frozenset(rules.mass.words if rules.mass else ())
         self._plurals_of_word = functools.cache(self._word_plurals)
@@ -40,9 +43,8 @@ class Inflector:
         head = _split_head(noun)[1]
         if head in self._singular_s or head != head.lower():
             return False
-        if head in self._irregular_plurals and head not in self._irregular:
-            singulars = {form for form, plurals in self._irregular.items() if head in plurals}
-            return head not in singulars
+        if head in self._exceptions:
+            return not self._has_own_sense(head)  # "dice" is the plural of "die", "cola" not that of "colon"
         if len(head) < 4 or not head.endswith("s") or head.endswith(_NOT_PLURAL_ENDINGS):
             return False
         return bool(_inflect().singular_noun(head))
@@ -52,8 +54,8 @@ class Inflector:
         if noun in self._mass or "/" in noun or _is_latin(noun, self._known):
             return ()
         before, head, after = _split_head(noun)
-        if noun in self._irregular:
-            return tuple(p for p in self._irregular[noun] if "'" not in p or "'" in noun)[:1]
+        if head != noun and noun in self._irregular:  # "jacks-in-the-box"
+            return tuple(plural for plural in self._irregular[noun] if "'" not in plural or "'" in noun)[:1]
         if set(re.split(r"[ -]", noun)) & _JOINERS or head in self._mass:
             return ()
         return tuple(before + plural + after for plural in self._plurals_of_word(head))
@@ -61,22 +63,30 @@ class Inflector:
     def _word_plurals(self, word: str) -> tuple[str, ...]:
         if word.isupper() or not word[-1:].isalpha() or not word.isascii():
             return ()
-        regular = _inflect().plural_noun(word)
-        candidates = [form for form in self._irregular.get(word, ()) if "'" not in form]
-        # An irregular form that is a word of its own elsewhere ("street" for "child") is no safe plural.
-        candidates = [form for form in candidates if form == regular or form not in self._known]
-        if regular and not _doubles_s(word, regular) and regular not in candidates:
-            candidates.append(regular)
+        # WordNet's list has slips ("street" for "child"), hence the first letter; `inflect` writes "banjoes".
+        candidates = [form for form in self._irregular.get(word, ()) if form[0] == word[0] and "'" not in form]
+        for regular in (_inflect().plural_noun(word), word + "s" if word.endswith("o") else ""):
+            if regular and not _doubles_s(word, regular) and regular not in candidates:
+                candidates.append(regular)
         frequency = {form: self._frequencies(form) for form in candidates}
         best = max(frequency.values(), default=0.0)
-        singular = self._frequencies(word)
-        if best < _PLURAL_SHARE * singular:
+        if not self._countable(word, best):
             return ()
-        irregular = self._irregular.get(word, ())
         if not best:  # no evidence for any: trust the irregular list before the rule
             return tuple(candidates[:1])
         kept = [form for form in candidates if frequency[form] >= _RIVAL_SHARE * best]
-        return tuple(sorted(kept, key=lambda form: (-frequency[form], form not in irregular, form)))
+        return tuple(sorted(kept, key=lambda form: (-frequency[form], form)))
+
+    def _countable(self, word: str, plural: float) -> bool:
+        """False where the plural is so rare beside the singular that it must be a slip ("furnitures")."""
+        singular = self._frequencies(word) * self._set_shares.get(word, 1.0)  # "can" is mostly no noun
+        return plural >= _PLURAL_SHARE * singular if plural else singular < _SURELY_SEEN
+
+    def _has_own_sense(self, plural: str) -> bool:
+        """True where WordNet gives a plural-looking word a sense that its singulars lack."""
+        own = set(self._known.get(plural, ()))
+        shared = {offset for singular in self._exceptions[plural] for offset in self._known.get(singular, ())}
+        return bool(own - shared)
 
 
 def _split_head(noun: str) -> tuple[str, str, str]:

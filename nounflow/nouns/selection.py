@@ -16,7 +16,8 @@ def select_synsets(wordnet: WordNet, rules: Rules, config: LexiconConfig, counts
     """Offsets of the selected synsets, ascending; each dropped synset is counted with its reason.
 
     A synset follows the nearest rule at or above it (where an inclusion and an exclusion are equally near, the
-    exclusion); without one, its class decides. Names of single things (instances) are never selected.
+    exclusion); without one, its class decides. Names of single things (instances) are only selected where a rule
+    includes them by themselves: the sun, the moon.
 
     Raises:
         NounflowError: if a rule names a sense that WordNet lacks.
@@ -37,10 +38,10 @@ def select_synsets(wordnet: WordNet, rules: Rules, config: LexiconConfig, counts
 def _refusal(
     wordnet: WordNet, synset: Synset, rules: Rules, config: LexiconConfig, marks: dict[int, list[_Mark]]
 ) -> str | None:
-    if synset.is_instance:
-        return "name of a single thing"
     if synset.lexname not in config.kinds:
         return "class not among `kinds`"
+    if synset.is_instance and not any(included for included, _, _ in marks.get(synset.offset, ())):
+        return "name of a single thing"
     included, reason = _nearest(wordnet, synset.offset, marks)
     if included is None:
         return None if synset.lexname in rules.classes else "class not taken whole, and no rule includes it"

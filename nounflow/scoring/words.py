@@ -47,9 +47,8 @@ def lead(material: Material) -> str:
     runs = join_words([f"{name} ({run.manifest.predictor})" for name, run in material.runs.items()])
     sizes = sorted({len(run.manifest.nouns) for run in material.runs.values()})
     nouns = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
-    who = f"{len(material.runs)} runs were" if len(material.runs) > 1 else "One run was"
     return (
-        f"{who} built from captions of {nouns} nouns and then shown pictures: {runs}. "
+        f"Built from captions of {nouns} nouns, then shown pictures: {runs}. "
         "Only the frozen embedder underneath has ever seen an image."
     )
 

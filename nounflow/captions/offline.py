@@ -1,0 +1,218 @@
+"""The offline captioner: scene-like captions from WordNet glosses, sentence patterns and word lists.
+
+There is no language model in it. It knows what the lexicon says of a noun (gloss, parents, forms) and what the word
+lists say of its group (where a bird sits, what is done with a tool).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nounflow.captions.glosses import GlossPhrases, GlossReader
+from nounflow.captions.quotas import quotas
+from nounflow.captions.scenes import NOUN_SLOTS, WORD_SLOTS, Group, Pattern, SceneBook
+from nounflow.captions.table import Rows
+from nounflow.config.captions import OfflineConfig
+from nounflow.streams import stream
+from nounflow.text import canon, indefinite_article
+
+FEWEST = 4  # captions that every noun gets
+SHORTEST, LONGEST = 5, 25  # words of a caption
+COUNTED = 0.25  # share of plurals from which a noun counts as countable, whatever its group
+_TRIES = 12  # for one caption
+_ADJECTIVES = frozenset({"adjective", "trait"})
+_MARKED = re.compile(r"([#@]) ([^\s,.]+)")
+_SLOT = re.compile(r"\{(\w+)\}")
+_LITTLE = re.compile(r"[^\w ]|\b(?:a|an|the|some|one|two|three|several|few|many)\b")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What the captioner knows of one noun."""
+
+    id: int
+    key: str
+    weight: float
+    forms: tuple[tuple[str, ...], tuple[str, ...]]  # singular, plural
+    shares: tuple[tuple[float, ...], tuple[float, ...]]
+    group: Group
+    uncountable: bool
+    phrases: GlossPhrases
+    classes: tuple[str, ...]  # parents that can be named: "thrush"
+
+    @property
+    def plural_share(self) -> float:
+        """Share of plurals in the noun's use."""
+        return sum(self.shares[1]) / (sum(self.shares[0]) + sum(self.shares[1]))
+
+
+class OfflineCaptioner:
+    """Writes captions of the nouns of one lexicon; a noun's captions depend on the seed, its entry and its quota."""
+
+    def __init__(self, nouns: pl.DataFrame, book: SceneBook, settings: OfflineConfig, seed: int) -> None:
+        self._book, self._seed = book, seed
+        uncountable = frozenset(book.words("uncountable"))
+        vocabulary = [*nouns["singulars"].explode().drop_nulls(), *nouns["hypernyms"].explode().drop_nulls()]
+        reader = GlossReader(set(vocabulary), book.words("trait"), uncountable)
+        unspoken = frozenset(book.words("unspoken"))
+        self.subjects = [_subject(row, book, reader, uncountable, unspoken) for row in nouns.iter_rows(named=True)]
+        mean = settings.captions_per_noun
+        low = max(FEWEST, mean // 2)
+        weights = np.array([subject.weight for subject in self.subjects])
+        self.asked = quotas(weights, mean, low, max(low, 3 * mean))  # int64 [nouns]
+
+    def write(self, start: int = 0, stop: int | None = None) -> tuple[pl.DataFrame, Counter[str]]:
+        """Captions of the nouns `start` .. `stop`, with the columns of schema `CAPTIONS`, and the refused ones by reason.
+
+        Two nouns that share a form may get the same text; it is not yet merged.
+        """
+        rows, refused = Rows(), Counter[str]()
+        for subject, asked in list(zip(self.subjects, self.asked.tolist(), strict=True))[start:stop]:
+            captions = self._captions(subject, asked, refused)
+            for text, pattern in captions:
+                rows.add(text, (subject.id,), subject.weight / len(captions), pattern)
+        return rows.frame(), refused
+
+    def _captions(self, subject: Subject, asked: int, refused: Counter[str]) -> list[tuple[str, str]]:
+        """(caption, pattern id), different from each other after normalisation."""
+        rng = stream(self._seed, "offline", subject.key)
+        patterns = [pattern for pattern in self._book.patterns(subject.group.name)]
+        n_plural = min(int(asked * subject.plural_share + rng.random()), asked)
+        plurals = rng.permutation([True] * n_plural + [False] * (asked - n_plural)).tolist()
+        orders = {plural: self._ordered(subject, patterns, plural, rng) for plural in set(plurals)}
+        own = re.compile(rf"(?<!\w)(?:{'|'.join(_escaped_forms(subject))})(?!\w)", re.IGNORECASE)
+        kept: dict[str, tuple[str, str]] = {}
+        for plural in plurals:
+            for _ in range(_TRIES):
+                pattern = next(orders[plural])
+                form = _pick(subject.forms[plural], subject.shares[plural], rng)
+                text = self._sentence(subject, pattern, form, plural, rng)
+                plain = " ".join(_LITTLE.sub(" ", canon(text)).split())
+                reason = _fault(text, form, own)
+                if reason is None and plain in kept:
+                    reason = "nearly the same as another caption of the noun"
+                if reason is None:
+                    kept[plain] = (text, pattern.id)
+                    break
+                refused[reason] += 1
+        return list(kept.values())
+
+    def _ordered(
+        self, subject: Subject, patterns: list[Pattern], plural: bool, rng: np.random.Generator
+    ) -> Iterator[Pattern]:
+        """Patterns that can be filled for this noun and number, by weight without replacement, again and again."""
+        available = _own_slots(subject, plural) | WORD_SLOTS | {"noun"}
+        fitting = [pattern for pattern in patterns if pattern.slots <= available]
+        weights = np.array([pattern.weight for pattern in fitting])
+        while True:
+            for i in np.argsort(rng.exponential(size=len(fitting)) / weights):
+                yield fitting[i]
+
+    def _sentence(
+        self, subject: Subject, pattern: Pattern, form: str, plural: bool, rng: np.random.Generator
+    ) -> str:
+        values = {"noun": form}
+        for slot in sorted(pattern.slots - {"noun"}, key=lambda slot: (slot in _ADJECTIVES, slot)):
+            options = _own_options(subject, slot, plural) if slot in NOUN_SLOTS else ()
+            if slot == "adjective" and subject.phrases.traits and rng.random() < 0.5:
+                options = subject.phrases.traits
+            options = options or self._book.words(slot, subject.group.name)
+            if slot in _ADJECTIVES:  # not "a woven rug woven on a loom"
+                said = re.findall(r"[\w-]+", " ".join(values.values()).lower())
+                options = tuple(option for option in options if option not in said) or options
+            values[slot] = options[int(rng.integers(len(options)))]
+        text = _SLOT.sub(lambda match: values[match[1]], pattern.inflected(plural))
+        quantities = self._book.words("quantity")
+        quantity = "" if rng.random() < 0.25 else f"{quantities[int(rng.integers(len(quantities)))]} "
+        return _sentence_case(_MARKED.sub(lambda match: _determined(match, subject, plural, quantity), text))
+
+
+def _determined(match: re.Match[str], subject: Subject, plural: bool, quantity: str) -> str:
+    """The word behind a `#` or `@`, with what the mark stands for."""
+    word = match[2]
+    if plural:
+        return f"{quantity}{word}" if match[1] == "#" else word
+    if subject.uncountable:
+        return f"some {word}" if match[1] == "#" else word
+    return f"{indefinite_article(word)} {word}"
+
+
+def _subject(
+    row: dict[str, Any], book: SceneBook, reader: GlossReader, uncountable: frozenset[str], unspoken: frozenset[str]
+) -> Subject:
+    forms = tuple(row["singulars"]), tuple(row["plurals"])
+    shares = tuple(row["singular_shares"]), tuple(row["plural_shares"])
+    group = book.group_of(row["kind"], [row["canon"], *row["hypernyms"]])
+    mass_word = row["canon"].rpartition(" ")[2] in uncountable
+    rarely_plural = sum(shares[1]) < COUNTED * (sum(shares[0]) + sum(shares[1]))
+    own = {canon(form) for form in (*forms[0], *forms[1])}
+    last_words = {form.rpartition(" ")[2] for form in own}
+    classes = [
+        name
+        for name in row["hypernyms"][:3]
+        if name not in unspoken and canon(name) not in own and canon(name).rpartition(" ")[2] not in last_words
+    ]
+    phrases = reader.read(row["gloss"], own)
+    return Subject(
+        id=row["id"],
+        key=row["key"],
+        weight=row["weight"],
+        forms=forms,
+        shares=shares,
+        group=group,
+        uncountable=rarely_plural and (group.uncountable or mass_word),
+        phrases=phrases,
+        classes=tuple(classes[:2]),
+    )
+
+
+def _own_options(subject: Subject, slot: str, plural: bool) -> tuple[str, ...]:
+    phrases = subject.phrases
+    if slot == "apposition":
+        return phrases.plural if plural else phrases.singular
+    if slot == "detail":
+        return phrases.plural_detail if plural else phrases.singular_detail
+    return {"class": subject.classes, "trait": phrases.traits}.get(slot, ())
+
+
+def _own_slots(subject: Subject, plural: bool) -> frozenset[str]:
+    return frozenset(slot for slot in NOUN_SLOTS if _own_options(subject, slot, plural))
+
+
+def _escaped_forms(subject: Subject) -> list[str]:
+    return [re.escape(form) for form in sorted({*subject.forms[0], *subject.forms[1]}, key=len, reverse=True)]
+
+
+def _pick(options: tuple[str, ...], shares: tuple[float, ...], rng: np.random.Generator) -> str:
+    if len(options) == 1:
+        return options[0]
+    weights = np.asarray(shares, dtype=np.float64)
+    return options[int(rng.choice(len(options), p=weights / weights.sum()))]
+
+
+def _fault(text: str, form: str, own: re.Pattern[str]) -> str | None:
+    """Why a caption is refused; None if it is sound."""
+    if not SHORTEST <= len(text.split()) <= LONGEST:
+        return f"not {SHORTEST} to {LONGEST} words long"
+    found = own.findall(text)
+    if not any(match.lower() == form.lower() for match in found):
+        return "the noun is not a word of its own"
+    if len(found) > 1:
+        return "names the noun twice"
+    words = [word.strip(",.").lower() for word in text.split()]
+    if any(a == b for a, b in zip(words, words[1:], strict=False)):
+        return "repeats a word"
+    return None
+
+
+def _sentence_case(text: str) -> str:
+    """A capital at the start, unless the first word has its own: "iPods"."""
+    first = text.split(maxsplit=1)[0]
+    return text if first != first.lower() else text[0].upper() + text[1:]

@@ -1,0 +1,93 @@
+"""Stage 8, scores and report.
+
+input:   predictions, annotations, predictors, lexicons, counts of all stages, images
+output:  results/scores.tsv, results/report.html
+steps:   points for judged nouns, bootstrap intervals, paired differences; one self-contained page (docs/scores.md)
+"""
+
+
+rule score:
+    input:
+        predictions=PREDICTIONS,
+        annotations=ANNOTATIONS,
+        decoders=expand("results/decoders/{run}/manifest.json", run=CONFIG.runs),
+        nouns=LEXICONS,
+        labels=LABEL_FILES,
+    output:
+        scores=report(
+            "results/scores.tsv",
+            caption="../docs/report/scores.rst",
+            category="Scores",
+        ),
+        counts="results/scores.counts.json",
+    log:
+        "results/logs/scores.log",
+    benchmark:
+        "results/benchmarks/scores.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        image_sets=IMAGE_SET_LABELS,
+        code=code("score"),
+    message:
+        "Scoring all runs"
+    shell:
+        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/score.py"
+        " --predictions {input.predictions:q}"
+        " --annotations {input.annotations:q}"
+        " --decoders {input.decoders:q}"
+        " --nouns {input.nouns:q}"
+        " --image-sets {params.image_sets:q}"
+        " --out {output.scores:q}"
+        " --counts {output.counts:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule report:
+    input:
+        scores="results/scores.tsv",
+        predictions=PREDICTIONS,
+        annotations=ANNOTATIONS,
+        decoders=expand("results/decoders/{run}/manifest.json", run=CONFIG.runs),
+        nouns=LEXICONS,
+        labels=LABEL_FILES,
+        counts=COUNTS,
+        fetched=FETCHED_IMAGES,
+    output:
+        page=report(
+            "results/report.html",
+            caption="../docs/report/report.rst",
+            category="Report",
+        ),
+    log:
+        "results/logs/report.log",
+    benchmark:
+        "results/benchmarks/report.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        folders=IMAGE_FOLDERS,
+        labels=LABELS,
+        gallery=CONFIG.gallery,
+        code=code("report"),
+    message:
+        "Writing the report"
+    shell:
+        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/report.py"
+        " --scores {input.scores:q}"
+        " --predictions {input.predictions:q}"
+        " --annotations {input.annotations:q}"
+        " --decoders {input.decoders:q}"
+        " --nouns {input.nouns:q}"
+        " --counts {input.counts:q}"
+        " --image-folders {params.folders:q}"
+        " --labels {params.labels:q}"
+        " --gallery {params.gallery}"
+        " --out {output.page:q}"
+        " 2>&1 | tee {log:q}"

@@ -1,0 +1,103 @@
+"""pyproject.toml, environment.yml and requirements.lock say the same; the tree keeps its own rules."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+import yaml
+
+# PyPI name -> conda name, where they differ
+CONDA_NAMES = {
+    "matplotlib": "matplotlib-base",
+    "open-clip-torch": "open_clip_torch",
+    "playwright": "playwright-python",
+    "snakemake": "snakemake-minimal",
+    "torch": "pytorch",
+}
+
+
+def requirement(text):
+    """Name and version range of "name>=1,<2" or "name >=1,<2"."""
+    name, versions = re.fullmatch(r"([A-Za-z0-9_.-]+)\s*(.*)", text).groups()
+    return name, versions.replace(" ", "")
+
+
+@pytest.fixture(scope="module")
+def pyproject(repository):
+    project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"].values()
+    return dict(requirement(text) for text in [*project["dependencies"], *(text for extra in extras for text in extra)])
+
+
+def test_the_conda_environment_has_the_same_dependencies_and_ranges(repository, pyproject):
+    entries = yaml.safe_load((repository / "environment.yml").read_text())["dependencies"]
+    conda = dict(requirement(entry) for entry in entries if isinstance(entry, str))
+    conda |= dict(requirement(entry) for part in entries if isinstance(part, dict) for entry in part["pip"])
+    del conda["pip"], conda["python"]
+    assert conda == {CONDA_NAMES.get(name, name): versions for name, versions in pyproject.items()}
+
+
+def test_the_lock_has_every_dependency_within_its_range_and_with_hashes(repository, pyproject):
+    from packaging.specifiers import SpecifierSet
+
+    lock = (repository / "requirements.lock").read_text()
+    locked = {}
+    for name, version in re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", lock, flags=re.MULTILINE):
+        locked.setdefault(name, []).append(version)
+    for name, versions in pyproject.items():
+        assert name in locked, f"{name} is not in requirements.lock: run `make lock`"
+        assert all(version in SpecifierSet(versions) for version in locked[name]), name
+    pinned = re.split(r"^(?=[a-z0-9._-]+==)", lock, flags=re.MULTILINE)[1:]
+    assert all("--hash=sha256:" in part for part in pinned)
+
+
+def test_the_lock_names_no_host(repository):
+    lock = (repository / "requirements.lock").read_text()
+    assert not re.search(r"https?://|--(extra-)?index-url|--find-links", lock)
+
+
+def test_importing_the_package_loads_no_model_library():
+    heavy = ("torch", "transformers", "polars")
+    code = f"import sys, nounflow, nounflow.cli; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+LAYERS = [  # each may import what stands before it, and itself
+    {"errors", "files", "counts", "streams", "commandline", "progress", "text", "images", "wordnet", "config",
+     "schemas", "fingerprint", "device", "inputs"},
+    {"store"},
+    {"decoder", "embedders"},
+    {"predictors", "annotation", "scoring", "nouns", "captions"},
+    {"classifier"},
+    {"cli"},
+]  # fmt: skip
+STRANGERS = [{"decoder", "embedders"}, {"predictors", "annotation", "scoring", "nouns", "captions"}]
+
+
+def test_imports_run_one_way(repository):
+    level = {name: depth for depth, names in enumerate(LAYERS) for name in names}
+    wrong = []
+    for path in sorted((repository / "nounflow").rglob("*.py")):
+        own = path.relative_to(repository / "nounflow").parts[0].removesuffix(".py")
+        if own == "__init__":
+            continue
+        for other in set(re.findall(r"(?:from|import) nounflow\.(\w+)", path.read_text())):
+            if level[other] > level[own] or (
+                other != own and any({own, other} <= strangers for strangers in STRANGERS)
+            ):
+                wrong.append(f"{path.relative_to(repository)} imports nounflow.{other}")
+    assert not wrong
+
+
+def test_no_module_is_too_long_to_read_at_once(repository):
+    long = {
+        str(path.relative_to(repository)): lines
+        for folder in ("nounflow", "workflow_scripts")
+        for path in (repository / folder).rglob("*.py")
+        if (lines := len(path.read_text().splitlines())) > 400
+    }
+    assert not long

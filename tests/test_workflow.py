@@ -1,0 +1,343 @@
+"""The real workflow through the real Snakemake: end to end, what a change reruns, what bad input says."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+from PIL import Image, ImageDraw
+
+CODE = ("Snakefile", "rules", "workflow_scripts", "nounflow", "config", "resources", "profiles", "docs/report")
+RULE_LINE = re.compile(r"^(\w+)\s+(\d+)$", flags=re.MULTILINE)
+
+
+class Project:
+    """A copy of the project with its own results, whose code and config a test may change."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def snakemake(self, *options, check=True):
+        environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "tiny.yaml", *options],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        done.output = done.stdout + done.stderr
+        if check:
+            assert done.returncode == 0, done.output[-6000:]
+        return done
+
+    def would_run(self, *options):
+        """Rules that a dry run names, with the number of their jobs."""
+        output = self.snakemake("--dry-run", *options).output
+        if "Nothing to be done" in output:
+            return {}
+        table = output.split("Job stats:")[1].split("\n\n")[0]
+        return {name: int(n) for name, n in RULE_LINE.findall(table) if name not in ("all", "total")}
+
+    def edit(self, path, old, new):
+        text = (self.folder / path).read_text()
+        assert old in text
+        (self.folder / path).write_text(text.replace(old, new, 1))
+
+    def configure(self, change):
+        path = self.folder / "tiny.yaml"
+        config = yaml.safe_load(path.read_text())
+        change(config)
+        path.write_text(yaml.safe_dump(config))
+
+
+def draw_images(folder):
+    """A few pictures, one of them broken, one empty, one animated."""
+    folder.mkdir()
+    for name, colour in (("a.png", "red"), ("b.jpg", "green"), ("sub dir/it's c.png", "blue")):
+        (folder / name).parent.mkdir(exist_ok=True)
+        image = Image.new("RGB", (120, 90), "white")
+        ImageDraw.Draw(image).ellipse((20, 10, 100, 80), fill=colour)
+        image.save(folder / name)
+    frames = [Image.new("P", (40, 40), colour) for colour in (1, 2)]
+    frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
+    whole = (folder / "b.jpg").read_bytes()
+    (folder / "broken.jpg").write_bytes(whole[: len(whole) // 3])
+    (folder / "empty.png").write_bytes(b"")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, repository, wordnet_input):
+    """The tiny workflow, run once from nothing; tests work on copies."""
+    folder = tmp_path_factory.mktemp("workflow") / "project"
+    for name in CODE:
+        source = repository / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            folder.mkdir(exist_ok=True)
+            shutil.copy2(source, folder / name)
+    shutil.copy2(repository / "tests/tiny.yaml", folder / "tiny.yaml")
+    shutil.copy2(repository / "environment.yml", folder / "environment.yml")
+    shutil.copytree(wordnet_input, folder / "results/inputs/wordnet")
+    draw_images(folder / "drawn")
+    (folder / "drawn.tsv").write_text("file\tgold\na.png\tapple\nb.jpg\tlime\nbroken.jpg\tcat\n")
+    project = Project(folder)
+    project.first_output = project.snakemake().output
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    copy = tmp_path / "project"
+    subprocess.run(["cp", "-a", str(finished.folder), str(copy)], check=True)  # keeps times, as Snakemake needs
+    return Project(copy)
+
+
+def scores(project):
+    with open(project.folder / "results/scores.tsv") as handle:
+        return {row["run"]: row for row in csv.DictReader(handle, delimiter="\t")}
+
+
+FROM_TRAINING = {"train_decoder": 1, "predict": 1, "annotate": 1, "score": 1, "report": 1}
+
+
+# --- end to end ---
+
+
+def test_the_main_job_leaves_scores_a_report_and_every_stage_on_disk(finished):
+    rows = scores(finished)
+    assert set(rows) == {"tiny", "tiny_head", "tiny_retrieval"}
+    for row in rows.values():
+        assert int(row["n"]) == 6
+        assert int(row["unreadable"]) == 2
+        assert (
+            float(row["prediction_score_low"]) <= float(row["prediction_score"]) <= float(row["prediction_score_high"])
+        )
+    assert rows["tiny_retrieval"]["difference_to_retrieval"] == ""
+    assert rows["tiny"]["difference_to_retrieval"] != ""
+    page = (finished.folder / "results/report.html").read_text()
+    assert "broken.jpg" in page
+    for path in (
+        "nouns/tiny.parquet", "captions/tiny/m3.parquet", "captions/tiny/offline.parquet",
+        "embeddings/bundled/tiny/m1/1.json", "training_sets/bundled/tiny/m3_captions/manifest.json",
+        "decoders/tiny/weights.safetensors", "predictions/tiny/drawn.json", "annotations/drawn/wordnet.json",
+    ):  # fmt: skip
+        assert (finished.folder / "results" / path).is_file(), path
+
+
+def test_unreadable_images_are_named_with_their_reason_and_the_others_are_answered(finished):
+    document = json.loads((finished.folder / "results/predictions/tiny/drawn.json").read_text())
+    assert document["samples"] == ["a.png", "b.jpg", "moving.gif", "sub dir/it's c.png"]
+    assert set(document["unreadable"]) == {"broken.jpg", "empty.png"}
+    assert document["unreadable"]["empty.png"] == "the file is empty"
+
+
+def test_all_counts_tally_and_follow_each_other(finished):
+    results = finished.folder / "results"
+    records = {path: json.loads(path.read_text()) for path in results.rglob("*.counts.json")}
+    assert len(records) >= 15
+    for path, record in records.items():
+        for flow in record["flows"]:
+            expected = flow["in"] - sum(flow["dropped"].values()) + sum(flow["added"].values())
+            assert flow["out"] == expected, f"{path}: {flow}"
+
+
+def test_a_second_call_does_nothing_and_says_so_at_once(project):
+    start = time.monotonic()
+    output = project.snakemake().output
+    assert "Nothing to be done" in output
+    assert time.monotonic() - start < 10
+
+
+def test_a_second_run_from_nothing_gives_the_same_bytes(project):
+    kept = {}
+    for pattern in ("nouns/*.parquet", "captions/**/*.parquet", "embeddings/**/*.json", "training_sets/**/*",
+                    "decoders/*/weights.safetensors", "decoders/*/metrics.parquet"):  # fmt: skip
+        for path in (project.folder / "results").glob(pattern):
+            if path.is_file():
+                kept[path] = path.read_bytes()
+    assert len(kept) >= 15
+    for name in ("nouns", "captions", "embeddings", "training_sets", "decoders"):
+        shutil.rmtree(project.folder / "results" / name)
+    project.snakemake("results/decoders/tiny/manifest.json", "results/decoders/tiny_head/manifest.json",
+                      "results/decoders/tiny_retrieval/manifest.json")  # fmt: skip
+    different = [str(path) for path, old in kept.items() if path.read_bytes() != old]
+    assert not different
+
+
+# --- what a change reruns ---
+
+
+def test_another_learning_rate_reruns_training_and_what_follows_only(project):
+    project.configure(lambda config: config["runs"]["tiny"]["training"].update(learning_rate=0.001))
+    assert project.would_run() == FROM_TRAINING
+
+
+def test_other_decoding_settings_do_not_train_again(project):
+    project.configure(lambda config: config["runs"]["tiny"].update(generation={"beam_width": 4}))
+    assert project.would_run() == {"predict": 1, "annotate": 1, "score": 1, "report": 1}
+
+
+def test_a_second_run_reuses_nouns_captions_and_embeddings(project):
+    def add(config):
+        config["runs"]["tiny_two"] = {**config["runs"]["tiny"], "seed": 2}
+
+    project.configure(add)
+    assert project.would_run() == FROM_TRAINING
+
+
+def test_an_edited_template_reruns_captions_and_what_follows_but_not_nouns(project):
+    path = project.folder / "resources/templates/singular.tsv"
+    lines = path.read_text().splitlines()
+    cells = lines[1].split("\t")
+    cells[lines[0].split("\t").index("weight")] = "7"
+    path.write_text("\n".join([lines[0], "\t".join(cells), *lines[2:]]) + "\n")
+    named = project.would_run()
+    assert named["compose_captions"] == 3
+    assert not {"build_nouns", "generate_captions", "embed_images"} & set(named)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected", "untouched"),
+    [
+        ("nounflow/decoder/noise.py", {"train_decoder", "train_head", "score"}, {"embed_texts", "index_retrieval"}),
+        ("nounflow/decoder/generation.py", {"predict", "score"}, {"train_decoder", "train_head"}),
+        ("nounflow/captions/templates.py", {"compose_captions", "train_decoder"}, {"build_nouns", "embed_images"}),
+        ("nounflow/annotation/wordnet.py", {"annotate", "score"}, {"predict"}),
+        ("nounflow/scoring/intervals.py", {"score", "report"}, {"annotate"}),
+        ("workflow_scripts/report.py", {"report"}, {"score"}),
+    ],
+)
+def test_editing_a_stages_code_reruns_that_stage_and_what_follows(project, path, expected, untouched):
+    file = project.folder / path
+    file.write_text(file.read_text() + "\n\nA_NEW_CONSTANT = 1\n")
+    named = set(project.would_run())
+    assert expected <= named
+    assert not untouched & named
+
+
+def test_editing_comments_docstrings_and_layout_reruns_nothing(project):
+    for path in [*(project.folder / "nounflow").rglob("*.py"), *(project.folder / "workflow_scripts").glob("*.py")]:
+        path.write_text(path.read_text() + "\n# a comment\n")
+    project.edit("nounflow/decoder/noise.py", '"""Noise on', '"""Some noise on')
+    assert project.would_run() == {}
+
+
+def test_a_new_image_is_embedded_and_named_and_nothing_is_trained(project):
+    Image.new("RGB", (50, 50), "orange").save(project.folder / "drawn/new.png")
+    assert project.would_run() == {"embed_images": 1, "predict": 3, "annotate": 1, "score": 1, "report": 1}
+
+
+def test_a_deleted_shard_is_the_only_one_embedded_again(project):
+    shutil.rmtree(project.folder / "results/embeddings/bundled/tiny/m1/1.zarr")
+    (project.folder / "results/embeddings/bundled/tiny/m1/1.json").unlink()
+    assert project.would_run("results/embeddings/bundled/tiny/m1/1.json") == {"embed_texts": 1}
+
+
+def test_snakemake_is_content_from_another_working_folder(project, tmp_path):
+    """As `snakemake --directory` and module users need it: the project's folder is not the working folder."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for name in ("results", "drawn", "drawn.tsv"):
+        shutil.move(project.folder / name, elsewhere / name)
+    output = project.snakemake("--directory", str(elsewhere), "--forcerun", "score").output
+    assert "2 of 2 steps" in output or "3 of 3 steps" in output
+
+
+# --- bad input: one clear message, status not 0, earlier results untouched ---
+
+
+def failure(project, *options):
+    before = (project.folder / "results/scores.tsv").read_bytes()
+    done = project.snakemake(*options, check=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.output
+    assert (project.folder / "results/scores.tsv").read_bytes() == before
+    return done.output
+
+
+def test_an_unknown_config_key_is_named_with_what_is_allowed(project):
+    project.configure(lambda config: config["runs"]["tiny"]["training"].update(learnin_rate=1))
+    output = failure(project)
+    assert "runs.tiny.training.learnin_rate: unknown key (did you mean learning_rate?)" in output
+
+
+def test_a_missing_image_folder_is_named(project):
+    shutil.rmtree(project.folder / "drawn")
+    assert "The image folder does not exist" in failure(project)
+
+
+def test_a_folder_without_images_is_named(project):
+    shutil.rmtree(project.folder / "drawn")
+    (project.folder / "drawn").mkdir()
+    (project.folder / "drawn/readme.txt").write_text("no pictures")
+    assert "The folder holds no images" in failure(project)
+
+
+def test_a_missing_label_file_is_named(project):
+    (project.folder / "drawn.tsv").unlink()
+    assert "drawn.tsv" in failure(project)
+
+
+def test_a_lexicon_filter_that_leaves_nothing_says_so(project):
+    project.configure(lambda config: config["lexicons"]["tiny"].update(min_weight=1e6))
+    output = failure(project)
+    assert "min_weight" in output
+    assert "error:" in output
+
+
+def test_a_damaged_shard_is_refused_by_name(project):
+    chunk = project.folder / "results/embeddings/bundled/tiny/m2/0.zarr/c/0/0"
+    payload = bytearray(chunk.read_bytes())
+    payload[10] ^= 1
+    chunk.write_bytes(payload)
+    output = failure(project, "--forcerun", "merge_caches")
+    assert "A shard's bytes are not those that were written" in output
+    assert "m2/0.zarr" in output
+
+
+def test_an_embedder_that_does_not_match_its_cache_is_refused_with_both_sides(project):
+    shard = project.folder / "results/embeddings/bundled/tiny/m2/0.json"
+    manifest = json.loads(shard.read_text())
+    manifest["embedder"].update(digest="0" * 64, precision="another precision")
+    shard.write_text(json.dumps(manifest))
+    output = failure(project, "--forcerun", "merge_caches", "--rerun-triggers", "params")
+    assert "another embedder" in output
+    assert "another precision" in output
+
+
+def test_a_full_disk_is_one_message_and_keeps_what_was_there(project):
+    """A real full disk: a tmpfs of a few blocks in a mount namespace of its own."""
+    small = project.folder / "small"
+    small.mkdir()
+    command = (
+        f"mount -t tmpfs -o size=64k none {small} && exec {sys.executable} workflow_scripts/compose_captions.py"
+        " --nouns results/nouns/tiny.parquet --singular-templates resources/templates/singular.tsv"
+        " --plural-templates resources/templates/plural.tsv --source m1 --seed 1"
+        """ --settings '{"texts_per_noun": [400], "shards": [1]}'"""
+        f" --out {small}/m1.parquet --counts {small}/c.json; ls -A {small}"
+    )
+    probe = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", str(small)], capture_output=True)
+    if probe.returncode:
+        pytest.skip("no user namespaces here, so no small disk can be mounted")
+    done = subprocess.run(
+        ["unshare", "-rm", "bash", "-c", f"({command.split('; ls')[0]}); status=$?; ls -A {small}; exit $status"],
+        cwd=project.folder,
+        env={**os.environ, "PYTHONPATH": str(project.folder)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "No space left on the disk" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "m1.parquet" not in done.stdout.splitlines()
