@@ -36,7 +36,7 @@ def main(
     from nounflow.decoder.vocabulary import TargetVocabulary
     from nounflow.device import autocast_dtype, prepare_device
     from nounflow.embedders import load_target_tokenizer
-    from nounflow.files import write_json
+    from nounflow.schemas.documents import write_document
     from nounflow.schemas.tables import METRICS, NOUNS, read_table, write_table
     from nounflow.store.training_set import open_training_set
     from nounflow.store.weights import write_predictor
@@ -62,7 +62,7 @@ def main(
         autocast=autocast_dtype(settings.training.precision, device),
         on_metrics=lambda curves: write_table(out.parent / "metrics.parquet", curves.table(), METRICS),
     )
-    write_json(out.parent / "angles.json", angle_histograms(samples, settings.noise, settings.seed))
+    write_document(out.parent / "angles.json", angle_histograms(samples, settings.noise, settings.seed))
     write_predictor(
         out,
         model.state_dict(),

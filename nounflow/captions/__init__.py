@@ -1,0 +1,1 @@
+"""From nouns to texts: prompt templates, multisets and captions."""

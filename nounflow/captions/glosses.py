@@ -16,6 +16,11 @@ from nounflow.text import canon, with_article
 
 LONGEST = 13  # words of a phrase
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _PARENTHESES = re.compile(r"\s*[(\[][^()\[\]]*[)\]]")
 _TAXON = re.compile(
     r",?\s+(?:of|in|belonging to|constituting) (?:the |a )?(?:\w+ )?(?:genus|genera|family|families|order|class|phylum|"
@@ -28,14 +33,14 @@ _UNREADABLE = re.compile(  # talk about words, quotations, Latin ranks
     re.IGNORECASE,
 )
 _BREAK = re.compile(  # what follows is a remark, or points back
-    r"[,\s]+(?:and |or )?(?:especially|including|allegedly|sometimes|often|similar|same|another|other|such|etc|but|it|they|"
-    r"them|also|said|supposedly|and which|and that|so that|in which|to which|on which|by which|from which|of which|"
-    r"with which|through which|at which|into which|for which|whereby)\b.*",
+    r"[,\s]+(?:and |or )?(?:especially|including|allegedly|sometimes|often|similar|same|another|other|such|etc|but|it|"
+    r"they|them|also|said|supposedly|and which|and that|so that|in which|to which|on which|by which|from which|"
+    r"of which|with which|through which|at which|into which|for which|whereby)\b.*",
     re.IGNORECASE,
 )
 _ADVERBS = re.compile(
-    r"\b(?:usually|generally|chiefly|mainly|mostly|loosely|typically|commonly|normally|primarily|at one time|originally|"
-    r"now|widely|highly),?\s+",
+    r"\b(?:usually|generally|chiefly|mainly|mostly|loosely|typically|commonly|normally|primarily|at one time|"
+    r"originally|now|widely|highly),?\s+",
     re.IGNORECASE,
 )
 _MANY = re.compile(
@@ -49,25 +54,25 @@ _KIND_OF = re.compile(
 )
 _DETERMINER = re.compile(r"^(a|an|any|one|the)\s+", re.IGNORECASE)
 # A phrase behind a head noun begins with one of these words; those of the two _MOVABLE sets fit behind another noun.
-_MOVABLE_STARTS = frozenset("with having for that which whose native suitable".split())
-_STARTS = _MOVABLE_STARTS | frozenset(
+_MOVABLE_STARTS = _words("with having for that which whose native suitable")
+_STARTS = _MOVABLE_STARTS | _words(
     "of in on from to at by between under over through without near around into when where who during along after "
     "before within beneath above below across against so as wherein usually typically commonly normally widely being "
-    "noted consisting containing resembling".split()
+    "noted consisting containing resembling"
 )
-_MOVABLE_PARTICIPLES = frozenset(
+_MOVABLE_PARTICIPLES = _words(
     "used made worn covered designed consisting containing resembling found noted served cooked eaten filled attached "
     "built equipped grown bred kept carried fitted composed intended operated powered driven played prepared fried "
     "baked flavored stuffed decorated shaped producing bearing supported mounted held drawn pulled propelled "
-    "cultivated raised living growing inhabiting".split()
+    "cultivated raised living growing inhabiting"
 )
-_IRREGULAR_PARTICIPLES = frozenset("set taken cut hung sold fed laid sent put given dug spun woven sewn cast".split())
-_BARE_STARTS = frozenset("with having for from by of in on to at as aside".split())  # behind a participle: "made from"
-_DANGLING = _STARTS | frozenset(
+_IRREGULAR_PARTICIPLES = _words("set taken cut hung sold fed laid sent put given dug spun woven sewn cast")
+_BARE_STARTS = _words("with having for from by of in on to at as aside")  # behind a participle: "made from"
+_DANGLING = _STARTS | _words(
     "a an the and or is are was be been not very more most can may has have than its their if used made some each "
-    "both either any no little much many few less only up off out down".split()
+    "both either any no little much many few less only up off out down"
 )
-_NOT_IN_HEAD = frozenset("is are was were be can may has have had than a an the all each every not nor if".split())
+_NOT_IN_HEAD = _words("is are was were be can may has have had than a an the all each every not nor if")
 _SINGULAR_VERB = re.compile(r"^(?:that|which) (?:is|has|was|\w+[^s\W]s)\b")
 _PLURAL_VERB = re.compile(r"^(?:that|which) (?!is\b|has\b|was\b)\w*[^s\W]\b")
 _NUMBERED = re.compile(r"^(?:that|which|whose)\b|\b(?:its|their)\b")
@@ -172,7 +177,13 @@ class GlossReader:
             following = words[i + 1].lower() if i + 1 < len(words) else ""
             behind = words[i + 2].lower() if i + 2 < len(words) else ""
             set_apart = following in _IRREGULAR_PARTICIPLES and behind in _BARE_STARTS
-            verbal = _is_participle(following) or set_apart or (following.endswith("ly") and _is_participle(behind))
+            selling = following.endswith("ing") and not self._known(following)  # "a shop selling wine"
+            verbal = (
+                selling
+                or _is_participle(following)
+                or set_apart
+                or (following.endswith("ly") and _is_participle(behind))
+            )
             if not following or following in _STARTS or (nominal and verbal):
                 sound = not word.endswith(",") and bare not in _DANGLING and i < 8
                 sound &= nominal or not bare.endswith(("ed", "ly"))

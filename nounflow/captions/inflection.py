@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-_NOT_IN_S = frozenset("men women children teeth feet geese mice people cattle oxen lice fungi algae larvae".split())
-_PLURAL_ONLY = frozenset("goods clothes viscera".split())
+_NOT_IN_S = frozenset(
+    ("men", "women", "children", "teeth", "feet", "geese", "mice", "people", "cattle", "oxen", "lice", "fungi", "algae")
+)
+_PLURAL_ONLY = frozenset(("goods", "clothes", "viscera"))
 
 
 @functools.lru_cache(maxsize=65536)

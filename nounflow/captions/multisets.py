@@ -15,8 +15,10 @@ import polars as pl
 
 from nounflow.captions.forms import Forms, Lexicon
 from nounflow.captions.quotas import quotas
-from nounflow.captions.table import Rows
+from nounflow.captions.table import Rows, merge_equal_texts, record_nouns, record_texts
 from nounflow.captions.templates import Template, Templates
+from nounflow.config.captions import MultisetConfig
+from nounflow.counts import Counts
 from nounflow.errors import NounflowError
 from nounflow.streams import stream
 
@@ -81,6 +83,32 @@ def multiset_rows(multiset: Multiset, start: int = 0, stop: int | None = None) -
     return _single_rows(multiset, start, stop) if multiset.m == 1 else _tuple_rows(multiset, start, stop)
 
 
+def compose(
+    nouns: pl.DataFrame, templates: Templates, source: str, settings: MultisetConfig, seed: int
+) -> tuple[pl.DataFrame, Counts]:
+    """The whole of a source "m1", "m2", ... as distinct texts with the columns of schema `CAPTIONS`, and the counts.
+
+    Raises:
+        NounflowError: a source that the settings do not declare, or a lexicon with too few nouns for it.
+    """
+    declared = [f"m{m}" for m in range(1, len(settings.texts_per_noun) + 1)]
+    if source not in declared:
+        raise NounflowError(
+            f"There is no multiset '{source}'; allowed: {', '.join(declared)}",
+            where="captions.multiset.texts_per_noun",
+            fix="give `texts_per_noun` and `shards` one entry for each of m1, m2, ...",
+        )
+    m = declared.index(source) + 1
+    multiset = Multiset(Lexicon.of(nouns), templates, m, settings.texts_per_noun[m - 1], seed)
+    rows = multiset_rows(multiset)
+    table = merge_equal_texts(rows)
+    counts = Counts("captions")
+    asked = int(multiset.asked.sum()) if m == 1 else multiset.wanted
+    record_texts(counts, source, asked, rows, table)
+    record_nouns(counts, nouns, table, "too light to be drawn")
+    return table, counts
+
+
 # --- M1 -------------------------------------------------------------------------------------------------------------
 
 
@@ -123,7 +151,7 @@ def _texts_of(multiset: Multiset, noun: int, size: int) -> list[tuple[str, Templ
             if not (template.core and number is forms and form == main)
         ]
         weights = np.array([number.shares[form] * template.weight for number, form, template in pool])
-        order = np.argsort(rng.exponential(size=len(pool)) / weights) if pool else []  # weighted, without replacement
+        order = np.argsort(rng.exponential(size=len(pool)) / weights)  # weighted, without replacement
         pools.append([pool[i] for i in order])
     singulars, plurals = pools
     share = lexicon.plural.shares[lexicon.plural.starts[noun] : lexicon.plural.starts[noun + 1]].sum()

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ import polars as pl
 from nounflow.captions.glosses import GlossPhrases, GlossReader
 from nounflow.captions.quotas import quotas
 from nounflow.captions.scenes import NOUN_SLOTS, WORD_SLOTS, Group, Pattern, SceneBook
-from nounflow.captions.table import Rows
+from nounflow.captions.table import Rows, merge_equal_texts, record_nouns, record_texts
 from nounflow.config.captions import OfflineConfig
+from nounflow.counts import Counts
 from nounflow.streams import stream
 from nounflow.text import canon, indefinite_article
 
@@ -31,6 +33,23 @@ _ADJECTIVES = frozenset({"adjective", "trait"})
 _MARKED = re.compile(r"([#@]) ([^\s,.]+)")
 _SLOT = re.compile(r"\{(\w+)\}")
 _LITTLE = re.compile(r"[^\w ]|\b(?:a|an|the|some|one|two|three|several|few|many)\b")
+
+
+def write_captions(
+    nouns: pl.DataFrame, book: SceneBook, settings: OfflineConfig, seed: int
+) -> tuple[pl.DataFrame, Counts]:
+    """Distinct captions of a whole lexicon with the columns of schema `CAPTIONS`, and the counts."""
+    captioner = OfflineCaptioner(nouns, book, settings, seed)
+    rows, refused = captioner.write()
+    table = merge_equal_texts(rows)
+    counts = Counts("captions")
+    record_texts(counts, "offline captions", int(captioner.asked.sum()), rows, table)
+    flow = counts.flow("sentences tried", len(rows) + refused.total(), "sentences")
+    for reason, n in sorted(refused.items()):
+        flow.drop(n, reason)
+    flow.out(len(rows), "captions")
+    record_nouns(counts, nouns, table, "no sentence could be made")
+    return table, counts
 
 
 @dataclass(frozen=True)
@@ -69,7 +88,7 @@ class OfflineCaptioner:
         self.asked = quotas(weights, mean, low, max(low, 3 * mean))  # int64 [nouns]
 
     def write(self, start: int = 0, stop: int | None = None) -> tuple[pl.DataFrame, Counter[str]]:
-        """Captions of the nouns `start` .. `stop`, with the columns of schema `CAPTIONS`, and the refused ones by reason.
+        """Captions of the nouns `start` .. `stop` (columns of schema `CAPTIONS`), and the refused ones by reason.
 
         Two nouns that share a form may get the same text; it is not yet merged.
         """
@@ -83,7 +102,7 @@ class OfflineCaptioner:
     def _captions(self, subject: Subject, asked: int, refused: Counter[str]) -> list[tuple[str, str]]:
         """(caption, pattern id), different from each other after normalisation."""
         rng = stream(self._seed, "offline", subject.key)
-        patterns = [pattern for pattern in self._book.patterns(subject.group.name)]
+        patterns = self._book.patterns(subject.group.name)
         n_plural = min(int(asked * subject.plural_share + rng.random()), asked)
         plurals = rng.permutation([True] * n_plural + [False] * (asked - n_plural)).tolist()
         orders = {plural: self._ordered(subject, patterns, plural, rng) for plural in set(plurals)}
@@ -115,9 +134,7 @@ class OfflineCaptioner:
             for i in np.argsort(rng.exponential(size=len(fitting)) / weights):
                 yield fitting[i]
 
-    def _sentence(
-        self, subject: Subject, pattern: Pattern, form: str, plural: bool, rng: np.random.Generator
-    ) -> str:
+    def _sentence(self, subject: Subject, pattern: Pattern, form: str, plural: bool, rng: np.random.Generator) -> str:
         values = {"noun": form}
         for slot in sorted(pattern.slots - {"noun"}, key=lambda slot: (slot in _ADJECTIVES, slot)):
             options = _own_options(subject, slot, plural) if slot in NOUN_SLOTS else ()
@@ -207,7 +224,7 @@ def _fault(text: str, form: str, own: re.Pattern[str]) -> str | None:
     if len(found) > 1:
         return "names the noun twice"
     words = [word.strip(",.").lower() for word in text.split()]
-    if any(a == b for a, b in zip(words, words[1:], strict=False)):
+    if any(a == b for a, b in pairwise(words)):
         return "repeats a word"
     return None
 

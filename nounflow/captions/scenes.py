@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nounflow.captions.tsv import read_rows, reject
-from nounflow.wordnet import LEXNAMES
 from nounflow.errors import NounflowError
+from nounflow.wordnet import LEXNAMES
 
 ROOT = "thing"
 NOUN_SLOTS = frozenset({"noun", "detail", "apposition", "class", "trait"})  # filled from the noun's own entry

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-_TYPES = {
+from nounflow.counts import Counts
+
+_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     "text": pl.String,
     "targets": pl.List(pl.UInt32),
     "target_weights": pl.List(pl.Float32),
@@ -61,3 +63,19 @@ def merge_equal_texts(rows: pl.DataFrame) -> pl.DataFrame:
     return (
         first.join(united, on="text").join(totals, on="text").sort("row").select(*_TYPES)  # joins do not keep order
     )
+
+
+def record_texts(counts: Counts, name: str, asked: int, rows: pl.DataFrame, table: pl.DataFrame) -> None:
+    """Record the way from the texts asked for over the rows made to the distinct texts of `table`."""
+    flow = counts.flow(name, asked, "texts asked for")
+    flow.drop(asked - len(rows), "not made: the noun has too few forms, templates or different sentences")
+    flow.drop(len(rows) - len(table), "the same text as another one (merged: targets united, weights added)")
+    flow.out(len(table), "distinct texts")
+
+
+def record_nouns(counts: Counts, nouns: pl.DataFrame, table: pl.DataFrame, reason: str) -> None:
+    """Record how many nouns are named in `table`; `reason`: why one may not be."""
+    named = table["targets"].explode().n_unique()
+    flow = counts.flow("nouns", len(nouns), "nouns")
+    flow.drop(len(nouns) - named, reason)
+    flow.out(named, "nouns named in a text")

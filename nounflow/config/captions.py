@@ -11,7 +11,7 @@ class MultisetConfig(Settings):
     """M1, M2, ... Mm: templates filled with one, two, ... m nouns."""
 
     texts_per_noun: tuple[int, ...] = Field(
-        (12, 6, 4), min_length=1, max_length=4, description="mean number of distinct texts a noun gets in M1, M2, ..."
+        (12, 6, 4), min_length=1, max_length=4, description="texts of M1, M2, ... for each noun of the lexicon"
     )
     shards: tuple[int, ...] = Field((1, 1, 1), description="embedding jobs for M1, M2, ...")
 
@@ -27,7 +27,7 @@ class MultisetConfig(Settings):
 class OfflineConfig(Settings):
     """Scene-like captions written from WordNet glosses and word lists, with no language model."""
 
-    captions_per_noun: int = Field(8, ge=1, description="mean number of distinct captions a noun gets")
+    captions_per_noun: int = Field(8, ge=1, description="mean number of captions a noun gets, 4 or more each")
     shards: int = Field(1, ge=1, description="embedding jobs")
 
 
@@ -38,6 +38,7 @@ class CaptionsConfig(Settings):
     plural_templates: str = Field("resources/templates/plural.tsv", description="file of plural templates")
     multiset: MultisetConfig = MultisetConfig()
     offline: OfflineConfig = OfflineConfig()
+    offline_words: str = Field("resources/captions", description="folder of the offline captioner's word lists")
     seed: int = Field(1, ge=0, description="seed of template and noun draws")
 
     def shards(self, source: str) -> int:

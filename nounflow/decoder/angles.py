@@ -7,6 +7,7 @@ import torch
 
 from nounflow.config.decoder import NoiseConfig
 from nounflow.decoder.noise import apply_noise
+from nounflow.schemas.documents import Angles
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import stream, stream_key
 
@@ -14,7 +15,7 @@ _BINS_DEG = np.arange(0, 121, 2)
 _PAIRS = 4000
 
 
-def angle_histograms(training_set: TrainingSet, noise: NoiseConfig, seed: int) -> dict[str, list[float]]:
+def angle_histograms(training_set: TrainingSet, noise: NoiseConfig, seed: int) -> Angles:
     """Counts over 2-degree bins of three angles: text to its noisy self, two texts of one noun, of two nouns."""
     generator = stream(seed, "angles")
     single = np.flatnonzero(np.diff(training_set.offsets) == 1)
@@ -28,16 +29,16 @@ def angle_histograms(training_set: TrainingSet, noise: NoiseConfig, seed: int) -
     same = generator.choice(same, size=min(_PAIRS, len(same)), replace=False)
     other = generator.permutation(rows)
     apart = training_set.targets[training_set.offsets[rows]] != training_set.targets[training_set.offsets[other]]
-    return {
-        "bins_deg": _BINS_DEG.tolist(),
-        "noise": _histogram(texts.numpy(), noisy.numpy()),
-        "same_noun": _histogram(training_set.vectors[order[same]], training_set.vectors[order[same + 1]]),
-        "different_noun": _histogram(training_set.vectors[rows[apart]], training_set.vectors[other[apart]]),
-    }
+    return Angles(
+        bins_deg=tuple(_BINS_DEG.tolist()),
+        noise=_histogram(texts.numpy(), noisy.numpy()),
+        same_noun=_histogram(training_set.vectors[order[same]], training_set.vectors[order[same + 1]]),
+        different_noun=_histogram(training_set.vectors[rows[apart]], training_set.vectors[other[apart]]),
+    )
 
 
-def _histogram(first: np.ndarray, second: np.ndarray) -> list[float]:
+def _histogram(first: np.ndarray, second: np.ndarray) -> tuple[int, ...]:
     """Counts of the angles between parallel unit rows."""
     cosines = (first.astype(np.float64) * second.astype(np.float64)).sum(1)
     degrees = np.rad2deg(np.arccos(np.clip(cosines, -1, 1)))
-    return np.histogram(degrees, bins=_BINS_DEG)[0].tolist()
+    return tuple(np.histogram(degrees, bins=_BINS_DEG)[0].tolist())

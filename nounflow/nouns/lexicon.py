@@ -136,6 +136,7 @@ def _drafts(
     wordnet: WordNet, selected: frozenset[int], rules: Rules, table: SenseTable, inflector: Inflector
 ) -> list[_Draft]:
     display, later = rules.display, later_senses(wordnet, rules)
+    taxa = {synset.offset for synset in wordnet.senses("taxonomic group")}
     known = {canon(lemma) for offset in selected for lemma in wordnet.synsets[offset].lemmas}
     drafts = []
     for name in sorted(known):
@@ -145,6 +146,8 @@ def _drafts(
         senses = [sense for sense in table.senses(name) if sense.synset.offset in selected]
         senses.sort(key=lambda sense: sense.synset.offset in later)  # stable: commonest first, `later` ones last
         noun, singulars, plurals = _forms(senses, shown_as, inflector)
+        if taxa.intersection(wordnet.ancestors(senses[0].synset.offset)):  # no "Liliums"
+            plurals = tuple(plural for plural in plurals if plural == noun)
         drafts.append(_Draft(name, noun, tuple(senses), singulars, plurals))
     return drafts
 

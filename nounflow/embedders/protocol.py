@@ -1,0 +1,40 @@
+"""What an embedder is to the rest of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from nounflow.schemas.documents import EmbedderIdentity
+
+
+class TargetTokenizer(Protocol):
+    """How nouns are spelled for the decoder: the tokenizer of the text tower, without special tokens."""
+
+    target_digest: str  # changes whenever the same noun could get other ids
+
+    def target_tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each text."""
+        ...
+
+    def target_decode(self, ids: Sequence[int]) -> str:
+        """The text of token ids; case and spacing around punctuation may differ from what was encoded."""
+        ...
+
+
+class Embedder(TargetTokenizer, Protocol):
+    """A frozen model that puts texts and images into one space, as unit vectors."""
+
+    identity: EmbedderIdentity
+    dim: int
+
+    def encode_texts(self, texts: Sequence[str], progress: bool = True) -> np.ndarray:
+        """float32 [len(texts), dim], unit rows in the texts' order. A text's vector does not depend on the others."""
+        ...
+
+    def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+        """float32 [len(images), dim], unit rows in the images' order. The images are RGB."""
+        ...
