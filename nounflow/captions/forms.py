@@ -36,7 +36,7 @@ class Lexicon:
     weights: np.ndarray  # float64 [nouns]
     singular: Forms
     plural: Forms
-    synonyms: frozenset[tuple[int, int]]  # pairs of noun ids, lower first, that share a meaning
+    synonyms: np.ndarray  # int64, sorted: lower id x nouns + higher id of each pair that shares a meaning; [-1] if none
 
     @classmethod
     def of(cls, nouns: pl.DataFrame) -> Lexicon:
@@ -72,9 +72,15 @@ class Lexicon:
         np.add.at(total, self.singular.nouns, self.singular.shares)
         return plural / (total + plural)
 
-    def clash(self, a: int, b: int) -> bool:
-        """Whether two nouns may not stand in one text: the same noun, or synonyms."""
-        return a == b or (min(a, b), max(a, b)) in self.synonyms
+    def clashes(self, tuples: np.ndarray) -> np.ndarray:
+        """Which rows of noun ids [rows, m] name a noun twice, or two synonyms: bool [rows]."""
+        found = np.zeros(len(tuples), dtype=bool)
+        for a, b in combinations(tuples.T, 2):
+            pairs = np.minimum(a, b) * len(self) + np.maximum(a, b)
+            places = np.searchsorted(self.synonyms, pairs)
+            synonyms = self.synonyms[np.minimum(places, len(self.synonyms) - 1)] == pairs
+            found |= (a == b) | synonyms
+        return found
 
 
 def _forms(nouns: pl.DataFrame, number: str) -> Forms:
@@ -102,10 +108,11 @@ def _forms(nouns: pl.DataFrame, number: str) -> Forms:
     )
 
 
-def _synonyms(nouns: pl.DataFrame) -> frozenset[tuple[int, int]]:
+def _synonyms(nouns: pl.DataFrame) -> np.ndarray:
     """Pairs whose first meaning is the same synset: same gloss and same parents (a sense key names a word as well)."""
     meanings: dict[tuple[str, ...], list[int]] = defaultdict(list)
     for noun, gloss, hypernyms in nouns.select("id", "gloss", "hypernyms").iter_rows():
         if gloss:
             meanings[(gloss, *hypernyms)].append(noun)
-    return frozenset(pair for members in meanings.values() for pair in combinations(sorted(members), 2))
+    pairs = (pair for members in meanings.values() for pair in combinations(sorted(members), 2))
+    return np.sort(np.array([a * len(nouns) + b for a, b in pairs] or [-1], dtype=np.int64))

@@ -27,7 +27,7 @@ _TAXON = re.compile(
     r"subfamily|suborder|superfamily|tribe|section)\s+[A-Z]\w+(?:(?:,| and| or) [A-Z]\w+)*"
 )
 _UNREADABLE = re.compile(  # talk about words, quotations, Latin ranks
-    r"[`\"“”:=/]|'[^s]|\b(?:terms?|slang|trade ?names?|names?|named|called|word|abbreviation|spelling|e\.g|i\.e|"
+    r"[`\"“”:=/()\[\]]|'[^s]|\b(?:terms?|slang|trade ?names?|names?|named|called|word|abbreviation|spelling|e\.g|i\.e|"
     r"genus|genera|family|order|phylum|taxonomic|formerly|distinguished|related|members?|this|these|here|there|see|"
     r"cf|you|your|his|her|him|he|she)\b",
     re.IGNORECASE,
@@ -72,7 +72,9 @@ _DANGLING = _STARTS | _words(
     "a an the and or is are was be been not very more most can may has have than its their if used made some each "
     "both either any no little much many few less only up off out down"
 )
-_NOT_IN_HEAD = _words("is are was were be can may has have had than a an the all each every not nor if")
+_NOT_IN_HEAD = _words(
+    "is are was were be can may has have had than a an the all each every not nor if something someone anything"
+)
 _SINGULAR_VERB = re.compile(r"^(?:that|which) (?:is|has|was|\w+[^s\W]s)\b")
 _PLURAL_VERB = re.compile(r"^(?:that|which) (?!is\b|has\b|was\b)\w*[^s\W]\b")
 _NUMBERED = re.compile(r"^(?:that|which|whose)\b|\b(?:its|their)\b")
@@ -209,7 +211,9 @@ class GlossReader:
         return []
 
     def _known(self, word: str) -> bool:
-        return canon(word).rpartition(" ")[2] in self._nouns
+        """Whether a word is a noun of the list, or ends in one of four letters or more: "songbird"."""
+        last = canon(word).rpartition(" ")[2]
+        return last in self._nouns or any(last[i:] in self._nouns for i in range(2, len(last) - 3))
 
     def _is_plural(self, word: str) -> bool:
         if plural_only(word):

@@ -22,9 +22,24 @@ from nounflow.counts import Counts
 from nounflow.errors import NounflowError
 from nounflow.streams import stream
 
-BLOCK = 4096  # rows of M2, M3, ... that are drawn together
+BLOCK = 512  # rows of M2, M3, ... that are drawn together; the last block is cut off, so it should be short
 _GOLDEN = 0.6180339887498949  # multiples of it, modulo 1, fill the unit interval evenly
 _SWAPS = 50  # tries to part two nouns that may not stand together, before the row is drawn anew
+
+
+@dataclass(frozen=True)
+class Population:
+    """The forms of one number to draw tuples from."""
+
+    forms: Forms
+    mass: np.ndarray  # float64 [forms]: noun weight x form share
+    cumulated: np.ndarray  # float64 [forms]: up to 1
+
+    @classmethod
+    def of(cls, lexicon: Lexicon, forms: Forms) -> Population:
+        """All forms of a number."""
+        mass = lexicon.weights[forms.nouns] * forms.shares
+        return cls(forms, mass, np.cumsum(mass) / max(mass.sum(), 1e-300))
 
 
 @dataclass(frozen=True)
@@ -64,6 +79,16 @@ class Multiset:
         possible = np.diff(self.lexicon.singular.starts) * len(self.templates.singular)
         possible = possible + np.diff(self.lexicon.plural.starts) * len(self.templates.plural)
         return np.concatenate([[0], np.cumsum(np.minimum(self.asked, possible))])
+
+    @cached_property
+    def populations(self) -> tuple[Population, Population]:
+        """Singular and plural forms to draw from."""
+        return Population.of(self.lexicon, self.lexicon.singular), Population.of(self.lexicon, self.lexicon.plural)
+
+    @cached_property
+    def plural_share(self) -> float:
+        """Share of plurals in the use of all nouns, by their weights."""
+        return float(np.average(self.lexicon.plural_shares(), weights=self.lexicon.weights))
 
     @property
     def rows(self) -> int:
@@ -180,21 +205,20 @@ def _tuple_rows(multiset: Multiset, start: int, stop: int) -> pl.DataFrame:
 
 def _block(multiset: Multiset, block: int) -> list[tuple[str, tuple[int, ...], str]]:
     """(text, targets, template id) of the rows of one block."""
-    lexicon, m = multiset.lexicon, multiset.m
     rng = stream(multiset.seed, multiset.source, block)
-    plural_share = np.average(lexicon.plural_shares(), weights=lexicon.weights)
     offset = stream(multiset.seed, multiset.source).random()
-    row_numbers = block * BLOCK + np.arange(BLOCK + 1)
-    steps = np.floor(row_numbers * plural_share + offset)
-    is_plural = np.diff(steps) > 0  # [BLOCK], evenly spread
+    # plural rows before each row, from the block's first to the next block's first: [BLOCK + 1]
+    plurals = np.floor((block * BLOCK + np.arange(BLOCK + 1)) * multiset.plural_share + offset).astype(np.int64)
+    is_plural = np.diff(plurals) > 0
     made: list[tuple[str, tuple[int, ...], str]] = [("", (), "")] * BLOCK
-    for forms, templates, places in (
-        (lexicon.singular, multiset.templates.singular, np.flatnonzero(~is_plural)),
-        (lexicon.plural, multiset.templates.plural, np.flatnonzero(is_plural)),
+    for population, templates, places, before in (
+        (multiset.populations[0], multiset.templates.singular, np.flatnonzero(~is_plural), block * BLOCK - plurals[0]),
+        (multiset.populations[1], multiset.templates.plural, np.flatnonzero(is_plural), plurals[0]),
     ):
         if not len(places):
             continue
-        drawn = _draw_tuples(lexicon, forms, len(places), m, offset + block * _GOLDEN, rng)  # [rows, m]
+        drawn = _draw_tuples(multiset, population, int(before), len(places), offset, rng)  # [places, m]
+        forms = population.forms
         weights = np.array([template.weight for template in templates])
         picks = rng.choice(len(templates), size=len(places), p=weights / weights.sum())
         for place, members, pick in zip(places, drawn.tolist(), picks, strict=True):
@@ -205,38 +229,26 @@ def _block(multiset: Multiset, block: int) -> list[tuple[str, tuple[int, ...], s
 
 
 def _draw_tuples(
-    lexicon: Lexicon, forms: Forms, rows: int, m: int, offset: float, rng: np.random.Generator
+    multiset: Multiset, population: Population, before: int, rows: int, offset: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """Positions of forms, int64 [rows, m], by noun weight x form share.
+    """Positions of forms, int64 [rows, m], by noun weight x form share; `before`: rows of this number before the block.
 
-    The draw is systematic: equally spaced points on the cumulated mass, then shuffled, so a form's count misses its
-    share by less than one in the block; and the offset moves on by the golden ratio from block to block, so that
-    misses do not add up. Rows that name a noun twice, or two synonyms, swap members with other rows.
+    The draw is systematic: multiples of the golden ratio, modulo 1, fill the cumulated mass evenly, whichever range
+    of them is taken; then the block's draws are shuffled into rows. Rows that name a noun twice, or two synonyms,
+    swap members with other rows.
     """
-    mass = lexicon.weights[forms.nouns] * forms.shares
-    cumulated = np.cumsum(mass) / mass.sum()
-    points = (np.arange(rows * m) + offset % 1.0) / (rows * m)
-    drawn = np.minimum(np.searchsorted(cumulated, points, side="right"), len(mass) - 1)
+    lexicon, forms, m = multiset.lexicon, population.forms, multiset.m
+    points = (offset + (before * m + np.arange(rows * m)) * _GOLDEN) % 1.0
+    drawn = np.minimum(np.searchsorted(population.cumulated, points, side="right"), len(forms.nouns) - 1)
     drawn = rng.permutation(drawn).reshape(rows, m)
-    for row in _suspects(lexicon, forms, drawn):
+    for row in np.flatnonzero(lexicon.clashes(forms.nouns[drawn])).tolist():
         if _clashes(lexicon, forms, drawn[row]) and not _swap(lexicon, forms, drawn, row, rng):
-            drawn[row] = _redraw(lexicon, forms, mass, m, rng)
+            drawn[row] = _redraw(lexicon, population, m, rng)
     return drawn
 
 
-def _suspects(lexicon: Lexicon, forms: Forms, drawn: np.ndarray) -> list[int]:
-    """Rows that hold a noun twice or two nouns that have a synonym at all."""
-    nouns = forms.nouns[drawn]  # [rows, m]
-    ordered = np.sort(nouns, axis=1)
-    twice = (np.diff(ordered, axis=1) == 0).any(axis=1)
-    has_synonym = np.zeros(len(lexicon), dtype=bool)
-    has_synonym[[noun for pair in lexicon.synonyms for noun in pair]] = True
-    return np.flatnonzero(twice | (has_synonym[nouns].sum(axis=1) > 1)).tolist()
-
-
 def _clashes(lexicon: Lexicon, forms: Forms, members: np.ndarray) -> bool:
-    nouns = [int(forms.nouns[i]) for i in members]
-    return any(lexicon.clash(a, b) for i, a in enumerate(nouns) for b in nouns[:i])
+    return bool(lexicon.clashes(forms.nouns[members][None])[0])
 
 
 def _swap(lexicon: Lexicon, forms: Forms, drawn: np.ndarray, row: int, rng: np.random.Generator) -> bool:
@@ -253,17 +265,18 @@ def _swap(lexicon: Lexicon, forms: Forms, drawn: np.ndarray, row: int, rng: np.r
     return False
 
 
-def _redraw(lexicon: Lexicon, forms: Forms, mass: np.ndarray, m: int, rng: np.random.Generator) -> np.ndarray:
+def _redraw(lexicon: Lexicon, population: Population, m: int, rng: np.random.Generator) -> np.ndarray:
     """A sound tuple drawn member by member: for small lexicons, where swapping finds no partner."""
+    nouns, mass = population.forms.nouns, population.mass
     for _ in range(_SWAPS):
         members: list[int] = []
         while len(members) < m:
-            free = np.array(
-                [not any(lexicon.clash(int(noun), int(forms.nouns[i])) for i in members) for noun in forms.nouns]
-            )
+            free = mass.copy()
+            for i in members:
+                free[lexicon.clashes(np.stack([nouns, np.full_like(nouns, nouns[i])], axis=1))] = 0
             if not free.any():
                 break
-            members.append(int(rng.choice(len(mass), p=mass * free / (mass * free).sum())))
+            members.append(int(rng.choice(len(mass), p=free / free.sum())))
         else:
             return np.array(members)
     raise NounflowError(

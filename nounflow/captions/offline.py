@@ -28,7 +28,7 @@ from nounflow.text import canon, indefinite_article
 FEWEST = 4  # captions that every noun gets
 SHORTEST, LONGEST = 5, 25  # words of a caption
 COUNTED = 0.25  # share of plurals from which a noun counts as countable, whatever its group
-_TRIES = 12  # for one caption
+_TRIES = 40  # for one caption
 _ADJECTIVES = frozenset({"adjective", "trait"})
 _MARKED = re.compile(r"([#@]) ([^\s,.]+)")
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -223,7 +223,7 @@ def _fault(text: str, form: str, own: re.Pattern[str]) -> str | None:
         return "the noun is not a word of its own"
     if len(found) > 1:
         return "names the noun twice"
-    words = [word.strip(",.").lower() for word in text.split()]
+    words = [word.strip(",.").lower() for word in own.sub("_", text).split()]  # "Bison bison" is one
     if any(a == b for a, b in pairwise(words)):
         return "repeats a word"
     return None

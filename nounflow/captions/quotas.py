@@ -8,8 +8,8 @@ import numpy as np
 def quotas(weights: np.ndarray, mean: float, low: int, high: int) -> np.ndarray:
     """Whole numbers proportional to `weights` [n] within `low` .. `high`, with the given mean where that is possible.
 
-    If `mean` lies outside the bounds, every number is the nearer bound. Rounding carries over from one noun
-    to the next, so the sum is exact.
+    If `mean` lies outside the bounds, every number is the nearer bound. The sum is exact: what rounding down leaves
+    goes to the largest remainders.
     """
     weights = np.asarray(weights, dtype=np.float64)
     if not len(weights) or mean <= low or mean >= high:
@@ -21,6 +21,8 @@ def quotas(weights: np.ndarray, mean: float, low: int, high: int) -> np.ndarray:
             below = factor
         else:
             above = factor
-    ends = np.floor(np.cumsum(np.clip(above * weights, low, high)) + 0.5)
-    ends[-1] = round(len(weights) * mean)
-    return np.diff(ends, prepend=0).astype(np.int64)
+    exact = np.clip(above * weights, low, high)
+    numbers = np.floor(exact + 1e-9).astype(np.int64)
+    left = round(len(weights) * mean) - int(numbers.sum())
+    numbers[np.argsort(numbers - exact, kind="stable")[:left]] += 1  # the largest remainders
+    return numbers

@@ -81,6 +81,12 @@ class SceneBook:
         words = _read_words(folder / "words.tsv", groups)
         book = cls(groups, claims, _read_patterns(folder / "patterns.tsv", groups), words)
         for name in groups:
+            if not any(pattern.slots <= WORD_SLOTS | {"noun"} for pattern in book.patterns(name)):
+                raise NounflowError(
+                    f"Group '{name}' has no pattern that fits a noun without a gloss",
+                    where=folder / "patterns.tsv",
+                    fix=f"add one for the group or for '{ROOT}', such as: @ {{noun}} {{place}} {{light}}.",
+                )
             used = {slot for pattern in book.patterns(name) for slot in pattern.slots & WORD_SLOTS}
             if missing := sorted(slot for slot in used if not book.words(slot, name)):
                 raise NounflowError(

@@ -142,7 +142,7 @@ def _drafts(
     for name in sorted(known):
         shown_as = display.get(name)
         if shown_as is not None and canon(shown_as) != name and canon(shown_as) in known:
-            continue  # WordNet has the word in use as an entry of its own
+            shown_as = None  # the word in use is an entry of its own
         senses = [sense for sense in table.senses(name) if sense.synset.offset in selected]
         senses.sort(key=lambda sense: sense.synset.offset in later)  # stable: commonest first, `later` ones last
         noun, singulars, plurals = _forms(senses, shown_as, inflector)
@@ -188,7 +188,10 @@ def _filtered(
             flow.drop(1, reason)
     if config.synonym_ratio:
         rarer = set(_rare_synonyms(kept, config.synonym_ratio, always))
-        flow.drop(len(rarer), f"a synonym is {config.synonym_ratio:g} times as frequent, or a commoner spelling (synonym_ratio)")
+        flow.drop(
+            len(rarer),
+            f"a synonym is {config.synonym_ratio:g} times as frequent, or a commoner spelling (synonym_ratio)",
+        )
         kept = [entry for entry in kept if entry.canon not in rarer]
     if config.max_nouns and len(kept) > config.max_nouns:
         flow.drop(len(kept) - config.max_nouns, f"not among the {config.max_nouns:,} heaviest (max_nouns)")
@@ -216,7 +219,7 @@ def _reason(entry: Entry, config: LexiconConfig, left_out: dict[str, str], alway
 
 
 def _rare_synonyms(entries: Iterable[Entry], ratio: float, always: Collection[str]) -> list[str]:
-    """Canons whose first sense has another entry `ratio` times as frequent in it, or a commoner spelling ("sea gull")."""
+    """Canons whose first sense has another entry `ratio` times as frequent in it, or a commoner spelling."""
     entries = list(entries)
     by_synset: dict[int, list[tuple[Entry, float]]] = {}
     for entry in entries:

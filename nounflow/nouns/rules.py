@@ -105,5 +105,3 @@ def load_rules(path: Path) -> Rules:
             f"The rule file both keeps and leaves out: {', '.join(torn)}", where=path, fix="decide for one of them"
         )
     return rules
-
-

@@ -22,6 +22,12 @@ class WordSense:
     mass: float
 
 
+def _place(key: str) -> tuple[int, int]:
+    """(number of the lexicographer file, lex_id) of a sense key: "crane%1:05:00::" -> (5, 0)."""
+    _, file, lex_id, *_ = key.partition("%")[2].split(":")
+    return int(file), int(lex_id)
+
+
 class SenseTable:
     """Noun senses of every canon, with shares of use."""
 
@@ -40,17 +46,22 @@ class SenseTable:
     def senses(self, name: str) -> tuple[WordSense, ...]:
         """All noun senses of a canon, commonest first.
 
-        Mass of a sense = its count in the tagged texts + a prior of 1/rank (WordNet lists senses by frequency), the
-        prior being a quarter for senses written with a capital.
+        Mass of a sense = its count in the tagged texts + a prior. WordNet orders the senses that its texts hold by
+        frequency, so their prior is 1/rank. Behind them it goes backwards through its files, not by use: there the
+        sense that was entered first (lex_id 0 in senseidx(5WN): the bullet that is shot, not the train) gets 1, the
+        next 1/2 ..., and between equals the order of the files decides: animal, artifact, food, ..., plant.
+        A sense written with a capital gets a quarter.
         """
-        found: list[WordSense] = []
+        found: dict[str, WordSense] = {}
         for word in self._words.get(name, ()):
             for rank, synset in enumerate(self._wordnet.senses(word), 1):
                 for spelling, key in zip(synset.lemmas, synset.sense_keys, strict=True):
-                    if spelling.lower() == word and all(key != sense.key for sense in found):
-                        prior = (1.0 if spelling == spelling.lower() else _NAME_PRIOR) / rank
-                        found.append(WordSense(synset, key, spelling, self._wordnet.tag_counts.get(key, 0) + prior))
-        return tuple(sorted(found, key=lambda sense: -sense.mass))  # stable: equal masses stay in WordNet's order
+                    if spelling.lower() == word and key not in found:
+                        count = self._wordnet.tag_counts.get(key, 0)
+                        prior = 1.0 / (rank if count else 1 + _place(key)[1])
+                        prior *= 1.0 if spelling == spelling.lower() else _NAME_PRIOR
+                        found[key] = WordSense(synset, key, spelling, count + prior)
+        return tuple(sorted(found.values(), key=lambda sense: (-sense.mass, _place(sense.key))))
 
     def shares(self, name: str, selected: Collection[int]) -> tuple[float, float]:
         """(share of all uses, share of noun uses) in which the canon means one of the `selected` synsets."""
