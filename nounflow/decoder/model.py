@@ -21,6 +21,22 @@ _GELU_SECOND_MOMENT = 0.4252
 Cache = tuple[torch.Tensor, torch.Tensor]
 
 
+def attend(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, dropout: float
+) -> torch.Tensor:
+    """Scaled dot-product attention; mask is bool, True = may look.
+
+    On a CPU it is spelled out: torch's fused kernel is made for long rows, and its backward pass took half of all
+    training time on rows of some ten tokens.
+    """
+    if query.is_cuda:
+        return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    return F.dropout(F.softmax(scores, dim=-1), dropout, training=dropout > 0).to(value.dtype) @ value
+
+
 class Layer(nn.Module):
     """Pre-LN transformer layer without biases."""
 
@@ -49,7 +65,7 @@ class Layer(nn.Module):
         if cache is not None:
             key, value = torch.cat([cache[0], key], dim=2), torch.cat([cache[1], value], dim=2)
         dropout = self.dropout if self.training else 0.0
-        mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+        mixed = attend(query, key, value, mask, dropout)
         x = x + self._drop(self.attention_out(mixed.transpose(1, 2).reshape(batch, new, width)))
         hidden = self._drop(F.gelu(self.feedforward_in(self.feedforward_norm(x))))
         return x + self._drop(self.feedforward_out(hidden)), (key, value)
