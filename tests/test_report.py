@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from synthetic_results import NOUNS, annotations, manifest, nouns_table, predictions
 
 from nounflow.counts import Counts
-from nounflow.schemas.documents import Angles, Labels, write_document
+from nounflow.schemas.documents import Angles, InputManifest, Labels, write_document
 from nounflow.schemas.tables import METRICS, lexicon_digest, write_table
 from nounflow.schemas.tables import NOUNS as NOUNS_SCHEMA
 from nounflow.scoring.charts import Series, histogram_median, line_chart, nice_ticks
@@ -154,6 +154,19 @@ def test_an_image_that_vanished_is_counted_out_of_the_gallery(results, tmp_path)
     assert "not in the gallery: cat.png: the file does not exist" in done.stdout
     (flow,) = json.loads((tmp_path / "report.counts.json").read_text())["flows"]
     assert (flow["in"], flow["out"]) == (5, 4)
+
+
+def test_a_fetched_image_set_is_found_through_its_manifest(results, tmp_path):
+    write_results(tmp_path)
+    arguments = [argument.replace(str(results[0]), str(tmp_path)) for argument in results[1]]
+    fetched = InputManifest(
+        name="photos", source="a package", version="1", licence="GPL-2", folder="images", files={}, megabytes=0.0
+    )
+    write_document(tmp_path / "manifest.json", fetched)
+    where = arguments.index("--image-folders") + 1
+    arguments[where] = json.dumps({"photos": str(tmp_path / "manifest.json")})
+    call("report.py", arguments)
+    assert (tmp_path / "report.html").read_bytes() == (results[0] / "report.html").read_bytes()
 
 
 def test_the_page_needs_neither_curves_nor_angles_nor_judgements_nor_pictures(results, tmp_path):

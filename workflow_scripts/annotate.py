@@ -37,6 +37,7 @@ def main(
     from nounflow.annotation.judging import Reason, judge_predictions, nouns_to_judge
     from nounflow.annotation.wordnet import WordNetAnnotator
     from nounflow.files import atomic_file
+    from nounflow.inputs import input_folder
     from nounflow.schemas.documents import InputManifest, Predictions, read_document, write_document
     from nounflow.schemas.labels import read_labels
     from nounflow.wordnet import WordNet
@@ -46,7 +47,7 @@ def main(
     labelled = read_labels(labels) if labels else {}
     source = read_document(InputManifest, wordnet_manifest, "WordNet manifest")
     annotators = {WordNetAnnotator.name: WordNetAnnotator}
-    judge = annotators[annotator](WordNet.load(wordnet_manifest.parent / source.folder))
+    judge = annotators[annotator](WordNet.load(input_folder(wordnet_manifest)))
     rule = f"{judge.rule}, {source.name} {source.version}"  # the same rule on another WordNet is another judge
     annotations, judged, record = judge_predictions(judge, image_set, nouns, labelled, rule)
     with atomic_file(reasons) as temporary:

@@ -26,16 +26,14 @@ def main(
     wordnet: Path, rules: Path, lexicon: str, settings: LexiconConfig, tokenizer: Path | None, out: Path, counts: Path
 ) -> None:
     """Read the inputs, build the lexicon, write it and its counts."""
+    from nounflow.inputs import input_folder
     from nounflow.nouns.frequencies import load_frequencies
     from nounflow.nouns.lexicon import build_lexicon
     from nounflow.nouns.rules import load_rules
-    from nounflow.schemas.documents import InputManifest, read_document
     from nounflow.schemas.tables import NOUNS, write_table
     from nounflow.wordnet import WordNet
 
-    if wordnet.is_file():
-        wordnet = wordnet.parent / read_document(InputManifest, wordnet, "WordNet manifest").folder
-    words = WordNet.load(wordnet)
+    words = WordNet.load(wordnet if wordnet.is_dir() else input_folder(wordnet))
     count_pieces = piece_counter(tokenizer or bundled_tokenizer()) if settings.max_pieces else None
     frequencies = load_frequencies(words.index.__contains__)
     print(f"lexicon {lexicon}: {settings.model_dump_json()}", flush=True)

