@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from nounflow.commandline import reported_errors
@@ -79,11 +80,11 @@ def _write_table(path: Path, named: list) -> None:
             )
         ]
     )
-    writers = {
+    writers: dict[str, Callable[[Path], object]] = {
         ".tsv": lambda target: table.write_csv(target, separator="\t"),
-        ".csv": table.write_csv,
-        ".json": table.write_json,
-        ".parquet": table.write_parquet,
+        ".csv": lambda target: table.write_csv(target),
+        ".json": lambda target: table.write_json(target),
+        ".parquet": lambda target: table.write_parquet(target),
     }
     if path.suffix not in writers:
         raise NounflowError("Unknown kind of table", where=path, fix=f"end the name in {', '.join(writers)}")
@@ -92,9 +93,15 @@ def _write_table(path: Path, named: list) -> None:
 
 
 def _scores(arguments: argparse.Namespace) -> None:
-    from nounflow.scoring.table import print_scores
+    from rich.console import Console
 
-    print_scores(arguments.table)
+    from nounflow.scoring.table import comparison, read_scores, terminal_table
+
+    rows = read_scores(arguments.table)
+    console = Console() if sys.stdout.isatty() else Console(width=160)
+    console.print(terminal_table(rows))
+    for sentence in filter(None, map(comparison, rows)):
+        console.print(sentence, markup=False, highlight=False)
 
 
 def _schema(arguments: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import pydantic
@@ -51,7 +52,7 @@ class reported_errors:  # noqa: N801 - reads as a statement
             return
         if isinstance(error, OSError):  # a full disk outside an atomic write
             try:
-                with disk_errors(error.filename or "the results folder"):
+                with disk_errors(Path(error.filename or "results")):
                     raise error
             except NounflowError as translated:
                 error = translated

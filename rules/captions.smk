@@ -47,6 +47,10 @@ rule compose_captions:
 rule generate_captions:
     input:
         nouns="results/nouns/{lexicon}.parquet",
+        words=[
+            resource(f"{CONFIG.captions.offline_words}/{name}.tsv")
+            for name in ("groups", "patterns", "words")
+        ],
     output:
         captions="results/captions/{lexicon}/{captioner}.parquet",
         counts="results/captions/{lexicon}/{captioner}.counts.json",
@@ -71,6 +75,7 @@ rule generate_captions:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/generate_captions.py"
         " --captioner {wildcards.captioner:q}"
         " --nouns {input.nouns:q}"
+        " --words $(dirname {input.words[0]:q})"
         " --settings {params.settings:q}"
         " --seed {params.seed}"
         " --out {output.captions:q}"

@@ -118,15 +118,11 @@ def image_inputs(wildcards):
 def image_options(wildcards, input):
     """The command-line options that say where an image set's files and labels are."""
     image_set = CONFIG.image_sets[wildcards.image_set]
-    options = [
-        (
-            f"--input-manifest {input.fetched:q}"
-            if image_set.source
-            else f"--folder {image_set.folder:q}"
-        )
-    ]
+    folder = input.fetched if image_set.source else image_set.folder
+    option = "--input-manifest" if image_set.source else "--folder"
+    options = [f"{option} {shlex.quote(folder)}"]
     if image_set.labels:
-        options.append(f"--labels {input.labels:q}")
+        options.append(f"--labels {shlex.quote(input.labels)}")
     if image_set.only_labelled:
         options.append("--only-labelled")
     return " ".join(options)

@@ -31,12 +31,12 @@ class NoiseConfig(Settings):
 class DecoderConfig(Settings):
     """Shape of the object decoder (NOVIC paper, section 3.3 and appendix A)."""
 
-    prefix_tokens: int = Field(4, ge=1, le=64, description="prefix vectors made from the embedding")
-    width: int = Field(256, ge=16, description="hidden width")
-    heads: int = Field(4, ge=1, description="attention heads")
-    layers: int = Field(4, ge=1, description="transformer layers")
+    prefix_tokens: int = Field(2, ge=1, le=64, description="prefix vectors made from the embedding")
+    width: int = Field(384, ge=16, description="hidden width")
+    heads: int = Field(6, ge=1, description="attention heads")
+    layers: int = Field(2, ge=1, description="transformer layers")
     feedforward: float = Field(0.25, gt=0, description="feed-forward width as a share of the hidden width")
-    dropout: float = Field(0.1, ge=0, lt=1, description="dropout in attention, residuals and feed-forward")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout in attention, residuals and feed-forward")
     init: Literal["balanced", "default"] = Field("balanced", description="weight initialisation")
 
     @model_validator(mode="after")
@@ -49,16 +49,16 @@ class DecoderConfig(Settings):
 class TrainingConfig(Settings):
     """How a decoder or a head is trained. Length is a number of samples, never of seconds."""
 
-    samples: int = Field(1_200_000, ge=1, description="training samples drawn in all")
-    batch_size: int = Field(1024, ge=1, description="samples a step")
-    learning_rate: float = Field(1.5e-3, gt=0, description="peak learning rate, reached after the warm-up")
+    samples: int = Field(560_000, ge=1, description="training samples drawn in all")
+    batch_size: int = Field(512, ge=1, description="samples a step")
+    learning_rate: float = Field(4e-3, gt=0, description="peak learning rate, reached after the warm-up")
     warmup: float = Field(0.02, ge=0, lt=1, description="share of the steps that raise the learning rate")
     weight_decay: float = Field(0.1, ge=0, description="AdamW decay, on tensors of two dimensions only")
     beta2: float = Field(0.95, gt=0, lt=1, description="AdamW second-moment decay")
     clip: float = Field(1.0, gt=0, description="greatest norm of the gradient")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="label smoothing of the token loss")
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="auto: bf16 where this machine is fast at it"
+        "auto", description="auto: bf16 where the hardware has bf16 instructions"
     )
 
 

@@ -17,7 +17,7 @@ class EmbedderConfig(Settings):
         description="bundled:minilm-conse, or openclip: with a model name, a hub id or a local folder",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="auto: bf16 where this machine is fast at it"
+        "auto", description="auto: bf16 where the hardware has bf16 instructions"
     )
     batch_tokens: int = Field(
         1024, ge=64, description="tokens in one text batch: about 1,000 fit a CPU's cache, a GPU wants 16,000 or more"

@@ -107,7 +107,9 @@ def train(
                         f"Training diverged: loss {loss} after {seen:,} samples",
                         fix="lower `training.learning_rate` of this run",
                     )
-                curves.add(seen, "train", loss=loss, token_accuracy=accuracy, learning_rate=schedule.get_last_lr()[0])
+                curves.add(
+                    seen, "train", loss=loss, token_accuracy=accuracy, learning_rate=float(schedule.get_last_lr()[0])
+                )
                 totals.zero_()
                 on_metrics(curves)
             if (step + 1) % validate_every == 0 or step + 1 == steps:

