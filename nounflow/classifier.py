@@ -13,7 +13,8 @@ from nounflow.embedders import load_embedder
 from nounflow.embedders.image_files import embed_image_files
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
-from nounflow.predictors import Predictor, load_predictor
+from nounflow.predictors.loading import load_predictor
+from nounflow.predictors.protocol import Predictor
 from nounflow.store.shards import check_identity
 
 

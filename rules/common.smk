@@ -14,6 +14,7 @@ from nounflow.errors import NounflowError
 from nounflow.fingerprint import code_fingerprint
 from nounflow.images import list_images
 from nounflow.files import sha256_json
+from nounflow.schemas.labels import read_labels
 
 HOME = Path(workflow.basedir)
 
@@ -133,13 +134,19 @@ def folder_listing(wildcards):
     folder = CONFIG.image_sets[wildcards.image_set].folder
     if folder is None:
         return ""
-    try:
-        stats = [(name, (Path(folder) / name).stat()) for name in list_images(folder)]
-    except NounflowError as error:
-        raise WorkflowError(str(error))
+    stats = [(name, (Path(folder) / name).stat()) for name in list_images(folder)]
     return sha256_json(
         [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
     )[:16]
+
+
+def check_image_sets():
+    """Say at once what is wrong with a folder or a label file, also where old results hide it from Snakemake."""
+    for image_set in CONFIG.image_sets.values():
+        if image_set.folder is not None:
+            list_images(image_set.folder)
+        if image_set.labels is not None:
+            read_labels(resource(image_set.labels))
 
 
 def labels_of(image_set):
@@ -222,3 +229,8 @@ FETCHED_IMAGES = [
     image_folder(name) for name, part in CONFIG.image_sets.items() if part.source
 ]
 COUNTS = counts_of_all_stages()
+
+try:
+    check_image_sets()
+except NounflowError as error:
+    raise WorkflowError(str(error))

@@ -23,7 +23,7 @@ from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.errors import NounflowError
 from nounflow.store.training_set import TrainingSet
 
-SMALL = DecoderConfig(width=32, heads=4, layers=2, dropout=0.0)
+SMALL = DecoderConfig(prefix_tokens=4, width=32, heads=4, layers=2, dropout=0.0)
 DIM = 24
 
 
@@ -67,7 +67,7 @@ def all_log_probabilities(model, vocabulary, embeddings):
 
 
 def test_the_parameter_count_is_that_of_the_published_formula():
-    model = ObjectDecoder(768, 5000, 9, DecoderConfig(width=512, heads=8, layers=6))
+    model = ObjectDecoder(768, 5000, 9, DecoderConfig(prefix_tokens=4, width=512, heads=8, layers=6))
     assert model.parameter_count == 8_657_408 + 512 * (5000 + 9 + 3)
 
 
@@ -87,7 +87,7 @@ def test_the_parameter_count_follows_the_formula_for_other_shapes(config):
 
 def test_balanced_initialisation_gives_unit_variance_in_two_after_the_layers_and_root_half_logits():
     torch.manual_seed(0)
-    config = DecoderConfig(width=512, heads=8, layers=6, dropout=0.0)
+    config = DecoderConfig(prefix_tokens=4, width=512, heads=8, layers=6, dropout=0.0)
     model = ObjectDecoder(768, 4000, 8, config).eval()
     embeddings = unit_rows(64, 768)
     with torch.no_grad():

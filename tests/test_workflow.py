@@ -28,7 +28,7 @@ class Project:
     def snakemake(self, *options, check=True):
         environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", "tiny.yaml", *options],
+            [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"],
             cwd=self.folder,
             env=environment,
             capture_output=True,
@@ -290,7 +290,7 @@ def test_a_missing_label_file_is_named(project):
 
 
 def test_a_lexicon_filter_that_leaves_nothing_says_so(project):
-    project.configure(lambda config: config["lexicons"]["tiny"].update(min_weight=1e6))
+    project.configure(lambda config: config["lexicons"]["tiny"].update(min_weight=1e6, hand_kept=False))
     output = failure(project)
     assert "min_weight" in output
     assert "error:" in output

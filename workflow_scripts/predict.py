@@ -32,8 +32,8 @@ def main(
     from nounflow.counts import Counts
     from nounflow.device import prepare_device
     from nounflow.files import write_text
-    from nounflow.predictors import load_predictor
     from nounflow.predictors.document import predictions_document
+    from nounflow.predictors.loading import load_predictor
     from nounflow.store.shards import check_identity, open_shard
 
     device = prepare_device(device, threads)

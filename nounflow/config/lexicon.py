@@ -28,6 +28,9 @@ class LexiconConfig(Settings):
     photographed: bool = Field(
         True, description="apply the rule file's exclusions: subtrees and words that nobody names in a photograph"
     )
+    hand_kept: bool = Field(
+        True, description="let the words under `keep` in the rule file pass the filters below, whatever their weight"
+    )
     capitalised: bool = Field(False, description="keep taxa and other names that WordNet writes with a capital")
     min_weight: float = Field(
         2.0, ge=0, description="drop nouns below this log-scale weight; 1 is no evidence, so 0 or 1 keeps all"

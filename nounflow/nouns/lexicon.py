@@ -176,7 +176,8 @@ def _filtered(
     entries: list[Entry], config: LexiconConfig, rules: Rules, count_pieces: CountPieces | None, flow: Flow
 ) -> list[Entry]:
     """The filters, in their order; each dropped noun is counted once, under the first that drops it."""
-    left_out, always = (rules.left_out if config.photographed else {}), rules.kept
+    left_out = rules.left_out if config.photographed else {}
+    always: Collection[str] = rules.kept if config.hand_kept else ()
     kept = []
     for entry in entries:
         reason = _reason(entry, config, left_out, entry.canon in always)
