@@ -25,6 +25,18 @@ include: "rules/annotations.smk"
 include: "rules/scores.smk"
 
 
+onstart:
+    EARLIER_RESULTS.keep()
+
+
+onsuccess:
+    EARLIER_RESULTS.discard()
+
+
+onerror:
+    put_back_earlier_results()
+
+
 rule all:
     default_target: True
     input:

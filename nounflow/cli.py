@@ -6,9 +6,17 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from nounflow.commandline import reported_errors
+from nounflow.commandline import at_least_one, reported_errors
 from nounflow.errors import NounflowError
+
+_TABLES: dict[str, Callable[[Any, Path], object]] = {  # suffix -> how a polars table is written
+    ".tsv": lambda table, path: table.write_csv(path, separator="\t"),
+    ".csv": lambda table, path: table.write_csv(path),
+    ".json": lambda table, path: table.write_json(path),
+    ".parquet": lambda table, path: table.write_parquet(path),
+}
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -20,10 +28,10 @@ def main(arguments: list[str] | None = None) -> None:
     name = commands.add_parser("name", help="name the images of a folder, or some image files")
     name.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folders and image files")
     name.add_argument("--run", type=Path, default=Path("results/decoders/small"), help="folder of a trained run")
-    name.add_argument("--top", type=int, default=3, help="nouns an image gets (default 3)")
+    name.add_argument("--top", type=at_least_one, default=3, help="nouns an image gets (default 3)")
     name.add_argument("--out", type=Path, help="also write a table: .tsv, .csv, .json or .parquet")
     name.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    name.add_argument("--threads", type=int, default=2, help="CPU threads")
+    name.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     name.set_defaults(call=_name)
 
     scores = commands.add_parser("scores", help="print a score table")
@@ -51,9 +59,15 @@ def _name(arguments: argparse.Namespace) -> None:
         else:
             raise NounflowError("There is no such file or folder", where=path, fix="check the path")
 
-    from nounflow.classifier import NounClassifier
+    if arguments.out and arguments.out.suffix not in _TABLES:
+        raise NounflowError("Unknown kind of table", where=arguments.out, fix=f"end the name in {', '.join(_TABLES)}")
 
-    classifier = NounClassifier.load(arguments.run, device=arguments.device, threads=arguments.threads)
+    from nounflow.classifier import NounClassifier
+    from nounflow.config.decoder import GenerationConfig
+
+    usual = GenerationConfig()
+    generation = usual.model_copy(update={"beam_width": max(usual.beam_width, arguments.top)})
+    classifier = NounClassifier.load(arguments.run, arguments.device, arguments.threads, generation)
     named = classifier.name(files, top_k=arguments.top)
     for naming in named:
         answers = ", ".join(
@@ -80,16 +94,8 @@ def _write_table(path: Path, named: list) -> None:
             )
         ]
     )
-    writers: dict[str, Callable[[Path], object]] = {
-        ".tsv": lambda target: table.write_csv(target, separator="\t"),
-        ".csv": lambda target: table.write_csv(target),
-        ".json": lambda target: table.write_json(target),
-        ".parquet": lambda target: table.write_parquet(target),
-    }
-    if path.suffix not in writers:
-        raise NounflowError("Unknown kind of table", where=path, fix=f"end the name in {', '.join(writers)}")
     with atomic_file(path) as temporary:
-        writers[path.suffix](temporary)
+        _TABLES[path.suffix](table, temporary)
 
 
 def _scores(arguments: argparse.Namespace) -> None:

@@ -50,20 +50,33 @@ class reported_errors:  # noqa: N801 - reads as a statement
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None or self.debug:
             return
-        if isinstance(error, OSError):  # a full disk outside an atomic write
-            try:
-                with disk_errors(Path(error.filename or "results")):
-                    raise error
-            except NounflowError as translated:
-                error = translated
-            except OSError:
-                return
+        if isinstance(error, OSError):  # outside an atomic write, or while reading
+            error = _explained(error)
         if isinstance(error, KeyboardInterrupt):
             print("interrupted; nothing half-written was kept", file=sys.stderr)
             sys.exit(130)
         if isinstance(error, NounflowError):
             print(f"error: {error}", file=sys.stderr, flush=True)
             sys.exit(1)
+
+
+def _explained(error: OSError) -> NounflowError:
+    try:
+        with disk_errors(Path(error.filename or "results")):
+            raise error
+    except NounflowError as explained:
+        return explained
+    except OSError:
+        return NounflowError(
+            error.strerror or str(error), where=error.filename, fix="check the path and its permissions"
+        )
+
+
+def at_least_one(text: str) -> int:
+    """An argparse type for counts."""
+    if not (text.isdigit() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
 
 
 def json_settings(model: type[Model]) -> Callable[[str], Model]:

@@ -6,12 +6,28 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+import pillow_heif
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from nounflow.errors import NounflowError
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif")
+# Pictures that cannot be read. They are listed all the same, so that each is reported by name and not passed over.
+UNREAD = (".jxl", ".jp2", ".svg", ".psd", ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf")
 MAX_PIXELS = 178_956_970  # Pillow's own limit against decompression bombs: 0.5 GB as RGB
+
+
+_TURNS = {  # EXIF orientation -> what makes it upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+pillow_heif.register_heif_opener()  # what iPhones write
 
 
 class ImageError(Exception):
@@ -23,8 +39,9 @@ def list_images(folder: Path) -> list[str]:
     folder = Path(folder)
     if not folder.is_dir():
         raise NounflowError("The image folder does not exist", where=folder, fix="check the path under `image_sets`")
+    suffixes = {*EXTENSIONS, *UNREAD}
     found = [
-        path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file()
+        path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file()
     ]
     names = sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
     if not names:
@@ -53,17 +70,31 @@ def open_image(path: Path) -> Image.Image:
                     raise ImageError(f"too large: {width} x {height} pixels, at most {MAX_PIXELS:,} in all")
                 image.seek(0)
                 image.load()
-                return to_rgb(ImageOps.exif_transpose(image))
+                return to_rgb(upright(image))
+    except ImageError:
+        raise
     except FileNotFoundError:
         raise ImageError("the file does not exist") from None
     except Image.DecompressionBombError:
         raise ImageError(f"too large: more than {MAX_PIXELS:,} pixels") from None
     except UnidentifiedImageError:
-        raise ImageError("not an image, or a format that Pillow does not read") from None
+        raise ImageError("not an image, or of a format that is not read (convert it to JPEG)") from None
     except MemoryError:
         raise ImageError("not enough memory to decode it") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:  # what Pillow's decoders raise on broken files
+    except Exception as error:  # a damaged file can make a decoder raise anything
         raise ImageError(f"broken: {error}") from error
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The image turned as its EXIF says; as it is stored where the EXIF data are damaged.
+
+    `PIL.ImageOps.exif_transpose` also writes the data back, and fails on photographs of which only those are damaged.
+    """
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        return image
+    return image if turn is None else image.transpose(turn)
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -28,7 +28,7 @@ rule annotate:
         runtime=30,
     params:
         labels=lambda wildcards, input: (
-            f"--labels {input.labels}" if input.labels else ""
+            f"--labels {shlex.quote(str(input.labels))}" if input.labels else ""
         ),
         code=code("annotate"),
     message:

@@ -75,7 +75,7 @@ rule generate_captions:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/generate_captions.py"
         " --captioner {wildcards.captioner:q}"
         " --nouns {input.nouns:q}"
-        " --words $(dirname {input.words[0]:q})"
+        ' --words "$(dirname {input.words[0]:q})"'
         " --settings {params.settings:q}"
         " --seed {params.seed}"
         " --out {output.captions:q}"

@@ -10,6 +10,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from nounflow.config.experiment import load_config
+from nounflow.earlier_results import EarlierResults
 from nounflow.errors import NounflowError
 from nounflow.fingerprint import code_fingerprint
 from nounflow.images import list_images
@@ -31,6 +32,10 @@ SETUP = (
 if not workflow.deployment_settings.deployment_method:
     SETUP += f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 shell.prefix(SETUP.replace("{", "{{").replace("}", "}}"))
+
+EARLIER_RESULTS = EarlierResults(
+    Path("results"), Path(".snakemake/metadata"), Path("results/.earlier")
+)
 
 GPU = 0 if CONFIG.device == "cpu" else 1
 
@@ -140,6 +145,12 @@ def folder_listing(wildcards):
     )[:16]
 
 
+def put_back_earlier_results():
+    """Undo what Snakemake deleted for jobs that then failed."""
+    for path in EARLIER_RESULTS.restore():
+        print(f"put back as it was before: {path}", file=sys.stderr)
+
+
 def check_image_sets():
     """Say at once what is wrong with a folder or a label file, also where old results hide it from Snakemake."""
     for image_set in CONFIG.image_sets.values():
@@ -182,7 +193,12 @@ def counts_of_all_stages():
     )
     lexicons = sorted({run.lexicon for run in runs})
     sources = sorted({(lexicon, source) for _, lexicon, source, _ in shards})
+    fetched = {
+        "wordnet",
+        *(part.source for part in CONFIG.image_sets.values() if part.source),
+    }
     return [
+        *(f"results/inputs/{name}/manifest.counts.json" for name in sorted(fetched)),
         *(f"results/nouns/{lexicon}.counts.json" for lexicon in lexicons),
         *(
             f"results/captions/{lexicon}/{source}.counts.json"
@@ -196,6 +212,7 @@ def counts_of_all_stages():
             f"results/training_sets/{'/'.join(part)}/manifest.counts.json"
             for part in sets
         ),
+        *(f"results/decoders/{run}/manifest.counts.json" for run in CONFIG.runs),
         *(
             f"results/image_embeddings/{embedder}/{image_set}.counts.json"
             for embedder in sorted({run.embedder for run in runs})
@@ -229,6 +246,10 @@ FETCHED_IMAGES = [
     image_folder(name) for name, part in CONFIG.image_sets.items() if part.source
 ]
 COUNTS = counts_of_all_stages()
+REPORT_TEMPLATES = [
+    os.path.relpath(path)
+    for path in sorted((HOME / "nounflow/scoring/templates").iterdir())
+]
 
 try:
     check_image_sets()

@@ -13,6 +13,7 @@ rule train_decoder:
     output:
         manifest="results/decoders/{run}/manifest.json",
         weights="results/decoders/{run}/weights.safetensors",
+        counts="results/decoders/{run}/manifest.counts.json",
         metrics="results/decoders/{run}/metrics.parquet",
         angles="results/decoders/{run}/angles.json",
     log:
@@ -58,6 +59,7 @@ rule train_head:
     output:
         manifest="results/decoders/{run}/manifest.json",
         weights="results/decoders/{run}/weights.safetensors",
+        counts="results/decoders/{run}/manifest.counts.json",
         metrics="results/decoders/{run}/metrics.parquet",
     log:
         "results/logs/decoders/{run}.log",
@@ -100,6 +102,7 @@ rule index_retrieval:
     output:
         manifest="results/decoders/{run}/manifest.json",
         weights="results/decoders/{run}/weights.safetensors",
+        counts="results/decoders/{run}/manifest.counts.json",
     log:
         "results/logs/decoders/{run}.log",
     benchmark:

@@ -9,6 +9,7 @@ steps:   look for an installed copy, else ask the package managers (docs/inputs.
 rule fetch_inputs:
     output:
         manifest="results/inputs/{name}/manifest.json",
+        counts="results/inputs/{name}/manifest.counts.json",
     log:
         "results/logs/inputs/{name}.log",
     wildcard_constraints:
@@ -25,5 +26,5 @@ rule fetch_inputs:
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/fetch_inputs.py"
         " --name {wildcards.name:q}"
-        " --out $(dirname {output.manifest:q})"
+        ' --out "$(dirname {output.manifest:q})"'
         " 2>&1 | tee {log:q}"

@@ -56,12 +56,14 @@ rule report:
         labels=LABEL_FILES,
         counts=COUNTS,
         fetched=FETCHED_IMAGES,
+        templates=REPORT_TEMPLATES,
     output:
         page=report(
             "results/report.html",
             caption="../docs/report/report.rst",
             category="Report",
         ),
+        counts="results/report.counts.json",
     log:
         "results/logs/report.log",
     benchmark:
@@ -90,4 +92,5 @@ rule report:
         " --labels {params.labels:q}"
         " --gallery {params.gallery}"
         " --out {output.page:q}"
+        " --report-counts {output.counts:q}"
         " 2>&1 | tee {log:q}"

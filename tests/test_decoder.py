@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -331,6 +332,14 @@ def test_the_curves_name_samples_seen_and_end_with_the_last_sample():
     assert table["samples"].max() == 640
     assert set(table["split"]) == {"train", "heldout"}
     assert all(math.isfinite(value) for value in table["value"])
+
+
+def test_without_held_out_texts_there_is_no_held_out_curve():
+    vocabulary, training_set = random_vocabulary(8, seed=9), tiny_training_set(8)
+    everything = dataclasses.replace(training_set, heldout=np.zeros_like(training_set.heldout))
+    _model, curves = train_tiny(vocabulary, everything, samples=640)
+    assert curves.last("heldout") == {}
+    assert curves.samples == 640
 
 
 def test_a_diverging_run_stops_with_advice():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,6 +189,17 @@ def run(**changes):
         ({"mixtures": {"m1": {"multiset": [1, 1, 1, 1]}}}, ["mixtures.m1", "m4"]),
         ({"image_sets": {"mine": {}}}, ["image_sets.mine", "either `folder` or `source`"]),
         ({"embedders": {"bundled": {"spec": "pickle:x"}}}, ["embedders.bundled.spec", "'pickle:x'"]),
+        (
+            {"embedders": {"bundled": {"spec": "bundled:other"}}},
+            ["embedders.bundled.spec", "no bundled embedder 'bundled:other'"],
+        ),
+        ({"mixtures": {"m1": {"multiset": [-1, 1]}}}, ["mixtures.m1.multiset.0", "-1"]),
+        ({"runs": run(training={"learning_rate": float("inf")})}, ["runs.a.training.learning_rate", "finite"]),
+        (
+            {"mixtures": {"m1": {"multiset": [0, 1]}}, "runs": run(predictor="retrieval")},
+            ["runs.a.mixture", "name one noun"],
+        ),
+        ({"annotators": ["wordnet", "wordnet"]}, ["annotators", "twice"]),
         ({"runs": {}}, ["runs"]),
     ],
 )
@@ -206,6 +218,11 @@ def test_all_mistakes_are_told_at_once():
 
 def test_a_learning_rate_that_yaml_reads_as_text_is_a_number():
     assert load_config(minimal(runs=run(training={"learning_rate": "1e-4"}))).runs["a"].training.learning_rate == 1e-4
+
+
+def test_a_folder_in_the_home_folder_is_found():
+    config = load_config(minimal(image_sets={"mine": {"folder": "~/Pictures"}}))
+    assert config.image_sets["mine"].folder == str(Path.home() / "Pictures")
 
 
 def test_a_named_part_set_to_null_is_taken_out():
@@ -245,12 +262,28 @@ def test_labels_are_read_with_their_lists(tmp_path):
     assert labels["c.png"].secondary == ("ball",)
 
 
+def test_a_label_file_that_excel_saved_is_read(tmp_path):
+    path = tmp_path / "labels.tsv"
+    path.write_text("file\tgold\r\na.png\tcat\r\n", encoding="utf-8-sig")
+    assert read_labels(path)["a.png"].gold == "cat"
+
+
 @pytest.mark.parametrize(
-    "text", ["", "image\tnoun\na.png\tcat\n", "file\tgold\na.png\t\n", "file\tgold\na\tcat\na\tdog\n"]
+    "text",
+    [
+        "",
+        "image\tnoun\na.png\tcat\n",
+        "file\tgold\na.png\t\n",
+        "file\tgold\na.png\t  \n",
+        "file\tgold\na\tcat\na\tdog\n",
+        "file\tgold\na\tcat;dog\n",
+        "file\tgold\na\tcat\nb\tdog\tpuppy\n",
+        "file\tgold\na\tcaf\udce9\n",
+    ],
 )
 def test_a_label_file_of_another_form_is_refused(tmp_path, text):
     path = tmp_path / "labels.tsv"
-    path.write_text(text)
+    path.write_text(text, errors="surrogateescape")
     with pytest.raises(NounflowError) as caught:
         read_labels(path)
     assert "labels.tsv" in str(caught.value)

@@ -183,7 +183,33 @@ def test_no_damage_makes_anything_but_an_image_or_a_reason(data, tmp_path_factor
         assert open_image(path).mode == "RGB"
 
 
+def test_damaged_exif_does_not_cost_the_photograph(tmp_path):
+    """The width as text: EXIF that Pillow reads and cannot write back."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "hello"
+    path = saved(Image.new("RGB", (30, 20), RED), tmp_path / "a.jpg", exif=exif)
+    entry = struct.pack(">HH", 0x010E, 2)
+    assert path.read_bytes().count(entry) == 1
+    path.write_bytes(path.read_bytes().replace(entry, struct.pack(">HH", 0x0100, 2)))
+    assert open_image(path).size == (20, 30)
+
+
+@pytest.mark.parametrize("kind", ["heic", "avif"])
+def test_what_phones_write_is_read(tmp_path, kind):
+    opened = open_image(saved(Image.new("RGB", (64, 48), RED), tmp_path / f"a.{kind}"))
+    assert opened.size == (64, 48)
+    assert abs(opened.getpixel((30, 20))[0] - 255) < 12
+
+
 # --- folders ---
+
+
+def test_pictures_that_cannot_be_read_are_listed_so_that_they_are_reported(tmp_path):
+    for name in ("a.CR2", "b.svg", "c.png"):
+        (tmp_path / name).write_bytes(b"x")
+    assert list_images(tmp_path) == ["a.CR2", "b.svg", "c.png"]
+    with pytest.raises(ImageError, match="convert it to JPEG"):
+        open_image(tmp_path / "a.CR2")
 
 
 def test_images_are_listed_sorted_with_their_sub_folders_and_without_hidden_ones(tmp_path):

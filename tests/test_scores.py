@@ -187,19 +187,13 @@ def test_without_a_retrieval_run_of_the_same_lexicon_and_embedder_there_is_no_di
     assert rows["r"].retrieval_run == ""
 
 
-def test_of_several_retrieval_runs_the_one_with_the_same_mixture_is_the_baseline():
+def test_of_several_retrieval_runs_the_first_by_name_is_the_baseline():
     documents = [
-        predictions("a", many({1})),
-        predictions("p", many({1}), "retrieval"),
-        predictions("q", many({1}), "retrieval"),
+        predictions(run, many({1}), kind) for run, kind in (("a", "decoder"), ("q", "retrieval"), ("p", "retrieval"))
     ]
-    manifests = [
-        manifest("a"),
-        manifest("p", "retrieval", settings={"mixture": "other"}),
-        manifest("q", "retrieval", settings={"mixture": "m"}),
-    ]
+    manifests = [manifest("a"), manifest("q", "retrieval"), manifest("p", "retrieval")]
     rows = {row.run: row for row in score(documents, manifests, [judge_many()])}
-    assert rows["a"].retrieval_run == "q"
+    assert rows["a"].retrieval_run == "p"
 
 
 def test_runs_on_different_images_are_not_compared():

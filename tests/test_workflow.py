@@ -175,6 +175,18 @@ def test_a_second_run_from_nothing_gives_the_same_bytes(project):
     assert not different
 
 
+def test_unguided_decoding_spells_out_what_is_no_noun_and_the_beam_sets_the_number_of_answers(project):
+    project.configure(
+        lambda config: config["runs"]["tiny"].update(generation={"guided": "none", "temperature": 5.0, "beam_width": 6})
+    )
+    project.snakemake("results/predictions/tiny/drawn.json")
+    document = json.loads((project.folder / "results/predictions/tiny/drawn.json").read_text())
+    (decoding,) = document["predictions"].values()
+    nouns = set(document["guide_targets"])
+    assert all(len(row) == 6 and all(row) for row in decoding["pred"])
+    assert any(noun not in nouns for row in decoding["pred"] for noun in row)
+
+
 # --- what a change reruns ---
 
 
@@ -216,6 +228,7 @@ def test_an_edited_template_reruns_captions_and_what_follows_but_not_nouns(proje
         ("nounflow/annotation/wordnet.py", {"annotate", "score"}, {"predict"}),
         ("nounflow/scoring/intervals.py", {"score", "report"}, {"annotate"}),
         ("workflow_scripts/report.py", {"report"}, {"score"}),
+        ("nounflow/scoring/templates/report.css", {"report"}, {"score"}),
     ],
 )
 def test_editing_a_stages_code_reruns_that_stage_and_what_follows(project, path, expected, untouched):
@@ -257,12 +270,24 @@ def test_snakemake_is_content_from_another_working_folder(project, tmp_path):
 # --- bad input: one clear message, status not 0, earlier results untouched ---
 
 
+MERGED = "results/training_sets/bundled/tiny/m3_captions/manifest.json"
+
+
+def results_of(project):
+    """Every file of the results folder, without logs and timings."""
+    results = project.folder / "results"
+    files = {path.relative_to(results): path for path in results.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in files.items() if name.parts[0] not in ("logs", "benchmarks")}
+
+
 def failure(project, *options):
-    before = (project.folder / "results/scores.tsv").read_bytes()
+    before = results_of(project)
     done = project.snakemake(*options, check=False)
     assert done.returncode != 0
     assert "Traceback" not in done.output
-    assert (project.folder / "results/scores.tsv").read_bytes() == before
+    after = results_of(project)
+    assert [str(name) for name in before if after.get(name) != before[name]] == []
+    assert set(after) == set(before)
     return done.output
 
 
@@ -292,8 +317,19 @@ def test_a_missing_label_file_is_named(project):
 def test_a_lexicon_filter_that_leaves_nothing_says_so(project):
     project.configure(lambda config: config["lexicons"]["tiny"].update(min_weight=1e6, hand_kept=False))
     output = failure(project)
-    assert "min_weight" in output
-    assert "error:" in output
+    assert "The lexicon tiny is empty" in output
+    assert "min_weight (it dropped" in output
+
+
+def test_after_a_setting_that_failed_the_old_one_needs_no_work_and_the_failed_one_fails_again(project):
+    def fail(config):
+        config["lexicons"]["tiny"].update(min_weight=1e6, hand_kept=False)
+
+    project.configure(fail)
+    failure(project)
+    assert "build_nouns" in project.would_run()
+    project.configure(lambda config: config["lexicons"].update(tiny={"max_nouns": 80}))
+    assert project.would_run() == {}
 
 
 def test_a_damaged_shard_is_refused_by_name(project):
@@ -301,7 +337,7 @@ def test_a_damaged_shard_is_refused_by_name(project):
     payload = bytearray(chunk.read_bytes())
     payload[10] ^= 1
     chunk.write_bytes(payload)
-    output = failure(project, "--forcerun", "merge_caches")
+    output = failure(project, MERGED, "--forcerun", "merge_caches")
     assert "A shard's bytes are not those that were written" in output
     assert "m2/0.zarr" in output
 
@@ -311,7 +347,7 @@ def test_an_embedder_that_does_not_match_its_cache_is_refused_with_both_sides(pr
     manifest = json.loads(shard.read_text())
     manifest["embedder"].update(digest="0" * 64, precision="another precision")
     shard.write_text(json.dumps(manifest))
-    output = failure(project, "--forcerun", "merge_caches", "--rerun-triggers", "params")
+    output = failure(project, MERGED, "--forcerun", "merge_caches", "--rerun-triggers", "params")
     assert "another embedder" in output
     assert "another precision" in output
 

@@ -37,7 +37,7 @@ def main(
     count_pieces = piece_counter(tokenizer or bundled_tokenizer()) if settings.max_pieces else None
     frequencies = load_frequencies(words.index.__contains__)
     print(f"lexicon {lexicon}: {settings.model_dump_json()}", flush=True)
-    table, tally = build_lexicon(words, settings, load_rules(rules), frequencies, count_pieces)
+    table, tally = build_lexicon(words, settings, load_rules(rules), frequencies, count_pieces, lexicon)
     write_table(out, table, NOUNS)
     tally.write(counts)
 

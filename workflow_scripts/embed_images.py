@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser
 from nounflow.config.embedder import EmbedderConfig
 
 
@@ -80,7 +80,7 @@ if __name__ == "__main__":
     parser.add_argument("--only-labelled", action="store_true", help="take only the files that the label file lists")
     parser.add_argument("--embedder", type=json_settings(EmbedderConfig), required=True, help="settings, as JSON")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="the embeddings' manifest")
     parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
     run_stage(main, parser.parse_args())

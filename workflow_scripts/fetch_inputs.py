@@ -17,6 +17,7 @@ from nounflow.commandline import run_stage, stage_parser
 
 def main(name: str, out: Path, cache: Path | None, url: str | None) -> None:
     """Fetch, and say what is there now."""
+    from nounflow.counts import Counts
     from nounflow.inputs.sources import fetch
 
     manifest = fetch(name, out, cache or out.parent / ".apt", url)
@@ -25,6 +26,11 @@ def main(name: str, out: Path, cache: Path | None, url: str | None) -> None:
         f"in {manifest.folder if Path(manifest.folder).is_absolute() else out / manifest.folder}, "
         f"licence: {manifest.licence}"
     )
+    record = Counts("inputs")
+    flow = record.flow(name, len(manifest.files) + manifest.left_out, "files")
+    flow.drop(manifest.left_out, "of the source, of no use here")
+    flow.out(len(manifest.files))
+    record.write(out / "manifest.counts.json")
 
 
 if __name__ == "__main__":

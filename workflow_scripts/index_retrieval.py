@@ -19,6 +19,7 @@ def main(run: str, training_set: Path, nouns: Path, settings: RetrievalConfig, o
     """Index the nouns; see the module docstring."""
     import torch
 
+    from nounflow.counts import Counts
     from nounflow.predictors.retrieval import noun_embeddings
     from nounflow.schemas.tables import NOUNS, read_table
     from nounflow.store.training_set import open_training_set
@@ -26,8 +27,8 @@ def main(run: str, training_set: Path, nouns: Path, settings: RetrievalConfig, o
 
     samples = open_training_set(training_set)
     names = read_table(nouns, NOUNS, "lexicon")["noun"].to_list()
-    vectors = noun_embeddings(samples, len(names))
-    print(f"{len(names):,} nouns from {len(samples.vectors):,} texts", flush=True)
+    counts = Counts("decoders")
+    vectors = noun_embeddings(samples, len(names), counts.flow(f"{run}: texts", len(samples.vectors), "texts"))
     write_predictor(
         out,
         {"nouns": torch.from_numpy(vectors)},
@@ -40,6 +41,7 @@ def main(run: str, training_set: Path, nouns: Path, settings: RetrievalConfig, o
         settings={"retrieval": settings.model_dump(mode="json")},
         samples=len(samples.vectors),
     )
+    counts.write(out.with_suffix(".counts.json"))
 
 
 if __name__ == "__main__":

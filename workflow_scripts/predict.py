@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser
 from nounflow.config.decoder import GenerationConfig
 
 
@@ -69,9 +69,9 @@ if __name__ == "__main__":
     parser.add_argument(
         "--generation", type=json_settings(GenerationConfig), default="{}", help="how a decoder is read, as JSON"
     )
-    parser.add_argument("--top-k", type=int, default=10, help="nouns an image gets")
+    parser.add_argument("--top-k", type=at_least_one, default=10, help="nouns an image gets")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="the predictions file")
     parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
     run_stage(main, parser.parse_args())

@@ -7,7 +7,8 @@ Out: results/report.html, one self-contained file
     python workflow_scripts/report.py --scores results/scores.tsv --predictions results/predictions/small/photos.json \
         --annotations results/annotations/photos/wordnet.json --decoders results/decoders/small/manifest.json \
         --nouns results/nouns/small.parquet --counts results/nouns/small.parquet.counts.json \
-        --image-folders '{"photos": "photos"}' --labels '{"photos": null}' --gallery 60 --out results/report.html
+        --image-folders '{"photos": "photos"}' --labels '{"photos": null}' --gallery 60 --out results/report.html \
+        --report-counts results/report.counts.json
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def main(
     labels: Paths,
     gallery: int,
     out: Path,
-    report_counts: Path | None,
+    report_counts: Path,
 ) -> None:
     """Read, choose the gallery, render, write."""
     from nounflow.counts import Counts
@@ -61,10 +62,7 @@ def main(
         )
     )
     write_text(out, page)
-    if report_counts:
-        record.write(report_counts)
-    else:
-        print("\n".join(record.flows[0].lines()))
+    record.write(report_counts)
     print(f"{out}: {len(page.encode()) / 1e6:.1f} MB")
 
 
@@ -119,5 +117,5 @@ if __name__ == "__main__":
     parser.add_argument("--labels", type=json_settings(Paths), required=True, help='{"photos": PATH or null}')
     parser.add_argument("--gallery", type=int, default=60, help="most images in the gallery")
     parser.add_argument("--out", type=Path, required=True, help="results/report.html")
-    parser.add_argument("--report-counts", type=Path, help="where to record this stage's own counts")
+    parser.add_argument("--report-counts", type=Path, required=True, help="where to record this stage's own counts")
     run_stage(main, parser.parse_args())

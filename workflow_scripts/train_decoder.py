@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser
 from nounflow.config.decoder import DecoderTrainingSettings
 from nounflow.config.embedder import EmbedderConfig
 
@@ -48,8 +48,7 @@ def main(
     torch.manual_seed(settings.seed)
     model = ObjectDecoder(samples.manifest.embedder.dim, vocabulary.size, vocabulary.max_tokens, settings.decoder)
     print(
-        f"{model.parameter_count:,} parameters, {vocabulary.size:,} tokens, {len(names):,} nouns, "
-        f"{int((~samples.heldout).sum()):,} texts to draw from",
+        f"{model.parameter_count:,} parameters, {vocabulary.size:,} tokens, {len(names):,} nouns",
         flush=True,
     )
     curves = train(
@@ -74,9 +73,10 @@ def main(
         nouns=tuple(names),
         settings=settings.model_dump(mode="json"),
         tokens=vocabulary.as_dict(),
-        samples=settings.training.samples,
+        samples=curves.samples,
         metrics=curves.last("heldout"),
     )
+    samples.count_texts(run).write(out.with_suffix(".counts.json"))
 
 
 if __name__ == "__main__":
@@ -87,6 +87,6 @@ if __name__ == "__main__":
     parser.add_argument("--embedder", type=json_settings(EmbedderConfig), required=True, help="settings, as JSON")
     parser.add_argument("--settings", type=json_settings(DecoderTrainingSettings), required=True, help="as JSON")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="the decoder's manifest")
     run_stage(main, parser.parse_args())

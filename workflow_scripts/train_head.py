@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser
 from nounflow.config.decoder import HeadTrainingSettings
 
 
@@ -59,9 +59,10 @@ def main(
         lexicon_path=nouns.as_posix(),
         nouns=tuple(names),
         settings=settings.model_dump(mode="json"),
-        samples=settings.training.samples,
+        samples=curves.samples,
         metrics=curves.last("heldout"),
     )
+    samples.count_texts(run).write(out.with_suffix(".counts.json"))
 
 
 if __name__ == "__main__":
@@ -71,6 +72,6 @@ if __name__ == "__main__":
     parser.add_argument("--nouns", type=Path, required=True, help="the lexicon")
     parser.add_argument("--settings", type=json_settings(HeadTrainingSettings), required=True, help="as JSON")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--threads", type=int, default=2, help="CPU threads")
+    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="the head's manifest")
     run_stage(main, parser.parse_args())

@@ -49,12 +49,12 @@ class DecoderConfig(Settings):
 class TrainingConfig(Settings):
     """How a decoder or a head is trained. Length is a number of samples, never of seconds."""
 
-    samples: int = Field(560_000, ge=1, description="training samples drawn in all")
-    batch_size: int = Field(512, ge=1, description="samples a step")
-    learning_rate: float = Field(4e-3, gt=0, description="peak learning rate, reached after the warm-up")
-    warmup: float = Field(0.02, ge=0, lt=1, description="share of the steps that raise the learning rate")
+    samples: int = Field(480_000, ge=1, description="training samples drawn in all")
+    batch_size: int = Field(256, ge=1, description="samples a step")
+    learning_rate: float = Field(3e-3, gt=0, description="peak learning rate, reached after the warm-up")
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps that raise the learning rate")
     weight_decay: float = Field(0.1, ge=0, description="AdamW decay, on tensors of two dimensions only")
-    beta2: float = Field(0.95, gt=0, lt=1, description="AdamW second-moment decay")
+    beta2: float = Field(0.98, gt=0, lt=1, description="AdamW second-moment decay")
     clip: float = Field(1.0, gt=0, description="greatest norm of the gradient")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="label smoothing of the token loss")
     precision: Literal["auto", "fp32", "bf16"] = Field(
@@ -77,7 +77,7 @@ class RetrievalConfig(Settings):
 class GenerationConfig(Settings):
     """How nouns are read out of a decoder."""
 
-    beam_width: int = Field(10, ge=1, description="hypotheses kept at each step, and nouns returned")
+    beam_width: int = Field(10, ge=1, description="hypotheses kept at each step; at most ten are written")
     guided: Literal["none", "plain", "renorm"] = Field(
         "plain", description="none: any tokens; plain: only nouns of the lexicon; renorm: the same, renormalised"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from nounflow.config.base import Settings
 
@@ -23,3 +23,10 @@ class EmbedderConfig(Settings):
         1024, ge=64, description="tokens in one text batch: about 1,000 fit a CPU's cache, a GPU wants 16,000 or more"
     )
     image_batch: int = Field(32, ge=1, description="images in one batch")
+
+    @field_validator("spec")
+    @classmethod
+    def _known(cls, spec: str) -> str:
+        if spec.startswith("bundled:") and spec != "bundled:minilm-conse":
+            raise ValueError(f"there is no bundled embedder {spec!r}, allowed: bundled:minilm-conse")
+        return spec

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import pydantic
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from nounflow.config.base import Settings
 from nounflow.config.captions import CaptionsConfig
@@ -52,6 +53,11 @@ class ImageSetConfig(Settings):
     labels: str | None = Field(None, description="TSV with columns file, gold[, sense, accepted, secondary]")
     only_labelled: bool = Field(False, description="take only the files that `labels` lists")
 
+    @field_validator("folder", "labels")
+    @classmethod
+    def _home(cls, path: str | None) -> str | None:
+        return path and str(Path(path).expanduser())
+
     @model_validator(mode="after")
     def _one_source(self) -> ImageSetConfig:
         if (self.folder is None) == (self.source is None):
@@ -82,6 +88,11 @@ class Config(Settings):
                 known = getattr(self, f"{key}s")
                 if (name := getattr(run, key)) not in known:
                     raise ValueError(f"runs.{run_name}.{key}: found {name!r}, allowed: {', '.join(sorted(known))}")
+            if run.predictor == "retrieval" and "m1" not in self.mixtures[run.mixture].weights:
+                raise ValueError(
+                    f"runs.{run_name}.mixture: retrieval needs texts that name one noun; "
+                    f"{run.mixture!r} gives m1 no weight"
+                )
         for mixture_name, mixture in self.mixtures.items():
             for source in mixture.weights:
                 if source not in self.captions.sources:
@@ -89,6 +100,8 @@ class Config(Settings):
                         f"mixtures.{mixture_name}: source {source} has no texts; "
                         f"`captions` declares {', '.join(self.captions.sources)}"
                     )
+        if len(set(self.annotators)) < len(self.annotators):
+            raise ValueError("annotators: one is named twice")
         return self
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, model_validator
 
 from nounflow.config.base import Settings
@@ -10,7 +12,7 @@ from nounflow.config.base import Settings
 class MixtureConfig(Settings):
     """How often each caption source is sampled in training. Weights, not copies."""
 
-    multiset: tuple[float, ...] = Field((), description="weights of M1, M2, ...")
+    multiset: tuple[Annotated[float, Field(ge=0)], ...] = Field((), description="weights of M1, M2, ...")
     offline: float = Field(0.0, ge=0, description="weight of the offline captions")
     heldout: float = Field(0.02, ge=0, lt=1, description="share of the texts that is never trained on")
 

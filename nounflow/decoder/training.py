@@ -57,6 +57,11 @@ class Curves:
         """As a METRICS table."""
         return pl.DataFrame(self.rows, schema=["samples", "split", "metric", "value"], orient="row")
 
+    @property
+    def samples(self) -> int:
+        """Samples seen in all: whole batches, so a few more than were asked for."""
+        return self.rows[-1][0]
+
     def last(self, split: str) -> dict[str, float]:
         """The latest value of each metric of a split."""
         return {metric: value for _samples, where, metric, value in self.rows if where == split}
@@ -112,9 +117,9 @@ def train(
                 )
                 totals.zero_()
                 on_metrics(curves)
-            if (step + 1) % validate_every == 0 or step + 1 == steps:
-                loss, accuracy = evaluate(trainee, training_set, vectors, autocast)
-                curves.add(seen, "heldout", loss=loss, token_accuracy=accuracy)
+            due = (step + 1) % validate_every == 0 or step + 1 == steps
+            if due and (heldout := evaluate(trainee, training_set, vectors, autocast)):
+                curves.add(seen, "heldout", loss=heldout[0], token_accuracy=heldout[1])
                 on_metrics(curves)
             latest = curves.last("train").get("loss")
             progress.advance(config.batch_size, "" if latest is None else f"loss {latest:.3f}")
@@ -124,11 +129,11 @@ def train(
 @torch.no_grad()
 def evaluate(
     trainee: Trainee, training_set: TrainingSet, vectors: torch.Tensor, autocast: torch.dtype | None
-) -> tuple[float, float]:
-    """Loss and token accuracy on held-out texts without noise; (nan, nan) where nothing is held out."""
+) -> tuple[float, float] | None:
+    """Loss and token accuracy on held-out texts without noise; None where nothing is held out."""
     rows = np.flatnonzero(training_set.heldout)[:_HELDOUT_ROWS]
     if len(rows) == 0:
-        return math.nan, math.nan
+        return None
     trainee.module.eval()
     totals = torch.zeros(3, device=vectors.device)
     for part in np.array_split(rows, math.ceil(len(rows) / 1024)):

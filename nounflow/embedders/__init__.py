@@ -5,7 +5,6 @@ from __future__ import annotations
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.device import choose_precision, prepare_device
 from nounflow.embedders.protocol import Embedder, TargetTokenizer
-from nounflow.errors import NounflowError
 
 __all__ = ["Embedder", "TargetTokenizer", "load_embedder", "load_target_tokenizer"]
 
@@ -25,7 +24,6 @@ def load_embedder(config: EmbedderConfig, device: str, threads: int, images: boo
     precision = choose_precision(config.precision, device, "embedding")
     kind, _, name = config.spec.partition(":")
     if kind == "bundled":
-        _check_bundled(config.spec)
         from nounflow.embedders.bundled import BundledEmbedder
 
         return BundledEmbedder(device, precision, config.batch_tokens, images)
@@ -38,20 +36,9 @@ def load_target_tokenizer(config: EmbedderConfig) -> TargetTokenizer:
     """Only the tokenizer that spells the decoder's targets; for the bundled embedder no model is loaded."""
     kind, _, name = config.spec.partition(":")
     if kind == "bundled":
-        _check_bundled(config.spec)
         from nounflow.embedders.minilm import WordPieces
 
         return WordPieces()
     from nounflow.embedders.openclip import OpenClipTokenizer
 
     return OpenClipTokenizer(name)
-
-
-def _check_bundled(spec: str) -> None:
-    allowed = "bundled:minilm-conse"
-    if spec != allowed:
-        raise NounflowError(
-            f"There is no bundled embedder '{spec}'",
-            where="embedders.*.spec",
-            fix=f"write {allowed}, or openclip: with a model's name, hub id or local folder",
-        )

@@ -62,11 +62,14 @@ class BundledEmbedder:
         """See `Embedder.encode_texts`."""
         return self._text.encode(texts, progress)
 
+    def preprocess(self, image: Image.Image) -> np.ndarray:
+        """See `Embedder.preprocess`: uint8 [side, side, 3]."""
+        return np.asarray(_square(image))
+
     @torch.inference_mode()
-    def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+    def encode_images(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """See `Embedder.encode_images`."""
-        pixels = np.stack([np.asarray(_square(image)) for image in images])  # [batch, side, side, 3]
-        batch = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float()
+        batch = torch.from_numpy(np.stack(images)).to(self._device).permute(0, 3, 1, 2).float()
         probabilities = F.softmax(self._tower((batch - 127) / 128), dim=-1)  # [batch, 1000]
         return conse(probabilities, self._class_names).cpu().numpy()
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from nounflow.embedders.protocol import Embedder
 from nounflow.images import ImageError, open_image
@@ -36,13 +35,17 @@ def embed_image_files(
     start = time.monotonic()
     batches = [files[i : i + batch] for i in range(0, len(files), batch)]
     with ThreadPoolExecutor(threads) as pool, Progress("images", len(files), "images") as progress:
-        waiting = [pool.submit(_open_or_reason, folder / file) for file in batches[0]] if batches else []
+
+        def prepare(names: Sequence[str]) -> list[Future[np.ndarray | str]]:
+            return [pool.submit(_preprocessed_or_reason, embedder, folder / name) for name in names]
+
+        waiting = prepare(batches[0]) if batches else []
         for number, names in enumerate(batches):
-            opened = [future.result() for future in waiting]
+            prepared = [future.result() for future in waiting]
             if number + 1 < len(batches):  # the next batch decodes while this one is encoded
-                waiting = [pool.submit(_open_or_reason, folder / file) for file in batches[number + 1]]
-            images = [image for image in opened if isinstance(image, Image.Image)]
-            for name, image in zip(names, opened, strict=True):
+                waiting = prepare(batches[number + 1])
+            images = [image for image in prepared if not isinstance(image, str)]
+            for name, image in zip(names, prepared, strict=True):
                 if isinstance(image, str):
                     unreadable[name] = image
                     print(f"unreadable: {name}: {image}", flush=True)
@@ -56,8 +59,9 @@ def embed_image_files(
     return EmbeddedImages(readable, vectors, unreadable, milliseconds)
 
 
-def _open_or_reason(path: Path) -> Image.Image | str:
+def _preprocessed_or_reason(embedder: Embedder, path: Path) -> np.ndarray | str:
+    """Full-size images live only here, one in each thread: a batch of large photographs would fill the memory."""
     try:
-        return open_image(path)
+        return embedder.preprocess(open_image(path))
     except ImageError as problem:
         return str(problem)

@@ -106,10 +106,14 @@ class OpenClipEmbedder:
                 report.advance(len(batch))
         return torch.cat(parts).numpy() if parts else np.zeros((0, self.dim), dtype=np.float32)
 
+    def preprocess(self, image: Image.Image) -> np.ndarray:
+        """See `Embedder.preprocess`: float32 [3, side, side]."""
+        return np.asarray(self._transform(image))
+
     @torch.inference_mode()
-    def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
+    def encode_images(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """See `Embedder.encode_images`."""
-        batch = torch.stack([self._transform(image) for image in images]).to(self._device)
+        batch = torch.from_numpy(np.stack(images)).to(self._device)
         with self._autocast():
             features = self._model.encode_image(batch)
         return F.normalize(features.float(), dim=-1).cpu().numpy()

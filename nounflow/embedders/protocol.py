@@ -35,6 +35,10 @@ class Embedder(TargetTokenizer, Protocol):
         """float32 [len(texts), dim], unit rows in the texts' order. A text's vector does not depend on the others."""
         ...
 
-    def encode_images(self, images: Sequence[Image.Image]) -> np.ndarray:
-        """float32 [len(images), dim], unit rows in the images' order. The images are RGB."""
+    def preprocess(self, image: Image.Image) -> np.ndarray:
+        """What the image tower takes of one RGB image, as small as it needs it; called in threads."""
+        ...
+
+    def encode_images(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """float32 [len(images), dim], unit rows in the order of the preprocessed images."""
         ...

@@ -59,7 +59,7 @@ def downloaded(name: str, cache: Path) -> Iterator[tuple[Package, Path]]:
 
 
 def unpack(deb: Path, prefix: str, wanted: Callable[[str], bool], destination: Path) -> int:
-    """Write the files of a .deb below `prefix` whose remaining path is `wanted`; returns how many."""
+    """Write the files of a .deb below `prefix` whose remaining path is `wanted`; returns how many were left out."""
     with tempfile.TemporaryFile() as said:
         command = ["dpkg-deb", "--fsys-tarfile", str(deb)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said) as process:
@@ -67,7 +67,7 @@ def unpack(deb: Path, prefix: str, wanted: Callable[[str], bool], destination: P
             problem = ""
             try:
                 with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
-                    count = unpack_tar(archive, prefix, wanted, destination)
+                    left_out = unpack_tar(archive, prefix, wanted, destination)
             except (tarfile.TarError, EOFError) as error:
                 problem = str(error)
             while process.stdout.read(1 << 20):  # what follows the archive's end, so that dpkg-deb ends well
@@ -78,7 +78,7 @@ def unpack(deb: Path, prefix: str, wanted: Callable[[str], bool], destination: P
             raise DamagedFileError(
                 f"The package cannot be unpacked ({words})", where=deb.name, fix="run the same command again"
             )
-    return count
+    return left_out
 
 
 def _download(name: str, cache: Path, work: Path) -> Package:

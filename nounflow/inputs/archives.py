@@ -13,17 +13,18 @@ from nounflow.errors import DamagedFileError, NounflowError
 
 
 def unpack_tar(archive: tarfile.TarFile, prefix: str, wanted: Callable[[str], bool], destination: Path) -> int:
-    """Write the regular files below `prefix` whose remaining path is `wanted`; returns how many.
+    """Write the regular files below `prefix` whose remaining path is `wanted`; returns how many were left out.
 
     Works on streams (mode "r|*"): each member is looked at once.
     """
-    count = 0
+    left_out = 0
     for member in archive:
         name = member.name.removeprefix("./")
         if not member.isfile() or not name.startswith(f"{prefix}/"):
             continue
         name = name.removeprefix(f"{prefix}/")
         if not wanted(name):
+            left_out += 1
             continue
         target = destination / safe_name(name, archive.name)
         source = archive.extractfile(member)
@@ -31,8 +32,7 @@ def unpack_tar(archive: tarfile.TarFile, prefix: str, wanted: Callable[[str], bo
         target.parent.mkdir(parents=True, exist_ok=True)
         with source, open(target, "wb") as handle:
             shutil.copyfileobj(source, handle)
-        count += 1
-    return count
+    return left_out
 
 
 def unpack_zip(path: Path, destination: Path, max_bytes: int) -> int:

@@ -28,8 +28,9 @@ def fetch_tuxpaint(out: Path, cache: Path, installed: Path = INSTALLED) -> Input
         version = _installed_version(installed)
         print(f"Tux Paint's stamps {version}: installed, {installed}; nothing is fetched", flush=True)
         files = [path.relative_to(installed).as_posix() for path in installed.rglob("*") if path.is_file()]
-        origin = Origin("tuxpaint", "installed", version, LICENCE)
-        return point_at(out, origin, installed, filter(_wanted, files))
+        wanted = list(filter(_wanted, files))
+        origin = Origin("tuxpaint", "installed", version, LICENCE, left_out=len(files) - len(wanted))
+        return point_at(out, origin, installed, wanted)
     missing = apt.missing_programs()
     if missing:
         raise NounflowError(
@@ -46,11 +47,10 @@ def fetch_tuxpaint(out: Path, cache: Path, installed: Path = INSTALLED) -> Input
 
 def _from_apt(folder: Path, cache: Path) -> Origin:
     with apt.downloaded(PACKAGE, cache) as (package, deb):
-        count = apt.unpack(deb, INSTALLED.as_posix().lstrip("/"), _wanted, folder)
+        left_out = apt.unpack(deb, INSTALLED.as_posix().lstrip("/"), _wanted, folder)
     if not (folder / _WITNESS).is_file():
         raise NounflowError(f"The package {PACKAGE} {package.version} lacks {_WITNESS}: its layout has changed")
-    print(f"unpacked {count} images and descriptions", flush=True)
-    return Origin("tuxpaint", f"package {PACKAGE} {package.version}", package.version, LICENCE)
+    return Origin("tuxpaint", f"package {PACKAGE} {package.version}", package.version, LICENCE, left_out)
 
 
 def _wanted(file: str) -> bool:

