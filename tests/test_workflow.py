@@ -13,11 +13,13 @@ import time
 
 import numpy as np
 import pytest
-import torch
 import yaml
 from PIL import Image, ImageDraw
 
-from nounflow.config.decoder import GenerationConfig
+from nounflow.config.decoder import DecoderConfig, GenerationConfig
+from nounflow.decoder.model import ObjectDecoder
+from nounflow.decoder.vocabulary import TargetVocabulary
+from nounflow.embedders.minilm import WordPieces
 from nounflow.predictors.decoder import DecoderPredictor
 from nounflow.store.weights import read_predictor
 
@@ -182,13 +184,17 @@ def test_a_second_run_from_nothing_gives_the_same_bytes(project):
 
 
 def test_unguided_decoding_spells_out_what_is_no_noun(finished):
-    manifest, tensors = read_predictor(finished.folder / "results/decoders/tiny/manifest.json")
-    noise = {name: torch.randn(tensor.shape) for name, tensor in tensors.items()}
-    predictor = DecoderPredictor(manifest, noise, "cpu", GenerationConfig(guided="none", beam_width=4))
-    answers = predictor.answer(np.eye(3, manifest.embedder.dim, dtype=np.float32), top_k=10)
-    assert answers.nouns.shape == (3, 4)
-    assert (answers.nouns < 0).any()
-    assert all(text for row in answers.texts for text in row)
+    names = ("fire truck", "tennis ball")
+    vocabulary = TargetVocabulary.build(names, WordPieces().target_tokens(names))
+    manifest, _tensors = read_predictor(finished.folder / "results/decoders/tiny/manifest.json")
+    manifest = manifest.model_copy(update={"nouns": names, "tokens": vocabulary.as_dict()})
+    shape = DecoderConfig.model_validate(manifest.settings["decoder"])
+    untrained = ObjectDecoder(manifest.embedder.dim, vocabulary.size, vocabulary.max_tokens, shape).state_dict()
+    predictor = DecoderPredictor(manifest, untrained, "cpu", GenerationConfig(guided="none", beam_width=10))
+    answers = predictor.answer(np.eye(1, manifest.embedder.dim, dtype=np.float32), top_k=20)
+    assert {"fire", "ball", "tennis fire"} & set(answers.texts[0])
+    assert len(answers.texts[0]) == 10
+    assert all(answers.texts[0])
 
 
 # --- what a change reruns ---

@@ -26,7 +26,7 @@ from nounflow.streams import stream, stream_key
 _LOGS = 60  # rows of the training curve
 _VALIDATIONS = 12  # points of the held-out curve
 _HELDOUT_ROWS = 4096  # most held-out samples looked at
-_GROUPS = 4  # length groups a batch is cut into, so that short rows are not padded to the longest
+_GROUPS = 2  # length groups a batch is cut into, so that short rows are not padded to the longest
 
 
 class Trainee(Protocol):
@@ -155,16 +155,13 @@ def _backward(
     cost = trainee.cost(rows)
     rows = rows[np.argsort(cost, kind="stable")]
     totals = torch.zeros(3, device=vectors.device)
-    for group in _length_groups(rows, np.sort(cost)):
-        embeddings = apply_noise(vectors[torch.from_numpy(group)].float(), noise, generator)
-        with _autocast(vectors.device.type, autocast):
+    with _autocast(vectors.device.type, autocast):  # around all groups: weights are cast once
+        for group in _length_groups(rows, np.sort(cost)):
+            embeddings = apply_noise(vectors[torch.from_numpy(group)].float(), noise, generator)
             parts = trainee.loss(embeddings, group)
-        parts.total.backward()
-        totals += torch.stack([parts.total.detach(), parts.basis, parts.correct])
-    for parameter in trainee.module.parameters():
-        if parameter.grad is not None:
-            parameter.grad /= totals[1]  # the batch loss is total / basis over all groups
-    return totals
+            totals = totals + torch.stack([parts.total, parts.basis, parts.correct])
+    (totals[0] / totals[1]).backward()
+    return totals.detach()
 
 
 def _length_groups(rows: np.ndarray, cost: np.ndarray) -> Iterator[np.ndarray]:
