@@ -29,10 +29,10 @@ def points(path: Path, judged: Judgements) -> tuple[list[str], np.ndarray]:
     return list(nouns), np.array([0.0 if category is None else POINTS[category] for category in categories])
 
 
-def line(name: str, values: np.ndarray) -> str:
-    """A row of the Markdown table, in percent."""
+def line(name: str, values: np.ndarray, sign: str = "") -> str:
+    """A row of the Markdown table, in percent; `sign` "+" for differences."""
     low, high = mean_interval(values, stream(1, "compare", name))
-    return f"| {name} | {100 * values.mean():+.1f} | {100 * low:+.1f} | {100 * high:+.1f} |"
+    return f"| {name} | " + " | ".join(f"{100 * value:{sign}.1f}" for value in (values.mean(), low, high)) + " |"
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def main() -> None:
     for name, values in groups.items():
         print(line(f"{name}, mean over seeds", values))
     for one, other in itertools.combinations(groups, 2):
-        print(line(f"{one} - {other}, paired", groups[one] - groups[other]))
+        print(line(f"{one} - {other}, paired", groups[one] - groups[other], "+"))
 
 
 if __name__ == "__main__":
