@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from nounflow.inputs import input_folder
+from nounflow.wordnet import WordNet
+
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
@@ -32,3 +35,9 @@ def wordnet_input(repository, tmp_path_factory) -> Path:
     script = repository / "workflow_scripts/fetch_inputs.py"
     subprocess.run([sys.executable, str(script), "--name", "wordnet", "--out", str(folder)], check=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def wordnet(wordnet_input) -> WordNet:
+    """The real WordNet."""
+    return WordNet.load(input_folder(wordnet_input / "manifest.json"))

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -44,15 +43,6 @@ EVERYDAY = """dog cat horse elephant owl eagle duck swan penguin frog snake shar
 def words_only(text: str) -> int:
     """A stand-in for word pieces: words."""
     return len(text.split())
-
-
-@pytest.fixture(scope="module")
-def wordnet(request) -> WordNet:
-    """The real WordNet: the folder that NOUNFLOW_WORDNET names, else the fetched one."""
-    if folder := os.environ.get("NOUNFLOW_WORDNET"):
-        return WordNet.load(Path(folder))
-    manifest = request.getfixturevalue("wordnet_input") / "manifest.json"
-    return WordNet.load(manifest.parent / json.loads(manifest.read_text())["folder"])
 
 
 @pytest.fixture(scope="module")
