@@ -15,17 +15,20 @@ from nounflow.captions.templates import Number
 from nounflow.captions.wording import ascii_share, meta_fault, reads_as_english
 from nounflow.config.captions import ChecksConfig
 
+
+def _words_of(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _ONE = frozenset(("a", "an", "another", "each", "every", "this"))
 _MANY = frozenset(("two", "three", "four", "several", "many", "these", "those", "both"))
 # Verbs and small words that are spelled like nouns.
-_NOT_NOUNS = frozenset(
-    ("can", "will", "may", "might", "must", "saw", "left", "lead", "leaves", "like", "well", "still", "just", "back")
-    + ("down", "close", "past", "round", "near", "over", "about")
+_NOT_NOUNS = _words_of(
+    "can will may might must saw left lead leaves like well still just back down close past round near over about"
 )
 # What a caption calls the picture itself.
-_FRAMES = frozenset(
-    ("photo", "photos", "photograph", "photographs", "picture", "pictures", "image", "images", "portrait", "portraits")
-    + ("view", "shot", "snapshot")
+_FRAMES = _words_of(
+    "photo photos photograph photographs picture pictures image images portrait portraits view shot snapshot"
 )
 _DETERMINERS = frozenset(("a", "an", "the", "some", "his", "her", "its", "their"))
 _NUMBER = re.compile(r"(?:^|-)(singular|plural)$")

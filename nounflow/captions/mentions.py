@@ -14,8 +14,8 @@ from nounflow.text import canon
 _WORD = re.compile(r"\w+(?:['’.]\w+)*")
 _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 _WITHIN = re.compile(r"[\s/_-]+")  # what may stand between two words of one noun
-_AFTER_TITLE = re.compile(r"\.\s*")  # "St. Bernard"
-_TITLE = 3  # letters of the longest word whose dot is no full stop
+_AFTER_TITLE = re.compile(r"\.\s*")
+_TITLE = re.compile(r"(\w+)\.\s")  # "St. Bernard"
 _ACRONYM = re.compile(r"[A-Z]{2}")
 
 
@@ -90,6 +90,14 @@ class FormIndex:
         self._senses = {
             spelling: tuple(_sense(noun, uses) for noun, uses in by_noun.items()) for spelling, by_noun in found.items()
         }
+        # words whose dot is no full stop
+        self._titles = {
+            canon(title)
+            for columns in nouns.select("singulars", "plurals").iter_rows()
+            for forms in columns
+            for form in forms or ()
+            for title in _TITLE.findall(form)
+        }
         self._longest: dict[str, int] = defaultdict(int)  # first word -> words of its longest form
         for spelling in self._senses:
             words = spelling.split()
@@ -125,10 +133,17 @@ class FormIndex:
         words = reading.words
         most = max(self._longest.get(words[first].canon, 0), self._longest.get(words[first].bare, 0))
         for stop in range(first + 1, min(first + most, len(words)) + 1):
-            if stop > first + 1 and not _one_phrase(reading, stop - 2):
+            if stop > first + 1 and not self._one_phrase(reading, stop - 2):
                 return
             if senses := self._at(reading, first, stop):
                 yield Mention(first, stop, senses)
+
+    def _one_phrase(self, reading: Reading, word: int) -> bool:
+        """Whether a word and the one behind it may belong to one noun."""
+        if reading.joined(word):
+            return True
+        here, behind = reading.words[word], reading.words[word + 1]
+        return here.canon in self._titles and bool(_AFTER_TITLE.fullmatch(reading.text, here.end, behind.start))
 
     def _at(self, reading: Reading, first: int, stop: int) -> tuple[Sense, ...]:
         words = reading.words
@@ -163,11 +178,3 @@ def _parts(match: re.Match[str]) -> Iterator[tuple[int, int]]:
     """A match without its underscores, which part words."""
     for part in re.finditer(r"[^_]+", match[0]):
         yield match.start() + part.start(), match.start() + part.end()
-
-
-def _one_phrase(reading: Reading, word: int) -> bool:
-    """Whether a word and the one behind it may belong to one noun."""
-    if reading.joined(word):
-        return True
-    here, behind = reading.words[word], reading.words[word + 1]
-    return here.end - here.start <= _TITLE and bool(_AFTER_TITLE.fullmatch(reading.text, here.end, behind.start))

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-_LITTLE = frozenset(
-    ("a", "an", "the", "some", "one", "two", "three", "four", "five", "several", "few", "many")
-    + ("this", "that", "these", "those")
-)
+_DETERMINERS = "a an the some one two three four five several few many this that these those"
+_LITTLE = frozenset(_DETERMINERS.split())
 
 Shingles = frozenset[str]
 

@@ -14,11 +14,11 @@ _META = (  # (reason, pattern)
     (
         "talk about the answer",
         re.compile(
-            r"^\W*(?:here (?:is|are)\b|here['’]s\b|sure\b|certainly\b|of course[,!]|okay\b|ok[,!]|"
-            r"absolutely\b|great[,!]|note:|captions?\b\s*\d*\s*:|(?:singular|plural)\s*:|as an ai\b|i(?:'m| am|’m) (?:sorry|unable|an? ai)\b|"
-            r"i can(?:'t|’t|not)\b|i cannot\b|sorry\b|unfortunately\b|this caption\b|let me\b|the following\b|"
-            r"please (?:note|let)\b)|\blanguage model\b|\bimage captions?\b|\bthe (?:word|noun|term) ['\"“‘]|"
-            r"\bhope this helps\b|\blet me know\b",
+            r"^\W*(?:here (?:is|are)\b|here['’]s\b|sure\b|certainly\b|of course[,!]|okay\b|ok[,!]|absolutely\b|"
+            r"great[,!]|note:|captions?\b\s*\d*\s*:|(?:singular|plural)\s*:|as an ai\b|"
+            r"i(?:['’]m| am) (?:sorry|unable|an? ai)\b|i can(?:['’]t|not)\b|sorry\b|unfortunately\b|this caption\b|"
+            r"let me\b|the following\b|please (?:note|let)\b)|\blanguage model\b|\bimage captions?\b|"
+            r"\bthe (?:word|noun|term) ['\"“‘]|\bhope this helps\b|\blet me know\b",
             re.IGNORECASE,
         ),
     ),
