@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator
@@ -11,7 +12,7 @@ import polars as pl
 
 from nounflow.text import canon
 
-_WORD = re.compile(r"\w+(?:['’.]\w+)*")
+_WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*")
 _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 _WITHIN = re.compile(r"[\s/_-]+")  # what may stand between two words of one noun
 _AFTER_TITLE = re.compile(r"\.\s*")
@@ -32,7 +33,7 @@ class Sense:
 
 @dataclass(frozen=True)
 class Word:
-    """A word of a text; `canon` is "" for none."""
+    """A word of a text, from character `start` to `end`."""
 
     start: int
     end: int
@@ -168,13 +169,10 @@ def _sense(noun: int, uses: list[tuple[str, str, float]]) -> Sense:
 
 def _words(text: str) -> Iterator[Word]:
     for match in _WORD.finditer(text):
-        for start, end in _parts(match):
-            word = text[start:end]
-            if spelling := canon(word):
-                yield Word(start, end, spelling, canon(_POSSESSIVE.sub("", word)))
+        yield Word(match.start(), match.end(), *_spellings(match[0]))
 
 
-def _parts(match: re.Match[str]) -> Iterator[tuple[int, int]]:
-    """A match without its underscores, which part words."""
-    for part in re.finditer(r"[^_]+", match[0]):
-        yield match.start() + part.start(), match.start() + part.end()
+@functools.lru_cache(maxsize=65536)
+def _spellings(word: str) -> tuple[str, str]:
+    """Normal spelling with and without a possessive s."""
+    return canon(word), canon(_POSSESSIVE.sub("", word))
