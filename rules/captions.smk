@@ -2,7 +2,8 @@
 
 input:   the lexicon, templates, word lists
 output:  results/captions/{lexicon}/{source}.parquet
-steps:   fill templates (compose_captions: m1, m2, m3), write scenes (generate_captions: offline) (docs/captions.md)
+steps:   fill templates (compose_captions: m1, m2, m3), write scenes (generate_captions: offline), and, where it is
+         asked for, check them (check_captions) (docs/captions.md)
 """
 
 
@@ -79,5 +80,39 @@ rule generate_captions:
         " --settings {params.settings:q}"
         " --seed {params.seed}"
         " --out {output.captions:q}"
+        " --counts {output.counts:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule check_captions:
+    input:
+        nouns="results/nouns/{lexicon}.parquet",
+        captions="results/captions/{lexicon}/{captioner}.parquet",
+    output:
+        report="results/captions/{lexicon}/{captioner}.check.json",
+        page="results/captions/{lexicon}/{captioner}.check.md",
+        counts="results/captions/{lexicon}/{captioner}.check.counts.json",
+    log:
+        "results/logs/captions/{lexicon}/{captioner}.check.log",
+    benchmark:
+        "results/benchmarks/captions/{lexicon}/{captioner}.check.tsv"
+    wildcard_constraints:
+        captioner="offline",
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=settings(CONFIG.captions.checks),
+        code=code("check_captions"),
+    message:
+        "Checking the {wildcards.captioner} captions of {wildcards.lexicon}"
+    shell:
+        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/check_captions.py"
+        " --nouns {input.nouns:q}"
+        " --captions {input.captions:q}"
+        " --settings {params.settings:q}"
+        " --out {output.report:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"

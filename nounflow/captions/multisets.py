@@ -15,7 +15,7 @@ import polars as pl
 
 from nounflow.captions.forms import Forms, Lexicon
 from nounflow.captions.quotas import quotas
-from nounflow.captions.table import Rows, merge_equal_texts, record_nouns, record_texts
+from nounflow.captions.table import Rows, caption_frame, merge_equal_texts, record_nouns, record_texts
 from nounflow.captions.templates import Template, Templates
 from nounflow.config.captions import MultisetConfig
 from nounflow.counts import Counts
@@ -195,22 +195,28 @@ def _texts_of(multiset: Multiset, noun: int, size: int) -> list[tuple[str, Templ
 
 
 def _tuple_rows(multiset: Multiset, start: int, stop: int) -> pl.DataFrame:
-    rows = Rows()
+    texts: list[str] = []
+    targets: list[np.ndarray] = []
+    templates: list[str] = []
     for block in range(start // BLOCK, (stop - 1) // BLOCK + 1):
-        texts = _block(multiset, block)
-        for text, targets, template in texts[max(start - block * BLOCK, 0) : stop - block * BLOCK]:
-            rows.add(text, targets, 1.0, template)
-    return rows.frame()
+        wanted = slice(max(start - block * BLOCK, 0), stop - block * BLOCK)
+        made = _block(multiset, block)
+        texts += made[0][wanted]
+        targets.append(made[1][wanted])
+        templates += made[2][wanted]
+    sizes = np.full(len(texts), multiset.m)
+    return caption_frame(texts, np.concatenate(targets).reshape(-1), sizes, np.ones(len(texts)), templates)
 
 
-def _block(multiset: Multiset, block: int) -> list[tuple[str, tuple[int, ...], str]]:
-    """(text, targets, template id) of the rows of one block."""
+def _block(multiset: Multiset, block: int) -> tuple[list[str], np.ndarray, list[str]]:
+    """Texts, targets int64 [BLOCK, m] and template ids of the rows of one block."""
     rng = stream(multiset.seed, multiset.source, block)
     offset = stream(multiset.seed, multiset.source).random()
     # plural rows before each row, from the block's first to the next block's first: [BLOCK + 1]
     plurals = np.floor((block * BLOCK + np.arange(BLOCK + 1)) * multiset.plural_share + offset).astype(np.int64)
     is_plural = np.diff(plurals) > 0
-    made: list[tuple[str, tuple[int, ...], str]] = [("", (), "")] * BLOCK
+    texts, ids = [""] * BLOCK, [""] * BLOCK
+    targets = np.zeros((BLOCK, multiset.m), dtype=np.int64)
     for population, templates, places, before in (
         (multiset.populations[0], multiset.templates.singular, np.flatnonzero(~is_plural), block * BLOCK - plurals[0]),
         (multiset.populations[1], multiset.templates.plural, np.flatnonzero(is_plural), plurals[0]),
@@ -221,11 +227,12 @@ def _block(multiset: Multiset, block: int) -> list[tuple[str, tuple[int, ...], s
         forms = population.forms
         weights = np.array([template.weight for template in templates])
         picks = rng.choice(len(templates), size=len(places), p=weights / weights.sum())
-        for place, members, pick in zip(places, drawn.tolist(), picks, strict=True):
+        targets[places] = forms.nouns[drawn]
+        for place, members, pick in zip(places.tolist(), drawn.tolist(), picks.tolist(), strict=True):
             template = templates[pick]
-            text = template.fill([forms.texts[i] for i in members], [forms.with_articles[i] for i in members])
-            made[place] = (text, tuple(int(forms.nouns[i]) for i in members), template.id)
-    return made
+            phrases = forms.with_articles if template.article else forms.texts
+            texts[place], ids[place] = template.around([phrases[i] for i in members]), template.id
+    return texts, targets, ids
 
 
 def _draw_tuples(

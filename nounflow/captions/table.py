@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from nounflow.counts import Counts
 
@@ -36,9 +39,27 @@ class Rows:
 
     def frame(self) -> pl.DataFrame:
         """All rows with the columns of schema `CAPTIONS`; target weights are 1/m."""
-        shares = [[1 / len(targets)] * len(targets) for targets in self.targets]
-        columns = (self.texts, [list(targets) for targets in self.targets], shares, self.weights, self.templates)
-        return pl.DataFrame(dict(zip(_TYPES, columns, strict=True)), schema=_TYPES)
+        sizes = np.fromiter(map(len, self.targets), dtype=np.int64, count=len(self.targets))
+        ids = np.fromiter(chain.from_iterable(self.targets), dtype=np.uint32, count=int(sizes.sum()))
+        return caption_frame(self.texts, ids, sizes, self.weights, self.templates)
+
+
+def caption_frame(
+    texts: list[str], ids: np.ndarray, sizes: np.ndarray, weights: Sequence[float] | np.ndarray, templates: list[str]
+) -> pl.DataFrame:
+    """A table with the columns of schema `CAPTIONS`; target weights are 1/m.
+
+    Args:
+        texts: one for each row; so are `weights` and `templates`.
+        ids: targets of all rows, one row after the other, uint32 [sum of sizes].
+        sizes: number of targets of each row, int64 [rows].
+    """
+    offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]), pa.int64())
+    shares = np.repeat((1 / np.maximum(sizes, 1)).astype(np.float32), sizes)
+    # lists are put together by Arrow: polars would look at every row's list by itself, at ten times the cost
+    lists = [pa.LargeListArray.from_arrays(offsets, pa.array(flat)) for flat in (ids.astype(np.uint32), shares)]
+    columns = (texts, *(pl.Series(pl.from_arrow(values)) for values in lists), weights, templates)
+    return pl.DataFrame(dict(zip(_TYPES, columns, strict=True)), schema=_TYPES)
 
 
 def merge_equal_texts(rows: pl.DataFrame) -> pl.DataFrame:

@@ -39,7 +39,11 @@ class Template:
 
     def fill(self, nouns: Sequence[str], with_articles: Sequence[str]) -> str:
         """The text for one or more nouns, given without and with their articles."""
-        return f"{self.head}{join_words(with_articles if self.article else nouns)}{self.tail}"
+        return self.around(with_articles if self.article else nouns)
+
+    def around(self, phrases: Sequence[str]) -> str:
+        """The text for nouns that have their articles already if `article` asks for them."""
+        return f"{self.head}{join_words(phrases)}{self.tail}"
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,28 @@ class OfflineConfig(Settings):
     shards: int = Field(1, ge=1, description="embedding jobs")
 
 
+class ChecksConfig(Settings):
+    """What a caption must be like to be kept."""
+
+    shortest: int = Field(4, ge=1, description="fewest words of a caption")
+    longest: int = Field(30, ge=1, description="most words of a caption")
+    longest_characters: int = Field(250, ge=1, description="most characters of a caption")
+    ascii_share: float = Field(0.9, ge=0, le=1, description="smallest share of a to z among letters outside its nouns")
+    near_duplicate: float = Field(
+        0.7, gt=0, le=1, description="from this Jaccard similarity of words and word pairs on, two captions are one"
+    )
+    secondary_share: float = Field(
+        0.2, ge=0, lt=1, description="weight that other nouns of a caption get together, out of 1"
+    )
+    min_yield: float = Field(0.8, ge=0, le=1, description="share of captions to be kept, below which the check fails")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ChecksConfig:
+        if self.shortest > self.longest:
+            raise ValueError("`shortest` must not be above `longest`")
+        return self
+
+
 class CaptionsConfig(Settings):
     """All caption sources; a mixture chooses among them."""
 
@@ -39,6 +61,7 @@ class CaptionsConfig(Settings):
     multiset: MultisetConfig = MultisetConfig()
     offline: OfflineConfig = OfflineConfig()
     offline_words: str = Field("resources/captions", description="folder of the offline captioner's word lists")
+    checks: ChecksConfig = ChecksConfig()
     seed: int = Field(1, ge=0, description="seed of template and noun draws")
 
     def shards(self, source: str) -> int:

@@ -1,0 +1,200 @@
+"""Is a text a good caption of its nouns? The same checks for every captioner, and what other nouns it names."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from nounflow.captions.mentions import FormIndex, Mention, Reading, Sense
+from nounflow.captions.near_duplicates import Kept, plain_words
+from nounflow.captions.templates import Number
+from nounflow.captions.wording import ascii_share, meta_fault, reads_as_english
+from nounflow.config.captions import ChecksConfig
+
+
+def _words_of(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_ONE = frozenset(("a", "an", "another", "each", "every", "this"))
+_MANY = frozenset(("two", "three", "four", "several", "many", "these", "those", "both"))
+# Verbs and small words that are spelled like nouns.
+_NOT_NOUNS = _words_of(
+    "can will may might must saw left lead leaves like well still just back down close past round near over about"
+)
+# What a caption calls the picture itself.
+_FRAMES = _words_of(
+    "photo photos photograph photographs picture pictures image images portrait portraits view shot snapshot"
+)
+_DETERMINERS = frozenset(("a", "an", "the", "some", "his", "her", "its", "their"))
+_NUMBER = re.compile(r"(?:^|-)(singular|plural)$")
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the checks say of one caption."""
+
+    fault: str | None  # why it is refused; None: kept
+    others: tuple[int, ...] = ()  # ids of further nouns it names, in order of mention
+    related: int = 0  # mentions of parents and synonyms of its nouns, which are no further nouns
+
+
+def number_of(template: str) -> Number | None:
+    """The number that a source says a text is in: its template id is or ends in -singular or -plural."""
+    match = _NUMBER.search(template)
+    return match[1] if match else None  # type: ignore[return-value]
+
+
+class CaptionChecks:
+    """The checks for the captions of one lexicon."""
+
+    def __init__(self, nouns: pl.DataFrame, settings: ChecksConfig) -> None:
+        self._settings = settings
+        self._index = FormIndex(nouns)
+        self._canons: list[str] = nouns["canon"].to_list()
+        self._parents = [frozenset(parents) for parents in nouns["hypernyms"].to_list()]
+        self._meanings = list(nouns.select("gloss", pl.col("hypernyms").list.join("\0")).iter_rows())
+
+    def check_table(self, table: pl.DataFrame) -> list[Checked]:
+        """Check all rows of a table of schema `CAPTIONS`; of captions that are alike, the first is kept.
+
+        Returns:
+            One result for each row, in the table's order.
+        """
+        texts, templates = table["text"].to_list(), table["template"].to_list()
+        groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for row, targets in enumerate(table["targets"].to_list()):
+            groups[tuple(targets)].append(row)
+        checked: list[Checked | None] = [None] * len(texts)
+        for targets, rows in groups.items():
+            kept = Kept(self._settings.near_duplicate)  # only one group's captions are held at a time
+            for row in rows:
+                checked[row] = self.check(texts[row], targets, number_of(templates[row]), kept)
+        return [result for result in checked if result is not None]
+
+    def check(
+        self, text: str, targets: Sequence[int], number: Number | None = None, kept: Kept | None = None
+    ) -> Checked:
+        """Check one caption.
+
+        Args:
+            text: the caption.
+            targets: ids of the nouns it is to name.
+            number: the number it is to name them in, where that is known.
+            kept: earlier captions of the same nouns; a sound caption is added to them.
+        """
+        reading = self._index.read(text, targets)
+        fault = self._form_fault(reading) or self._noun_fault(reading, targets, number)
+        if fault is None and kept is not None:
+            fault = kept.fault(_plain(reading, targets))
+        if fault is not None:
+            return Checked(fault)
+        others, related = self._others(reading, targets)
+        return Checked(None, others, related)
+
+    def _form_fault(self, reading: Reading) -> str | None:
+        settings, text = self._settings, reading.text
+        if not text.strip():
+            return "empty"
+        if reason := meta_fault(text):
+            return f"no caption alone: {reason}"
+        n_words = len(text.split())
+        if n_words < settings.shortest:
+            return f"shorter than {settings.shortest} words"
+        if n_words > settings.longest or len(text) > settings.longest_characters:
+            return f"longer than {settings.longest} words or {settings.longest_characters} characters"
+        named = {word for mention in reading.mentions for word in range(mention.first, mention.stop)}
+        rest = [word for i, word in enumerate(reading.words) if i not in named]
+        outside = "".join(text[word.start : word.end] for word in rest)
+        if ascii_share(outside) < settings.ascii_share or not reads_as_english([word.bare for word in rest]):
+            return "does not read as English"
+        return None
+
+    def _noun_fault(self, reading: Reading, targets: Sequence[int], number: Number | None) -> str | None:
+        for noun in targets:
+            found = reading.of(noun)
+            if not found:
+                inside = self._index.hidden(reading, noun)
+                return "its noun stands only inside a longer noun" if inside else "its noun is missing"
+            if number is not None and not any(getattr(sense, number) for _, sense in found):
+                return f"its noun is not in the {number}"
+            if any(_disagrees(reading, mention.first, mention.stop, sense) for mention, sense in found):
+                return "a word of number and its noun disagree"
+        return None
+
+    def _others(self, reading: Reading, targets: Sequence[int]) -> tuple[tuple[int, ...], int]:
+        others: dict[int, None] = {}
+        related = 0
+        starts = {mention.first for mention in reading.mentions}
+        for mention in reading.mentions:
+            if any(mention.of(noun) for noun in targets) or not _is_object(reading, mention, starts):
+                continue
+            noun = max(mention.senses, key=lambda sense: (sense.mass, -sense.noun)).noun
+            if any(self._is_related(noun, target) for target in targets):
+                related += 1
+            else:
+                others[noun] = None
+        return tuple(others), related
+
+    def _is_related(self, noun: int, target: int) -> bool:
+        """Whether a noun is a parent or a synonym of a target: "songbird" says of a robin what it is."""
+        if self._canons[noun] in self._parents[target]:
+            return True
+        return bool(self._meanings[noun][0]) and self._meanings[noun] == self._meanings[target]
+
+
+def with_secondary(table: pl.DataFrame, checked: Sequence[Checked], share: float) -> pl.DataFrame:
+    """The kept rows, with further nouns as targets behind the others.
+
+    Args:
+        table: of schema `CAPTIONS`.
+        checked: one result for each row.
+        share: weight of all further nouns of a text together; the earlier targets keep the rest in proportion.
+    """
+    targets, weights = table["targets"].to_list(), table["target_weights"].to_list()
+    for row, result in enumerate(checked):
+        if result.others:
+            targets[row] = [*targets[row], *result.others]
+            further = [share / len(result.others)] * len(result.others)
+            weights[row] = [*((1 - share) * weight for weight in weights[row]), *further]
+    lists = {
+        "targets": pl.Series(targets, dtype=pl.List(pl.UInt32)),
+        "target_weights": pl.Series(weights, dtype=pl.List(pl.Float32)),
+    }
+    return table.with_columns(**lists).filter(pl.Series([result.fault is None for result in checked], dtype=pl.Boolean))
+
+
+def _plain(reading: Reading, targets: Sequence[int]) -> tuple[str, ...]:
+    """The words that tell captions apart; a target's form is replaced by its number, so that spellings are one."""
+    words = [word.bare for word in reading.words]
+    for place, noun in enumerate(targets):
+        for mention, sense in reading.of(noun):
+            words[mention.first] = f"#{place}{'' if sense.singular else 's'}"
+            words[mention.first + 1 : mention.stop] = [""] * (mention.stop - mention.first - 1)
+    return plain_words(filter(None, words))
+
+
+def _disagrees(reading: Reading, first: int, stop: int, sense: Sense) -> bool:
+    """Whether "a" stands right before a plural or "two" before a singular, and no other word follows the noun.
+
+    A word behind it may be what the determiner belongs to: "a sports car", "two dog sleds".
+    """
+    if first == 0 or reading.joined(stop - 1) or not reading.joined(first - 1):
+        return False
+    before = reading.words[first - 1].canon
+    return (before in _ONE and not sense.singular) or (before in _MANY and not sense.plural)
+
+
+def _is_object(reading: Reading, mention: Mention, starts: Collection[int]) -> bool:
+    """Whether a mention stands for a thing in the picture; `starts`: where the text's mentions begin."""
+    word = reading.words[mention.first].canon
+    if mention.stop == mention.first + 1 and (word in _NOT_NOUNS or word in _FRAMES):
+        return False
+    if not reading.joined(mention.stop - 1):
+        return True
+    # "kitchen table": it only describes the noun behind it; "watches the sea": it is a verb
+    return mention.stop not in starts and reading.words[mention.stop].canon not in _DETERMINERS

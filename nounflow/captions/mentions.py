@@ -1,0 +1,178 @@
+"""Which nouns of a lexicon a text names, in which number and where."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from nounflow.text import canon
+
+_WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*")
+_POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
+_WITHIN = re.compile(r"[\s/_-]+")  # what may stand between two words of one noun
+_AFTER_TITLE = re.compile(r"\.\s*")
+_TITLE = re.compile(r"(\w+)\.\s")  # "St. Bernard"
+_ACRONYM = re.compile(r"[A-Z]{2}")
+
+
+@dataclass(frozen=True)
+class Sense:
+    """A noun that a form may stand for."""
+
+    noun: int  # noun id
+    singular: bool
+    plural: bool
+    mass: float  # noun weight x share of the form in the noun's use
+    acronym: bool  # "PC", which "pc" in small letters does not name
+
+
+@dataclass(frozen=True)
+class Word:
+    """A word of a text, from character `start` to `end`."""
+
+    start: int
+    end: int
+    canon: str
+    bare: str  # without a possessive s
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A form at words `first` .. `stop` of a text."""
+
+    first: int
+    stop: int
+    senses: tuple[Sense, ...]
+
+    def of(self, noun: int) -> Sense | None:
+        """The noun's sense, None if the form is none of the noun's."""
+        return next((sense for sense in self.senses if sense.noun == noun), None)
+
+    def rank(self, wanted: Collection[int]) -> tuple[int, bool, int]:
+        """Order in which overlapping mentions are taken: the longest, a wanted one, the first."""
+        return self.first - self.stop, all(sense.noun not in wanted for sense in self.senses), self.first
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A text as words, and the nouns it names: the longest forms, without overlap, in order."""
+
+    text: str
+    words: tuple[Word, ...]
+    mentions: tuple[Mention, ...] = field(default=())
+
+    def of(self, noun: int) -> list[tuple[Mention, Sense]]:
+        """Mentions of one noun."""
+        return [(mention, sense) for mention in self.mentions if (sense := mention.of(noun))]
+
+    def joined(self, word: int) -> bool:
+        """Whether only a space or a hyphen separates a word from the one behind it."""
+        if word + 1 >= len(self.words):
+            return False
+        return bool(_WITHIN.fullmatch(self.text, self.words[word].end, self.words[word + 1].start))
+
+
+class FormIndex:
+    """All written forms of a lexicon, by normal spelling."""
+
+    def __init__(self, nouns: pl.DataFrame) -> None:
+        found: dict[str, dict[int, list[tuple[str, str, float]]]] = defaultdict(lambda: defaultdict(list))
+        for noun, weight, *columns in nouns.select(
+            "id", "weight", "singulars", "singular_shares", "plurals", "plural_shares"
+        ).iter_rows():
+            for number, forms, shares in (("singular", *columns[:2]), ("plural", *columns[2:])):
+                for form, share in zip(forms or (), shares or (), strict=True):
+                    found[canon(form)][noun].append((number, form, weight * share))
+        self._senses = {
+            spelling: tuple(_sense(noun, uses) for noun, uses in by_noun.items()) for spelling, by_noun in found.items()
+        }
+        # words whose dot is no full stop
+        self._titles = {
+            canon(title)
+            for columns in nouns.select("singulars", "plurals").iter_rows()
+            for forms in columns
+            for form in forms or ()
+            for title in _TITLE.findall(form)
+        }
+        self._longest: dict[str, int] = defaultdict(int)  # first word -> words of its longest form
+        for spelling in self._senses:
+            words = spelling.split()
+            if words:
+                self._longest[words[0]] = max(self._longest[words[0]], len(words))
+
+    def senses(self, form: str) -> tuple[Sense, ...]:
+        """The nouns that a form, in any spelling of it, may stand for."""
+        return self._senses.get(canon(form), ())
+
+    def read(self, text: str, wanted: Collection[int] = ()) -> Reading:
+        """Find the nouns of a text; where two equally long ones overlap, a `wanted` one counts, else the first."""
+        words = tuple(_words(text))
+        bare = Reading(text, words)
+        found = [mention for first in range(len(words)) for mention in self._starting_at(bare, first)]
+        if len(found) > 1:
+            found.sort(key=lambda mention: mention.rank(wanted))
+        taken = [False] * len(words)
+        mentions: list[Mention] = []
+        for mention in found:
+            if not any(taken[mention.first : mention.stop]):
+                taken[mention.first : mention.stop] = [True] * (mention.stop - mention.first)
+                mentions.append(mention)
+        return Reading(text, words, tuple(sorted(mentions, key=lambda mention: mention.first)))
+
+    def hidden(self, reading: Reading, noun: int) -> bool:
+        """Whether a form of the noun stands in a text at all, if only inside a longer noun, as "dog" in "hot dog"."""
+        starts = range(len(reading.words))
+        return any(mention.of(noun) for first in starts for mention in self._starting_at(reading, first))
+
+    def _starting_at(self, reading: Reading, first: int) -> Iterator[Mention]:
+        """All forms that begin at a word."""
+        words = reading.words
+        most = max(self._longest.get(words[first].canon, 0), self._longest.get(words[first].bare, 0))
+        for stop in range(first + 1, min(first + most, len(words)) + 1):
+            if stop > first + 1 and not self._one_phrase(reading, stop - 2):
+                return
+            if senses := self._at(reading, first, stop):
+                yield Mention(first, stop, senses)
+
+    def _one_phrase(self, reading: Reading, word: int) -> bool:
+        """Whether a word and the one behind it may belong to one noun."""
+        if reading.joined(word):
+            return True
+        here, behind = reading.words[word], reading.words[word + 1]
+        return here.canon in self._titles and bool(_AFTER_TITLE.fullmatch(reading.text, here.end, behind.start))
+
+    def _at(self, reading: Reading, first: int, stop: int) -> tuple[Sense, ...]:
+        words = reading.words
+        spelling = " ".join([*(word.canon for word in words[first : stop - 1]), words[stop - 1].bare])
+        senses = self._senses.get(spelling, ())
+        if any(sense.acronym for sense in senses):
+            raised = _ACRONYM.search(reading.text, words[first].start, words[stop - 1].end)
+            senses = tuple(sense for sense in senses if raised or not sense.acronym)
+        return senses
+
+
+def _sense(noun: int, uses: list[tuple[str, str, float]]) -> Sense:
+    numbers = {number for number, _, _ in uses}
+    return Sense(
+        noun,
+        "singular" in numbers,
+        "plural" in numbers,
+        sum(mass for _, _, mass in uses),
+        all(_ACRONYM.search(form) for _, form, _ in uses),
+    )
+
+
+def _words(text: str) -> Iterator[Word]:
+    for match in _WORD.finditer(text):
+        yield Word(match.start(), match.end(), *_spellings(match[0]))
+
+
+@functools.lru_cache(maxsize=65536)
+def _spellings(word: str) -> tuple[str, str]:
+    """Normal spelling with and without a possessive s."""
+    return canon(word), canon(_POSSESSIVE.sub("", word))

@@ -1,0 +1,54 @@
+"""Captions of the same nouns that say nearly the same.
+
+Within one group of nouns there are at most a few hundred captions, so every pair is compared exactly; hashed sketches
+(MinHash) would estimate the same number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+_DETERMINERS = "a an the some one two three four five several few many this that these those"
+_LITTLE = frozenset(_DETERMINERS.split())
+
+Shingles = frozenset[str]
+
+
+def plain_words(words: Iterable[str]) -> tuple[str, ...]:
+    """Words without articles, numbers and other determiners."""
+    return tuple(word for word in words if word not in _LITTLE)
+
+
+def shingles(words: Sequence[str]) -> Shingles:
+    """All words and all pairs of neighbours."""
+    return frozenset(words) | {f"{a} {b}" for a, b in pairwise(words)}
+
+
+def similarity(one: Shingles, other: Shingles) -> float:
+    """Jaccard similarity, 0 to 1; 1 for two empty sets."""
+    together = len(one | other)
+    return len(one & other) / together if together else 1.0
+
+
+class Kept:
+    """The captions of one group that were kept so far."""
+
+    def __init__(self, threshold: float) -> None:
+        self._threshold = threshold
+        self._words: set[tuple[str, ...]] = set()
+        self._shingles: list[Shingles] = []
+
+    def fault(self, words: tuple[str, ...]) -> str | None:
+        """Why a caption (as plain words) adds nothing; None if it does, and then it counts as kept."""
+        if words in self._words:
+            return "the same as another caption of the noun"
+        found = shingles(words)
+        low, high = self._threshold * len(found), len(found) / self._threshold
+        for other in self._shingles:
+            # sets of very different sizes cannot be similar
+            if low <= len(other) <= high and similarity(found, other) >= self._threshold:
+                return "nearly the same as another caption of the noun"
+        self._words.add(words)
+        self._shingles.append(found)
+        return None

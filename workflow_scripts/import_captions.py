@@ -1,0 +1,42 @@
+"""Import captions from the published JSON layout into the table that every caption source has.
+
+In:  a lexicon (nouns stage) and a JSON list of nouns with `singular_captions` and `plural_captions`.
+Out: a table of distinct captions with their targets and sampling weights; the counts, also of nouns that are not in
+     the lexicon; if asked for, those nouns, one a line.
+
+    python workflow_scripts/import_captions.py --nouns results/nouns/small.parquet --published captions_dataset.json \
+        --out results/captions/small/published.parquet
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nounflow.commandline import run_stage, stage_parser
+
+
+def main(nouns: Path, published: Path, out: Path, unmatched: Path | None = None, counts: Path | None = None) -> None:
+    """Import one file."""
+    from nounflow.captions.published import import_captions, read_published
+    from nounflow.files import write_text
+    from nounflow.schemas.tables import CAPTIONS, NOUNS, read_table, write_table
+
+    table, record, left = import_captions(read_table(nouns, NOUNS, "lexicon"), read_published(published))
+    write_table(out, table, CAPTIONS)
+    if unmatched:
+        write_text(unmatched, "".join(f"{entry.target_noun}\n" for entry in left))
+    record.write(counts or Path(f"{out}.counts.json"))
+
+
+def _arguments() -> object:
+    parser = stage_parser(__doc__)
+    parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
+    parser.add_argument("--published", type=Path, required=True, help="published captions, JSON")
+    parser.add_argument("--unmatched", type=Path, help="write the nouns that are not in the lexicon here")
+    parser.add_argument("--out", type=Path, required=True, help="captions, parquet")
+    parser.add_argument("--counts", type=Path, help="counts, JSON (default: the output's name + .counts.json)")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    run_stage(main, _arguments())
