@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -37,6 +38,13 @@ def main(arguments: list[str] | None = None) -> None:
     scores = commands.add_parser("scores", help="print a score table")
     scores.add_argument("table", nargs="?", type=Path, default=Path("results/scores.tsv"), help="scores.tsv")
     scores.set_defaults(call=_scores)
+
+    captions = commands.add_parser("captions", help="what captions by a language model will cost")
+    estimates = captions.add_subparsers(required=True, metavar="estimate")
+    estimate = estimates.add_parser("estimate", help="calls, tokens and USD before anything is sent")
+    estimate.add_argument("--lexicon", default="small", help="name under `lexicons`; it must be built")
+    estimate.add_argument("--configfile", nargs="*", type=Path, default=[], help="files laid over config/config.yaml")
+    estimate.set_defaults(call=_estimate)
 
     schema = commands.add_parser("schema", help="print the JSON schema of config/config.yaml")
     schema.add_argument("--markdown", action="store_true", help="as the key tables of config/README.md instead")
@@ -108,6 +116,31 @@ def _scores(arguments: argparse.Namespace) -> None:
     console.print(terminal_table(rows))
     for sentence in filter(None, map(comparison, rows)):
         console.print(sentence, markup=False, highlight=False)
+
+
+def _estimate(arguments: argparse.Namespace) -> None:
+    from nounflow.captions.llm import first_requests, noun_tasks
+    from nounflow.config.experiment import read_config
+    from nounflow.llm.estimate import estimate
+    from nounflow.llm.ledger import Ledger
+    from nounflow.schemas.tables import NOUNS, read_table
+
+    settings = read_config([Path("config/config.yaml"), *arguments.configfile]).captions.llm
+    if settings.server is None:
+        raise NounflowError(
+            "No language model is named", where="captions.llm.server", fix="docs/captions.md shows what to write"
+        )
+    tasks = noun_tasks(read_table(Path(f"results/nouns/{arguments.lexicon}.parquet"), NOUNS, "lexicon"), settings)
+    path = Path(settings.ledger)
+    with Ledger.read(path) if path.is_file() else contextlib.nullcontext() as ledger:
+        # a caption has some 20 tokens
+        guess = 20.0 * settings.captions_per_request
+        found = estimate(first_requests(tasks, settings), settings.server, ledger, output_tokens_guess=guess)
+    print(f"{len(tasks):,} nouns, {sum(task.quota for task in tasks):,} captions wanted, by {settings.server.model}")
+    print(f"{found.requests:,} requests, {found.known:,} of them answered by the ledger; {found.calls:,} calls to make")
+    print(f"{found.prompt_tokens:,} prompt and {found.output_tokens:,} output tokens, if every caption is kept")
+    print(f"about {found.expected_usd:.2f} USD, {found.worst_usd:.2f} USD at the very most for one sending each")
+    print(f"budget {settings.server.budget_usd:.2f} USD, of which {found.spent_usd:.2f} USD are spent")
 
 
 def _schema(arguments: argparse.Namespace) -> None:

@@ -116,3 +116,39 @@ rule check_captions:
         " --out {output.report:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"
+
+
+rule ask_captions:
+    input:
+        nouns="results/nouns/{lexicon}.parquet",
+    output:
+        captions="results/captions/{lexicon}/llm.parquet",
+        counts="results/captions/{lexicon}/llm.counts.json",
+        report="results/captions/{lexicon}/llm.check.json",
+        page="results/captions/{lexicon}/llm.check.md",
+        quarantine="results/captions/{lexicon}/llm.quarantine.tsv",
+    log:
+        "results/logs/captions/{lexicon}/llm.log",
+    benchmark:
+        "results/benchmarks/captions/{lexicon}/llm.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=4000,
+        runtime=2880,
+    params:
+        settings=settings(CONFIG.captions.llm),
+        checks=settings(CONFIG.captions.checks),
+        ledger=CONFIG.captions.llm.ledger,
+        code=code("ask_captions"),
+    message:
+        "Asking a language model for the captions of {wildcards.lexicon}"
+    shell:
+        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/ask_captions.py"
+        " --nouns {input.nouns:q}"
+        " --settings {params.settings:q}"
+        " --checks {params.checks:q}"
+        " --ledger {params.ledger:q}"
+        " --out {output.captions:q}"
+        " --counts {output.counts:q}"
+        " 2>&1 | tee {log:q}"

@@ -45,7 +45,7 @@ wildcard_constraints:
     embedder="|".join(CONFIG.embedders),
     mixture="|".join(CONFIG.mixtures),
     image_set="|".join(CONFIG.image_sets),
-    source=r"m\d|offline",
+    source=r"m\d|offline|llm",
     shard=r"\d+",
 
 

@@ -53,7 +53,7 @@ class CaptionChecks:
     """The checks for the captions of one lexicon."""
 
     def __init__(self, nouns: pl.DataFrame, settings: ChecksConfig) -> None:
-        self._settings = settings
+        self.settings = settings
         self._index = FormIndex(nouns)
         self._canons: list[str] = nouns["canon"].to_list()
         self._parents = [frozenset(parents) for parents in nouns["hypernyms"].to_list()]
@@ -71,7 +71,7 @@ class CaptionChecks:
             groups[tuple(targets)].append(row)
         checked: list[Checked | None] = [None] * len(texts)
         for targets, rows in groups.items():
-            kept = Kept(self._settings.near_duplicate)  # only one group's captions are held at a time
+            kept = Kept(self.settings.near_duplicate)  # only one group's captions are held at a time
             for row in rows:
                 checked[row] = self.check(texts[row], targets, number_of(templates[row]), kept)
         return [result for result in checked if result is not None]
@@ -97,7 +97,7 @@ class CaptionChecks:
         return Checked(None, others, related)
 
     def _form_fault(self, reading: Reading) -> str | None:
-        settings, text = self._settings, reading.text
+        settings, text = self.settings, reading.text
         if not text.strip():
             return "empty"
         if reason := meta_fault(text):

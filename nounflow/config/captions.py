@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from nounflow.config.base import Settings
+from nounflow.config.llm import LLMConfig
 
 
 class MultisetConfig(Settings):
@@ -53,6 +54,21 @@ class ChecksConfig(Settings):
         return self
 
 
+class LLMCaptionsConfig(Settings):
+    """Captions that a language model writes. Nothing is sent unless a mixture gives `llm` a weight."""
+
+    server: LLMConfig | None = Field(None, description="the model and its server; see `server` below")
+    captions_per_noun: float = Field(
+        8.0, gt=0, description="mean number of captions a noun gets; more for weightier ones"
+    )
+    captions_per_request: int = Field(8, ge=2, le=100, description="captions that one request asks for")
+    attempts_per_noun: int = Field(6, ge=1, description="most requests about one noun")
+    ledger: str = Field(
+        "ledgers/captions.sqlite", description="file of all requests and answers; keep it, a rerun replays it"
+    )
+    shards: int = Field(1, ge=1, description="embedding jobs")
+
+
 class CaptionsConfig(Settings):
     """All caption sources; a mixture chooses among them."""
 
@@ -61,16 +77,17 @@ class CaptionsConfig(Settings):
     multiset: MultisetConfig = MultisetConfig()
     offline: OfflineConfig = OfflineConfig()
     offline_words: str = Field("resources/captions", description="folder of the offline captioner's word lists")
+    llm: LLMCaptionsConfig = LLMCaptionsConfig()
     checks: ChecksConfig = ChecksConfig()
     seed: int = Field(1, ge=0, description="seed of template and noun draws")
 
     def shards(self, source: str) -> int:
-        """Number of embedding shards of a source ("m1", "m2", ..., "offline")."""
+        """Number of embedding shards of a source ("m1", "m2", ..., "offline", "llm")."""
         if source.startswith("m") and source[1:].isdigit():
             return self.multiset.shards[int(source[1:]) - 1]
-        return self.offline.shards
+        return self.llm.shards if source == "llm" else self.offline.shards
 
     @property
     def sources(self) -> tuple[str, ...]:
         """Names of all sources that can be written with this config."""
-        return (*(f"m{m + 1}" for m in range(len(self.multiset.texts_per_noun))), "offline")
+        return (*(f"m{m + 1}" for m in range(len(self.multiset.texts_per_noun))), "offline", "llm")

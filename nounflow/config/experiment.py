@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import UnionType
 from typing import Annotated, Any, Literal, get_args
 
 import pydantic
+import yaml
 from pydantic import Field, field_validator, model_validator
 
 from nounflow.config.base import Settings
@@ -100,6 +102,10 @@ class Config(Settings):
                         f"mixtures.{mixture_name}: source {source} has no texts; "
                         f"`captions` declares {', '.join(self.captions.sources)}"
                     )
+            if mixture.llm and self.captions.llm.server is None:
+                raise ValueError(
+                    f"mixtures.{mixture_name}.llm: captions.llm.server names no model; docs/captions.md shows how"
+                )
         if len(set(self.annotators)) < len(self.annotators):
             raise ValueError("annotators: one is named twice")
         return self
@@ -123,6 +129,32 @@ def load_config(values: Mapping[str, Any]) -> Config:
             where="config/config.yaml and any --configfile",
             fix="mend these keys; config/README.md lists all of them",
         ) from None
+
+
+def read_config(paths: Sequence[Path]) -> Config:
+    """Read and check config files, each laid over those before it, as Snakemake does.
+
+    Raises:
+        NounflowError: a file is missing or no YAML, or the config is not valid.
+    """
+    values: dict[str, Any] = {}
+    for path in paths:
+        try:
+            part = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except OSError as error:
+            raise NounflowError(f"The config file cannot be read ({error.strerror})", where=path) from None
+        except yaml.YAMLError as error:
+            raise NounflowError(f"The config file is no YAML ({error})", where=path) from None
+        _lay_over(values, part)
+    return load_config(values)
+
+
+def _lay_over(values: dict[str, Any], part: Mapping[str, Any]) -> None:
+    for key, value in part.items():
+        if isinstance(value, Mapping) and isinstance(values.get(key), dict):
+            _lay_over(values[key], value)
+        else:
+            values[key] = value
 
 
 def json_schema() -> str:
@@ -158,4 +190,6 @@ def _fields_at(location: tuple[Any, ...]) -> list[str]:
             current = current.model_fields[part].annotation
         else:  # a dict of named parts
             current = get_args(current)[1]
+        if isinstance(current, UnionType):  # a part that may be left out
+            current = get_args(current)[0]
     return sorted(current.model_fields)

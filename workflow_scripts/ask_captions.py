@@ -1,0 +1,105 @@
+"""Write captions with a language model; every request and answer goes through the ledger, so a rerun pays nothing.
+
+In:  a lexicon (nouns stage); the ledger, if there is one; the server's key from the environment.
+Out: kept captions (schema CAPTIONS), a report of the checks (JSON, and Markdown to read), nouns short of their quota.
+
+    python workflow_scripts/ask_captions.py --nouns results/nouns/small.parquet \\
+        --settings '{"server": {"base_url": "http://localhost:11434/v1", "model": "llama3.2", "prices": {"llama3.2": {"input": 0, "output": 0}}}}' \\
+        --ledger ledgers/captions.sqlite --out results/captions/small/llm.parquet
+"""  # noqa: E501
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.config.captions import ChecksConfig, LLMCaptionsConfig
+
+if TYPE_CHECKING:
+    from nounflow.captions.check_report import Usage
+    from nounflow.captions.checks import CaptionChecks
+    from nounflow.captions.llm import NounTask
+
+
+def main(
+    nouns: Path,
+    settings: LLMCaptionsConfig,
+    checks: ChecksConfig,
+    ledger: Path,
+    out: Path,
+    counts: Path | None,
+) -> None:
+    """Ask until every noun has its quota or its attempts are used up."""
+    import asyncio
+
+    from nounflow.captions.check_report import as_markdown, make_report
+    from nounflow.captions.checks import CaptionChecks
+    from nounflow.captions.llm import all_captions, count_captions, kept_captions, noun_tasks, quarantine
+    from nounflow.errors import NounflowError
+    from nounflow.files import atomic_file, write_text
+    from nounflow.schemas.documents import write_document
+    from nounflow.schemas.tables import CAPTIONS, NOUNS, read_table, write_table
+
+    if settings.server is None:
+        raise NounflowError(
+            "No language model is named",
+            where="captions.llm.server in the config",
+            fix="write server: {base_url: ..., model: ..., budget_usd: ..., prices: {...}}; docs/captions.md shows how",
+        )
+    lexicon = read_table(nouns, NOUNS, "lexicon")
+    tasks = noun_tasks(lexicon, settings)
+    checker = CaptionChecks(lexicon, checks)
+    used = asyncio.run(_ask(tasks, checker, settings, ledger))
+    rows, results = all_captions(tasks)
+    if not any(result.fault is None for result in results):
+        raise NounflowError(
+            "Not one caption passed the checks",
+            where=f"{len(results):,} captions of {settings.server.model}",
+            fix="read the answers in the ledger, or try another model",
+        )
+    table = kept_captions(rows, results, checks)
+    report = make_report(out.stem, rows, results, lexicon, used)
+    write_text(out.with_suffix(".check.md"), as_markdown(report))
+    write_document(out.with_suffix(".check.json"), report)
+    with atomic_file(out.with_suffix(".quarantine.tsv")) as temporary:
+        quarantine(tasks).write_csv(temporary, separator="\t")
+    write_table(out, table, CAPTIONS)
+    count_captions(results, table, lexicon).write(counts or Path(f"{out}.counts.json"))
+
+
+async def _ask(tasks: list[NounTask], checker: CaptionChecks, settings: LLMCaptionsConfig, path: Path) -> Usage:
+    """Fill the tasks; returns what their answers cost, also those that the ledger had."""
+    from nounflow.captions.check_report import Usage
+    from nounflow.captions.llm import write_captions
+    from nounflow.llm.client import LLMClient
+    from nounflow.llm.ledger import Ledger
+    from nounflow.llm.prices import cost, price_of
+    from nounflow.llm.requests import Outcome
+    from nounflow.progress import Progress
+
+    assert settings.server is not None
+    calls = inputs = outputs = 0
+    with Ledger.open(path) as ledger, Progress("captions", sum(task.quota for task in tasks), "captions") as progress:
+        async with LLMClient(settings.server, ledger) as client:
+            async for result, gained in write_captions(client, tasks, checker, settings):
+                progress.advance(gained)
+                if isinstance(result, Outcome):
+                    calls += 1
+                    inputs += result.usage.prompt_tokens or 0
+                    outputs += result.usage.output_tokens or 0
+        totals = ledger.totals()
+    print(f"the ledger {path} has cost {totals.spent_usd:.4f} USD so far, {totals.sendings:,} requests", flush=True)
+    usd = cost(price_of(settings.server), inputs, outputs)
+    return Usage(calls=calls, input_tokens=inputs, output_tokens=outputs, cost_usd=usd)
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
+    parser.add_argument("--settings", type=json_settings(LLMCaptionsConfig), required=True, help="captions.llm, JSON")
+    parser.add_argument("--checks", type=json_settings(ChecksConfig), default=ChecksConfig(), help="captions.checks")
+    parser.add_argument("--ledger", type=Path, required=True, help="SQLite file of all requests and answers")
+    parser.add_argument("--out", type=Path, required=True, help="captions, parquet")
+    parser.add_argument("--counts", type=Path, help="counts, JSON (default: the output's name + .counts.json)")
+    run_stage(main, parser.parse_args())
