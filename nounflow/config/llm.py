@@ -1,0 +1,59 @@
+"""A language model behind an OpenAI-compatible server: where it is, what it costs, how far a run may go."""
+
+from __future__ import annotations
+
+from pydantic import Field, field_validator
+
+from nounflow.config.base import Settings
+
+
+class PriceConfig(Settings):
+    """What a model's tokens cost."""
+
+    input: float = Field(ge=0, description="USD per million prompt tokens")
+    output: float = Field(ge=0, description="USD per million output tokens")
+
+
+class LLMConfig(Settings):
+    """One model at one server. The key is never here: it is read from the environment."""
+
+    base_url: str = Field(
+        "https://api.openai.com/v1",
+        pattern=r"^https?://\S+$",
+        description="root of the server's API (OpenAI, vLLM, Ollama, llama.cpp ...), up to and with /v1",
+    )
+    model: str = Field(min_length=1, description="the model's name at that server")
+    api_key_env: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="environment variable that holds the key; unset: OPENAI_API_KEY for api.openai.com, none elsewhere",
+    )
+    temperature: float | None = Field(
+        None, ge=0, le=2, description="sampling temperature; unset: the server's own (some models allow no other)"
+    )
+    max_output_tokens: int = Field(1000, ge=1, description="most tokens of an answer")
+    longest_output_tokens: int = Field(
+        4000, ge=1, description="most tokens when an answer that was cut off is asked for again, once"
+    )
+    concurrency: int = Field(16, ge=1, le=1000, description="most requests under way at a time")
+    budget_usd: float = Field(0.0, ge=0, description="hard stop: most USD that all runs on one ledger may spend")
+    prices: dict[str, PriceConfig] = Field(
+        default_factory=dict, description="price of each model by name; a model without one is refused"
+    )
+    timeout_s: float = Field(120.0, gt=0, description="seconds until a request without a whole answer is given up")
+    deadline_s: float = Field(86_400.0, gt=0, description="seconds after which a run sends nothing more")
+    max_attempts: int = Field(5, ge=1, description="sendings of one request that may fail (429 does not count)")
+    first_wait_s: float = Field(1.0, gt=0, description="wait after a first failure; doubles with each further one")
+    longest_wait_s: float = Field(
+        300.0, gt=0, description="longest wait between sendings; a server that asks for more (Retry-After) ends the run"
+    )
+    failures_in_a_row: int = Field(
+        20, ge=1, description="requests given up one after the other, none answered between, that end the run"
+    )
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_password(cls, url: str) -> str:
+        if "@" in url.split("://", 1)[1].split("/", 1)[0]:
+            raise ValueError("a URL with a user name or password is refused; put the key into the environment")
+        return url.rstrip("/")

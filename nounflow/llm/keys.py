@@ -1,0 +1,41 @@
+"""The key: read from the environment, sent to its server only, and struck out of every text that is kept or shown."""
+
+from __future__ import annotations
+
+import os
+import re
+from urllib.parse import urlsplit
+
+from nounflow.config.llm import LLMConfig
+from nounflow.errors import NounflowError
+
+_OPENAI_HOST, _OPENAI_VARIABLE = "api.openai.com", "OPENAI_API_KEY"
+_NO_KEY = "none"  # servers of one's own ask for none, but the client library insists on one
+_SHORTEST_SECRET = 8  # shorter ones ("none", "EMPTY") are no secrets, and striking them out would garble answers
+_LIKE_A_KEY = re.compile(r"\bsk-[A-Za-z0-9_*-]{16,}|(?<=Bearer )\S+")
+
+
+def read_key(config: LLMConfig) -> str:
+    """The key for the config's server. A key for OpenAI goes to no other server unless the config names its variable.
+
+    Raises:
+        NounflowError: the environment variable is not set.
+    """
+    variable = config.api_key_env
+    if variable is None:
+        if urlsplit(config.base_url).hostname != _OPENAI_HOST:
+            return _NO_KEY
+        variable = _OPENAI_VARIABLE
+    if key := os.environ.get(variable, "").strip():
+        return key
+    raise NounflowError(
+        f"The environment variable {variable} is not set, so there is no key for {config.base_url}",
+        fix=f"export {variable}=..., or name another variable in `api_key_env`",
+    )
+
+
+def redact(text: str, key: str) -> str:
+    """`text` without the key, and without anything else that looks like one."""
+    if len(key) >= _SHORTEST_SECRET:
+        text = text.replace(key, "[key]")
+    return _LIKE_A_KEY.sub("[key]", text)

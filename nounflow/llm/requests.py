@@ -1,0 +1,88 @@
+"""What is asked, what came back, and the key under which the ledger knows both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from nounflow.files import sha256_json
+
+Status = Literal["answered", "truncated", "refused"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to a model. Equal `key`, same question: the ledger answers it a second time.
+
+    The messages are not part of the key, so whoever changes the wording of a prompt must raise `prompt_version`;
+    the ledger refuses other messages under a known key.
+    """
+
+    item: str  # what it is about, a noun's sense key say; any text that is stable between runs
+    messages: tuple[Mapping[str, Any], ...]  # as in chat completions: role and content
+    prompt_version: str
+    schema: Mapping[str, Any] | None = None  # JSON schema of the answer
+    attempt: int = 0  # 0, 1, ...: asks the same question anew
+    choices: int = 1  # independent answers wanted; a server that cannot do it sends one
+    extra: Mapping[str, Any] = field(default_factory=dict)  # further parameters of the call (seed, top_p ...)
+    prompt_tokens_bound: int | None = None  # most prompt tokens, where the messages' length does not say (images)
+
+    def parameters(self, temperature: float | None, max_output_tokens: int) -> dict[str, Any]:
+        """Everything beside model and messages that shapes the answer."""
+        return {
+            "temperature": temperature,
+            "max_output_tokens": max_output_tokens,
+            "schema": self.schema,
+            "choices": self.choices,
+            **{f"extra.{name}": value for name, value in self.extra.items()},
+        }
+
+    @cached_property
+    def messages_hash(self) -> str:
+        """Hex SHA-256 of the messages."""
+        return sha256_json([dict(message) for message in self.messages])
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that the server counted; None where it did not say."""
+
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+
+
+NO_USAGE = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a request ended.
+
+    status: `answered`: `texts` holds the answers. `truncated`: cut off even with more room; `texts` holds what there
+    is. `refused`: by the server or its filter, or by the model; asking the same again would not help.
+    """
+
+    request: Request
+    key: str
+    status: Status
+    texts: tuple[str, ...]
+    detail: str  # why it was refused
+    usage: Usage
+    usd: float  # charged to the budget for the sending that brought this answer; 0 when replayed
+    replayed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A request that got no answer after all attempts. A later run asks it again."""
+
+    request: Request
+    key: str
+    detail: str
+
+
+def request_key(model: str, prompt_version: str, parameters: Mapping[str, Any], item: str, attempt: int) -> str:
+    """Hex SHA-256 (64 characters, so it fits the `custom_id` of a batch)."""
+    return sha256_json([model, prompt_version, dict(parameters), item, attempt])
