@@ -49,7 +49,8 @@ def lexicon(tmp_path):
     table = pl.DataFrame(
         [
             {
-                "id": i, "key": f"k{i}", "noun": noun, "canon": noun, "kind": "artifact", "synsets": [f"{noun}%1:06:00::"],
+                "id": i, "key": f"k{i}", "noun": noun, "canon": noun, "kind": "artifact",
+                "synsets": [f"{noun}%1:06:00::"],
                 "gloss": f"the gloss of {noun}", "hypernyms": [f"parent of {noun}", "thing"],
                 "singulars": [noun] if plural else [], "singular_shares": [0.75] if plural else [],
                 "plurals": [plural or noun], "plural_shares": [0.25 if plural else 1.0],
@@ -132,7 +133,10 @@ def test_a_spent_budget_is_one_message_leaves_no_captions_and_can_go_on(reposito
 
 
 def test_a_model_without_a_price_or_a_server_is_refused(repository, tmp_path, lexicon):
-    for values, words in ((settings("http://127.0.0.1:9/v1", server={"prices": {}}), "price"), ({}, "No language model")):
+    for values, words in (
+        (settings("http://127.0.0.1:9/v1", server={"prices": {}}), "price"),
+        ({}, "No language model"),
+    ):
         done = write(repository, tmp_path, lexicon, values)
         assert done.returncode == 1
         assert words in done.stderr

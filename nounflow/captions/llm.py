@@ -30,8 +30,8 @@ _MOST_FOR_ONE = 4  # a noun's quota lies between a fourth of the mean and so man
 
 _SYSTEM = (
     "You write captions of photographs. Each is one sentence that says what can be seen: the thing itself, where it "
-    "is, what it looks like, what is done with it. No names of people, no feelings, nothing that a camera cannot see, no "
-    "remark about the task. Every caption shows another scene."
+    "is, what it looks like, what is done with it. No names of people, no feelings, nothing that a camera cannot see, "
+    "no remark about the task. Every caption shows another scene."
 )
 _LIST = {"type": "array", "items": {"type": "string"}}
 SCHEMA = {
@@ -156,7 +156,7 @@ def kept_captions(rows: pl.DataFrame, results: list[Checked], checks: ChecksConf
     return merge_equal_texts(with_secondary(rows, results, checks.secondary_share))
 
 
-def count_captions(tasks: list[NounTask], results: list[Checked], table: pl.DataFrame, nouns: pl.DataFrame) -> Counts:
+def count_captions(results: list[Checked], table: pl.DataFrame, nouns: pl.DataFrame) -> Counts:
     """From answers to distinct texts: everything that is dropped, and why."""
     counts = Counts("captions")
     flow = counts.flow("llm: captions", len(results), "captions in readable answers")
