@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import signal
@@ -26,10 +27,10 @@ from nounflow.llm.budget import BudgetReachedError
 from nounflow.llm.client import LLMClient
 from nounflow.llm.estimate import estimate
 from nounflow.llm.keys import redact
-from nounflow.llm.ledger import Ending, Ledger, Question
+from nounflow.llm.ledger import Ending, Ledger
 from nounflow.llm.pace import RunStoppedError
 from nounflow.llm.prices import UnknownPriceError, prompt_tokens_bound
-from nounflow.llm.requests import Failure, Outcome, Request, Usage
+from nounflow.llm.requests import Failure, Outcome, Question, Request, Usage
 
 PRICES = {"tiny": {"input": 1.0, "output": 2.0}}
 KEY = "sk-very/secret-0123456789abcdef"
@@ -421,8 +422,8 @@ class TestLedger:
 
         with Ledger.open(tmp_path / "ledger") as ledger:
             ledger._submit(fill).result()
-            seconds = 1e9
-            for _ in range(3):  # the best of three: other work shares the machine
+            seconds, tries = 1e9, 0
+            while seconds >= 2 and (tries := tries + 1) <= 3:  # other work shares the machine
                 start = time.perf_counter()
                 entries = ledger.look_up([question.key for question in known])
                 seconds = min(seconds, time.perf_counter() - start)
@@ -443,7 +444,7 @@ class TestScale:
         assert server.most_under_way == 500
 
     def test_memory_does_not_grow_with_the_number_of_requests(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("nounflow.llm.client.PORTION", 50)
+        monkeypatch.setattr("nounflow.llm.portions.PORTION", 20)
 
         def stream(n):
             for i in range(n):
@@ -459,7 +460,7 @@ class TestScale:
         async def both(settings_):
             with Ledger.open(tmp_path / "ledger") as ledger:
                 async with LLMClient(settings_, ledger) as client:
-                    return [await run(client, n) for n in (150, 700)]
+                    return [await run(client, n) for n in (80, 320)]
 
         with LLMServer() as server:
             server.bodies = deque(maxlen=1)
@@ -519,8 +520,6 @@ def environment() -> dict[str, str]:
 class TestReading:
     @given(st.recursive(st.none() | st.integers() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)))
     def test_usage_of_any_json_is_read_without_an_error(self, value):
-        import json
-
         assert read_usage(json.dumps({"usage": value})) is not None
         assert read_usage(json.dumps(value)) == Usage()
 

@@ -68,7 +68,7 @@ def test_importing_the_package_loads_no_model_library():
 
 LAYERS = [  # each may import what stands before it, and itself
     {"errors", "files", "counts", "streams", "commandline", "progress", "text", "images", "wordnet", "config",
-     "schemas", "fingerprint", "device", "inputs"},
+     "schemas", "fingerprint", "device", "inputs", "llm"},
     {"store"},
     {"decoder", "embedders"},
     {"predictors", "annotation", "scoring", "nouns", "captions"},

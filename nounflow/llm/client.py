@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
+import sqlite3
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
 
@@ -20,14 +20,13 @@ from nounflow.config.llm import LLMConfig
 from nounflow.llm.answers import MalformedAnswerError, read_answer, read_usage
 from nounflow.llm.budget import Budget
 from nounflow.llm.faults import Fault
-from nounflow.llm.ledger import Ending, Entry, How, Ledger, Question
+from nounflow.llm.ledger import Ending, Entry, How, Ledger
 from nounflow.llm.pace import Pace, RunStoppedError
+from nounflow.llm.portions import portions
 from nounflow.llm.prices import price_of, settled_cost, worst_cost
 from nounflow.llm.probe import ROOM, learnt, probe_request, weaker
-from nounflow.llm.requests import Failure, Outcome, Request, Status
+from nounflow.llm.requests import Failure, Outcome, Question, Request, Status
 from nounflow.llm.wire import Server, Wire
-
-PORTION = 500  # requests looked up in the ledger at a time
 
 _Work = asyncio.Queue[tuple[Question, Entry | None] | None]
 _Results = asyncio.Queue[Outcome | Failure | None]
@@ -116,7 +115,7 @@ class LLMClient:
     ) -> None:
         """Replay what is known, hand out the rest."""
         try:
-            async for portion in _portions(requests):
+            async for portion in portions(requests):
                 questions = [self._question(request) for request in portion]
                 known = await asyncio.to_thread(self._ledger.look_up, [question.key for question in questions])
                 for question in questions:
@@ -145,6 +144,14 @@ class LLMClient:
                 result = await self._obtain(pace, *job)
                 if result is not None:
                     await results.put(result)
+            except sqlite3.Error as error:
+                pace.stop(
+                    RunStoppedError(
+                        f"The ledger cannot be written ({error})",
+                        where=self._ledger.path,
+                        fix="free some space on the disk, then run the same command again",
+                    )
+                )
             except Exception as error:
                 pace.stop(error)
 
@@ -283,19 +290,3 @@ def _outcome(question: Question, ending: Ending, *, replayed: bool) -> Outcome:
 def _jitter(key: str) -> float:
     """Between 0.75 and 1.25, so that requests which failed together do not return together."""
     return 0.75 + int(key[:4], 16) / 0x1_FFFE
-
-
-async def _portions(requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[list[Request]]:
-    if not isinstance(requests, AsyncIterable):
-        iterator = iter(requests)
-        while portion := list(itertools.islice(iterator, PORTION)):
-            yield portion
-        return
-    waiting: list[Request] = []
-    async for request in requests:
-        waiting.append(request)
-        if len(waiting) == PORTION:
-            yield waiting
-            waiting = []
-    if waiting:
-        yield waiting

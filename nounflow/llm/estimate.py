@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nounflow.config.llm import LLMConfig
-from nounflow.llm.ledger import Ledger, Question
+from nounflow.llm.ledger import Ledger
 from nounflow.llm.prices import cost, price_of, prompt_tokens_estimate, worst_cost
-from nounflow.llm.requests import Request
+from nounflow.llm.requests import Question, Request
 
 _PORTION = 5000
 

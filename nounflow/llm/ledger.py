@@ -27,26 +27,10 @@ from filelock import FileLock, Timeout
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.files import disk_errors
 from nounflow.llm import ledger_tables as tables
-from nounflow.llm.requests import NO_USAGE, Request, Usage, request_key
+from nounflow.llm.requests import NO_USAGE, Question, Usage
 from nounflow.llm.writer import GroupWriter
 
 How = Literal["answered", "refused", "failed", "throttled"]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A request with what makes its key: the model and the parameters of the call."""
-
-    request: Request
-    model: str
-    parameters: Mapping[str, Any]
-    key: str
-
-    @classmethod
-    def of(cls, request: Request, model: str, parameters: Mapping[str, Any]) -> Question:
-        """The question with its key."""
-        key = request_key(model, request.prompt_version, parameters, request.item, request.attempt)
-        return cls(request, model, parameters, key)
 
 
 @dataclass(slots=True)  # not frozen: a hundred thousand are made at once, and freezing doubles the time
