@@ -3,43 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 
 import polars as pl
 import pytest
-from llm_server import LLMServer
+from caption_server import CaptionServer
 
 from nounflow.captions.llm import noun_tasks, read_answer, request_of
 from nounflow.config.captions import LLMCaptionsConfig
 from nounflow.schemas.tables import CAPTIONS, NOUNS, read_table, write_table
-
-SCENES = (
-    "{} rests beside an old wooden fence in the morning",
-    "under a bright lamp stands {} with a red ribbon",
-    "children in yellow coats look at {} near the river",
-    "{} lies on a stone table full of bread and fruit",
-    "in the snow behind our house waits {}",
-    "on the top shelf of the shop sits {}",
-    "a tall man in a blue hat holds {} close",
-    "rain falls on {} next to the empty road",
-)
-
-
-class CaptionServer(LLMServer):
-    """Writes the captions that it is asked for, a few of them bad."""
-
-    def _completion(self, fault, body, message):
-        completion = super()._completion(fault, body, message)
-        found = {"singular": [], "plural": []}
-        for n, form, number in re.findall(r'(\d+) with the word "([^"]+)" \((singular|plural)\)', message):
-            phrase = f"the {form}"
-            found[number] = [scene.format(phrase) + "." for scene in SCENES[: int(n)]]
-            found[number][0] = "Sure, here is a caption."
-        if fault == "good" and any(found.values()):
-            completion["choices"][0]["message"]["content"] = json.dumps(found)
-        return completion
 
 
 @pytest.fixture

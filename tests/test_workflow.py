@@ -14,6 +14,7 @@ import time
 import numpy as np
 import pytest
 import yaml
+from caption_server import CaptionServer
 from PIL import Image, ImageDraw
 
 from nounflow.config.decoder import DecoderConfig, GenerationConfig
@@ -195,6 +196,31 @@ def test_unguided_decoding_spells_out_what_is_no_noun(finished):
     assert {"fire", "ball", "tennis fire"} & set(answers.texts[0])
     assert len(answers.texts[0]) == 10
     assert all(answers.texts[0])
+
+
+def test_captions_of_a_language_model_become_part_of_the_training_set(project, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with CaptionServer() as server:
+        model = {
+            "base_url": server.url,
+            "model": "tiny",
+            "budget_usd": 1,
+            "prices": {"tiny": {"input": 1, "output": 2}},
+        }
+
+        def ask(config):
+            config["captions"]["llm"] = {"server": model, "captions_per_noun": 4, "attempts_per_noun": 1}
+            config["mixtures"] = {"m3_captions": {"llm": 2}}
+
+        project.configure(ask)
+        project.snakemake(MERGED)
+        asked = server.asked.total()
+        (project.folder / "results/captions/tiny/llm.parquet").unlink()
+        project.snakemake("results/captions/tiny/llm.parquet")
+        assert server.asked.total() == asked > 80
+    manifest = json.loads((project.folder / MERGED).read_text())
+    assert "llm" in manifest["mixture"]
+    assert (project.folder / "ledgers/captions.sqlite").is_file()
 
 
 # --- what a change reruns ---
