@@ -131,6 +131,7 @@ rule ask_captions:
         "results/logs/captions/{lexicon}/llm.log",
     benchmark:
         "results/benchmarks/captions/{lexicon}/llm.tsv"
+    localrule: True  # it waits for a server, which compute nodes often cannot reach
     conda:
         "../environment.yml"
     resources:

@@ -14,6 +14,7 @@ rule fetch_inputs:
         "results/logs/inputs/{name}.log",
     wildcard_constraints:
         name="wordnet|tuxpaint|novic_world|novic_wiki",
+    localrule: True  # compute nodes often have no network
     conda:
         "../environment.yml"
     resources:
