@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nounflow.commandline import at_least_one, reported_errors
+from nounflow.commands import workflow
 from nounflow.errors import NounflowError
 
 _TABLES: dict[str, Callable[[Any, Path], object]] = {  # suffix -> how a polars table is written
@@ -45,6 +46,8 @@ def main(arguments: list[str] | None = None) -> None:
     estimate.add_argument("--lexicon", default="small", help="name under `lexicons`; it must be built")
     estimate.add_argument("--configfile", nargs="*", type=Path, default=[], help="files laid over config/config.yaml")
     estimate.set_defaults(call=_estimate)
+
+    workflow.add(commands)
 
     schema = commands.add_parser("schema", help="print the JSON schema of config/config.yaml")
     schema.add_argument("--markdown", action="store_true", help="as the key tables of config/README.md instead")

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+import yaml
+from snakemake.utils import update_config
+
 from nounflow.config.experiment import load_config
 from nounflow.earlier_results import EarlierResults
 from nounflow.errors import NounflowError
@@ -17,10 +20,13 @@ from nounflow.images import list_images
 from nounflow.files import sha256_json
 from nounflow.schemas.labels import read_labels
 
-HOME = Path(workflow.basedir)
+# The folder of this project, also where it is a module of another workflow (whose config need only say what differs).
+HOME = Path(str(workflow.current_basedir)).parent
+SETTINGS = yaml.safe_load((HOME / "config/config.yaml").read_text(encoding="utf-8"))
+update_config(SETTINGS, config)
 
 try:
-    CONFIG = load_config(config)
+    CONFIG = load_config(SETTINGS)
 except NounflowError as error:
     raise WorkflowError(str(error))
 

@@ -1,0 +1,1 @@
+"""Sub-commands of `nounflow`, a module for each subject; heavy imports stand inside the functions."""

@@ -1,0 +1,1 @@
+"""What stands, what runs and what would run: Snakemake's answers, made short."""
