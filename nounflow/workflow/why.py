@@ -94,9 +94,9 @@ def _changes(before: Sequence[Any], now: Sequence[Any]) -> Iterator[str]:
             continue
         old_keys, new_keys = dict(_flat(_parsed(old))), dict(_flat(_parsed(new)))
         for key in sorted(old_keys.keys() | new_keys.keys()):
-            if old_keys.get(key) != new_keys.get(key):
-                name = f"{key}: " if key else ""
-                yield f"{name}{_shown(old_keys, key)} -> {_shown(new_keys, key)}"
+            was, becomes = _shown(old_keys, key), _shown(new_keys, key)
+            if was != becomes:
+                yield f"{key}: {was} -> {becomes}" if key else f"{was} -> {becomes}"
 
 
 def _parsed(value: Any) -> Any:
