@@ -1,4 +1,4 @@
-"""`nounflow why` and `nounflow status`: what would rerun and for which reason, and how far things are."""
+"""`nounflow plan`, `why` and `status`: what a config will take, what would rerun and why, how far things are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from typing import Any
 
 
 def add(commands: Any) -> None:
-    """Add both to the parsers of `nounflow`."""
+    """Add them to the parsers of `nounflow`."""
+    plan = commands.add_parser("plan", help="jobs, texts, bytes, hours and cost of a config, before anything runs")
+    plan.add_argument("configfile", nargs="*", type=Path, help="recipes laid over config/config.yaml")
+    plan.add_argument("--machine", default="two-cores", help="whose rates to take, a name in resources/rates.tsv")
+    plan.add_argument("--usd-per-hour", type=float, help="price of an hour of that machine")
+    plan.set_defaults(call=_plan)
+
     why = commands.add_parser("why", help="explain in one screen what Snakemake would run, and why")
     why.set_defaults(call=_why)
 
@@ -22,6 +28,43 @@ def add(commands: Any) -> None:
         command.add_argument(
             "--configfile", nargs="+", type=Path, default=[], help="files laid over config/config.yaml"
         )
+
+
+def _plan(arguments: argparse.Namespace) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from nounflow.config.experiment import read_config
+    from nounflow.errors import NounflowError
+    from nounflow.workflow.plan import lexicon_sizes, plan, read_rates
+
+    rates_path = Path("resources/rates.tsv")
+    rates = read_rates(rates_path)
+    if arguments.machine not in (machines := rates["machine"].unique().sort().to_list()):
+        raise NounflowError(
+            f"No rates for '{arguments.machine}'", where=rates_path, fix=f"one of {', '.join(machines)}"
+        )
+    config = read_config([Path("config/config.yaml"), *arguments.configfile])
+    sizes, notes = lexicon_sizes(config, Path("results/nouns"))
+    steps = plan(config, sizes, rates, arguments.machine)
+    table = Table("step", "jobs", "amount", "GB", "hours", "rate", box=None, header_style="bold")
+    for column in table.columns[1:5]:
+        column.justify = "right"
+    for step in steps:
+        room = "?" if step.bytes is None else f"{step.bytes / 1e9:,.2f}"
+        time = "?" if step.hours is None else f"{step.hours:,.2f}"
+        table.add_row(step.what, str(step.jobs), f"{step.amount:,} {step.unit}",
+                      room if step.unit == "texts" else "", time, step.source)  # fmt: skip
+    console = Console(highlight=False, width=max(Console().width, 110))
+    console.print(table)
+    hours = sum(step.hours or 0.0 for step in steps)
+    unknown = sum(step.hours is None for step in steps)
+    total = f"{hours:,.2f} hours in all on {arguments.machine}"
+    if arguments.usd_per_hour is not None:
+        total += f", {hours * arguments.usd_per_hour:,.2f} USD"
+    console.print(total + (f"; {unknown} steps have no rate and are not in it" if unknown else ""))
+    for note in notes:
+        console.print(note)
 
 
 def _why(arguments: argparse.Namespace) -> None:

@@ -1,0 +1,56 @@
+"""What a config will take, before anything runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from nounflow.config.experiment import read_config
+from nounflow.errors import NounflowError
+from nounflow.schemas.tables import CAPTIONS, read_table
+from nounflow.workflow.plan import lexicon_sizes, plan, read_rates, texts_of
+
+
+@pytest.fixture
+def config(repository):
+    return read_config([repository / "config/config.yaml"])
+
+
+@pytest.fixture
+def rates(repository):
+    return read_rates(repository / "resources/rates.tsv")
+
+
+def test_every_embedding_and_training_of_the_default_has_a_line_with_room_and_time(config, rates):
+    steps = plan(config, {"small": 1000}, rates, "two-cores")
+    by_name = {step.what: step for step in steps}
+    m1 = by_name["embed m1 of small with bundled"]
+    assert m1.amount == 1000 * config.captions.multiset.texts_per_noun[0]
+    assert m1.bytes == m1.amount * 384 * 2
+    assert {step.what for step in steps if step.unit == "samples"} == {"train small", "train small_head"}
+    assert all(step.hours > 0 and step.source == "measured" for step in steps)
+
+
+def test_a_step_without_a_rate_says_so_instead_of_guessing(config, rates):
+    assert {step.source for step in plan(config, {"small": 1000}, rates, "a6000")} == {"no rate"}
+
+
+def test_an_unbuilt_lexicon_is_assumed_with_a_note(config, tmp_path):
+    sizes, notes = lexicon_sizes(config, tmp_path)
+    assert sizes == {"small": 4636}
+    assert "assumed" in notes[0]
+
+
+def test_the_planned_texts_are_those_that_a_finished_workflow_asked_for(config, repository):
+    path = repository / "results/captions/small/m3.parquet"
+    if not path.is_file():
+        pytest.skip("the main job has not run here")
+    sizes, _ = lexicon_sizes(config, repository / "results/nouns")
+    planned = texts_of(config, "m3", sizes["small"])
+    assert 0.95 * planned <= len(read_table(path, CAPTIONS, "captions file")) <= planned
+
+
+def test_a_rate_file_without_a_column_is_refused(tmp_path):
+    path = tmp_path / "rates.tsv"
+    path.write_text("machine\ttask\nx\ttexts\n")
+    with pytest.raises(NounflowError, match="per_second"):
+        read_rates(path)
