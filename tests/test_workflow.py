@@ -18,11 +18,13 @@ from caption_server import CaptionServer
 from PIL import Image, ImageDraw
 
 from nounflow.config.decoder import DecoderConfig, GenerationConfig
+from nounflow.config.experiment import read_config
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.embedders.minilm import WordPieces
 from nounflow.predictors.decoder import DecoderPredictor
 from nounflow.store.weights import read_predictor
+from nounflow.workflow.plan import lexicon_sizes, texts_of
 
 CODE = ("Snakefile", "rules", "workflow_scripts", "nounflow", "config", "resources", "profiles", "docs/report")
 RULE_LINE = re.compile(r"^(\w+)\s+(\d+)$", flags=re.MULTILINE)
@@ -221,6 +223,14 @@ def test_captions_of_a_language_model_become_part_of_the_training_set(project, m
     manifest = json.loads((project.folder / MERGED).read_text())
     assert "llm" in manifest["mixture"]
     assert (project.folder / "ledgers/captions.sqlite").is_file()
+
+
+def test_the_plan_names_the_texts_that_were_then_asked_for(finished):
+    config = read_config([finished.folder / "config/config.yaml", finished.folder / "tiny.yaml"])
+    nouns, _notes = lexicon_sizes(config, finished.folder / "results/nouns")
+    for source in ("m1", "m2", "m3"):
+        counts = json.loads((finished.folder / f"results/captions/tiny/{source}.counts.json").read_text())
+        assert texts_of(config, source, nouns["tiny"]) == counts["flows"][0]["in"]
 
 
 # --- what a change reruns ---
