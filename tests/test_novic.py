@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import runpy
@@ -15,7 +16,7 @@ from PIL import Image
 
 from nounflow import NounClassifier
 from nounflow.cli import main
-from nounflow.config.decoder import DecoderConfig, GenerationConfig
+from nounflow.config.decoder import GenerationConfig
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.decoder.generation import generate
 from nounflow.decoder.loss import decoder_loss
@@ -23,7 +24,7 @@ from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.novic import read_checkpoint
 from nounflow.decoder.packing import pack
 from nounflow.decoder.trie import TokenTrie
-from nounflow.decoder.vocabulary import END, TargetVocabulary
+from nounflow.decoder.vocabulary import END
 from nounflow.embedders import load_embedder
 from nounflow.embedders.minilm import WordPieces
 from nounflow.embedders.openclip import OpenClipTokenizer, parse_name
@@ -330,6 +331,19 @@ def test_an_embedder_of_another_dimension_is_refused(published, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(("ids", "longest"), [([-1, 5, 6, 7, 8], 3), ([-1, 5, 6, 7], 4)])
+def test_a_tokenizer_that_needs_less_than_the_decoder_was_trained_on_is_refused(published, ids, longest):
+    class Frugal:
+        target_digest = ""
+
+        def target_tokens(self, texts):
+            return [[5], [6, 7]]
+
+    other = dataclasses.replace(published, nouns=("ax", "bird house"), tokenizer_ids=np.array(ids), max_tokens=longest)
+    with pytest.raises(NounflowError, match="tokenizer is not the one"):
+        target_vocabulary(other, Frugal())
+
+
 # --- what is refused ---
 
 
@@ -458,9 +472,7 @@ def test_nouns_that_the_tokenizer_spells_alike_leave_the_first(published):
         def target_tokens(self, texts):
             return [[5], [6, 7], [5]]
 
-    few = type(published)(
-        DecoderConfig(), 4, {}, ("ax", "bird house", "Ax"), np.array([-1, 5, 6, 7]), 3, "openclip:a/b", {}, ()
-    )
+    nouns = ("ax", "bird house", "Ax")
+    few = dataclasses.replace(published, nouns=nouns, tokenizer_ids=np.array([-1, 5, 6, 7]), max_tokens=3)
     vocabulary, repeated = target_vocabulary(few, Alike())
-    assert isinstance(vocabulary, TargetVocabulary)
     assert (vocabulary.nouns, repeated) == (("ax", "bird house"), ("Ax",))
