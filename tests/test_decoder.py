@@ -100,6 +100,49 @@ def test_balanced_initialisation_gives_unit_variance_in_two_after_the_layers_and
         assert model.logits(model.norm(x)).std().item() == pytest.approx(0.707, rel=0.1)
 
 
+def test_an_untied_decoder_has_one_more_vocabulary_matrix_and_writes_with_it():
+    vocabulary = random_vocabulary(30)
+    tied, untied = (decoder_for(vocabulary, SMALL.model_copy(update={"tied": tied})) for tied in (True, False))
+    assert untied.parameter_count == tied.parameter_count + vocabulary.size * SMALL.width
+    hidden = torch.randn(5, SMALL.width)
+    with torch.no_grad():
+        before = untied.logits(hidden)
+        untied.tokens.weight.zero_()
+        assert torch.equal(untied.logits(hidden), before)
+
+
+@pytest.mark.parametrize(("init", "tied"), [("balanced", True), ("balanced", False), ("open", True), ("open", False)])
+def test_the_first_logits_spread_by_root_half_under_every_init_but_torch_s_own(init, tied):
+    torch.manual_seed(0)
+    config = DecoderConfig(prefix_tokens=4, width=512, heads=8, layers=6, init=init, tied=tied)
+    model = ObjectDecoder(768, 4000, 8, config).eval()
+    with torch.no_grad():
+        assert model.start(unit_rows(64, 768))[0].std().item() == pytest.approx(0.707, rel=0.1)
+
+
+def test_open_initialisation_has_the_spread_of_open_clip_s_text_tower():
+    import open_clip
+
+    torch.manual_seed(0)
+    width, layers = 256, 3
+    config = DecoderConfig(width=width, heads=4, layers=layers, feedforward=4.0, init="open")
+    ours = ObjectDecoder(64, 100, 6, config).layers[0]
+    text = open_clip.CLIP(
+        64,
+        {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8},
+        {"context_length": 8, "vocab_size": 100, "width": width, "heads": 4, "layers": layers},
+    )
+    theirs = text.transformer.resblocks[0]
+    for own, other in (
+        (ours.qkv.weight, theirs.attn.in_proj_weight),
+        (ours.attention_out.weight, theirs.attn.out_proj.weight),
+        (ours.feedforward_in.weight, theirs.mlp.c_fc.weight),
+        (ours.feedforward_out.weight, theirs.mlp.c_proj.weight),
+    ):
+        assert own.shape == other.shape
+        assert own.std().item() == pytest.approx(other.std().item(), rel=0.02)
+
+
 # --- attention ---
 
 
@@ -128,6 +171,29 @@ def test_prefix_vectors_see_each_other():
         model.positions[3, 0] += 1.0  # only the last prefix vector changes
         after = model(embeddings, packed.tokens, packed.positions, packed.mask)
     assert (after[:, 0] - before[:, 0]).abs().max() > 1e-4
+
+
+def test_a_strictly_causal_prefix_vector_sees_only_those_before_it():
+    vocabulary = vocabulary_of([[1, 2]])
+    model = decoder_for(vocabulary, SMALL.model_copy(update={"strictly_causal": True}))
+    packed = pack(vocabulary, 4, np.array([0]), np.ones(1, dtype=np.float32), np.array([0, 1]))
+    embeddings = unit_rows(1)
+    with torch.no_grad():
+        before = model(embeddings, packed.tokens, packed.positions, packed.mask)
+        model.positions[2, 0] += 1.0  # only the third prefix vector changes
+        after = model(embeddings, packed.tokens, packed.positions, packed.mask)
+    assert torch.equal(after[:, :2], before[:, :2])
+    assert (after[:, 2:] - before[:, 2:]).abs().amax(-1).min() > 1e-4
+
+
+@pytest.mark.parametrize("options", [{"strictly_causal": True}, {"tied": False}, {"init": "open", "dropout": 0.3}])
+def test_decoding_is_brute_force_over_teacher_forced_scores_under_every_option(options):
+    vocabulary = random_vocabulary(40, seed=3)
+    model, embeddings = decoder_for(vocabulary, SMALL.model_copy(update=options)), unit_rows(4)
+    expected = all_log_probabilities(model, vocabulary, embeddings).sort(descending=True)
+    found = generate(model, embeddings, TokenTrie.build(vocabulary), GenerationConfig(beam_width=40))
+    assert torch.equal(found.nouns, expected.indices)
+    assert torch.allclose(found.scores, expected.values, atol=1e-5)
 
 
 # --- loss ---

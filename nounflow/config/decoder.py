@@ -37,7 +37,11 @@ class DecoderConfig(Settings):
     layers: int = Field(2, ge=1, description="transformer layers")
     feedforward: float = Field(0.25, gt=0, description="feed-forward width as a share of the hidden width")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout in attention, residuals and feed-forward")
-    init: Literal["balanced", "default"] = Field("balanced", description="weight initialisation")
+    tied: bool = Field(True, description="token embedding and logits share one matrix")
+    strictly_causal: bool = Field(False, description="a prefix vector sees only those before it, not all of them")
+    init: Literal["balanced", "open", "default"] = Field(
+        "balanced", description="balanced: unit variance everywhere; open: layers as in OpenCLIP; default: torch's own"
+    )
 
     @model_validator(mode="after")
     def _divides(self) -> DecoderConfig:

@@ -75,7 +75,7 @@ class Layer(nn.Module):
 
 
 class ObjectDecoder(nn.Module):
-    """Decoder over a compact vocabulary; token embedding and logits share one matrix."""
+    """Decoder over a compact vocabulary; token embedding and logits share one matrix unless `tied` is off."""
 
     def __init__(self, dim: int, vocabulary: int, max_tokens: int, config: DecoderConfig) -> None:
         """
@@ -91,31 +91,29 @@ class ObjectDecoder(nn.Module):
         self.positions = nn.Parameter(torch.empty(config.prefix_tokens + max_tokens - 1, config.width))
         self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width, bias=False)
+        self.output = None if config.tied else nn.Linear(config.width, vocabulary, bias=False)
         nn.init.normal_(self.positions, std=math.sqrt(0.5))
-        if config.init == "balanced":
-            self.init_balanced()
+        if config.init != "default":
+            self._init_weights()
 
     @torch.no_grad()
-    def init_balanced(self) -> None:
-        """Every signal about unit variance; all residual branches together add variance 1 (appendix A).
+    def _init_weights(self) -> None:
+        """Inputs and logits balanced (appendix A), layers as `init` says.
 
-        Expects unit-norm embeddings as they are (elements of variance 1/dim).
+        Balanced: every signal about unit variance. Expects unit-norm embeddings as they are (elements of
+        variance 1/dim).
         """
-        config = self.config
-        width, prefix = config.width, config.prefix_tokens
         for weight in (self.prefix.weight, self.tokens.weight, self.positions):
             nn.init.normal_(weight, std=math.sqrt(0.5))
-        attention_share = (2 * prefix - 1) / prefix**2  # variance left by averaging over the prefix
+        spread = _balanced_spread if self.config.init == "balanced" else _open_spread
         for layer in self.layers:
             assert isinstance(layer, Layer)
-            hidden = layer.feedforward_in.out_features
-            nn.init.normal_(layer.qkv.weight, std=width**-0.5)
-            nn.init.normal_(layer.attention_out.weight, std=(2 * config.layers * width * attention_share) ** -0.5)
-            nn.init.normal_(layer.feedforward_in.weight, std=width**-0.5)
-            nn.init.normal_(
-                layer.feedforward_out.weight, std=(2 * config.layers * hidden * _GELU_SECOND_MOMENT) ** -0.5
-            )
-        nn.init.constant_(self.norm.weight, width**-0.5)
+            matrices = (layer.qkv, layer.attention_out, layer.feedforward_in, layer.feedforward_out)
+            for matrix, std in zip(matrices, spread(self.config, layer.feedforward_in.out_features), strict=True):
+                nn.init.normal_(matrix.weight, std=std)
+        nn.init.constant_(self.norm.weight, self.config.width**-0.5)
+        if self.output is not None:
+            nn.init.normal_(self.output.weight, std=math.sqrt(0.5))
 
     def prefix_vectors(self, embeddings: torch.Tensor) -> torch.Tensor:
         """[batch, dim] -> [batch, prefix, width], positions not yet added. Renormalises its input."""
@@ -145,6 +143,9 @@ class ObjectDecoder(nn.Module):
             dim=1,
         )
         x = F.dropout(x, self.config.dropout, self.training)
+        if (within := self._prefix_mask(mask.device)) is not None:
+            mask = mask.clone()
+            mask[..., :prefix, :prefix] = within
         for layer in self.layers:
             x, _ = layer(x, mask)
         return self.norm(x)
@@ -153,8 +154,9 @@ class ObjectDecoder(nn.Module):
         """First step of generation: logits [batch, vocabulary] of the first token, and the prefix's cache."""
         x = self.prefix_vectors(embeddings) + self.positions[: self.config.prefix_tokens]
         caches = []
+        mask = self._prefix_mask(x.device)
         for layer in self.layers:
-            x, cache = layer(x, None)  # prefix vectors see each other
+            x, cache = layer(x, mask)
             caches.append(cache)
         return self.logits(self.norm(x[:, -1])), caches
 
@@ -169,9 +171,37 @@ class ObjectDecoder(nn.Module):
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """[..., width] -> [..., vocabulary]."""
-        return F.linear(hidden, self.tokens.weight)
+        return F.linear(hidden, self.tokens.weight if self.output is None else self.output.weight)
 
     @property
     def parameter_count(self) -> int:
         """All weights; the tied matrix counts once."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+    def _prefix_mask(self, device: torch.device) -> torch.Tensor | None:
+        """Who of the prefix may look at whom, bool [prefix, prefix]; None: each at all."""
+        if not self.config.strictly_causal:
+            return None
+        prefix = self.config.prefix_tokens
+        return torch.ones(prefix, prefix, dtype=torch.bool, device=device).tril()
+
+
+Spread = tuple[float, float, float, float]  # standard deviations: qkv, attention out, feed-forward in, out
+
+
+def _balanced_spread(config: DecoderConfig, hidden: int) -> Spread:
+    """All residual branches together add variance 1 (appendix A)."""
+    width, prefix = config.width, config.prefix_tokens
+    attention_share = (2 * prefix - 1) / prefix**2  # variance left by averaging over the prefix
+    return (
+        width**-0.5,
+        (2 * config.layers * width * attention_share) ** -0.5,
+        width**-0.5,
+        (2 * config.layers * hidden * _GELU_SECOND_MOMENT) ** -0.5,
+    )
+
+
+def _open_spread(config: DecoderConfig, _hidden: int) -> Spread:
+    """As OpenCLIP's text tower; what adds to the residual stream is scaled down by its depth."""
+    std, depth = config.width**-0.5, (2 * config.layers) ** -0.5
+    return std, std * depth, (2 * config.width) ** -0.5, std * depth

@@ -99,7 +99,7 @@ class PredictorManifest(_Document):
     tokens: dict[str, Any] = {}  # decoder only: compact vocabulary and each noun's token ids
     weights_sha256: str
     parameters: int
-    samples: int
+    samples: int  # seen in training; 0: none, or not known
     metrics: dict[str, float] = {}  # last held-out figures
     versions: dict[str, str] = {}
 
