@@ -96,6 +96,16 @@ class CaptionChecks:
         others, related = self._others(reading, targets)
         return Checked(None, others, related)
 
+    def further_nouns(self, text: str, noun: int) -> tuple[int, ...]:
+        """Ids of the nouns that a text names beside one, its parents and its synonyms."""
+        return self._others(self._index.read(text, (noun,)), (noun,))[0]
+
+    def is_related(self, noun: int, target: int) -> bool:
+        """Whether a noun is a parent or a synonym of a target: "songbird" says of a robin what it is."""
+        if self._canons[noun] in self._parents[target]:
+            return True
+        return bool(self._meanings[noun][0]) and self._meanings[noun] == self._meanings[target]
+
     def _form_fault(self, reading: Reading) -> str | None:
         settings, text = self.settings, reading.text
         if not text.strip():
@@ -134,17 +144,11 @@ class CaptionChecks:
             if any(mention.of(noun) for noun in targets) or not _is_object(reading, mention, starts):
                 continue
             noun = max(mention.senses, key=lambda sense: (sense.mass, -sense.noun)).noun
-            if any(self._is_related(noun, target) for target in targets):
+            if any(self.is_related(noun, target) for target in targets):
                 related += 1
             else:
                 others[noun] = None
         return tuple(others), related
-
-    def _is_related(self, noun: int, target: int) -> bool:
-        """Whether a noun is a parent or a synonym of a target: "songbird" says of a robin what it is."""
-        if self._canons[noun] in self._parents[target]:
-            return True
-        return bool(self._meanings[noun][0]) and self._meanings[noun] == self._meanings[target]
 
 
 def with_secondary(table: pl.DataFrame, checked: Sequence[Checked], share: float) -> pl.DataFrame:

@@ -14,6 +14,9 @@ class MultisetConfig(Settings):
     texts_per_noun: tuple[int, ...] = Field(
         (12, 6, 4), min_length=1, max_length=4, description="texts of M1, M2, ... for each noun of the lexicon"
     )
+    co_occurring: float = Field(
+        0.0, ge=0, le=1, description="share of M2, M3, ... whose nouns stand together in a WordNet gloss"
+    )
     shards: tuple[int, ...] = Field((1, 1, 1), description="embedding jobs for M1, M2, ...")
 
     @model_validator(mode="after")
