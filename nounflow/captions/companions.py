@@ -8,9 +8,9 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
-from nounflow.captions.checks import CaptionChecks
 from nounflow.captions.forms import Forms, Lexicon
-from nounflow.config.captions import ChecksConfig
+from nounflow.captions.further_nouns import FurtherNouns
+from nounflow.captions.mentions import FormIndex
 
 
 class Companions:
@@ -21,12 +21,12 @@ class Companions:
     """
 
     def __init__(self, nouns: pl.DataFrame, lexicon: Lexicon) -> None:
-        checks = CaptionChecks(nouns, ChecksConfig())
+        index, further = FormIndex(nouns), FurtherNouns(nouns)
         found: dict[int, set[int]] = defaultdict(set)
         for noun, gloss in nouns.select("id", "gloss").iter_rows():
-            together = (noun, *checks.further_nouns(gloss or "", noun))
+            together = (noun, *further.of(index.read(gloss or "", (noun,)), (noun,))[0])
             for one, other in combinations(together, 2):
-                if not (checks.is_related(one, other) or checks.is_related(other, one)):
+                if not (further.is_related(one, other) or further.is_related(other, one)):
                     found[one].add(other)
                     found[other].add(one)
         self._of = {
