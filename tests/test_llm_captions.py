@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 from caption_server import CaptionServer
 
-from nounflow.captions.llm import noun_tasks, read_answer, request_of
+from nounflow.captions.answers import read_answer
+from nounflow.captions.llm import noun_tasks, request_of
 from nounflow.config.captions import LLMCaptionsConfig
 from nounflow.schemas.tables import CAPTIONS, NOUNS, read_table, write_table
 

@@ -19,7 +19,6 @@ _TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     "weight": pl.Float32,
     "template": pl.String,
 }
-_FIRSTS = ("row", "text", "template", "weight")
 
 
 @dataclass(frozen=True)
@@ -100,12 +99,13 @@ def merge_pieces(pieces: Iterable[pl.DataFrame]) -> pl.DataFrame:
     masses: list[pl.DataFrame] = []
     for piece in pieces:
         new = piece.select("row", "text", "template", pl.col("weight").cast(pl.Float64))
-        new = pl.concat([*firsts, new]).group_by("text", maintain_order=True)
-        firsts = [new.agg(pl.col("row").first(), pl.col("template").first(), pl.col("weight").sum()).select(_FIRSTS)]
+        by_text = pl.concat([*firsts, new]).group_by("text", maintain_order=True)
+        once = by_text.agg(pl.col("row").first(), pl.col("template").first(), pl.col("weight").sum())
+        firsts = [once.select("row", "text", "template", "weight")]
         flat = piece.select("text", "targets", "target_weights", "weight").explode(["targets", "target_weights"])
         flat = flat.select("text", "targets", mass=pl.col("target_weights").cast(pl.Float64) * pl.col("weight"))
-        flat = pl.concat([*masses, flat]).group_by("text", "targets", maintain_order=True)
-        masses = [flat.agg(pl.col("mass").sum())]
+        by_target = pl.concat([*masses, flat]).group_by("text", "targets", maintain_order=True)
+        masses = [by_target.agg(pl.col("mass").sum())]
     united = (
         pl.concat(masses)
         .group_by("text", maintain_order=True)
