@@ -5,23 +5,29 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections import Counter
+from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nounflow.captions.check_report import CaptionReport, Usage, as_markdown, count_checks, distinct_ngrams, make_report
+from nounflow.captions.check_page import as_markdown
+from nounflow.captions.check_report import CaptionReport, ReportTally, Usage, count_checks
 from nounflow.captions.checks import CaptionChecks, number_of, with_secondary
+from nounflow.captions.distinct import DistinctNgrams
 from nounflow.captions.mentions import FormIndex
 from nounflow.captions.near_duplicates import Kept, shingles, similarity
 from nounflow.captions.prompts import read_prompts, template_rows
-from nounflow.captions.published import PublishedNoun, import_captions, match_nouns, read_published
+from nounflow.captions.published import NounMatcher, PublishedNoun, import_captions, read_published
 from nounflow.captions.sizes import NumberSizes, RecipeSizes
+from nounflow.captions.spool import Spool
 from nounflow.captions.table import Rows
 from nounflow.captions.templates import Templates
 from nounflow.captions.wording import meta_fault, reads_as_english
+from nounflow.captions.writing import write_draft
 from nounflow.config.captions import ChecksConfig
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
@@ -283,6 +289,22 @@ def test_kept_captions_are_pairwise_below_the_threshold_and_refused_ones_near_a_
 
 # --- report ---
 
+
+def make_report(source, table, checked, nouns, usage=None):
+    with tempfile.TemporaryDirectory() as folder, Spool(Path(folder)) as spool:
+        tally = ReportTally(source, Counter(result.fault for result in checked), nouns, spool)
+        tally.add(table, checked)
+        return tally.report(usage)
+
+
+def distinct_ngrams(texts):
+    with tempfile.TemporaryDirectory() as folder, Spool(Path(folder)) as spool:
+        ngrams = DistinctNgrams(spool)
+        for text in texts:
+            ngrams.add(text)
+        return ngrams.shares()
+
+
 MIXED = [
     ("A dog sleeps on a sofa at home.", "dog"), ("The dog sleeps on the sofa at home.", "dog"), ("Dog.", "dog"),
     ("Sure, here is a dog on the road.", "dog"), ("An owl in a tree at night.", "owl"),
@@ -365,8 +387,16 @@ def published(entries=PUBLISHED):
     return [PublishedNoun.model_validate(entry) for entry in entries]
 
 
+def imported(nouns, entries):
+    with tempfile.TemporaryDirectory() as folder, Spool(Path(folder)) as spool:
+        path = Path(folder) / "captions.parquet"
+        draft, unmatched = import_captions(nouns, entries, spool)
+        counts = write_draft(path, draft)
+        return read_table(path, CAPTIONS, "captions"), counts, unmatched
+
+
 def test_published_captions_become_texts_of_each_form_with_the_nouns_weight(nouns):
-    table, _, unmatched = import_captions(nouns, published())
+    table, _, unmatched = imported(nouns, published())
     by_noun = {
         noun: dict(table.filter(pl.col("targets").list.first() == IDS[noun]).select("text", "weight").iter_rows())
         for noun in ("dog", "ax", "scissors")
@@ -379,11 +409,11 @@ def test_published_captions_become_texts_of_each_form_with_the_nouns_weight(noun
     )
     assert by_noun["dog"]["Dogs play in the snow."] == pytest.approx(9 / 4)
     assert set(table["template"]) == {"published-singular", "published-plural"}
-    assert [entry.target_noun for entry in unmatched] == ["unicorn"]
+    assert unmatched == ["unicorn"]
 
 
 def test_what_of_the_published_captions_is_not_used_is_counted(nouns):
-    entries, captions, lexicon = import_captions(nouns, published())[1].as_dict()["flows"]
+    entries, captions, lexicon = imported(nouns, published())[1].as_dict()["flows"]
     assert (entries["in"], entries["dropped"], entries["out"]) == (4, {"no form of it is in the lexicon": 1}, 3)
     assert captions["dropped"] == {
         "it has no place for the noun": 1,
@@ -407,25 +437,25 @@ def test_an_entry_is_matched_by_its_name_before_its_forms(nouns):
             {"target_noun": "st bernard"},
         ]
     )
-    matched = match_nouns(entries, FormIndex(nouns), nouns["canon"].to_list())
+    matched = map(NounMatcher(nouns).match, entries)
     assert [list(IDS)[noun] for noun in matched] == ["axis", "ax", "X-ray", "St. Bernard"]
 
 
 def test_imported_captions_pass_the_number_check(nouns, checks):
-    table, _, _ = import_captions(nouns, published())
+    table, _, _ = imported(nouns, published())
     faults = Counter(result.fault for result in checks.check_table(table))
     assert not any("not in the" in str(fault) or "missing" in str(fault) for fault in faults)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{}", "A list of nouns"), ('[{"target_noun": 3}]', "target_noun"), ("[", "not readable JSON"),
+    [("{}", "A JSON list is expected"), ('[{"target_noun": 3}]', "target_noun"), ("[", "not readable JSON"),
      ('[{"singulars": []}]', "entry 0")],
 )  # fmt: skip
 def test_another_layout_of_published_captions_is_refused(tmp_path, content, message):
     (tmp_path / "captions.json").write_text(content)
     with pytest.raises(NounflowError) as error:
-        read_published(tmp_path / "captions.json")
+        list(read_published(tmp_path / "captions.json"))
     assert message in str(error.value)
 
 
