@@ -573,7 +573,7 @@ def test_glosses_and_parents_enter_the_captions(nouns, captions):
     assert table["template"].n_unique() > 50
 
 
-def test_a_nouns_captions_depend_on_the_seed_and_its_entry_alone(nouns, book):
+def test_the_seed_decides_the_offline_captions(nouns, book):
     def texts(lexicon, seed):
         captioner = OfflineCaptioner(lexicon, book, OfflineConfig(captions_per_noun=FEWEST), seed)
         table = pl.concat(captioner.batches(Counter()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field, model_validator
 
 from nounflow.config.base import Settings
@@ -70,6 +72,16 @@ class LLMCaptionsConfig(Settings):
         "ledgers/captions.sqlite", description="file of all requests and answers; keep it, a rerun replays it"
     )
     shards: int = Field(1, ge=1, description="embedding jobs")
+
+    def shape(self) -> dict[str, Any]:
+        """What decides which captions come: model, length, temperature, how many, how often.
+
+        Everything else (where the server is, budget, prices, concurrency, waits, the ledger) says how a run goes; a
+        change of it makes no caption another one, so it is no reason to run again.
+        """
+        asked = {"captions_per_noun", "captions_per_request", "attempts_per_noun"}
+        answered = {"model", "temperature", "max_output_tokens", "longest_output_tokens"}
+        return self.model_dump(mode="json", include=dict.fromkeys(asked, True) | {"server": answered})
 
 
 class CaptionsConfig(Settings):
