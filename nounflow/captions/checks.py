@@ -13,7 +13,7 @@ from nounflow.captions.further_nouns import FurtherNouns
 from nounflow.captions.mentions import FormIndex, Reading, Sense
 from nounflow.captions.near_duplicates import Kept, plain_words
 from nounflow.captions.templates import Number
-from nounflow.captions.wording import ascii_share, meta_fault, reads_as_english
+from nounflow.captions.wording import latin_share, meta_fault, reads_as_english
 from nounflow.config.captions import ChecksConfig
 
 _ONE = frozenset(("a", "an", "another", "each", "every", "this"))
@@ -95,7 +95,7 @@ class CaptionChecks:
         named = {word for mention in reading.mentions for word in range(mention.first, mention.stop)}
         rest = [word for i, word in enumerate(reading.words) if i not in named]
         outside = "".join(text[word.start : word.end] for word in rest)
-        if ascii_share(outside) < settings.ascii_share or not reads_as_english([word.bare for word in rest]):
+        if latin_share(outside) < settings.latin_share or not reads_as_english([word.bare for word in rest]):
             return "does not read as English"
         return None
 
