@@ -14,8 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nounflow.captions.check_page import as_markdown
+from nounflow import cli
+from nounflow.captions import distinct, json_list
+from nounflow.captions.check_page import as_markdown, comparison
 from nounflow.captions.check_report import CaptionReport, ReportTally, Usage, count_checks
+from nounflow.captions.checking import check_file
 from nounflow.captions.checks import CaptionChecks, number_of, with_secondary
 from nounflow.captions.distinct import DistinctNgrams
 from nounflow.captions.mentions import FormIndex
@@ -221,6 +224,37 @@ def test_loan_words_do_not_make_a_caption_foreign(checks, text):
     assert meta_fault(text) is None
 
 
+FOREIGN = """
+Un perro dog corre por la playa. | El dog duerme en el sofá rojo. | Tres niños abrazan a su dog. | Un dog en la calle
+Ein dog liegt auf dem Sofa. | Mein dog trägt einen roten Hut. | Großer dog vor altem Haus | Ein brauner dog am Strand.
+Un dog devant la maison. | Une photo d'un dog noir. | Il dog dorme sul divano rosso. | O dog dorme no sofá vermelho.
+De dog slaapt op de rode bank. | En svart dog sover i soffan. | Czarny dog śpi na kanapie. | Bir dog kumsalda koşuyor.
+Собака dog спит на диване. | dog 在红色沙发上睡觉 非常 可爱 | A dog 在草地上跑 很快 | كلب dog يجري على العشب
+dog が 赤い ソファで 寝ている | Mbwa dog mweusi anakimbia haraka ufukweni | Dog xqzzt wumblic strundle frobnitz
+"""
+NATIVE = """
+A dog eats sushi and ramen in an izakaya. | A dog named Señor Pérez on a hacienda porch. | A dog beside crème brûlée.
+The dog runs past a café in Paris. | El Capitan towers over a dog in Yosemite. | Dog beside a piñata at a quinceañera.
+A dog at the Oktoberfest with pretzels and bratwurst. | A dog in a dirndl drinks from a stein.
+A dog on the Plaza de la Constitución in Mexico City. | A dog at a déjà vu art installation.
+A dog with kimchi, bibimbap and bulgogi. | A dog watches paella de mariscos cooking. | Dog near a chaise longue.
+"""
+
+
+def sentences(text):
+    return [sentence.strip() for line in text.strip().splitlines() for sentence in line.split("|")]
+
+
+@pytest.mark.parametrize("text", sentences(FOREIGN))
+def test_a_caption_in_another_language_is_refused(checks, text):
+    assert checks.check(text, [IDS["dog"]]).fault == "does not read as English"
+
+
+@pytest.mark.parametrize("text", sentences(NATIVE))
+def test_an_english_caption_with_foreign_words_is_kept(checks, text):
+    assert checks.check(text, [IDS["dog"]]).fault is None
+
+
 # --- further nouns ---
 
 
@@ -338,6 +372,33 @@ def test_the_report_tallies(checks, nouns):
         assert text in page
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from(MIXED + [(text.replace(".", f" {i}."), noun) for i in "12" for text, noun in MIXED]),
+                min_size=1, max_size=30), st.integers(1, 32))  # fmt: skip
+def test_a_file_checked_window_by_window_gives_the_report_and_rows_of_all_at_once(checks, nouns, captions, window):
+    table = table_of(*captions)
+    checked = checks.check_table(table)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_table(folder / "any.parquet", table, CAPTIONS)
+        report = check_file(
+            folder / "any.parquet", nouns, checks.settings, folder, folder / "kept.parquet", None, window
+        )
+        kept = read_table(folder / "kept.parquet", CAPTIONS, "captions")
+        assert sorted(path.name for path in folder.iterdir()) == ["any.parquet", "kept.parquet"]
+    assert report == make_report("any", table, checked, nouns)
+    assert kept.equals(with_secondary(table, checked, checks.settings.secondary_share))
+
+
+def test_captions_of_another_lexicon_are_refused(nouns, tmp_path):
+    for targets in ([len(IDS)], []):
+        rows = Rows()
+        rows.add("A dog sleeps on the sofa.", targets, 1.0, "t")
+        write_table(tmp_path / "other.parquet", rows.frame(), CAPTIONS)
+        with pytest.raises(NounflowError, match="nouns that the lexicon does not have"):
+            check_file(tmp_path / "other.parquet", nouns, ChecksConfig(), tmp_path)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(MIXED), max_size=20))
 def test_any_table_tallies_and_every_text_has_one_result(checks, nouns, captions):
@@ -356,6 +417,32 @@ def test_an_unknown_price_gives_no_cost(checks, nouns):
     report = make_report("x", table, checks.check_table(table), nouns, Usage(calls=3))
     assert report.usd_per_1000_kept is None
     assert "the price is not known" in as_markdown(report)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.lists(st.sampled_from(["red", "Dog,", "runs", "far."]), max_size=6).map(" ".join), max_size=20),
+       st.integers(0, 9))  # fmt: skip
+def test_distinct_n_is_that_of_sets_also_where_hashes_go_to_disk(texts, held):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distinct, "_HELD", held)
+        found = distinct_ngrams(texts)
+    words = [[word.strip(".,").lower() for word in text.split()] for text in texts]
+    for n in (1, 2, 3):
+        ngrams = [tuple(line[i : i + n]) for line in words for i in range(len(line) - n + 1)]
+        assert found[str(n)] == (len(set(ngrams)) / len(ngrams) if ngrams else 0.0)
+
+
+def test_reports_stand_side_by_side_with_all_reasons(checks, nouns):
+    mixed = table_of(*MIXED)
+    good = table_of(("A dog | sleeps on a sofa at home.", "dog"))
+    usage = Usage(calls=2, cost_usd=0.01)
+    reports = [make_report("mixed", mixed, checks.check_table(mixed), nouns, usage),
+               make_report("good", good, checks.check_table(good), nouns)]  # fmt: skip
+    lines = comparison(reports, ["mixed", "good"]).splitlines()
+    for line in ("| share kept | 33.3% | 0.0% |", "| USD per 1,000 kept | 5.0000 | - |",
+                 "| its noun is missing | 16.67% | 0.00% |",
+                 "| no caption alone: a placeholder or code in it | 0.00% | 100.00% |"):  # fmt: skip
+        assert line in lines
 
 
 def test_distinct_n_counts_different_ngrams_over_all():
@@ -558,7 +645,81 @@ def test_the_formula_counts_what_making_the_tuples_gives(ones, one_templates, ma
     assert sizes.targets(frequencies, captions=1) == 2 * m * made + sizes.captions()
 
 
+# --- large files ---
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 7, 1000])
+def test_a_json_list_is_read_in_pieces_of_any_size(tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(json_list, "_CHUNK", chunk)
+    path = tmp_path / "list.json"
+    for values in ([], [1], [12, -3.5e2, 'a]b,\\"', None, True, {"x": [1, {"y": "é"}]}, []]):
+        for text in (json.dumps(values), json.dumps(values, indent=1, ensure_ascii=False) + " \n"):
+            path.write_text(text, encoding="utf-8")
+            assert list(json_list.read_json_list(path, "list")) == values
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1]]", "[1] x", '["a', "{", "nothing", '{"a": 1}']
+)
+def test_what_is_no_json_list_is_one_message(tmp_path, monkeypatch, text):
+    monkeypatch.setattr(json_list, "_CHUNK", 2)
+    path = tmp_path / "list.json"
+    path.write_text(text)
+    with pytest.raises(NounflowError, match="list of things") as error:
+        list(json_list.read_json_list(path, "list of things"))
+    assert str(path) in str(error.value)
+
+
 # --- the command lines ---
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Runs `nounflow captions ...` in a folder; returns its exit status and what it printed on stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*options):
+        status = 0
+        try:
+            cli.main(["captions", *map(str, options)])
+        except SystemExit as left:
+            status = left.code
+        return (status, *capsys.readouterr())
+
+    return run
+
+
+def test_the_check_is_a_command_with_an_exit_status_and_its_reports_compare(command, nouns, tmp_path):
+    write_table(tmp_path / "nouns.parquet", nouns, NOUNS)
+    for name, captions in (("mixed", MIXED), ("good", [MIXED[0], MIXED[4]])):
+        write_table(tmp_path / f"{name}.parquet", table_of(*captions), CAPTIONS)
+        out = f"{name}.check.json"
+        status, page, errors = command("check", f"{name}.parquet", "--nouns", "nouns.parquet", "--out", out)
+        assert status == (name == "mixed"), errors
+        assert f"# Checked captions: {name}" in page
+        assert (tmp_path / f"{name}.check.md").read_text() == page
+    assert command("check", "mixed.parquet", "--nouns", "nouns.parquet", "--min-yield", 0.3)[0] == 0
+    status, page, errors = command("compare", "mixed.check.json", "good.check.json", "--out", "both.md")
+    assert status == 0, errors
+    assert "| share kept | 33.3% | 100.0% |" in page.splitlines()
+    assert (tmp_path / "both.md").read_text() == page
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("compare", "mixed.parquet"), "report of checked captions"),
+        (("check", "none.parquet", "--nouns", "nouns.parquet"), "There is no file of captions"),
+        (("check", "nouns.parquet", "--nouns", "nouns.parquet"), "lacks the columns text"),
+        (("check", "text.json", "--nouns", "nouns.parquet"), "not a readable parquet file"),
+    ],
+)
+def test_the_commands_answer_a_wrong_file_with_one_message(command, nouns, tmp_path, options, message):
+    write_table(tmp_path / "nouns.parquet", nouns, NOUNS)
+    write_table(tmp_path / "mixed.parquet", table_of(*MIXED), CAPTIONS)
+    (tmp_path / "text.json").write_text("[]")
+    status, _, errors = command(*options)
+    assert (status, message in errors) == (1, True), errors
 
 
 def run(repository, script, *options):

@@ -13,22 +13,27 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nounflow.captions import multisets, writing
 from nounflow.captions.captioners import CAPTIONERS
+from nounflow.captions.companions import Companions
 from nounflow.captions.forms import Lexicon
 from nounflow.captions.glosses import GlossReader
 from nounflow.captions.multisets import BLOCK, Multiset, compose, multiset_rows
 from nounflow.captions.offline import FEWEST, LONGEST, SHORTEST, OfflineCaptioner, draft_captions
 from nounflow.captions.quotas import quotas
 from nounflow.captions.scenes import SceneBook
-from nounflow.captions.table import Rows, merge_equal_texts
+from nounflow.captions.spool import Spool
+from nounflow.captions.table import Draft, Rows, merge_equal_texts
 from nounflow.captions.templates import Templates, read_templates
-from nounflow.captions.writing import write_draft
+from nounflow.captions.writing import merged, write_draft
 from nounflow.config.captions import MultisetConfig, OfflineConfig
 from nounflow.errors import MismatchError, NounflowError
+from nounflow.schemas import tables
 from nounflow.schemas.tables import CAPTIONS, NOUNS, read_table, write_table
 
 # noun, kind, parents, gloss, weight, singulars, plurals (a plural has a third of its noun's use, unless it is alone)
@@ -271,6 +276,72 @@ def test_merging_keeps_each_targets_share_of_the_draws(entries):
     assert mass(merged) == pytest.approx(mass(table), rel=1e-4)
 
 
+ANY_ROWS = st.lists(
+    st.tuples(st.sampled_from("abcdefgh"), st.lists(st.integers(0, 5), min_size=1, max_size=3, unique=True),
+              st.floats(0.5, 9, width=32)), min_size=1, max_size=40
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(ANY_ROWS, st.integers(1, 45), st.integers(1, 20))
+def test_merging_window_by_window_on_disk_gives_what_merging_at_once_gives(entries, window, batch):
+    rows = Rows()
+    for i, (text, targets, weight) in enumerate(entries):
+        rows.add(text, targets, weight, f"t{i}")
+    table = rows.frame()
+    batches = [table[start : start + batch] for start in range(0, len(table), batch)]
+    with tempfile.TemporaryDirectory() as folder:
+        assert pl.concat(merged(batches, Path(folder), window)).equals(merge_equal_texts(table))
+        assert not list(Path(folder).iterdir())
+
+
+def test_two_texts_with_one_hash_stay_two(monkeypatch, tmp_path):
+    rows = Rows()
+    for text in "abacabdaeb":
+        rows.add(text, (ord(text),), 1.0, "t")
+    table = rows.frame()
+    monkeypatch.setattr(writing, "_hashes", lambda frame: np.zeros(len(frame), dtype=np.uint64))
+    found = pl.concat(merged([table], tmp_path, 3))
+    assert found.sort("text").equals(merge_equal_texts(table).sort("text"))
+
+
+def test_a_table_of_several_row_groups_holds_the_same_rows(nouns, templates, tmp_path, monkeypatch):
+    wanted = MultisetConfig(texts_per_noun=(40, 6, 4))
+    whole, counts = written(compose(nouns, templates, "m1", wanted, 1))
+    monkeypatch.setattr(tables, "ROW_GROUP", 100)
+    monkeypatch.setattr(multisets, "ROW_GROUP", 100)
+    monkeypatch.setattr(writing.merged, "__defaults__", (100,))
+    path = tmp_path / "m1.parquet"
+    assert write_draft(path, compose(nouns, templates, "m1", wanted, 1)).as_dict() == counts.as_dict()
+    assert read_table(path, CAPTIONS, "captions").equals(whole)
+    assert pq.ParquetFile(path).num_row_groups == -(-len(whole) // 100) > 5
+    assert pl.concat(tables.read_batches(path, CAPTIONS, "captions", 70)).equals(whole)
+
+
+def test_a_draft_that_fails_leaves_no_file(nouns, templates, tmp_path):
+    draft = compose(nouns, templates, "m1", MultisetConfig(), 1)
+
+    def failing():
+        yield from draft.batches
+        raise NounflowError("as scripted")
+
+    with pytest.raises(NounflowError, match="as scripted"):
+        write_draft(tmp_path / "m1.parquet", Draft(failing(), draft.count))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_spool_gives_back_each_chain_in_order_and_leaves_nothing(tmp_path):
+    with Spool(tmp_path) as spool:
+        for i in range(50):
+            spool.append(i % 7, bytes([i]) * i)
+            if i % 10 == 0:
+                assert list(spool.pieces(0)) == [bytes([j]) * j for j in range(0, i + 1, 7)]
+        for chain in range(7):
+            assert list(spool.pieces(chain)) == [bytes([j]) * j for j in range(chain, 50, 7)]
+        assert list(spool.pieces("unknown")) == []
+        assert list(tmp_path.iterdir()) == []
+
+
 def mass(table):
     """Target id -> expected sampling weight."""
     total = Counter()
@@ -405,6 +476,85 @@ def test_two_nouns_with_the_same_plural_share_the_text(nouns, templates):
     shared = table.filter(pl.col("targets").list.len() == 2)
     assert len(shared)
     assert {tuple(sorted(targets)) for targets in shared["targets"].to_list()} == {tuple(sorted((ax, axis)))}
+
+
+# --- nouns that go together ---
+
+TOGETHER = [
+    ("cup", "artifact", "crockery<tableware", "a vessel that stands on a saucer and holds tea", 8, "cup", "cups"),
+    ("saucer", "artifact", "crockery<tableware", "a small shallow dish", 5, "saucer", "saucers"),
+    ("tea", "food", "beverage<food", "a drink made from leaves", 7, "tea", ""),
+    ("leash", "artifact", "restraint<device", "a line that holds a dog or another creature", 4, "leash", "leashes"),
+    ("animal", "animal", "organism", "a living thing", 9, "animal", "animals"),
+    ("sheepdog", "animal", "dog<animal", "a dog that herds sheep", 5, "sheepdog", "sheepdogs"),
+    *(entry for entry in ENTRIES if entry[0] in ("dog", "sheep", "sofa", "couch", "hammer", "car", "boat", "oak")),
+]
+
+
+def companion_pairs(entries):
+    """By brute force over words: nouns of one gloss, its own entry among them."""
+    owner = {
+        form: i for i, entry in enumerate(entries) for form in (*entry[5].split(";"), *entry[6].split(";")) if form
+    }
+    parents = {i: entry[2].split("<") for i, entry in enumerate(entries)}
+    pairs = set()
+    for i, entry in enumerate(entries):
+        words = [owner[word] for word in re.findall(r"\w+", entry[3]) if word in owner]
+        named = {i, *(word for word in words if entries[word][0] not in parents[i])}
+        pairs |= {(a, b) for a in named for b in named if a != b and entries[a][0] not in parents[b] and
+                  entries[b][0] not in parents[a]}  # fmt: skip
+    return pairs
+
+
+def test_companions_are_the_nouns_of_one_gloss_without_parents_and_synonyms():
+    entries = lexicon_of(TOGETHER)
+    companions = Companions(entries, Lexicon.of(entries))
+    found = {(noun, other) for noun in range(len(entries)) for other in companions.of(noun)}
+    assert found == companion_pairs(TOGETHER)
+    names = [entry[0] for entry in TOGETHER]
+    assert {(names[a], names[b]) for a, b in found if a < b} == {
+        ("cup", "saucer"), ("cup", "tea"), ("saucer", "tea"), ("leash", "dog"), ("sheepdog", "sheep"),
+        ("animal", "dog"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("m", [2, 3])
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_a_share_of_tuples_holds_companions_and_no_noun_twice(templates, m, share):
+    entries = lexicon_of(TOGETHER)
+    lexicon = Lexicon.of(entries)
+    together = Multiset(lexicon, templates, m, 200, 1, share, Companions(entries, lexicon))
+    rows = multiset_rows(together)
+    pairs = companion_pairs(TOGETHER)
+    sure = {a for a, b in pairs if all(TOGETHER[b][5:7])}  # they have a companion in both numbers
+    apart = multiset_rows(Multiset(lexicon, templates, m, 200, 1))
+    changed = 0
+    for targets, before in zip(rows["targets"].to_list(), apart["targets"].to_list(), strict=True):
+        assert len(set(targets)) == m
+        assert {"sofa", "couch"} - {TOGETHER[noun][0] for noun in targets}
+        assert targets[0] == before[0]
+        changed += targets != before
+        if share == 1.0 and targets[0] in sure:
+            assert any((targets[0], other) in pairs for other in targets[1:])
+    assert 0 < changed <= share * len(rows) + 1
+    assert rows["template"].equals(apart["template"])
+
+
+def test_any_range_of_rows_with_companions_equals_the_same_rows_of_the_whole(templates):
+    entries = lexicon_of(TOGETHER)
+    lexicon = Lexicon.of(entries)
+    whole = Multiset(lexicon, templates, 3, 100, 1, 0.5, Companions(entries, lexicon))
+    rows = multiset_rows(whole)
+    for start, stop in ((0, 7), (7, BLOCK + 3), (BLOCK - 3, len(rows))):
+        again = Multiset(lexicon, templates, 3, 100, 1, 0.5, Companions(entries, lexicon))
+        assert multiset_rows(again, start, stop).equals(rows[start:stop])
+
+
+def test_without_a_share_the_rows_are_those_of_no_companions(nouns, templates):
+    plain = multiset_rows(multiset(nouns, templates, 2))
+    assert multiset_rows(
+        Multiset(Lexicon.of(nouns), templates, 2, 12, 1, 0.0, Companions(nouns, Lexicon.of(nouns)))
+    ).equals(plain)
 
 
 def test_a_source_that_is_not_declared_is_refused_with_the_allowed_ones(nouns, templates):

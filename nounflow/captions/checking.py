@@ -19,7 +19,7 @@ from nounflow.config.captions import ChecksConfig
 from nounflow.errors import NounflowError
 from nounflow.schemas.tables import CAPTIONS, ROW_GROUP, count_rows, read_batches, write_batches
 
-_WHAT = "captions"
+_WHAT = "file of captions"
 
 
 def check_file(
@@ -29,6 +29,7 @@ def check_file(
     folder: Path,
     kept: Path | None = None,
     usage: Usage | None = None,
+    window: int = ROW_GROUP,
 ) -> CaptionReport:
     """Check all rows of a parquet file of schema `CAPTIONS`.
 
@@ -39,17 +40,18 @@ def check_file(
         folder: has room for the file's rows, for as long as this takes.
         kept: write the kept rows here, with further nouns as targets.
         usage: what the captions have cost.
+        window: rows held at a time.
 
     Raises:
         NounflowError: no such file, no captions in it, or captions of another lexicon.
     """
     with Spool(folder) as parts, Spool(folder) as results, Spool(folder) as ngrams:
-        n_parts = _part(captions, len(nouns), parts)
-        totals = _check_parts(CaptionChecks(nouns, settings), parts, n_parts, results)
+        n_parts = _part(captions, len(nouns), parts, window)
+        totals = _check_parts(CaptionChecks(nouns, settings), parts, n_parts, results, window)
         tally = ReportTally(captions.stem, totals, nouns, ngrams)
 
         def tables() -> Iterator[pl.DataFrame]:
-            for number, table in enumerate(read_batches(captions, CAPTIONS, _WHAT)):
+            for number, table in enumerate(read_batches(captions, CAPTIONS, _WHAT, window)):
                 checked = _results(results, number)
                 tally.add(table, checked)
                 yield with_secondary(table, checked, settings.secondary_share) if kept else table[:0]
@@ -76,11 +78,11 @@ def refuse_below(least: float, report: CaptionReport, captions: Path, advice: st
         )
 
 
-def _part(captions: Path, nouns: int, parts: Spool) -> int:
+def _part(captions: Path, nouns: int, parts: Spool, window: int) -> int:
     """Send the rows, with a column `row`, to parts by their first noun; returns the number of parts."""
-    n_parts = count_rows(captions, _WHAT) // ROW_GROUP + 1
+    n_parts = count_rows(captions, _WHAT) // window + 1
     first = 0
-    for table in read_batches(captions, CAPTIONS, _WHAT):
+    for table in read_batches(captions, CAPTIONS, _WHAT, window):
         targets = table["targets"]
         unknown = targets.explode().max()
         if targets.list.len().min() == 0 or targets.null_count() or unknown is None or int(unknown) >= nouns:  # type: ignore[call-overload, operator, arg-type]
@@ -97,7 +99,7 @@ def _part(captions: Path, nouns: int, parts: Spool) -> int:
     return n_parts
 
 
-def _check_parts(checks: CaptionChecks, parts: Spool, n_parts: int, results: Spool) -> Counter[str | None]:
+def _check_parts(checks: CaptionChecks, parts: Spool, n_parts: int, results: Spool, window: int) -> Counter[str | None]:
     """Check part by part; the results go to the windows of their rows. Returns fault (None: kept) -> captions."""
     totals: Counter[str | None] = Counter()
     for part in range(n_parts):
@@ -113,12 +115,12 @@ def _check_parts(checks: CaptionChecks, parts: Spool, n_parts: int, results: Spo
                 "fault": [result.fault for result in checked],
                 "others": [result.others for result in checked],
                 "related": [result.related for result in checked],
-                "window": rows["row"] // ROW_GROUP,
+                "window": rows["row"] // window,
             },
             schema_overrides={"fault": pl.String, "others": pl.List(pl.UInt32)},
         )
-        for (window,), piece in found.partition_by("window", as_dict=True, include_key=False).items():
-            results.append_frame(window, piece)
+        for (number,), piece in found.partition_by("window", as_dict=True, include_key=False).items():
+            results.append_frame(number, piece)
     return totals
 
 

@@ -13,6 +13,7 @@ from nounflow.errors import NounflowError
 _CHUNK = 1 << 20  # characters
 _LONGEST = 64 << 20  # characters in which a value must end
 _SPACE = re.compile(r"[ \t\r\n]*")
+_BEHIND = frozenset(",]} \t\r\n")
 
 
 def read_json_list(path: Path, what: str) -> Iterator[Any]:
@@ -76,7 +77,8 @@ class _Text:
                 if len(self._text) - self._at > _LONGEST or not self._more():
                     raise
                 continue
-            if end == len(self._text) and self._more():  # a number may go on
+            cut_off = self._text[end : end + 1] not in _BEHIND  # a number may go on
+            if cut_off and len(self._text) - self._at < _LONGEST and self._more():
                 continue
             self._at = end
             return value

@@ -43,7 +43,9 @@ class ChecksConfig(Settings):
     shortest: int = Field(4, ge=1, description="fewest words of a caption")
     longest: int = Field(30, ge=1, description="most words of a caption")
     longest_characters: int = Field(250, ge=1, description="most characters of a caption")
-    latin_share: float = Field(0.9, ge=0, le=1, description="least share of Latin letters among those outside its nouns")
+    latin_share: float = Field(
+        0.9, ge=0, le=1, description="least share of Latin letters among those outside its nouns"
+    )
     near_duplicate: float = Field(
         0.7, gt=0, le=1, description="from this Jaccard similarity of words and word pairs on, two captions are one"
     )
