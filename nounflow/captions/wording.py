@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -74,11 +73,11 @@ def _is_latin(letter: str) -> bool:
 @functools.lru_cache(maxsize=1)
 def _other_languages() -> tuple[dict[str, float], ...]:
     """Zipf frequencies (log10 of uses in a billion words) of the words of other languages; rare words have none."""
-    from wordfreq import get_frequency_dict  # late: it reads its lists
+    from wordfreq import get_frequency_list  # late: it reads its lists
 
     return tuple(
-        {word: 9 + math.log10(frequency) for word, frequency in get_frequency_dict(language, "small").items()}
-        for language in _LANGUAGES
+        {word: 9 - hundredths / 100 for hundredths, words in enumerate(lists) for word in words}
+        for lists in (get_frequency_list(language, "small") for language in _LANGUAGES)
     )
 
 
