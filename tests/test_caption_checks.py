@@ -515,6 +515,18 @@ def test_what_of_the_published_captions_is_not_used_is_counted(nouns):
     assert lexicon["out"] == 3
 
 
+@pytest.mark.parametrize(
+    ("entries", "reason"),
+    [([], "no captions in the file"),
+     ([{"target_noun": "unicorn", "singular_captions": ["a {singular}"]}], "its noun is not in the lexicon: 1"),
+     ([{"target_noun": "dog", "singular_captions": ["a thing"]}], "it has no place for the noun: 1")],
+)  # fmt: skip
+def test_a_file_of_which_nothing_can_be_used_is_refused_with_the_reasons(nouns, entries, reason):
+    with pytest.raises(NounflowError, match="published captions can be used") as error:
+        imported(nouns, published(entries))
+    assert reason in str(error.value)
+
+
 def test_an_entry_is_matched_by_its_name_before_its_forms(nouns):
     entries = published(
         [
@@ -537,7 +549,8 @@ def test_imported_captions_pass_the_number_check(nouns, checks):
 @pytest.mark.parametrize(
     ("content", "message"),
     [("{}", "A JSON list is expected"), ('[{"target_noun": 3}]', "target_noun"), ("[", "not readable JSON"),
-     ('[{"singulars": []}]', "entry 0")],
+     ('[{"singulars": []}]', "entry 0"), ('["dog"]', "an object is expected"),
+     ('[{"target_noun": "dog", "plurals": "dogs"}]', "plurals: Input should be a valid list")],
 )  # fmt: skip
 def test_another_layout_of_published_captions_is_refused(tmp_path, content, message):
     (tmp_path / "captions.json").write_text(content)

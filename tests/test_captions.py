@@ -206,6 +206,12 @@ def test_a_mistake_in_a_template_file_is_named_with_file_and_row(tmp_path, row, 
     assert f"{path}, row 3" in str(error.value)
 
 
+def test_a_template_file_of_another_editor_is_read(tmp_path):
+    path = tmp_path / "singular.tsv"
+    path.write_bytes(b"\xef\xbb\xbfid\tweight\ttemplate\tcore\r\ncore-a\t1\tthis is {a_noun}.\t1\r\n")
+    assert [template.text for template in read_templates(path, "singular")] == ["this is {a_noun}."]
+
+
 def test_a_plural_template_with_an_article_is_refused(tmp_path):
     path = tmp_path / "plural.tsv"
     path.write_text("id\tweight\ttemplate\tcore\ncore-a\t1\tthese are {a_noun}.\t1\n", encoding="utf-8")

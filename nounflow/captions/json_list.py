@@ -24,7 +24,7 @@ def read_json_list(path: Path, what: str) -> Iterator[Any]:
     """
     number = 0
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             for value in _values(_Text(file)):
                 yield value
                 number += 1

@@ -40,10 +40,10 @@ class PublishedNoun(BaseModel):
 
     target_noun: str
     pretty_noun: str = ""
-    singulars: tuple[str, ...] = ()
-    plurals: tuple[str, ...] = ()
-    singular_captions: tuple[str, ...] = ()
-    plural_captions: tuple[str, ...] = ()
+    singulars: list[str] = []
+    plurals: list[str] = []
+    singular_captions: list[str] = []
+    plural_captions: list[str] = []
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -73,8 +73,10 @@ def read_published(path: Path) -> Iterator[PublishedNoun]:
             yield PublishedNoun.model_validate(entry)
         except pydantic.ValidationError as error:
             first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            wrong = f"{key}: {first['msg']}" if key else "an object is expected"
             raise NounflowError(
-                f"Not a noun with captions: {'.'.join(map(str, first['loc']))}: {first['msg']}",
+                f"Not a noun with captions: {wrong}",
                 where=f"{path}, entry {i}: {json.dumps(entry, ensure_ascii=False)[:120]}",
             ) from error
 
@@ -126,12 +128,21 @@ def import_captions(nouns: pl.DataFrame, entries: Iterable[PublishedNoun], spool
 
 def _batches(nouns: pl.DataFrame, found: list[int], spool: Spool, tally: _Tally) -> Iterator[pl.DataFrame]:
     rows = Rows()
+    made = 0
     for noun in found:
         entries = [PublishedNoun.model_validate_json(piece) for piece in spool.pieces(noun)]
         _add_noun(rows, nouns.row(noun, named=True), entries, tally)
         if len(rows) >= _BATCH:
+            made += len(rows)
             yield rows.frame()
             rows = Rows()
+    if not made + len(rows):
+        raise NounflowError(
+            f"Not one of the {tally.captions:,} published captions can be used",
+            where=", ".join(f"{reason}: {n:,}" for reason, n in tally.faults.most_common())
+            or "no captions in the file",
+            fix="check that the file has the published layout and is for this lexicon",
+        )
     yield rows.frame()
 
 

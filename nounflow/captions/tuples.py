@@ -57,29 +57,30 @@ def bring_together(
     Each further noun is a companion of one before it, drawn by noun weight x form share among those with a form of this
     number. Where there is none, the tuple's own member stays, or another one comes that may stand there.
     """
-    nouns, mass = population.forms.nouns, population.mass
+    nouns = population.forms.nouns
     chosen = [int(members[0])]
     for own in members[1:].tolist():
         options = np.concatenate([companions.forms(int(nouns[i]), population.forms) for i in chosen])
-        free = _free(population, chosen)
-        weights = free[options]
-        if weights.any():
-            chosen.append(int(rng.choice(options, p=weights / weights.sum())))
-        elif free[own]:
-            chosen.append(own)
-        elif free.any():
-            chosen.append(int(rng.choice(len(mass), p=free / free.sum())))
-        else:
+        options = options[_fits(population, options, chosen)]
+        if not len(options):
+            options = np.array([own])[_fits(population, np.array([own]), chosen)]
+        if not len(options):
+            options = np.flatnonzero(_fits(population, np.arange(len(nouns)), chosen))
+        if not len(options):
             return members
+        edges = np.cumsum(population.mass[options])
+        place = int(np.searchsorted(edges, rng.random() * edges[-1], side="right"))
+        chosen.append(int(options[min(place, len(options) - 1)]))
     return np.array(chosen)
 
 
-def _free(population: Population, members: list[int]) -> np.ndarray:
-    """Mass of the forms that may stand with the members, 0 for the others: float64 [forms]."""
-    nouns, free = population.forms.nouns, population.mass.copy()
+def _fits(population: Population, options: np.ndarray, members: list[int]) -> np.ndarray:
+    """Which of some forms may stand with the members: bool [options]."""
+    nouns = population.forms.nouns
+    fits = np.ones(len(options), dtype=bool)
     for i in members:
-        free[population.lexicon.clashes(np.stack([nouns, np.full_like(nouns, nouns[i])], axis=1))] = 0
-    return free
+        fits &= ~population.lexicon.clashes(np.stack([nouns[options], np.full(len(options), nouns[i])], axis=1))
+    return fits
 
 
 def _clashes(population: Population, members: np.ndarray) -> bool:
@@ -105,7 +106,7 @@ def _redraw(population: Population, m: int, rng: np.random.Generator) -> np.ndar
     for _ in range(_SWAPS):
         members: list[int] = []
         while len(members) < m:
-            free = _free(population, members)
+            free = population.mass * _fits(population, np.arange(len(population.mass)), members)
             if not free.any():
                 break
             members.append(int(rng.choice(len(free), p=free / free.sum())))
