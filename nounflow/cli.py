@@ -1,4 +1,4 @@
-"""The `nounflow` command: name images, print scores, write the config's schema."""
+"""The `nounflow` command: name images, print scores, check captions, write the config's schema."""
 
 from __future__ import annotations
 
@@ -40,12 +40,24 @@ def main(arguments: list[str] | None = None) -> None:
     scores.add_argument("table", nargs="?", type=Path, default=Path("results/scores.tsv"), help="scores.tsv")
     scores.set_defaults(call=_scores)
 
-    captions = commands.add_parser("captions", help="what captions by a language model will cost")
-    estimates = captions.add_subparsers(required=True, metavar="estimate")
-    estimate = estimates.add_parser("estimate", help="calls, tokens and USD before anything is sent")
+    captions = commands.add_parser("captions", help="check captions, compare sources, say what they will cost")
+    with_captions = captions.add_subparsers(required=True, metavar="COMMAND")
+    estimate = with_captions.add_parser("estimate", help="calls, tokens and USD before a language model is asked")
     estimate.add_argument("--lexicon", default="small", help="name under `lexicons`; it must be built")
     estimate.add_argument("--configfile", nargs="*", type=Path, default=[], help="files laid over config/config.yaml")
     estimate.set_defaults(call=_estimate)
+    check = with_captions.add_parser("check", help="are they good captions of their nouns? Exit status 1: too few are")
+    check.add_argument("file", type=Path, metavar="FILE", help="captions, parquet")
+    check.add_argument("--nouns", type=Path, required=True, help="lexicon that they were written for, parquet")
+    check.add_argument("--min-yield", type=float, help="least share to be kept (default: captions.checks.min_yield)")
+    check.add_argument("--out", type=Path, help="also write the report: .json, and .md to read")
+    check.add_argument("--kept", type=Path, help="also write the kept captions, with further nouns as targets: parquet")
+    check.add_argument("--configfile", nargs="*", type=Path, default=[], help="files laid over config/config.yaml")
+    check.set_defaults(call=_check)
+    compare = with_captions.add_parser("compare", help="reports of checks side by side")
+    compare.add_argument("reports", nargs="+", type=Path, metavar="REPORT", help="SOURCE.check.json")
+    compare.add_argument("--out", type=Path, help="also write the page: .md")
+    compare.set_defaults(call=_compare)
 
     workflow.add(commands)
     _add_import_novic(commands)
@@ -190,6 +202,56 @@ def _import_novic(arguments: argparse.Namespace) -> None:
     if imported.repeated:
         print(f"{len(imported.repeated):,} nouns left out, spelled like another: {', '.join(imported.repeated)}")
     print(f"nounflow name --run {arguments.out} PATH")
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    from nounflow.captions.check_page import as_markdown
+    from nounflow.captions.checking import check_file, refuse_below
+    from nounflow.config.captions import ChecksConfig
+    from nounflow.config.experiment import read_config
+    from nounflow.files import write_text
+    from nounflow.schemas.documents import write_document
+    from nounflow.schemas.tables import NOUNS, read_table
+
+    usual = Path("config/config.yaml")
+    files = [*([usual] if usual.is_file() else []), *arguments.configfile]
+    settings = read_config(files).captions.checks if files else ChecksConfig()
+    lexicon = read_table(arguments.nouns, NOUNS, "lexicon")
+    folder = arguments.out.parent if arguments.out else Path.cwd()
+    report = check_file(arguments.file, lexicon, settings, folder, arguments.kept)
+    page = as_markdown(report)
+    _show(page)
+    if arguments.out:
+        write_document(arguments.out.with_suffix(".json"), report)
+        write_text(arguments.out.with_suffix(".md"), page)
+    least = settings.min_yield if arguments.min_yield is None else arguments.min_yield
+    refuse_below(least, report, arguments.file, "read the report above")
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    from nounflow.captions.check_page import comparison
+    from nounflow.captions.check_report import CaptionReport
+    from nounflow.files import write_text
+    from nounflow.schemas.documents import read_document
+
+    reports = [read_document(CaptionReport, path, "report of checked captions") for path in arguments.reports]
+    sources = [report.source for report in reports]
+    alike = len(set(sources)) < len(sources)
+    page = comparison(reports, [str(path) for path in arguments.reports] if alike else sources)
+    _show(page)
+    if arguments.out:
+        write_text(arguments.out, page)
+
+
+def _show(page: str) -> None:
+    """Print Markdown, set as a page where a person looks on."""
+    if not sys.stdout.isatty():
+        print(page, end="")
+        return
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(page))
 
 
 def _schema(arguments: argparse.Namespace) -> None:

@@ -86,15 +86,17 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path, what: str) -> Any:
-    """Read JSON; `what` names the file's role in the message when it is missing or damaged."""
+def read_json(path: Path, what: str, fix: str | None = None) -> Any:
+    """Read JSON; `what` names the file's role in the message when it is missing or damaged, `fix` the way out."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise NounflowError(f"There is no {what}", where=path, fix="run the stage that writes it") from None
+        raise NounflowError(f"There is no {what}", where=path, fix=fix or "run the stage that writes it") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise NounflowError(
-            f"The {what} is not readable JSON ({error})", where=path, fix="delete it and run the stage that writes it"
+            f"The {what} is not readable JSON ({error})",
+            where=path,
+            fix=fix or "delete it and run the stage that writes it",
         ) from error
 
 

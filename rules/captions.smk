@@ -138,18 +138,18 @@ rule ask_captions:
         mem_mb=4000,
         runtime=2880,
     params:
-        settings=settings(CONFIG.captions.llm),
+        # what shapes no caption (budget, server, ledger ...) comes as LLM_SETTINGS and reruns nothing
+        shape=json.dumps(CONFIG.captions.llm.shape()),
         checks=settings(CONFIG.captions.checks),
-        ledger=CONFIG.captions.llm.ledger,
         code=code("ask_captions"),
     message:
         "Asking a language model for the captions of {wildcards.lexicon}"
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/ask_captions.py"
         " --nouns {input.nouns:q}"
-        " --settings {params.settings:q}"
+        " --settings {LLM_SETTINGS:q}"
         " --checks {params.checks:q}"
-        " --ledger {params.ledger:q}"
+        " --ledger {LLM_LEDGER:q}"
         " --out {output.captions:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"

@@ -252,6 +252,8 @@ FETCHED_IMAGES = [
     image_folder(name) for name, part in CONFIG.image_sets.items() if part.source
 ]
 COUNTS = counts_of_all_stages()
+LLM_SETTINGS = settings(CONFIG.captions.llm)
+LLM_LEDGER = CONFIG.captions.llm.ledger
 REPORT_TEMPLATES = [
     os.path.relpath(path)
     for path in sorted((HOME / "nounflow/scoring/templates").iterdir())

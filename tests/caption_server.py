@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from collections import deque
 
 from llm_server import LLMServer
 
@@ -32,3 +34,46 @@ class CaptionServer(LLMServer):
         if fault == "good" and any(found.values()):
             completion["choices"][0]["message"]["content"] = json.dumps(found)
         return completion
+
+
+class TroubledServer(CaptionServer):
+    """Has a bad day: each question meets failures that pass, the same ones each time; and some nouns it does badly.
+
+    What it finally answers depends on the question alone.
+    """
+
+    def __init__(self, trouble=True, **options):
+        super().__init__(**options)
+        if trouble:
+            self._faults = _Trouble()
+
+    def _completion(self, fault, body, message):
+        if fault == "good" and "with the word" in message:
+            chance = _digest(message)[0]
+            if chance < 32:
+                fault = "refusal"
+            elif chance < 64:
+                message = re.sub(r'the word "[^"]+"', 'the word "unicorn"', message)
+            elif chance < 80:
+                completion = super()._completion(fault, body, message)
+                completion["choices"][0]["message"]["content"] = '{"singular": ["half an'
+                return completion
+        return super()._completion(fault, body, message)
+
+
+class _Trouble(dict):
+    """Question -> failures that it meets one after the other."""
+
+    def __missing__(self, message):
+        digest = _digest(message)
+        # each one at most once: an answer that is cut off twice counts as the answer
+        faults = dict.fromkeys(FAULTS[byte % len(FAULTS)] for byte in digest[1 : 1 + digest[8] % 4])
+        self[message] = deque(faults if "with the word" in message else ())
+        return self[message]
+
+
+FAULTS = ("500", "drop", "malformed", "429", "429:0", "truncated", "503")
+
+
+def _digest(message):
+    return hashlib.sha256(message.encode()).digest()

@@ -5,23 +5,32 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 from collections import Counter
+from pathlib import Path
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nounflow.captions.check_report import CaptionReport, Usage, as_markdown, count_checks, distinct_ngrams, make_report
+from nounflow import cli
+from nounflow.captions import distinct, json_list
+from nounflow.captions.check_page import as_markdown, comparison
+from nounflow.captions.check_report import CaptionReport, ReportTally, Usage, count_checks
+from nounflow.captions.checking import check_file
 from nounflow.captions.checks import CaptionChecks, number_of, with_secondary
+from nounflow.captions.distinct import DistinctNgrams
 from nounflow.captions.mentions import FormIndex
 from nounflow.captions.near_duplicates import Kept, shingles, similarity
 from nounflow.captions.prompts import read_prompts, template_rows
-from nounflow.captions.published import PublishedNoun, import_captions, match_nouns, read_published
+from nounflow.captions.published import NounMatcher, PublishedNoun, import_captions, read_published
 from nounflow.captions.sizes import NumberSizes, RecipeSizes
+from nounflow.captions.spool import Spool
 from nounflow.captions.table import Rows
 from nounflow.captions.templates import Templates
 from nounflow.captions.wording import meta_fault, reads_as_english
+from nounflow.captions.writing import write_draft
 from nounflow.config.captions import ChecksConfig
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
@@ -215,6 +224,37 @@ def test_loan_words_do_not_make_a_caption_foreign(checks, text):
     assert meta_fault(text) is None
 
 
+FOREIGN = """
+Un perro dog corre por la playa. | El dog duerme en el sofá rojo. | Tres niños abrazan a su dog. | Un dog en la calle
+Ein dog liegt auf dem Sofa. | Mein dog trägt einen roten Hut. | Großer dog vor altem Haus | Ein brauner dog am Strand.
+Un dog devant la maison. | Une photo d'un dog noir. | Il dog dorme sul divano rosso. | O dog dorme no sofá vermelho.
+De dog slaapt op de rode bank. | En svart dog sover i soffan. | Czarny dog śpi na kanapie. | Bir dog kumsalda koşuyor.
+Собака dog спит на диване. | dog 在红色沙发上睡觉 非常 可爱 | A dog 在草地上跑 很快 | كلب dog يجري على العشب
+dog が 赤い ソファで 寝ている | Mbwa dog mweusi anakimbia haraka ufukweni | Dog xqzzt wumblic strundle frobnitz
+"""
+NATIVE = """
+A dog eats sushi and ramen in an izakaya. | A dog named Señor Pérez on a hacienda porch. | A dog beside crème brûlée.
+The dog runs past a café in Paris. | El Capitan towers over a dog in Yosemite. | Dog beside a piñata at a quinceañera.
+A dog at the Oktoberfest with pretzels and bratwurst. | A dog in a dirndl drinks from a stein.
+A dog on the Plaza de la Constitución in Mexico City. | A dog at a déjà vu art installation.
+A dog with kimchi, bibimbap and bulgogi. | A dog watches paella de mariscos cooking. | Dog near a chaise longue.
+"""
+
+
+def sentences(text):
+    return [sentence.strip() for line in text.strip().splitlines() for sentence in line.split("|")]
+
+
+@pytest.mark.parametrize("text", sentences(FOREIGN))
+def test_a_caption_in_another_language_is_refused(checks, text):
+    assert checks.check(text, [IDS["dog"]]).fault == "does not read as English"
+
+
+@pytest.mark.parametrize("text", sentences(NATIVE))
+def test_an_english_caption_with_foreign_words_is_kept(checks, text):
+    assert checks.check(text, [IDS["dog"]]).fault is None
+
+
 # --- further nouns ---
 
 
@@ -283,6 +323,22 @@ def test_kept_captions_are_pairwise_below_the_threshold_and_refused_ones_near_a_
 
 # --- report ---
 
+
+def make_report(source, table, checked, nouns, usage=None):
+    with tempfile.TemporaryDirectory() as folder, Spool(Path(folder)) as spool:
+        tally = ReportTally(source, Counter(result.fault for result in checked), nouns, spool)
+        tally.add(table, checked)
+        return tally.report(usage)
+
+
+def distinct_ngrams(texts):
+    with tempfile.TemporaryDirectory() as folder, Spool(Path(folder)) as spool:
+        ngrams = DistinctNgrams(spool)
+        for text in texts:
+            ngrams.add(text)
+        return ngrams.shares()
+
+
 MIXED = [
     ("A dog sleeps on a sofa at home.", "dog"), ("The dog sleeps on the sofa at home.", "dog"), ("Dog.", "dog"),
     ("Sure, here is a dog on the road.", "dog"), ("An owl in a tree at night.", "owl"),
@@ -316,6 +372,33 @@ def test_the_report_tallies(checks, nouns):
         assert text in page
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from(MIXED + [(text.replace(".", f" {i}."), noun) for i in "12" for text, noun in MIXED]),
+                min_size=1, max_size=30), st.integers(1, 32))  # fmt: skip
+def test_a_file_checked_window_by_window_gives_the_report_and_rows_of_all_at_once(checks, nouns, captions, window):
+    table = table_of(*captions)
+    checked = checks.check_table(table)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_table(folder / "any.parquet", table, CAPTIONS)
+        report = check_file(
+            folder / "any.parquet", nouns, checks.settings, folder, folder / "kept.parquet", None, window
+        )
+        kept = read_table(folder / "kept.parquet", CAPTIONS, "captions")
+        assert sorted(path.name for path in folder.iterdir()) == ["any.parquet", "kept.parquet"]
+    assert report == make_report("any", table, checked, nouns)
+    assert kept.equals(with_secondary(table, checked, checks.settings.secondary_share))
+
+
+def test_captions_of_another_lexicon_are_refused(nouns, tmp_path):
+    for targets in ([len(IDS)], []):
+        rows = Rows()
+        rows.add("A dog sleeps on the sofa.", targets, 1.0, "t")
+        write_table(tmp_path / "other.parquet", rows.frame(), CAPTIONS)
+        with pytest.raises(NounflowError, match="nouns that the lexicon does not have"):
+            check_file(tmp_path / "other.parquet", nouns, ChecksConfig(), tmp_path)
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(MIXED), max_size=20))
 def test_any_table_tallies_and_every_text_has_one_result(checks, nouns, captions):
@@ -334,6 +417,32 @@ def test_an_unknown_price_gives_no_cost(checks, nouns):
     report = make_report("x", table, checks.check_table(table), nouns, Usage(calls=3))
     assert report.usd_per_1000_kept is None
     assert "the price is not known" in as_markdown(report)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.lists(st.sampled_from(["red", "Dog,", "runs", "far."]), max_size=6).map(" ".join), max_size=20),
+       st.integers(0, 9))  # fmt: skip
+def test_distinct_n_is_that_of_sets_also_where_hashes_go_to_disk(texts, held):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distinct, "_HELD", held)
+        found = distinct_ngrams(texts)
+    words = [[word.strip(".,").lower() for word in text.split()] for text in texts]
+    for n in (1, 2, 3):
+        ngrams = [tuple(line[i : i + n]) for line in words for i in range(len(line) - n + 1)]
+        assert found[str(n)] == (len(set(ngrams)) / len(ngrams) if ngrams else 0.0)
+
+
+def test_reports_stand_side_by_side_with_all_reasons(checks, nouns):
+    mixed = table_of(*MIXED)
+    good = table_of(("A dog | sleeps on a sofa at home.", "dog"))
+    usage = Usage(calls=2, cost_usd=0.01)
+    reports = [make_report("mixed", mixed, checks.check_table(mixed), nouns, usage),
+               make_report("good", good, checks.check_table(good), nouns)]  # fmt: skip
+    lines = comparison(reports, ["mixed", "good"]).splitlines()
+    for line in ("| share kept | 33.3% | 0.0% |", "| USD per 1,000 kept | 5.0000 | - |",
+                 "| its noun is missing | 16.67% | 0.00% |",
+                 "| no caption alone: a placeholder or code in it | 0.00% | 100.00% |"):  # fmt: skip
+        assert line in lines
 
 
 def test_distinct_n_counts_different_ngrams_over_all():
@@ -365,8 +474,16 @@ def published(entries=PUBLISHED):
     return [PublishedNoun.model_validate(entry) for entry in entries]
 
 
+def imported(nouns, entries):
+    with tempfile.TemporaryDirectory() as folder, Spool(Path(folder)) as spool:
+        path = Path(folder) / "captions.parquet"
+        draft, unmatched = import_captions(nouns, entries, spool)
+        counts = write_draft(path, draft)
+        return read_table(path, CAPTIONS, "captions"), counts, unmatched
+
+
 def test_published_captions_become_texts_of_each_form_with_the_nouns_weight(nouns):
-    table, _, unmatched = import_captions(nouns, published())
+    table, _, unmatched = imported(nouns, published())
     by_noun = {
         noun: dict(table.filter(pl.col("targets").list.first() == IDS[noun]).select("text", "weight").iter_rows())
         for noun in ("dog", "ax", "scissors")
@@ -379,11 +496,11 @@ def test_published_captions_become_texts_of_each_form_with_the_nouns_weight(noun
     )
     assert by_noun["dog"]["Dogs play in the snow."] == pytest.approx(9 / 4)
     assert set(table["template"]) == {"published-singular", "published-plural"}
-    assert [entry.target_noun for entry in unmatched] == ["unicorn"]
+    assert unmatched == ["unicorn"]
 
 
 def test_what_of_the_published_captions_is_not_used_is_counted(nouns):
-    entries, captions, lexicon = import_captions(nouns, published())[1].as_dict()["flows"]
+    entries, captions, lexicon = imported(nouns, published())[1].as_dict()["flows"]
     assert (entries["in"], entries["dropped"], entries["out"]) == (4, {"no form of it is in the lexicon": 1}, 3)
     assert captions["dropped"] == {
         "it has no place for the noun": 1,
@@ -398,6 +515,18 @@ def test_what_of_the_published_captions_is_not_used_is_counted(nouns):
     assert lexicon["out"] == 3
 
 
+@pytest.mark.parametrize(
+    ("entries", "reason"),
+    [([], "no captions in the file"),
+     ([{"target_noun": "unicorn", "singular_captions": ["a {singular}"]}], "its noun is not in the lexicon: 1"),
+     ([{"target_noun": "dog", "singular_captions": ["a thing"]}], "it has no place for the noun: 1")],
+)  # fmt: skip
+def test_a_file_of_which_nothing_can_be_used_is_refused_with_the_reasons(nouns, entries, reason):
+    with pytest.raises(NounflowError, match="published captions can be used") as error:
+        imported(nouns, published(entries))
+    assert reason in str(error.value)
+
+
 def test_an_entry_is_matched_by_its_name_before_its_forms(nouns):
     entries = published(
         [
@@ -407,25 +536,26 @@ def test_an_entry_is_matched_by_its_name_before_its_forms(nouns):
             {"target_noun": "st bernard"},
         ]
     )
-    matched = match_nouns(entries, FormIndex(nouns), nouns["canon"].to_list())
+    matched = map(NounMatcher(nouns).match, entries)
     assert [list(IDS)[noun] for noun in matched] == ["axis", "ax", "X-ray", "St. Bernard"]
 
 
 def test_imported_captions_pass_the_number_check(nouns, checks):
-    table, _, _ = import_captions(nouns, published())
+    table, _, _ = imported(nouns, published())
     faults = Counter(result.fault for result in checks.check_table(table))
     assert not any("not in the" in str(fault) or "missing" in str(fault) for fault in faults)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("{}", "A list of nouns"), ('[{"target_noun": 3}]', "target_noun"), ("[", "not readable JSON"),
-     ('[{"singulars": []}]', "entry 0")],
+    [("{}", "A JSON list is expected"), ('[{"target_noun": 3}]', "target_noun"), ("[", "not readable JSON"),
+     ('[{"singulars": []}]', "entry 0"), ('["dog"]', "an object is expected"),
+     ('[{"target_noun": "dog", "plurals": "dogs"}]', "plurals: Input should be a valid list")],
 )  # fmt: skip
 def test_another_layout_of_published_captions_is_refused(tmp_path, content, message):
     (tmp_path / "captions.json").write_text(content)
     with pytest.raises(NounflowError) as error:
-        read_published(tmp_path / "captions.json")
+        list(read_published(tmp_path / "captions.json"))
     assert message in str(error.value)
 
 
@@ -528,7 +658,81 @@ def test_the_formula_counts_what_making_the_tuples_gives(ones, one_templates, ma
     assert sizes.targets(frequencies, captions=1) == 2 * m * made + sizes.captions()
 
 
+# --- large files ---
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 7, 1000])
+def test_a_json_list_is_read_in_pieces_of_any_size(tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(json_list, "_CHUNK", chunk)
+    path = tmp_path / "list.json"
+    for values in ([], [1], [12, -3.5e2, 'a]b,\\"', None, True, {"x": [1, {"y": "é"}]}, []]):
+        for text in (json.dumps(values), json.dumps(values, indent=1, ensure_ascii=False) + " \n"):
+            path.write_text(text, encoding="utf-8")
+            assert list(json_list.read_json_list(path, "list")) == values
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1]]", "[1] x", '["a', "{", "nothing", '{"a": 1}']
+)
+def test_what_is_no_json_list_is_one_message(tmp_path, monkeypatch, text):
+    monkeypatch.setattr(json_list, "_CHUNK", 2)
+    path = tmp_path / "list.json"
+    path.write_text(text)
+    with pytest.raises(NounflowError, match="list of things") as error:
+        list(json_list.read_json_list(path, "list of things"))
+    assert str(path) in str(error.value)
+
+
 # --- the command lines ---
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch, capsys):
+    """Runs `nounflow captions ...` in a folder; returns its exit status and what it printed on stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*options):
+        status = 0
+        try:
+            cli.main(["captions", *map(str, options)])
+        except SystemExit as left:
+            status = left.code
+        return (status, *capsys.readouterr())
+
+    return run
+
+
+def test_the_check_is_a_command_with_an_exit_status_and_its_reports_compare(command, nouns, tmp_path):
+    write_table(tmp_path / "nouns.parquet", nouns, NOUNS)
+    for name, captions in (("mixed", MIXED), ("good", [MIXED[0], MIXED[4]])):
+        write_table(tmp_path / f"{name}.parquet", table_of(*captions), CAPTIONS)
+        out = f"{name}.check.json"
+        status, page, errors = command("check", f"{name}.parquet", "--nouns", "nouns.parquet", "--out", out)
+        assert status == (name == "mixed"), errors
+        assert f"# Checked captions: {name}" in page
+        assert (tmp_path / f"{name}.check.md").read_text() == page
+    assert command("check", "mixed.parquet", "--nouns", "nouns.parquet", "--min-yield", 0.3)[0] == 0
+    status, page, errors = command("compare", "mixed.check.json", "good.check.json", "--out", "both.md")
+    assert status == 0, errors
+    assert "| share kept | 33.3% | 100.0% |" in page.splitlines()
+    assert (tmp_path / "both.md").read_text() == page
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("compare", "mixed.parquet"), "report of checked captions"),
+        (("check", "none.parquet", "--nouns", "nouns.parquet"), "There is no file of captions"),
+        (("check", "nouns.parquet", "--nouns", "nouns.parquet"), "lacks the columns text"),
+        (("check", "text.json", "--nouns", "nouns.parquet"), "not a readable parquet file"),
+    ],
+)
+def test_the_commands_answer_a_wrong_file_with_one_message(command, nouns, tmp_path, options, message):
+    write_table(tmp_path / "nouns.parquet", nouns, NOUNS)
+    write_table(tmp_path / "mixed.parquet", table_of(*MIXED), CAPTIONS)
+    (tmp_path / "text.json").write_text("[]")
+    status, _, errors = command(*options)
+    assert (status, message in errors) == (1, True), errors
 
 
 def run(repository, script, *options):

@@ -6,26 +6,34 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nounflow.captions import multisets, writing
 from nounflow.captions.captioners import CAPTIONERS
+from nounflow.captions.companions import Companions
 from nounflow.captions.forms import Lexicon
 from nounflow.captions.glosses import GlossReader
 from nounflow.captions.multisets import BLOCK, Multiset, compose, multiset_rows
-from nounflow.captions.offline import FEWEST, LONGEST, SHORTEST, OfflineCaptioner, write_captions
+from nounflow.captions.offline import FEWEST, LONGEST, SHORTEST, OfflineCaptioner, draft_captions
 from nounflow.captions.quotas import quotas
 from nounflow.captions.scenes import SceneBook
-from nounflow.captions.table import Rows, merge_equal_texts
+from nounflow.captions.spool import Spool
+from nounflow.captions.table import Draft, Rows, merge_equal_texts
 from nounflow.captions.templates import Templates, read_templates
+from nounflow.captions.writing import merged, write_draft
 from nounflow.config.captions import MultisetConfig, OfflineConfig
 from nounflow.errors import MismatchError, NounflowError
+from nounflow.schemas import tables
 from nounflow.schemas.tables import CAPTIONS, NOUNS, read_table, write_table
 
 # noun, kind, parents, gloss, weight, singulars, plurals (a plural has a third of its noun's use, unless it is alone)
@@ -131,6 +139,18 @@ def multiset(nouns, templates, m, texts_per_noun=12, seed=1):
     return Multiset(Lexicon.of(nouns), templates, m, texts_per_noun, seed)
 
 
+def written(draft):
+    """The table that a draft becomes, and its counts."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "captions.parquet"
+        counts = write_draft(path, draft)
+        return read_table(path, CAPTIONS, "captions"), counts
+
+
+def write_captions(*arguments):
+    return written(draft_captions(*arguments))
+
+
 def whole_words(text, form):
     return re.findall(rf"(?<!\w){re.escape(form)}(?!\w)", text, re.IGNORECASE)
 
@@ -184,6 +204,12 @@ def test_a_mistake_in_a_template_file_is_named_with_file_and_row(tmp_path, row, 
         read_templates(path, "singular")
     assert message in str(error.value)
     assert f"{path}, row 3" in str(error.value)
+
+
+def test_a_template_file_of_another_editor_is_read(tmp_path):
+    path = tmp_path / "singular.tsv"
+    path.write_bytes(b"\xef\xbb\xbfid\tweight\ttemplate\tcore\r\ncore-a\t1\tthis is {a_noun}.\t1\r\n")
+    assert [template.text for template in read_templates(path, "singular")] == ["this is {a_noun}."]
 
 
 def test_a_plural_template_with_an_article_is_refused(tmp_path):
@@ -256,6 +282,72 @@ def test_merging_keeps_each_targets_share_of_the_draws(entries):
     assert mass(merged) == pytest.approx(mass(table), rel=1e-4)
 
 
+ANY_ROWS = st.lists(
+    st.tuples(st.sampled_from("abcdefgh"), st.lists(st.integers(0, 5), min_size=1, max_size=3, unique=True),
+              st.floats(0.5, 9, width=32)), min_size=1, max_size=40
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(ANY_ROWS, st.integers(1, 45), st.integers(1, 20))
+def test_merging_window_by_window_on_disk_gives_what_merging_at_once_gives(entries, window, batch):
+    rows = Rows()
+    for i, (text, targets, weight) in enumerate(entries):
+        rows.add(text, targets, weight, f"t{i}")
+    table = rows.frame()
+    batches = [table[start : start + batch] for start in range(0, len(table), batch)]
+    with tempfile.TemporaryDirectory() as folder:
+        assert pl.concat(merged(batches, Path(folder), window)).equals(merge_equal_texts(table))
+        assert not list(Path(folder).iterdir())
+
+
+def test_two_texts_with_one_hash_stay_two(monkeypatch, tmp_path):
+    rows = Rows()
+    for text in "abacabdaeb":
+        rows.add(text, (ord(text),), 1.0, "t")
+    table = rows.frame()
+    monkeypatch.setattr(writing, "_hashes", lambda frame: np.zeros(len(frame), dtype=np.uint64))
+    found = pl.concat(merged([table], tmp_path, 3))
+    assert found.sort("text").equals(merge_equal_texts(table).sort("text"))
+
+
+def test_a_table_of_several_row_groups_holds_the_same_rows(nouns, templates, tmp_path, monkeypatch):
+    wanted = MultisetConfig(texts_per_noun=(40, 6, 4))
+    whole, counts = written(compose(nouns, templates, "m1", wanted, 1))
+    monkeypatch.setattr(tables, "ROW_GROUP", 100)
+    monkeypatch.setattr(multisets, "ROW_GROUP", 100)
+    monkeypatch.setattr(writing.merged, "__defaults__", (100,))
+    path = tmp_path / "m1.parquet"
+    assert write_draft(path, compose(nouns, templates, "m1", wanted, 1)).as_dict() == counts.as_dict()
+    assert read_table(path, CAPTIONS, "captions").equals(whole)
+    assert pq.ParquetFile(path).num_row_groups == -(-len(whole) // 100) > 5
+    assert pl.concat(tables.read_batches(path, CAPTIONS, "captions", 70)).equals(whole)
+
+
+def test_a_draft_that_fails_leaves_no_file(nouns, templates, tmp_path):
+    draft = compose(nouns, templates, "m1", MultisetConfig(), 1)
+
+    def failing():
+        yield from draft.batches
+        raise NounflowError("as scripted")
+
+    with pytest.raises(NounflowError, match="as scripted"):
+        write_draft(tmp_path / "m1.parquet", Draft(failing(), draft.count))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_spool_gives_back_each_chain_in_order_and_leaves_nothing(tmp_path):
+    with Spool(tmp_path) as spool:
+        for i in range(50):
+            spool.append(i % 7, bytes([i]) * i)
+            if i % 10 == 0:
+                assert list(spool.pieces(0)) == [bytes([j]) * j for j in range(0, i + 1, 7)]
+        for chain in range(7):
+            assert list(spool.pieces(chain)) == [bytes([j]) * j for j in range(chain, 50, 7)]
+        assert list(spool.pieces("unknown")) == []
+        assert list(tmp_path.iterdir()) == []
+
+
 def mass(table):
     """Target id -> expected sampling weight."""
     total = Counter()
@@ -320,7 +412,7 @@ def test_m1_uses_only_plural_templates_for_a_noun_without_singular(nouns, templa
 
 
 def test_m1_counts_the_texts_that_a_noun_with_few_forms_cannot_have(nouns, templates):
-    table, counts = compose(nouns, templates, "m1", MultisetConfig(texts_per_noun=(120,), shards=(1,)), 1)
+    table, counts = written(compose(nouns, templates, "m1", MultisetConfig(texts_per_noun=(120,), shards=(1,)), 1))
     flow = counts.as_dict()["flows"][0]
     assert flow["in"] == 120 * len(nouns)
     assert flow["dropped"]["not made: the noun has too few forms, templates or different sentences"] > 0
@@ -371,9 +463,7 @@ def test_a_tuples_nouns_have_one_number_and_stand_in_the_order_of_the_targets(no
 
 @pytest.mark.parametrize("source", ["m1", "m2", "m3"])
 def test_a_multiset_is_a_table_of_distinct_texts_whose_counts_tally(nouns, templates, tmp_path, source):
-    table, counts = compose(nouns, templates, source, MultisetConfig(), 3)
-    write_table(tmp_path / "captions.parquet", table, CAPTIONS)
-    table = read_table(tmp_path / "captions.parquet", CAPTIONS, "captions")
+    table, counts = written(compose(nouns, templates, source, MultisetConfig(), 3))
     assert table["text"].n_unique() == len(table)
     sums = table["target_weights"].list.sum()
     assert (sums - 1).abs().max() < 1e-5
@@ -387,11 +477,90 @@ def test_a_multiset_is_a_table_of_distinct_texts_whose_counts_tally(nouns, templ
 
 
 def test_two_nouns_with_the_same_plural_share_the_text(nouns, templates):
-    table, _ = compose(nouns, templates, "m1", MultisetConfig(texts_per_noun=(120,), shards=(1,)), 1)
+    table, _ = written(compose(nouns, templates, "m1", MultisetConfig(texts_per_noun=(120,), shards=(1,)), 1))
     ax, axis = (nouns["noun"].to_list().index(noun) for noun in ("ax", "axis"))
     shared = table.filter(pl.col("targets").list.len() == 2)
     assert len(shared)
     assert {tuple(sorted(targets)) for targets in shared["targets"].to_list()} == {tuple(sorted((ax, axis)))}
+
+
+# --- nouns that go together ---
+
+TOGETHER = [
+    ("cup", "artifact", "crockery<tableware", "a vessel that stands on a saucer and holds tea", 8, "cup", "cups"),
+    ("saucer", "artifact", "crockery<tableware", "a small shallow dish", 5, "saucer", "saucers"),
+    ("tea", "food", "beverage<food", "a drink made from leaves", 7, "tea", ""),
+    ("leash", "artifact", "restraint<device", "a line that holds a dog or another creature", 4, "leash", "leashes"),
+    ("animal", "animal", "organism", "a living thing", 9, "animal", "animals"),
+    ("sheepdog", "animal", "dog<animal", "a dog that herds sheep", 5, "sheepdog", "sheepdogs"),
+    *(entry for entry in ENTRIES if entry[0] in ("dog", "sheep", "sofa", "couch", "hammer", "car", "boat", "oak")),
+]
+
+
+def companion_pairs(entries):
+    """By brute force over words: nouns of one gloss, its own entry among them."""
+    owner = {
+        form: i for i, entry in enumerate(entries) for form in (*entry[5].split(";"), *entry[6].split(";")) if form
+    }
+    parents = {i: entry[2].split("<") for i, entry in enumerate(entries)}
+    pairs = set()
+    for i, entry in enumerate(entries):
+        words = [owner[word] for word in re.findall(r"\w+", entry[3]) if word in owner]
+        named = {i, *(word for word in words if entries[word][0] not in parents[i])}
+        pairs |= {(a, b) for a in named for b in named if a != b and entries[a][0] not in parents[b] and
+                  entries[b][0] not in parents[a]}  # fmt: skip
+    return pairs
+
+
+def test_companions_are_the_nouns_of_one_gloss_without_parents_and_synonyms():
+    entries = lexicon_of(TOGETHER)
+    companions = Companions(entries, Lexicon.of(entries))
+    found = {(noun, other) for noun in range(len(entries)) for other in companions.of(noun)}
+    assert found == companion_pairs(TOGETHER)
+    names = [entry[0] for entry in TOGETHER]
+    assert {(names[a], names[b]) for a, b in found if a < b} == {
+        ("cup", "saucer"), ("cup", "tea"), ("saucer", "tea"), ("leash", "dog"), ("sheepdog", "sheep"),
+        ("animal", "dog"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("m", [2, 3])
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_a_share_of_tuples_holds_companions_and_no_noun_twice(templates, m, share):
+    entries = lexicon_of(TOGETHER)
+    lexicon = Lexicon.of(entries)
+    together = Multiset(lexicon, templates, m, 200, 1, share, Companions(entries, lexicon))
+    rows = multiset_rows(together)
+    pairs = companion_pairs(TOGETHER)
+    sure = {a for a, b in pairs if all(TOGETHER[b][5:7])}  # they have a companion in both numbers
+    apart = multiset_rows(Multiset(lexicon, templates, m, 200, 1))
+    changed = 0
+    for targets, before in zip(rows["targets"].to_list(), apart["targets"].to_list(), strict=True):
+        assert len(set(targets)) == m
+        assert {"sofa", "couch"} - {TOGETHER[noun][0] for noun in targets}
+        assert targets[0] == before[0]
+        changed += targets != before
+        if share == 1.0 and targets[0] in sure:
+            assert any((targets[0], other) in pairs for other in targets[1:])
+    assert 0 < changed <= share * len(rows) + 1
+    assert rows["template"].equals(apart["template"])
+
+
+def test_any_range_of_rows_with_companions_equals_the_same_rows_of_the_whole(templates):
+    entries = lexicon_of(TOGETHER)
+    lexicon = Lexicon.of(entries)
+    whole = Multiset(lexicon, templates, 3, 100, 1, 0.5, Companions(entries, lexicon))
+    rows = multiset_rows(whole)
+    for start, stop in ((0, 7), (7, BLOCK + 3), (BLOCK - 3, len(rows))):
+        again = Multiset(lexicon, templates, 3, 100, 1, 0.5, Companions(entries, lexicon))
+        assert multiset_rows(again, start, stop).equals(rows[start:stop])
+
+
+def test_without_a_share_the_rows_are_those_of_no_companions(nouns, templates):
+    plain = multiset_rows(multiset(nouns, templates, 2))
+    assert multiset_rows(
+        Multiset(Lexicon.of(nouns), templates, 2, 12, 1, 0.0, Companions(nouns, Lexicon.of(nouns)))
+    ).equals(plain)
 
 
 def test_a_source_that_is_not_declared_is_refused_with_the_allowed_ones(nouns, templates):
@@ -560,14 +729,15 @@ def test_glosses_and_parents_enter_the_captions(nouns, captions):
     assert table["template"].n_unique() > 50
 
 
-def test_captions_of_a_range_of_nouns_equal_those_of_the_whole(nouns, book):
-    captioner = OfflineCaptioner(nouns, book, OfflineConfig(), 5)
-    whole, refused = captioner.write()
-    parts = [captioner.write(start, start + 7) for start in range(0, len(nouns), 7)]
-    assert pl.concat([rows for rows, _ in parts]).equals(whole)
-    assert sum((part for _, part in parts), Counter()) == refused
-    assert OfflineCaptioner(nouns, book, OfflineConfig(), 5).write()[0].equals(whole)
-    assert not OfflineCaptioner(nouns, book, OfflineConfig(), 6).write()[0].equals(whole)
+def test_the_seed_decides_the_offline_captions(nouns, book):
+    def texts(lexicon, seed):
+        captioner = OfflineCaptioner(lexicon, book, OfflineConfig(captions_per_noun=FEWEST), seed)
+        table = pl.concat(captioner.batches(Counter()))
+        return dict(table.group_by(pl.col("targets").list.first()).agg("text").iter_rows())
+
+    whole = texts(nouns, 5)
+    assert whole == texts(nouns, 5)
+    assert whole != texts(nouns, 6)
 
 
 def test_each_main_kind_has_15_sentence_patterns_or_more_and_nouns_find_their_group(book):

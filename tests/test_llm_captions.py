@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
+import sqlite3
 import subprocess
 import sys
+import time
 
 import polars as pl
 import pytest
-from caption_server import CaptionServer
+from caption_server import CaptionServer, TroubledServer
 
-from nounflow.captions.llm import noun_tasks, read_answer, request_of
+from nounflow.captions.answers import read_answer
+from nounflow.captions.llm import noun_tasks, request_of
 from nounflow.config.captions import LLMCaptionsConfig
+from nounflow.llm.ledger import Ledger
+from nounflow.llm.requests import Question, Request
+from nounflow.llm.verdicts import PORTION, Verdicts
 from nounflow.schemas.tables import CAPTIONS, NOUNS, read_table, write_table
+
+FEW = [("robin", "robins", 4.0), ("crane", "cranes", 2.0), ("kettle", "kettles", 1.0), ("scissors", None, 1.0)]
+MANY = "apple banana basket bell bicycle blanket book bottle bucket candle carpet chair clock coat drum engine feather "
+MANY += "flag flute guitar hammer helmet kite ladder lantern lemon magnet mirror needle onion orange pencil pillow"
 
 
 @pytest.fixture
 def lexicon(tmp_path):
     """Three nouns in two numbers, and one that has only one."""
-    rows = [("robin", "robins", 4.0), ("crane", "cranes", 2.0), ("kettle", "kettles", 1.0), ("scissors", None, 1.0)]
+    return write_lexicon(tmp_path / "nouns.parquet", FEW)
+
+
+def write_lexicon(path, rows):
     table = pl.DataFrame(
         [
             {
@@ -33,9 +48,13 @@ def lexicon(tmp_path):
         ],
         schema=pl.DataFrame(NOUNS.empty_table()).schema,
     )  # fmt: skip
-    path = tmp_path / "nouns.parquet"
     write_table(path, table, NOUNS)
     return path
+
+
+def sql(path, query):
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchall()
 
 
 def settings(url, **changes):
@@ -46,14 +65,16 @@ def settings(url, **changes):
     return {"server": {**server, **changes.pop("server", {})}, "captions_per_noun": 6, **changes}
 
 
-def write(repository, tmp_path, lexicon, values):
-    return subprocess.run(
-        [
-            sys.executable, str(repository / "workflow_scripts/ask_captions.py"), "--nouns", str(lexicon), "--settings",
-            json.dumps(values), "--ledger", str(tmp_path / "ledger.sqlite"), "--out", str(tmp_path / "llm.parquet"),
-        ],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def ask_command(repository, folder, lexicon, values, *options):
+    return [
+        sys.executable, str(repository / "workflow_scripts/ask_captions.py"), "--nouns", str(lexicon), "--settings",
+        json.dumps(values), "--ledger", str(folder / "ledger.sqlite"), "--out", str(folder / "llm.parquet"), *options,
+    ]  # fmt: skip
+
+
+def write(repository, folder, lexicon, values, *options):
+    command = ask_command(repository, folder, lexicon, values, *options)
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_captions_are_written_checked_and_reported_and_a_rerun_pays_nothing(repository, tmp_path, lexicon):
@@ -79,10 +100,12 @@ def test_captions_are_written_checked_and_reported_and_a_rerun_pays_nothing(repo
 
 def test_more_captions_later_ask_only_what_was_not_asked(repository, tmp_path, lexicon):
     with CaptionServer() as server:
-        write(repository, tmp_path, lexicon, settings(server.url, captions_per_noun=3))
-        before = server.asked_questions.total()
         write(repository, tmp_path, lexicon, settings(server.url, captions_per_noun=3, attempts_per_noun=1))
-        assert server.asked_questions.total() == before
+        once = server.asked.copy()
+        write(repository, tmp_path, lexicon, settings(server.url, captions_per_noun=40, attempts_per_noun=2))
+    asked = {message: n for message, n in server.asked.items() if "with the word" in message}
+    assert set(asked.values()) == {2}
+    assert {message for message in once if "with the word" in message} == set(asked)
 
 
 def test_nouns_that_stay_short_are_named_with_the_reason(repository, tmp_path, lexicon):
@@ -132,3 +155,97 @@ def test_an_answer_in_a_fence_is_read_and_nonsense_is_not():
     for text in ("none", "[1]", '{"singular": "a"}', '{"singular": [1], "plural": []}'):
         with pytest.raises((ValueError, AttributeError)):
             read_answer(text)
+
+
+# --- verdicts ---
+
+
+def test_every_answer_has_a_verdict_with_its_reasons_and_only_news_are_added(repository, tmp_path, lexicon):
+    ledger = tmp_path / "ledger.sqlite"
+    with TroubledServer(trouble=False) as server:
+        values = settings(server.url, attempts_per_noun=1)
+        assert write(repository, tmp_path, lexicon, values).returncode == 0
+        requests = sql(ledger, "SELECT count(*) FROM requests WHERE prompt_version NOT LIKE 'probe%'")[0][0]
+        verdicts = sql(ledger, "SELECT request, accepted, reason FROM verdicts ORDER BY id")
+        assert len({request for request, _, _ in verdicts}) == len(verdicts) == requests == 4
+        assert any(reason.startswith("kept: ") and "talk about the answer: " in reason for _, _, reason in verdicts)
+        assert write(repository, tmp_path, lexicon, values).returncode == 0
+        assert sql(ledger, "SELECT request, accepted, reason FROM verdicts ORDER BY id") == verdicts
+        write(repository, tmp_path, lexicon, values, "--checks", '{"shortest": 10}')
+    later = sql(ledger, "SELECT request, accepted, reason FROM verdicts ORDER BY id")
+    assert later[:4] == verdicts
+    assert len(later) > 4
+    assert all("shorter than 10 words" in reason for _, _, reason in later[4:])
+
+
+def test_verdicts_are_written_in_portions_and_the_latest_counts(tmp_path):
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        questions = [
+            Question.of(
+                Request(item=f"noun {i}", messages=({"role": "user", "content": "?"},), prompt_version="1"), "m", {}
+            )
+            for i in range(PORTION + 7)
+        ]
+        for question in questions:
+            ledger.record_sending(question, max_output_tokens=1, worst_usd=0).result()
+        for turn in range(3):
+            with Verdicts(ledger) as verdicts:
+                full = [verdicts.add(question.key, turn < 2, f"turn {turn // 2}") for question in questions]
+                assert full.index(True) == PORTION - 1
+        assert ledger.verdict_counts() == {"turn 1": len(questions)}
+        counts = sql(ledger.path, "SELECT count(*), count(DISTINCT request) FROM verdicts")
+        assert counts == [(2 * len(questions), len(questions))]
+
+
+# --- faults and kills ---
+
+
+def test_faults_and_kills_change_no_byte_and_no_answered_request_is_sent_again(repository, tmp_path):
+    """The real command, killed at random points of asking and of writing, and started again until it ends."""
+    lexicon = write_lexicon(tmp_path / "nouns.parquet", [(word, f"{word}s", 1.0 + len(word)) for word in MANY.split()])
+    (calm := tmp_path / "calm").mkdir()
+    (rough := tmp_path / "rough").mkdir()
+    options = {"captions_per_noun": 5, "attempts_per_noun": 2, "captions_per_request": 6}
+    patient = {"concurrency": 4, "max_attempts": 6, "first_wait_s": 0.001, "longest_wait_s": 0.05}
+    with TroubledServer(trouble=False) as server:
+        done = write(repository, calm, lexicon, settings(server.url, server=patient, **options))
+        assert done.returncode == 0, done.stderr
+        n_questions = server.asked.total()
+    dice = random.Random(5)
+    kills = 0
+    with TroubledServer(delay_s=0.005) as server:
+        command = ask_command(repository, rough, lexicon, settings(server.url, server=patient, **options))
+        for until in (dice.randrange(5, 30), dice.randrange(35, n_questions), 10**9):
+            child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            while child.poll() is None and server.asked.total() < until:
+                time.sleep(0.002)
+                if until == 10**9 and list(rough.glob(".llm.parquet*")):  # it writes
+                    break
+            if child.poll() is None:
+                child.kill()
+                kills += 1
+            child.communicate()
+            assert until == 10**9 or not (rough / "llm.parquet").exists()
+        asked = server.asked.copy()
+        done = write(repository, rough, lexicon, settings(server.url, server=patient, **options))
+        assert done.returncode == 0, done.stderr
+        assert server.asked == asked  # all was answered before the last kill
+    assert kills >= 2  # the third is a race with the end of writing
+    assert (rough / "llm.parquet").read_bytes() == (calm / "llm.parquet").read_bytes()
+    assert (rough / "llm.quarantine.tsv").read_bytes() == (calm / "llm.quarantine.tsv").read_bytes()
+    reports = [json.loads((folder / "llm.check.json").read_text()) for folder in (rough, calm)]
+    assert [report.pop("usage")["calls"] for report in reports] == [n_questions - 1] * 2  # without the probe
+    assert {**reports[0], "usd_per_1000_kept": 0} == {**reports[1], "usd_per_1000_kept": 0}
+    again = """
+        SELECT count(*) FROM sendings AS later JOIN sendings AS earlier USING (request)
+        JOIN endings ON endings.sending = earlier.id
+        JOIN requests ON requests.id = later.request AND requests.prompt_version NOT LIKE 'probe%'
+        WHERE later.id > earlier.id AND endings.outcome IN ('answered', 'refused')
+        AND endings.raw NOT LIKE '%"finish_reason": "length"%'"""
+    assert sql(rough / "ledger.sqlite", again) == [(0,)]
+    [(sendings,)] = sql(rough / "ledger.sqlite", "SELECT count(*) FROM sendings")
+    assert n_questions < asked.total() <= sendings
+    for folder in (rough, calm):
+        with Ledger.read(folder / "ledger.sqlite") as ledger:
+            reports.append(ledger.verdict_counts())
+    assert reports[2] == reports[3]

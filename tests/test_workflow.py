@@ -233,6 +233,31 @@ def test_the_plan_names_the_texts_that_were_then_asked_for(finished):
         assert texts_of(config, source, nouns["tiny"]) == counts["flows"][0]["in"]
 
 
+def test_a_raised_budget_asks_nothing_again_and_another_model_does(project, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    target = "results/captions/tiny/llm.parquet"
+    with CaptionServer() as server:
+        model = {
+            "base_url": server.url,
+            "model": "tiny",
+            "budget_usd": 1,
+            "prices": {"tiny": {"input": 1, "output": 2}},
+        }
+        asked = {"server": model, "captions_per_noun": 4, "attempts_per_noun": 1}
+        project.configure(lambda config: config["captions"].update(llm=asked))
+        project.snakemake(target)
+
+    def change(**changes):
+        project.configure(lambda config: config["captions"]["llm"]["server"].update(changes))
+
+    change(budget_usd=7, concurrency=3, base_url="http://127.0.0.1:9/v1", timeout_s=9, first_wait_s=0.1,
+           prices={"tiny": {"input": 2, "output": 2}, "small": {"input": 1, "output": 1}})  # fmt: skip
+    project.configure(lambda config: config["captions"]["llm"].update(ledger="ledgers/other.sqlite", shards=2))
+    assert project.would_run(target) == {}
+    change(model="small")
+    assert project.would_run(target) == {"ask_captions": 1}
+
+
 # --- what a change reruns ---
 
 

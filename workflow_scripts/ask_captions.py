@@ -17,9 +17,8 @@ from nounflow.commandline import json_settings, run_stage, stage_parser
 from nounflow.config.captions import ChecksConfig, LLMCaptionsConfig
 
 if TYPE_CHECKING:
+    from nounflow.captions.answers import Answers, NounTask
     from nounflow.captions.check_report import Usage
-    from nounflow.captions.checks import CaptionChecks
-    from nounflow.captions.llm import NounTask
 
 
 def main(
@@ -33,13 +32,17 @@ def main(
     """Ask until every noun has its quota or its attempts are used up."""
     import asyncio
 
-    from nounflow.captions.check_report import as_markdown, make_report
+    from nounflow.captions.answers import Answers
+    from nounflow.captions.check_page import as_markdown
+    from nounflow.captions.check_report import ReportTally
     from nounflow.captions.checks import CaptionChecks
-    from nounflow.captions.llm import all_captions, count_captions, kept_captions, noun_tasks, quarantine
+    from nounflow.captions.llm import noun_tasks
+    from nounflow.captions.spool import Spool
+    from nounflow.captions.writing import write_draft
     from nounflow.errors import NounflowError
     from nounflow.files import atomic_file, write_text
     from nounflow.schemas.documents import write_document
-    from nounflow.schemas.tables import CAPTIONS, NOUNS, read_table, write_table
+    from nounflow.schemas.tables import NOUNS, read_table
 
     if settings.server is None:
         raise NounflowError(
@@ -49,26 +52,27 @@ def main(
         )
     lexicon = read_table(nouns, NOUNS, "lexicon")
     tasks = noun_tasks(lexicon, settings)
-    checker = CaptionChecks(lexicon, checks)
-    used = asyncio.run(_ask(tasks, checker, settings, ledger))
-    rows, results = all_captions(tasks)
-    if not any(result.fault is None for result in results):
-        raise NounflowError(
-            "Not one caption passed the checks",
-            where=f"{len(results):,} captions of {settings.server.model}",
-            fix="read the answers in the ledger, or try another model",
-        )
-    table = kept_captions(rows, results, checks)
-    report = make_report(out.stem, rows, results, lexicon, used)
+    with Spool(out.parent) as spool, Spool(out.parent) as ngrams:
+        answers = Answers(CaptionChecks(lexicon, checks), spool)
+        used = asyncio.run(_ask(tasks, answers, settings, ledger))
+        if not answers.totals[None]:
+            raise NounflowError(
+                "Not one caption passed the checks",
+                where=f"{answers.totals.total():,} captions of {settings.server.model}",
+                fix="read the answers in the ledger, or try another model",
+            )
+        tally = ReportTally(out.stem, answers.totals, lexicon, ngrams)
+        record = write_draft(out, answers.draft(tasks, tally, len(lexicon)))
+        report = tally.report(used)
+        short = answers.quarantine(tasks)
     write_text(out.with_suffix(".check.md"), as_markdown(report))
     write_document(out.with_suffix(".check.json"), report)
     with atomic_file(out.with_suffix(".quarantine.tsv")) as temporary:
-        quarantine(tasks).write_csv(temporary, separator="\t")
-    write_table(out, table, CAPTIONS)
-    count_captions(results, table, lexicon).write(counts or Path(f"{out}.counts.json"))
+        short.write_csv(temporary, separator="\t")
+    record.write(counts or Path(f"{out}.counts.json"))
 
 
-async def _ask(tasks: list[NounTask], checker: CaptionChecks, settings: LLMCaptionsConfig, path: Path) -> Usage:
+async def _ask(tasks: list[NounTask], answers: Answers, settings: LLMCaptionsConfig, path: Path) -> Usage:
     """Fill the tasks; returns what their answers cost, also those that the ledger had."""
     from nounflow.captions.check_report import Usage
     from nounflow.captions.llm import write_captions
@@ -76,18 +80,20 @@ async def _ask(tasks: list[NounTask], checker: CaptionChecks, settings: LLMCapti
     from nounflow.llm.ledger import Ledger
     from nounflow.llm.prices import cost, price_of
     from nounflow.llm.requests import Outcome
+    from nounflow.llm.verdicts import Verdicts
     from nounflow.progress import Progress
 
     assert settings.server is not None
     calls = inputs = outputs = 0
     with Ledger.open(path) as ledger, Progress("captions", sum(task.quota for task in tasks), "captions") as progress:
         async with LLMClient(settings.server, ledger) as client:
-            async for result, gained in write_captions(client, tasks, checker, settings):
-                progress.advance(gained)
-                if isinstance(result, Outcome):
-                    calls += 1
-                    inputs += result.usage.prompt_tokens or 0
-                    outputs += result.usage.output_tokens or 0
+            with Verdicts(ledger) as verdicts:
+                async for result, gained in write_captions(client, tasks, answers, verdicts, settings):
+                    progress.advance(gained)
+                    if isinstance(result, Outcome):
+                        calls += 1
+                        inputs += result.usage.prompt_tokens or 0
+                        outputs += result.usage.output_tokens or 0
         totals = ledger.totals()
     print(f"the ledger {path} has cost {totals.spent_usd:.4f} USD so far, {totals.sendings:,} requests", flush=True)
     usd = cost(price_of(settings.server), inputs, outputs)

@@ -28,30 +28,20 @@ def main(
     counts: Path | None = None,
 ) -> None:
     """Check one table and write its report."""
-    from nounflow.captions.check_report import Usage, as_markdown, count_checks, make_report
-    from nounflow.captions.checks import CaptionChecks, with_secondary
-    from nounflow.errors import NounflowError
+    from nounflow.captions.check_page import as_markdown
+    from nounflow.captions.check_report import Usage, count_checks
+    from nounflow.captions.checking import check_file, refuse_below
     from nounflow.files import write_text
     from nounflow.schemas.documents import read_document, write_document
-    from nounflow.schemas.tables import CAPTIONS, NOUNS, read_table, write_table
+    from nounflow.schemas.tables import NOUNS, read_table
 
-    lexicon, table = read_table(nouns, NOUNS, "lexicon"), read_table(captions, CAPTIONS, "captions")
-    checked = CaptionChecks(lexicon, settings).check_table(table)
     used = read_document(Usage, usage, "record of usage") if usage else None
-    report = make_report(captions.stem, table, checked, lexicon, used)
-    if kept:
-        write_table(kept, with_secondary(table, checked, settings.secondary_share), CAPTIONS)
+    report = check_file(captions, read_table(nouns, NOUNS, "lexicon"), settings, out.parent, kept, used)
     page = out.with_suffix(".md")
     write_text(page, as_markdown(report))
     write_document(out, report)
     count_checks(report).write(counts or Path(f"{out}.counts.json"))
-    least = settings.min_yield if min_yield is None else min_yield
-    if report.share_kept < least:
-        raise NounflowError(
-            f"Only {report.share_kept:.1%} of the captions are kept, {least:.1%} are the least",
-            where=captions,
-            fix=f"read {page}, or set captions.checks.min_yield",
-        )
+    refuse_below(settings.min_yield if min_yield is None else min_yield, report, captions, f"read {page}")
 
 
 def _arguments() -> object:

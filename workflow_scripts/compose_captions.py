@@ -29,12 +29,12 @@ def main(
     """Write the multiset `source` of a lexicon."""
     from nounflow.captions.multisets import compose
     from nounflow.captions.templates import Templates
-    from nounflow.schemas.tables import CAPTIONS, NOUNS, read_table, write_table
+    from nounflow.captions.writing import write_draft
+    from nounflow.schemas.tables import NOUNS, read_table
 
     templates = Templates.read(singular_templates, plural_templates)
-    table, record = compose(read_table(nouns, NOUNS, "lexicon"), templates, source, settings, seed)
-    write_table(out, table, CAPTIONS)
-    record.write(counts or Path(f"{out}.counts.json"))
+    draft = compose(read_table(nouns, NOUNS, "lexicon"), templates, source, settings, seed)
+    write_draft(out, draft).write(counts or Path(f"{out}.counts.json"))
 
 
 def _arguments() -> object:

@@ -31,11 +31,11 @@ def main(
     counts: Path | None = None,
 ) -> None:
     """Write the captions of a lexicon."""
-    from nounflow.schemas.tables import CAPTIONS, NOUNS, read_table, write_table
+    from nounflow.captions.writing import write_draft
+    from nounflow.schemas.tables import NOUNS, read_table
 
-    table, record = CAPTIONERS[captioner](read_table(nouns, NOUNS, "lexicon"), words, settings, seed)
-    write_table(out, table, CAPTIONS)
-    record.write(counts or Path(f"{out}.counts.json"))
+    draft = CAPTIONERS[captioner](read_table(nouns, NOUNS, "lexicon"), words, settings, seed)
+    write_draft(out, draft).write(counts or Path(f"{out}.counts.json"))
 
 
 def _arguments() -> object:

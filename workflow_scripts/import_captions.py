@@ -18,13 +18,17 @@ from nounflow.commandline import run_stage, stage_parser
 def main(nouns: Path, published: Path, out: Path, unmatched: Path | None = None, counts: Path | None = None) -> None:
     """Import one file."""
     from nounflow.captions.published import import_captions, read_published
+    from nounflow.captions.spool import Spool
+    from nounflow.captions.writing import write_draft
     from nounflow.files import write_text
-    from nounflow.schemas.tables import CAPTIONS, NOUNS, read_table, write_table
+    from nounflow.schemas.tables import NOUNS, read_table
 
-    table, record, left = import_captions(read_table(nouns, NOUNS, "lexicon"), read_published(published))
-    write_table(out, table, CAPTIONS)
+    lexicon = read_table(nouns, NOUNS, "lexicon")
+    with Spool(out.parent) as spool:
+        draft, left = import_captions(lexicon, read_published(published), spool)
+        record = write_draft(out, draft)
     if unmatched:
-        write_text(unmatched, "".join(f"{entry.target_noun}\n" for entry in left))
+        write_text(unmatched, "".join(f"{noun}\n" for noun in left))
     record.write(counts or Path(f"{out}.counts.json"))
 
 

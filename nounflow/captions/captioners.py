@@ -11,18 +11,18 @@ from nounflow.config.captions import OfflineConfig
 if TYPE_CHECKING:
     import polars as pl
 
-    from nounflow.counts import Counts
+    from nounflow.captions.table import Draft
 
-# (lexicon, folder of resources, settings, seed) -> (table of schema `CAPTIONS`, counts)
-Captioner = Callable[["pl.DataFrame", Path, OfflineConfig, int], "tuple[pl.DataFrame, Counts]"]
+# (lexicon, folder of resources, settings, seed) -> captions to be written
+Captioner = Callable[["pl.DataFrame", Path, OfflineConfig, int], "Draft"]
 
 
-def offline(nouns: pl.DataFrame, words: Path, settings: OfflineConfig, seed: int) -> tuple[pl.DataFrame, Counts]:
+def offline(nouns: pl.DataFrame, words: Path, settings: OfflineConfig, seed: int) -> Draft:
     """Captions from glosses, patterns and word lists; no language model."""
-    from nounflow.captions.offline import write_captions
+    from nounflow.captions.offline import draft_captions
     from nounflow.captions.scenes import SceneBook
 
-    return write_captions(nouns, SceneBook.read(words), settings, seed)
+    return draft_captions(nouns, SceneBook.read(words), settings, seed)
 
 
 CAPTIONERS: dict[str, Captioner] = {"offline": offline}

@@ -1,14 +1,16 @@
-"""What the checks found in a table of captions: a document, and the same as a page to read."""
+"""What the checks found in a table of captions: a document."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
 
 from nounflow.captions.checks import Checked
+from nounflow.captions.distinct import DistinctNgrams
+from nounflow.captions.spool import Spool
 from nounflow.counts import Counts
 
 _SAMPLES, _REFUSED_SAMPLES, _NOUNS = 20, 5, 20
@@ -57,50 +59,89 @@ class CaptionReport(_Part):
     refused_samples: dict[str, tuple[str, ...]]  # reason -> captions
 
 
-def distinct_ngrams(texts: Iterable[str], sizes: Sequence[int] = (1, 2, 3)) -> dict[str, float]:
-    """Different n-grams / all n-grams of words of some texts (distinct-n, Li et al., 2016); 0 for none."""
-    seen: dict[int, set[tuple[str, ...]]] = {n: set() for n in sizes}
-    total = dict.fromkeys(sizes, 0)
-    for text in texts:
-        words = [word.strip(".,;:!?\"'()") for word in text.lower().split()]
-        for n in sizes:
-            ngrams = list(zip(*(words[i:] for i in range(n)), strict=False))
-            seen[n].update(ngrams)
-            total[n] += len(ngrams)
-    return {str(n): len(seen[n]) / total[n] if total[n] else 0.0 for n in sizes}
+class ReportTally:
+    """Makes a report of captions that are given in their order, none of which it keeps but the samples."""
+
+    def __init__(self, source: str, totals: Counter[str | None], nouns: pl.DataFrame, spool: Spool) -> None:
+        """Args:
+        source: name of the captions.
+        totals: fault -> captions with it; None: those kept. Known beforehand, so that samples spread evenly.
+        nouns: the lexicon.
+        spool: for n-grams.
+        """
+        self._source, self._totals = source, totals
+        self._names: list[str] = nouns["noun"].to_list()
+        self._ngrams = DistinctNgrams(spool)
+        self._samples = {
+            fault: _Spread(n, _SAMPLES if fault is None else _REFUSED_SAMPLES) for fault, n in totals.items()
+        }
+        self._asked, self._kept, self._further = Counter[int](), Counter[int](), Counter[int]()
+        self._words = self._related = self._with_further = 0
+
+    def add(self, table: pl.DataFrame, checked: Sequence[Checked]) -> None:
+        """Count a table of schema `CAPTIONS` with one result for each row."""
+        for text, targets, result in zip(table["text"].to_list(), table["targets"].to_list(), checked, strict=True):
+            self._asked.update(targets)
+            self._samples[result.fault].see(text)
+            if result.fault is None:
+                self._kept.update(targets)
+                self._ngrams.add(text)
+                self._words += len(text.split())
+            self._further.update(result.others)
+            self._with_further += bool(result.others)
+            self._related += result.related
+
+    def report(self, usage: Usage | None = None) -> CaptionReport:
+        """The report of all that was added."""
+        kept, n = self._totals[None], self._totals.total()
+        refused = {fault: count for fault, count in self._totals.items() if fault is not None and count}
+        by_count = sorted(refused, key=lambda reason: (-refused[reason], reason))
+        further = sorted(
+            ((self._names[noun], n) for noun, n in self._further.items()), key=lambda item: (-item[1], item)
+        )
+        known_cost = usage is not None and usage.cost_usd is not None and kept > 0
+        return CaptionReport(
+            source=self._source,
+            captions=n,
+            kept=kept,
+            share_kept=kept / n if n else 0.0,
+            refused={reason: refused[reason] for reason in by_count},
+            nouns=self._noun_yield(),
+            distinct=self._ngrams.shares(),
+            words=self._words / max(kept, 1),
+            with_further_nouns=self._with_further,
+            further_nouns=dict(further[:_NOUNS]),
+            related=self._related,
+            usage=usage,
+            usd_per_1000_kept=1000 * usage.cost_usd / kept if known_cost else None,  # type: ignore[union-attr, operator]
+            samples=tuple(self._samples[None].texts) if kept else (),
+            refused_samples={reason: tuple(self._samples[reason].texts) for reason in by_count},
+        )
+
+    def _noun_yield(self) -> NounYield:
+        asked, kept, names = self._asked, self._kept, self._names
+        poorest = sorted((i for i in asked if kept[i] < asked[i]), key=lambda i: (kept[i] / asked[i], names[i]))
+        return NounYield(
+            asked=len(asked),
+            without=sum(kept[noun] == 0 for noun in asked),
+            fewest=min((kept[noun] for noun in asked), default=0),
+            mean=kept.total() / max(len(asked), 1),
+            poorest={names[noun]: kept[noun] for noun in poorest[:_NOUNS]},
+        )
 
 
-def make_report(
-    source: str, table: pl.DataFrame, checked: Sequence[Checked], nouns: pl.DataFrame, usage: Usage | None = None
-) -> CaptionReport:
-    """The report of a table of schema `CAPTIONS` with one result for each row."""
-    texts: list[str] = table["text"].to_list()
-    kept = [text for text, result in zip(texts, checked, strict=True) if result.fault is None]
-    refused: dict[str, list[str]] = {}
-    for text, result in zip(texts, checked, strict=True):
-        if result.fault is not None:
-            refused.setdefault(result.fault, []).append(text)
-    by_count = sorted(refused, key=lambda reason: (-len(refused[reason]), reason))
-    names: list[str] = nouns["noun"].to_list()
-    further = Counter(names[noun] for result in checked for noun in result.others)
-    known_cost = usage is not None and usage.cost_usd is not None and bool(kept)
-    return CaptionReport(
-        source=source,
-        captions=len(texts),
-        kept=len(kept),
-        share_kept=len(kept) / len(texts) if texts else 0.0,
-        refused={reason: len(refused[reason]) for reason in by_count},
-        nouns=_noun_yield(table, checked, names),
-        distinct=distinct_ngrams(kept),
-        words=sum(len(text.split()) for text in kept) / max(len(kept), 1),
-        with_further_nouns=sum(bool(result.others) for result in checked),
-        further_nouns=dict(sorted(further.items(), key=lambda item: (-item[1], item[0]))[:_NOUNS]),
-        related=sum(result.related for result in checked),
-        usage=usage,
-        usd_per_1000_kept=1000 * usage.cost_usd / len(kept) if known_cost else None,  # type: ignore[union-attr, operator]
-        samples=tuple(_spread(kept, _SAMPLES)),
-        refused_samples={reason: tuple(_spread(refused[reason], _REFUSED_SAMPLES)) for reason in by_count},
-    )
+class _Spread:
+    """Up to `n` of so many texts, evenly from first to last."""
+
+    def __init__(self, total: int, n: int) -> None:
+        self._wanted = {i * total // n for i in range(n)} if total > n else range(total)
+        self._seen = 0
+        self.texts: list[str] = []
+
+    def see(self, text: str) -> None:
+        if self._seen in self._wanted:
+            self.texts.append(text)
+        self._seen += 1
 
 
 def count_checks(report: CaptionReport) -> Counts:
@@ -114,75 +155,3 @@ def count_checks(report: CaptionReport) -> Counts:
     flow.drop(report.nouns.without, "none of its captions is kept")
     flow.out(report.nouns.asked - report.nouns.without, "nouns with a kept caption")
     return counts
-
-
-def as_markdown(report: CaptionReport) -> str:
-    """The report to read."""
-    lines = [f"# Checked captions: {report.source}", ""]
-    lines += [f"{report.kept:,} of {report.captions:,} captions kept: {report.share_kept:.1%}.", ""]
-    lines += ["| refused because | captions | share |", "|---|---:|---:|"]
-    for reason, n in report.refused.items():
-        lines.append(f"| {reason} | {n:,} | {n / report.captions:.2%} |")
-    lines.append(f"| all reasons | {report.captions - report.kept:,} | {1 - report.share_kept:.2%} |")
-    nouns = report.nouns
-    lines += ["", "## Nouns", ""]
-    lines.append(
-        f"{nouns.asked:,} nouns have captions; {nouns.without:,} keep none. A noun keeps {nouns.mean:.1f} on average, "
-        f"{nouns.fewest} at least."
-    )
-    if nouns.poorest:
-        poorest = ", ".join(f"{noun} ({n})" for noun, n in nouns.poorest.items())
-        lines += ["", f"They keep the smallest share: {poorest}."]
-    distinct = ", ".join(f"distinct-{n} {value:.4f}" for n, value in report.distinct.items())
-    lines += ["", "## Diversity", "", f"{distinct}; {report.words:.1f} words a caption."]
-    lines += ["", "## Further nouns", ""]
-    lines.append(
-        f"{report.with_further_nouns:,} kept captions name a noun beyond their own; {report.related:,} mentions are of "
-        "parents or synonyms of their own noun and do not count."
-    )
-    if report.further_nouns:
-        common = ", ".join(f"{noun} ({n:,})" for noun, n in report.further_nouns.items())
-        lines += ["", f"The commonest: {common}."]
-    lines += ["", "## Cost", "", _cost(report)]
-    lines += ["", "## Samples", "", *(f"- {text}" for text in report.samples)]
-    for reason, texts in report.refused_samples.items():
-        lines += ["", f"### Refused: {reason}", "", *(f"- {_one_line(text)}" for text in texts)]
-    return "\n".join(lines) + "\n"
-
-
-def _cost(report: CaptionReport) -> str:
-    if report.usage is None:
-        return "No usage of a language model was given."
-    usage = report.usage
-    used = f"{usage.calls:,} calls, {usage.input_tokens:,} tokens in, {usage.output_tokens:,} tokens out"
-    if usage.cost_usd is None:
-        return f"{used}; the price is not known."
-    each = "none kept" if report.usd_per_1000_kept is None else f"{report.usd_per_1000_kept:.4f} USD per 1,000 kept"
-    return f"{used}, {usage.cost_usd:.4f} USD: {each}."
-
-
-def _noun_yield(table: pl.DataFrame, checked: Sequence[Checked], names: Sequence[str]) -> NounYield:
-    kept: Counter[int] = Counter()
-    asked: Counter[int] = Counter()
-    for targets, result in zip(table["targets"].to_list(), checked, strict=True):
-        asked.update(targets)
-        if result.fault is None:
-            kept.update(targets)
-    numbers = [kept[noun] for noun in asked]
-    poorest = sorted((noun for noun in asked if kept[noun] < asked[noun]), key=lambda n: (kept[n] / asked[n], names[n]))
-    return NounYield(
-        asked=len(asked),
-        without=sum(n == 0 for n in numbers),
-        fewest=min(numbers, default=0),
-        mean=sum(numbers) / max(len(numbers), 1),
-        poorest={names[noun]: kept[noun] for noun in poorest[:_NOUNS]},
-    )
-
-
-def _spread(texts: Sequence[str], n: int) -> list[str]:
-    """Up to `n` of the texts, evenly from first to last."""
-    return [texts[i * len(texts) // n] for i in range(n)] if len(texts) > n else list(texts)
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())

@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
-from nounflow.captions.mentions import FormIndex, Mention, Reading, Sense
+from nounflow.captions.further_nouns import FurtherNouns
+from nounflow.captions.mentions import FormIndex, Reading, Sense
 from nounflow.captions.near_duplicates import Kept, plain_words
 from nounflow.captions.templates import Number
-from nounflow.captions.wording import ascii_share, meta_fault, reads_as_english
+from nounflow.captions.wording import latin_share, meta_fault, reads_as_english
 from nounflow.config.captions import ChecksConfig
-
-
-def _words_of(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
 
 _ONE = frozenset(("a", "an", "another", "each", "every", "this"))
 _MANY = frozenset(("two", "three", "four", "several", "many", "these", "those", "both"))
-# Verbs and small words that are spelled like nouns.
-_NOT_NOUNS = _words_of(
-    "can will may might must saw left lead leaves like well still just back down close past round near over about"
-)
-# What a caption calls the picture itself.
-_FRAMES = _words_of(
-    "photo photos photograph photographs picture pictures image images portrait portraits view shot snapshot"
-)
-_DETERMINERS = frozenset(("a", "an", "the", "some", "his", "her", "its", "their"))
 _NUMBER = re.compile(r"(?:^|-)(singular|plural)$")
 
 
@@ -55,9 +42,7 @@ class CaptionChecks:
     def __init__(self, nouns: pl.DataFrame, settings: ChecksConfig) -> None:
         self.settings = settings
         self._index = FormIndex(nouns)
-        self._canons: list[str] = nouns["canon"].to_list()
-        self._parents = [frozenset(parents) for parents in nouns["hypernyms"].to_list()]
-        self._meanings = list(nouns.select("gloss", pl.col("hypernyms").list.join("\0")).iter_rows())
+        self._further = FurtherNouns(nouns)
 
     def check_table(self, table: pl.DataFrame) -> list[Checked]:
         """Check all rows of a table of schema `CAPTIONS`; of captions that are alike, the first is kept.
@@ -93,7 +78,7 @@ class CaptionChecks:
             fault = kept.fault(_plain(reading, targets))
         if fault is not None:
             return Checked(fault)
-        others, related = self._others(reading, targets)
+        others, related = self._further.of(reading, targets)
         return Checked(None, others, related)
 
     def _form_fault(self, reading: Reading) -> str | None:
@@ -110,7 +95,7 @@ class CaptionChecks:
         named = {word for mention in reading.mentions for word in range(mention.first, mention.stop)}
         rest = [word for i, word in enumerate(reading.words) if i not in named]
         outside = "".join(text[word.start : word.end] for word in rest)
-        if ascii_share(outside) < settings.ascii_share or not reads_as_english([word.bare for word in rest]):
+        if latin_share(outside) < settings.latin_share or not reads_as_english([word.bare for word in rest]):
             return "does not read as English"
         return None
 
@@ -125,26 +110,6 @@ class CaptionChecks:
             if any(_disagrees(reading, mention.first, mention.stop, sense) for mention, sense in found):
                 return "a word of number and its noun disagree"
         return None
-
-    def _others(self, reading: Reading, targets: Sequence[int]) -> tuple[tuple[int, ...], int]:
-        others: dict[int, None] = {}
-        related = 0
-        starts = {mention.first for mention in reading.mentions}
-        for mention in reading.mentions:
-            if any(mention.of(noun) for noun in targets) or not _is_object(reading, mention, starts):
-                continue
-            noun = max(mention.senses, key=lambda sense: (sense.mass, -sense.noun)).noun
-            if any(self._is_related(noun, target) for target in targets):
-                related += 1
-            else:
-                others[noun] = None
-        return tuple(others), related
-
-    def _is_related(self, noun: int, target: int) -> bool:
-        """Whether a noun is a parent or a synonym of a target: "songbird" says of a robin what it is."""
-        if self._canons[noun] in self._parents[target]:
-            return True
-        return bool(self._meanings[noun][0]) and self._meanings[noun] == self._meanings[target]
 
 
 def with_secondary(table: pl.DataFrame, checked: Sequence[Checked], share: float) -> pl.DataFrame:
@@ -187,14 +152,3 @@ def _disagrees(reading: Reading, first: int, stop: int, sense: Sense) -> bool:
         return False
     before = reading.words[first - 1].canon
     return (before in _ONE and not sense.singular) or (before in _MANY and not sense.plural)
-
-
-def _is_object(reading: Reading, mention: Mention, starts: Collection[int]) -> bool:
-    """Whether a mention stands for a thing in the picture; `starts`: where the text's mentions begin."""
-    word = reading.words[mention.first].canon
-    if mention.stop == mention.first + 1 and (word in _NOT_NOUNS or word in _FRAMES):
-        return False
-    if not reading.joined(mention.stop - 1):
-        return True
-    # "kitchen table": it only describes the noun behind it; "watches the sea": it is a verb
-    return mention.stop not in starts and reading.words[mention.stop].canon not in _DETERMINERS

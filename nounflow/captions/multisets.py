@@ -13,33 +13,19 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
+from nounflow.captions.companions import Companions
 from nounflow.captions.forms import Forms, Lexicon
 from nounflow.captions.quotas import quotas
-from nounflow.captions.table import Rows, caption_frame, merge_equal_texts, record_nouns, record_texts
+from nounflow.captions.table import Draft, Rows, Written, caption_frame, record_nouns, record_texts
 from nounflow.captions.templates import Template, Templates
+from nounflow.captions.tuples import Population, bring_together, draw_tuples
 from nounflow.config.captions import MultisetConfig
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
+from nounflow.schemas.tables import ROW_GROUP
 from nounflow.streams import stream
 
 BLOCK = 512  # rows of M2, M3, ... that are drawn together; the last block is cut off, so it should be short
-_GOLDEN = 0.6180339887498949  # multiples of it, modulo 1, fill the unit interval evenly
-_SWAPS = 50  # tries to part two nouns that may not stand together, before the row is drawn anew
-
-
-@dataclass(frozen=True)
-class Population:
-    """The forms of one number to draw tuples from."""
-
-    forms: Forms
-    mass: np.ndarray  # float64 [forms]: noun weight x form share
-    cumulated: np.ndarray  # float64 [forms]: up to 1
-
-    @classmethod
-    def of(cls, lexicon: Lexicon, forms: Forms) -> Population:
-        """All forms of a number."""
-        mass = lexicon.weights[forms.nouns] * forms.shares
-        return cls(forms, mass, np.cumsum(mass) / max(mass.sum(), 1e-300))
 
 
 @dataclass(frozen=True)
@@ -51,6 +37,8 @@ class Multiset:
     m: int
     texts_per_noun: int  # rows of M_m = this x nouns of the lexicon
     seed: int
+    co_occurring: float = 0.0  # share of rows whose nouns are companions
+    companions: Companions | None = None  # None: there are no such rows
 
     @property
     def source(self) -> str:
@@ -108,10 +96,8 @@ def multiset_rows(multiset: Multiset, start: int = 0, stop: int | None = None) -
     return _single_rows(multiset, start, stop) if multiset.m == 1 else _tuple_rows(multiset, start, stop)
 
 
-def compose(
-    nouns: pl.DataFrame, templates: Templates, source: str, settings: MultisetConfig, seed: int
-) -> tuple[pl.DataFrame, Counts]:
-    """The whole of a source "m1", "m2", ... as distinct texts with the columns of schema `CAPTIONS`, and the counts.
+def compose(nouns: pl.DataFrame, templates: Templates, source: str, settings: MultisetConfig, seed: int) -> Draft:
+    """The whole of a source "m1", "m2", ...
 
     Raises:
         NounflowError: a source that the settings do not declare, or a lexicon with too few nouns for it.
@@ -124,14 +110,19 @@ def compose(
             fix="give `texts_per_noun` and `shards` one entry for each of m1, m2, ...",
         )
     m = declared.index(source) + 1
-    multiset = Multiset(Lexicon.of(nouns), templates, m, settings.texts_per_noun[m - 1], seed)
-    rows = multiset_rows(multiset)
-    table = merge_equal_texts(rows)
-    counts = Counts("captions")
-    asked = int(multiset.asked.sum()) if m == 1 else multiset.wanted
-    record_texts(counts, source, asked, rows, table)
-    record_nouns(counts, nouns, table, "too light to be drawn")
-    return table, counts
+    lexicon = Lexicon.of(nouns)
+    companions = Companions(nouns, lexicon) if m > 1 and settings.co_occurring else None
+    multiset = Multiset(lexicon, templates, m, settings.texts_per_noun[m - 1], seed, settings.co_occurring, companions)
+
+    def count(written: Written) -> Counts:
+        counts = Counts("captions")
+        asked = int(multiset.asked.sum()) if m == 1 else multiset.wanted
+        record_texts(counts, source, asked, written)
+        record_nouns(counts, len(nouns), written, "too light to be drawn")
+        return counts
+
+    starts = range(0, multiset.rows, ROW_GROUP)
+    return Draft((multiset_rows(multiset, start, start + ROW_GROUP) for start in starts), count)
 
 
 # --- M1 -------------------------------------------------------------------------------------------------------------
@@ -212,9 +203,10 @@ def _block(multiset: Multiset, block: int) -> tuple[list[str], np.ndarray, list[
     """Texts, targets int64 [BLOCK, m] and template ids of the rows of one block."""
     rng = stream(multiset.seed, multiset.source, block)
     offset = stream(multiset.seed, multiset.source).random()
-    # plural rows before each row, from the block's first to the next block's first: [BLOCK + 1]
-    plurals = np.floor((block * BLOCK + np.arange(BLOCK + 1)) * multiset.plural_share + offset).astype(np.int64)
+    plurals = _before(block, multiset.plural_share, offset)
     is_plural = np.diff(plurals) > 0
+    pairing = stream(multiset.seed, multiset.source, "together", block)
+    together = np.diff(_before(block, multiset.co_occurring, offset)) > 0
     texts, ids = [""] * BLOCK, [""] * BLOCK
     targets = np.zeros((BLOCK, multiset.m), dtype=np.int64)
     for population, templates, places, before in (
@@ -223,7 +215,10 @@ def _block(multiset: Multiset, block: int) -> tuple[list[str], np.ndarray, list[
     ):
         if not len(places):
             continue
-        drawn = _draw_tuples(multiset, population, int(before), len(places), offset, rng)  # [places, m]
+        drawn = draw_tuples(population, multiset.m, int(before), len(places), offset, rng)  # [places, m]
+        if multiset.companions is not None:
+            for i in np.flatnonzero(together[places]).tolist():
+                drawn[i] = bring_together(population, multiset.companions, drawn[i], pairing)
         forms = population.forms
         weights = np.array([template.weight for template in templates])
         picks = rng.choice(len(templates), size=len(places), p=weights / weights.sum())
@@ -235,60 +230,6 @@ def _block(multiset: Multiset, block: int) -> tuple[list[str], np.ndarray, list[
     return texts, targets, ids
 
 
-def _draw_tuples(
-    multiset: Multiset, population: Population, before: int, rows: int, offset: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Positions of forms, int64 [rows, m], by noun weight x form share; `before`: rows of this number before the block.
-
-    The draw is systematic: multiples of the golden ratio, modulo 1, fill the cumulated mass evenly, whichever range
-    of them is taken; then the block's draws are shuffled into rows. Rows that name a noun twice, or two synonyms,
-    swap members with other rows.
-    """
-    lexicon, forms, m = multiset.lexicon, population.forms, multiset.m
-    points = (offset + (before * m + np.arange(rows * m)) * _GOLDEN) % 1.0
-    drawn = np.minimum(np.searchsorted(population.cumulated, points, side="right"), len(forms.nouns) - 1)
-    drawn = rng.permutation(drawn).reshape(rows, m)
-    for row in np.flatnonzero(lexicon.clashes(forms.nouns[drawn])).tolist():
-        if _clashes(lexicon, forms, drawn[row]) and not _swap(lexicon, forms, drawn, row, rng):
-            drawn[row] = _redraw(lexicon, population, m, rng)
-    return drawn
-
-
-def _clashes(lexicon: Lexicon, forms: Forms, members: np.ndarray) -> bool:
-    return bool(lexicon.clashes(forms.nouns[members][None])[0])
-
-
-def _swap(lexicon: Lexicon, forms: Forms, drawn: np.ndarray, row: int, rng: np.random.Generator) -> bool:
-    """Exchange one member of `row` with another row such that both are sound: no count changes."""
-    rows, m = drawn.shape
-    for _ in range(_SWAPS):
-        other, mine, theirs = int(rng.integers(rows)), int(rng.integers(m)), int(rng.integers(m))
-        if other == row:
-            continue
-        drawn[row, mine], drawn[other, theirs] = drawn[other, theirs], drawn[row, mine]
-        if not _clashes(lexicon, forms, drawn[row]) and not _clashes(lexicon, forms, drawn[other]):
-            return True
-        drawn[row, mine], drawn[other, theirs] = drawn[other, theirs], drawn[row, mine]
-    return False
-
-
-def _redraw(lexicon: Lexicon, population: Population, m: int, rng: np.random.Generator) -> np.ndarray:
-    """A sound tuple drawn member by member: for small lexicons, where swapping finds no partner."""
-    nouns, mass = population.forms.nouns, population.mass
-    for _ in range(_SWAPS):
-        members: list[int] = []
-        while len(members) < m:
-            free = mass.copy()
-            for i in members:
-                free[lexicon.clashes(np.stack([nouns, np.full_like(nouns, nouns[i])], axis=1))] = 0
-            if not free.any():
-                break
-            members.append(int(rng.choice(len(mass), p=free / free.sum())))
-        else:
-            return np.array(members)
-    raise NounflowError(
-        f"M{m} needs {m} nouns of different meaning that have a form of the same number, "
-        f"and the lexicon of {len(lexicon)} nouns lacks them",
-        where="captions.multiset.texts_per_noun",
-        fix=f"take a larger lexicon, or declare only M1 to M{m - 1}",
-    )
+def _before(block: int, share: float, offset: float) -> np.ndarray:
+    """Rows of a kind that has such a share, before each row from a block's first to the next's: int64 [BLOCK + 1]."""
+    return np.floor((block * BLOCK + np.arange(BLOCK + 1)) * share + offset).astype(np.int64)

@@ -32,23 +32,26 @@ def similarity(one: Shingles, other: Shingles) -> float:
 
 
 class Kept:
-    """The captions of one group that were kept so far."""
+    """The captions of one group that were kept so far, as plain words."""
 
-    def __init__(self, threshold: float) -> None:
+    def __init__(self, threshold: float, earlier: Iterable[tuple[str, ...]] = ()) -> None:
         self._threshold = threshold
-        self._words: set[tuple[str, ...]] = set()
-        self._shingles: list[Shingles] = []
+        self._shingles = {words: shingles(words) for words in earlier}
+
+    @property
+    def words(self) -> list[tuple[str, ...]]:
+        """The plain words of each, as they came."""
+        return list(self._shingles)
 
     def fault(self, words: tuple[str, ...]) -> str | None:
         """Why a caption (as plain words) adds nothing; None if it does, and then it counts as kept."""
-        if words in self._words:
+        if words in self._shingles:
             return "the same as another caption of the noun"
         found = shingles(words)
         low, high = self._threshold * len(found), len(found) / self._threshold
-        for other in self._shingles:
+        for other in self._shingles.values():
             # sets of very different sizes cannot be similar
             if low <= len(other) <= high and similarity(found, other) >= self._threshold:
                 return "nearly the same as another caption of the noun"
-        self._words.add(words)
-        self._shingles.append(found)
+        self._shingles[words] = found
         return None

@@ -19,7 +19,7 @@ import polars as pl
 from nounflow.captions.glosses import GlossPhrases, GlossReader
 from nounflow.captions.quotas import quotas
 from nounflow.captions.scenes import NOUN_SLOTS, WORD_SLOTS, Group, Pattern, SceneBook
-from nounflow.captions.table import Rows, merge_equal_texts, record_nouns, record_texts
+from nounflow.captions.table import Draft, Rows, Written, record_nouns, record_texts
 from nounflow.config.captions import OfflineConfig
 from nounflow.counts import Counts
 from nounflow.streams import stream
@@ -29,27 +29,29 @@ FEWEST = 4  # captions that every noun gets
 SHORTEST, LONGEST = 5, 25  # words of a caption
 COUNTED = 0.25  # share of plurals from which a noun counts as countable, whatever its group
 _TRIES = 40  # for one caption
+_BATCH = 16_384  # rows
 _ADJECTIVES = frozenset({"adjective", "trait"})
 _MARKED = re.compile(r"([#@]) ([^\s,.]+)")
 _SLOT = re.compile(r"\{(\w+)\}")
 _LITTLE = re.compile(r"[^\w ]|\b(?:a|an|the|some|one|two|three|several|few|many)\b")
 
 
-def write_captions(
-    nouns: pl.DataFrame, book: SceneBook, settings: OfflineConfig, seed: int
-) -> tuple[pl.DataFrame, Counts]:
-    """Distinct captions of a whole lexicon with the columns of schema `CAPTIONS`, and the counts."""
+def draft_captions(nouns: pl.DataFrame, book: SceneBook, settings: OfflineConfig, seed: int) -> Draft:
+    """Captions of a whole lexicon."""
     captioner = OfflineCaptioner(nouns, book, settings, seed)
-    rows, refused = captioner.write()
-    table = merge_equal_texts(rows)
-    counts = Counts("captions")
-    record_texts(counts, "offline captions", int(captioner.asked.sum()), rows, table)
-    flow = counts.flow("sentences tried", len(rows) + refused.total(), "sentences")
-    for reason, n in sorted(refused.items()):
-        flow.drop(n, reason)
-    flow.out(len(rows), "captions")
-    record_nouns(counts, nouns, table, "no sentence could be made")
-    return table, counts
+    refused = Counter[str]()
+
+    def count(written: Written) -> Counts:
+        counts = Counts("captions")
+        record_texts(counts, "offline captions", int(captioner.asked.sum()), written)
+        flow = counts.flow("sentences tried", written.rows + refused.total(), "sentences")
+        for reason, n in sorted(refused.items()):
+            flow.drop(n, reason)
+        flow.out(written.rows, "captions")
+        record_nouns(counts, len(nouns), written, "no sentence could be made")
+        return counts
+
+    return Draft(captioner.batches(refused), count)
 
 
 @dataclass(frozen=True)
@@ -87,17 +89,20 @@ class OfflineCaptioner:
         weights = np.array([subject.weight for subject in self.subjects])
         self.asked = quotas(weights, mean, low, max(low, 3 * mean))  # int64 [nouns]
 
-    def write(self, start: int = 0, stop: int | None = None) -> tuple[pl.DataFrame, Counter[str]]:
-        """Captions of the nouns `start` .. `stop` (columns of schema `CAPTIONS`), and the refused ones by reason.
+    def batches(self, refused: Counter[str]) -> Iterator[pl.DataFrame]:
+        """Captions of all nouns (columns of schema `CAPTIONS`), some at a time; adds to `refused` by reason.
 
         Two nouns that share a form may get the same text; it is not yet merged.
         """
-        rows, refused = Rows(), Counter[str]()
-        for subject, asked in list(zip(self.subjects, self.asked.tolist(), strict=True))[start:stop]:
+        rows = Rows()
+        for subject, asked in zip(self.subjects, self.asked.tolist(), strict=True):
             captions = self._captions(subject, asked, refused)
             for text, pattern in captions:
                 rows.add(text, (subject.id,), subject.weight / len(captions), pattern)
-        return rows.frame(), refused
+            if len(rows) >= _BATCH:
+                yield rows.frame()
+                rows = Rows()
+        yield rows.frame()
 
     def _captions(self, subject: Subject, asked: int, refused: Counter[str]) -> list[tuple[str, str]]:
         """(caption, pattern id), different from each other after normalisation."""

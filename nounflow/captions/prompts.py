@@ -101,7 +101,7 @@ def as_tsv(rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def _collections(path: Path) -> dict[str, list[Any]]:
-    content = read_json(path, "prompt file")
+    content = read_json(path, "prompt file", "check its path and its text")
     found = content.get("prompts") if isinstance(content, dict) else None
     if not isinstance(found, dict) or not all(isinstance(entries, list) for entries in found.values()):
         raise NounflowError(

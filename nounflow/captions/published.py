@@ -8,24 +8,29 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 import pydantic
 from pydantic import BaseModel, ConfigDict
 
+from nounflow.captions.json_list import read_json_list
 from nounflow.captions.mentions import FormIndex
-from nounflow.captions.table import Rows, merge_equal_texts, record_nouns
+from nounflow.captions.spool import Spool
+from nounflow.captions.table import Draft, Rows, Written, record_nouns
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
-from nounflow.files import read_json
 from nounflow.text import canon, indefinite_article
 
 _ARTICLE = re.compile(r"\b(an?) (?=\{singular\})", re.IGNORECASE)
 _BRACES = re.compile(r"[{}]")
 _END = ".,?!:"
+_UNMATCHED = "its noun is not in the lexicon"
+_BATCH = 16_384  # rows
 
 
 class PublishedNoun(BaseModel):
@@ -35,10 +40,10 @@ class PublishedNoun(BaseModel):
 
     target_noun: str
     pretty_noun: str = ""
-    singulars: tuple[str, ...] = ()
-    plurals: tuple[str, ...] = ()
-    singular_captions: tuple[str, ...] = ()
-    plural_captions: tuple[str, ...] = ()
+    singulars: list[str] = []
+    plurals: list[str] = []
+    singular_captions: list[str] = []
+    plural_captions: list[str] = []
 
     @property
     def forms(self) -> tuple[str, ...]:
@@ -48,79 +53,97 @@ class PublishedNoun(BaseModel):
 
 @dataclass
 class _Tally:
-    """What became of the captions, by reason."""
+    """What became of nouns and captions of the file."""
 
-    faults: dict[str, int] = field(default_factory=dict)
+    nouns: int = 0
+    captions: int = 0
+    unmatched: list[str] = field(default_factory=list)  # target nouns
+    faults: Counter[str] = field(default_factory=Counter)
     further: int = 0  # texts beyond the first of a caption
 
-    def fault(self, reason: str, n: int = 1) -> None:
-        self.faults[reason] = self.faults.get(reason, 0) + n
 
-
-def read_published(path: Path) -> list[PublishedNoun]:
-    """Read a published captions file.
+def read_published(path: Path) -> Iterator[PublishedNoun]:
+    """The entries of a published captions file, one at a time.
 
     Raises:
         NounflowError: no such file, no JSON, or another layout, with the entry's number.
     """
-    entries = read_json(path, "file of published captions")
-    if not isinstance(entries, list):
-        raise NounflowError("A list of nouns is expected in the file of published captions", where=path)
-    nouns = []
-    for i, entry in enumerate(entries):
+    for i, entry in enumerate(read_json_list(path, "file of published captions")):
         try:
-            nouns.append(PublishedNoun.model_validate(entry))
+            yield PublishedNoun.model_validate(entry)
         except pydantic.ValidationError as error:
             first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            wrong = f"{key}: {first['msg']}" if key else "an object is expected"
             raise NounflowError(
-                f"Not a noun with captions: {'.'.join(map(str, first['loc']))}: {first['msg']}",
+                f"Not a noun with captions: {wrong}",
                 where=f"{path}, entry {i}: {json.dumps(entry, ensure_ascii=False)[:120]}",
             ) from error
-    return nouns
 
 
-def match_nouns(entries: Sequence[PublishedNoun], index: FormIndex, canons: Sequence[str]) -> list[int | None]:
-    """The lexicon's noun of each entry, None where it has none.
+class NounMatcher:
+    """Finds the lexicon's noun of an entry.
 
     An entry belongs to the noun whose name is its target; else to the noun that shares most of its forms, of those
     to the one with the most use.
-
-    Args:
-        entries: as read.
-        index: forms of the lexicon.
-        canons: normal spelling of each noun of the lexicon.
     """
-    by_name = {spelling: noun for noun, spelling in enumerate(canons)}
-    return [by_name.get(canon(entry.target_noun), _by_forms(entry, index)) for entry in entries]
+
+    def __init__(self, nouns: pl.DataFrame) -> None:
+        self._index = FormIndex(nouns)
+        self._by_name = {spelling: noun for noun, spelling in enumerate(nouns["canon"].to_list())}
+
+    def match(self, entry: PublishedNoun) -> int | None:
+        """Id of the noun, None where the lexicon has none."""
+        noun = self._by_name.get(canon(entry.target_noun))
+        return _by_forms(entry, self._index) if noun is None else noun
 
 
-def import_captions(
-    nouns: pl.DataFrame, entries: Sequence[PublishedNoun]
-) -> tuple[pl.DataFrame, Counts, list[PublishedNoun]]:
-    """Published captions as a table of schema `CAPTIONS`, the counts, and the entries without a noun in the lexicon.
+def import_captions(nouns: pl.DataFrame, entries: Iterable[PublishedNoun], spool: Spool) -> tuple[Draft, list[str]]:
+    """Published captions as a draft, and the target nouns of the entries without a noun in the lexicon.
 
     Each caption is written with each form that the lexicon has in its number. A noun's sampling weights sum to its
     weight in the lexicon, shared by form share and equally over the captions of a number. Articles before the place
     are mended, a full stop is added. `template` is published-singular or published-plural.
+
+    Args:
+        nouns: the lexicon.
+        entries: gone through at once; the captions that match go to the spool.
+        spool: must stay open until the draft is written.
     """
-    matches = match_nouns(entries, FormIndex(nouns), nouns["canon"].to_list())
-    by_noun: dict[int, list[PublishedNoun]] = {}
-    unmatched = []
-    for entry, noun in zip(entries, matches, strict=True):
+    matcher, tally = NounMatcher(nouns), _Tally()
+    found: set[int] = set()
+    for entry in entries:
+        tally.nouns += 1
+        n = len(entry.singular_captions) + len(entry.plural_captions)
+        tally.captions += n
+        noun = matcher.match(entry)
         if noun is None:
-            unmatched.append(entry)
+            tally.unmatched.append(entry.target_noun)
+            tally.faults[_UNMATCHED] += n
         else:
-            by_noun.setdefault(noun, []).append(entry)
-    tally = _Tally()
+            found.add(noun)
+            spool.append(noun, entry.model_dump_json().encode())
+    return Draft(_batches(nouns, sorted(found), spool, tally), partial(_count, len(nouns), tally)), tally.unmatched
+
+
+def _batches(nouns: pl.DataFrame, found: list[int], spool: Spool, tally: _Tally) -> Iterator[pl.DataFrame]:
     rows = Rows()
-    lexicon = nouns.rows(named=True)
-    for noun in sorted(by_noun):
-        _add_noun(rows, lexicon[noun], by_noun[noun], tally)
-    lost = sum(len(entry.singular_captions) + len(entry.plural_captions) for entry in unmatched)
-    tally.fault("its noun is not in the lexicon", lost)
-    frame = rows.frame()
-    table = merge_equal_texts(frame)
-    return table, _count(nouns, entries, unmatched, tally, (frame, table)), unmatched
+    made = 0
+    for noun in found:
+        entries = [PublishedNoun.model_validate_json(piece) for piece in spool.pieces(noun)]
+        _add_noun(rows, nouns.row(noun, named=True), entries, tally)
+        if len(rows) >= _BATCH:
+            made += len(rows)
+            yield rows.frame()
+            rows = Rows()
+    if not made + len(rows):
+        raise NounflowError(
+            f"Not one of the {tally.captions:,} published captions can be used",
+            where=", ".join(f"{reason}: {n:,}" for reason, n in tally.faults.most_common())
+            or "no captions in the file",
+            fix="check that the file has the published layout and is for this lexicon",
+        )
+    yield rows.frame()
 
 
 def _by_forms(entry: PublishedNoun, index: FormIndex) -> int | None:
@@ -141,7 +164,7 @@ def _add_noun(rows: Rows, noun: dict, entries: Sequence[PublishedNoun], tally: _
         pairs = zip(noun[f"{number}s"], noun[f"{number}_shares"], strict=True)
         forms = [(form, share) for form, share in pairs if share > 0]
         if templates and not forms:
-            tally.fault(f"the noun has no {number} in the lexicon", len(templates))
+            tally.faults[f"the noun has no {number} in the lexicon"] += len(templates)
         elif templates:
             numbers.append((number, templates, forms))
     used = sum(share for _, _, forms in numbers for _, share in forms)
@@ -160,11 +183,11 @@ def _templates(captions: Sequence[str], number: str, tally: _Tally) -> list[str]
     for caption in captions:
         text = " ".join(caption.split()).rstrip(_END).rstrip()
         if place not in text:
-            tally.fault("it has no place for the noun")
+            tally.faults["it has no place for the noun"] += 1
         elif _BRACES.search(text.replace(place, "")):
-            tally.fault("it has other braces than the place for the noun")
+            tally.faults["it has other braces than the place for the noun"] += 1
         elif text in kept:
-            tally.fault("the same as another caption of the noun")
+            tally.faults["the same as another caption of the noun"] += 1
         else:
             kept[text] = None
     return list(kept)
@@ -179,24 +202,16 @@ def _fill(template: str, number: str, form: str) -> str:
     return f"{text[0].upper()}{text[1:]}." if template.startswith("{") and form.islower() else f"{text}."
 
 
-def _count(
-    nouns: pl.DataFrame,
-    entries: Sequence[PublishedNoun],
-    unmatched: Sequence[PublishedNoun],
-    tally: _Tally,
-    tables: tuple[pl.DataFrame, pl.DataFrame],
-) -> Counts:
+def _count(nouns: int, tally: _Tally, written: Written) -> Counts:
     counts = Counts("captions")
-    flow = counts.flow("published nouns", len(entries), "nouns of the file")
-    flow.drop(len(unmatched), "no form of it is in the lexicon")
-    flow.out(len(entries) - len(unmatched), "nouns of the file that the lexicon has")
-    frame, table = tables
-    asked = sum(len(entry.singular_captions) + len(entry.plural_captions) for entry in entries)
-    flow = counts.flow("published captions", asked, "captions of the file")
+    flow = counts.flow("published nouns", tally.nouns, "nouns of the file")
+    flow.drop(len(tally.unmatched), "no form of it is in the lexicon")
+    flow.out(tally.nouns - len(tally.unmatched), "nouns of the file that the lexicon has")
+    flow = counts.flow("published captions", tally.captions, "captions of the file")
     for reason, n in sorted(tally.faults.items()):
         flow.drop(n, reason)
     flow.add(tally.further, "written with a further form of the noun")
-    flow.drop(len(frame) - len(table), "the same text as another one (merged: targets united, weights added)")
-    flow.out(len(table), "distinct texts")
-    record_nouns(counts, nouns, table, "the file has no caption of it")
+    flow.drop(written.rows - written.texts, "the same text as another one (merged: targets united, weights added)")
+    flow.out(written.texts, "distinct texts")
+    record_nouns(counts, nouns, written, "the file has no caption of it")
     return counts

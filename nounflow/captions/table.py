@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -21,6 +21,23 @@ _TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
 }
 
 
+@dataclass(frozen=True)
+class Written:
+    """What a table of captions has become."""
+
+    rows: int  # before equal texts were merged
+    texts: int  # distinct ones: rows of the table
+    nouns: int  # nouns named in it
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Captions that are yet to be written: `nounflow.captions.writing` does it."""
+
+    batches: Iterator[pl.DataFrame]  # columns of schema `CAPTIONS`; equal texts are not yet merged
+    count: Callable[[Written], Counts]
+
+
 @dataclass
 class Rows:
     """Texts before equal ones are merged; lists run parallel."""
@@ -36,6 +53,9 @@ class Rows:
         self.targets.append(targets)
         self.weights.append(weight)
         self.templates.append(template)
+
+    def __len__(self) -> int:
+        return len(self.texts)
 
     def frame(self) -> pl.DataFrame:
         """All rows with the columns of schema `CAPTIONS`; target weights are 1/m."""
@@ -63,40 +83,48 @@ def caption_frame(
 
 
 def merge_equal_texts(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row for each distinct text, in order of first appearance.
-
-    Sampling weights add up; targets are united; a target's weight is its mean over the merged rows by sampling
-    weight, so it is the share of draws of this text that named it. The first row's template stays.
-    """
+    """One row for each distinct text, in order of first appearance; see `merge_pieces`."""
     if rows["text"].n_unique() == len(rows):
         return rows
-    rows = rows.with_row_index("row")
-    first = rows.group_by("text", maintain_order=True).agg(pl.col("row").first(), pl.col("template").first())
-    flat = rows.select("row", "text", "targets", "target_weights", "weight").explode(["targets", "target_weights"])
+    return merge_pieces([rows.with_row_index("row")]).select(*_TYPES)
+
+
+def merge_pieces(pieces: Iterable[pl.DataFrame]) -> pl.DataFrame:
+    """One row for each distinct text of some tables with a column `row`, sorted by it; only one table is held.
+
+    Sampling weights add up; targets are united; a target's weight is its mean over the merged rows by sampling
+    weight, so it is the share of draws of this text that named it. The first row's number and template stay.
+    """
+    firsts: list[pl.DataFrame] = []
+    masses: list[pl.DataFrame] = []
+    for piece in pieces:
+        new = piece.select("row", "text", "template", pl.col("weight").cast(pl.Float64))
+        by_text = pl.concat([*firsts, new]).group_by("text", maintain_order=True)
+        once = by_text.agg(pl.col("row").first(), pl.col("template").first(), pl.col("weight").sum())
+        firsts = [once.select("row", "text", "template", "weight")]
+        flat = piece.select("text", "targets", "target_weights", "weight").explode(["targets", "target_weights"])
+        flat = flat.select("text", "targets", mass=pl.col("target_weights").cast(pl.Float64) * pl.col("weight"))
+        by_target = pl.concat([*masses, flat]).group_by("text", "targets", maintain_order=True)
+        masses = [by_target.agg(pl.col("mass").sum())]
     united = (
-        flat.with_columns(mass=pl.col("target_weights").cast(pl.Float64) * pl.col("weight"))
-        .group_by("text", "targets", maintain_order=True)
-        .agg(pl.col("mass").sum())
+        pl.concat(masses)
         .group_by("text", maintain_order=True)
         .agg("targets", target_weights=(pl.col("mass") / pl.col("mass").sum()).cast(pl.Float32))
     )
-    totals = rows.group_by("text").agg(pl.col("weight").cast(pl.Float64).sum().cast(pl.Float32))
-    return (
-        first.join(united, on="text").join(totals, on="text").sort("row").select(*_TYPES)  # joins do not keep order
-    )
+    merged = pl.concat(firsts).with_columns(pl.col("weight").cast(pl.Float32)).join(united, on="text")
+    return merged.sort("row").select("row", *_TYPES)  # joins do not keep order
 
 
-def record_texts(counts: Counts, name: str, asked: int, rows: pl.DataFrame, table: pl.DataFrame) -> None:
-    """Record the way from the texts asked for over the rows made to the distinct texts of `table`."""
+def record_texts(counts: Counts, name: str, asked: int, written: Written) -> None:
+    """Record the way from the texts asked for over the rows made to the distinct texts of a table."""
     flow = counts.flow(name, asked, "texts asked for")
-    flow.drop(asked - len(rows), "not made: the noun has too few forms, templates or different sentences")
-    flow.drop(len(rows) - len(table), "the same text as another one (merged: targets united, weights added)")
-    flow.out(len(table), "distinct texts")
+    flow.drop(asked - written.rows, "not made: the noun has too few forms, templates or different sentences")
+    flow.drop(written.rows - written.texts, "the same text as another one (merged: targets united, weights added)")
+    flow.out(written.texts, "distinct texts")
 
 
-def record_nouns(counts: Counts, nouns: pl.DataFrame, table: pl.DataFrame, reason: str) -> None:
-    """Record how many nouns are named in `table`; `reason`: why one may not be."""
-    named = table["targets"].explode().n_unique()
-    flow = counts.flow("nouns", len(nouns), "nouns")
-    flow.drop(len(nouns) - named, reason)
-    flow.out(named, "nouns named in a text")
+def record_nouns(counts: Counts, nouns: int, written: Written, reason: str) -> None:
+    """Record how many of the lexicon's nouns are named in a table; `reason`: why one may not be."""
+    flow = counts.flow("nouns", nouns, "nouns")
+    flow.drop(nouns - written.nouns, reason)
+    flow.out(written.nouns, "nouns named in a text")

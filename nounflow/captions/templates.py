@@ -102,7 +102,10 @@ def _template(path: Path, line: int, row: dict[str, str], number: Number) -> Tem
         reject(path, line, f"weight '{row['weight']}': a number above 0 and below a million expected")
     braced = _BRACED.findall(text)
     if len(braced) != 1 or braced[0] not in _PLACES:
-        reject(path, line, f"'{text}': exactly one {{noun}} or {{a_noun}} expected", "write for example: a photo of X.")
+        example = "{a_noun}" if number == "singular" else "{noun}"
+        reject(
+            path, line, f"'{text}': exactly one {{noun}} or {{a_noun}} expected", f"for example: a photo of {example}."
+        )
     if number == "plural" and braced[0] == "{a_noun}":
         reject(path, line, f"'{text}': plurals have no article", "write {noun}")
     if _LITERAL_ARTICLE.search(text):

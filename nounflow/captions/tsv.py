@@ -17,7 +17,7 @@ def read_rows(path: Path, columns: tuple[str, ...], what: str) -> Iterator[tuple
         NounflowError: no such file, not UTF-8, another header, or a row with another number of cells.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except (FileNotFoundError, IsADirectoryError):
         raise NounflowError(f"There is no {what} file", where=path, fix="check its path in the config") from None
     except UnicodeDecodeError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 from collections.abc import Sequence
 
 _META = (  # (reason, pattern)
@@ -25,8 +26,10 @@ _META = (  # (reason, pattern)
     ("quotation marks around it", re.compile(r"^\s*([\"“”«„]|['‘](?=.*['’][.!?]?\s*$))")),
 )
 _DOUBLE_QUOTES = re.compile(r"[\"“”«»„]")
-_LANGUAGES = ("cs", "da", "de", "es", "fi", "fr", "id", "it", "nl", "pl", "pt", "ro", "sv", "tr")
+# Of the Latin letter languages with a word list, those with many speakers; not Hungarian, whose commonest word is "a".
+_LANGUAGES = ("ca", "cs", "da", "de", "es", "fi", "fr", "id", "it", "nb", "nl", "pl", "pt", "ro", "sv", "tr", "vi")
 _KNOWN = 1.0  # Zipf frequency from which a word counts as English: once in a hundred million
+_LIKELIER = 3.0  # powers of ten by which another language must explain the words better than English
 
 
 def meta_fault(text: str) -> str | None:
@@ -39,40 +42,47 @@ def meta_fault(text: str) -> str | None:
     return None
 
 
-def ascii_share(text: str) -> float:
-    """Share of a to z among the letters of a text; 1 where there is none."""
+def latin_share(text: str) -> float:
+    """Share of Latin letters, accents or not, among the letters of a text; 1 where there is none."""
     letters = [letter for letter in text if letter.isalpha()]
-    return sum(letter.isascii() for letter in letters) / len(letters) if letters else 1.0
+    return sum(map(_is_latin, letters)) / len(letters) if letters else 1.0
 
 
 def reads_as_english(words: Sequence[str]) -> bool:
-    """Whether small words or known words speak for English; `words`: lower-case, without the names of nouns.
+    """Whether the words of a text are English; `words`: lower-case, without the names of nouns.
 
-    Nouns are left out, since loan words (kimono, schnauzer) mislead every test of language. Small words of other
-    languages decide first: dictionaries of English hold most of them too.
+    Not if another language explains them a thousand times better, word by word (the sum of log10 frequencies), or
+    if fewer than 60 % of them are English words at all. Nouns are left out, since loan words (kimono, schnauzer)
+    mislead every test of language.
     """
     if not words:
         return True
-    english, foreign = _small_words()
-    n_foreign = sum(word in foreign for word in words)
-    if n_foreign > 1 and n_foreign > sum(word in english for word in words):
-        return False
-    known = sum(_is_known(word) for word in words)
-    return known >= 0.6 * len(words)
+    known = [_zipf(word) for word in words]
+    english = sum(known)
+    for frequencies in _other_languages():
+        if sum(frequencies.get(word, 0.0) for word in words) > english + _LIKELIER:
+            return False
+    return sum(zipf >= _KNOWN or word.isdigit() for zipf, word in zip(known, words, strict=True)) >= 0.6 * len(words)
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_latin(letter: str) -> bool:
+    return letter.isascii() or unicodedata.name(letter, "").startswith("LATIN")
 
 
 @functools.lru_cache(maxsize=1)
-def _small_words() -> tuple[frozenset[str], frozenset[str]]:
-    """The commonest words of English, and those of other languages that English hardly has."""
-    from wordfreq import top_n_list  # late: it reads its lists
+def _other_languages() -> tuple[dict[str, float], ...]:
+    """Zipf frequencies (log10 of uses in a billion words) of the words of other languages; rare words have none."""
+    from wordfreq import get_frequency_list  # late: it reads its lists
 
-    common = top_n_list("en", 1500, wordlist="small")
-    others = {word for language in _LANGUAGES for word in top_n_list(language, 80, wordlist="small")}
-    return frozenset(common[:200]), frozenset(word for word in others - set(common) if len(word) > 1)
+    return tuple(
+        {word: 9 - hundredths / 100 for hundredths, words in enumerate(lists) for word in words}
+        for lists in (get_frequency_list(language, "small") for language in _LANGUAGES)
+    )
 
 
 @functools.lru_cache(maxsize=65536)
-def _is_known(word: str) -> bool:
+def _zipf(word: str) -> float:
     from wordfreq import zipf_frequency
 
-    return word.isdigit() or zipf_frequency(word, "en") >= _KNOWN
+    return zipf_frequency(word, "en")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field, model_validator
 
 from nounflow.config.base import Settings
@@ -13,6 +15,9 @@ class MultisetConfig(Settings):
 
     texts_per_noun: tuple[int, ...] = Field(
         (12, 6, 4), min_length=1, max_length=4, description="texts of M1, M2, ... for each noun of the lexicon"
+    )
+    co_occurring: float = Field(
+        0.0, ge=0, le=1, description="share of M2, M3, ... whose nouns stand together in a WordNet gloss"
     )
     shards: tuple[int, ...] = Field((1, 1, 1), description="embedding jobs for M1, M2, ...")
 
@@ -38,7 +43,9 @@ class ChecksConfig(Settings):
     shortest: int = Field(4, ge=1, description="fewest words of a caption")
     longest: int = Field(30, ge=1, description="most words of a caption")
     longest_characters: int = Field(250, ge=1, description="most characters of a caption")
-    ascii_share: float = Field(0.9, ge=0, le=1, description="smallest share of a to z among letters outside its nouns")
+    latin_share: float = Field(
+        0.9, ge=0, le=1, description="least share of Latin letters among those outside its nouns"
+    )
     near_duplicate: float = Field(
         0.7, gt=0, le=1, description="from this Jaccard similarity of words and word pairs on, two captions are one"
     )
@@ -67,6 +74,16 @@ class LLMCaptionsConfig(Settings):
         "ledgers/captions.sqlite", description="file of all requests and answers; keep it, a rerun replays it"
     )
     shards: int = Field(1, ge=1, description="embedding jobs")
+
+    def shape(self) -> dict[str, Any]:
+        """What decides which captions come: model, length, temperature, how many, how often.
+
+        Everything else (where the server is, budget, prices, concurrency, waits, the ledger) says how a run goes; a
+        change of it makes no caption another one, so it is no reason to run again.
+        """
+        asked = {"captions_per_noun", "captions_per_request", "attempts_per_noun"}
+        answered = {"model", "temperature", "max_output_tokens", "longest_output_tokens"}
+        return self.model_dump(mode="json", include=dict.fromkeys(asked, True) | {"server": answered})
 
 
 class CaptionsConfig(Settings):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -65,6 +66,8 @@ METRICS = pa.schema(
     ]
 )
 
+ROW_GROUP = 65_536  # rows: what a table that is written or read bit by bit holds in memory
+
 
 def lexicon_digest(nouns: Sequence[str]) -> str:
     """Identity of a lexicon: SHA-256 over its display nouns in the order of their ids."""
@@ -78,20 +81,68 @@ def write_table(path: Path, table: pl.DataFrame, schema: pa.Schema) -> None:
         pq.write_table(arrow, temporary, compression="zstd")
 
 
+def write_batches(path: Path, batches: Iterable[pl.DataFrame], schema: pa.Schema) -> None:
+    """Write a table that is made bit by bit, as `write_table` does; at most `ROW_GROUP` rows are held at a time."""
+    with atomic_file(path) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+        for batch in rebatched(batches, ROW_GROUP):
+            writer.write_table(batch.select(schema.names).to_arrow().cast(schema), row_group_size=ROW_GROUP)
+
+
+def rebatched(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
+    """The same rows in tables of exactly so many rows; the last one may be shorter, none is empty."""
+    waiting: list[pl.DataFrame] = []
+    held = 0
+    for frame in frames:
+        while held + len(frame) >= rows:
+            yield pl.concat([*waiting, frame[: rows - held]], rechunk=True)
+            frame = frame[rows - held :]
+            waiting, held = [], 0
+        if len(frame):
+            waiting.append(frame)
+            held += len(frame)
+    if waiting:
+        yield pl.concat(waiting, rechunk=True)
+
+
+def read_batches(path: Path, schema: pa.Schema, what: str, rows: int = ROW_GROUP) -> Iterator[pl.DataFrame]:
+    """The rows of a table, so many at a time, checked as by `read_table`."""
+    with _explained(path, what), pq.ParquetFile(path, pre_buffer=False) as file:
+        _check_columns(path, file.schema_arrow.names, schema, what)
+        batches = file.iter_batches(min(rows, 8192), columns=schema.names)
+        tables = (pa.Table.from_batches([batch]).select(schema.names).cast(schema) for batch in batches)
+        yield from rebatched(map(pl.from_arrow, tables), rows)  # type: ignore[arg-type]
+
+
+def count_rows(path: Path, what: str) -> int:
+    """Rows of a parquet file, from its footer."""
+    with _explained(path, what):
+        return int(pq.read_metadata(path).num_rows)
+
+
 def read_table(path: Path, schema: pa.Schema, what: str) -> pl.DataFrame:
     """Read a table and check that its columns are those of the schema; `what` names its role in messages."""
-    try:
+    with _explained(path, what):
         arrow = pq.read_table(path)
+        _check_columns(path, arrow.column_names, schema, what)
+        return pl.from_arrow(arrow.select(schema.names).cast(schema))  # type: ignore[return-value]
+
+
+@contextlib.contextmanager
+def _explained(path: Path, what: str) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise NounflowError(f"There is no {what}", where=path, fix="run the stage that writes it") from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError) as error:
         raise DamagedFileError(
             f"The {what} is not a readable parquet file ({error})", where=path, fix="delete it and run its stage again"
         ) from error
-    if missing := [name for name in schema.names if name not in arrow.column_names]:
+
+
+def _check_columns(path: Path, found: Sequence[str], schema: pa.Schema, what: str) -> None:
+    if missing := [name for name in schema.names if name not in found]:
         raise MismatchError(
             f"The {what} lacks the columns {', '.join(missing)}; it was written by another version",
             where=path,
             fix="delete it and run its stage again",
         )
-    return pl.from_arrow(arrow.select(schema.names).cast(schema))  # type: ignore[return-value]

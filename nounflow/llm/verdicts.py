@@ -1,0 +1,59 @@
+"""What the asker made of the answers: written to the ledger where it is new or another than before."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from types import TracebackType
+from urllib.parse import quote
+
+from nounflow.llm.ledger import Ledger
+
+PORTION = 500  # verdicts that are looked up and written together
+
+_LATEST = """
+    SELECT requests.key, verdicts.accepted, verdicts.reason
+    FROM json_each(?) AS wanted
+    JOIN requests ON requests.key = wanted.value
+    JOIN verdicts ON verdicts.id = (SELECT max(id) FROM verdicts WHERE request = requests.id)"""
+
+
+class Verdicts:
+    """Gathers verdicts; `flush` writes them. Use it as a context manager, within that of the ledger.
+
+    A verdict that was given but not flushed when a process died is given again when the run is.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._waiting: dict[str, tuple[bool, str]] = {}
+
+    def add(self, key: str, accepted: bool, reason: str) -> bool:
+        """Note the verdict on the answer with this key; returns whether it is time to `flush`."""
+        self._waiting[key] = accepted, reason
+        return len(self._waiting) >= PORTION
+
+    def flush(self) -> None:
+        """Write the verdicts that are news; returns when they are on the disk. May be called from any thread."""
+        given, self._waiting = self._waiting, {}
+        if not given:
+            return
+        known = self._latest(list(given))
+        news = {key: verdict for key, verdict in given.items() if known.get(key) != verdict}
+        for written in [self._ledger.record_verdict(key, *verdict) for key, verdict in news.items()]:
+            written.result()
+
+    def _latest(self, keys: list[str]) -> dict[str, tuple[bool, str]]:
+        address = f"file:{quote(str(self._ledger.path.absolute()))}?mode=ro"
+        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=60)) as connection:
+            rows = connection.execute(_LATEST, [json.dumps(sorted(keys))]).fetchall()
+        return {key: (bool(accepted), reason) for key, accepted, reason in rows}
+
+    def __enter__(self) -> Verdicts:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.flush()
