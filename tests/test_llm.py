@@ -24,12 +24,13 @@ from nounflow.config.llm import LLMConfig
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.llm.answers import MalformedAnswerError, read_answer, read_usage
 from nounflow.llm.budget import BudgetReachedError
-from nounflow.llm.client import LLMClient
+from nounflow.llm.client import open_client
 from nounflow.llm.estimate import estimate
 from nounflow.llm.keys import redact
-from nounflow.llm.ledger import Ending, Ledger
+from nounflow.llm.ledger import Ledger
 from nounflow.llm.pace import RunStoppedError
 from nounflow.llm.prices import UnknownPriceError, prompt_tokens_bound
+from nounflow.llm.records import Ending
 from nounflow.llm.requests import Failure, Outcome, Question, Request, Usage
 
 PRICES = {"tiny": {"input": 1.0, "output": 2.0}}
@@ -66,7 +67,7 @@ def questions(n: int, **changes) -> list[Request]:
 def ask(path: Path, settings_: LLMConfig, requests) -> list[Outcome | Failure]:
     async def run():
         with Ledger.open(path) as ledger:
-            async with LLMClient(settings_, ledger) as client:
+            async with open_client(settings_, ledger) as client:
                 return [outcome async for outcome in client.ask(requests)]
 
     return asyncio.run(run())
@@ -136,7 +137,7 @@ class TestAnswers:
     def test_an_asker_that_stops_early_leaves_no_request_without_an_ending(self, tmp_path):
         async def run():
             with Ledger.open(tmp_path / "ledger") as ledger:
-                async with LLMClient(config(server), ledger) as client:
+                async with open_client(config(server), ledger) as client:
                     outcomes = client.ask(questions(100))
                     async for _ in outcomes:
                         break
@@ -393,7 +394,7 @@ class TestLedger:
             question = Question.of(questions(1)[0], "tiny", {})
             ledger.record_sending(question, max_output_tokens=9, worst_usd=0).result()
             with pytest.raises(Exception, match="only grows"):
-                ledger._submit(lambda connection: connection.execute(statement)).result()
+                ledger.submit(lambda connection: connection.execute(statement)).result()
 
     def test_a_second_writer_is_refused_and_a_reader_is_not(self, tmp_path):
         with Ledger.open(tmp_path / "ledger"):
@@ -421,7 +422,7 @@ class TestLedger:
             connection.executemany("INSERT INTO endings VALUES (?, 0, 'answered', 1, 1, 0, '', ?)", values)
 
         with Ledger.open(tmp_path / "ledger") as ledger:
-            ledger._submit(fill).result()
+            ledger.submit(fill).result()
             seconds, tries = 1e9, 0
             while seconds >= 2 and (tries := tries + 1) <= 3:  # other work shares the machine
                 start = time.perf_counter()
@@ -459,7 +460,7 @@ class TestScale:
 
         async def both(settings_):
             with Ledger.open(tmp_path / "ledger") as ledger:
-                async with LLMClient(settings_, ledger) as client:
+                async with open_client(settings_, ledger) as client:
                     return [await run(client, n) for n in (80, 320)]
 
         with LLMServer() as server:
@@ -474,11 +475,11 @@ KILLED = """
 import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, "tests")
-from test_llm import LLMConfig, LLMClient, Ledger, questions
+from test_llm import LLMConfig, open_client, Ledger, questions
 
 async def run():
     with Ledger.open(Path(sys.argv[1])) as ledger:
-        async with LLMClient(LLMConfig.model_validate_json(sys.argv[2]), ledger) as client:
+        async with open_client(LLMConfig.model_validate_json(sys.argv[2]), ledger) as client:
             async for outcome in client.ask(questions(int(sys.argv[3]))):
                 print(outcome.request.item, flush=True)
 
