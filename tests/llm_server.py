@@ -1,7 +1,8 @@
-"""A real HTTP server on loopback that speaks chat completions, and misbehaves by script.
+"""A real HTTP server on loopback that speaks chat completions, files and batches, and misbehaves by script.
 
     with LLMServer() as server:
         server.script("noun 7", "429", "drop")   # the first two requests that mention it; then it answers well
+        server.batches.fates("expired")          # the first batch; see `llm_batches`
 
 Runs on its own thread and event loop, so it outlives clients that are killed.
 """
@@ -10,10 +11,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import signal
 import threading
 from collections import Counter, defaultdict, deque
 from typing import Any
+
+from llm_batches import Batches
 
 _STATUS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 429: "Too Many Requests", 500: "Internal Server Error"}
 
@@ -31,6 +36,8 @@ class LLMServer:
         self.answered: Counter[str] = Counter()  # user message -> good answers written out
         self.bodies: list[dict[str, Any]] = []
         self.authorizations: set[str] = set()
+        self.headers: list[str] = []  # of every good answer
+        self.batches = Batches(self._line)
         self.under_way = self.most_under_way = 0
         self._faults: dict[str, deque[str]] = defaultdict(deque)
         self._open: set[asyncio.Task] = set()
@@ -78,13 +85,18 @@ class LLMServer:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 length = re.search(r"content-length: (\d+)", head, re.IGNORECASE)
-                body = json.loads(await reader.readexactly(int(length[1]) if length else 0))
+                body = await reader.readexactly(int(length[1])) if length else await _chunks(reader, head)
                 if found := re.search(r"authorization: (.*)\r", head, re.IGNORECASE):
                     self.authorizations.add(found[1])
                 self.under_way += 1
                 self.most_under_way = max(self.most_under_way, self.under_way)
                 try:
-                    if not await self._respond(body, writer):
+                    method, path = head.split(" ", 2)[:2]
+                    if path.endswith("/chat/completions"):
+                        alive = await self._respond(json.loads(body), writer)
+                    else:
+                        alive = await self._respond_batch(method, path, head, body, writer)
+                    if not alive:
                         break
                 finally:
                     self.under_way -= 1
@@ -106,16 +118,37 @@ class LLMServer:
             self._opened.set()
         if "JSON object" not in message:
             await self._opened.wait()
-        if fault == "drop":
+        if fault == "kill":
+            os.kill(self.batches.victim, signal.SIGKILL)
+        if fault in ("drop", "kill"):
             return False
         status, headers, text = self._reply(fault, body, message)
-        payload = text.encode()
-        lines = [f"HTTP/1.1 {status} {_STATUS.get(status, 'Other')}", "Content-Type: application/json", *headers]
-        writer.write(("\r\n".join([*lines, f"Content-Length: {len(payload)}"]) + "\r\n\r\n").encode() + payload)
-        await writer.drain()
+        await _write(writer, status, [*headers, *(self.headers if status == 200 else ())], text.encode())
         if fault == "good" and status == 200:
             self.answered[message] += 1
         return True
+
+    async def _respond_batch(
+        self, method: str, path: str, head: str, body: bytes, writer: asyncio.StreamWriter
+    ) -> bool:
+        reply, sent = self.batches.respond(method, path, head, body, " ".join(sorted(self.authorizations)))
+        if reply is not None:
+            await _write(writer, *reply, only=sent)
+        return reply is not None and sent < 0
+
+    def _line(self, body: dict[str, Any]) -> tuple[int, str] | None:
+        """Status and body of a batch's line; None when it is to be lost."""
+        message = next(m["content"] for m in body["messages"] if m["role"] == "user")
+        self.asked[message] += 1
+        self.bodies.append(body)
+        faults = self._faults[message]
+        fault = faults.popleft() if faults else self.always or "good"
+        if fault in ("drop", "slow"):
+            return None
+        status, _, text = self._reply(fault, body, message)
+        if fault == "good" and status == 200:
+            self.answered[message] += 1
+        return status, text
 
     def _reply(self, fault: str, body: dict[str, Any], message: str) -> tuple[int, list[str], str]:
         if fault.startswith("429"):  # "429" or "429:SECONDS"
@@ -168,3 +201,21 @@ class LLMServer:
 
 def _error(message: str, code: str, param: str | None = None) -> str:
     return json.dumps({"error": {"message": message, "type": "error", "code": code, "param": param}})
+
+
+async def _write(writer: asyncio.StreamWriter, status: int, headers: list[str], payload: bytes, only: int = -1) -> None:
+    """An HTTP response, or the first `only` bytes of its body."""
+    lines = [f"HTTP/1.1 {status} {_STATUS.get(status, 'Other')}", "Content-Type: application/json", *headers]
+    head = ("\r\n".join([*lines, f"Content-Length: {len(payload)}"]) + "\r\n\r\n").encode()
+    writer.write(head + (payload if only < 0 else payload[:only]))
+    await writer.drain()
+
+
+async def _chunks(reader: asyncio.StreamReader, head: str) -> bytes:
+    """The body of a request that does not say its length."""
+    body = b""
+    if re.search(r"transfer-encoding: chunked", head, re.IGNORECASE):
+        while (length := int(await reader.readline(), 16)) > 0:
+            body += (await reader.readexactly(length + 2))[:-2]
+        await reader.readline()
+    return body

@@ -76,7 +76,7 @@ async def _ask(tasks: list[NounTask], answers: Answers, settings: LLMCaptionsCon
     """Fill the tasks; returns what their answers cost, also those that the ledger had."""
     from nounflow.captions.check_report import Usage
     from nounflow.captions.llm import write_captions
-    from nounflow.llm.client import LLMClient
+    from nounflow.llm.client import open_client
     from nounflow.llm.ledger import Ledger
     from nounflow.llm.prices import cost, price_of
     from nounflow.llm.requests import Outcome
@@ -86,7 +86,7 @@ async def _ask(tasks: list[NounTask], answers: Answers, settings: LLMCaptionsCon
     assert settings.server is not None
     calls = inputs = outputs = 0
     with Ledger.open(path) as ledger, Progress("captions", sum(task.quota for task in tasks), "captions") as progress:
-        async with LLMClient(settings.server, ledger) as client:
+        async with open_client(settings.server, ledger) as client:
             with Verdicts(ledger) as verdicts:
                 async for result, gained in write_captions(client, tasks, answers, verdicts, settings):
                     progress.advance(gained)

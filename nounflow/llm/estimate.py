@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.ledger import Ledger
+from nounflow.llm.outcomes import question_of
 from nounflow.llm.prices import cost, price_of, prompt_tokens_estimate, worst_cost
-from nounflow.llm.requests import Question, Request
+from nounflow.llm.requests import Request
 
 _PORTION = 5000
 
@@ -49,10 +50,7 @@ def estimate(
     means: dict[str, float | None] = {}
     iterator = iter(requests)
     while portion := list(itertools.islice(iterator, _PORTION)):
-        questions = [
-            Question.of(request, config.model, request.parameters(config.temperature, config.max_output_tokens))
-            for request in portion
-        ]
+        questions = [question_of(config, request) for request in portion]
         entries = ledger.look_up([question.key for question in questions]) if ledger is not None else {}
         for question in questions:
             count += 1

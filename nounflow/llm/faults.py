@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import email.utils
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import httpx2
 import openai
+
+from nounflow.llm.keys import redact
 
 Kind = Literal["throttled", "retry", "refused", "stop"]
 
 _STOP_STATUS = {401, 402, 403, 404, 405, 407}
 _RETRY_STATUS = {408, 409, 425}
 _STOP_CODES = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated"}
+_THROTTLE_CODES = {"rate_limit_exceeded", "token_limit_exceeded", "too_many_tokens"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,11 @@ class Fault:
     wait_s: float | None = None  # as the server asked
     maybe_paid: bool = False  # the server may have answered, and counted it
     raw: str = ""
+    status: int | None = None  # of HTTP, where there was one
 
 
-def fault_of(error: openai.APIError | TimeoutError) -> Fault:
-    """Class an error of the client library."""
+def fault_of(error: openai.APIError | httpx2.HTTPError | TimeoutError) -> Fault:
+    """Class an error of the client library, or of its transport (while a file is being read)."""
     if isinstance(error, openai.APIStatusError):
         return _of_status(error)
     if isinstance(error, TimeoutError | openai.APITimeoutError):
@@ -59,16 +64,36 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     return None
 
 
-def _of_status(error: openai.APIStatusError) -> Fault:
-    status, raw = error.status_code, error.response.text
-    body = error.body if isinstance(error.body, dict) else {}
-    message = str(body.get("message") or raw or error.message)[:500]
-    named = f", parameter {error.param}" if error.param else ""
-    detail = f"HTTP {status}{named}: {message}"
-    if status in _STOP_STATUS or error.code in _STOP_CODES or error.type in _STOP_CODES:
-        return Fault("stop", detail, raw=raw)
+def fault_of_status(
+    status: int, said: Mapping[str, Any], raw: str = "", headers: Mapping[str, str] | None = None
+) -> Fault:
+    """Class an HTTP status. `said`: the error object of the body, as far as there is one."""
+    names = {str(said.get("code")), str(said.get("type"))}
+    named = f", parameter {said['param']}" if said.get("param") else ""
+    detail = f"HTTP {status}{named}: {str(said.get('message') or raw)[:500]}"
+    if status in _STOP_STATUS or names & _STOP_CODES:
+        return Fault("stop", detail, raw=raw, status=status)
     if status == 429:
-        return Fault("throttled", detail, wait_s=retry_after(error.response.headers), raw=raw)
+        return Fault("throttled", detail, wait_s=retry_after(headers or {}), raw=raw, status=status)
     if status in _RETRY_STATUS or status >= 500:
-        return Fault("retry", detail, wait_s=retry_after(error.response.headers), raw=raw)
-    return Fault("refused", detail, raw=raw)
+        return Fault("retry", detail, wait_s=retry_after(headers or {}), raw=raw, status=status)
+    return Fault("refused", detail, raw=raw, status=status)
+
+
+def fault_of_code(code: str, message: str) -> Fault:
+    """Class the error of a batch, or of one of its lines, that has a code and no HTTP status."""
+    detail = f"{code}: {message[:500]}"
+    if code in _STOP_CODES:
+        return Fault("stop", detail)
+    return Fault("throttled" if code in _THROTTLE_CODES else "retry", detail)
+
+
+def struck(fault: Fault, key: str) -> Fault:
+    """The fault without the key, should the server have repeated it."""
+    return dataclasses.replace(fault, detail=redact(fault.detail, key), raw=redact(fault.raw, key))
+
+
+def _of_status(error: openai.APIStatusError) -> Fault:
+    said = error.body if isinstance(error.body, dict) else {}
+    said = {"message": error.message if not error.response.text else None, **said}
+    return fault_of_status(error.status_code, said, error.response.text, error.response.headers)

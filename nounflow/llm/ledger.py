@@ -17,68 +17,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 from filelock import FileLock, Timeout
 
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.files import disk_errors
 from nounflow.llm import ledger_tables as tables
-from nounflow.llm.requests import NO_USAGE, Question, Usage
+from nounflow.llm.records import Ending, Entry, Totals, Unanswered, insert_ending, insert_sending
+from nounflow.llm.requests import Question, Usage
 from nounflow.llm.writer import GroupWriter
-
-How = Literal["answered", "refused", "failed", "throttled"]
-
-
-@dataclass(slots=True)  # not frozen: a hundred thousand are made at once, and freezing doubles the time
-class Ending:
-    """How one sending ended. `raw` is the body that the server sent, untouched (only a key in it is struck out)."""
-
-    outcome: How
-    raw: str = ""
-    detail: str = ""
-    usage: Usage = NO_USAGE
-    charged_usd: float = 0.0
-
-
-@dataclass(slots=True)
-class Entry:
-    """What the ledger knows of a key."""
-
-    messages_hash: str
-    last: Ending | None  # the latest answer or refusal, else None
-    room: int  # max_output_tokens of that sending; 0 without one
-
-
-@dataclass(frozen=True, slots=True)
-class Unanswered:
-    """A sending that has no ending: under way now, or when a process died. It may have been paid."""
-
-    item: str
-    key: str
-    sent_at: float  # seconds since 1970
-    worst_usd: float
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Sums over the whole ledger."""
-
-    sendings: int
-    answered: int
-    unanswered: int
-    prompt_tokens: int
-    output_tokens: int
-    paid_usd: float  # by the servers' counts of tokens
-    presumed_usd: float  # worst cases, where no count came: lost answers, dropped connections
-
-    @property
-    def spent_usd(self) -> float:
-        """What counts against a budget."""
-        return self.paid_usd + self.presumed_usd
 
 
 class Ledger:
@@ -86,7 +36,7 @@ class Ledger:
 
     def __init__(self, path: Path, *, writable: bool, now: Callable[[], float] = time.time) -> None:
         self.path = Path(path)
-        self._now = now
+        self.now = now
         self._lock = FileLock(f"{self.path}.lock", timeout=0, thread_local=False) if writable else None
         self._writer: GroupWriter | None = None
         with self._errors(), contextlib.ExitStack() as undo:
@@ -103,10 +53,10 @@ class Ledger:
 
     @classmethod
     def open(cls, path: Path, *, now: Callable[[], float] = time.time) -> Ledger:
-        """Open a ledger to write, made if there is none.
+        """Open a ledger to write, made if there is none; one of an older version is upgraded in place.
 
         Raises:
-            NounflowError: another process writes to it, or it was written by another version.
+            NounflowError: another process writes to it, or it was written by a newer version.
             DamagedFileError: the file is no ledger.
         """
         return cls(path, writable=True, now=now)
@@ -120,81 +70,61 @@ class Ledger:
 
     def begin_run(self, base_url: str, model: str, server: Mapping[str, Any]) -> int:
         """Note what is asked from now on, and what its server can do; returns the run's number."""
-        values = (self._now(), base_url, model, json.dumps(server))
+        values = (self.now(), base_url, model, json.dumps(server))
         sql = "INSERT INTO runs (started_at, base_url, model, server) VALUES (?, ?, ?, ?)"
-        number: int = self._submit(lambda connection: connection.execute(sql, values).lastrowid).result()
+        number: int = self.submit(lambda connection: connection.execute(sql, values).lastrowid).result()
         return number
 
     def record_sending(
         self, question: Question, *, max_output_tokens: int, worst_usd: float, run: int | None = None
     ) -> Future[int]:
         """Write that a request is about to be sent. Send it only when the future (the sending's number) is done."""
-        request = question.request
-        row = (
-            question.key,
-            question.model,
-            request.prompt_version,
-            json.dumps(question.parameters, sort_keys=True),
-            request.item,
-            request.attempt,
-            request.messages_hash,
+        at = self.now()
+        return self.submit(
+            lambda connection: insert_sending(connection, question, run, at, max_output_tokens, worst_usd)
         )
-        sent = (run, self._now(), max_output_tokens, worst_usd, question.key)
-
-        def write(connection: sqlite3.Connection) -> int | None:
-            connection.execute(
-                "INSERT INTO requests (key, model, prompt_version, parameters, item, attempt, messages_hash) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
-                row,
-            )
-            return connection.execute(
-                "INSERT INTO sendings (request, run, sent_at, max_output_tokens, worst_usd) "
-                "SELECT id, ?, ?, ?, ? FROM requests WHERE key = ?",
-                sent,
-            ).lastrowid
-
-        return self._submit(write)
 
     def record_ending(self, sending: int, ending: Ending) -> Future[None]:
         """Write how a sending ended. Read the answer only when the future is done."""
-        usage = ending.usage
-        values = (sending, self._now(), ending.outcome, usage.prompt_tokens, usage.output_tokens, ending.charged_usd)
-        sql = "INSERT INTO endings VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-        return self._submit(lambda connection: _nothing(connection.execute(sql, (*values, ending.detail, ending.raw))))
+        at = self.now()
+        return self.submit(lambda connection: insert_ending(connection, sending, at, ending))
 
     def record_verdict(self, key: str, accepted: bool, reason: str = "") -> Future[None]:
         """Write what the asker made of an answer, and why it was rejected. The latest verdict counts."""
         sql = (
             "INSERT INTO verdicts (request, given_at, accepted, reason) SELECT id, ?, ?, ? FROM requests WHERE key = ?"
         )
-        values = (self._now(), int(accepted), reason, key)
+        values = (self.now(), int(accepted), reason, key)
 
         def write(connection: sqlite3.Connection) -> None:
             if connection.execute(sql, values).rowcount != 1:
                 raise KeyError(f"no request has the key {key}")
 
-        return self._submit(write)
+        return self.submit(write)
 
     def look_up(self, keys: Sequence[str]) -> dict[str, Entry]:
         """What is known of many keys at once; unknown ones are absent. Holds their raw answers, so ask in portions."""
         entries: dict[str, Entry] = {}
         latest: dict[str, int] = {}  # number of the sending whose ending stands
-        rows = self._rows(tables.HISTORY, json.dumps(sorted(keys)))  # sorted: neighbours share pages of the index
-        for key, digest, sending, room, outcome, raw, detail, prompt, output, usd in rows:
-            if outcome not in ("answered", "refused"):
-                entries.setdefault(key, Entry(digest, None, 0))
-            elif sending > latest.get(key, 0):
+        rows = self.rows(tables.HISTORY, json.dumps(sorted(keys)))  # sorted: neighbours share pages of the index
+        for key, digest, sending, room, outcome, raw, detail, prompt, output, usd, batch in rows:
+            entry = entries.get(key)
+            if entry is None:
+                entry = entries[key] = Entry(digest, None, 0)
+            if outcome in ("answered", "refused") and sending > latest.get(key, 0):
                 latest[key] = sending
-                entries[key] = Entry(digest, Ending(outcome, raw, detail, Usage(prompt, output), usd), room)
+                entry.last, entry.room = Ending(outcome, raw, detail, Usage(prompt, output), usd), room
+            elif batch is not None:
+                entry.batch = batch
         return entries
 
     def unanswered(self) -> list[Unanswered]:
         """Sendings without an ending: what was under way when a process died."""
-        return [Unanswered(*row) for row in self._rows(tables.UNANSWERED)]
+        return [Unanswered(*row) for row in self.rows(tables.UNANSWERED)]
 
     def totals(self) -> Totals:
         """Calls, tokens and money of all runs; rejected answers and failed sendings are in it."""
-        return Totals(*next(self._rows(tables.TOTALS)))
+        return Totals(*next(self.rows(tables.TOTALS)))
 
     def verdict_counts(self) -> dict[str, int]:
         """How many requests were accepted ("") or rejected, by reason; the latest verdict of each counts."""
@@ -202,11 +132,11 @@ class Ledger:
             "SELECT CASE WHEN accepted THEN '' ELSE reason END AS why, count(*) FROM verdicts "
             "WHERE id IN (SELECT max(id) FROM verdicts GROUP BY request) GROUP BY why ORDER BY why"
         )
-        return dict(self._rows(sql))
+        return dict(self.rows(sql))
 
     def mean_output_tokens(self, model: str, prompt_version: str) -> float | None:
         """Mean length of the answers so far; None without any."""
-        return next(self._rows(tables.MEAN_OUTPUT, model, prompt_version))[0]
+        return next(self.rows(tables.MEAN_OUTPUT, model, prompt_version))[0]
 
     def check_messages(self, question: Question, entry: Entry) -> None:
         """Refuse other words under a known key.
@@ -238,12 +168,14 @@ class Ledger:
     ) -> None:
         self.close()
 
-    def _submit(self, write: Callable[[sqlite3.Connection], Any]) -> Future[Any]:
+    def submit(self, write: Callable[[sqlite3.Connection], Any]) -> Future[Any]:
+        """Queue a write, all of it or nothing; what it returns is on the disk when the future is done."""
         if self._writer is None:
             raise ValueError("this ledger is open for reading only")
         return self._writer.submit(write)
 
-    def _rows(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+    def rows(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query, as they stand now."""
         with self._reading:
             rows = self._reader.execute(sql, values).fetchall()
         return iter(rows)
@@ -252,7 +184,8 @@ class Ledger:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=60, check_same_thread=False)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
-        if not (version == tables.VERSION or (version == 0 and empty and self._lock is not None)):
+        fresh = version == 0 and empty and self._lock is not None
+        if not (fresh or 1 <= version <= tables.VERSION):
             connection.close()
             raise NounflowError(
                 f"The ledger has format {version}, this program writes format {tables.VERSION}",
@@ -260,14 +193,16 @@ class Ledger:
                 fix="use the program that wrote it, or name another file; do not delete it, it holds paid answers",
             )
         if self._lock is None:
+            if version < tables.VERSION:
+                connection.executescript(tables.missing_tables_script(version))
             connection.execute("PRAGMA query_only = ON")
             return connection
         connection.execute("PRAGMA cache_size = -65536")  # KiB
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        if version == 0:
-            connection.executescript(tables.creation_script())
+        if version < tables.VERSION:
+            connection.executescript(tables.creation_script() if fresh else tables.upgrade_script(version))
         return connection
 
     @contextlib.contextmanager
@@ -285,7 +220,3 @@ class Ledger:
                 where=self.path,
                 fix="restore it from a copy, or name another file",
             ) from error
-
-
-def _nothing(_: object) -> None:
-    return None

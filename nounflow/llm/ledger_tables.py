@@ -1,13 +1,14 @@
 """The ledger's SQLite tables. Rows are added, never changed: triggers forbid it.
 
 A request may be sent several times; a sending has one ending, or none when the process died (or was stopped) while
-it was under way. A verdict is what the asker made of an answer.
+it was under way. A verdict is what the asker made of an answer. A batch has lines, each a sending, and events, the
+latest of which is its state; when it is closed each of its lines has an ending.
 """
 
 from __future__ import annotations
 
-VERSION = 1
-_TABLES = {
+VERSION = 2
+_FIRST_TABLES = {  # of version 1
     "runs": """
         id INTEGER PRIMARY KEY, started_at REAL NOT NULL, base_url TEXT NOT NULL, model TEXT NOT NULL,
         server TEXT NOT NULL""",
@@ -26,32 +27,57 @@ _TABLES = {
         id INTEGER PRIMARY KEY, request INTEGER NOT NULL REFERENCES requests(id), given_at REAL NOT NULL,
         accepted INTEGER NOT NULL CHECK (accepted IN (0, 1)), reason TEXT NOT NULL""",
 }
+_BATCH_TABLES = {  # new in version 2
+    "batches": """
+        id INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, run INTEGER, planned_at REAL NOT NULL,
+        base_url TEXT NOT NULL, model TEXT NOT NULL, prompt_tokens INTEGER NOT NULL""",
+    "batch_lines": "sending INTEGER PRIMARY KEY REFERENCES sendings(id), batch INTEGER NOT NULL REFERENCES batches(id)",
+    "batch_events": """
+        id INTEGER PRIMARY KEY, batch INTEGER NOT NULL REFERENCES batches(id), at REAL NOT NULL, state TEXT NOT NULL,
+        file_id TEXT NOT NULL, remote_id TEXT NOT NULL, detail TEXT NOT NULL""",
+}
+_FIRST_INDEXES = {"sendings_request": "sendings(request)", "verdicts_request": "verdicts(request)"}
+_BATCH_INDEXES = {"batch_lines_batch": "batch_lines(batch)", "batch_events_batch": "batch_events(batch)"}
 
 
 def creation_script() -> str:
     """SQL that makes an empty ledger."""
-    statements = [f"CREATE TABLE {name} ({columns});" for name, columns in _TABLES.items()]
+    return _script(_FIRST_TABLES | _BATCH_TABLES, _FIRST_INDEXES | _BATCH_INDEXES)
+
+
+def upgrade_script(version: int) -> str:
+    """SQL that makes a ledger of an older version one of this; all its rows stay as they are."""
+    assert version == 1, "there is no older one"
+    return _script(_BATCH_TABLES, _BATCH_INDEXES)
+
+
+def missing_tables_script(version: int) -> str:
+    """SQL that gives a connection which may only read the tables that an older ledger lacks, empty and for itself."""
+    assert version == 1, "there is no older one"
+    return "\n".join(f"CREATE TEMP TABLE {name} ({columns});" for name, columns in _BATCH_TABLES.items())
+
+
+def _script(tables: dict[str, str], indexes: dict[str, str]) -> str:
+    """All or nothing: the version is written in the same transaction."""
+    statements = [f"CREATE TABLE {name} ({columns});" for name, columns in tables.items()]
     statements += [
         f"CREATE TRIGGER {name}_{act.lower()} BEFORE {act} ON {name} "
         f"BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;"
-        for name in _TABLES
+        for name in tables
         for act in ("UPDATE", "DELETE")
     ]
-    statements += [
-        "CREATE INDEX sendings_request ON sendings(request);",
-        "CREATE INDEX verdicts_request ON verdicts(request);",
-        f"PRAGMA user_version = {VERSION};",
-    ]
-    return "BEGIN;\n" + "\n".join(statements) + "\nCOMMIT;"
+    statements += [f"CREATE INDEX {name} ON {columns};" for name, columns in indexes.items()]
+    return "\n".join(["BEGIN IMMEDIATE;", *statements, f"PRAGMA user_version = {VERSION};", "COMMIT;"])
 
 
 HISTORY = """
     SELECT requests.key, requests.messages_hash, sendings.id, sendings.max_output_tokens, endings.outcome, endings.raw,
-           endings.detail, endings.prompt_tokens, endings.output_tokens, endings.charged_usd
+           endings.detail, endings.prompt_tokens, endings.output_tokens, endings.charged_usd, batch_lines.batch
     FROM json_each(?) AS wanted
     JOIN requests ON requests.key = wanted.value
     LEFT JOIN sendings ON sendings.request = requests.id
-    LEFT JOIN endings ON endings.sending = sendings.id"""
+    LEFT JOIN endings ON endings.sending = sendings.id
+    LEFT JOIN batch_lines ON batch_lines.sending = sendings.id AND endings.sending IS NULL"""
 
 UNANSWERED = """
     SELECT requests.item, requests.key, sendings.sent_at, sendings.worst_usd
@@ -71,3 +97,18 @@ MEAN_OUTPUT = """
     SELECT avg(endings.output_tokens) FROM endings JOIN sendings ON sendings.id = endings.sending
     JOIN requests ON requests.id = sendings.request
     WHERE endings.outcome = 'answered' AND requests.model = ? AND requests.prompt_version = ?"""
+
+OPEN_BATCHES = """
+    SELECT batches.id, batches.token, batches.base_url, batches.model, batches.planned_at, batches.prompt_tokens,
+           event.state, event.file_id, event.remote_id,
+           coalesce((SELECT min(at) FROM batch_events WHERE batch = batches.id AND remote_id != ''), batches.planned_at)
+    FROM batches JOIN batch_events AS event
+      ON event.id = (SELECT max(id) FROM batch_events WHERE batch = batches.id)
+    WHERE event.state NOT IN ('read', 'abandoned') ORDER BY batches.id"""
+
+OPEN_LINES = """
+    SELECT requests.key, sendings.id, sendings.worst_usd
+    FROM batch_lines JOIN sendings ON sendings.id = batch_lines.sending
+    JOIN requests ON requests.id = sendings.request
+    LEFT JOIN endings ON endings.sending = sendings.id
+    WHERE batch_lines.batch = ? AND endings.sending IS NULL"""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from pathlib import Path
 
 from nounflow.config.llm import LLMConfig
 from nounflow.errors import NounflowError
@@ -13,7 +14,25 @@ class RunStoppedError(NounflowError):
     """Nothing more can be sent: no access, a server that is gone, too long a wait. What was answered is kept."""
 
 
-_AGAIN = "run the same command again later; what was answered is kept and not paid again"
+AGAIN = "run the same command again later; what was answered is kept and not paid again"
+
+
+def refused(config: LLMConfig, detail: str) -> RunStoppedError:
+    """The error for a fault of kind `stop`."""
+    return RunStoppedError(
+        f"The server refuses all requests: {detail}",
+        where=f"{config.base_url}, model {config.model}",
+        fix="check the key, the account, `base_url` and `model`, then run the same command again",
+    )
+
+
+def not_written(ledger: Path, error: Exception) -> RunStoppedError:
+    """The error for a ledger that cannot be written."""
+    return RunStoppedError(
+        f"The ledger cannot be written ({error})",
+        where=ledger,
+        fix="free some space on the disk, then run the same command again",
+    )
 
 
 class Pace:
@@ -52,13 +71,30 @@ class Pace:
         while not self.stopped:
             now = self.now()
             if max(now, self._resume_at) >= self._end:
-                raise RunStoppedError(
-                    f"The deadline of {self._config.deadline_s:,.0f} s is reached", where="`deadline_s`", fix=_AGAIN
-                )
+                raise self.deadline()
             if now >= self._resume_at:
                 return True
             await self.sleep(self._resume_at - now)
         return False
+
+    @property
+    def late(self) -> bool:
+        """Whether the deadline is over."""
+        return self.now() >= self._end
+
+    def deadline(self, state: str = "") -> RunStoppedError:
+        """The error that says so; `state`: what is still under way."""
+        return RunStoppedError(
+            f"The deadline of {self._config.deadline_s:,.0f} s is reached{state}", where="`deadline_s`", fix=AGAIN
+        )
+
+    def held_s(self) -> float:
+        """Seconds until something may be sent; 0 when it may be now."""
+        return max(self._resume_at - self.now(), 0.0)
+
+    def hold(self, seconds: float) -> None:
+        """Nobody sends anything for so long."""
+        self._resume_at = max(self._resume_at, self.now() + seconds)
 
     async def sleep(self, seconds: float) -> None:
         """Wait, but no longer than to the deadline or the stop."""
@@ -74,13 +110,13 @@ class Pace:
         """
         if wait_s is not None and wait_s > self._config.longest_wait_s:
             raise RunStoppedError(
-                f"The server asks to wait {wait_s:,.0f} s, longer than `longest_wait_s` allows ({detail})", fix=_AGAIN
+                f"The server asks to wait {wait_s:,.0f} s, longer than `longest_wait_s` allows ({detail})", fix=AGAIN
             )
         if wait_s is None and sent_at >= self._resume_at:  # those sent before the last wait tell nothing new
             wait_s = self.backoff(self._throttled)
             self._throttled += 1
         if wait_s is not None:
-            self._resume_at = max(self._resume_at, self.now() + wait_s)
+            self.hold(wait_s)
 
     def backoff(self, failures: int) -> float:
         """Seconds to wait after so many failures and one more."""

@@ -18,13 +18,14 @@ class UnknownPriceError(NounflowError):
 
 
 def price_of(config: LLMConfig) -> PriceConfig:
-    """The price of the config's model.
+    """The price of the config's model in the config's mode.
 
     Raises:
         UnknownPriceError: the price table has no such model.
     """
     if (price := config.prices.get(config.model)) is not None:
-        return price
+        factor = price.batch_factor if config.mode == "batch" else 1.0
+        return price.model_copy(update={"input": price.input * factor, "output": price.output * factor})
     known = ", ".join(sorted(config.prices)) or "none"
     raise UnknownPriceError(
         f"The price of the model {config.model!r} is not known, so a budget could not be kept (known: {known})",

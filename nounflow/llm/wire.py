@@ -6,13 +6,14 @@ import asyncio
 import itertools
 import json
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import openai
 
 from nounflow.config.llm import LLMConfig
-from nounflow.llm.faults import Fault, fault_of
+from nounflow.llm.faults import Fault, fault_of, struck
 from nounflow.llm.keys import read_key, redact
 from nounflow.llm.requests import Request
 
@@ -36,8 +37,9 @@ class Server:
 class Wire:
     """Sends one request and brings the raw body, or says why there is none. It never retries."""
 
-    def __init__(self, config: LLMConfig) -> None:
-        self._config = config
+    def __init__(self, config: LLMConfig, heed: Callable[[Mapping[str, str]], None]) -> None:
+        """`heed` gets the headers of every response."""
+        self._config, self._heed = config, heed
         self._key = read_key(config)
         # A pool's work grows with the square of its connections, so there are several.
         clients = [
@@ -58,12 +60,12 @@ class Wire:
                 response = await next(self._turn).chat.completions.with_raw_response.create(
                     model=self._config.model, messages=messages, extra_body=parameters
                 )
+                self._heed(response.headers)
                 return redact(response.content.decode("utf-8", errors="replace"), self._key)
         except (openai.APIError, TimeoutError) as error:
-            fault = fault_of(error)
-        return Fault(
-            fault.kind, redact(fault.detail, self._key), fault.wait_s, fault.maybe_paid, redact(fault.raw, self._key)
-        )
+            if isinstance(error, openai.APIStatusError):
+                self._heed(error.response.headers)
+            return struck(fault_of(error), self._key)
 
     async def close(self) -> None:
         """Close the connections."""

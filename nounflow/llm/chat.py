@@ -1,0 +1,237 @@
+"""Asks a language model many questions at once, one call each. See `client` for how it is used."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from types import TracebackType
+
+from nounflow.config.llm import LLMConfig
+from nounflow.llm.answers import read_answer
+from nounflow.llm.budget import Budget
+from nounflow.llm.faults import Fault
+from nounflow.llm.ledger import Ledger
+from nounflow.llm.limiter import Limiter
+from nounflow.llm.outcomes import ending_of, outcome_of, question_of, replay, room_of
+from nounflow.llm.pace import Pace, RunStoppedError, not_written, refused
+from nounflow.llm.portions import portions
+from nounflow.llm.prices import price_of, prompt_tokens_estimate, worst_cost
+from nounflow.llm.probe import ROOM, learnt, probe_request, weaker
+from nounflow.llm.records import Ending, Entry
+from nounflow.llm.requests import Failure, Outcome, Question, Request
+from nounflow.llm.wire import Server, Wire
+
+_Work = asyncio.Queue[tuple[Question, Entry | None] | None]
+_Results = asyncio.Queue[Outcome | Failure | None]
+
+
+class ChatClient:
+    """`client.LLMClient` by chat completions."""
+
+    def __init__(self, config: LLMConfig, ledger: Ledger) -> None:
+        """See `client.open_client`."""
+        self._config, self._ledger = config, ledger
+        self._price = price_of(config)
+        self._limiter = Limiter(config)
+        self._wire = Wire(config, lambda headers: self._limiter.heed(headers, asyncio.get_running_loop().time()))
+        self.budget = Budget(config.budget_usd, ledger.totals().spent_usd)
+        self._learning = asyncio.Lock()
+        self._server: Server | None = None
+        self.run: int | None = None  # its number in the ledger, once the server is known
+
+    async def __aenter__(self) -> ChatClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._wire.close()
+
+    async def ask(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[Outcome | Failure]:
+        """See `client.LLMClient`. What is under way when the run must stop is awaited, kept and yielded before the
+        error is raised.
+        """
+        pace = Pace(self._config)
+        work: _Work = asyncio.Queue(self._config.concurrency)
+        results: _Results = asyncio.Queue(self._config.concurrency)
+        running = asyncio.create_task(self._run_all(requests, pace, work, results))
+        try:
+            while (result := await results.get()) is not None:
+                yield result
+            if pace.error is not None:
+                raise pace.error
+        except GeneratorExit:  # the asker wants no more: what is under way is paid, so it is awaited and kept
+            pace.stop(None)
+            while await results.get() is not None:
+                pass
+            raise
+        finally:
+            pace.stop(None)
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await running
+
+    async def learn_server(self) -> Server:
+        """See `client.LLMClient`."""
+        return await self.learn(Pace(self._config))
+
+    async def _run_all(
+        self, requests: Iterable[Request] | AsyncIterable[Request], pace: Pace, work: _Work, results: _Results
+    ) -> None:
+        """Feed, work, and put None behind the last result."""
+        feeding = asyncio.create_task(self._feed(requests, pace, work, results))
+        workers = [asyncio.create_task(self._work(pace, work, results)) for _ in range(self._config.concurrency)]
+        try:
+            await asyncio.gather(feeding, *workers)
+            await results.put(None)
+        finally:
+            for task in (feeding, *workers):
+                task.cancel()
+            await asyncio.gather(feeding, *workers, return_exceptions=True)
+
+    async def _feed(
+        self, requests: Iterable[Request] | AsyncIterable[Request], pace: Pace, work: _Work, results: _Results
+    ) -> None:
+        """Replay what is known, hand out the rest."""
+        try:
+            async for portion in portions(requests):
+                questions = [question_of(self._config, request) for request in portion]
+                known = await asyncio.to_thread(self._ledger.look_up, [question.key for question in questions])
+                for question in questions:
+                    entry = known.get(question.key)
+                    if entry is not None:
+                        self._ledger.check_messages(question, entry)
+                        _check_not_in_batch(question, entry)
+                    if (outcome := replay(self._config, question, entry)) is not None:
+                        await results.put(outcome)
+                    else:
+                        await work.put((question, entry))
+                    if pace.stopped:
+                        break
+                if pace.stopped:
+                    break
+        except Exception as error:
+            pace.stop(error)
+        for _ in range(self._config.concurrency):
+            await work.put(None)
+
+    async def _work(self, pace: Pace, work: _Work, results: _Results) -> None:
+        """Obtain answers until there is nothing left; after a stop, only empty the queue."""
+        while (job := await work.get()) is not None:
+            if pace.stopped:
+                continue
+            try:
+                result = await self._obtain(pace, *job)
+                if result is not None:
+                    await results.put(result)
+            except sqlite3.Error as error:
+                pace.stop(not_written(self._ledger.path, error))
+            except Exception as error:
+                pace.stop(error)
+
+    async def _obtain(self, pace: Pace, question: Question, entry: Entry | None) -> Outcome | Failure | None:
+        """Send a request until it is answered or given up; None when the run stops before."""
+        server = await self.learn(pace)
+        room = room_of(self._config, entry)
+        while True:
+            ended = await self._until_ended(pace, question, room, server)
+            if ended is None:
+                return None
+            if ended.outcome == "failed":
+                pace.given_up(ended.detail)
+                return Failure(question.request, question.key, ended.detail)
+            outcome = outcome_of(question, ended, replayed=False)
+            if ended.outcome == "refused":
+                pace.given_up(ended.detail)
+            if outcome.status != "truncated" or room >= self._config.longest_output_tokens:
+                return outcome
+            room = self._config.longest_output_tokens
+
+    async def _until_ended(self, pace: Pace, question: Question, room: int, server: Server) -> Ending | None:
+        """Send until there is an answer, a refusal or the last failure; None when the run stops before."""
+        failures = 0
+        tokens = prompt_tokens_estimate(question.request) + room * question.request.choices
+        while await self._limiter.admit(pace, tokens):
+            sent_at = pace.now()
+            sent = await self._send(pace, question, room, server)
+            if sent is None:
+                return None
+            ending, fault = sent
+            if fault is None:
+                pace.answered()
+                return ending
+            if fault.kind == "stop":
+                raise refused(self._config, fault.detail)
+            if fault.kind == "throttled":
+                pace.throttled(sent_at, fault.wait_s, fault.detail)
+                continue
+            failures += 1
+            if fault.kind == "refused" or failures >= self._config.max_attempts:
+                return ending
+            wait = max(pace.backoff(failures - 1) * _jitter(question.key), fault.wait_s or 0.0)
+            await pace.sleep(min(wait, self._config.longest_wait_s))
+        return None
+
+    async def _send(
+        self, pace: Pace, question: Question, room: int, server: Server
+    ) -> tuple[Ending, Fault | None] | None:
+        """One sending, with money set aside and the ledger written before and after; None when the run stops before."""
+        worst = worst_cost(self._price, question.request, room)
+        await self.budget.reserve(worst)
+        charged = 0.0
+        try:
+            if pace.stopped:
+                return None
+            sending = await asyncio.wrap_future(
+                self._ledger.record_sending(question, max_output_tokens=room, worst_usd=worst, run=self.run)
+            )
+            charged = worst
+            body = await self._wire.send(question.request, room, server)
+            ending, fault = ending_of(body, self._price, worst)
+            await asyncio.wrap_future(self._ledger.record_ending(sending, ending))
+            charged = ending.charged_usd
+            return ending, fault
+        finally:
+            await self.budget.settle(worst, charged)
+
+    async def learn(self, pace: Pace) -> Server:
+        """`learn_server` within a run that has a pace."""
+        async with self._learning:
+            if self._server is None:
+                self._server = await self._probe(pace)
+                self.run = self._ledger.begin_run(self._config.base_url, self._config.model, self._server.as_dict())
+            return self._server
+
+    async def _probe(self, pace: Pace) -> Server:
+        server: Server | None = Server()
+        detail = "no answer"
+        while server is not None:
+            ending = await self._until_ended(pace, question_of(self._config, probe_request(server)), ROOM, server)
+            if ending is None or ending.outcome == "failed":
+                detail = ending.detail if ending is not None else detail
+                break
+            if ending.outcome == "answered":
+                return learnt(server, read_answer(ending.raw), ending.usage)
+            detail = ending.detail
+            server = weaker(server, detail)
+        raise RunStoppedError(
+            f"A first, tiny request got no answer: {detail}",
+            where=f"{self._config.base_url}, model {self._config.model}",
+            fix="check that the server runs and knows the model and its `temperature`, then run the same command again",
+        )
+
+
+def _jitter(key: str) -> float:
+    """Between 0.75 and 1.25, so that requests which failed together do not return together."""
+    return 0.75 + int(key[:4], 16) / 0x1_FFFE
+
+
+def _check_not_in_batch(question: Question, entry: Entry) -> None:
+    if entry.batch is not None:
+        raise RunStoppedError(
+            f"The request for {question.request.item!r} is under way in a batch (number {entry.batch} of the ledger)",
+            where="`mode: chat`",
+            fix="run with `mode: batch` until the batch is read; asked now, it would be paid twice",
+        )

@@ -1,0 +1,56 @@
+"""From a request to its question, from a body to what the ledger keeps, from there to what the asker gets."""
+
+from __future__ import annotations
+
+from nounflow.config.llm import LLMConfig, PriceConfig
+from nounflow.llm.answers import MalformedAnswerError, read_answer, read_usage
+from nounflow.llm.faults import Fault
+from nounflow.llm.prices import settled_cost
+from nounflow.llm.records import Ending, Entry, How
+from nounflow.llm.requests import Outcome, Question, Request, Status
+
+
+def question_of(config: LLMConfig, request: Request) -> Question:
+    """The request with its key. How it is sent, alone or in a batch, is no part of the key."""
+    return Question.of(request, config.model, request.parameters(config.temperature, config.max_output_tokens))
+
+
+def room_of(config: LLMConfig, entry: Entry | None) -> int:
+    """Most tokens of the answer: more where it was cut off before."""
+    cut_off = entry is not None and entry.last is not None
+    return config.longest_output_tokens if cut_off else config.max_output_tokens
+
+
+def replay(config: LLMConfig, question: Question, entry: Entry | None) -> Outcome | None:
+    """The outcome that the ledger holds; None if the server must be asked (again)."""
+    if entry is None or entry.last is None:
+        return None
+    outcome = outcome_of(question, entry.last, replayed=True)
+    if outcome.status == "truncated" and entry.room < config.longest_output_tokens:
+        return None
+    return outcome
+
+
+def outcome_of(question: Question, ending: Ending, *, replayed: bool) -> Outcome:
+    """Read an answer or refusal that the ledger holds."""
+    usd = 0.0 if replayed else ending.charged_usd
+    if ending.outcome == "refused":
+        return Outcome(question.request, question.key, "refused", (), ending.detail, ending.usage, usd, replayed)
+    answer = read_answer(ending.raw)
+    status: Status = "truncated" if answer.truncated else "answered" if answer.texts else "refused"
+    return Outcome(question.request, question.key, status, answer.texts, answer.refusal, ending.usage, usd, replayed)
+
+
+def ending_of(body: str | Fault, price: PriceConfig, worst_usd: float) -> tuple[Ending, Fault | None]:
+    """What is written of a sending, and its fault if it brought no answer that can be read."""
+    if isinstance(body, Fault):
+        outcomes: dict[str, How] = {"throttled": "throttled", "refused": "refused"}
+        outcome: How = outcomes.get(body.kind, "failed")
+        return Ending(outcome, body.raw, body.detail, charged_usd=worst_usd if body.maybe_paid else 0.0), body
+    usage = read_usage(body)
+    charged = settled_cost(price, usage, worst_usd)
+    try:
+        read_answer(body)
+    except MalformedAnswerError as error:
+        return Ending("failed", body, str(error), usage, charged), Fault("retry", str(error))
+    return Ending("answered", body, "", usage, charged), None

@@ -1,0 +1,119 @@
+"""Asking the local server through the real client, in this process or in one that can be killed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from llm_server import LLMServer
+
+from nounflow.config.llm import LLMConfig
+from nounflow.llm.client import open_client
+from nounflow.llm.ledger import Ledger
+from nounflow.llm.requests import Failure, Outcome, Request
+
+PRICES = {"tiny": {"input": 1.0, "output": 2.0}}
+
+
+def config(server: LLMServer, **changes) -> LLMConfig:
+    values = {
+        "base_url": server.url,
+        "model": "tiny",
+        "prices": PRICES,
+        "budget_usd": 10.0,
+        "first_wait_s": 0.01,
+        "timeout_s": 5.0,
+        "max_output_tokens": 100,
+        "longest_output_tokens": 400,
+    }
+    return LLMConfig.model_validate(values | changes)
+
+
+def questions(n: int, **changes) -> list[Request]:
+    return [
+        Request(f"noun {i}", ({"role": "user", "content": f"noun {i}"},), **({"prompt_version": "1"} | changes))
+        for i in range(n)
+    ]
+
+
+def ask(path: Path, settings_: LLMConfig, requests) -> list[Outcome | Failure]:
+    async def run():
+        with Ledger.open(path) as ledger:
+            async with open_client(settings_, ledger) as client:
+                return [outcome async for outcome in client.ask(requests)]
+
+    return asyncio.run(run())
+
+
+def totals(path: Path):
+    with Ledger.read(path) as ledger:
+        return ledger.totals()
+
+
+def words(outcomes) -> dict[str, tuple[str, ...]]:
+    return {outcome.request.item: outcome.texts for outcome in outcomes if isinstance(outcome, Outcome)}
+
+
+async def _print_outcomes(path: Path, settings: LLMConfig, n: int) -> None:
+    with Ledger.open(path) as ledger:
+        async with open_client(settings, ledger) as client:
+            async for outcome in client.ask(questions(n)):
+                print(outcome.request.item, flush=True)
+
+
+class Askers:
+    """Makes processes that ask and can be killed: copies of one that has everything imported."""
+
+    def __enter__(self) -> Askers:
+        command = [sys.executable, "-c", "import llm_asking; llm_asking.serve_askers()"]
+        tests = Path(__file__).resolve().parent
+        environment = {**os.environ, "PYTHONPATH": f"{tests.parent}:{tests}"}
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def start(self, path: Path, settings: LLMConfig, n: int, server: LLMServer) -> int:
+        """A process that asks `n` questions; its number, that the server knows as well."""
+        self._tell(json.dumps([str(path), settings.model_dump_json(), n]))
+        server.batches.victim = int(self._process.stdout.readline())
+        self._tell("go")
+        return server.batches.victim
+
+    def _tell(self, line: str) -> None:
+        print(line, file=self._process.stdin, flush=True)
+
+    def asked(self) -> str:
+        """What the process has got an answer about next; "" when it has ended."""
+        return self._process.stdout.readline().strip()
+
+
+def serve_askers() -> None:
+    """What the first process does. It has one thread, so it may be copied."""
+    while line := sys.stdin.readline():
+        path, settings, n = json.loads(line)
+        waiting, going = os.pipe()
+        if (child := os.fork()) == 0:
+            code = 1
+            try:
+                os.read(waiting, 1)
+                asyncio.run(_print_outcomes(Path(path), LLMConfig.model_validate_json(settings), n))
+                code = 0
+            finally:
+                os._exit(code)
+        print(child, flush=True)
+        sys.stdin.readline()
+        os.write(going, b"g")
+        os.waitpid(child, 0)
+        os.close(waiting)
+        os.close(going)
+        print(flush=True)
