@@ -71,11 +71,14 @@ LAYERS = [  # each may import what stands before it, and itself
      "schemas", "fingerprint", "device", "inputs", "llm"},
     {"store"},
     {"decoder", "embedders"},
-    {"predictors", "annotation", "scoring", "nouns", "captions"},
+    {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks"},
     {"classifier"},
     {"cli"},
 ]  # fmt: skip
-STRANGERS = [{"decoder", "embedders"}, {"predictors", "annotation", "scoring", "nouns", "captions"}]
+STRANGERS = [
+    {"decoder", "embedders"},
+    {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks"},
+]
 
 
 def test_imports_run_one_way(repository):
