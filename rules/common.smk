@@ -126,11 +126,15 @@ def check_set_listing(wildcards):
     return listing_of(folder) if Path(folder).is_dir() else ""
 
 
-def label_files(image_set):
-    """The label file of an image set or a check set, if it has one."""
-    if image_set in CONFIG.check_sets:
-        return [f"results/check_sets/{image_set}.tsv"]
-    return labels_of(image_set)
+def gap_inputs(wildcards):
+    """Labels and embeddings of an image set or a check set; nothing to wait for where the script will refuse it."""
+    name = wildcards.image_set
+    if name in CONFIG.check_sets:
+        labels = [f"results/check_sets/{name}.tsv"]
+    else:
+        labels = labels_of(name)
+    images = f"results/image_embeddings/{wildcards.embedder}/{name}.json"
+    return {"labels": labels, "images": [images] if labels else []}
 
 
 def gap_options(wildcards, input):

@@ -88,8 +88,7 @@ rule embedder_check:
 
 rule modality_gap:
     input:
-        images="results/image_embeddings/{embedder}/{image_set}.json",
-        labels=lambda wildcards: label_files(wildcards.image_set),
+        unpack(gap_inputs),
     output:
         gap="results/modality_gap/{embedder}/{image_set}.json",
         picture="results/modality_gap/{embedder}/{image_set}.svg",
@@ -119,7 +118,7 @@ rule modality_gap:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/modality_gap.py"
         " --image-set {wildcards.image_set:q}"
         " {params.options}"
-        " --images {input.images:q}"
+        " --images results/image_embeddings/{wildcards.embedder:q}/{wildcards.image_set:q}.json"
         " --embedder {params.embedder:q}"
         " --device {params.device:q}"
         " --threads {params.threads}"
