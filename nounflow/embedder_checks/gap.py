@@ -17,7 +17,8 @@ from nounflow.schemas.embedder_checks import AngleStatistics, ModalityGap, TextG
 from nounflow.streams import stream, stream_key
 
 SEED = 1  # of samples among very many pairs, and of noise
-_NOISED = 20_000
+_NOISED = 20_000  # at least so many draws of noise
+_ROWS = 4096  # at a time
 
 
 def modality_gap(
@@ -71,8 +72,7 @@ def text_gap(images: np.ndarray, texts: np.ndarray, own: np.ndarray) -> TextGap:
     """
     matching = texts[own]
     shift = images.mean(0, dtype=np.float64) - matching.mean(0, dtype=np.float64)
-    squared = float(((images.astype(np.float64) - matching) ** 2).sum(1).mean())
-    shifted = matching + shift
+    shifted = matching + shift.astype(np.float32)
     shifted /= np.maximum(np.linalg.norm(shifted, axis=1, keepdims=True), 1e-12)
     return TextGap(
         texts=len(texts),
@@ -82,9 +82,18 @@ def text_gap(images: np.ndarray, texts: np.ndarray, own: np.ndarray) -> TextGap:
         text_text=angles_within(texts, stream(SEED, "modality_gap", "texts")),
         mean_shift=tuple(shift.tolist()),
         mean_shift_norm=float(np.linalg.norm(shift)),
-        explained=float((shift**2).sum() / max(squared, 1e-12)),
+        explained=float((shift**2).sum() / max(_mean_squared_distance(images, matching), 1e-12)),
         matched_after_shift=parallel_angles(images, shifted),
     )
+
+
+def _mean_squared_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Mean |a - b|^2 of parallel rows [n, dim], summed in double precision by blocks."""
+    total = 0.0
+    for start in range(0, len(first), _ROWS):
+        part = slice(start, start + _ROWS)
+        total += float(((first[part].astype(np.float64) - second[part]) ** 2).sum())
+    return total / len(first)
 
 
 def noise_angles(texts: np.ndarray, noise: NoiseConfig) -> AngleStatistics:
