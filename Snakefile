@@ -23,6 +23,7 @@ include: "rules/decoder.smk"
 include: "rules/predictions.smk"
 include: "rules/annotations.smk"
 include: "rules/scores.smk"
+include: "rules/embedder_checks.smk"
 
 
 onstart:

@@ -13,6 +13,7 @@ import yaml
 from snakemake.utils import update_config
 
 from nounflow.config.experiment import load_config
+from nounflow.embedder_checks.layouts import images_folder
 from nounflow.earlier_results import EarlierResults
 from nounflow.errors import NounflowError
 from nounflow.fingerprint import code_fingerprint
@@ -74,11 +75,8 @@ def resource(path):
 
 def runs_with(predictor):
     """Wildcard pattern of the runs with a predictor; a pattern that matches nothing where there is none."""
-    return (
-        "|".join(
-            name for name, run in CONFIG.runs.items() if run.predictor == predictor
-        )
-        or "(?!)"
+    return any_of(
+        name for name, run in CONFIG.runs.items() if run.predictor == predictor
     )
 
 
@@ -116,8 +114,59 @@ def captions_of(wildcards):
     ]
 
 
+def any_of(names):
+    """Wildcard pattern of some names; a pattern that matches nothing where there are none."""
+    return "|".join(names) or "(?!)"
+
+
+def check_set_images(name):
+    """Where the images of a check set lie; some sets are unpacked below results/ first."""
+    return str(
+        images_folder(CONFIG.check_sets[name], Path(f"results/check_sets/{name}"))
+    )
+
+
+def check_set_listing(wildcards):
+    """Digest of a check set's image files, so that a change is noticed; the script says what is wrong with a folder."""
+    folder = check_set_images(wildcards.check_set)
+    return listing_of(folder) if Path(folder).is_dir() else ""
+
+
+def gap_inputs(wildcards):
+    """Labels and embeddings of an image set or a check set; nothing to wait for where the script will refuse it."""
+    name = wildcards.image_set
+    if name in CONFIG.check_sets:
+        labels = [f"results/check_sets/{name}.tsv"]
+    else:
+        labels = labels_of(name)
+    images = f"results/image_embeddings/{wildcards.embedder}/{name}.json"
+    return {"labels": labels, "images": [images] if labels else []}
+
+
+def gap_options(wildcards, input):
+    """The command-line options of modality_gap that not every image set has."""
+    options = [f"--labels {shlex.quote(path)}" for path in input.labels]
+    check_set = CONFIG.check_sets.get(wildcards.image_set)
+    if check_set is not None:
+        options.append(f"--prompts {shlex.quote(json.dumps(check_set.prompts))}")
+    elif CONFIG.image_sets[wildcards.image_set].captions:
+        options.append(
+            f"--captions-in {shlex.quote(image_folder(wildcards.image_set))}"
+        )
+    trained = [
+        run
+        for run in CONFIG.runs.values()
+        if run.embedder == wildcards.embedder and run.predictor != "retrieval"
+    ]
+    if trained and trained[0].noise.scheme != "none":
+        options.append(f"--noise {shlex.quote(settings(trained[0].noise))}")
+    return " ".join(options)
+
+
 def image_inputs(wildcards):
     """What an image set is made of, as input files: a fetched source's manifest, a label file."""
+    if wildcards.image_set in CONFIG.check_sets:
+        return {"labels": f"results/check_sets/{wildcards.image_set}.tsv"}
     image_set = CONFIG.image_sets[wildcards.image_set]
     inputs = {}
     if image_set.source:
@@ -129,6 +178,9 @@ def image_inputs(wildcards):
 
 def image_options(wildcards, input):
     """The command-line options that say where an image set's files and labels are."""
+    if wildcards.image_set in CONFIG.check_sets:
+        folder = check_set_images(wildcards.image_set)
+        return f"--folder {shlex.quote(folder)} --labels {shlex.quote(input.labels)} --only-labelled"
     image_set = CONFIG.image_sets[wildcards.image_set]
     folder = input.fetched if image_set.source else image_set.folder
     option = "--input-manifest" if image_set.source else "--folder"
@@ -141,10 +193,15 @@ def image_options(wildcards, input):
 
 
 def folder_listing(wildcards):
-    """Digest of names, sizes and times of a folder's images, so that a new image is noticed."""
-    folder = CONFIG.image_sets[wildcards.image_set].folder
-    if folder is None:
+    """Digest of the images of an image set's folder, so that a new image is noticed."""
+    if wildcards.image_set in CONFIG.check_sets:  # its list of images is an input
         return ""
+    folder = CONFIG.image_sets[wildcards.image_set].folder
+    return "" if folder is None else listing_of(folder)
+
+
+def listing_of(folder):
+    """Digest of names, sizes and times of a folder's images."""
     stats = [(name, (Path(folder) / name).stat()) for name in list_images(folder)]
     return sha256_json(
         [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]

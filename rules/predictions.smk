@@ -16,6 +16,8 @@ rule embed_images:
         "results/logs/image_embeddings/{embedder}/{image_set}.log",
     benchmark:
         "results/benchmarks/image_embeddings/{embedder}/{image_set}.tsv"
+    wildcard_constraints:
+        image_set=any_of([*CONFIG.image_sets, *CONFIG.check_sets]),
     conda:
         "../environment.yml"
     threads: CONFIG.threads

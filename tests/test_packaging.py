@@ -71,12 +71,15 @@ LAYERS = [  # each may import what stands before it, and itself
      "schemas", "fingerprint", "device", "device_lease", "inputs", "llm", "workflow"},
     {"store"},
     {"decoder", "embedders"},
-    {"predictors", "annotation", "scoring", "nouns", "captions"},
+    {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks"},
     {"classifier"},
     {"commands"},
     {"cli"},
 ]  # fmt: skip
-STRANGERS = [{"decoder", "embedders"}, {"predictors", "annotation", "scoring", "nouns", "captions"}]
+STRANGERS = [
+    {"decoder", "embedders"},
+    {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks"},
+]
 
 
 def test_imports_run_one_way(repository):

@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from nounflow.config.base import Settings
 from nounflow.config.captions import CaptionsConfig
+from nounflow.config.check_set import CheckSetConfig
 from nounflow.config.decoder import (
     DecoderConfig,
     GenerationConfig,
@@ -54,6 +55,9 @@ class ImageSetConfig(Settings):
     source: Literal["tuxpaint", "novic_world", "novic_wiki"] | None = Field(None, description="a set to fetch")
     labels: str | None = Field(None, description="TSV with columns file, gold[, sense, accepted, secondary]")
     only_labelled: bool = Field(False, description="take only the files that `labels` lists")
+    captions: Literal["txt"] | None = Field(
+        None, description="txt: each image's caption is the first line of a file beside it that ends in .txt"
+    )
 
     @field_validator("folder", "labels")
     @classmethod
@@ -81,6 +85,9 @@ class Config(Settings):
     runs: dict[Name, RunConfig] = Field(min_length=1, description="what is trained and scored")
     image_sets: dict[Name, ImageSetConfig] = Field(min_length=1, description="what is named")
     annotators: tuple[Literal["wordnet"], ...] = Field(("wordnet",), min_length=1, description="who judges")
+    check_sets: dict[Name, CheckSetConfig] = Field(
+        default_factory=dict, description="on what embedders are checked; no part of the main job"
+    )
     gallery: int = Field(60, ge=0, description="most pictures in the report's gallery")
 
     @model_validator(mode="after")
@@ -108,6 +115,17 @@ class Config(Settings):
                 )
         if len(set(self.annotators)) < len(self.annotators):
             raise ValueError("annotators: one is named twice")
+        return self
+
+    @model_validator(mode="after")
+    def _check_sets(self) -> Config:
+        for name, check_set in self.check_sets.items():
+            if name in self.image_sets:
+                raise ValueError(f"check_sets.{name}: an image set has this name too, and their results share a folder")
+            for embedder in check_set.expected:
+                if embedder not in self.embedders:
+                    known = ", ".join(sorted(self.embedders))
+                    raise ValueError(f"check_sets.{name}.expected: found {embedder!r}, allowed: {known}")
         return self
 
 

@@ -1,0 +1,62 @@
+"""Labelled images on which embedders are checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, RootModel, field_validator, model_validator
+
+from nounflow.config.base import Settings
+
+Kind = Literal["cifar10", "cifar100", "food101", "imagenette", "imagenet", "folder"]
+Prompts = Literal["imagenet80", "imagenet7"] | tuple[str, ...]
+Percent = Annotated[float, Field(gt=0, le=100)]
+
+
+class CheckSetConfig(Settings):
+    """Labelled images of yours for zero-shot checks of embedders; docs/embedder_checks.md shows each layout."""
+
+    kind: Kind = Field(
+        description="layout: cifar10, cifar100, food101, imagenette, imagenet, or folder (a folder of images a class)"
+    )
+    folder: str = Field(min_length=1, description="where the set was unpacked")
+    labels: str | None = Field(
+        None, description="imagenet whose images all lie in one folder: file with a name and a WordNet id a line"
+    )
+    classes: dict[str, str] = Field(
+        default_factory=dict, description="class names, by folder name or WordNet id, in place of the usual ones"
+    )
+    prompts: Prompts = Field(
+        "imagenet80", description="imagenet80 or imagenet7 (shipped by open_clip), or a list of texts with one {} each"
+    )
+    expected: dict[str, Percent] = Field(
+        default_factory=dict,
+        description="published top-1 accuracy in percent, by name of the embedder, where the shipped table has none",
+    )
+
+    @field_validator("folder", "labels")
+    @classmethod
+    def _home(cls, path: str | None) -> str | None:
+        return path and str(Path(path).expanduser())
+
+    @field_validator("prompts")
+    @classmethod
+    def _one_place(cls, prompts: Prompts) -> Prompts:
+        if isinstance(prompts, tuple):
+            if not prompts:
+                raise ValueError("at least one prompt is needed")
+            for prompt in prompts:
+                if prompt.count("{}") != 1:
+                    raise ValueError(f"{prompt!r} needs exactly one {{}}, where the class name goes")
+        return prompts
+
+    @model_validator(mode="after")
+    def _labels_where_used(self) -> CheckSetConfig:
+        if self.labels is not None and self.kind != "imagenet":
+            raise ValueError(f"`labels` is for kind imagenet; {self.kind} finds its labels in the folder")
+        return self
+
+
+class PromptsSettings(RootModel[Prompts]):
+    """A choice of prompts alone, as a command line takes it."""

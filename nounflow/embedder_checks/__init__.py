@@ -1,0 +1,1 @@
+"""Is an embedder what it should be: zero-shot accuracy beside published values, and its modality gap."""

@@ -1,0 +1,80 @@
+"""Measure an embedder's zero-shot accuracy on a check set, beside the published value where there is one.
+
+In:  results/check_sets/{check_set}.json, results/image_embeddings/{embedder}/{check_set}.json, published accuracies
+Out: results/embedder_checks/{embedder}/{check_set}.json and .md, counts
+
+    python workflow_scripts/embedder_check.py --check-set results/check_sets/mine.json \\
+        --images results/image_embeddings/bundled/mine.json --settings '{"kind": "folder", "folder": "animals"}' \\
+        --embedder-name bundled --embedder '{"spec": "bundled:minilm-conse"}' \\
+        --published resources/embedder_checks/expected.tsv --out results/embedder_checks/bundled/mine.json \\
+        --page results/embedder_checks/bundled/mine.md --counts results/embedder_checks/bundled/mine.counts.json
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser
+from nounflow.config.check_set import CheckSetConfig
+from nounflow.config.embedder import EmbedderConfig
+
+
+def main(
+    check_set: Path,
+    images: Path,
+    settings: CheckSetConfig,
+    embedder_name: str,
+    embedder: EmbedderConfig,
+    published: Path,
+    device: str,
+    threads: int,
+    out: Path,
+    page: Path,
+    counts: Path,
+) -> None:
+    """Check an embedder; see the module docstring."""
+    from nounflow.counts import Counts
+    from nounflow.embedder_checks.check import check_embedder, expected_of
+    from nounflow.embedder_checks.expected import read_published
+    from nounflow.embedder_checks.page import check_page, verdict_line
+    from nounflow.embedders import load_embedder
+    from nounflow.files import write_text
+    from nounflow.schemas.documents import read_document, write_document
+    from nounflow.schemas.embedder_checks import CheckSet
+    from nounflow.store.shards import check_identity, open_shard
+
+    listed = read_document(CheckSet, check_set, "list of a check set")
+    manifest, vectors = open_shard(images)
+    model = load_embedder(embedder, device=device, threads=threads, images=False)
+    check_identity(manifest.embedder, model.identity, images, f"the embedder {embedder_name}")
+    check = check_embedder(model, listed, manifest.files, vectors, settings.prompts)
+    known = read_published(published)
+    check = expected_of(check, known, embedder.spec, settings.expected.get(embedder_name))
+
+    record = Counts("embedder_checks")
+    flow = record.flow(f"{listed.name}: images", len(listed.files), "images")
+    flow.drop(len(listed.files) - check.top1.correct - check.unreadable, "another class lies nearer")
+    flow.drop(check.unreadable, "unreadable or missing; counted as wrong")
+    flow.out(check.top1.correct, "images whose own class lies nearest")
+    write_text(page, check_page(check))
+    write_document(out, check)
+    record.write(counts)
+    print(verdict_line(check), flush=True)
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--check-set", type=Path, required=True, help="images and classes")
+    parser.add_argument("--images", type=Path, required=True, help="manifest of their embeddings")
+    parser.add_argument(
+        "--settings", type=json_settings(CheckSetConfig), required=True, help="the set's config, as JSON"
+    )
+    parser.add_argument("--embedder-name", required=True, help="name of the embedder in the config")
+    parser.add_argument("--embedder", type=json_settings(EmbedderConfig), required=True, help="its settings, as JSON")
+    parser.add_argument("--published", type=Path, required=True, help="table of published accuracies")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    parser.add_argument("--out", type=Path, required=True, help="the check as JSON")
+    parser.add_argument("--page", type=Path, required=True, help="the check as Markdown")
+    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
+    run_stage(main, parser.parse_args())

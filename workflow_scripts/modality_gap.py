@@ -1,0 +1,98 @@
+"""Measure the modality gap of an embedder on a labelled image set, as numbers and as a picture.
+
+In:  results/image_embeddings/{embedder}/{image_set}.json, the set's label file, captions where it has some
+Out: results/modality_gap/{embedder}/{image_set}.json and .svg, counts
+
+    python workflow_scripts/modality_gap.py --image-set photos --labels resources/image_sets/photos.tsv \\
+        --images results/image_embeddings/bundled/photos.json --embedder '{"spec": "bundled:minilm-conse"}' \\
+        --out results/modality_gap/bundled/photos.json --picture results/modality_gap/bundled/photos.svg \\
+        --counts results/modality_gap/bundled/photos.counts.json
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser
+from nounflow.config.check_set import PromptsSettings
+from nounflow.config.decoder import NoiseConfig
+from nounflow.config.embedder import EmbedderConfig
+
+
+def main(
+    image_set: str,
+    labels: Path | None,
+    images: Path,
+    captions_in: Path | None,
+    embedder: EmbedderConfig,
+    noise: NoiseConfig | None,
+    prompts: PromptsSettings,
+    device: str,
+    threads: int,
+    out: Path,
+    picture: Path,
+    counts: Path,
+) -> None:
+    """Measure the gap; see the module docstring."""
+    from nounflow.counts import Counts
+    from nounflow.embedder_checks.gap import modality_gap
+    from nounflow.embedder_checks.gap_picture import draw_gap, headline, shift_sentence
+    from nounflow.embedder_checks.labels import captions_beside
+    from nounflow.embedders import load_embedder
+    from nounflow.errors import NounflowError
+    from nounflow.inputs import input_folder
+    from nounflow.schemas.documents import write_document
+    from nounflow.schemas.labels import read_labels
+    from nounflow.store.shards import check_identity, open_shard
+
+    if labels is None:
+        raise NounflowError(
+            f"The image set {image_set} has no labels, so no image has a text of its own",
+            where=f"image_sets.{image_set}",
+            fix="give it a label file under `labels`, with columns file and gold",
+        )
+    gold = read_labels(labels)
+    manifest, vectors = open_shard(images)
+    record = Counts("embedder_checks")
+    rows = [row for row, file in enumerate(manifest.files) if file in gold]
+    files = [manifest.files[row] for row in rows]
+    flow = record.flow(f"{image_set}: image embeddings", len(manifest.files), "images")
+    flow.drop(len(manifest.files) - len(rows), "not in the label file")
+    flow.out(len(rows), "images with a gold noun")
+    if not rows:
+        raise NounflowError("No embedded image is in the label file", where=labels, fix="check its column `file`")
+    captions: dict[int, str] = {}
+    if captions_in is not None:
+        found = captions_beside(input_folder(captions_in) if captions_in.is_file() else captions_in, files)
+        captions = {i: found[file] for i, file in enumerate(files) if file in found}
+        flow = record.flow(f"{image_set}: images with a gold noun", len(rows), "images")
+        flow.drop(len(rows) - len(captions), "no text file beside the image, or an empty first line")
+        flow.out(len(captions), "images with a caption")
+
+    model = load_embedder(embedder, device=device, threads=threads, images=False)
+    check_identity(manifest.embedder, model.identity, images, "the embedder of the config")
+    nouns = [gold[file].gold for file in files]
+    gap = modality_gap(model, image_set, vectors[rows], nouns, captions, prompts.root, noise)
+    draw_gap(picture, gap)
+    write_document(out, gap)
+    record.write(counts)
+    print(headline(gap), shift_sentence("noun", gap.nouns), sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--image-set", required=True, help="name of the image set")
+    parser.add_argument("--labels", type=Path, help="its label file")
+    parser.add_argument("--images", type=Path, required=True, help="manifest of its embeddings")
+    parser.add_argument("--captions-in", type=Path, help="folder of images and captions, or manifest of a fetched set")
+    parser.add_argument("--embedder", type=json_settings(EmbedderConfig), required=True, help="settings, as JSON")
+    parser.add_argument("--noise", type=json_settings(NoiseConfig), help="training noise to compare with, as JSON")
+    parser.add_argument(
+        "--prompts", type=json_settings(PromptsSettings), default='"imagenet80"', help="prompts around nouns, as JSON"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    parser.add_argument("--out", type=Path, required=True, help="the gap as JSON")
+    parser.add_argument("--picture", type=Path, required=True, help="the gap as a picture, .svg or .png")
+    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
+    run_stage(main, parser.parse_args())
