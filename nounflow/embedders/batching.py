@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +21,8 @@ class Batch:
 
 
 def bucket_widths(lengths: np.ndarray) -> np.ndarray:
-    """The padded width of each length."""
-    return np.where(lengths <= _EXACT, lengths, -(-lengths // _STEP) * _STEP)
+    """The padded width of each length, at least one."""
+    return np.where(lengths <= _EXACT, np.maximum(lengths, 1), -(-lengths // _STEP) * _STEP)
 
 
 def plan_batches(lengths: Sequence[int] | np.ndarray, batch_tokens: int) -> list[Batch]:
@@ -41,12 +41,41 @@ def plan_batches(lengths: Sequence[int] | np.ndarray, batch_tokens: int) -> list
 
 
 def fill_batch(batch: Batch, tokens: Sequence[Sequence[int]], pad: int) -> tuple[np.ndarray, np.ndarray]:
-    """Token ids [size, width] and their mask, True where a token counts. A dummy is one padding token that counts."""
+    """Token ids [size, width] of a batch's texts and their mask, True where a token counts.
+
+    A dummy is a copy of the first text: a row of nothing but padding has no vector in some towers.
+    """
     ids = np.full((batch.size, batch.width), pad, dtype=np.int64)
     mask = np.zeros((batch.size, batch.width), dtype=bool)
-    mask[:, 0] = True
-    for position, row in enumerate(batch.rows):
-        length = len(tokens[row])
-        ids[position, :length] = tokens[row]
-        mask[position, :length] = True
+    for position, row in enumerate(tokens):
+        ids[position, : len(row)] = row
+        mask[position, : len(row)] = True
+    ids[len(tokens) :], mask[len(tokens) :] = ids[0], mask[0]
     return ids, mask
+
+
+def stream_batches(
+    portions: Iterable[list[list[int]]], batch_tokens: int
+) -> Iterator[tuple[Batch, np.ndarray, list[list[int]]]]:
+    """Batches of token rows that arrive in portions: (batch, the number of each of its texts, its texts' tokens).
+
+    A batch is given out when it is full; what a portion leaves over waits for the next, so that only the very last
+    batches have dummies.
+    """
+    numbers = np.zeros(0, dtype=np.int64)
+    tokens: list[list[int]] = []
+    start = 0
+    for portion in portions:
+        numbers = np.concatenate([numbers, np.arange(start, start + len(portion))])
+        tokens = tokens + portion
+        start += len(portion)
+        partial = []
+        for batch in plan_batches([len(ids) for ids in tokens], batch_tokens):
+            if len(batch.rows) == batch.size:
+                yield batch, numbers[batch.rows], [tokens[row] for row in batch.rows]
+            else:
+                partial.append(batch)
+        rows = np.concatenate([np.zeros(0, dtype=np.int64), *(batch.rows for batch in partial)])
+        numbers, tokens = numbers[rows], [tokens[row] for row in rows]
+    for batch in plan_batches([len(ids) for ids in tokens], batch_tokens):
+        yield batch, numbers[batch.rows], [tokens[row] for row in batch.rows]
