@@ -20,18 +20,19 @@ class Batch:
     size: int  # rows in the batch
 
 
-def bucket_widths(lengths: np.ndarray) -> np.ndarray:
-    """The padded width of each length, at least one."""
-    return np.where(lengths <= _EXACT, np.maximum(lengths, 1), -(-lengths // _STEP) * _STEP)
+def bucket_widths(lengths: np.ndarray, longest: int) -> np.ndarray:
+    """The padded width of each length: at least one, at most the `longest` that a tower takes."""
+    padded = np.minimum(-(-lengths // _STEP) * _STEP, longest)
+    return np.where(lengths <= _EXACT, np.maximum(lengths, 1), padded)
 
 
-def plan_batches(lengths: Sequence[int] | np.ndarray, batch_tokens: int) -> list[Batch]:
+def plan_batches(lengths: Sequence[int] | np.ndarray, batch_tokens: int, longest: int) -> list[Batch]:
     """Every row in exactly one batch; the shape of a batch depends on its width and `batch_tokens` only.
 
     A batch has at least two rows: a single row takes another path through the matrix library,
     with other rounding.
     """
-    widths = bucket_widths(np.asarray(lengths, dtype=np.int64))
+    widths = bucket_widths(np.asarray(lengths, dtype=np.int64), longest)
     batches = []
     for width in np.unique(widths).tolist():
         rows = np.flatnonzero(widths == width)
@@ -55,7 +56,7 @@ def fill_batch(batch: Batch, tokens: Sequence[Sequence[int]], pad: int) -> tuple
 
 
 def stream_batches(
-    portions: Iterable[list[list[int]]], batch_tokens: int
+    portions: Iterable[list[list[int]]], batch_tokens: int, longest: int
 ) -> Iterator[tuple[Batch, np.ndarray, list[list[int]]]]:
     """Batches of token rows that arrive in portions: (batch, the number of each of its texts, its texts' tokens).
 
@@ -70,12 +71,12 @@ def stream_batches(
         tokens = tokens + portion
         start += len(portion)
         partial = []
-        for batch in plan_batches([len(ids) for ids in tokens], batch_tokens):
+        for batch in plan_batches([len(ids) for ids in tokens], batch_tokens, longest):
             if len(batch.rows) == batch.size:
                 yield batch, numbers[batch.rows], [tokens[row] for row in batch.rows]
             else:
                 partial.append(batch)
         rows = np.concatenate([np.zeros(0, dtype=np.int64), *(batch.rows for batch in partial)])
         numbers, tokens = numbers[rows], [tokens[row] for row in rows]
-    for batch in plan_batches([len(ids) for ids in tokens], batch_tokens):
+    for batch in plan_batches([len(ids) for ids in tokens], batch_tokens, longest):
         yield batch, numbers[batch.rows], [tokens[row] for row in batch.rows]

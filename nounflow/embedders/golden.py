@@ -21,7 +21,8 @@ GOLDEN_TEXTS = (
     "12 eggs, 3.5 litres of milk & a loaf of bread",
     "a close-up of a hand that holds an old pocket watch with a cracked glass and a long golden chain, lying on a "
     "wooden table beside a cup of coffee, some letters and a pair of spectacles",
-    "A bowl of soup on a table.",
+    # More tokens than CLIP takes.
+    "A market stall with " + ", ".join(f"{number} boxes of fruit of kind {number}" for number in range(1, 21)) + ".",
 )
 EXACT = 1e-5  # largest difference of any number of a unit vector, in fp32
 COSINE = 0.9999  # in a lower precision

@@ -110,6 +110,7 @@ class MiniLM:
             pad=_PAD,
             dim=DIM,
             batch_tokens=self.batch_tokens,
+            longest=_LONGEST,
             device=self.device,
             progress=progress,
         )

@@ -1,4 +1,4 @@
-"""The tokenizers of open_clip: byte-pair encoding in Python, which is slow, or one of Hugging Face behind a cleaning."""
+"""The tokenizers of open_clip: byte pairs in Python, which is slow, or one of Hugging Face behind a cleaning."""
 
 from __future__ import annotations
 

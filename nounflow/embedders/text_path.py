@@ -92,6 +92,7 @@ class TextPath:
             pad=self._words.pad,
             dim=self.dim,
             batch_tokens=batch_tokens,
+            longest=self._words.context,
             device=self._device,
             progress=progress,
         )
@@ -104,7 +105,7 @@ class TextPath:
     def _rate(self, batch_tokens: int) -> float:
         """Tokens a second in batches of that size, of rows as long as captions are."""
         width = 16 if self._way.cut else self._words.context
-        row = (self._words.tokens if self._way.cut else self._full_rows)([GOLDEN_TEXTS[-1]])[0]
+        row = (self._words.tokens if self._way.cut else self._full_rows)([GOLDEN_TEXTS[0]])[0]
         ids = torch.tensor([(row * width)[:width]], device=self._device).repeat(max(2, batch_tokens // width), 1)
         return measured_rate(lambda: self._way.forward(ids), ids.numel(), self._device)
 

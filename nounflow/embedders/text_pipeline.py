@@ -27,6 +27,7 @@ def encode_in_batches(
     pad: int,
     dim: int,
     batch_tokens: int,
+    longest: int,
     device: str,
     progress: bool,
 ) -> np.ndarray:
@@ -34,11 +35,12 @@ def encode_in_batches(
 
     Args:
         forward: token ids and their mask, True where a token counts, [batch, tokens] each -> vectors [batch, dim].
+        longest: the most tokens that it takes.
     """
     vectors = np.empty((len(texts), dim), dtype=np.float32)
     on_gpu: tuple[np.ndarray, Tensor] | None = None  # fetched one batch late, so that the GPU need not wait for us
     with Progress("texts", len(texts), "texts") if progress else contextlib.nullcontext() as report:
-        for batch, numbers, tokens in stream_batches(_tokens_ahead(texts, tokenise), batch_tokens):
+        for batch, numbers, tokens in stream_batches(_tokens_ahead(texts, tokenise), batch_tokens, longest):
             ids, mask = (_placed(array, device) for array in fill_batch(batch, tokens, pad))
             found = forward(ids, mask)[: len(numbers)]
             if on_gpu is not None:
