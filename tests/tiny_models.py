@@ -60,7 +60,11 @@ def word_tokenizer(folder: Path, length: int) -> Path:
     tokenizer.train_from_iterator([caption.lower() for caption in CAPTIONS] * 20, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, unk_token="<unk>", eos_token="</s>", pad_token="</s>", model_max_length=length,
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        eos_token="</s>",
+        pad_token="</s>",
+        model_max_length=length,
         padding_side="right",
     )
     fast.save_pretrained(folder)

@@ -22,6 +22,8 @@ from nounflow.embedders.text_pipeline import encode_in_batches, measured_rate
 from nounflow.embedders.text_tower import TextTower
 from nounflow.embedders.words import Words
 
+_SMALL_BATCH = 64  # tokens: a dozen texts of a dozen lengths would be mostly dummies in larger ones
+
 
 @dataclass(frozen=True)
 class TextSide:
@@ -77,7 +79,7 @@ class TextPath:
             tower = side.written_out.prepared(self._device, torch.float32)
             ways.insert(0, _Way("written out", tower, cut=tower.cuttable))
         for way in ways[:-1]:
-            found = self._encode(way, GOLDEN_TEXTS, 1024, progress=False)
+            found = self._encode(way, GOLDEN_TEXTS, _SMALL_BATCH, progress=False)
             difference = float(np.abs(found - self.golden).max())
             if difference <= EXACT:
                 return way
