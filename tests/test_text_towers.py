@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
+import json
+import shutil
 import socket
 from dataclasses import replace
 from pathlib import Path
@@ -360,6 +363,23 @@ def test_images_get_the_librarys_own_vectors(kind, folders):
         assert np.abs(vector - torch.nn.functional.normalize(features[0], dim=-1).numpy()).max() < 1e-5
 
 
+@pytest.mark.parametrize("kind", ["CLIP", "Hugging Face text tower"])
+def test_images_get_open_clips_own_vectors(kind, folders):
+    """Also that loading without drawing random numbers first leaves nothing out."""
+    import open_clip
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
+    from nounflow.embedders.openclip_names import text_model_beside
+
+    folder = f"local-dir:{folders(kind)}"
+    own = open_clip.create_model(folder, **text_model_beside(folder)).eval()
+    transform = image_transform_v2(PreprocessCfg(**own.visual.preprocess_cfg), is_train=False)
+    model = load(spec_of(kind, folders))
+    with torch.inference_mode():
+        expected = own.encode_image(transform(_red())[None], normalize=True)[0].numpy()
+    assert np.abs(model.encode_images([model.preprocess(_red())])[0] - expected).max() < 1e-5
+
+
 @pytest.mark.parametrize("kind", ["CLIP", "SigLIP", "Hugging Face text tower", "transformers CLIP"])
 def test_a_local_folder_needs_no_network(kind, folders, monkeypatch):
     spec = spec_of(kind, folders)
@@ -403,9 +423,20 @@ def test_a_folder_that_is_not_there_is_no_hub_id():
             load(f"{library}:./no/such")
 
 
-def test_pickled_weights_of_transformers_are_refused(folders, tmp_path):
-    import shutil
+@pytest.mark.skipif(importlib.util.find_spec("sentencepiece") is not None, reason="sentencepiece is here")
+def test_without_sentencepiece_siglips_tokenizer_json_is_read_or_the_package_is_named(folders, tmp_path):
+    folder = shutil.copytree(folders("transformers SigLIP"), tmp_path / "model")
+    settings = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**settings, "tokenizer_class": "SiglipTokenizer"}))
+    own = load(spec_of("transformers SigLIP", folders)).encode_texts(TEXTS, progress=False)
+    assert np.array_equal(load(f"transformers:{folder}").encode_texts(TEXTS, progress=False), own)
+    (folder / "tokenizer.json").unlink()
+    (folder / "spiece.model").write_bytes(b"")
+    with pytest.raises(NounflowError, match="SentencePiece"):
+        load(f"transformers:{folder}")
 
+
+def test_pickled_weights_of_transformers_are_refused(folders, tmp_path):
     folder = shutil.copytree(folders("transformers CLIP"), tmp_path / "model")
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(NounflowError, match="cannot be loaded"):
@@ -417,8 +448,6 @@ def test_pickled_weights_of_transformers_are_refused(folders, tmp_path):
 
 @pytest.mark.parametrize("kind", ["CLIP", "SigLIP", "transformers CLIP"])
 def test_a_moved_folder_is_the_same_embedder(kind, folders, tmp_path):
-    import shutil
-
     here = load(spec_of(kind, folders)).identity
     moved = load(f"{KINDS[kind][0]}:{shutil.copytree(folders(kind), tmp_path / 'moved')}").identity
     assert moved.digest == here.digest

@@ -12,8 +12,7 @@ from nounflow.errors import NounflowError
 
 Loaded = TypeVar("Loaded")
 
-_FILLS = {getattr(torch.Tensor, name) for name in ("normal_", "uniform_", "trunc_normal_", "kaiming_uniform_")
-          if hasattr(torch.Tensor, name)}  # fmt: skip
+_FILLS = {torch.Tensor.normal_, torch.Tensor.uniform_}
 
 
 class SkipInitialisation(TorchFunctionMode):
@@ -35,6 +34,13 @@ def loaded(spec: str, load: Callable[[], Loaded], fetch: str) -> Loaded:
         return load()
     except NounflowError:
         raise
+    except ImportError as error:
+        sentence = " ".join(str(error).split()).partition(". ")[0]
+        raise NounflowError(
+            f"The model {spec} needs a package that is not here ({sentence})",
+            where=spec,
+            fix="pip install that package",
+        ) from error
     except Exception as error:  # network, files, formats: each library has its own kinds
         reason = str(error).strip().splitlines()
         raise NounflowError(

@@ -58,28 +58,21 @@ class TextTower:
     def prepared(self, device: str, dtype: torch.dtype) -> TextTower:
         """The same tower for inference: matrices in `dtype`, norms, positions and the projection in fp32."""
 
-        def place(affine: Affine | None, to: torch.dtype) -> Affine | None:
-            if affine is None:
-                return None
-            weight, bias = affine
-            return weight.detach().to(device, to), None if bias is None else bias.detach().to(device, to)
-
+        fp32 = torch.float32
         norms = ("norm1", "norm2")
         layers = [
             Layer(
-                **{name: place(part, torch.float32 if name in norms else dtype) for name, part in vars(layer).items()}
-            )  # type: ignore[arg-type]
+                **{name: _placed(part, device, fp32 if name in norms else dtype) for name, part in vars(layer).items()}
+            )
             for layer in self.layers
         ]
-        final_norm = place(self.final_norm, torch.float32)
-        assert final_norm is not None
         return replace(
             self,
             tokens=self.tokens.detach().to(device, dtype),
-            positions=self.positions.detach().to(device, torch.float32),
+            positions=self.positions.detach().to(device, fp32),
             layers=layers,
-            final_norm=final_norm,
-            projection=place(self.projection, torch.float32),
+            final_norm=_placed(self.final_norm, device, fp32),
+            projection=None if self.projection is None else _placed(self.projection, device, fp32),
         )
 
     def __call__(self, ids: Tensor) -> Tensor:
@@ -124,3 +117,8 @@ class TextTower:
 def quick_gelu(x: Tensor) -> Tensor:
     """The activation of OpenAI's own models: x * sigmoid(1.702 x)."""
     return x * torch.sigmoid(1.702 * x)
+
+
+def _placed(affine: Affine, device: str, dtype: torch.dtype) -> Affine:
+    weight, bias = affine
+    return weight.detach().to(device, dtype), None if bias is None else bias.detach().to(device, dtype)

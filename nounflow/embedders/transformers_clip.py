@@ -71,10 +71,8 @@ def load_tokenizer(name: str) -> TransformersTokenizer:
     Raises:
         NounflowError: the model is of another kind, or its files are not here.
     """
-    from transformers import AutoTokenizer
-
     config = _load_config(name)
-    own = _loaded(name, lambda: AutoTokenizer.from_pretrained(_source(name), **_where(name)))
+    own = _loaded(name, lambda: _own_tokenizer(name))
     return TransformersTokenizer(own, config.model_type, int(config.text_config.max_position_embeddings))
 
 
@@ -205,6 +203,19 @@ def _patch_features(model: Any, batch: Tensor) -> Tensor:
 def _settings(processor: Any) -> dict[str, Any]:
     """What the image processor does, without names of files and classes' versions."""
     return {key: value for key, value in json.loads(processor.to_json_string()).items() if not key.startswith("_")}
+
+
+def _own_tokenizer(name: str) -> Any:
+    """The model's tokenizer; where its class wants sentencepiece, which is not here, its `tokenizer.json` alone."""
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+    try:
+        return AutoTokenizer.from_pretrained(_source(name), **_where(name))
+    except ImportError as error:
+        try:
+            return PreTrainedTokenizerFast.from_pretrained(_source(name), **_where(name))
+        except Exception:  # no tokenizer.json either
+            raise error from None
 
 
 def _load_config(name: str) -> Any:
