@@ -13,8 +13,8 @@ from nounflow.errors import NounflowError
 if TYPE_CHECKING:
     import torch
 
-Precision = Literal["fp32", "bf16"]
-PrecisionChoice = Literal["auto", "fp32", "bf16"]
+Precision = Literal["fp32", "bf16", "fp16"]
+PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16"]
 
 # Instruction sets that multiply bf16 matrices, as torch names them (x86: AVX-512, AMX; ARM: v8.6, SVE).
 _BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")

@@ -125,7 +125,7 @@ def test_an_image_is_embedded_alike_alone_and_in_a_batch(bundled):
 def test_every_text_stands_in_exactly_one_batch_within_the_token_budget(longest):
     lengths = np.random.default_rng(longest).integers(1, longest + 1, 500).tolist()
     rows = []
-    for batch in plan_batches(lengths, 256):
+    for batch in plan_batches(lengths, 256, 256):
         rows += list(batch.rows)
     assert sorted(rows) == list(range(500))
 

@@ -32,6 +32,8 @@ def main(
     """Embed one shard; see the module docstring."""
     from nounflow.counts import Counts
     from nounflow.embedders import load_embedder
+    from nounflow.embedders.batch_size import settle_batch_tokens
+    from nounflow.embedders.golden import check_golden
     from nounflow.schemas.tables import CAPTIONS, NOUNS, lexicon_digest, read_table
     from nounflow.store.shards import texts_digest, write_shard
 
@@ -39,6 +41,8 @@ def main(
     start, stop = len(table) * shard // shards, len(table) * (shard + 1) // shards
     texts = table["text"].slice(start, stop - start).to_list()
     model = load_embedder(embedder, device=device, threads=threads, images=False)
+    settle_batch_tokens(model, embedder.batch_tokens, out)
+    check_golden(model)
     vectors = model.encode_texts(texts)
     write_shard(
         out,
@@ -48,7 +52,7 @@ def main(
         source=source,
         start=start,
         texts=texts_digest(texts),
-        batch_tokens=embedder.batch_tokens,
+        batch_tokens=model.batch_tokens,
     )
     record = Counts("embeddings")
     flow = record.flow(f"{source} shard {shard}", len(table), "texts")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -13,14 +13,17 @@ class EmbedderConfig(Settings):
     """A frozen model that puts text and images into one space."""
 
     spec: str = Field(
-        pattern=r"^(bundled|openclip):.+",
-        description="bundled:minilm-conse, or openclip: with a model name, a hub id or a local folder",
+        pattern=r"^(bundled|openclip|transformers):.+",
+        description="bundled:minilm-conse; openclip: or transformers: with a model name, a hub id or a local folder",
     )
-    precision: Literal["auto", "fp32", "bf16"] = Field(
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="auto: bf16 where the hardware has bf16 instructions"
     )
-    batch_tokens: int = Field(
-        1024, ge=64, description="tokens in one text batch: about 1,000 fit a CPU's cache, a GPU wants 16,000 or more"
+    compile: bool = Field(
+        False, description="compile the text tower (torch.compile): a minute at first; worth it for hours on a GPU"
+    )
+    batch_tokens: Annotated[int, Field(ge=64)] | Literal["auto"] = Field(
+        "auto", description="tokens in one text batch; auto: 1,024 on a CPU, what fits its cache; by trial on a GPU"
     )
     image_batch: int = Field(32, ge=1, description="images in one batch")
 

@@ -20,25 +20,36 @@ def load_embedder(config: EmbedderConfig, device: str, threads: int, images: boo
     Raises:
         NounflowError: the spec is unknown, or its weights are not here.
     """
+    from nounflow.embedders.options import ComputeOptions
+
     device = prepare_device(device, threads)
     precision = choose_precision(config.precision, device, "embedding")
+    options = ComputeOptions(device, precision, config.batch_tokens, config.compile)
     kind, _, name = config.spec.partition(":")
     if kind == "bundled":
         from nounflow.embedders.bundled import BundledEmbedder
 
-        return BundledEmbedder(device, precision, config.batch_tokens, images)
-    from nounflow.embedders.openclip import OpenClipEmbedder
+        return BundledEmbedder(options, images)
+    if kind == "transformers":
+        from nounflow.embedders.transformers_clip import load_transformers
 
-    return OpenClipEmbedder(name, device, precision, config.batch_tokens)
+        return load_transformers(name, options)
+    from nounflow.embedders.openclip import load_openclip
+
+    return load_openclip(name, options)
 
 
 def load_target_tokenizer(config: EmbedderConfig) -> TargetTokenizer:
-    """Only the tokenizer that spells the decoder's targets; for the bundled embedder no model is loaded."""
+    """Only the tokenizer that spells the decoder's targets; no model is loaded."""
     kind, _, name = config.spec.partition(":")
     if kind == "bundled":
         from nounflow.embedders.minilm import WordPieces
 
         return WordPieces()
-    from nounflow.embedders.openclip import OpenClipTokenizer
+    if kind == "transformers":
+        from nounflow.embedders.transformers_clip import load_tokenizer as load_hf_tokenizer
 
-    return OpenClipTokenizer(name)
+        return load_hf_tokenizer(name)
+    from nounflow.embedders.openclip import load_tokenizer
+
+    return load_tokenizer(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,18 +20,19 @@ class Batch:
     size: int  # rows in the batch
 
 
-def bucket_widths(lengths: np.ndarray) -> np.ndarray:
-    """The padded width of each length."""
-    return np.where(lengths <= _EXACT, lengths, -(-lengths // _STEP) * _STEP)
+def bucket_widths(lengths: np.ndarray, longest: int) -> np.ndarray:
+    """The padded width of each length: at least one, at most the `longest` that a tower takes."""
+    padded = np.minimum(-(-lengths // _STEP) * _STEP, longest)
+    return np.where(lengths <= _EXACT, np.maximum(lengths, 1), padded)
 
 
-def plan_batches(lengths: Sequence[int] | np.ndarray, batch_tokens: int) -> list[Batch]:
+def plan_batches(lengths: Sequence[int] | np.ndarray, batch_tokens: int, longest: int) -> list[Batch]:
     """Every row in exactly one batch; the shape of a batch depends on its width and `batch_tokens` only.
 
     A batch has at least two rows: a single row takes another path through the matrix library,
     with other rounding.
     """
-    widths = bucket_widths(np.asarray(lengths, dtype=np.int64))
+    widths = bucket_widths(np.asarray(lengths, dtype=np.int64), longest)
     batches = []
     for width in np.unique(widths).tolist():
         rows = np.flatnonzero(widths == width)
@@ -41,12 +42,41 @@ def plan_batches(lengths: Sequence[int] | np.ndarray, batch_tokens: int) -> list
 
 
 def fill_batch(batch: Batch, tokens: Sequence[Sequence[int]], pad: int) -> tuple[np.ndarray, np.ndarray]:
-    """Token ids [size, width] and their mask, True where a token counts. A dummy is one padding token that counts."""
+    """Token ids [size, width] of a batch's texts and their mask, True where a token counts.
+
+    A dummy is a copy of the first text: a row of nothing but padding has no vector in some towers.
+    """
     ids = np.full((batch.size, batch.width), pad, dtype=np.int64)
     mask = np.zeros((batch.size, batch.width), dtype=bool)
-    mask[:, 0] = True
-    for position, row in enumerate(batch.rows):
-        length = len(tokens[row])
-        ids[position, :length] = tokens[row]
-        mask[position, :length] = True
+    for position, row in enumerate(tokens):
+        ids[position, : len(row)] = row
+        mask[position, : len(row)] = True
+    ids[len(tokens) :], mask[len(tokens) :] = ids[0], mask[0]
     return ids, mask
+
+
+def stream_batches(
+    portions: Iterable[list[list[int]]], batch_tokens: int, longest: int
+) -> Iterator[tuple[Batch, np.ndarray, list[list[int]]]]:
+    """Batches of token rows that arrive in portions: (batch, the number of each of its texts, its texts' tokens).
+
+    A batch is given out when it is full; what a portion leaves over waits for the next, so that only the very last
+    batches have dummies.
+    """
+    numbers = np.zeros(0, dtype=np.int64)
+    tokens: list[list[int]] = []
+    start = 0
+    for portion in portions:
+        numbers = np.concatenate([numbers, np.arange(start, start + len(portion))])
+        tokens = tokens + portion
+        start += len(portion)
+        partial = []
+        for batch in plan_batches([len(ids) for ids in tokens], batch_tokens, longest):
+            if len(batch.rows) == batch.size:
+                yield batch, numbers[batch.rows], [tokens[row] for row in batch.rows]
+            else:
+                partial.append(batch)
+        rows = np.concatenate([np.zeros(0, dtype=np.int64), *(batch.rows for batch in partial)])
+        numbers, tokens = numbers[rows], [tokens[row] for row in rows]
+    for batch in plan_batches([len(ids) for ids in tokens], batch_tokens, longest):
+        yield batch, numbers[batch.rows], [tokens[row] for row in batch.rows]

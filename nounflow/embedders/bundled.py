@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ import torch.nn.functional as F
 from PIL import Image
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from nounflow.device import Precision
 from nounflow.embedders import minilm
 from nounflow.embedders.identity import make_identity
+from nounflow.embedders.options import ComputeOptions
 from nounflow.embedders.packages import package_folder
 from nounflow.errors import DamagedFileError
 from nounflow.files import sha256_file, sha256_text
@@ -41,9 +42,9 @@ class BundledEmbedder:
 
     dim = minilm.DIM
 
-    def __init__(self, device: str, precision: Precision, batch_tokens: int, images: bool) -> None:
-        self._device = device
-        self._text = minilm.MiniLM(device, precision, batch_tokens)
+    def __init__(self, options: ComputeOptions, images: bool) -> None:
+        self.device = options.device
+        self._text = minilm.MiniLM(options)
         self.target_digest = self._text.words.target_digest
         weights = [minilm.model_folder() / "model.safetensors", _image_weights()]
         self.identity = make_identity(
@@ -52,15 +53,30 @@ class BundledEmbedder:
             weights=sha256_text(*(sha256_file(path) for path in weights)),
             tokenizer=self.target_digest,
             preprocessing=f"{minilm.PREPROCESSING}. {_IMAGE_PREPROCESSING}",
-            precision=precision,
+            precision=options.precision,
+            libraries=("torch", "tokenizers"),
         )
         if images:
-            self._tower = _load_tower(device)
+            self._tower = _load_tower(self.device)
             self._class_names = self._class_embeddings()
+
+    @property
+    def batch_tokens(self) -> int:
+        """See `Embedder.batch_tokens`."""
+        return self._text.batch_tokens
+
+    @batch_tokens.setter
+    def batch_tokens(self, tokens: int) -> None:
+        self._text.batch_tokens = tokens
 
     def encode_texts(self, texts: Sequence[str], progress: bool = True) -> np.ndarray:
         """See `Embedder.encode_texts`."""
         return self._text.encode(texts, progress)
+
+    def golden_vectors(self) -> np.ndarray:
+        """See `Embedder.golden_vectors`: recorded, made with `transformers`."""
+        with (resources.files("nounflow.embedders") / "golden_minilm.npy").open("rb") as handle:
+            return np.load(handle)
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
         """See `Embedder.preprocess`: uint8 [side, side, 3]."""
@@ -69,7 +85,7 @@ class BundledEmbedder:
     @torch.inference_mode()
     def encode_images(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """See `Embedder.encode_images`."""
-        batch = torch.from_numpy(np.stack(images)).to(self._device).permute(0, 3, 1, 2).float()
+        batch = torch.from_numpy(np.stack(images)).to(self.device).permute(0, 3, 1, 2).float()
         probabilities = F.softmax(self._tower((batch - 127) / 128), dim=-1)  # [batch, 1000]
         return conse(probabilities, self._class_names).cpu().numpy()
 
@@ -78,7 +94,7 @@ class BundledEmbedder:
         names = class_names()
         texts = [prompt.format(name) for prompt in _CLASS_PROMPTS for name in names]
         vectors = torch.from_numpy(self._text.encode(texts, progress=False))
-        return F.normalize(vectors.view(len(_CLASS_PROMPTS), len(names), -1).mean(0), dim=-1).to(self._device)
+        return F.normalize(vectors.view(len(_CLASS_PROMPTS), len(names), -1).mean(0), dim=-1).to(self.device)
 
     def target_tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """See `TargetTokenizer.target_tokens`."""

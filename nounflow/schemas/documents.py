@@ -34,15 +34,16 @@ class InputManifest(_Document):
 
 
 class EmbedderIdentity(_Document):
-    """What makes two vectors comparable; any difference is refused."""
+    """What makes two vectors comparable. Another digest is refused; the rest says why."""
 
-    spec: str
+    spec: str  # how it was loaded: information, since a moved folder is the same embedder
     dim: int
-    digest: str  # over everything below
+    digest: str  # over everything but spec and versions
     weights: str  # sha256
     tokenizer: str  # sha256
     preprocessing: str  # text canonicalisation, padding, image transform, joining of towers: in words
     precision: str
+    versions: dict[str, str] = {}  # of the libraries: information
 
 
 class ShardManifest(_Document):
