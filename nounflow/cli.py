@@ -1,4 +1,4 @@
-"""The `nounflow` command: name images, print scores, write the config's schema."""
+"""The `nounflow` command: name images, print scores, look after embeddings, write the config's schema."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nounflow.cache_commands import add_cache_commands
 from nounflow.commandline import at_least_one, reported_errors
 from nounflow.errors import NounflowError
 
@@ -45,6 +46,8 @@ def main(arguments: list[str] | None = None) -> None:
     estimate.add_argument("--lexicon", default="small", help="name under `lexicons`; it must be built")
     estimate.add_argument("--configfile", nargs="*", type=Path, default=[], help="files laid over config/config.yaml")
     estimate.set_defaults(call=_estimate)
+
+    add_cache_commands(commands)
 
     schema = commands.add_parser("schema", help="print the JSON schema of config/config.yaml")
     schema.add_argument("--markdown", action="store_true", help="as the key tables of config/README.md instead")

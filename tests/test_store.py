@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,10 +12,19 @@ import pytest
 import zarr
 
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
-from nounflow.schemas.documents import EmbedderIdentity
+from nounflow.schemas.documents import EmbedderIdentity, ShardManifest
 from nounflow.schemas.tables import CAPTIONS, NOUNS, lexicon_digest, read_table, write_table
-from nounflow.store.shards import array_folder, check_identity, open_shard, texts_digest, write_shard
-from nounflow.store.training_set import INDEX, MANIFEST, merge, open_training_set
+from nounflow.store.merging import INDEX, MANIFEST, merge
+from nounflow.store.shards import (
+    array_folder,
+    check_identity,
+    open_shard,
+    sealed,
+    vectors_file,
+    write_shard,
+)
+from nounflow.store.texts import text_keys, texts_digest
+from nounflow.store.training_set import open_training_set
 
 DIM = 8
 NAMES = ["cat", "dog", "owl"]
@@ -36,7 +46,7 @@ def unit_rows(n, seed=0, dim=DIM):
 def write(path, texts, *, vectors=None, start=0, source="m1", **changes):
     fields = {
         "embedder": identity(), "lexicon": lexicon_digest(NAMES), "source": source, "start": start,
-        "texts": texts_digest(texts), "batch_tokens": 64,
+        "texts": texts_digest(texts), "batch_tokens": 64, "keys": text_keys(texts),
     }  # fmt: skip
     return write_shard(path, unit_rows(len(texts)) if vectors is None else vectors, **{**fields, **changes})
 
@@ -97,15 +107,16 @@ def test_a_shard_gives_back_the_exact_bytes(tmp_path):
     manifest, read = open_shard(tmp_path / "0.json")
     assert read.dtype == np.float16
     assert np.array_equal(read, vectors.astype(np.float16))
-    assert (manifest.rows, manifest.dim, manifest.bytes) == (100, DIM, 100 * DIM * 2)
+    assert (manifest.rows, manifest.dim, manifest.dtype) == (100, DIM, "float16")
 
 
 def test_zarr_itself_reads_a_shard(tmp_path):
     vectors = unit_rows(10)
     write(tmp_path / "0.json", [str(i) for i in range(10)], vectors=vectors)
-    array = zarr.open_array(str(array_folder(tmp_path / "0.json")), mode="r")
-    assert array.chunks == (10, DIM)
-    assert np.array_equal(array[:], vectors.astype(np.float16))
+    group = zarr.open_group(str(array_folder(tmp_path / "0.json")), mode="r")
+    assert group["vectors"].chunks == (10, DIM)
+    assert np.array_equal(group["vectors"][:], vectors.astype(np.float16))
+    assert np.array_equal(group["keys"][:], text_keys([str(i) for i in range(10)]))
 
 
 def test_an_empty_shard_is_legal(tmp_path):
@@ -117,7 +128,7 @@ def test_an_empty_shard_is_legal(tmp_path):
 def test_every_damage_to_a_shard_is_found_and_named(tmp_path, damage):
     write(tmp_path / "0.json", [str(i) for i in range(50)])
     store = array_folder(tmp_path / "0.json")
-    chunk = store / "c/0/0"
+    chunk = vectors_file(tmp_path / "0.json")
     payload = bytearray(chunk.read_bytes())
     if damage == "flip first":
         payload[0] ^= 1
@@ -219,8 +230,9 @@ def test_merging_twice_gives_the_same_bytes(material):
 
 
 def rewrite(path, **changes):
-    fields = json.loads(path.read_text())
-    path.write_text(json.dumps({**fields, **changes}))
+    """Change fields of a manifest that stays whole in itself."""
+    manifest = ShardManifest.model_validate({**json.loads(path.read_text()), **changes})
+    path.write_text(sealed(manifest).model_dump_json())
 
 
 @pytest.mark.parametrize(
@@ -243,8 +255,27 @@ def test_a_shard_that_does_not_belong_is_refused_by_name(material, changes, mess
     assert not (material["folder"] / MANIFEST).exists()
 
 
-def test_a_damaged_shard_is_refused_when_merging(material):
-    chunk = array_folder(material["shard_manifests"]["m2"][0]) / "c/0/0"
+@pytest.mark.parametrize("memory", [None, 0])
+def test_a_shard_damaged_before_or_after_merging_is_refused_by_name_before_training(material, memory):
+    chunk = vectors_file(material["shard_manifests"]["m2"][0])
+    payload = bytearray(chunk.read_bytes())
+    payload[3] ^= 4
+    chunk.write_bytes(payload)
+    merge(**material)  # reads no vectors
+    with pytest.raises(DamagedFileError, match="not those that were written") as caught:
+        open_training_set(material["folder"] / MANIFEST, memory=memory)
+    assert "m2/0.zarr/vectors" in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-1])])
+def test_a_shard_that_lacks_bytes_is_refused_when_merging(material, damage):
+    damage(vectors_file(material["shard_manifests"]["m2"][0]))
+    with pytest.raises(DamagedFileError, match=r"missing|promises"):
+        merge(**material)
+
+
+def test_damaged_keys_are_refused_when_merging(material):
+    chunk = array_folder(material["shard_manifests"]["m2"][0]) / "keys/c/0/0"
     payload = bytearray(chunk.read_bytes())
     payload[3] ^= 4
     chunk.write_bytes(payload)

@@ -22,6 +22,9 @@ class EmbedderConfig(Settings):
     batch_tokens: int = Field(
         1024, ge=64, description="tokens in one text batch: about 1,000 fit a CPU's cache, a GPU wants 16,000 or more"
     )
+    dtype: Literal["float16", "int8"] = Field(
+        "float16", description="how text vectors are stored; int8 takes half the space (docs/embeddings.md)"
+    )
     image_batch: int = Field(32, ge=1, description="images in one batch")
 
     @field_validator("spec")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -80,18 +81,45 @@ def write_table(path: Path, table: pl.DataFrame, schema: pa.Schema) -> None:
 
 def read_table(path: Path, schema: pa.Schema, what: str) -> pl.DataFrame:
     """Read a table and check that its columns are those of the schema; `what` names its role in messages."""
-    try:
+    with _readable(path, what):
         arrow = pq.read_table(path)
+    _check_columns(arrow.column_names, schema, path, what)
+    return pl.from_arrow(arrow.select(schema.names).cast(schema))  # type: ignore[return-value]
+
+
+def read_batches(
+    path: Path, schema: pa.Schema, what: str, columns: Sequence[str], rows: int = 1 << 18
+) -> Iterator[pa.RecordBatch]:
+    """Some columns of a table in batches of at most `rows` rows, checked as in `read_table`."""
+    wanted = pa.schema([schema.field(name) for name in columns])
+    with _readable(path, what), pq.ParquetFile(path) as file:
+        _check_columns(file.schema_arrow.names, schema, path, what)
+        for batch in file.iter_batches(rows, columns=list(columns), use_threads=False):
+            yield batch.select(wanted.names).cast(wanted)
+
+
+def count_rows(path: Path, what: str) -> int:
+    """Rows of a table, from its footer."""
+    with _readable(path, what):
+        return pq.read_metadata(path).num_rows
+
+
+@contextlib.contextmanager
+def _readable(path: Path, what: str) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise NounflowError(f"There is no {what}", where=path, fix="run the stage that writes it") from None
     except (pa.ArrowInvalid, OSError) as error:
         raise DamagedFileError(
             f"The {what} is not a readable parquet file ({error})", where=path, fix="delete it and run its stage again"
         ) from error
-    if missing := [name for name in schema.names if name not in arrow.column_names]:
+
+
+def _check_columns(names: Sequence[str], schema: pa.Schema, path: Path, what: str) -> None:
+    if missing := [name for name in schema.names if name not in names]:
         raise MismatchError(
             f"The {what} lacks the columns {', '.join(missing)}; it was written by another version",
             where=path,
             fix="delete it and run its stage again",
         )
-    return pl.from_arrow(arrow.select(schema.names).cast(schema))  # type: ignore[return-value]
