@@ -122,7 +122,7 @@ def _verify_training_set(path: Path) -> int:
 
 
 def _shards_of(path: Path) -> list[Path]:
-    """Shards of a training set; none for other files, and for one that is damaged, which is found when it is checked."""
+    """Shards of a training set; none for other files, and for a damaged one, which is found when it is checked."""
     if not _is_training_set(path):
         return []
     try:
