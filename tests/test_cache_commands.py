@@ -83,6 +83,15 @@ def test_a_training_set_misses_what_it_lost(material, tmp_path, capsys, loss):
     assert {"shard": "m2/0.json", "arrays": "0.zarr", "index": INDEX, "made anew": "made anew"}[loss] in output
 
 
+def test_documents_that_are_no_manifests_are_passed_over_in_folders_but_not_when_named(material, tmp_path, capsys):
+    (tmp_path / "shards/m1/other.json").write_text('{"images": {}}')
+    assert run("verify", tmp_path / "shards") == 0
+    assert run("verify", tmp_path / "shards/m1/other.json") == 1
+    (tmp_path / "shards/m1/cut.json").write_text('{"embedder": {')
+    assert run("verify", tmp_path / "shards") == 1
+    assert "m1/cut.json" in capsys.readouterr().out
+
+
 def test_verifying_nothing_is_no_success(tmp_path, capsys):
     assert run("verify", tmp_path) == 1
     assert "nothing to check" in capsys.readouterr().err

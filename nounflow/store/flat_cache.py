@@ -15,9 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError, NounflowError
+from nounflow.files import atomic_file
 from nounflow.schemas.documents import EmbedderIdentity
 from nounflow.schemas.tables import CAPTIONS, NOUNS, lexicon_digest, write_table
 from nounflow.store.merging import merge
@@ -104,26 +107,28 @@ def import_flat_cache(cache: FlatCache, folder: Path, embedder: EmbedderIdentity
     flow.out(len(rows), "distinct records")
     nouns = cache.targets[1:]
     _write_nouns(folder / "nouns.parquet", nouns)
-    texts: list[str] = []
-    shards = []
-    for number, start in enumerate(range(0, len(rows), _SHARD_ROWS)):
-        part = rows[start : start + _SHARD_ROWS]
-        keys = np.concatenate(list(_keys(cache, part)))
-        names = [f"{_SOURCE} {key.tobytes().hex()}" for key in keys]
-        shards.append(folder / "shards" / f"{number}.json")
-        write_shard(
-            shards[-1],
-            np.asarray(cache.vectors[part], dtype=np.float32),
-            keys=keys,
-            embedder=embedder,
-            lexicon=lexicon_digest(nouns),
-            source=_SOURCE,
-            start=start,
-            texts=texts_digest(names),
-            batch_tokens=0,
-        )
-        texts += names
-    _write_captions(folder / "captions.parquet", cache, rows, weight, texts)
+    shards: list[Path] = []
+    with (
+        atomic_file(folder / "captions.parquet") as temporary,
+        pq.ParquetWriter(temporary, CAPTIONS, compression="zstd") as captions,
+    ):
+        for start in range(0, len(rows), _SHARD_ROWS):
+            part = rows[start : start + _SHARD_ROWS]
+            keys = np.concatenate(list(_keys(cache, part)))
+            names = [f"{_SOURCE} {key.tobytes().hex()}" for key in keys]
+            captions.write_table(_captions(cache, part, weight[start : start + _SHARD_ROWS], names))
+            shards.append(folder / "shards" / f"{len(shards)}.json")
+            write_shard(
+                shards[-1],
+                np.asarray(cache.vectors[part], dtype=np.float32),
+                keys=keys,
+                embedder=embedder,
+                lexicon=lexicon_digest(nouns),
+                source=_SOURCE,
+                start=start,
+                texts=texts_digest(names),
+                batch_tokens=0,
+            )
     merged = merge(
         folder=folder,
         nouns_path=folder / "nouns.parquet",
@@ -169,7 +174,8 @@ def _distinct(cache: FlatCache) -> tuple[np.ndarray, np.ndarray]:
     return first[order], repeats[order]
 
 
-def _write_captions(path: Path, cache: FlatCache, rows: np.ndarray, weight: np.ndarray, texts: list[str]) -> None:
+def _captions(cache: FlatCache, rows: np.ndarray, weight: np.ndarray, names: list[str]) -> pa.Table:
+    """Some records as rows of a captions file: ids from 0, target weights that sum to 1."""
     ids, weights = cache.ids[rows].astype(np.int64), cache.weights[rows].astype(np.float32)
     named = ids > 0
     if (ids < 0).any() or (ids >= len(cache.targets)).any() or not named.any(axis=1).all():
@@ -178,15 +184,15 @@ def _write_captions(path: Path, cache: FlatCache, rows: np.ndarray, weight: np.n
     totals = weights.sum(axis=1, keepdims=True)
     if not (totals > 0).all():
         raise NounflowError("The target weights of a record do not sum to more than 0")
-    lengths = named.sum(axis=1)
-    record = np.repeat(np.arange(len(rows)), lengths)
-    table = (
-        pl.DataFrame({"record": record, "targets": ids[named] - 1, "target_weights": (weights / totals)[named]})
-        .group_by("record", maintain_order=True)
-        .all()
-        .with_columns(text=pl.Series(texts), weight=pl.Series(weight), template=pl.lit(_SOURCE))
-    )
-    write_table(path, table, CAPTIONS)
+    offsets = pa.array(np.concatenate([[0], np.cumsum(named.sum(axis=1))]).astype(np.int32))
+    columns = {
+        "text": pa.array(names, pa.string()),
+        "targets": pa.ListArray.from_arrays(offsets, pa.array((ids[named] - 1).astype(np.uint32))),
+        "target_weights": pa.ListArray.from_arrays(offsets, pa.array((weights / totals)[named])),
+        "weight": pa.array(weight.astype(np.float32)),
+        "template": pa.array([_SOURCE] * len(rows)),
+    }
+    return pa.table(columns).cast(CAPTIONS)
 
 
 def _write_nouns(path: Path, nouns: tuple[str, ...]) -> None:

@@ -141,9 +141,18 @@ def _lost_manifests(path: Path) -> list[Path]:
 
 
 def _manifests(path: Path) -> list[Path]:
+    """The manifest at a path, or all below a folder: whatever lies beside arrays, is damaged, or reads like one."""
     if path.is_dir():
-        return list(find_manifests(path))
+        return [file for file in find_manifests(path) if array_folder(file).is_dir() or _looks_like_manifest(file)]
     return [path.with_suffix(".json") if path.suffix == ".zarr" else path]
+
+
+def _looks_like_manifest(path: Path) -> bool:
+    try:
+        document = read_json(path, "manifest")
+    except NounflowError:
+        return True
+    return isinstance(document, dict) and ("parts" in document or "index_sha256" in document)
 
 
 def _is_training_set(path: Path) -> bool:
