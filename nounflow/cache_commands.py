@@ -92,7 +92,7 @@ def _export(arguments: argparse.Namespace) -> None:
 
     shards = find_shards(arguments.paths)
     rows, dim = export(shards, arguments.out, arguments.captions)
-    print(f"{rows:,} rows of {dim} numbers from {len(shards)} shards: {arguments.out}")
+    print(f"{rows:,} rows of {dim} numbers, shards: {len(shards)}; written to {arguments.out}")
 
 
 def _import(arguments: argparse.Namespace) -> None:

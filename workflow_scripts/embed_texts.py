@@ -74,7 +74,7 @@ def main(
     flow.out(len(rows), "embeddings")
     flow = record.flow(f"{source} shard {shard}: computed", len(texts), "texts")
     flow.drop(int(copied.sum()), "known, vectors copied from other shards")
-    flow.out(len(new), "texts embedded")
+    flow.out(len(new), "new embeddings")
     record.write(counts)
 
 

@@ -15,7 +15,7 @@ from nounflow.store.rows import StoredRows
 from nounflow.store.shards import checked_rows, map_rows, read_manifest, verify_shard
 
 _SHARE = 0.6  # of the memory that is free: the rest is for the index, the model and the page cache
-_CGROUP = Path("/sys/fs/cgroup/memory.max")
+_CGROUPS = Path("/sys/fs/cgroup")
 
 
 class MappedMatrix:
@@ -93,13 +93,15 @@ def _fill(matrix: np.ndarray, start: int, path: Path, manifest: ShardManifest) -
 
 
 def _free_bytes() -> int:
-    """Memory that this process may still take: what the system has, or the limit of its control group."""
+    """Memory that this process may still take: what the system has, or a limit of its control groups (v2)."""
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     try:
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
                 free = int(line.split()[1]) * 1024
-        limit = _CGROUP.read_text().strip()
-        return min(free, int(limit)) if limit.isdigit() else free
+        own = Path("/proc/self/cgroup").read_text().strip().rpartition("0::/")[2]
     except OSError:
         return free
+    groups = (_CGROUPS / own, *(_CGROUPS / own).parents)
+    limits = [limit.read_text().strip() for group in groups if (limit := group / "memory.max").is_file()]
+    return min([free, *(int(limit) for limit in limits if limit.isdigit())])
