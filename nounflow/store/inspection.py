@@ -134,10 +134,13 @@ def _shards_of(path: Path) -> list[Path]:
 
 def _lost_manifests(path: Path) -> list[Path]:
     """Where arrays below a folder have no manifest beside them."""
-    if not path.is_dir():
-        return []
-    manifests = (folder.with_suffix(".json") for folder in sorted(path.rglob("*.zarr")) if folder.name[0] != ".")
-    return [manifest for manifest in manifests if not manifest.exists()]
+    lost = []
+    for place, folders, files in os.walk(path):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        arrays = [name for name in folders if name.endswith(".zarr")]
+        folders[:] = [name for name in folders if name not in arrays]
+        lost += [Path(place, name).with_suffix(".json") for name in arrays if f"{name[:-5]}.json" not in files]
+    return lost
 
 
 def _manifests(path: Path) -> list[Path]:
