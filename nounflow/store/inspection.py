@@ -111,6 +111,8 @@ def _verified(path: Path) -> Verified:
         return Verified(path, shard_bytes(path, verify_shard(path)), None)
     except NounflowError as error:
         return Verified(path, 0, error)
+    except OSError as error:  # one file that cannot be read must not hide the others
+        return Verified(path, 0, DamagedFileError(f"A file cannot be read ({error})", where=path))
 
 
 def _verify_training_set(path: Path) -> int:
