@@ -1,4 +1,4 @@
-"""The `nounflow` command: name images, print scores, check captions, write the config's schema."""
+"""The `nounflow` command."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nounflow.cache_commands import add_cache_commands
 from nounflow.commandline import at_least_one, reported_errors
 from nounflow.commands import workflow
 from nounflow.errors import NounflowError
@@ -61,6 +62,8 @@ def main(arguments: list[str] | None = None) -> None:
 
     workflow.add(commands)
     _add_import_novic(commands)
+
+    add_cache_commands(commands)
 
     schema = commands.add_parser("schema", help="print the JSON schema of config/config.yaml")
     schema.add_argument("--markdown", action="store_true", help="as the key tables of config/README.md instead")

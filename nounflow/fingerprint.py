@@ -16,14 +16,16 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent
 
 
-def code_fingerprint(script: Path) -> str:
+def code_fingerprint(script: Path, within: Path | None = None) -> str:
     """Digest over a script and, followed through imports, the modules of `nounflow` (16 hex digits).
 
     `nounflow/__init__.py` is not followed: it exports lazily and would tie every stage to all code.
+    Only files below the folder `within` count, if it is given.
     """
     named = [
         (os.path.relpath(path, PACKAGE.parent), _parsed(path, path.stat().st_mtime_ns)[0])
         for path in imported_files(script)
+        if within is None or path.is_relative_to(within)
     ]
     return hashlib.sha256(repr(named).encode()).hexdigest()[:16]
 

@@ -44,6 +44,9 @@ EARLIER_RESULTS = EarlierResults(
     Path("results"), Path(".snakemake/metadata"), Path("results/.earlier")
 )
 
+# Where a job looks for texts that are embedded already; the second folder keeps what this run is replacing.
+KNOWN_EMBEDDINGS = ["results/embeddings", "results/.earlier/files/embeddings"]
+
 GPU = 0 if CONFIG.device == "cpu" else 1
 
 

@@ -2,7 +2,8 @@
 
 input:   captions
 output:  results/embeddings/{embedder}/{lexicon}/{source}/{shard}.json, and {shard}.zarr beside it
-steps:   embed a slice of the captions, write the array, then its manifest (docs/embeddings.md)
+steps:   copy the vectors of texts that whole shards hold already, embed the others, write the arrays, then their
+         manifest (docs/embeddings.md)
 """
 
 
@@ -27,6 +28,7 @@ rule embed_texts:
     params:
         shards=lambda wildcards: CONFIG.captions.shards(wildcards.source),
         embedder=lambda wildcards: settings(CONFIG.embedders[wildcards.embedder]),
+        known=KNOWN_EMBEDDINGS,
         device=CONFIG.device,
         threads=CONFIG.threads,
         code=code("embed_texts"),
@@ -39,6 +41,7 @@ rule embed_texts:
         " --source {wildcards.source:q}"
         " --shard {wildcards.shard:q}"
         " --shards {params.shards}"
+        " --known {params.known:q}"
         " --embedder {params.embedder:q}"
         " --device {params.device:q}"
         " --threads {params.threads}"

@@ -22,6 +22,8 @@ from nounflow.decoder.training import train
 from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.errors import NounflowError
+from nounflow.store.matrix import MappedMatrix
+from nounflow.store.rows import StoredRows
 from nounflow.store.training_set import TrainingSet
 
 SMALL = DecoderConfig(prefix_tokens=4, width=32, heads=4, layers=2, dropout=0.0)
@@ -389,6 +391,15 @@ def test_the_same_seed_trains_the_same_weights_and_another_seed_others():
     ]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     assert not torch.equal(weights[0]["tokens.weight"], weights[2]["tokens.weight"])
+
+
+def test_vectors_that_stay_in_their_shards_train_the_same_weights():
+    vocabulary, training_set = random_vocabulary(8, seed=9), tiny_training_set(8)
+    halves = [StoredRows(half) for half in np.split(training_set.vectors, 2)]
+    on_disk = dataclasses.replace(training_set, vectors=MappedMatrix(halves, DIM))
+    one, other = (train_tiny(vocabulary, source, samples=640) for source in (training_set, on_disk))
+    assert all(torch.equal(weight, other[0].state_dict()[name]) for name, weight in one[0].state_dict().items())
+    assert one[1].rows == other[1].rows
 
 
 def test_the_curves_name_samples_seen_and_end_with_the_last_sample():

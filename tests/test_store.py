@@ -2,90 +2,36 @@
 
 from __future__ import annotations
 
-import json
+import functools
+import itertools
 import shutil
+from pathlib import Path
 
 import numpy as np
-import polars as pl
+import pyarrow as pa
 import pytest
 import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from shard_material import DIM, identity, make_material, rewrite, unit_rows, write
 
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
-from nounflow.schemas.documents import EmbedderIdentity
-from nounflow.schemas.tables import CAPTIONS, NOUNS, lexicon_digest, read_table, write_table
-from nounflow.store.shards import array_folder, check_identity, open_shard, texts_digest, write_shard
-from nounflow.store.training_set import INDEX, MANIFEST, merge, open_training_set
-
-DIM = 8
-NAMES = ["cat", "dog", "owl"]
-
-
-def identity(**changes):
-    fields = {
-        "spec": "bundled:test", "dim": DIM, "digest": "d0", "weights": "w", "tokenizer": "t",
-        "preprocessing": "none", "precision": "fp32",
-    }  # fmt: skip
-    return EmbedderIdentity(**{**fields, **changes})
-
-
-def unit_rows(n, seed=0, dim=DIM):
-    rows = np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
-
-
-def write(path, texts, *, vectors=None, start=0, source="m1", **changes):
-    fields = {
-        "embedder": identity(), "lexicon": lexicon_digest(NAMES), "source": source, "start": start,
-        "texts": texts_digest(texts), "batch_tokens": 64,
-    }  # fmt: skip
-    return write_shard(path, unit_rows(len(texts)) if vectors is None else vectors, **{**fields, **changes})
-
-
-def write_nouns(path, names=NAMES):
-    n = len(names)
-    columns = {
-        "id": range(n), "key": names, "noun": names, "canon": names, "kind": ["animal"] * n, "synsets": [[]] * n,
-        "gloss": [""] * n, "hypernyms": [[]] * n, "singulars": [[name] for name in names],
-        "singular_shares": [[1.0]] * n, "plurals": [[]] * n, "plural_shares": [[]] * n, "frequency": [0.0] * n,
-        "weight": [1.0] * n,
-    }  # fmt: skip
-    write_table(path, pl.DataFrame(columns, strict=False), NOUNS)
+from nounflow.schemas.tables import CAPTIONS, SAMPLES, read_columns, read_table
+from nounflow.store.merging import INDEX, MANIFEST, merge
+from nounflow.store.shards import (
+    array_folder,
+    check_identity,
+    open_shard,
+    vectors_file,
+)
+from nounflow.store.texts import RunningTextsDigest, text_keys, texts_digest
+from nounflow.store.training_set import open_training_set
 
 
 @pytest.fixture
 def material(tmp_path):
     """A lexicon, two sources of captions, three shards: what `merge` takes."""
-    write_nouns(tmp_path / "nouns.parquet")
-    captions = {}
-    for source, n in (("m1", 10), ("m2", 6)):
-        path = tmp_path / "captions" / f"{source}.parquet"
-        table = pl.DataFrame(
-            {
-                "text": [f"{source} text {i}" for i in range(n)],
-                "targets": [[i % 3] if source == "m1" else [i % 3, (i + 1) % 3] for i in range(n)],
-                "target_weights": [[1.0] if source == "m1" else [0.5, 0.5]] * n,
-                "weight": [float(i + 1) for i in range(n)],
-                "template": ["t"] * n,
-            }
-        )
-        write_table(path, table, CAPTIONS)
-        captions[source] = path
-    shards = {
-        "m1": [tmp_path / "shards/m1/0.json", tmp_path / "shards/m1/1.json"],
-        "m2": [tmp_path / "shards/m2/0.json"],
-    }
-    texts = {source: read_table(path, CAPTIONS, "captions")["text"].to_list() for source, path in captions.items()}
-    write(shards["m1"][0], texts["m1"][:5], vectors=unit_rows(5, 1))
-    write(shards["m1"][1], texts["m1"][5:], vectors=unit_rows(5, 2), start=5)
-    write(shards["m2"][0], texts["m2"], vectors=unit_rows(6, 3), source="m2")
-    return {
-        "folder": tmp_path / "set",
-        "nouns_path": tmp_path / "nouns.parquet",
-        "captions": captions,
-        "shard_manifests": shards,
-        "mixture": {"m1": 1.0, "m2": 3.0},
-        "heldout_share": 0.25,
-    }
+    return make_material(tmp_path)
 
 
 # --- shards ---
@@ -97,15 +43,16 @@ def test_a_shard_gives_back_the_exact_bytes(tmp_path):
     manifest, read = open_shard(tmp_path / "0.json")
     assert read.dtype == np.float16
     assert np.array_equal(read, vectors.astype(np.float16))
-    assert (manifest.rows, manifest.dim, manifest.bytes) == (100, DIM, 100 * DIM * 2)
+    assert (manifest.rows, manifest.dim, manifest.dtype) == (100, DIM, "float16")
 
 
 def test_zarr_itself_reads_a_shard(tmp_path):
     vectors = unit_rows(10)
     write(tmp_path / "0.json", [str(i) for i in range(10)], vectors=vectors)
-    array = zarr.open_array(str(array_folder(tmp_path / "0.json")), mode="r")
-    assert array.chunks == (10, DIM)
-    assert np.array_equal(array[:], vectors.astype(np.float16))
+    group = zarr.open_group(str(array_folder(tmp_path / "0.json")), mode="r")
+    assert group["vectors"].chunks == (10, DIM)
+    assert np.array_equal(group["vectors"][:], vectors.astype(np.float16))
+    assert np.array_equal(group["keys"][:], text_keys([str(i) for i in range(10)]))
 
 
 def test_an_empty_shard_is_legal(tmp_path):
@@ -117,7 +64,7 @@ def test_an_empty_shard_is_legal(tmp_path):
 def test_every_damage_to_a_shard_is_found_and_named(tmp_path, damage):
     write(tmp_path / "0.json", [str(i) for i in range(50)])
     store = array_folder(tmp_path / "0.json")
-    chunk = store / "c/0/0"
+    chunk = vectors_file(tmp_path / "0.json")
     payload = bytearray(chunk.read_bytes())
     if damage == "flip first":
         payload[0] ^= 1
@@ -218,11 +165,6 @@ def test_merging_twice_gives_the_same_bytes(material):
     assert first == ((material["folder"] / INDEX).read_bytes(), (material["folder"] / MANIFEST).read_bytes())
 
 
-def rewrite(path, **changes):
-    fields = json.loads(path.read_text())
-    path.write_text(json.dumps({**fields, **changes}))
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -243,8 +185,27 @@ def test_a_shard_that_does_not_belong_is_refused_by_name(material, changes, mess
     assert not (material["folder"] / MANIFEST).exists()
 
 
-def test_a_damaged_shard_is_refused_when_merging(material):
-    chunk = array_folder(material["shard_manifests"]["m2"][0]) / "c/0/0"
+@pytest.mark.parametrize("memory", [None, 0])
+def test_a_shard_damaged_before_or_after_merging_is_refused_by_name_before_training(material, memory):
+    chunk = vectors_file(material["shard_manifests"]["m2"][0])
+    payload = bytearray(chunk.read_bytes())
+    payload[3] ^= 4
+    chunk.write_bytes(payload)
+    merge(**material)  # reads no vectors
+    with pytest.raises(DamagedFileError, match="not those that were written") as caught:
+        open_training_set(material["folder"] / MANIFEST, memory=memory)
+    assert "m2/0.zarr/vectors" in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-1])])
+def test_a_shard_that_lacks_bytes_is_refused_when_merging(material, damage):
+    damage(vectors_file(material["shard_manifests"]["m2"][0]))
+    with pytest.raises(DamagedFileError, match=r"missing|promises"):
+        merge(**material)
+
+
+def test_damaged_keys_are_refused_when_merging(material):
+    chunk = array_folder(material["shard_manifests"]["m2"][0]) / "keys/c/0/0"
     payload = bytearray(chunk.read_bytes())
     payload[3] ^= 4
     chunk.write_bytes(payload)
@@ -280,3 +241,55 @@ def test_the_held_out_texts_do_not_depend_on_the_other_texts(material, tmp_path)
     merge(**{**material, "folder": tmp_path / "m1_only", "mixture": {"m1": 1.0}})
     alone = open_training_set(tmp_path / "m1_only" / MANIFEST)
     assert np.array_equal(alone.heldout, both.heldout[:10])
+
+
+@settings(max_examples=60, deadline=None)
+@given(texts=st.lists(st.text(max_size=12), max_size=30), cuts=st.lists(st.integers(0, 30), max_size=4))
+def test_the_digest_of_texts_is_the_same_in_batches(texts, cuts):
+    running = RunningTextsDigest()
+    column = pa.array(texts, pa.string())
+    for first, last in itertools.pairwise(sorted({0, len(texts), *(cut for cut in cuts if cut < len(texts))})):
+        running.update(column.slice(first, last - first))
+    assert running.hexdigest() == texts_digest(texts)
+
+
+@pytest.mark.parametrize("rows", [1, 3, 100])
+def test_the_index_is_that_of_a_plain_loop_over_all_captions_whatever_the_batches(material, monkeypatch, rows):
+    monkeypatch.setattr("nounflow.store.merging.read_columns", functools.partial(read_columns, rows=rows))
+    merge(**material)
+    expected, share = [], {"m1": 0.25, "m2": 0.75}
+    for source, bounds in (("m1", [(0, 0, 5), (1, 5, 10)]), ("m2", [(2, 0, 6)])):
+        captions = read_table(material["captions"][source], CAPTIONS, "captions").to_dicts()
+        held = [int.from_bytes(text_keys([row["text"]])[0, :8].tobytes(), "little") < 2**62 for row in captions]
+        total = sum(row["weight"] for row, out in zip(captions, held, strict=True) if not out)
+        for shard, first, last in bounds:
+            for row, out in zip(captions[first:last], held[first:last], strict=True):
+                place = sum(1 for other in expected if other["shard"] == shard)
+                weight = np.float32(0 if out else row["weight"] / total * share[source])
+                expected.append(
+                    {
+                        "shard": shard, "row": place, "targets": row["targets"],
+                        "target_weights": row["target_weights"], "weight": weight, "heldout": out,
+                    }
+                )  # fmt: skip
+    index = read_table(material["folder"] / INDEX, SAMPLES, "index").to_dicts()
+    for found, wanted in zip(index, expected, strict=True):
+        assert found.pop("weight") == pytest.approx(float(wanted.pop("weight")), rel=1e-6)
+        assert found == wanted
+
+
+def test_a_source_without_a_text_to_train_on_is_named(material):
+    with pytest.raises(NounflowError, match="No text of 'm1' is left to train on: all 10"):
+        merge(**{**material, "heldout_share": 0.999999999})
+
+
+def test_an_int8_training_set_opens_as_float16(material):
+    for source, seed in (("m1", 1), ("m2", 3)):
+        texts = read_table(material["captions"][source], CAPTIONS, "captions")["text"].to_list()
+        path = material["shard_manifests"][source][0]
+        material["shard_manifests"][source] = [path]
+        write(path, texts, vectors=unit_rows(len(texts), seed), source=source, dtype="int8")
+    merge(**material)
+    opened = open_training_set(material["folder"] / MANIFEST)
+    assert opened.vectors.dtype == np.float16
+    assert np.abs(opened.vectors[:10].astype(np.float64) - unit_rows(10, 1)).max() < 0.005

@@ -12,6 +12,7 @@ import sys
 import time
 
 import numpy as np
+import polars as pl
 import pytest
 import yaml
 from caption_server import CaptionServer
@@ -23,6 +24,7 @@ from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.embedders.minilm import WordPieces
 from nounflow.predictors.decoder import DecoderPredictor
+from nounflow.store.shards import find_manifests, open_shard, read_manifest, sealed
 from nounflow.store.weights import read_predictor
 from nounflow.workflow.plan import lexicon_sizes, texts_of
 
@@ -328,6 +330,32 @@ def test_a_deleted_shard_is_the_only_one_embedded_again(project):
     assert project.would_run("results/embeddings/bundled/tiny/m1/1.json") == {"embed_texts": 1}
 
 
+def vectors_by_text(project, source):
+    """Text -> the stored bytes of its vector, over all shards of a source."""
+    folder = project.folder / "results"
+    texts = iter(pl.read_parquet(folder / f"captions/tiny/{source}.parquet")["text"].to_list())
+    shards = [open_shard(path) for path in find_manifests(folder / f"embeddings/bundled/tiny/{source}")]
+    shards.sort(key=lambda shard: shard[0].start)
+    return {next(texts): row.tobytes() for _manifest, rows in shards for row in rows}
+
+
+def test_more_texts_in_more_shards_embed_only_the_new_texts_and_change_no_vector(project):
+    before = vectors_by_text(project, "m1")
+
+    def grow(config):
+        config["captions"]["multiset"] = {"texts_per_noun": [10, 2, 2], "shards": [3, 1, 1]}
+
+    project.configure(grow)
+    project.snakemake(MERGED)
+    after = vectors_by_text(project, "m1")
+    new = set(after) - set(before)
+    assert 0 < len(new) < len(after)
+    assert all(after[text] == before[text] for text in set(after) & set(before))
+    folder = project.folder / "results/embeddings/bundled/tiny/m1"
+    counts = [json.loads((folder / f"{shard}.counts.json").read_text())["flows"][1] for shard in range(3)]
+    assert sum(flow["out"] for flow in counts) == len(new)
+
+
 def test_snakemake_is_content_from_another_working_folder(project, tmp_path):
     """As `snakemake --directory` and module users need it: the project's folder is not the working folder."""
     elsewhere = tmp_path / "elsewhere"
@@ -404,20 +432,20 @@ def test_after_a_setting_that_failed_the_old_one_needs_no_work_and_the_failed_on
 
 
 def test_a_damaged_shard_is_refused_by_name(project):
-    chunk = project.folder / "results/embeddings/bundled/tiny/m2/0.zarr/c/0/0"
+    chunk = project.folder / "results/embeddings/bundled/tiny/m2/0.zarr/vectors/c/0/0"
     payload = bytearray(chunk.read_bytes())
     payload[10] ^= 1
     chunk.write_bytes(payload)
-    output = failure(project, MERGED, "--forcerun", "merge_caches")
+    output = failure(project, "results/decoders/tiny/manifest.json", "--forcerun", "train_decoder")
     assert "A shard's bytes are not those that were written" in output
     assert "m2/0.zarr" in output
 
 
 def test_an_embedder_that_does_not_match_its_cache_is_refused_with_both_sides(project):
     shard = project.folder / "results/embeddings/bundled/tiny/m2/0.json"
-    manifest = json.loads(shard.read_text())
-    manifest["embedder"].update(digest="0" * 64, precision="another precision")
-    shard.write_text(json.dumps(manifest))
+    manifest = read_manifest(shard)
+    other = manifest.embedder.model_copy(update={"digest": "0" * 64, "precision": "another precision"})
+    shard.write_text(sealed(manifest.model_copy(update={"embedder": other})).model_dump_json())
     output = failure(project, MERGED, "--forcerun", "merge_caches", "--rerun-triggers", "params")
     assert "another embedder" in output
     assert "another precision" in output

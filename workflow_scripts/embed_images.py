@@ -36,7 +36,8 @@ def main(
     from nounflow.images import list_images
     from nounflow.inputs import input_folder
     from nounflow.schemas.labels import read_labels
-    from nounflow.store.shards import texts_digest, write_shard
+    from nounflow.store.shards import write_shard
+    from nounflow.store.texts import texts_digest
 
     if folder is None:
         if input_manifest is None:

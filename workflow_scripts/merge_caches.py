@@ -20,7 +20,7 @@ def main(
 ) -> None:
     """Merge shards; see the module docstring."""
     from nounflow.schemas.documents import ShardManifest, read_document
-    from nounflow.store.training_set import merge
+    from nounflow.store.merging import merge
 
     start = {path: read_document(ShardManifest, path, "shard manifest").start for path in shards}
     merge(

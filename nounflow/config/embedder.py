@@ -25,6 +25,9 @@ class EmbedderConfig(Settings):
     batch_tokens: Annotated[int, Field(ge=64)] | Literal["auto"] = Field(
         "auto", description="tokens in one text batch; auto: 1,024 on a CPU, what fits its cache; by trial on a GPU"
     )
+    dtype: Literal["float16", "int8"] = Field(
+        "float16", description="how text vectors are stored; int8 takes half the space (docs/embeddings.md)"
+    )
     image_batch: int = Field(32, ge=1, description="images in one batch")
 
     @field_validator("spec")

@@ -21,7 +21,7 @@ from nounflow.decoder.noise import apply_noise
 from nounflow.errors import NounflowError
 from nounflow.progress import Progress
 from nounflow.store.training_set import TrainingSet
-from nounflow.streams import stream, stream_key
+from nounflow.streams import stream_key
 
 _LOGS = 60  # rows of the training curve
 _VALIDATIONS = 12  # points of the held-out curve
@@ -87,19 +87,17 @@ def train(
         NounflowError: the loss is no longer finite.
     """
     steps = math.ceil(config.samples / config.batch_size)
-    vectors = torch.from_numpy(training_set.vectors).to(device)  # fp16 [samples, dim]
     optimizer = _optimizer(trainee.module, config)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _learning_rate(step, steps, config.warmup))
     curves = Curves()
     totals = torch.zeros(3, device=device)  # loss, basis, correct since the last log
     log_every, validate_every = max(1, steps // _LOGS), max(1, steps // _VALIDATIONS)
     with Progress("training", steps * config.batch_size, "samples") as progress:
-        for step in range(steps):
+        for step, (rows, vectors) in enumerate(training_set.batches(seed, config.batch_size, range(steps), device)):
             trainee.module.train()
-            rows = training_set.draw(stream(seed, "samples", step), config.batch_size)
             torch.manual_seed(_torch_seed(seed, "dropout", step))
             generator = torch.Generator(device).manual_seed(_torch_seed(seed, "noise", step))
-            totals += _backward(trainee, vectors, rows, noise, generator, autocast)
+            totals += _backward(trainee, rows, vectors, noise, generator, autocast)
             norm = nn.utils.clip_grad_norm_(trainee.module.parameters(), config.clip)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -118,7 +116,7 @@ def train(
                 totals.zero_()
                 on_metrics(curves)
             due = (step + 1) % validate_every == 0 or step + 1 == steps
-            if due and (heldout := evaluate(trainee, training_set, vectors, autocast)):
+            if due and (heldout := evaluate(trainee, training_set, device, autocast)):
                 curves.add(seen, "heldout", loss=heldout[0], token_accuracy=heldout[1])
                 on_metrics(curves)
             latest = curves.last("train").get("loss")
@@ -128,48 +126,49 @@ def train(
 
 @torch.no_grad()
 def evaluate(
-    trainee: Trainee, training_set: TrainingSet, vectors: torch.Tensor, autocast: torch.dtype | None
+    trainee: Trainee, training_set: TrainingSet, device: str, autocast: torch.dtype | None
 ) -> tuple[float, float] | None:
     """Loss and token accuracy on held-out texts without noise; None where nothing is held out."""
     rows = np.flatnonzero(training_set.heldout)[:_HELDOUT_ROWS]
     if len(rows) == 0:
         return None
     trainee.module.eval()
-    totals = torch.zeros(3, device=vectors.device)
+    totals = torch.zeros(3, device=device)
     for part in np.array_split(rows, math.ceil(len(rows) / 1024)):
+        vectors = torch.from_numpy(training_set.vectors[part]).to(device)
         with _autocast(vectors.device.type, autocast):
-            parts = trainee.loss(vectors[torch.from_numpy(part)].float(), part)
+            parts = trainee.loss(vectors.float(), part)
         totals += torch.stack([parts.total, parts.basis, parts.correct])
     return _means(totals)
 
 
 def _backward(
     trainee: Trainee,
-    vectors: torch.Tensor,
     rows: np.ndarray,
+    vectors: torch.Tensor,
     noise: NoiseConfig,
     generator: torch.Generator,
     autocast: torch.dtype | None,
 ) -> torch.Tensor:
-    """Gradients of one batch, computed in length groups; returns (loss total, basis, correct)."""
+    """Gradients of one batch, in length groups: `vectors` [batch, dim] of `rows`; (loss total, basis, correct)."""
     cost = trainee.cost(rows)
-    rows = rows[np.argsort(cost, kind="stable")]
+    order = np.argsort(cost, kind="stable")
     totals = torch.zeros(3, device=vectors.device)
     with _autocast(vectors.device.type, autocast):  # around all groups: weights are cast once
-        for group in _length_groups(rows, np.sort(cost)):
-            embeddings = apply_noise(vectors[torch.from_numpy(group)].float(), noise, generator)
-            parts = trainee.loss(embeddings, group)
+        for group in _length_groups(order, cost[order]):
+            embeddings = apply_noise(vectors[torch.from_numpy(group).to(vectors.device)].float(), noise, generator)
+            parts = trainee.loss(embeddings, rows[group])
             totals = totals + torch.stack([parts.total, parts.basis, parts.correct])
     (totals[0] / totals[1]).backward()
     return totals.detach()
 
 
-def _length_groups(rows: np.ndarray, cost: np.ndarray) -> Iterator[np.ndarray]:
-    """Cut rows, sorted by cost, into up to `_GROUPS` runs; one run where all cost the same."""
+def _length_groups(places: np.ndarray, cost: np.ndarray) -> Iterator[np.ndarray]:
+    """Cut places, sorted by cost, into up to `_GROUPS` runs; one run where all cost the same."""
     if cost[0] == cost[-1]:
-        yield rows
+        yield places
         return
-    yield from (part for part in np.array_split(rows, _GROUPS) if len(part))
+    yield from (part for part in np.array_split(places, _GROUPS) if len(part))
 
 
 def _optimizer(module: nn.Module, config: TrainingConfig) -> torch.optim.Optimizer:

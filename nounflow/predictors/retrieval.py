@@ -13,6 +13,8 @@ from nounflow.predictors.protocol import Answers, lexicon_answers
 from nounflow.schemas.documents import PredictorManifest
 from nounflow.store.training_set import TrainingSet
 
+_BLOCK = 1 << 16
+
 
 def noun_embeddings(training_set: TrainingSet, nouns: int, flow: Flow) -> np.ndarray:
     """Normalised mean embedding of each noun's single-noun texts: float32 [nouns, dim].
@@ -27,7 +29,9 @@ def noun_embeddings(training_set: TrainingSet, nouns: int, flow: Flow) -> np.nda
     flow.out(len(single), "texts averaged")
     labels = training_set.targets[training_set.offsets[single]]
     sums = np.zeros((nouns, training_set.vectors.shape[1]), dtype=np.float64)
-    np.add.at(sums, labels, training_set.vectors[single].astype(np.float64))
+    for first in range(0, len(single), _BLOCK):  # the vectors need not fit into memory
+        block = slice(first, first + _BLOCK)
+        np.add.at(sums, labels[block], training_set.vectors[single[block]].astype(np.float64))
     missing = np.setdiff1d(np.arange(nouns), labels)
     if len(missing):
         raise NounflowError(

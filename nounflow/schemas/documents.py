@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import pydantic
 from pydantic import BaseModel, ConfigDict
@@ -46,6 +46,13 @@ class EmbedderIdentity(_Document):
     versions: dict[str, str] = {}  # of the libraries: information
 
 
+class StoredFile(_Document):
+    """One file of a shard, byte for byte."""
+
+    bytes: int
+    sha256: str
+
+
 class ShardManifest(_Document):
     """{shard}.json beside {shard}.zarr: what a whole shard is. Written last."""
 
@@ -55,14 +62,15 @@ class ShardManifest(_Document):
     start: int  # first row of the source in this shard
     rows: int
     dim: int
-    dtype: str
+    dtype: Literal["float16", "int8"]
     texts: str  # sha256 over the shard's texts (or image digests), in order
-    bytes: int  # payload
-    sha256: str  # payload
     batch_tokens: int
+    computed: dict[str, str] = {}  # what else decides about a vector's last bits: machine, threads, versions, code
+    parts: dict[str, StoredFile]  # every file of the array folder
     files: tuple[str, ...] = ()  # image embeddings only: file of each row
     unreadable: dict[str, str] = {}  # image embeddings only: file -> reason
     milliseconds: float | None = None  # image embeddings only: per image, decoding and encoding
+    digest: str  # over everything above: the identity of the shard
 
 
 class ShardReference(_Document):
@@ -71,7 +79,7 @@ class ShardReference(_Document):
     path: str  # of the shard's manifest, relative to the training set's folder
     source: str
     rows: int
-    sha256: str
+    digest: str  # of the shard's manifest
 
 
 class TrainingSetManifest(_Document):

@@ -127,6 +127,17 @@ def read_table(path: Path, schema: pa.Schema, what: str) -> pl.DataFrame:
         return pl.from_arrow(arrow.select(schema.names).cast(schema))  # type: ignore[return-value]
 
 
+def read_columns(
+    path: Path, schema: pa.Schema, what: str, columns: Sequence[str], rows: int = 1 << 18
+) -> Iterator[pa.RecordBatch]:
+    """Some columns of a table in batches of at most `rows` rows, checked as in `read_table`."""
+    wanted = pa.schema([schema.field(name) for name in columns])
+    with _explained(path, what), pq.ParquetFile(path) as file:
+        _check_columns(path, file.schema_arrow.names, schema, what)
+        for batch in file.iter_batches(rows, columns=list(columns), use_threads=False):
+            yield batch.select(wanted.names).cast(wanted)
+
+
 @contextlib.contextmanager
 def _explained(path: Path, what: str) -> Iterator[None]:
     try:

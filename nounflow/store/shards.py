@@ -1,13 +1,19 @@
-"""One job's embeddings: a Zarr v3 array of a single chunk, and a manifest, written last, that knows what is whole.
+"""One job's embeddings: a Zarr v3 group whose arrays have one chunk each, and a manifest, written last.
 
-Zarr reads a lost chunk as fill value without a word, so readers trust the manifest: size and SHA-256 of the
-payload are checked, then the payload is memory-mapped (it starts at byte 0 of the only chunk).
+    0.json                  the manifest: what a whole shard is
+    0.zarr/vectors/c/0/0    float16 or int8 [rows, dim], then 4 bytes of CRC-32C
+    0.zarr/scales/c/0       float32 [rows], int8 only: a row is scale * values
+    0.zarr/keys/c/0/0       uint8 [rows, 16], the 128-bit keys of the texts (none for images)
+
+Zarr reads a lost chunk as fill value without a word, so readers trust the manifest: the size and SHA-256 of every
+file are checked, and a digest over the manifest itself. Then the payload, which starts at byte 0, may be mapped.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +22,13 @@ import zarr
 from zarr.codecs import BytesCodec, Crc32cCodec
 
 from nounflow.errors import DamagedFileError, MismatchError
-from nounflow.files import atomic_folder, sha256_text
-from nounflow.schemas.documents import EmbedderIdentity, ShardManifest, read_document, write_document
+from nounflow.files import atomic_folder, sha256_file, sha256_json
+from nounflow.schemas.documents import EmbedderIdentity, ShardManifest, StoredFile, read_document, write_document
+from nounflow.store.rows import StoredRows, StoredType, encode
+from nounflow.store.texts import KEY_BYTES
 
-_CHUNK = Path("c/0/0")
 _CRC_BYTES = 4
-DTYPE = "float16"
-
-
-def texts_digest(texts: Sequence[str]) -> str:
-    """SHA-256 over texts in order; ties a shard to the rows of its captions file."""
-    return sha256_text(*texts)
+_BLOCK_BYTES = 4 << 20
 
 
 def array_folder(manifest_path: Path) -> Path:
@@ -34,67 +36,153 @@ def array_folder(manifest_path: Path) -> Path:
     return manifest_path.with_suffix(".zarr")
 
 
-def write_shard(manifest_path: Path, vectors: np.ndarray, **fields: Any) -> ShardManifest:
-    """Write vectors [rows, dim] as fp16 in one assignment, then their manifest.
+def find_manifests(folder: Path) -> Iterator[Path]:
+    """Every file below a folder that may be a shard's manifest, in a fixed order."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.endswith(".zarr") and not name.startswith("."))
+        for name in sorted(files):
+            if name.endswith(".json") and not name.endswith(".counts.json") and not name.startswith("."):
+                yield Path(place, name)
 
-    `fields` are those of ShardManifest that are not derived from the vectors. Replaces an older shard;
-    at no moment does a manifest stand beside an array that it does not describe.
+
+def vectors_file(manifest_path: Path) -> Path:
+    """The file that holds a shard's vectors."""
+    return array_folder(manifest_path) / "vectors/c/0/0"
+
+
+def write_shard(
+    manifest_path: Path,
+    vectors: np.ndarray | StoredRows,
+    *,
+    keys: np.ndarray | None = None,
+    dtype: StoredType = "float16",
+    **fields: Any,
+) -> ShardManifest:
+    """Write vectors [rows, dim], each array in one assignment, then their manifest.
+
+    Replaces an older shard; at no moment does a manifest stand beside arrays that it does not describe.
+
+    Args:
+        vectors: unit rows, or rows that are encoded already.
+        keys: `text_keys` of the texts, by which other jobs find their vectors.
+        dtype: how unit rows are stored.
+        fields: those of ShardManifest that are not derived from the vectors.
+
+    Raises:
+        MismatchError: the vectors have not their embedder's dimension.
+        NounflowError: a vector holds NaN or is not of unit length, or the disk is full; nothing is left behind.
     """
     manifest_path = Path(manifest_path)
-    vectors = np.ascontiguousarray(vectors, dtype=DTYPE)
+    embedder: EmbedderIdentity = fields["embedder"]
     rows, dim = vectors.shape
+    if dim != embedder.dim:
+        raise MismatchError(
+            f"The vectors have {dim} dimensions, their embedder {embedder.spec} has {embedder.dim}", where=manifest_path
+        )
+    stored = vectors if isinstance(vectors, StoredRows) else encode(vectors, dtype, manifest_path)
+    arrays = {"vectors": stored.values}
+    if stored.scales is not None:
+        arrays["scales"] = stored.scales
+    if keys is not None:
+        assert keys.shape == (rows, KEY_BYTES)
+        arrays["keys"] = keys
     manifest_path.unlink(missing_ok=True)
     with atomic_folder(array_folder(manifest_path)) as folder:
-        array = zarr.create_array(
-            store=str(folder),
-            shape=vectors.shape,
-            chunks=(max(rows, 1), dim),
-            dtype=DTYPE,
-            fill_value=np.nan,
-            serializer=BytesCodec(endian="little"),
-            compressors=[Crc32cCodec()],
-            overwrite=True,
-        )
-        array[:] = vectors
-    payload = vectors.astype("<f2", copy=False).tobytes()
-    manifest = ShardManifest(
-        rows=rows,
-        dim=dim,
-        dtype=DTYPE,
-        bytes=len(payload),
-        sha256=_sha256(payload),
-        **fields,
+        _write_arrays(folder, arrays)
+        parts = {
+            str(path.relative_to(folder).as_posix()): StoredFile(bytes=path.stat().st_size, sha256=sha256_file(path))
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+    manifest = sealed(
+        ShardManifest(rows=rows, dim=dim, dtype=stored.values.dtype.name, parts=parts, digest="", **fields)
     )
     write_document(manifest_path, manifest)
     return manifest
 
 
-def open_shard(manifest_path: Path) -> tuple[ShardManifest, np.ndarray]:
-    """Check a shard against its manifest and map it: (manifest, read-only fp16 array [rows, dim]).
+def sealed(manifest: ShardManifest) -> ShardManifest:
+    """The manifest with the digest over all its other fields."""
+    return manifest.model_copy(update={"digest": sha256_json(manifest.model_dump(mode="json", exclude={"digest"}))})
+
+
+def read_manifest(manifest_path: Path) -> ShardManifest:
+    """Read a shard's manifest and check it, and that its files are there in full size. Their bytes are not read.
 
     Raises:
-        DamagedFileError: the array is lost, cut off, or any of its bytes changed.
+        DamagedFileError: the manifest was changed, or a file is lost, cut off or grown.
     """
     manifest_path = Path(manifest_path)
     manifest = read_document(ShardManifest, manifest_path, "shard manifest")
-    folder = array_folder(manifest_path)
-    chunk = folder / _CHUNK
-    fix = f"delete {manifest_path.name} and run the same command again: only this shard is made anew"
-    if not (folder / "zarr.json").is_file() or (manifest.rows and not chunk.is_file()):
-        raise DamagedFileError("A shard's array is missing", where=folder, fix=fix)
-    if not manifest.rows:  # Zarr writes no chunk for an empty array
-        return manifest, np.zeros((0, manifest.dim), dtype="<f2")
-    found = chunk.stat().st_size
-    if found != manifest.bytes + _CRC_BYTES or manifest.bytes != manifest.rows * manifest.dim * 2:
+    if manifest != sealed(manifest):
         raise DamagedFileError(
-            f"A shard has {found:,} bytes where its manifest promises {manifest.bytes + _CRC_BYTES:,}",
-            where=chunk,
-            fix=fix,
+            "A shard's manifest is not the one that was written", where=manifest_path, fix=_fix(manifest_path)
         )
-    vectors = np.memmap(chunk, dtype="<f2", mode="r", shape=(manifest.rows, manifest.dim))
-    if _sha256(vectors) != manifest.sha256:
-        raise DamagedFileError("A shard's bytes are not those that were written", where=chunk, fix=fix)
-    return manifest, vectors
+    for name, part in manifest.parts.items():
+        path = array_folder(manifest_path) / name
+        if not path.is_file():
+            raise DamagedFileError("A shard's array is missing", where=path, fix=_fix(manifest_path))
+        if (found := path.stat().st_size) != part.bytes:
+            raise DamagedFileError(
+                f"A shard has {found:,} bytes where its manifest promises {part.bytes:,}",
+                where=path,
+                fix=_fix(manifest_path),
+            )
+    return manifest
+
+
+def verify_shard(manifest_path: Path) -> ShardManifest:
+    """Check every byte of a shard against its manifest.
+
+    Raises:
+        DamagedFileError: a file is lost or cut off, or any of its bytes changed.
+    """
+    manifest = read_manifest(manifest_path)
+    for name in manifest.parts:
+        for _block in _checked_blocks(manifest_path, manifest, name, _BLOCK_BYTES):
+            pass
+    return manifest
+
+
+def open_shard(manifest_path: Path) -> tuple[ShardManifest, np.ndarray | StoredRows]:
+    """Check a shard byte for byte and map it: (manifest, read-only rows that give float16 [*, dim] when indexed).
+
+    Raises:
+        DamagedFileError: a file is lost or cut off, or any of its bytes changed.
+    """
+    manifest = verify_shard(manifest_path)
+    rows = map_rows(manifest_path, manifest)
+    return manifest, rows.values if rows.scales is None else rows
+
+
+def map_rows(manifest_path: Path, manifest: ShardManifest) -> StoredRows:
+    """The rows of a shard that was checked, mapped read-only."""
+    values = _mapped(manifest_path, manifest, "vectors")
+    return StoredRows(values, _mapped(manifest_path, manifest, "scales") if manifest.dtype == "int8" else None)
+
+
+def read_keys(manifest_path: Path, manifest: ShardManifest) -> np.ndarray:
+    """The keys of a shard's texts, uint8 [rows, 16], checked against the manifest; none ([0, 16]) for images."""
+    return _read_array(manifest_path, manifest, "keys")
+
+
+def checked_rows(manifest_path: Path, manifest: ShardManifest) -> Iterator[tuple[int, StoredRows]]:
+    """All rows in one pass of plain reads: (first row, rows). What was given out counts only if the pass ends well.
+
+    Raises:
+        DamagedFileError: after the last rows, where they are not those that were written.
+    """
+    scales = _read_array(manifest_path, manifest, "scales") if manifest.dtype == "int8" else None
+    dtype, shape = _form(manifest, "vectors")
+    row_bytes = dtype.itemsize * shape[1]
+    block_bytes = max(1, _BLOCK_BYTES // row_bytes) * row_bytes
+    start = 0
+    for block in _checked_blocks(manifest_path, manifest, _chunk("vectors"), block_bytes):
+        rows = min(len(block) // row_bytes, manifest.rows - start)  # the last block ends with the CRC
+        if rows:
+            values = np.frombuffer(block, dtype=dtype, count=rows * shape[1]).reshape(rows, shape[1])
+            yield start, StoredRows(values, None if scales is None else scales[start : start + rows])
+        start += rows
 
 
 def check_identity(found: EmbedderIdentity, expected: EmbedderIdentity, found_in: object, expected_in: object) -> None:
@@ -113,5 +201,68 @@ def check_identity(found: EmbedderIdentity, expected: EmbedderIdentity, found_in
     )
 
 
-def _sha256(payload: bytes | np.ndarray) -> str:
-    return hashlib.sha256(payload if isinstance(payload, bytes) else payload.data).hexdigest()
+def _write_arrays(folder: Path, arrays: dict[str, np.ndarray]) -> None:
+    group = zarr.create_group(store=str(folder))
+    for name, values in arrays.items():
+        array = group.create_array(
+            name,
+            shape=values.shape,
+            chunks=(max(len(values), 1), *values.shape[1:]),
+            dtype=values.dtype.newbyteorder("="),
+            fill_value=np.nan if values.dtype.kind == "f" else 0,
+            serializer=BytesCodec(endian="little" if values.dtype.itemsize > 1 else None),
+            compressors=[Crc32cCodec()],
+        )
+        array[:] = values
+
+
+def _form(manifest: ShardManifest, name: str) -> tuple[np.dtype, tuple[int, ...]]:
+    """Type and shape of one array."""
+    if name == "keys":
+        return np.dtype(np.uint8), (manifest.rows, KEY_BYTES)
+    if name == "scales":
+        return np.dtype("<f4"), (manifest.rows,)
+    return np.dtype(manifest.dtype).newbyteorder("<"), (manifest.rows, manifest.dim)
+
+
+def _chunk(name: str) -> str:
+    """The only chunk of an array; Zarr writes none for an empty one."""
+    return f"{name}/c/0" if name == "scales" else f"{name}/c/0/0"
+
+
+def _checked_blocks(manifest_path: Path, manifest: ShardManifest, name: str, block_bytes: int) -> Iterator[bytes]:
+    """A file's bytes in blocks; raises after the last one if they are not those of the manifest."""
+    if name not in manifest.parts:  # an empty array
+        return
+    path, digest = array_folder(manifest_path) / name, hashlib.sha256()
+    with open(path, "rb") as handle:
+        while block := handle.read(block_bytes):
+            digest.update(block)
+            yield block
+    if digest.hexdigest() != manifest.parts[name].sha256:
+        raise DamagedFileError("A shard's bytes are not those that were written", where=path, fix=_fix(manifest_path))
+
+
+def _read_array(manifest_path: Path, manifest: ShardManifest, name: str) -> np.ndarray:
+    """A small array in memory, checked; [0, ...] if the shard has none of this name."""
+    dtype, shape = _form(manifest, name)
+    part = manifest.parts.get(_chunk(name))
+    if part is None:
+        return np.zeros((0, *shape[1:]), dtype=dtype)
+    payload = np.empty(part.bytes, dtype=np.uint8)
+    at = 0
+    for block in _checked_blocks(manifest_path, manifest, _chunk(name), _BLOCK_BYTES):
+        payload[at : at + len(block)] = np.frombuffer(block, dtype=np.uint8)
+        at += len(block)
+    return payload[:-_CRC_BYTES].view(dtype).reshape(shape)
+
+
+def _mapped(manifest_path: Path, manifest: ShardManifest, name: str) -> np.ndarray:
+    dtype, shape = _form(manifest, name)
+    if not manifest.rows:
+        return np.zeros(shape, dtype=dtype)
+    return np.memmap(array_folder(manifest_path) / _chunk(name), dtype=dtype, mode="r", shape=shape)
+
+
+def _fix(manifest_path: Path) -> str:
+    return f"delete {Path(manifest_path).name} and run the same command again: only this shard is made anew"

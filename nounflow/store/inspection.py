@@ -1,0 +1,216 @@
+"""What the `nounflow cache` commands do: check, describe and hand out shards that stand on disk."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nounflow.errors import DamagedFileError, MismatchError, NounflowError
+from nounflow.files import atomic_file, read_json
+from nounflow.schemas.documents import ShardManifest, TrainingSetManifest, read_document
+from nounflow.schemas.tables import CAPTIONS, read_columns
+from nounflow.store.matrix import merged_shard
+from nounflow.store.merging import INDEX
+from nounflow.store.shards import (
+    array_folder,
+    check_identity,
+    checked_rows,
+    find_manifests,
+    read_manifest,
+    verify_shard,
+)
+from nounflow.store.texts import texts_digest
+from nounflow.store.training_set import read_checked_manifest
+
+
+@dataclass(frozen=True)
+class Verified:
+    """One checked shard or training set."""
+
+    path: Path
+    bytes: int
+    problem: NounflowError | None
+
+
+def verify(paths: Sequence[Path], threads: int) -> list[Verified]:
+    """Check every byte of shards and training sets: files, or all that lie below folders.
+
+    A training set's shards are checked with it, so that one which is lost is missed.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(_verified, list(_to_verify(paths))))
+
+
+def find_shards(paths: Sequence[Path]) -> list[Path]:
+    """Manifests of all shards: files, or below folders, ordered by source and row.
+
+    Raises:
+        NounflowError: there is none, or a manifest is damaged.
+    """
+    found = [manifest for path in paths for manifest in _manifests(path) if not _is_training_set(manifest)]
+    if not found:
+        raise NounflowError("There are no shards", where=", ".join(map(str, paths)), fix="check the path")
+    places = {path: (str(path.parent), read_manifest(path).start, str(path)) for path in found}
+    return sorted(places, key=places.__getitem__)
+
+
+def shard_bytes(path: Path, manifest: ShardManifest) -> int:
+    """Bytes on disk of a shard, all its files counted."""
+    return path.stat().st_size + sum(part.bytes for part in manifest.parts.values())
+
+
+def export(paths: Sequence[Path], out: Path, captions: Path | None) -> tuple[int, int]:
+    """Write the vectors of shards as one `.npy` matrix or `.parquet` table; returns (rows, dim).
+
+    Args:
+        captions: captions file of the source, whose texts become a column of the table.
+
+    Raises:
+        MismatchError: shards of several embedders, or of other captions.
+        DamagedFileError: a shard is damaged; nothing is written.
+    """
+    manifests = [read_manifest(path) for path in paths]
+    for path, manifest in zip(paths, manifests, strict=True):
+        check_identity(manifest.embedder, manifests[0].embedder, path, paths[0])
+    writers = {".npy": _write_npy, ".parquet": _write_parquet}
+    if out.suffix not in writers:
+        raise NounflowError("Unknown kind of file", where=out, fix=f"end the name in {' or '.join(writers)}")
+    with atomic_file(out) as temporary:
+        writers[out.suffix](temporary, list(zip(paths, manifests, strict=True)), captions)
+    return sum(manifest.rows for manifest in manifests), manifests[0].dim
+
+
+def _to_verify(paths: Sequence[Path]) -> Iterator[Path]:
+    """Manifests to check, each once: what is named, what lies below folders, what belongs to their training sets."""
+    seen: set[Path] = set()
+    for path in paths:
+        for manifest in _manifests(path) + _lost_manifests(path):
+            for one in (manifest, *_shards_of(manifest)):
+                if one.resolve() not in seen:
+                    seen.add(one.resolve())
+                    yield one
+
+
+def _verified(path: Path) -> Verified:
+    try:
+        if _is_training_set(path):
+            return Verified(path, _verify_training_set(path), None)
+        if array_folder(path).is_dir() and not path.exists():
+            raise DamagedFileError(
+                "A shard has no manifest: its job was cut off, or the manifest was lost",
+                where=array_folder(path),
+                fix="run the same command again: only this shard is made anew",
+            )
+        return Verified(path, shard_bytes(path, verify_shard(path)), None)
+    except NounflowError as error:
+        return Verified(path, 0, error)
+    except OSError as error:  # one file that cannot be read must not hide the others
+        return Verified(path, 0, DamagedFileError(f"A file cannot be read ({error})", where=path))
+
+
+def _verify_training_set(path: Path) -> int:
+    """Check a training set's own files, and that its shards are those merged; returns the bytes of the index."""
+    manifest = read_checked_manifest(path)
+    for reference in manifest.shards:
+        merged_shard(path.parent / reference.path, reference)
+    return (path.parent / INDEX).stat().st_size
+
+
+def _shards_of(path: Path) -> list[Path]:
+    """Shards of a training set; none for other files, and for a damaged one, which is found when it is checked."""
+    if not _is_training_set(path):
+        return []
+    try:
+        manifest = read_document(TrainingSetManifest, path, "training set manifest")
+    except NounflowError:
+        return []
+    return [Path(os.path.normpath(path.parent / shard.path)) for shard in manifest.shards]
+
+
+def _lost_manifests(path: Path) -> list[Path]:
+    """Where arrays below a folder have no manifest beside them."""
+    lost = []
+    for place, folders, files in os.walk(path):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        arrays = [name for name in folders if name.endswith(".zarr")]
+        folders[:] = [name for name in folders if name not in arrays]
+        lost += [Path(place, name).with_suffix(".json") for name in arrays if f"{name[:-5]}.json" not in files]
+    return lost
+
+
+def _manifests(path: Path) -> list[Path]:
+    """The manifest at a path, or all below a folder: whatever lies beside arrays, is damaged, or reads like one."""
+    if path.is_dir():
+        return [file for file in find_manifests(path) if array_folder(file).is_dir() or _looks_like_manifest(file)]
+    return [path.with_suffix(".json") if path.suffix == ".zarr" else path]
+
+
+def _looks_like_manifest(path: Path) -> bool:
+    try:
+        document = read_json(path, "manifest")
+    except NounflowError:
+        return True
+    return isinstance(document, dict) and ("parts" in document or "index_sha256" in document)
+
+
+def _is_training_set(path: Path) -> bool:
+    try:
+        document = read_json(path, "manifest")
+    except NounflowError:
+        return False
+    return isinstance(document, dict) and "index_sha256" in document
+
+
+def _write_npy(out: Path, shards: Sequence[tuple[Path, ShardManifest]], _captions: Path | None) -> None:
+    rows, dim = sum(manifest.rows for _path, manifest in shards), shards[0][1].dim
+    with out.open("wb") as handle:
+        np.lib.format.write_array_header_1_0(handle, {"descr": "<f2", "fortran_order": False, "shape": (rows, dim)})
+        for path, manifest in shards:
+            for _start, block in checked_rows(path, manifest):
+                handle.write(np.ascontiguousarray(block[:]).tobytes())
+
+
+def _write_parquet(out: Path, shards: Sequence[tuple[Path, ShardManifest]], captions: Path | None) -> None:
+    dim = shards[0][1].dim
+    schema = pa.schema(
+        [("source", pa.string()), ("row", pa.uint32()), ("text", pa.string()), ("vector", pa.list_(pa.float16(), dim))]
+    )
+    texts = _texts(captions) if captions else None
+    with pq.ParquetWriter(out, schema, use_dictionary=["source"], compression="none") as writer:
+        for path, manifest in shards:
+            names = _names(path, manifest, texts)
+            for start, block in checked_rows(path, manifest):
+                n = len(block)
+                columns = [
+                    pa.array([manifest.source] * n),
+                    pa.array(np.arange(manifest.start + start, manifest.start + start + n, dtype=np.uint32)),
+                    pa.array(names[start : start + n] if names else [None] * n, pa.string()),
+                    pa.FixedSizeListArray.from_arrays(pa.array(np.asarray(block[:]).reshape(-1)), dim),
+                ]
+                writer.write_batch(pa.record_batch(columns, schema=schema))
+
+
+def _texts(captions: Path) -> list[str]:
+    return [text for batch in read_columns(captions, CAPTIONS, "captions file", ["text"]) for text in
+            batch["text"].to_pylist()]  # fmt: skip
+
+
+def _names(path: Path, manifest: ShardManifest, texts: list[str] | None) -> Sequence[str]:
+    """What the rows of a shard are called: image files, or texts where the captions are given."""
+    if texts is None:
+        return manifest.files
+    names = texts[manifest.start : manifest.start + manifest.rows]
+    if texts_digest(names) != manifest.texts:
+        raise MismatchError(
+            f"The captions are not those of the shard (its source is '{manifest.source}')",
+            where=path,
+            fix="give the captions file that the shard was made from",
+        )
+    return names

@@ -1,0 +1,107 @@
+"""The vectors of a training set: one matrix in memory where it fits, else rows gathered from mapped shards."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from nounflow.errors import MismatchError
+from nounflow.schemas.documents import ShardManifest, ShardReference
+from nounflow.store.rows import StoredRows
+from nounflow.store.shards import checked_rows, map_rows, read_manifest, verify_shard
+
+_SHARE = 0.6  # of the memory that is free: the rest is for the index, the model and the page cache
+_CGROUPS = Path("/sys/fs/cgroup")
+
+
+class MappedMatrix:
+    """Rows of several mapped shards as one read-only float16 matrix [rows, dim]; index it with an array of rows."""
+
+    dtype = np.dtype(np.float16)
+
+    def __init__(self, shards: Sequence[StoredRows], dim: int) -> None:
+        self._shards = shards
+        self._ends = np.cumsum([len(rows) for rows in shards])
+        self.shape = (int(self._ends[-1]), dim)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        order = np.argsort(rows, kind="stable")  # one sweep over each file
+        wanted = np.asarray(rows)[order]
+        cuts = np.searchsorted(wanted, self._ends)
+        gathered = np.empty((len(wanted), self.shape[1]), dtype=np.float16)
+        first = 0
+        for shard, end, last in zip(self._shards, self._ends, cuts, strict=True):
+            if first < last:
+                gathered[order[first:last]] = shard[wanted[first:last] - (end - len(shard))]
+            first = int(last)
+        return gathered
+
+
+def load_matrix(
+    folder: Path, references: Sequence[ShardReference], dim: int, memory: int | None
+) -> np.ndarray | MappedMatrix:
+    """All vectors of a training set, every byte of its shards checked.
+
+    Args:
+        folder: of the training set.
+        memory: bytes that may be used; None: a share of what is free now. Beyond it, shards are mapped.
+
+    Raises:
+        DamagedFileError: a shard's bytes are not those written, or it is missing.
+        MismatchError: a shard was made anew since it was merged.
+    """
+    paths = [folder / reference.path for reference in references]
+    manifests = [merged_shard(path, reference) for path, reference in zip(paths, references, strict=True)]
+    rows = sum(manifest.rows for manifest in manifests)
+    threads = max(1, min(4, os.cpu_count() or 1))  # digests are the work, and they run side by side
+    with ThreadPoolExecutor(threads) as pool:
+        if rows * dim * 2 > (_SHARE * _free_bytes() if memory is None else memory):
+            list(pool.map(verify_shard, paths))
+            return MappedMatrix([map_rows(*pair) for pair in zip(paths, manifests, strict=True)], dim)
+        matrix = np.empty((rows, dim), dtype=np.float16)
+        starts = np.cumsum([0, *(manifest.rows for manifest in manifests[:-1])])
+        list(pool.map(lambda part: _fill(matrix, *part), zip(starts.tolist(), paths, manifests, strict=True)))
+    return matrix
+
+
+def merged_shard(path: Path, reference: ShardReference) -> ShardManifest:
+    """The manifest of a training set's shard, checked as in `read_manifest`.
+
+    Raises:
+        MismatchError: the shard was made anew since it was merged.
+    """
+    manifest = read_manifest(path)
+    if manifest.digest != reference.digest:
+        raise MismatchError(
+            f"The shard was made anew since it was merged ({manifest.digest[:12]}, merged was {reference.digest[:12]})",
+            where=path,
+            fix="delete the training set's manifest and run again",
+        )
+    return manifest
+
+
+def _fill(matrix: np.ndarray, start: int, path: Path, manifest: ShardManifest) -> None:
+    for first, rows in checked_rows(path, manifest):
+        matrix[start + first : start + first + len(rows)] = rows[:]
+
+
+def _free_bytes() -> int:
+    """Memory that this process may still take: what the system has, or a limit of its control groups (v2)."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                free = int(line.split()[1]) * 1024
+        own = Path("/proc/self/cgroup").read_text().strip().rpartition("0::/")[2]
+    except OSError:
+        return free
+    groups = (_CGROUPS / own, *(_CGROUPS / own).parents)
+    limits = [limit.read_text().strip() for group in groups if (limit := group / "memory.max").is_file()]
+    return min([free, *(int(limit) for limit in limits if limit.isdigit())])

@@ -1,0 +1,54 @@
+"""Texts as keys and digests: by these, shards, captions files and each other's texts are told apart."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nounflow.files import sha256_text
+
+KEY_BYTES = 16
+
+
+def text_keys(texts: Iterable[str | bytes]) -> np.ndarray:
+    """The 128-bit BLAKE2b of each text: uint8 [texts, 16]."""
+    digests = [
+        hashlib.blake2b(text.encode() if isinstance(text, str) else text, digest_size=KEY_BYTES).digest()
+        for text in texts
+    ]
+    return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, KEY_BYTES)
+
+
+def heldout_mask(keys: np.ndarray, share: float) -> np.ndarray:
+    """Which texts are held out, bool [texts]: those whose key, read as a number in [0, 1), is below `share`.
+
+    It depends on nothing but the text, so a text stays held out in every mixture and lexicon.
+    """
+    return np.ascontiguousarray(keys).view("<u8")[:, 0] < np.uint64(share * 2**64)
+
+
+def texts_digest(texts: Sequence[str]) -> str:
+    """SHA-256 over texts in order; ties a shard to the rows of its captions file."""
+    return sha256_text(*texts)
+
+
+class RunningTextsDigest:
+    """`texts_digest` over texts that come in Arrow batches, without a Python object for each."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def update(self, texts: pa.StringArray) -> None:
+        """Take in the next texts."""
+        closed = pc.binary_join_element_wise(texts, "", "\0")
+        _validity, offsets, payload = closed.buffers()
+        ends = np.frombuffer(offsets, dtype=np.int32)[closed.offset : closed.offset + len(closed) + 1]
+        self._digest.update(memoryview(payload)[int(ends[0]) : int(ends[-1])])
+
+    def hexdigest(self) -> str:
+        """The digest of all texts so far."""
+        return self._digest.hexdigest()

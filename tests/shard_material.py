@@ -1,0 +1,89 @@
+"""Small lexicons, captions and shards that several test files write."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import polars as pl
+
+from nounflow.schemas.documents import EmbedderIdentity, ShardManifest
+from nounflow.schemas.tables import CAPTIONS, NOUNS, lexicon_digest, read_table, write_table
+from nounflow.store.shards import sealed, write_shard
+from nounflow.store.texts import text_keys, texts_digest
+
+DIM = 8
+NAMES = ["cat", "dog", "owl"]
+
+
+def identity(**changes):
+    fields = {
+        "spec": "bundled:test", "dim": DIM, "digest": "d0", "weights": "w", "tokenizer": "t",
+        "preprocessing": "none", "precision": "fp32",
+    }  # fmt: skip
+    return EmbedderIdentity(**{**fields, **changes})
+
+
+def unit_rows(n, seed=0, dim=DIM):
+    rows = np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def write(path, texts, *, vectors=None, start=0, source="m1", **changes):
+    fields = {
+        "embedder": identity(), "lexicon": lexicon_digest(NAMES), "source": source, "start": start,
+        "texts": texts_digest(texts), "batch_tokens": 64, "keys": text_keys(texts),
+    }  # fmt: skip
+    return write_shard(path, unit_rows(len(texts)) if vectors is None else vectors, **{**fields, **changes})
+
+
+def write_nouns(path, names=NAMES):
+    n = len(names)
+    columns = {
+        "id": range(n), "key": names, "noun": names, "canon": names, "kind": ["animal"] * n, "synsets": [[]] * n,
+        "gloss": [""] * n, "hypernyms": [[]] * n, "singulars": [[name] for name in names],
+        "singular_shares": [[1.0]] * n, "plurals": [[]] * n, "plural_shares": [[]] * n, "frequency": [0.0] * n,
+        "weight": [1.0] * n,
+    }  # fmt: skip
+    write_table(path, pl.DataFrame(columns, strict=False), NOUNS)
+
+
+def make_material(folder):
+    """A lexicon, two sources of captions, three shards: what `merge` takes."""
+    write_nouns(folder / "nouns.parquet")
+    captions = {}
+    for source, n in (("m1", 10), ("m2", 6)):
+        path = folder / "captions" / f"{source}.parquet"
+        table = pl.DataFrame(
+            {
+                "text": [f"{source} text {i}" for i in range(n)],
+                "targets": [[i % 3] if source == "m1" else [i % 3, (i + 1) % 3] for i in range(n)],
+                "target_weights": [[1.0] if source == "m1" else [0.5, 0.5]] * n,
+                "weight": [float(i + 1) for i in range(n)],
+                "template": ["t"] * n,
+            }
+        )
+        write_table(path, table, CAPTIONS)
+        captions[source] = path
+    shards = {
+        "m1": [folder / "shards/m1/0.json", folder / "shards/m1/1.json"],
+        "m2": [folder / "shards/m2/0.json"],
+    }
+    texts = {source: read_table(path, CAPTIONS, "captions")["text"].to_list() for source, path in captions.items()}
+    write(shards["m1"][0], texts["m1"][:5], vectors=unit_rows(5, 1))
+    write(shards["m1"][1], texts["m1"][5:], vectors=unit_rows(5, 2), start=5)
+    write(shards["m2"][0], texts["m2"], vectors=unit_rows(6, 3), source="m2")
+    return {
+        "folder": folder / "set",
+        "nouns_path": folder / "nouns.parquet",
+        "captions": captions,
+        "shard_manifests": shards,
+        "mixture": {"m1": 1.0, "m2": 3.0},
+        "heldout_share": 0.25,
+    }
+
+
+def rewrite(path, **changes):
+    """Change fields of a manifest that stays whole in itself."""
+    manifest = ShardManifest.model_validate({**json.loads(path.read_text()), **changes})
+    path.write_text(sealed(manifest).model_dump_json())
