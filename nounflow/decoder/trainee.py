@@ -10,7 +10,7 @@ from torch import nn
 
 from nounflow.decoder.loss import LossParts, decoder_loss
 from nounflow.decoder.model import ObjectDecoder
-from nounflow.decoder.packing import pack
+from nounflow.decoder.packing import PackedTargets, pack
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.store.training_set import TrainingSet
 
@@ -51,6 +51,8 @@ class DecoderTrainee:
 
     def loss(self, embeddings: torch.Tensor, rows: np.ndarray) -> LossParts:
         """See `Trainee.loss`."""
-        targets, weights, offsets = self._set.targets_of(rows)
-        packed = pack(self._vocabulary, self.module.config.prefix_tokens, targets, weights, offsets)
-        return decoder_loss(self.module, embeddings, packed.to(embeddings.device), self._smoothing)
+        return decoder_loss(self.module, embeddings, self.packed(rows).to(embeddings.device), self._smoothing)
+
+    def packed(self, rows: np.ndarray) -> PackedTargets:
+        """The targets of some rows, laid out."""
+        return pack(self._vocabulary, self.module.config.prefix_tokens, *self._set.targets_of(rows))
