@@ -78,7 +78,7 @@ class TrainingConfig(Settings):
     checkpoint_minutes: float = Field(2.0, ge=0, description="most minutes that a killed run loses")
     checkpoint_steps: int | None = Field(None, ge=1, description="write a checkpoint every so many steps, too")
     trackers: tuple[Literal["tensorboard", "wandb"], ...] = Field(
-        (), description="where else the curves go; each needs the extra of its name"
+        (), description="where else the curves go; needs the extra `tracking`"
     )
 
     @model_validator(mode="after")

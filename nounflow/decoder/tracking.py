@@ -98,7 +98,7 @@ class Reporter:
             except ImportError as error:
                 raise NounflowError(
                     f"The tracker '{name}' needs a package that is not installed ({error})",
-                    fix=f"pip install 'nounflow[{name}]', or leave it out of `training.trackers`",
+                    fix="pip install 'nounflow[tracking]', or leave it out of `training.trackers`",
                 ) from error
         self._run, self._folder, self._settings, self._names = run, Path(folder), settings, trackers
         self._trackers: list[Tracker] | None = None
