@@ -25,7 +25,7 @@ from published_size import DECODER, DIM, NOISE, published_training_set, publishe
 from torch.utils.flop_counter import FlopCounterMode
 
 from nounflow.config.decoder import DecoderTrainingSettings, TrainingConfig
-from nounflow.decoder.batches import Vectors, micro_batches, rows_of_step
+from nounflow.decoder.batches import drawn_batches, micro_batches, rows_of_step
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.processes import Processes
 from nounflow.decoder.trainee import DecoderTrainee
@@ -79,11 +79,11 @@ class Case:
 
 def check_equal(case: Case, rows: np.ndarray) -> None:
     """Loss and gradient of both ways on the same rows, fp32, no dropout."""
-    vectors = Vectors(case.training_set.vectors, case.device)
+    vectors = torch.from_numpy(case.training_set.vectors[rows]).to(case.device).float()
     ours, plain = case.trainee(dropout=False), case.plain(dropout=False)
-    parts = ours.loss(vectors.take(rows), rows)
+    parts = ours.loss(vectors, rows)
     (parts.total / parts.basis).backward()
-    total, basis, _correct = plain.loss(vectors.take(rows), rows)
+    total, basis, _correct = plain.loss(vectors, rows)
     (total / basis).backward()
     torch.testing.assert_close(parts.total / parts.basis, total / basis, rtol=1e-5, atol=1e-6)
     pairs = zip(ours.module.parameters(), plain.model.parameters(), strict=True)
@@ -101,13 +101,11 @@ def seconds_a_step(case: Case, take: Callable[[], object], steps: int) -> float:
 
 def data_seconds(case: Case, steps: int) -> float:
     """Host time of one step's data: drawing rows, taking embeddings, laying out targets."""
-    trainee, vectors = case.trainee(), Vectors(case.training_set.vectors, case.device)
+    trainee = case.trainee()
     size = case.settings.training.batch_size
     most = case.settings.training.micro_batch or size
     start = time.perf_counter()
-    for step in range(steps):
-        rows = rows_of_step(case.training_set, case.settings.seed, step, size)
-        vectors.take(rows)
+    for rows, _vectors in drawn_batches(case.training_set, case.settings.seed, size, range(steps), case.device):
         for groups in micro_batches(trainee.cost(rows), most, case.device):
             for group in groups:
                 trainee.packed(rows[group])
@@ -118,7 +116,7 @@ def flops_a_sample(case: Case) -> float:
     """Floating-point operations of a sample, forward and backward, as torch counts them."""
     run = case.run()
     with FlopCounterMode(display=False) as counter:
-        run._gradients()
+        run.gradients()
     return counter.get_total_flops() / case.settings.training.batch_size
 
 

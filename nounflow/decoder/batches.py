@@ -13,40 +13,14 @@ import torch
 
 from nounflow.config.decoder import NoiseConfig
 from nounflow.decoder.noise import apply_noise
+from nounflow.device import free_memory
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import stream, stream_key
 
 _NOISE_BLOCK = 1024  # places of a batch whose noise is one random stream
 # What one more group of rows costs, in states (prefix vectors and tokens): kernels have to be started for it.
 _GROUP_COST = {"cpu": 64, "cuda": 2048}
-
-
-class Vectors:
-    """The training set's embeddings, on the device where they fit, else in memory and copied as they are needed."""
-
-    def __init__(self, vectors: np.ndarray, device: str, room: float | None = None) -> None:
-        """
-        Args:
-            vectors: fp16 [samples, dim].
-            room: bytes that they may take on a GPU; None: any number.
-        """
-        self._device, self._host = device, vectors
-        resident = device == "cpu" or room is None or vectors.nbytes <= room
-        self._resident = torch.from_numpy(vectors).to(device) if resident else None
-        if device != "cpu":
-            size = f"{vectors.nbytes / 2**30:.1f} GiB"
-            print(f"embeddings: {'on the GPU' if resident else 'in memory'} ({size})", flush=True)
-
-    @property
-    def dim(self) -> int:
-        """Dimension of the embeddings."""
-        return self._host.shape[1]
-
-    def take(self, rows: np.ndarray) -> torch.Tensor:
-        """Rows [n] -> float32 [n, dim] on the device."""
-        if self._resident is not None:
-            return self._resident[on_device(torch.from_numpy(rows), self._device)].float()
-        return on_device(torch.from_numpy(self._host[rows]), self._device).float()
+_SHARE_OF_FREE = 0.5  # of a GPU's free memory that vectors may take
 
 
 def rows_of_step(training_set: TrainingSet, seed: int, step: int, batch_size: int) -> np.ndarray:
@@ -54,20 +28,39 @@ def rows_of_step(training_set: TrainingSet, seed: int, step: int, batch_size: in
     return training_set.draw(stream(seed, "samples", step), batch_size)
 
 
-def noisy_embeddings(
-    vectors: Vectors, rows: np.ndarray, places: range, noise: NoiseConfig, seed: int, step: int
-) -> torch.Tensor:
-    """Noisy embeddings [len(places), dim] of some places of a step's rows.
+def drawn_batches(
+    training_set: TrainingSet, seed: int, batch_size: int, steps: range, device: str
+) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+    """The samples of some steps: (rows [batch], their vectors on the device, float16 [batch, dim]).
+
+    All vectors lie on a GPU where they take at most half of what is free there; else they are copied as they are drawn.
+    """
+    vectors = training_set.vectors
+    resident = None
+    if device != "cpu":
+        free = free_memory(device) or 0
+        fits = vectors.nbytes <= _SHARE_OF_FREE * free
+        resident = torch.from_numpy(vectors).to(device) if fits else None
+        print(f"embeddings: {vectors.nbytes / 2**30:.1f} GiB, {'on the GPU' if fits else 'in memory'}", flush=True)
+    for step in steps:
+        rows = rows_of_step(training_set, seed, step, batch_size)
+        if resident is None:
+            yield rows, on_device(torch.from_numpy(vectors[rows]), device)
+        else:
+            yield rows, resident.index_select(0, on_device(torch.from_numpy(rows), device))
+
+
+def noisy(vectors: torch.Tensor, places: range, noise: NoiseConfig, seed: int, step: int) -> torch.Tensor:
+    """Noisy embeddings, float32 [len(places), dim], of some places of a step's vectors [batch, dim].
 
     A place's noise is the same whichever places are asked for with it.
     """
     parts = []
     for block in range(places.start // _NOISE_BLOCK, -(-places.stop // _NOISE_BLOCK)):
         first = block * _NOISE_BLOCK
-        clean = vectors.take(rows[first : first + _NOISE_BLOCK])
+        clean = vectors[first : first + _NOISE_BLOCK].float()
         generator = torch.Generator(clean.device).manual_seed(torch_seed(seed, "noise", step, block))
-        noisy = apply_noise(clean, noise, generator)
-        parts.append(noisy[max(0, places.start - first) : places.stop - first])
+        parts.append(apply_noise(clean, noise, generator)[max(0, places.start - first) : places.stop - first])
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 

@@ -95,11 +95,9 @@ def recipe_of(
     settings: DecoderTrainingSettings | HeadTrainingSettings, training_set: TrainingSet, autocast: torch.dtype | None
 ) -> Mapping[str, Any]:
     """What weights depend on, as JSON."""
-    manifest = training_set.manifest
+    manifest = training_set.manifest.model_dump(mode="json")
     return {
         **settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
         "precision": "fp32" if autocast is None else "bf16",
-        "training_set": sha256_json([manifest.index_sha256, [shard.sha256 for shard in manifest.shards]])[:16],
-        "embedder": manifest.embedder.digest,
-        "lexicon": manifest.lexicon,
+        "training_set": {**manifest, "shards": sha256_json(manifest["shards"])},
     }

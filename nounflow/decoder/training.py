@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 
 from nounflow.config.decoder import Recipe
-from nounflow.decoder.batches import Vectors, micro_batches, noisy_embeddings, on_device, rows_of_step, torch_seed
+from nounflow.decoder.batches import drawn_batches, micro_batches, noisy, on_device, rows_of_step, torch_seed
 from nounflow.decoder.checkpoint import Checkpoints, State, put_back, tensors_of
 from nounflow.decoder.curves import Curves
 from nounflow.decoder.divergence import diverged
@@ -32,7 +32,6 @@ from nounflow.progress import Progress
 _LOGS = 60  # rows of the training curve
 _LOOK = {"cpu": 1, "cuda": 20}  # steps between looks at the figures: a look makes the host wait for a GPU
 _MICRO_BATCH = {"cpu": 512, "cuda": 8192}
-_USABLE = 0.9  # share of a GPU's free memory that is planned with when vectors are to lie on it
 
 
 def train(
@@ -107,10 +106,8 @@ class Run:
         self._totals = torch.zeros(3, device=self._device)  # loss, basis, correct since the last log
         self._bad = torch.full((), -1, device=self._device)  # first step that was not finite
         processes.same_weights(self._module)
-        free, needs = free_memory(self._device), self._needs()
-        require(needs, free, self._device)
-        room = None if free is None else _USABLE * free - sum(needs.values())
-        self._vectors = Vectors(samples.training_set.vectors, self._device, room)
+        require(self._needs(), free_memory(self._device), self._device)
+        self._batches: Iterator[tuple[np.ndarray, torch.Tensor]] | None = None  # from the next step on
         self._optimizer = adamw(self._module, config)
         self._average = AveragedWeights(self._module, config.ema) if config.ema else None
         if config.compile:
@@ -131,7 +128,7 @@ class Run:
         """One step of the optimiser."""
         config = self._recipe.training
         self._module.train()
-        totals = self._gradients()
+        totals = self.gradients()
         norm = scale_and_clip(self._module, totals[1], config.clip)
         set_learning_rate(self._optimizer, learning_rate(self.step, self.steps, config))
         self._optimizer.step()
@@ -207,12 +204,15 @@ class Run:
         elif self._average:
             self._module.load_state_dict(self._average.tensors)
 
-    def _gradients(self) -> torch.Tensor:
+    def gradients(self) -> torch.Tensor:
         """Gradients of the whole batch's summed loss; returns (loss total, basis, correct) of the batch."""
         config, seed = self._recipe.training, self._recipe.seed
         places = self._processes.places(config.batch_size)
-        drawn = rows_of_step(self._samples.training_set, seed, self.step, config.batch_size)
-        embeddings = noisy_embeddings(self._vectors, drawn, places, self._recipe.noise, seed, self.step)
+        if self._batches is None:
+            left, training_set = range(self.step, self.steps), self._samples.training_set
+            self._batches = drawn_batches(training_set, seed, config.batch_size, left, self._device)
+        drawn, vectors = next(self._batches)
+        embeddings = noisy(vectors, places, self._recipe.noise, seed, self.step)
         torch.manual_seed(torch_seed(seed, "dropout", self.step, self._processes.rank))
         rows = drawn[places.start : places.stop]
         totals = torch.zeros(3, device=self._device)
@@ -240,7 +240,7 @@ class Run:
         if (bad := int(self._bad)) >= 0:
             training_set = self._samples.training_set
             rows = rows_of_step(training_set, self._recipe.seed, bad, self._recipe.training.batch_size)
-            raise diverged(training_set, rows, f"{bad:,} of {self.steps:,}", self._checkpoints)
+            raise diverged(training_set, rows, f"{bad + 1:,} of {self.steps:,}", self._checkpoints)
         if basis:
             self.note = f"loss {loss / basis:.3f}, {correct / basis:.1%} of tokens right"
 
@@ -252,7 +252,7 @@ class Run:
     def _evaluate_module(self) -> None:
         config = self._recipe.training
         for split, rows in self._samples.heldout.items():
-            figures = evaluate(self._trainee, self._vectors, rows, self._autocast, self._processes)
+            figures = evaluate(self._trainee, self._samples.training_set, rows, self._autocast, self._processes)
             self.curves.add(self.seen, split, **figures)
             if split == SPLITS[config.watch]:
                 self._choice.look(figures["loss"], self.seen, self._module, config.keep == "best")

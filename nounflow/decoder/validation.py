@@ -18,7 +18,7 @@ import torch
 from torch import nn
 
 from nounflow.config.decoder import TrainingConfig
-from nounflow.decoder.batches import Vectors
+from nounflow.decoder.batches import on_device
 from nounflow.decoder.processes import Processes
 from nounflow.decoder.trainee import Trainee
 from nounflow.errors import MismatchError, NounflowError
@@ -121,15 +121,20 @@ def templates_of(training_set_path: Path, training_set: TrainingSet, captions: M
 
 @torch.no_grad()
 def evaluate(
-    trainee: Trainee, vectors: Vectors, rows: np.ndarray, autocast: torch.dtype | None, processes: Processes
+    trainee: Trainee,
+    training_set: TrainingSet,
+    rows: np.ndarray,
+    autocast: torch.dtype | None,
+    processes: Processes,
 ) -> dict[str, float]:
     """Loss and token accuracy on some rows without noise; processes share the rows."""
     trainee.module.eval()
     totals = torch.zeros(3, device=processes.device)
     rows = rows[processes.rank :: processes.count]
     for part in np.array_split(rows, math.ceil(len(rows) / _PART)) if len(rows) else []:
+        vectors = on_device(torch.from_numpy(training_set.vectors[part]), processes.device).float()
         with autocasting(processes.device, autocast):
-            totals += trainee.loss(vectors.take(part), part).stack()
+            totals += trainee.loss(vectors, part).stack()
     loss, basis, correct = processes.sum(totals).tolist()
     return {"loss": loss / basis, "token_accuracy": correct / basis}
 
