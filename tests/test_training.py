@@ -159,6 +159,15 @@ def test_the_noise_of_a_place_does_not_depend_on_the_other_places(first, second,
     assert not torch.equal(everything[:1000], everything[1025:2025])  # blocks have streams of their own
 
 
+@pytest.mark.slow
+def test_a_compiled_model_trains_the_same_weights():
+    """It takes a C++ compiler, which torch names when there is none."""
+    config = SMALL.model_copy(update={"layers": 1})
+    plain, compiled = (Tiny.of(config=config, samples=128, compile=choice).train()[0] for choice in (False, True))
+    for (name, one), other in zip(plain.state_dict().items(), compiled.state_dict().values(), strict=True):
+        assert torch.allclose(one, other, atol=1e-4), name
+
+
 # --- averaged weights ---
 
 

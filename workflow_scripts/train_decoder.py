@@ -41,6 +41,7 @@ def main(
     from nounflow.decoder.vocabulary import TargetVocabulary
     from nounflow.device import prepare_device
     from nounflow.embedders import load_target_tokenizer
+    from nounflow.fingerprint import code_fingerprint
     from nounflow.schemas.documents import write_document
     from nounflow.schemas.tables import NOUNS, read_table
     from nounflow.store.training_set import open_training_set
@@ -59,7 +60,7 @@ def main(
         torch.manual_seed(settings.seed)
         model = build().to(device)
         print(f"{model.parameter_count:,} parameters, {vocabulary.size:,} tokens, {len(names):,} nouns", flush=True)
-        job = TrainingJob(run, out, settings, processes, texts, restart)
+        job = TrainingJob(run, out, settings, processes, texts, restart, code_fingerprint(Path(__file__)))
         samples = job.hold_out(training_set, names, captions)
         curves = job.train(DecoderTrainee(model, vocabulary, texts, settings.training.label_smoothing), samples)
         if not processes.first:

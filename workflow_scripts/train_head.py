@@ -34,6 +34,7 @@ def main(
     from nounflow.decoder.memory import check_size
     from nounflow.decoder.processes import joined_processes
     from nounflow.device import prepare_device
+    from nounflow.fingerprint import code_fingerprint
     from nounflow.predictors.head import HeadTrainee, NounHead
     from nounflow.schemas.tables import NOUNS, read_table
     from nounflow.store.training_set import open_training_set
@@ -50,7 +51,7 @@ def main(
         check_size(build, settings.training, device)
         torch.manual_seed(settings.seed)
         model = build().to(device)
-        job = TrainingJob(run, out, settings, processes, texts, restart)
+        job = TrainingJob(run, out, settings, processes, texts, restart, code_fingerprint(Path(__file__)))
         samples = job.hold_out(training_set, names, captions)
         curves = job.train(HeadTrainee(model, texts, settings.training.label_smoothing), samples)
         if not processes.first:

@@ -43,7 +43,7 @@ class Checkpoints:
         """
         Args:
             recipe: JSON; what the weights depend on. A checkpoint of another recipe is refused.
-            environment: JSON; what may differ when a run goes on, at the price of other rounding.
+            environment: JSON; what may differ when a run goes on: it is told, for the weights then differ a little.
         """
         self.folder = Path(folder)
         self._recipe, self._environment = json.loads(json.dumps(recipe)), json.loads(json.dumps(environment))
@@ -94,7 +94,11 @@ class Checkpoints:
                 fix=f"go back to that recipe, or train from the start: {self._way_out}",
             )
         for key, there, here in differences(document["environment"], self._environment):
-            print(f"going on with {key} {here} where the checkpoint has {there}: last digits may differ", flush=True)
+            print(
+                f"going on with {key} {here} where the checkpoint has {there}: "
+                "the weights will not be quite those of an undisturbed run",
+                flush=True,
+            )
         self.step, best = document["step"], document["best"]
         self._best = best and (best["samples"], best["file"], best["sha256"])
         return State(

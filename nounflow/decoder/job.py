@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +38,12 @@ class TrainingJob:
         processes: Processes,
         training_set: TrainingSet,
         restart: bool,
+        code: str,
     ) -> None:
         """
         Args:
             restart: forget an earlier checkpoint.
+            code: fingerprint of what trains.
 
         Raises:
             NounflowError: a tracker's package is not installed.
@@ -57,7 +58,7 @@ class TrainingJob:
                 "threads": torch.get_num_threads(),
                 "processes": processes.count,
                 "torch": torch.__version__,
-                "nounflow": metadata.version("nounflow"),
+                "code": code,
             },
         )
         trackers = settings.training.trackers if processes.first else ()
