@@ -1,8 +1,9 @@
-"""How much faster packed, length-grouped training is than the plain way; both run in turns, medians are printed.
+"""How much faster training is than the plain way (benchmarks/plain_training.py); both in turns, medians are printed.
 
-The plain way repeats each sample for up to three nouns, pads every noun to the longest one and makes logits at all
-places. Both have the same loss: checked here, and held to float tolerance in tests/test_decoder.py.
+Both have the same loss on the same rows in fp32: checked here first, and held to float tolerance in tests. Without
+`--run` the decoder is that of the published FT0 recipe, on data of its shape drawn at random.
 
+    python benchmarks/training_speed.py
     python benchmarks/training_speed.py --run results/decoders/small \\
         --training-set results/training_sets/bundled/small/m3_captions/manifest.json
 """
@@ -13,108 +14,190 @@ import argparse
 import platform
 import statistics
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from plain_training import PlainTraining
+from published_size import DECODER, DIM, NOISE, published_training_set, published_vocabulary
+from torch.utils.flop_counter import FlopCounterMode
 
-from nounflow.config.decoder import DecoderConfig, NoiseConfig, TrainingConfig
-from nounflow.decoder.loss import LossParts, weighted_cross_entropy
+from nounflow.config.decoder import DecoderTrainingSettings, TrainingConfig
+from nounflow.decoder.batches import micro_batches, rows_of_step
 from nounflow.decoder.model import ObjectDecoder
+from nounflow.decoder.processes import Processes
 from nounflow.decoder.trainee import DecoderTrainee
-from nounflow.decoder.training import train
+from nounflow.decoder.training import Run
+from nounflow.decoder.validation import Samples
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.device import autocast_dtype, prepare_device
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import read_predictor
 
-_NOUNS = 3  # most nouns of a sample
+# Dense bf16 multiply-adds of some cards, floating-point operations a second (vendors' data sheets).
+_BF16 = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "RTX A6000": 155e12}
 
 
-class PlainTrainee:
-    """Repeated, padded sequences and logits everywhere."""
+@dataclass
+class Case:
+    """A decoder, its data and how it is trained."""
 
-    def __init__(self, module: ObjectDecoder, vocabulary: TargetVocabulary, training_set: TrainingSet) -> None:
-        self.module, self._vocabulary, self._set = module, vocabulary, training_set
+    vocabulary: TargetVocabulary
+    training_set: TrainingSet
+    dim: int
+    settings: DecoderTrainingSettings
+    device: str
+    autocast: torch.dtype | None
 
-    def cost(self, rows: np.ndarray) -> np.ndarray:
-        """All rows are padded to one length."""
-        return np.ones(len(rows))
+    def model(self, dropout: bool = True) -> ObjectDecoder:
+        """A new decoder, the same each time."""
+        torch.manual_seed(0)
+        config = self.settings.decoder if dropout else self.settings.decoder.model_copy(update={"dropout": 0.0})
+        return ObjectDecoder(self.dim, self.vocabulary.size, self.vocabulary.max_tokens, config).to(self.device)
 
-    def loss(self, embeddings: torch.Tensor, rows: np.ndarray) -> LossParts:
-        """See `Trainee.loss`."""
-        targets, weights, offsets = self._set.targets_of(rows)
-        nouns = np.zeros((len(rows), _NOUNS), dtype=np.int64)
-        noun_weights = np.zeros((len(rows), _NOUNS), dtype=np.float32)
-        sample = np.repeat(np.arange(len(rows)), np.diff(offsets))
-        place = np.arange(len(targets)) - offsets[sample]
-        nouns[sample, place], noun_weights[sample, place] = targets, weights
-        nouns = nouns.reshape(-1)
-        labels = torch.from_numpy(self._vocabulary.tokens[nouns])  # [batch * nouns, longest + 1]
-        real = (
-            np.arange(labels.shape[1]) <= self._vocabulary.lengths[nouns][:, None]
-        )  # the END counts, padding does not
-        prefix, new = self.module.config.prefix_tokens, labels.shape[1] - 1
-        mask = torch.ones(prefix + new, prefix + new, dtype=torch.bool).tril()
-        mask[:prefix, :prefix] = True
-        device = embeddings.device
-        states = self.module(
-            embeddings.repeat_interleave(_NOUNS, dim=0),
-            labels[:, :-1].to(device),
-            torch.arange(new, device=device).expand(len(nouns), new),
-            mask.to(device),
-        )
-        logits = self.module.logits(states[:, prefix - 1 :])
-        token_weights = torch.from_numpy(noun_weights.reshape(-1, 1) * real).float()
-        return weighted_cross_entropy(
-            logits.flatten(0, 1), labels.flatten().to(device), token_weights.flatten().to(device)
-        )
+    def trainee(self, dropout: bool = True) -> DecoderTrainee:
+        """Our way."""
+        return DecoderTrainee(self.model(dropout), self.vocabulary, self.training_set)
+
+    def plain(self, dropout: bool = True) -> PlainTraining:
+        """The plain way."""
+        return PlainTraining(self.model(dropout), self.vocabulary, self.training_set, self.settings)
+
+    def run(self) -> Run:
+        """Our loop, before its first step."""
+        samples = Samples(self.training_set, {})
+        return Run(self.trainee(), samples, self.settings, Processes(self.device), self.autocast)
+
+    def wait(self) -> float:
+        """Let the device finish; the time."""
+        if self.device == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+
+def check_equal(case: Case, rows: np.ndarray) -> None:
+    """Loss and gradient of both ways on the same rows, fp32, no dropout."""
+    vectors = torch.from_numpy(case.training_set.vectors[rows]).to(case.device).float()
+    ours, plain = case.trainee(dropout=False), case.plain(dropout=False)
+    parts = ours.loss(vectors, rows)
+    (parts.total / parts.basis).backward()
+    total, basis, _correct = plain.loss(vectors, rows)
+    (total / basis).backward()
+    torch.testing.assert_close(parts.total / parts.basis, total / basis, rtol=1e-5, atol=1e-6)
+    pairs = zip(ours.module.parameters(), plain.model.parameters(), strict=True)
+    worst = max(float((one.grad - other.grad).norm() / other.grad.norm()) for one, other in pairs)
+    assert worst < 1e-4, worst
+    print(f"same loss in fp32: {float(total / basis):.5f}; gradients differ by {worst:.1e} of their norm at most")
+
+
+def seconds_a_step(case: Case, take: Callable[[], object], steps: int) -> float:
+    """Time of one optimiser step."""
+    start = case.wait()
+    take()
+    return (case.wait() - start) / steps
+
+
+def data_seconds(case: Case, steps: int) -> float:
+    """Host time of one step's data: drawing rows, taking embeddings, laying out targets."""
+    trainee = case.trainee()
+    size = case.settings.training.batch_size
+    most = case.settings.training.micro_batch or size
+    start = time.perf_counter()
+    for rows, _vectors in case.training_set.batches(case.settings.seed, size, range(steps), case.device):
+        for groups in micro_batches(trainee.cost(rows), most, case.device):
+            for group in groups:
+                trainee.packed(rows[group])
+    return (time.perf_counter() - start) / steps
+
+
+def flops_a_sample(case: Case) -> float:
+    """Floating-point operations of a sample, forward and backward, as torch counts them."""
+    run = case.run()
+    with FlopCounterMode(display=False) as counter:
+        run.gradients()
+    return counter.get_total_flops() / case.settings.training.batch_size
+
+
+def bf16_rate(device: str) -> float:
+    """Floating-point operations a second of a large bf16 matrix product, measured here."""
+    n = 8192 if device == "cuda" else 2048
+    first, second = (torch.randn(n, n, device=device).bfloat16() for _ in range(2))
+    times = []
+    for _ in range(6):
+        start = time.perf_counter()
+        product = first @ second
+        float(product[0, 0])  # waits for the device
+        times.append(time.perf_counter() - start)
+    return 2 * n**3 / min(times)
+
+
+def published(batch: int, micro: int | None) -> tuple[TargetVocabulary, TrainingSet, int, DecoderTrainingSettings]:
+    """The published FT0 recipe at its full size."""
+    training = TrainingConfig(
+        samples=929_000_000, batch_size=batch, micro_batch=micro, learning_rate=1.5e-3, warmup=0.0, beta2=0.95
+    )
+    settings = DecoderTrainingSettings(decoder=DECODER, noise=NOISE, training=training)
+    return published_vocabulary(), published_training_set(), DIM, settings
+
+
+def of_run(
+    folder: Path, training_set: Path, batch: int, micro: int | None
+) -> tuple[TargetVocabulary, TrainingSet, int, DecoderTrainingSettings]:
+    """A trained run's decoder and data."""
+    manifest, _tensors = read_predictor(folder / "manifest.json")
+    vocabulary = TargetVocabulary.from_dict(manifest.nouns, manifest.tokens)
+    shape = {key: manifest.settings[key] for key in ("decoder", "noise")}
+    training = TrainingConfig(batch_size=batch, micro_batch=micro)
+    settings = DecoderTrainingSettings.model_validate({**shape, "training": training})
+    return vocabulary, open_training_set(training_set), manifest.embedder.dim, settings
 
 
 def main() -> None:
     """Time both ways in turns."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", type=Path, required=True, help="a decoder's folder, for its vocabulary and shape")
-    parser.add_argument("--training-set", type=Path, required=True, help="a training set's manifest")
-    parser.add_argument("--samples", type=int, default=20480, help="samples of one timing")
+    parser.add_argument("--run", type=Path, help="a decoder's folder, for its vocabulary and shape")
+    parser.add_argument("--training-set", type=Path, help="with --run: a training set's manifest")
+    parser.add_argument("--batch", type=int, help="samples a step (512; on a GPU 8192)")
+    parser.add_argument("--micro-batch", type=int, help="samples computed at once (see the config)")
+    parser.add_argument("--steps", type=int, default=4, help="steps of one timing of our way; the plain way takes one")
     parser.add_argument("--rounds", type=int, default=5, help="timings of each way")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     arguments = parser.parse_args()
 
     device = prepare_device(arguments.device, arguments.threads)
-    autocast = autocast_dtype("auto", device)
-    samples = open_training_set(arguments.training_set)
-    manifest, _tensors = read_predictor(arguments.run / "manifest.json")
-    vocabulary = TargetVocabulary.from_dict(manifest.nouns, manifest.tokens)
-    shape = DecoderConfig.model_validate(manifest.settings["decoder"])
+    batch = arguments.batch or (8192 if device == "cuda" else 512)
+    if arguments.run:
+        parts = of_run(arguments.run, arguments.training_set, batch, arguments.micro_batch)
+    else:
+        parts = published(batch, arguments.micro_batch)
+    case = Case(*parts, device, autocast_dtype("auto", device))
+    vocabulary = case.vocabulary
+    print(f"{case.model().parameter_count:,} parameters, {vocabulary.size:,} tokens, {len(vocabulary.nouns):,} nouns")
+    check_equal(case, rows_of_step(case.training_set, 1, 0, 64))
 
-    def decoder() -> ObjectDecoder:
-        torch.manual_seed(0)
-        return ObjectDecoder(manifest.embedder.dim, vocabulary.size, vocabulary.max_tokens, shape).to(device)
-
-    ways = {
-        "packed": lambda: DecoderTrainee(decoder(), vocabulary, samples),
-        "plain": lambda: PlainTrainee(decoder(), vocabulary, samples),
-    }
-    rows = np.arange(0, len(samples.weights), max(1, len(samples.weights) // 256))
-    vectors = torch.from_numpy(samples.vectors[rows]).float().to(device)
-    with torch.no_grad():
-        losses = [parts.total / parts.basis for parts in (way().loss(vectors, rows) for way in ways.values())]
-    torch.testing.assert_close(*losses)
-
-    config = TrainingConfig(samples=arguments.samples)
-    rates: dict[str, list[float]] = {name: [] for name in ways}
-    for round_ in range(-1, arguments.rounds):  # the first warms up
-        for name, way in ways.items():
-            start = time.perf_counter()
-            train(way(), samples, NoiseConfig(), config, 1, device, autocast, on_metrics=lambda _curves: None)
-            if round_ >= 0:
-                rates[name].append(arguments.samples / (time.perf_counter() - start))
-    medians = {name: statistics.median(values) for name, values in rates.items()}
-    ratio = statistics.median(fast / slow for fast, slow in zip(rates["packed"], rates["plain"], strict=True))
+    ours, plain = case.run(), case.plain()
+    ours.advance()  # both warm up
+    plain.steps(1)
+    rates: dict[str, list[float]] = {"ours": [], "plain": []}
+    for _ in range(arguments.rounds):
+        ours_step = seconds_a_step(case, lambda: [ours.advance() for _ in range(arguments.steps)], arguments.steps)
+        plain_step = seconds_a_step(case, lambda: plain.steps(1), 1)
+        rates["ours"].append(batch / ours_step)
+        rates["plain"].append(batch / plain_step)
+    ratio = statistics.median(fast / slow for fast, slow in zip(rates["ours"], rates["plain"], strict=True))
+    rate = statistics.median(rates["ours"])
     where = torch.cuda.get_device_name() if device == "cuda" else f"{platform.machine()}, {arguments.threads} threads"
-    print(f"{where}: packed {medians['packed']:,.0f} samples/s, plain {medians['plain']:,.0f}, ratio {ratio:.2f}")
+    print(f"{where}: ours {rate:,.0f} samples/s, plain {statistics.median(rates['plain']):,.1f}, ratio {ratio:.2f}")
+    share = data_seconds(case, 20) * rate / batch
+    print(f"data: {share:.2%} of a step's time" + (", beside the device's own work" if device == "cuda" else ""))
+    flops, peak = flops_a_sample(case) * rate, bf16_rate(device)
+    print(f"{flops / 1e12:.2f} TFLOP/s, {flops / peak:.0%} of a large bf16 product here ({peak / 1e12:.2f} TFLOP/s)")
+    for card, sheet in _BF16.items():
+        if card in where:
+            print(f"{flops / sheet:.1%} of the data sheet's dense bf16 rate")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import functools
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from nounflow.errors import NounflowError
@@ -74,6 +75,43 @@ def autocast_dtype(precision: PrecisionChoice, device: str) -> torch.dtype | Non
     import torch
 
     return torch.bfloat16 if choose_precision(precision, device, "training") == "bf16" else None
+
+
+def on_device(tensor: torch.Tensor, device: str) -> torch.Tensor:
+    """On the device, from pinned memory, so that the copy does not hold up the host."""
+    return tensor if device == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
+
+
+def free_memory(device: str) -> int | None:
+    """Bytes that can still be had on the device; None where that cannot be found out.
+
+    In a computer's own memory a control group's limit (SLURM, containers) counts too.
+    """
+    if device != "cpu":
+        import torch
+
+        return torch.cuda.mem_get_info()[0]
+    found = []
+    with contextlib.suppress(OSError):
+        lines = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        found.append(int(lines["MemAvailable"].split()[0]) * 1024)
+    return min(found + _left_in_control_groups(), default=None)
+
+
+def _left_in_control_groups() -> list[int]:
+    """What the limits of this process's control groups (version 2) leave; a group without a limit is left out."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        own = Path(next(line for line in lines if line.startswith("0::")).removeprefix("0::/"))
+        left = []
+        for group in (own, *own.parents):
+            folder = Path("/sys/fs/cgroup") / group
+            with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
+                stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+                held = int((folder / "memory.current").read_text()) - int(stat["inactive_file"])  # page cache can go
+                left.append(int((folder / "memory.max").read_text()) - held)
+        return left
+    return []
 
 
 def _bf16_hardware(device: str) -> tuple[bool, str]:

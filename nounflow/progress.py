@@ -14,12 +14,18 @@ _LINE_SECONDS = 10.0
 class Progress:
     """Counts towards a total. `with Progress("embedding", 5000, "texts") as progress: progress.advance(64)`."""
 
-    def __init__(self, label: str, total: int, unit: str) -> None:
+    def __init__(self, label: str, total: int, unit: str, done: int = 0, quiet: bool = False) -> None:
+        """
+        Args:
+            done: what an earlier process has done; it counts towards the total, not for the speed.
+            quiet: say nothing.
+        """
         self.label, self.total, self.unit = label, total, unit
-        self.done = 0
+        self.done, self._before, self._quiet = done, done, quiet
         self.start = time.monotonic()
         self._last_line = self.start
-        self._bar = tqdm(total=total, desc=label, unit=f" {unit}") if sys.stderr.isatty() else None
+        bar = sys.stderr.isatty() and not quiet
+        self._bar = tqdm(total=total, initial=done, desc=label, unit=f" {unit}") if bar else None
 
     def advance(self, n: int, note: str = "") -> None:
         """Count `n` more; `note` (a loss, say) stands behind the figures."""
@@ -27,15 +33,16 @@ class Progress:
         if self._bar is not None:
             self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(n)
-        elif (now := time.monotonic()) - self._last_line >= _LINE_SECONDS:
+        elif not self._quiet and (now := time.monotonic()) - self._last_line >= _LINE_SECONDS:
             self._last_line = now
             self._print(now, note)
 
     def _print(self, now: float, note: str) -> None:
         seconds = max(now - self.start, 1e-9)
-        left = (self.total - self.done) * seconds / max(self.done, 1)
+        done = self.done - self._before
+        left = (self.total - self.done) * seconds / max(done, 1)
         print(
-            f"{self.label}: {self.done:,} of {self.total:,} {self.unit}, {self.done / seconds:,.0f}/s, "
+            f"{self.label}: {self.done:,} of {self.total:,} {self.unit}, {done / seconds:,.0f}/s, "
             f"{left:.0f} s left{', ' + note if note else ''}",
             file=sys.stderr,
             flush=True,
@@ -49,10 +56,11 @@ class Progress:
     ) -> None:
         if self._bar is not None:
             self._bar.close()
-        elif kind is None:
+        elif kind is None and not self._quiet:
             seconds = max(time.monotonic() - self.start, 1e-9)
+            done = self.done - self._before
             print(
-                f"{self.label}: {self.done:,} {self.unit} in {seconds:.1f} s, {self.done / seconds:,.0f}/s",
+                f"{self.label}: {done:,} {self.unit} in {seconds:.1f} s, {done / seconds:,.0f}/s",
                 file=sys.stderr,
                 flush=True,
             )

@@ -166,6 +166,17 @@ def gap_options(wildcards, input):
     return " ".join(options)
 
 
+def captions_for_templates_of(wildcards):
+    """The captions of a run that holds templates out: only they say which text is of which template."""
+    run = CONFIG.runs[wildcards.run]
+    if not run.training.heldout_templates:
+        return []
+    return [
+        f"results/captions/{run.lexicon}/{source}.parquet"
+        for source in CONFIG.mixtures[run.mixture].weights
+    ]
+
+
 def image_inputs(wildcards):
     """What an image set is made of, as input files: a fetched source's manifest, a label file."""
     if wildcards.image_set in CONFIG.check_sets:

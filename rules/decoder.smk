@@ -2,7 +2,8 @@
 
 input:   a training set, the lexicon
 output:  results/decoders/{run}/manifest.json, with weights.safetensors and the curves beside it
-steps:   one rule for each kind of predictor; a run names which (docs/decoder.md)
+steps:   one rule for each kind of predictor; a run names which. A killed job goes on from
+         results/decoders/{run}/checkpoint/, which no rule declares (docs/decoder.md)
 """
 
 
@@ -10,6 +11,7 @@ rule train_decoder:
     input:
         training_set=training_set_of,
         nouns=nouns_of,
+        captions=captions_for_templates_of,
     output:
         manifest="results/decoders/{run}/manifest.json",
         weights="results/decoders/{run}/weights.safetensors",
@@ -44,6 +46,7 @@ rule train_decoder:
         " --run {wildcards.run:q}"
         " --training-set {input.training_set:q}"
         " --nouns {input.nouns:q}"
+        " --captions {input.captions:q}"
         " --embedder {params.embedder:q}"
         " --settings {params.settings:q}"
         " --device {params.device:q}"
@@ -56,6 +59,7 @@ rule train_head:
     input:
         training_set=training_set_of,
         nouns=nouns_of,
+        captions=captions_for_templates_of,
     output:
         manifest="results/decoders/{run}/manifest.json",
         weights="results/decoders/{run}/weights.safetensors",
@@ -88,6 +92,7 @@ rule train_head:
         " --run {wildcards.run:q}"
         " --training-set {input.training_set:q}"
         " --nouns {input.nouns:q}"
+        " --captions {input.captions:q}"
         " --settings {params.settings:q}"
         " --device {params.device:q}"
         " --threads {params.threads}"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
-
 import numpy as np
 import pytest
 import torch
@@ -12,19 +9,15 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nounflow.config.decoder import DecoderConfig, GenerationConfig, NoiseConfig, TrainingConfig
+from nounflow.config.decoder import DecoderConfig, GenerationConfig
+from nounflow.decoder import loss
 from nounflow.decoder.generation import generate
 from nounflow.decoder.loss import decoder_loss
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.packing import pack
-from nounflow.decoder.trainee import DecoderTrainee
-from nounflow.decoder.training import train
 from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.errors import NounflowError
-from nounflow.store.matrix import MappedMatrix
-from nounflow.store.rows import StoredRows
-from nounflow.store.training_set import TrainingSet
 
 SMALL = DecoderConfig(prefix_tokens=4, width=32, heads=4, layers=2, dropout=0.0)
 DIM = 24
@@ -102,49 +95,6 @@ def test_balanced_initialisation_gives_unit_variance_in_two_after_the_layers_and
         assert model.logits(model.norm(x)).std().item() == pytest.approx(0.707, rel=0.1)
 
 
-def test_an_untied_decoder_has_one_more_vocabulary_matrix_and_writes_with_it():
-    vocabulary = random_vocabulary(30)
-    tied, untied = (decoder_for(vocabulary, SMALL.model_copy(update={"tied": tied})) for tied in (True, False))
-    assert untied.parameter_count == tied.parameter_count + vocabulary.size * SMALL.width
-    hidden = torch.randn(5, SMALL.width)
-    with torch.no_grad():
-        before = untied.logits(hidden)
-        untied.tokens.weight.zero_()
-        assert torch.equal(untied.logits(hidden), before)
-
-
-@pytest.mark.parametrize(("init", "tied"), [("balanced", True), ("balanced", False), ("open", True), ("open", False)])
-def test_the_first_logits_spread_by_root_half_under_every_init_but_torch_s_own(init, tied):
-    torch.manual_seed(0)
-    config = DecoderConfig(prefix_tokens=4, width=512, heads=8, layers=6, init=init, tied=tied)
-    model = ObjectDecoder(768, 4000, 8, config).eval()
-    with torch.no_grad():
-        assert model.start(unit_rows(64, 768))[0].std().item() == pytest.approx(0.707, rel=0.1)
-
-
-def test_open_initialisation_has_the_spread_of_open_clip_s_text_tower():
-    import open_clip
-
-    torch.manual_seed(0)
-    width, layers = 256, 3
-    config = DecoderConfig(width=width, heads=4, layers=layers, feedforward=4.0, init="open")
-    ours = ObjectDecoder(64, 100, 6, config).layers[0]
-    text = open_clip.CLIP(
-        64,
-        {"image_size": 32, "layers": 1, "width": 32, "head_width": 16, "patch_size": 8},
-        {"context_length": 8, "vocab_size": 100, "width": width, "heads": 4, "layers": layers},
-    )
-    theirs = text.transformer.resblocks[0]
-    for own, other in (
-        (ours.qkv.weight, theirs.attn.in_proj_weight),
-        (ours.attention_out.weight, theirs.attn.out_proj.weight),
-        (ours.feedforward_in.weight, theirs.mlp.c_fc.weight),
-        (ours.feedforward_out.weight, theirs.mlp.c_proj.weight),
-    ):
-        assert own.shape == other.shape
-        assert own.std().item() == pytest.approx(other.std().item(), rel=0.02)
-
-
 # --- attention ---
 
 
@@ -175,29 +125,6 @@ def test_prefix_vectors_see_each_other():
     assert (after[:, 0] - before[:, 0]).abs().max() > 1e-4
 
 
-def test_a_strictly_causal_prefix_vector_sees_only_those_before_it():
-    vocabulary = vocabulary_of([[1, 2]])
-    model = decoder_for(vocabulary, SMALL.model_copy(update={"strictly_causal": True}))
-    packed = pack(vocabulary, 4, np.array([0]), np.ones(1, dtype=np.float32), np.array([0, 1]))
-    embeddings = unit_rows(1)
-    with torch.no_grad():
-        before = model(embeddings, packed.tokens, packed.positions, packed.mask)
-        model.positions[2, 0] += 1.0  # only the third prefix vector changes
-        after = model(embeddings, packed.tokens, packed.positions, packed.mask)
-    assert torch.equal(after[:, :2], before[:, :2])
-    assert (after[:, 2:] - before[:, 2:]).abs().amax(-1).min() > 1e-4
-
-
-@pytest.mark.parametrize("options", [{"strictly_causal": True}, {"tied": False}, {"init": "open", "dropout": 0.3}])
-def test_decoding_is_brute_force_over_teacher_forced_scores_under_every_option(options):
-    vocabulary = random_vocabulary(40, seed=3)
-    model, embeddings = decoder_for(vocabulary, SMALL.model_copy(update=options)), unit_rows(4)
-    expected = all_log_probabilities(model, vocabulary, embeddings).sort(descending=True)
-    found = generate(model, embeddings, TokenTrie.build(vocabulary), GenerationConfig(beam_width=40))
-    assert torch.equal(found.nouns, expected.indices)
-    assert torch.allclose(found.scores, expected.values, atol=1e-5)
-
-
 # --- loss ---
 
 
@@ -225,6 +152,25 @@ def test_the_packed_loss_equals_that_of_repeated_sequences(seed, batch, smoothin
     assert float(packed.basis) == pytest.approx(float(basis), rel=1e-5)
     assert float(packed.total) == pytest.approx(float(total), rel=1e-5)
     assert float(packed.correct) == pytest.approx(float(correct), rel=1e-5)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("chunk", [1, 100, 1 << 21])
+def test_the_chunked_cross_entropy_has_the_loss_and_gradient_of_torch(monkeypatch, smoothing, chunk):
+    monkeypatch.setattr(loss, "_CHUNK", {"cpu": chunk})
+    generator = torch.Generator().manual_seed(3)
+    logits = 30 * torch.randn(17, 40, generator=generator)  # far apart: an unstable softmax would overflow
+    logits[3] += 1e4
+    labels = torch.randint(0, 40, (17,), generator=generator)
+    weights = torch.rand(17, generator=generator)
+    expected, found = (logits.clone().requires_grad_() for _ in range(2))
+    oracle = (weights * F.cross_entropy(expected, labels, reduction="none", label_smoothing=smoothing)).sum()
+    (3 * oracle).backward()
+    parts = loss.weighted_cross_entropy(found * 1, labels, weights, smoothing)  # overwrites what it is given
+    (3 * parts.total).backward()
+    assert torch.allclose(parts.total, oracle, rtol=1e-5)
+    assert torch.allclose(found.grad, expected.grad, atol=1e-5)
+    assert float(parts.correct) == pytest.approx(float((weights * (logits.argmax(1) == labels)).sum()))
 
 
 def test_the_gradient_of_the_packed_loss_is_that_of_repeated_sequences():
@@ -329,117 +275,3 @@ def test_the_trie_spells_exactly_the_nouns(token_ids):
     for noun, tokens in spelled.items():
         length = int(vocabulary.lengths[noun])
         assert list(tokens) == [*vocabulary.tokens[noun, :length].tolist(), 0]
-
-
-# --- training ---
-
-
-def tiny_training_set(nouns, samples_per_noun=4, dim=DIM, seed=0):
-    """Each noun a direction; its samples lie near it."""
-    generator = np.random.default_rng(seed)
-    centres = generator.standard_normal((nouns, dim))
-    labels = np.repeat(np.arange(nouns), samples_per_noun)
-    vectors = centres[labels] + 0.05 * generator.standard_normal((len(labels), dim))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    n = len(labels)
-    heldout = np.arange(n) % samples_per_noun == 0
-    weights = np.where(heldout, 0.0, 1.0)
-    return TrainingSet(
-        manifest=None,
-        vectors=vectors.astype(np.float16),
-        targets=labels,
-        target_weights=np.ones(n, dtype=np.float32),
-        offsets=np.arange(n + 1),
-        weights=weights / weights.sum(),
-        heldout=heldout,
-        sources=np.zeros(n, dtype=np.uint16),
-    )
-
-
-def train_tiny(vocabulary, training_set, seed=1, samples=6400, config=SMALL, **training):
-    torch.manual_seed(seed)
-    model = ObjectDecoder(DIM, vocabulary.size, vocabulary.max_tokens, config)
-    curves = train(
-        DecoderTrainee(model, vocabulary, training_set),
-        training_set,
-        NoiseConfig(norm=0.1),
-        TrainingConfig(samples=samples, batch_size=64, learning_rate=5e-3, **training),
-        seed,
-        "cpu",
-        None,
-        lambda curves: None,
-    )
-    return model, curves
-
-
-def test_thirty_two_nouns_are_learned_by_heart():
-    vocabulary, training_set = random_vocabulary(32, seed=9), tiny_training_set(32)
-    model, curves = train_tiny(vocabulary, training_set, samples=19_200)
-    assert curves.last("heldout")["token_accuracy"] == 1.0
-    embeddings = torch.from_numpy(training_set.vectors.astype(np.float32))
-    found = generate(model, embeddings, TokenTrie.build(vocabulary), GenerationConfig(beam_width=3))
-    assert found.nouns[:, 0].tolist() == training_set.targets.tolist()
-
-
-def test_the_same_seed_trains_the_same_weights_and_another_seed_others():
-    vocabulary, training_set = random_vocabulary(8, seed=9), tiny_training_set(8)
-    weights = [
-        train_tiny(vocabulary, training_set, seed=seed, samples=640, config=SMALL.model_copy(update={"dropout": 0.2}))[
-            0
-        ].state_dict()
-        for seed in (1, 1, 2)
-    ]
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    assert not torch.equal(weights[0]["tokens.weight"], weights[2]["tokens.weight"])
-
-
-def test_vectors_that_stay_in_their_shards_train_the_same_weights():
-    vocabulary, training_set = random_vocabulary(8, seed=9), tiny_training_set(8)
-    halves = [StoredRows(half) for half in np.split(training_set.vectors, 2)]
-    on_disk = dataclasses.replace(training_set, vectors=MappedMatrix(halves, DIM))
-    one, other = (train_tiny(vocabulary, source, samples=640) for source in (training_set, on_disk))
-    assert all(torch.equal(weight, other[0].state_dict()[name]) for name, weight in one[0].state_dict().items())
-    assert one[1].rows == other[1].rows
-
-
-def test_the_curves_name_samples_seen_and_end_with_the_last_sample():
-    vocabulary, training_set = random_vocabulary(8, seed=9), tiny_training_set(8)
-    _model, curves = train_tiny(vocabulary, training_set, samples=640)
-    table = curves.table()
-    assert table["samples"].max() == 640
-    assert set(table["split"]) == {"train", "heldout"}
-    assert all(math.isfinite(value) for value in table["value"])
-
-
-def test_without_held_out_texts_there_is_no_held_out_curve():
-    vocabulary, training_set = random_vocabulary(8, seed=9), tiny_training_set(8)
-    everything = dataclasses.replace(training_set, heldout=np.zeros_like(training_set.heldout))
-    _model, curves = train_tiny(vocabulary, everything, samples=640)
-    assert curves.last("heldout") == {}
-    assert curves.samples == 640
-
-
-def test_a_diverging_run_stops_with_advice():
-    vocabulary, training_set = random_vocabulary(8, seed=9), tiny_training_set(8)
-    with pytest.raises(NounflowError, match="learning_rate"):
-        torch.manual_seed(0)
-        model = ObjectDecoder(DIM, vocabulary.size, vocabulary.max_tokens, SMALL)
-        with torch.no_grad():
-            model.tokens.weight[0, 0] = float("nan")
-        train(
-            DecoderTrainee(model, vocabulary, training_set),
-            training_set,
-            NoiseConfig(),
-            TrainingConfig(samples=640, batch_size=64),
-            1,
-            "cpu",
-            None,
-            lambda curves: None,
-        )
-
-
-def test_held_out_samples_are_never_drawn():
-    training_set = tiny_training_set(8)
-    rows = training_set.draw(np.random.default_rng(0), 5000)
-    assert not training_set.heldout[rows].any()
-    assert set(rows) == set(np.flatnonzero(~training_set.heldout))

@@ -13,6 +13,7 @@ import time
 
 import numpy as np
 import polars as pl
+import psutil
 import pytest
 import yaml
 from caption_server import CaptionServer
@@ -52,6 +53,14 @@ class Project:
         if check:
             assert done.returncode == 0, done.output[-6000:]
         return done
+
+    def start(self, *options):
+        """A Snakemake process that the test goes on beside; stdout and stderr in one."""
+        environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"]
+        return subprocess.Popen(
+            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
 
     def would_run(self, *options):
         """Rules that a dry run names, with the number of their jobs."""
@@ -271,6 +280,33 @@ def test_another_learning_rate_reruns_training_and_what_follows_only(project):
 def test_other_decoding_settings_do_not_train_again(project):
     project.configure(lambda config: config["runs"]["tiny"].update(generation={"beam_width": 4}))
     assert project.would_run() == {"predict": 1, "annotate": 1, "score": 1, "report": 1}
+
+
+def test_a_killed_training_job_leaves_its_checkpoint_and_the_next_run_goes_on_from_it(project):
+    """Snakemake deletes what a failed job declares; the checkpoint is not declared."""
+    lengthened = {"samples": 120_000, "checkpoint_steps": 5}
+    project.configure(lambda config: config["runs"]["tiny"]["training"].update(lengthened))
+    results = project.folder / "results/decoders/tiny"
+    before = (results / "weights.safetensors").read_bytes()
+    running = project.start("results/decoders/tiny/manifest.json")
+    limit = time.monotonic() + 120
+    while not (results / "checkpoint/checkpoint.json").exists() and time.monotonic() < limit:
+        assert running.poll() is None, running.communicate()[0]
+        time.sleep(0.02)
+    trainers = [
+        child for child in psutil.Process(running.pid).children(recursive=True)
+        if any(part.endswith("train_decoder.py") for part in child.cmdline()[1:2])
+    ]  # fmt: skip
+    assert len(trainers) == 1
+    trainers[0].kill()
+    output = running.communicate(timeout=60)[0]
+    assert running.returncode != 0, output
+    assert (results / "checkpoint/checkpoint.json").exists()
+    assert (results / "weights.safetensors").read_bytes() == before  # put back
+    output = project.snakemake("results/decoders/tiny/manifest.json").output
+    assert "going on from a checkpoint after" in output
+    assert not (results / "checkpoint").exists()
+    assert read_predictor(results / "manifest.json")[0].samples >= 120_000
 
 
 def test_a_second_run_reuses_nouns_captions_and_embeddings(project):

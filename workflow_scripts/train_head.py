@@ -1,6 +1,7 @@
 """Train the `head` baseline of a run: a classifier over all nouns on the same noisy embeddings as the decoder.
 
-Writes weights.safetensors, metrics.parquet (while it trains) and, last, manifest.json.
+Writes weights.safetensors, metrics.parquet (while it trains) and, last, manifest.json. A run that was killed goes on
+from checkpoint/ in the same folder. Under `torchrun` its processes share each batch.
 
     python workflow_scripts/train_head.py --run small_head --training-set results/training_sets/bundled/small/m3/manifest.json \\
         --nouns results/nouns/small.parquet --settings '{"training": {"samples": 100000}}' \\
@@ -19,50 +20,57 @@ def main(
     run: str,
     training_set: Path,
     nouns: Path,
+    captions: list[Path],
     settings: HeadTrainingSettings,
     device: str,
     threads: int,
+    restart: bool,
     out: Path,
 ) -> None:
     """Train a head; see the module docstring."""
     import torch
 
-    from nounflow.decoder.training import train
-    from nounflow.device import autocast_dtype, prepare_device
+    from nounflow.decoder.job import TrainingJob
+    from nounflow.decoder.memory import check_size
+    from nounflow.decoder.processes import joined_processes
+    from nounflow.device import prepare_device
+    from nounflow.fingerprint import code_fingerprint
     from nounflow.predictors.head import HeadTrainee, NounHead
-    from nounflow.schemas.tables import METRICS, NOUNS, read_table, write_table
+    from nounflow.schemas.tables import NOUNS, read_table
     from nounflow.store.training_set import open_training_set
     from nounflow.store.weights import write_predictor
 
     device = prepare_device(device, threads)
-    samples = open_training_set(training_set)
+    texts = open_training_set(training_set)
     names = read_table(nouns, NOUNS, "lexicon")["noun"].to_list()
-    torch.manual_seed(settings.seed)
-    model = NounHead(samples.manifest.embedder.dim, len(names), settings.head).to(device)
-    curves = train(
-        trainee=HeadTrainee(model, samples, settings.training.label_smoothing),
-        training_set=samples,
-        noise=settings.noise,
-        config=settings.training,
-        seed=settings.seed,
-        device=device,
-        autocast=autocast_dtype(settings.training.precision, device),
-        on_metrics=lambda curves: write_table(out.parent / "metrics.parquet", curves.table(), METRICS),
-    )
-    write_predictor(
-        out,
-        model.state_dict(),
-        run=run,
-        predictor="head",
-        embedder=samples.manifest.embedder,
-        lexicon=samples.manifest.lexicon,
-        lexicon_path=nouns.as_posix(),
-        nouns=tuple(names),
-        settings=settings.model_dump(mode="json"),
-        samples=curves.samples,
-        metrics=curves.last("heldout"),
-    )
-    samples.count_texts(run).write(out.with_suffix(".counts.json"))
+
+    def build() -> NounHead:
+        return NounHead(texts.manifest.embedder.dim, len(names), settings.head)
+
+    with joined_processes(device) as processes:
+        check_size(build, settings.training, device)
+        torch.manual_seed(settings.seed)
+        model = build().to(device)
+        job = TrainingJob(run, out, settings, processes, texts, restart, code_fingerprint(Path(__file__)))
+        samples = job.hold_out(training_set, names, captions)
+        curves = job.train(HeadTrainee(model, texts, settings.training.label_smoothing), samples)
+        if not processes.first:
+            return
+        write_predictor(
+            out,
+            model.state_dict(),
+            run=run,
+            predictor="head",
+            embedder=texts.manifest.embedder,
+            lexicon=texts.manifest.lexicon,
+            lexicon_path=nouns.as_posix(),
+            nouns=tuple(names),
+            settings=settings.model_dump(mode="json"),
+            samples=curves.samples,
+            metrics=curves.of_kept(),
+        )
+        texts.count_texts(run).write(out.with_suffix(".counts.json"))
+        job.finish()
 
 
 if __name__ == "__main__":
@@ -70,8 +78,10 @@ if __name__ == "__main__":
     parser.add_argument("--run", required=True, help="name of the run")
     parser.add_argument("--training-set", type=Path, required=True, help="the training set's manifest")
     parser.add_argument("--nouns", type=Path, required=True, help="the lexicon")
+    parser.add_argument("--captions", type=Path, nargs="*", default=[], help="needed where templates are held out")
     parser.add_argument("--settings", type=json_settings(HeadTrainingSettings), required=True, help="as JSON")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    parser.add_argument("--restart", action="store_true", help="begin anew where a checkpoint stands")
     parser.add_argument("--out", type=Path, required=True, help="the head's manifest")
     run_stage(main, parser.parse_args())

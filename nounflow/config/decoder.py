@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import Field, model_validator
 
@@ -64,6 +64,32 @@ class TrainingConfig(Settings):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 where the hardware has bf16 instructions"
     )
+    micro_batch: int | None = Field(
+        None,
+        ge=1,
+        description="most samples computed at once; gradients of a batch are pooled (null: 512; GPU: 8192)",
+    )
+    compile: bool = Field(False, description="compile the model with torch.compile; pays on a GPU")
+    ema: float = Field(0.0, ge=0, lt=1, description="decay a step of averaged weights, which become the result; 0: off")
+    heldout_nouns: float = Field(0.0, ge=0, lt=1, description="share of the nouns whose texts are held out too")
+    heldout_templates: float = Field(0.0, ge=0, lt=1, description="share of the templates whose texts are held out too")
+    evaluations: int = Field(12, ge=1, description="how often the held-out texts are looked at")
+    watch: Literal["captions", "nouns", "templates"] = Field(
+        "captions", description="held-out texts whose loss `keep` and `patience` go by"
+    )
+    keep: Literal["last", "best"] = Field("last", description="weights that are kept; best: of the least watched loss")
+    patience: int = Field(0, ge=0, description="stop after so many evaluations without a lower watched loss; 0: never")
+    checkpoint_minutes: float = Field(2.0, ge=0, description="most minutes that a killed run loses")
+    checkpoint_steps: int | None = Field(None, ge=1, description="write a checkpoint every so many steps, too")
+    trackers: tuple[Literal["tensorboard", "wandb"], ...] = Field(
+        (), description="where else the curves go; needs the extra `tracking`"
+    )
+
+    @model_validator(mode="after")
+    def _watchable(self) -> TrainingConfig:
+        if self.watch != "captions" and not getattr(self, f"heldout_{self.watch}"):
+            raise ValueError(f"watch: {self.watch} needs heldout_{self.watch} above 0")
+        return self
 
 
 class HeadConfig(Settings):
@@ -94,6 +120,19 @@ class GenerationConfig(Settings):
         guide = {"none": "n", "plain": "p", "renorm": "r"}[self.guided]
         method = "greedy" if self.beam_width == 1 else "beam"
         return f"{method}_k{self.beam_width}_vnone_g{guide}_t{self.temperature:g}_a{self.length_alpha:g}"
+
+
+class Recipe(Protocol):
+    """What the training loop needs of the settings of a decoder or a head."""
+
+    @property
+    def noise(self) -> NoiseConfig: ...
+
+    @property
+    def training(self) -> TrainingConfig: ...
+
+    @property
+    def seed(self) -> int: ...
 
 
 class DecoderTrainingSettings(Settings):

@@ -6,6 +6,7 @@ sample with one noun costs nothing for the two it lacks. The loss equals that of
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -20,14 +21,35 @@ class PackedTargets:
 
     tokens: torch.Tensor  # int64 [batch, new], padded with 0
     positions: torch.Tensor  # int64 [batch, new], place within the target
-    mask: torch.Tensor  # bool [batch, 1, prefix + new, prefix + new]
+    block: torch.Tensor  # int32 [batch, new], target that each token belongs to, -1 for padding
     predict_from: torch.Tensor  # int64 [predictions], index into the flattened [batch * (prefix + new)] states
     predict: torch.Tensor  # int64 [predictions], the token to predict there
     weights: torch.Tensor  # float32 [predictions], weight of the target that the prediction belongs to
+    prefix: int  # number of prefix vectors
 
     def to(self, device: str | torch.device) -> PackedTargets:
-        """The same layout on a device."""
-        return PackedTargets(*(getattr(self, f.name).to(device, non_blocking=True) for f in fields(self)))
+        """The same layout on a device. The copy does not hold up the host."""
+        device = torch.device(device)
+        if device == self.tokens.device:
+            return self
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name, value in moved.items():
+            if isinstance(value, torch.Tensor):
+                moved[name] = (value.pin_memory() if device.type == "cuda" else value).to(device, non_blocking=True)
+        return PackedTargets(**moved)
+
+    @functools.cached_property
+    def mask(self) -> torch.Tensor:
+        """Who may look at whom, bool [batch, 1, prefix + new, prefix + new]; made where the tokens are.
+
+        Prefix vectors see each other; a token sees the prefix, and its own target up to itself.
+        """
+        batch, new = self.block.shape
+        mask = self.block.new_zeros(batch, self.prefix + new, self.prefix + new, dtype=torch.bool)
+        mask[:, :, : self.prefix] = True
+        causal = torch.ones(new, new, dtype=torch.bool, device=self.block.device).tril()
+        mask[:, self.prefix :, self.prefix :] = (self.block[:, :, None] == self.block[:, None, :]) & causal
+        return mask[:, None]
 
 
 def pack(
@@ -71,18 +93,9 @@ def pack(
     return PackedTargets(
         tokens=torch.from_numpy(tokens),
         positions=torch.from_numpy(positions),
-        mask=_block_mask(torch.from_numpy(block), prefix),
+        block=torch.from_numpy(block),
         predict_from=torch.from_numpy(start_of_target),
         predict=torch.from_numpy(followers),
         weights=torch.from_numpy(weights.astype(np.float32)),
+        prefix=prefix,
     )
-
-
-def _block_mask(block: torch.Tensor, prefix: int) -> torch.Tensor:
-    """Who may look at whom: prefix at prefix; a token at the prefix and at its own target up to itself."""
-    batch, new = block.shape
-    mask = torch.zeros(batch, prefix + new, prefix + new, dtype=torch.bool)
-    mask[:, :, :prefix] = True
-    causal = torch.ones(new, new, dtype=torch.bool).tril()
-    mask[:, prefix:, prefix:] = (block[:, :, None] == block[:, None, :]) & causal
-    return mask[:, None]

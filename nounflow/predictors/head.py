@@ -33,7 +33,7 @@ class NounHead(nn.Module):
 
 
 class HeadTrainee:
-    """The head as the training loop sees it (`nounflow.decoder.training.Trainee`)."""
+    """The head as the training loop sees it (`nounflow.decoder.trainee.Trainee`)."""
 
     def __init__(self, module: NounHead, training_set: TrainingSet, label_smoothing: float = 0.0) -> None:
         self.module = module

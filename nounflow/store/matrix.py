@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
+from nounflow.device import free_memory
 from nounflow.errors import MismatchError
 from nounflow.schemas.documents import ShardManifest, ShardReference
 from nounflow.store.rows import StoredRows
 from nounflow.store.shards import checked_rows, map_rows, read_manifest, verify_shard
 
 _SHARE = 0.6  # of the memory that is free: the rest is for the index, the model and the page cache
-_CGROUPS = Path("/sys/fs/cgroup")
 
 
 class MappedMatrix:
@@ -62,7 +63,7 @@ def load_matrix(
     rows = sum(manifest.rows for manifest in manifests)
     threads = max(1, min(4, os.cpu_count() or 1))  # digests are the work, and they run side by side
     with ThreadPoolExecutor(threads) as pool:
-        if rows * dim * 2 > (_SHARE * _free_bytes() if memory is None else memory):
+        if rows * dim * 2 > (_SHARE * (free_memory("cpu") or math.inf) if memory is None else memory):
             list(pool.map(verify_shard, paths))
             return MappedMatrix([map_rows(*pair) for pair in zip(paths, manifests, strict=True)], dim)
         matrix = np.empty((rows, dim), dtype=np.float16)
@@ -90,18 +91,3 @@ def merged_shard(path: Path, reference: ShardReference) -> ShardManifest:
 def _fill(matrix: np.ndarray, start: int, path: Path, manifest: ShardManifest) -> None:
     for first, rows in checked_rows(path, manifest):
         matrix[start + first : start + first + len(rows)] = rows[:]
-
-
-def _free_bytes() -> int:
-    """Memory that this process may still take: what the system has, or a limit of its control groups (v2)."""
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                free = int(line.split()[1]) * 1024
-        own = Path("/proc/self/cgroup").read_text().strip().rpartition("0::/")[2]
-    except OSError:
-        return free
-    groups = (_CGROUPS / own, *(_CGROUPS / own).parents)
-    limits = [limit.read_text().strip() for group in groups if (limit := group / "memory.max").is_file()]
-    return min([free, *(int(limit) for limit in limits if limit.isdigit())])

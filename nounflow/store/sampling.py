@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
+from nounflow.device import free_memory, on_device
 from nounflow.store.matrix import MappedMatrix
 from nounflow.streams import stream
 
@@ -79,18 +80,18 @@ def training_batches(
 
     if isinstance(vectors, MappedMatrix):
         for rows, found in _swept(rows_of, vectors, batch_size, steps, buffer_bytes):
-            yield rows, torch.from_numpy(found).to(device)
+            yield rows, on_device(torch.from_numpy(found), device)
         return
-    if device != "cpu" and vectors.nbytes < _DEVICE_SHARE * torch.cuda.mem_get_info()[0]:
+    if device != "cpu" and vectors.nbytes < _DEVICE_SHARE * (free_memory(device) or 0):
         matrix = torch.from_numpy(vectors).to(device)
         for step in steps:
             rows = rows_of(step)
-            yield rows, matrix.index_select(0, torch.from_numpy(rows).to(device))
+            yield rows, matrix.index_select(0, on_device(torch.from_numpy(rows), device))
         return
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for step in steps:
             rows = rows_of(step)
-            yield rows, torch.from_numpy(_gathered(vectors, rows, pool)).to(device)
+            yield rows, on_device(torch.from_numpy(_gathered(vectors, rows, pool)), device)
 
 
 def _gathered(matrix: np.ndarray, rows: np.ndarray, pool: ThreadPoolExecutor) -> np.ndarray:

@@ -1,0 +1,182 @@
+"""Small things to train on, in memory and on disk, and the training scripts as processes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import torch
+from shard_material import write_nouns
+
+from nounflow.config.decoder import DecoderConfig, DecoderTrainingSettings, NoiseConfig, TrainingConfig
+from nounflow.decoder.model import ObjectDecoder
+from nounflow.decoder.processes import Processes
+from nounflow.decoder.trainee import DecoderTrainee
+from nounflow.decoder.training import train
+from nounflow.decoder.validation import Samples, hold_out
+from nounflow.decoder.vocabulary import TargetVocabulary
+from nounflow.schemas.documents import EmbedderIdentity
+from nounflow.schemas.tables import CAPTIONS, lexicon_digest, write_table
+from nounflow.store.merging import merge
+from nounflow.store.shards import write_shard
+from nounflow.store.texts import text_keys, texts_digest
+from nounflow.store.training_set import TrainingSet
+
+DIM = 24
+SMALL = DecoderConfig(prefix_tokens=4, width=32, heads=4, layers=2, dropout=0.0)
+NAMES = [
+    "cat", "dog", "owl", "teapot", "fire engine", "hippopotamus", "kite", "x-ray", "water lily", "umbrella", "plum",
+    "violin", "lighthouse", "ice cream", "dragonfly", "wheelbarrow",
+]  # fmt: skip
+
+
+def random_vocabulary(nouns, seed=0, tokens=40, longest=4):
+    """Nouns of random tokens, no two alike."""
+    generator = np.random.default_rng(seed)
+    found = set()
+    while len(found) < nouns:
+        found.add(tuple(generator.integers(1000, 1000 + tokens, generator.integers(1, longest + 1)).tolist()))
+    return TargetVocabulary.build([f"noun {i}" for i in range(nouns)], [list(ids) for ids in sorted(found)])
+
+
+def tiny_training_set(nouns, samples_per_noun=4, dim=DIM, seed=0):
+    """Each noun a direction; its samples lie near it. Every fourth sample is held out."""
+    generator = np.random.default_rng(seed)
+    centres = generator.standard_normal((nouns, dim))
+    labels = np.repeat(np.arange(nouns), samples_per_noun)
+    vectors = centres[labels] + 0.05 * generator.standard_normal((len(labels), dim))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    n = len(labels)
+    heldout = np.arange(n) % samples_per_noun == 0
+    weights = np.where(heldout, 0.0, 1.0)
+    return TrainingSet(
+        manifest=None,
+        vectors=vectors.astype(np.float16),
+        targets=labels,
+        target_weights=np.ones(n, dtype=np.float32),
+        offsets=np.arange(n + 1),
+        weights=weights / weights.sum(),
+        heldout=heldout,
+        sources=np.zeros(n, dtype=np.uint16),
+    )
+
+
+def several_targets(training_set, seed=0):
+    """The same texts, each with one to three targets of random weights."""
+    generator = np.random.default_rng(seed)
+    counts = generator.integers(1, 4, len(training_set.weights))
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    return replace(
+        training_set,
+        targets=generator.integers(0, training_set.targets.max() + 1, offsets[-1]),
+        target_weights=generator.random(offsets[-1]).astype(np.float32) + 0.1,
+        offsets=offsets,
+    )
+
+
+@dataclass
+class Tiny:
+    """A vocabulary, a training set and settings; `train` makes a new decoder each time."""
+
+    vocabulary: TargetVocabulary
+    training_set: TrainingSet
+    settings: DecoderTrainingSettings
+
+    @classmethod
+    def of(cls, nouns=8, seed=1, config=SMALL, training_set=None, noise=0.1, **training):
+        """Settings are those of the tests of learning unless they are given."""
+        training = {"samples": 640, "batch_size": 64, "learning_rate": 5e-3, **training}
+        settings = DecoderTrainingSettings(
+            decoder=config, noise=NoiseConfig(norm=noise), training=TrainingConfig(**training), seed=seed
+        )
+        return cls(random_vocabulary(nouns, seed=9), training_set or tiny_training_set(nouns), settings)
+
+    @property
+    def samples(self) -> Samples:
+        """What is trained on and what is held out."""
+        return hold_out(self.training_set, self.settings.training, self.vocabulary.nouns)
+
+    def model(self) -> ObjectDecoder:
+        """A new decoder, the same each time."""
+        torch.manual_seed(self.settings.seed)
+        return ObjectDecoder(DIM, self.vocabulary.size, self.vocabulary.max_tokens, self.settings.decoder)
+
+    def train(self, checkpoints=None, on_metrics=lambda _curves: None, processes=Processes("cpu"), model=None):  # noqa: B008
+        """(model, curves) after training."""
+        model = model or self.model()
+        trainee = DecoderTrainee(model, self.vocabulary, self.training_set, self.settings.training.label_smoothing)
+        return model, train(trainee, self.samples, self.settings, processes, None, checkpoints, on_metrics)
+
+
+def same_weights(first, second):
+    """Whether two modules have the same bytes."""
+    states = first.state_dict(), second.state_dict()
+    return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+# --- on disk ---
+
+
+def write_project(folder: Path, texts_per_noun=6) -> Path:
+    """A lexicon, captions of one source, their embeddings and the training set under `folder`."""
+    write_nouns(folder / "nouns.parquet", NAMES)
+    n = len(NAMES) * texts_per_noun
+    texts = [f"text {i} of {NAMES[i % len(NAMES)]}" for i in range(n)]
+    table = pl.DataFrame(
+        {
+            "text": texts,
+            "targets": [[i % len(NAMES)] for i in range(n)],
+            "target_weights": [[1.0]] * n,
+            "weight": [1.0] * n,
+            "template": [f"template-{i // len(NAMES)}" for i in range(n)],
+        }
+    )
+    write_table(folder / "captions/m1.parquet", table, CAPTIONS)
+    generator = np.random.default_rng(0)
+    centres = generator.standard_normal((len(NAMES), DIM))
+    vectors = centres[np.arange(n) % len(NAMES)] + 0.1 * generator.standard_normal((n, DIM))
+    identity = EmbedderIdentity(
+        spec="bundled:minilm-conse", dim=DIM, digest="d", weights="w", tokenizer="t", preprocessing="p", precision="p"
+    )
+    write_shard(
+        folder / "shards/m1/0.json",
+        vectors / np.linalg.norm(vectors, axis=1, keepdims=True),
+        embedder=identity,
+        lexicon=lexicon_digest(NAMES),
+        source="m1",
+        start=0,
+        texts=texts_digest(texts),
+        batch_tokens=64,
+        keys=text_keys(texts),
+    )
+    merge(
+        folder / "set",
+        folder / "nouns.parquet",
+        {"m1": folder / "captions/m1.parquet"},
+        {"m1": [folder / "shards/m1/0.json"]},
+        {"m1": 1.0},
+        0.2,
+    )
+    return folder
+
+
+def training_command(project: Path, out: Path, settings: dict, *options: str, kind="decoder", launcher=()) -> list[str]:
+    """The command line of a training script on a project on disk."""
+    script = Path(__file__).resolve().parent.parent / f"workflow_scripts/train_{kind}.py"
+    embedder = ["--embedder", '{"spec": "bundled:minilm-conse"}'] if kind == "decoder" else []
+    return [
+        *(launcher or (sys.executable,)), str(script), "--run", "tiny", "--training-set",
+        str(project / "set/manifest.json"), "--nouns", str(project / "nouns.parquet"), *embedder, "--settings",
+        json.dumps(settings), "--device", "cpu", "--threads", "1", "--out", str(out / "manifest.json"), *options,
+    ]  # fmt: skip
+
+
+def run_training(*arguments, **keywords) -> subprocess.CompletedProcess[str]:
+    """Run a training script to its end, stdout and stderr in one."""
+    command = training_command(*arguments, **keywords)
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
