@@ -1,4 +1,4 @@
-"""The `nounflow` command: name images, print scores, write the config's schema."""
+"""The `nounflow` command: name images, print scores, judge predictions, write the config's schema."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from nounflow.commandline import at_least_one, reported_errors
 from nounflow.errors import NounflowError
+from nounflow.web.command import add_commands
 
 _TABLES: dict[str, Callable[[Any, Path], object]] = {  # suffix -> how a polars table is written
     ".tsv": lambda table, path: table.write_csv(path, separator="\t"),
@@ -50,6 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     schema.add_argument("--markdown", action="store_true", help="as the key tables of config/README.md instead")
     schema.set_defaults(call=_schema)
 
+    add_commands(commands)
     parsed = parser.parse_args(arguments)
     with reported_errors(parsed.debug):
         parsed.call(parsed)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from nounflow.annotation.log import log_digest
 from nounflow.config.experiment import load_config
 from nounflow.earlier_results import EarlierResults
 from nounflow.errors import NounflowError
@@ -76,6 +77,12 @@ def runs_with(predictor):
     )
 
 
+def annotators_of(kind):
+    """Wildcard pattern of the annotators of a kind; a pattern that matches nothing where there is none."""
+    found = (name for name, part in CONFIG.annotators.items() if part.kind == kind)
+    return "|".join(found) or "(?!)"
+
+
 def run_parts(run, *parts):
     """Some parts of a run's config as JSON."""
     return CONFIG.runs[run].model_dump_json(include=set(parts))
@@ -132,6 +139,11 @@ def image_options(wildcards, input):
     if image_set.only_labelled:
         options.append("--only-labelled")
     return " ".join(options)
+
+
+def fetched_images(wildcards):
+    source = CONFIG.image_sets[wildcards.image_set].source
+    return [f"results/inputs/{source}/manifest.json"] if source else []
 
 
 def folder_listing(wildcards):
