@@ -60,8 +60,10 @@ def annotation_app(
         }
 
     @app.get("/api/tasks")
-    async def tasks(annotator: Who, have: str = "", n: Annotated[int, Query(ge=1, le=10)] = 3) -> dict[str, Any]:
-        found = desk.next_tasks(annotator, frozenset(have.split(",")), n)
+    async def tasks(
+        annotator: Who, after: int = 0, have: str = "", n: Annotated[int, Query(ge=1, le=10)] = 3
+    ) -> dict[str, Any]:
+        found = desk.next_tasks(annotator, after, frozenset(have.split(",")), n)
         return {"tasks": [with_meanings(task) for task in found], "progress": desk.progress(annotator)}
 
     @app.get("/api/tasks/{image}")

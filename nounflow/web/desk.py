@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 from nounflow.annotation.plan import Task, in_second_pass
@@ -62,22 +62,24 @@ class Desk:
         for annotator, states in self._states.items():
             states[number] = self._state(number, annotator)
 
-    def next_tasks(self, annotator: str, have: Collection[str], n: int) -> list[dict[str, Any]]:
-        """Up to `n` pictures to show next, without those that the page has already.
+    def next_tasks(self, annotator: str, after: int, have: Collection[str], n: int) -> list[dict[str, Any]]:
+        """Up to `n` pictures to show next: those behind number `after`, then those before it.
 
         Pictures on which another annotator is at work come last, and skipped nouns after everything else.
+
+        Args:
+            have: digests of pictures that the page holds already.
         """
-        states = self._states_of(annotator)
+        states, now = self._states_of(annotator), self._clock()
         found: list[int] = []
-        now = self._clock()
         for wanted in (_OPEN, _SKIPPED):
             leased: list[int] = []
-            number = states.find(wanted)
-            while number >= 0 and len(found) < n:
+            for number in _positions(states, wanted, after):
+                if len(found) == n:
+                    break
                 if self.tasks[number].image not in have:
                     who, until = self._leases.get(number, ("", 0.0))
                     (leased if who != annotator and until > now else found).append(number)
-                number = states.find(wanted, number + 1)
             found += leased[: n - len(found)]
         for number in found:
             self._leases[number] = (annotator, now + LEASE_SECONDS)
@@ -140,5 +142,15 @@ class Desk:
         return sum(bool(self.standing.judgements(pair)) for pair in pairs)
 
 
+def _positions(states: bytearray, wanted: bytes, start: int) -> Iterator[int]:
+    """Where `wanted` stands: from `start` to the end, then from the beginning to `start`."""
+    for low, high in ((start, len(states)), (0, start)):
+        at = states.find(wanted, low, high)
+        while at >= 0:
+            yield at
+            at = states.find(wanted, at + 1, high)
+
+
 def _brief(decision: Decision) -> dict[str, Any]:
-    return {"id": decision.id, "image": decision.image, "noun": decision.noun, "category": decision.category}
+    brief = {"id": decision.id, "image": decision.image, "noun": decision.noun, "category": decision.category}
+    return {**brief, "note": decision.evidence}

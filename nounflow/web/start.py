@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import socket
 import threading
@@ -160,8 +161,11 @@ def serve(
         if browser:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         guard = Guard(app, token=token, host=host, port=port)
-        settings = uvicorn.Config(guard, log_level="warning", access_log=False, server_header=False, ws="none")
-        uvicorn.Server(settings).run(sockets=[listening])
+        settings = uvicorn.Config(
+            guard, log_level="warning", access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=3
+        )
+        with contextlib.suppress(KeyboardInterrupt):  # how a user ends it
+            uvicorn.Server(settings).run(sockets=[listening])
 
 
 def page_address(host: str, port: int, token: str, annotator: str) -> str:
