@@ -1,6 +1,6 @@
 """Draw two pictures, open the annotation page on them, and take the screenshots of docs/annotations.md.
 
-    python tests/annotation_screenshots.py --wordnet results/inputs/wordnet --out docs/images
+python tests/annotation_screenshots.py --wordnet results/inputs/wordnet --out docs/images
 """
 
 from __future__ import annotations
@@ -82,17 +82,29 @@ def still_life(path: Path) -> None:
     handle = [(272 + 92 * math.cos(a), 440 + 96 * math.sin(a)) for a in (math.pi * (0.5 + i / 24) for i in range(25))]
     picture.shape(blue, ("line", (*(value for point in handle for value in point), 26)), light=0.18)
     picture.shape(blue, spout, light=0.18)
-    picture.shape(blue, ("ellipse", (235, 320, 600, 600)), ("polygon", (330, 585, 505, 585, 525, 606, 310, 606)), light=0.26)
+    picture.shape(
+        blue, ("ellipse", (235, 320, 600, 600)), ("polygon", (330, 585, 505, 585, 525, 606, 310, 606)), light=0.26
+    )
     picture.shape((40, 78, 102), ("ellipse", (318, 305, 520, 350)))
     picture.shape(blue, ("ellipse", (322, 285, 516, 340)), light=0.22)
     picture.shape((196, 158, 84), ("ellipse", (398, 252, 442, 294)), light=0.3)
     for x, y, colour in ((690, 520, (178, 168, 62)), (778, 548, (196, 138, 54))):
         picture.shadow(x - 50, y + 60, x + 95, y + 105)
-        picture.shape(colour, ("ellipse", (x - 45, y - 30, x + 65, y + 90)), ("ellipse", (x - 22, y - 100, x + 42, y + 30)), light=0.24)
+        picture.shape(
+            colour,
+            ("ellipse", (x - 45, y - 30, x + 65, y + 90)),
+            ("ellipse", (x - 22, y - 100, x + 42, y + 30)),
+            light=0.24,
+        )
         picture.shape((88, 62, 40), ("line", (x + 10, y - 98, x + 22, y - 130, 6)))
     picture.shadow(60, 610, 245, 655, 80)
     picture.shape((236, 232, 222), ("ellipse", (70, 600, 240, 645)), light=0.1)
-    picture.shape((240, 236, 228), ("polygon", (100, 520, 210, 520, 190, 622, 122, 622)), ("ellipse", (122, 608, 190, 634)), light=0.14)
+    picture.shape(
+        (240, 236, 228),
+        ("polygon", (100, 520, 210, 520, 190, 622, 122, 622)),
+        ("ellipse", (122, 608, 190, 634)),
+        light=0.14,
+    )
     picture.shape((206, 200, 188), ("ellipse", (100, 508, 210, 534)))
     picture.shape((112, 62, 34), ("ellipse", (108, 512, 202, 531)))
     picture.save(path)
@@ -126,21 +138,24 @@ def take(site: Site, out: Path) -> None:
     from playwright.sync_api import sync_playwright
 
     out.mkdir(parents=True, exist_ok=True)
-    cup = site.image("still life.png")
+    picture = site.image("still life.png")
     with site.start("--top-k", "4") as server, sync_playwright() as playwright:
-        server.send(
-            decision(cup, "teapot", "correct_primary"), decision(cup, "jug", "close_primary", evidence="it has a spout"),
-            decision(cup, "teapot", "correct_primary", "bob"), decision(cup, "jug", "incorrect", "bob"),
-        )  # fmt: skip
+        for noun, category, who, note in (
+            ("teapot", "correct_primary", "ann", ""),
+            ("jug", "close_primary", "ann", "it has a spout"),
+            ("teapot", "correct_primary", "bob", ""),
+            ("jug", "incorrect", "bob", ""),
+        ):
+            server.send(decision(picture, noun, category, who, evidence=note))
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox"])
-        for name, width, height, colours, scale in (
-            ("annotate", 1280, 800, "light", 1), ("annotate_dark", 1280, 800, "dark", 1), ("annotate_phone", 390, 844, "light", 1),
-        ):  # fmt: skip
-            context = browser.new_context(
-                viewport={"width": width, "height": height}, color_scheme=colours, device_scale_factor=scale
-            )
+        for name, width, height, colours in (
+            ("annotate", 1280, 800, "light"),
+            ("annotate_dark", 1280, 800, "dark"),
+            ("annotate_phone", 390, 844, "light"),
+        ):
+            context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=colours)
             page = context.new_page()
-            page.goto(f"{server.url}&annotator=ann#{cup}")
+            page.goto(f"{server.url}&annotator=ann#{picture}")
             page.locator("#noun", has_text="pear").wait_for()
             page.locator("#picture").evaluate("picture => picture.decode()")
             page.screenshot(path=str(out / f"{name}.png"))

@@ -45,7 +45,9 @@ def draw(path: Path, number: int) -> None:
 class Site:
     """A folder like that of a user, with results of two runs."""
 
-    def __init__(self, folder: Path, wordnet_input: Path, answers: Mapping[str, tuple[list[str], ...]] = ANSWERS) -> None:
+    def __init__(
+        self, folder: Path, wordnet_input: Path, answers: Mapping[str, tuple[list[str], ...]] = ANSWERS
+    ) -> None:
         self.folder = folder
         self.log = folder / "log.sqlite"
         (folder / "config").mkdir(parents=True)
@@ -74,7 +76,7 @@ class Site:
         """Run the command line here."""
         return subprocess.run(
             [*COMMAND, *arguments],
-            cwd=self.folder, env=_environment(), capture_output=True, text=True, check=False,
+            cwd=self.folder, env=environment(), capture_output=True, text=True, check=False,
         )  # fmt: skip
 
     def start(self, *options: str, port: int | None = None) -> Server:
@@ -89,7 +91,7 @@ class Server:
 
     def __init__(self, command: Sequence[str], folder: Path) -> None:
         self.process = subprocess.Popen(
-            command, cwd=folder, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self.output = ""
         self.url = self._await_address()
@@ -137,7 +139,9 @@ class Server:
             sent = {name: value for name, value in given.items() if value is not None}
             connection.request(method, path, payload, sent)
             response = connection.getresponse()
-            return Answer(response.status, {name.lower(): value for name, value in response.headers.items()}, response.read())
+            return Answer(
+                response.status, {name.lower(): value for name, value in response.headers.items()}, response.read()
+            )
         finally:
             connection.close()
 
@@ -194,5 +198,6 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Variables under which the project is found, whether or not it is installed."""
     return {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
