@@ -579,7 +579,7 @@ def site(tmp_path, wordnet_input):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(site, monkeypatch, capsys):
     """The command line in the site's folder; returns what it printed."""
     monkeypatch.chdir(site.folder)
 

@@ -10,8 +10,8 @@ import webbrowser
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nounflow.annotation.cards import Dictionary
 from nounflow.annotation.log import DecisionLog
 from nounflow.annotation.pictures import Digests, digest_images, folder_and_digests
 from nounflow.annotation.plan import Task, first_nouns, plan_tasks
@@ -21,6 +21,9 @@ from nounflow.errors import NounflowError
 from nounflow.inputs import input_folder
 from nounflow.schemas.documents import Predictions, read_document
 from nounflow.web.desk import Desk
+
+if TYPE_CHECKING:
+    from nounflow.annotation.cards import Dictionary
 from nounflow.wordnet import WordNet
 
 RESULTS = Path("results")
@@ -113,6 +116,9 @@ def prepare(predictions: tuple[Predictions, ...], place: Path, top_k: int) -> Wo
 
 def load_dictionary(manifest: Path) -> Dictionary:
     """WordNet from the workflow's input."""
+    from nounflow.annotation.cards import Dictionary
+    from nounflow.wordnet import WordNet
+
     return Dictionary(WordNet.load(input_folder(manifest)))
 
 
