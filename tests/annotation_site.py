@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -183,6 +184,50 @@ class Answer:
 
     def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.status, self.headers, self.body = status, headers, body
+
+
+class Annotator(threading.Thread):
+    """Decides and sends as the page does: keeps what is not acknowledged, and sends it again until it is."""
+
+    def __init__(self, name: str, records: list[dict], address: dict[str, Server]) -> None:
+        super().__init__(name=name, daemon=True)
+        self.records, self.address = records, address
+        self.acknowledged: list[str] = []
+
+    def run(self) -> None:
+        for record in self.records:
+            while True:
+                server = self.address["server"]
+                try:
+                    if record["id"] in server.send(record)["accepted"]:
+                        break
+                except (OSError, http.client.HTTPException, AssertionError):  # AssertionError: another start's token
+                    time.sleep(0.02)
+            self.acknowledged.append(record["id"])
+
+
+def judge_through_kills(
+    site: Site, annotators: int, each: int, kills: int, *options: str
+) -> tuple[list[str], list[Annotator]]:
+    """Many annotators at once while the server is killed and started again; the ids sent, and the annotators."""
+    port, image = free_port(), site.image("dog.png")
+    address = {"server": site.start(*options, port=port)}
+    threads = [
+        Annotator(f"a{i}", [decision(image, f"noun {i} {j}", annotator=f"a{i}") for j in range(each)], address)
+        for i in range(annotators)
+    ]
+    for thread in threads:
+        thread.start()
+    total = annotators * each
+    for kill in range(kills):
+        while sum(len(thread.acknowledged) for thread in threads) < total * (kill + 1) / (kills + 1):
+            time.sleep(0.002)
+        address["server"].kill()
+        address["server"] = site.start(*options, port=port)
+    for thread in threads:
+        thread.join(timeout=300)
+    address["server"].stop()
+    return [record["id"] for thread in threads for record in thread.records], threads
 
 
 def decision(image: str, noun: str, category: str = "incorrect", annotator: str = "ann", **changes: object) -> dict:

@@ -117,7 +117,6 @@ def prepare(predictions: tuple[Predictions, ...], place: Path, top_k: int) -> Wo
 def load_dictionary(manifest: Path) -> Dictionary:
     """WordNet from the workflow's input."""
     from nounflow.annotation.cards import Dictionary
-    from nounflow.wordnet import WordNet
 
     return Dictionary(WordNet.load(input_folder(manifest)))
 
