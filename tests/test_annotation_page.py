@@ -361,7 +361,7 @@ def test_names_with_markup_and_control_characters_are_shown_as_text(sit, site):
     assert desk.noun() == EVIL
     assert desk.page.locator("#file").inner_text() == file
     words = desk.page.locator("#nouns .word").all_inner_texts()
-    assert words == [EVIL, "ab⟨U+202E⟩cd⟨U+0007⟩", "(empty)"]
+    assert words == [EVIL, "(empty)", "ab⟨U+202E⟩cd⟨U+0007⟩"]
     assert desk.page.locator("main img").count() == 1
     assert desk.page.locator("main b b, #noun *, .word *").count() == 0
     desk.press("d", "d", "d")
@@ -399,10 +399,10 @@ def test_nothing_hangs_over_the_edge_and_the_judgements_are_in_sight(sit, width)
     assert desk.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_light_and_dark_differ_and_both_can_be_read(sit):
+def test_light_and_dark_differ_and_both_can_be_read(sit, site):
     faint, papers = [], set()
     for colours in ("light", "dark"):
-        desk = sit(f"in {colours}", color_scheme=colours)
+        desk = sit(f"in {colours}", f"#{site.image('39.png')}", color_scheme=colours)
         desk.press("q")
         chosen = (
             "#noun",
@@ -456,6 +456,9 @@ def test_a_picture_that_cannot_be_shown_says_why_and_can_be_passed(browser, tmp_
         context = browser.new_context()
         desk = Desk(context, server, "ann")
         desk.page.get_by_text("cannot be shown: not an image").wait_for()
-        desk.press("r", "r", "r", "r", "r", "r")
+        for _ in range(12):  # each of the six is asked again once
+            before = desk.page.locator("#said").inner_text()
+            desk.press("r")
+            desk.until(lambda before=before: desk.page.locator("#said").inner_text() != before)
         desk.page.get_by_text("Nothing is left that you are asked about. You skipped").wait_for()
         context.close()

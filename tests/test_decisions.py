@@ -475,8 +475,8 @@ def desk_of(*records, clock, second_pass=0.0):
     return Desk(plan_tasks(PLANNED, 2, FILES), records, second_pass=second_pass, clock=clock)
 
 
-def asked(desk, who, n=9, after=0, have=()):
-    return {t["file"]: [x["noun"] for x in t["nouns"]] for t in desk.next_tasks(who, after, have, n)}
+def asked(desk, who, n=9, skipped=False):
+    return {t["file"]: [x["noun"] for x in t["nouns"]] for t in desk.next_tasks(who, 0, (), n, skipped)}
 
 
 def test_only_what_is_missing_is_asked(clock):
@@ -504,10 +504,12 @@ def test_two_annotators_get_different_pictures_until_the_lease_ends(clock):
     assert list(asked(desk, "cyd", 1)) == ["b.png"]
 
 
-def test_what_was_skipped_comes_after_everything_else_and_unsure_does_not_come_again(clock):
+def test_what_was_skipped_is_asked_when_all_else_is_done_and_unsure_is_an_answer(clock):
     skipped = [record(n, noun, "skipped", image=DIGESTS[1]) for n, noun in enumerate(("jug", "cup", "pot"))]
     desk = desk_of(*skipped, record(9, "ship", "unsure", image="c" * 64), clock=clock)
-    assert list(asked(desk, "ann")) == ["a.png", "b.png"]
+    assert list(asked(desk, "ann")) == ["a.png"]
+    assert list(asked(desk, "ann", skipped=True)) == ["b.png"]
+    assert desk.next_tasks("ann", 1, (), 9, skipped=True) == []  # once through
     assert "ship" in asked(desk, "bob")["c.png"]  # another one may know
 
 

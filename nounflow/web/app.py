@@ -61,9 +61,13 @@ def annotation_app(
 
     @app.get("/api/tasks")
     async def tasks(
-        annotator: Who, after: int = 0, have: str = "", n: Annotated[int, Query(ge=1, le=10)] = 3
+        annotator: Who,
+        after: Annotated[int, Query(ge=0)] = 0,
+        have: str = "",
+        n: Annotated[int, Query(ge=1, le=10)] = 3,
+        skipped: bool = False,
     ) -> dict[str, Any]:
-        found = desk.next_tasks(annotator, after, frozenset(have.split(",")), n)
+        found = desk.next_tasks(annotator, after, frozenset(have.split(",")), n, skipped)
         return {"tasks": [with_meanings(task) for task in found], "progress": desk.progress(annotator)}
 
     @app.get("/api/tasks/{image}")

@@ -62,25 +62,27 @@ class Desk:
         for annotator, states in self._states.items():
             states[number] = self._state(number, annotator)
 
-    def next_tasks(self, annotator: str, after: int, have: Collection[str], n: int) -> list[dict[str, Any]]:
+    def next_tasks(
+        self, annotator: str, after: int, have: Collection[str], n: int, skipped: bool = False
+    ) -> list[dict[str, Any]]:
         """Up to `n` pictures to show next: those behind number `after`, then those before it.
 
-        Pictures on which another annotator is at work come last, and skipped nouns after everything else.
+        Pictures on which another annotator is at work come last.
 
         Args:
             have: digests of pictures that the page holds already.
+            skipped: instead those of which only skipped nouns are left, once through to the end.
         """
         states, now = self._states_of(annotator), self._clock()
-        found: list[int] = []
-        for wanted in (_OPEN, _SKIPPED):
-            leased: list[int] = []
-            for number in _positions(states, wanted, after):
-                if len(found) == n:
-                    break
-                if self.tasks[number].image not in have:
-                    who, until = self._leases.get(number, ("", 0.0))
-                    (leased if who != annotator and until > now else found).append(number)
-            found += leased[: n - len(found)]
+        free: list[int] = []
+        leased: list[int] = []
+        for number in _positions(states, _SKIPPED, after) if skipped else _round(states, _OPEN, after):
+            if len(free) == n:
+                break
+            if self.tasks[number].image not in have:
+                who, until = self._leases.get(number, ("", 0.0))
+                (leased if who != annotator and until > now else free).append(number)
+        found = [*free, *leased][:n]
         for number in found:
             self._leases[number] = (annotator, now + LEASE_SECONDS)
         return [self._view(number, annotator) for number in found]
@@ -142,13 +144,18 @@ class Desk:
         return sum(bool(self.standing.judgements(pair)) for pair in pairs)
 
 
-def _positions(states: bytearray, wanted: bytes, start: int) -> Iterator[int]:
+def _positions(states: bytearray, wanted: bytes, start: int, stop: int | None = None) -> Iterator[int]:
+    """Where `wanted` stands from `start` on."""
+    at = states.find(wanted, start, stop)
+    while at >= 0:
+        yield at
+        at = states.find(wanted, at + 1, stop)
+
+
+def _round(states: bytearray, wanted: bytes, start: int) -> Iterator[int]:
     """Where `wanted` stands: from `start` to the end, then from the beginning to `start`."""
-    for low, high in ((start, len(states)), (0, start)):
-        at = states.find(wanted, low, high)
-        while at >= 0:
-            yield at
-            at = states.find(wanted, at + 1, high)
+    yield from _positions(states, wanted, start)
+    yield from _positions(states, wanted, 0, start)
 
 
 def _brief(decision: Decision) -> dict[str, Any]:

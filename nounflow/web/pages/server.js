@@ -20,8 +20,8 @@ async function call(path, options = {}) {
 const query = (values) => new URLSearchParams(values).toString();
 
 export const session = (annotator) => call(`/api/session?${query({ annotator })}`);
-export const tasks = (annotator, after, have, n) =>
-  call(`/api/tasks?${query({ annotator, after, have: have.join(","), n })}`);
+export const tasks = (annotator, after, have, n, skipped) =>
+  call(`/api/tasks?${query({ annotator, after, have: have.join(","), n, skipped })}`);
 export const task = (annotator, image) => call(`/api/tasks/${image}?${query({ annotator })}`);
 export const agreement = (annotator) => call(`/api/agreement?${query({ annotator })}`);
 export const picture = (image, size) => `/pictures/${image}?size=${size}`;

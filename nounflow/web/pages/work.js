@@ -13,6 +13,7 @@ export class Work {
     this.done = session.done; // decisions, the latest last
     this.undone = session.undone;
     this.trail = [];
+    this.skippedUpTo = 0; // skipped nouns are asked again once, when nothing else is left
     this.at = -1;
     this.noun = 0; // index of the noun at hand
   }
@@ -50,7 +51,11 @@ export class Work {
     if (missing <= 0) return;
     await this.outbox.settled(); // else the server would ask again what is on its way
     const held = this.trail.slice(Math.max(0, this.at)).map((task) => task.image);
-    const { tasks } = await server.tasks(this.annotator, this.trail.at(-1)?.number ?? 0, held, missing);
+    let { tasks } = await server.tasks(this.annotator, this.trail.at(-1)?.number ?? 0, held, missing, false);
+    if (!tasks.length) {
+      ({ tasks } = await server.tasks(this.annotator, this.skippedUpTo, held, missing, true));
+      this.skippedUpTo = tasks.at(-1)?.number ?? this.skippedUpTo;
+    }
     for (const task of tasks) {
       this.trail.push(task);
       new Image().src = server.picture(task.image, "screen");
