@@ -6,13 +6,14 @@ python tests/annotation_screenshots.py --wordnet results/inputs/wordnet --out do
 from __future__ import annotations
 
 import argparse
+import io
 import math
 import tempfile
 from pathlib import Path
 
 import chromium
 from annotation_site import Site, decision
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
 
 SCALE = 3  # drawn larger, then shrunk: smooth edges
 ANSWERS = {
@@ -63,12 +64,10 @@ class Canvas:
         self.image.paste(Image.new("RGB", self.image.size, (30, 20, 25)), mask=mask)
 
     def save(self, path: Path) -> None:
-        """Shrink, add a little grain, write."""
+        """Shrink and write."""
         size = (self.image.width // SCALE, self.image.height // SCALE)
-        small = self.image.resize(size, Image.Resampling.LANCZOS)
-        grain = Image.effect_noise(size, 9).convert("L").point(lambda v: v // 16)
         path.parent.mkdir(parents=True, exist_ok=True)
-        ImageChops.subtract(small, Image.merge("RGB", (grain,) * 3)).save(path)
+        self.image.resize(size, Image.Resampling.LANCZOS).save(path)
 
 
 def still_life(path: Path) -> None:
@@ -79,7 +78,8 @@ def still_life(path: Path) -> None:
     picture.shadow(200, 560, 690, 640)
     blue = (52, 96, 124)
     spout = ("polygon", (560, 470, 610, 430, 640, 345, 676, 318, 690, 332, 668, 372, 642, 478, 570, 545))
-    handle = [(272 + 92 * math.cos(a), 440 + 96 * math.sin(a)) for a in (math.pi * (0.5 + i / 24) for i in range(25))]
+    handle = [(290 + 92 * math.cos(a), 440 + 96 * math.sin(a)) for a in (math.pi * (0.5 + i / 24) for i in range(25))]
+    handle.append((350, 345))
     picture.shape(blue, ("line", (*(value for point in handle for value in point), 26)), light=0.18)
     picture.shape(blue, spout, light=0.18)
     picture.shape(
@@ -158,9 +158,8 @@ def take(site: Site, out: Path) -> None:
             page.goto(f"{server.url}&annotator=ann#{picture}")
             page.locator("#noun", has_text="pear").wait_for()
             page.locator("#picture").evaluate("picture => picture.decode()")
-            page.screenshot(path=str(out / f"{name}.png"))
-            page.keyboard.press("?")
-            page.screenshot(path=str(out / f"{name}_help.png"))
+            shot = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+            shot.save(out / f"{name}.png", optimize=True)
             context.close()
         browser.close()
 

@@ -22,9 +22,7 @@ class PeopleAnnotatorConfig(Settings):
     """People who judge with `nounflow annotate`; what they decide stands in a decision log."""
 
     kind: Literal["people"] = Field(description="a decision log")
-    log: str = Field(
-        "resources/annotations/decisions.sqlite", description="decision log: SQLite, or its text form .jsonl"
-    )
+    log: str = Field("ledgers/decisions.sqlite", description="decision log: SQLite, or its text form .jsonl")
     members: tuple[str, ...] = Field((), description="whose decisions count (none named: everyone's in the log)")
     policy: tuple[PolicyRule, ...] = Field(
         ("majority", "senior", "latest"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,11 +58,7 @@ def _add_place(parser: argparse.ArgumentParser) -> None:
 
 
 def _annotate(arguments: argparse.Namespace) -> None:
-    try:
-        import fastapi  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise NounflowError(f"The annotation page needs {error.name}", fix="pip install 'nounflow[web]'") from None
+    _need("fastapi", "uvicorn", "krippendorff", "sklearn")
     from nounflow.annotation.log import DecisionLog
     from nounflow.web import start
     from nounflow.web.desk import Desk
@@ -84,6 +81,7 @@ def _annotate(arguments: argparse.Namespace) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> None:
+    _need("krippendorff", "sklearn")
     from nounflow.annotation.agreement import agreement, shared_judgements
     from nounflow.annotation.log import read_records
     from nounflow.annotation.standing import Standing
@@ -166,6 +164,11 @@ def _export(arguments: argparse.Namespace) -> None:
     counts.print()
     for row in differing:
         print(f"differ on {row.noun!a} of {row.image!a}: {row.annotator}: {row.category} -> {row.verdict or 'open'}")
+
+
+def _need(*modules: str) -> None:
+    if missing := [module for module in modules if importlib.util.find_spec(module) is None]:
+        raise NounflowError(f"This command needs {', '.join(missing)}", fix="pip install 'nounflow[web]'")
 
 
 def _config(arguments: argparse.Namespace) -> Config:
