@@ -80,11 +80,12 @@ class Site:
             cwd=self.folder, env=environment(), capture_output=True, text=True, check=False,
         )  # fmt: skip
 
-    def start(self, *options: str, port: int | None = None) -> Server:
-        """Start the annotation server; returns when it has printed its address."""
+    def start(self, *options: str, port: int | None = None, file_kib: int | None = None) -> Server:
+        """Start the annotation server; returns when it has printed its address. `file_kib`: no file may be larger."""
         arguments = ["annotate", "one", "two", "--configfile", "mine.yaml", "--wordnet", str(self.manifest)]
         arguments += ["--no-browser", "--port", str(port or free_port()), *options]
-        return Server([*COMMAND, *arguments], self.folder)
+        limit = ["bash", "-c", f'ulimit -f {file_kib}; exec "$@"', "limited"] if file_kib else []
+        return Server([*limit, *COMMAND, *arguments], self.folder)
 
 
 class Server:

@@ -244,6 +244,24 @@ def test_what_was_acknowledged_before_a_kill_is_there_after_it(tmp_path, wordnet
         assert "0 of 7 pairs judged (0.0%)" in server.stop().split("open  ")[1]
 
 
+def test_a_full_disk_is_said_and_what_was_acknowledged_stays(tmp_path, wordnet_input):
+    site = Site(tmp_path, wordnet_input)
+    with site.start(file_kib=300) as server:  # no file may grow beyond
+        acknowledged = []
+        for number in range(1000):
+            record = decision(site.image("dog.png"), f"noun {number}", evidence="x" * 2000)
+            answer = server.request("POST", "/api/records", {"records": [record]})
+            if answer.status != 200:
+                break
+            acknowledged.append(record["id"])
+        assert answer.status == 507
+        assert b"the decision log cannot be written" in answer.body
+        assert server.get("/api/session", annotator="ann")["images"] == 3
+    kept = {one.id for one in read_records(site.log)}
+    assert len(acknowledged) > 20
+    assert set(acknowledged) <= kept
+
+
 # --- the command ----------------------------------------------------------------------------------------------------
 
 

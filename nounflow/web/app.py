@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -79,7 +80,10 @@ def annotation_app(
 
     @app.post("/api/records")
     async def records(sending: Sending) -> dict[str, Any]:
-        receipts = await asyncio.wrap_future(log.append(sending.records))
+        try:
+            receipts = await asyncio.wrap_future(log.append(sending.records))
+        except (OSError, sqlite3.Error) as error:  # a full disk, say: the page keeps them and tries again
+            raise HTTPException(507, f"the decision log cannot be written ({error})") from None
         for receipt in receipts:
             if receipt.new and receipt.record:
                 desk.add(receipt.record)

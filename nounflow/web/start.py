@@ -24,7 +24,6 @@ from nounflow.web.desk import Desk
 
 if TYPE_CHECKING:
     from nounflow.annotation.cards import Dictionary
-from nounflow.wordnet import WordNet
 
 RESULTS = Path("results")
 
@@ -115,9 +114,20 @@ def prepare(predictions: tuple[Predictions, ...], place: Path, top_k: int) -> Wo
 
 
 def load_dictionary(manifest: Path) -> Dictionary:
-    """WordNet from the workflow's input."""
-    from nounflow.annotation.cards import Dictionary
+    """WordNet from the workflow's input.
 
+    Raises:
+        NounflowError: it was not fetched yet.
+    """
+    from nounflow.annotation.cards import Dictionary
+    from nounflow.wordnet import WordNet
+
+    if not manifest.is_file():
+        raise NounflowError(
+            "There is no WordNet to show meanings from",
+            where=manifest,
+            fix="run `snakemake --cores 1 results/inputs/wordnet/manifest.json`, or pass --wordnet",
+        )
     return Dictionary(WordNet.load(input_folder(manifest)))
 
 

@@ -21,12 +21,14 @@ const zoom = new Zoom($("stage"), $("picture"), (scale) => {
 });
 const outbox = new Outbox(noteSending, ({ progress }) => work && drawProgress(progress, decided));
 
+const sentence = (words) => `${words[0].toUpperCase()}${visible(words.slice(1))}.`;
+
 function noteSending(status) {
   drawUnsent(status);
   const { waiting, state, reason, refused } = status;
   const wait = `${number(waiting)} ${waiting === 1 ? "judgement waits" : "judgements wait"} in this browser`;
   if (refused.length) alertWith(`${refused.length} refused by the server: ${refused[0].reason}`);
-  else if (state === "unreachable") alertWith(`The server does not answer. ${wait} and will be sent when it is back.`);
+  else if (state === "unreachable") alertWith(`${sentence(reason || "the server does not answer")} ${wait} and will be sent as soon as it works again.`);
   else if (state === "locked") alertWith(`The server was started anew: open the address that it printed. ${wait} and will be sent then.`);
   else if (state === "refused") alertWith(`The server refuses: ${reason}. ${wait}.`);
   else alertWith("");
@@ -80,7 +82,7 @@ async function patiently(request) {
       return await request();
     } catch (error) {
       if (!(error instanceof server.Unreachable || error instanceof server.Locked)) throw error;
-      outbox.report(error instanceof server.Locked ? "locked" : "unreachable");
+      outbox.report(error instanceof server.Locked ? "locked" : "unreachable", error.message);
       await new Promise((resolve) => setTimeout(resolve, wait));
       if (!outbox.waiting.size) outbox.report("saved");
     }
@@ -115,7 +117,12 @@ const ACTIONS = {
 // One action at a time: a key that comes while a picture is fetched waits for it.
 let busy = Promise.resolve();
 function act(name) {
-  busy = busy.then(() => (name in ACTIONS ? ACTIONS[name]() : decide(name)));
+  busy = busy.then(() => (name in ACTIONS ? ACTIONS[name]() : decide(name))).catch(complain);
+}
+
+function complain(error) {
+  console.error(error);
+  alertWith(`Something went wrong: ${visible(String(error?.message ?? error))}. What is judged stays; load the page again.`);
 }
 
 function pressed(event) {
@@ -174,7 +181,7 @@ async function showAgreement() {
     if (!$("agreement").open) return;
     drawAgreement(await patiently(() => server.agreement(work.annotator)), (image, noun) => {
       $("agreement").close();
-      busy = busy.then(() => patiently(() => work.visit(image, noun))).then(shown);
+      busy = busy.then(() => patiently(() => work.visit(image, noun))).then(shown).catch(complain);
     });
     setTimeout(refresh, 5000);
   };
@@ -197,6 +204,7 @@ function askName(before) {
 }
 
 function wire() {
+  addEventListener("unhandledrejection", (event) => complain(event.reason));
   furnish(act);
   document.addEventListener("keydown", pressed);
   for (const [id, name] of [["back", "back"], ["forward", "forward"], ["zoom", "zoom"], ["show-help", "help"], ["show-agreement", "agreement"]]) {

@@ -44,7 +44,7 @@ export class Outbox {
   // Resolves when nothing waits any more; rejects when the server cannot be reached now.
   async settled() {
     while (this.waiting.size) {
-      if (!(await this.flush())) throw this.state === "locked" ? new Locked() : new Unreachable();
+      if (!(await this.flush())) throw this.state === "locked" ? new Locked(this.reason) : new Unreachable(this.reason);
     }
   }
 
@@ -79,7 +79,7 @@ export class Outbox {
   }
 
   report(state, reason = "") {
-    this.state = state;
+    Object.assign(this, { state, reason });
     this.changed({ waiting: this.waiting.size, state, reason, refused: this.refused });
   }
 }

@@ -12,9 +12,19 @@ async function call(path, options = {}) {
     throw new Unreachable("the server does not answer");
   }
   if (response.status === 401 || response.status === 421) throw new Locked("the server was started anew");
-  if (response.status >= 500) throw new Unreachable(`the server failed (${response.status})`);
-  if (!response.ok) throw new Refused((await response.text()).slice(0, 300));
+  if (response.status >= 500) throw new Unreachable(await reason(response));
+  if (!response.ok) throw new Refused(await reason(response));
   return response.json();
+}
+
+async function reason(response) {
+  const text = await response.text().catch(() => "");
+  try {
+    const { detail } = JSON.parse(text);
+    return typeof detail === "string" ? detail : JSON.stringify(detail).slice(0, 300);
+  } catch {
+    return text.slice(0, 300) || `the server failed (${response.status})`;
+  }
 }
 
 const query = (values) => new URLSearchParams(values).toString();
