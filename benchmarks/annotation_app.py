@@ -81,7 +81,7 @@ class Client:
 
 def answer_times(site: Site, annotators: int, pictures: int, pause: float) -> dict[str, list[float]]:
     """Milliseconds of each kind of request, of all annotators at once."""
-    with site.start("--top-k", "3", "--log", f"times_{annotators}.sqlite") as server:
+    with site.start("--top-k", "3", "--log", f"times_{annotators}_{pause}.sqlite") as server:
         clients = [Client(server) for _ in range(annotators)]
         jobs = [
             threading.Thread(target=client.judge, args=(f"a{i}", pictures, pause)) for i, client in enumerate(clients)
