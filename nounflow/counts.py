@@ -80,9 +80,13 @@ class Counts:
                 flow.out(-1)
         return {"stage": self.stage, "flows": [flow.as_dict() for flow in self.flows]}
 
-    def write(self, path: Path) -> None:
-        """Print the counts and write them to `path` (by custom, the output's name + `.counts.json`)."""
-        record = self.as_dict()
+    def print(self) -> None:
+        """Print all flows."""
+        self.as_dict()
         for flow in self.flows:
             print("\n".join(flow.lines()), flush=True)
-        write_json(path, record)
+
+    def write(self, path: Path) -> None:
+        """Print the counts and write them to `path` (by custom, the output's name + `.counts.json`)."""
+        self.print()
+        write_json(path, self.as_dict())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 
@@ -53,18 +54,17 @@ def list_images(folder: Path) -> list[str]:
     return names
 
 
-def open_image(path: Path) -> Image.Image:
-    """The image as upright RGB on white, first frame if it is animated.
+def open_image(source: Path | bytes) -> Image.Image:
+    """The image in a file, or in a file's bytes, as upright RGB on white, first frame if it is animated.
 
     Raises ImageError with the reason if the file is missing, empty, broken, cut off or too large.
     """
-    path = Path(path)
     try:
-        if path.stat().st_size == 0:
+        if (len(source) if isinstance(source, bytes) else Path(source).stat().st_size) == 0:
             raise ImageError("the file is empty")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # bomb warnings: our own limit decides; EXIF warnings: harmless
-            with Image.open(path) as image:
+            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
                     raise ImageError(f"too large: {width} x {height} pixels, at most {MAX_PIXELS:,} in all")

@@ -1,7 +1,7 @@
 """Stage 7, annotations: each predicted noun of each image is judged.
 
-input:   predictions of all runs, the image set's labels, WordNet
-output:  results/annotations/{image_set}/{annotator}.json, and the reasons beside it
+input:   predictions of all runs; the image set's labels and WordNet, or the decision log of people
+output:  results/annotations/{image_set}/{annotator}.json, and the reasons or contradictions beside it
 steps:   class each noun as correct, close or incorrect, primary or secondary (docs/annotations.md)
 """
 
@@ -20,7 +20,7 @@ rule annotate:
     benchmark:
         "results/benchmarks/annotations/{image_set}/{annotator}.tsv"
     wildcard_constraints:
-        annotator="|".join(CONFIG.annotators),
+        annotator=annotators_of("wordnet"),
     conda:
         "../environment.yml"
     resources:
@@ -42,5 +42,47 @@ rule annotate:
         " --predictions {input.predictions:q}"
         " --out {output.annotations:q}"
         " --reasons {output.reasons:q}"
+        " --counts {output.counts:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule collect_decisions:
+    input:
+        predictions=lambda wildcards: predictions_on(wildcards.image_set),
+        fetched=fetched_images,
+    output:
+        annotations="results/annotations/{image_set}/{annotator}.json",
+        contradictions="results/annotations/{image_set}/{annotator}.contradictions.tsv",
+        counts="results/annotations/{image_set}/{annotator}.counts.json",
+    log:
+        "results/logs/annotations/{image_set}/{annotator}.log",
+    benchmark:
+        "results/benchmarks/annotations/{image_set}/{annotator}.tsv"
+    wildcard_constraints:
+        annotator=annotators_of("people"),
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        images=lambda wildcards: image_folder(wildcards.image_set),
+        settings=lambda wildcards: settings(CONFIG.annotators[wildcards.annotator]),
+        decisions=lambda wildcards: log_digest(
+            CONFIG.annotators[wildcards.annotator].log
+        ),
+        listing=folder_listing,
+        code=code("collect_decisions"),
+    message:
+        "Collecting what {wildcards.annotator} decided on {wildcards.image_set}"
+    shell:
+        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/collect_decisions.py"
+        " --annotator {wildcards.annotator:q}"
+        " --image-set {wildcards.image_set:q}"
+        " --settings {params.settings:q}"
+        " --images {params.images:q}"
+        " --predictions {input.predictions:q}"
+        " --out {output.annotations:q}"
+        " --contradictions {output.contradictions:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"

@@ -12,6 +12,7 @@ from snakemake.exceptions import WorkflowError
 import yaml
 from snakemake.utils import update_config
 
+from nounflow.annotation.log import log_digest
 from nounflow.config.experiment import load_config
 from nounflow.embedder_checks.layouts import images_folder
 from nounflow.earlier_results import EarlierResults
@@ -81,6 +82,12 @@ def runs_with(predictor):
     return any_of(
         name for name, run in CONFIG.runs.items() if run.predictor == predictor
     )
+
+
+def annotators_of(kind):
+    """Wildcard pattern of the annotators of a kind; a pattern that matches nothing where there is none."""
+    found = (name for name, part in CONFIG.annotators.items() if part.kind == kind)
+    return "|".join(found) or "(?!)"
 
 
 def run_parts(run, *parts):
@@ -204,6 +211,11 @@ def image_options(wildcards, input):
     if image_set.only_labelled:
         options.append("--only-labelled")
     return " ".join(options)
+
+
+def fetched_images(wildcards):
+    source = CONFIG.image_sets[wildcards.image_set].source
+    return [f"results/inputs/{source}/manifest.json"] if source else []
 
 
 def folder_listing(wildcards):

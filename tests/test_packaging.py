@@ -68,11 +68,12 @@ def test_importing_the_package_loads_no_model_library():
 
 LAYERS = [  # each may import what stands before it, and itself
     {"errors", "files", "counts", "streams", "commandline", "progress", "text", "images", "wordnet", "config",
-     "schemas", "fingerprint", "device", "device_lease", "inputs", "llm", "workflow"},
+     "schemas", "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "workflow"},
     {"store"},
     {"decoder", "embedders"},
     {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks"},
     {"classifier"},
+    {"web"},
     {"commands"},
     {"cli"},
 ]  # fmt: skip

@@ -7,12 +7,13 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import pydantic
 import yaml
 from pydantic import Field, field_validator, model_validator
 
+from nounflow.config.annotators import AnnotatorConfig, WordNetAnnotatorConfig
 from nounflow.config.base import Settings
 from nounflow.config.captions import CaptionsConfig
 from nounflow.config.check_set import CheckSetConfig
@@ -84,11 +85,24 @@ class Config(Settings):
     mixtures: dict[Name, MixtureConfig] = Field(min_length=1, description="what the samples are drawn from")
     runs: dict[Name, RunConfig] = Field(min_length=1, description="what is trained and scored")
     image_sets: dict[Name, ImageSetConfig] = Field(min_length=1, description="what is named")
-    annotators: tuple[Literal["wordnet"], ...] = Field(("wordnet",), min_length=1, description="who judges")
+    annotators: dict[Name, AnnotatorConfig] = Field(
+        {"wordnet": WordNetAnnotatorConfig(kind="wordnet")},
+        min_length=1,
+        description="who judges; a list of kinds is enough where defaults do",
+    )
     check_sets: dict[Name, CheckSetConfig] = Field(
         default_factory=dict, description="on what embedders are checked; no part of the main job"
     )
     gallery: int = Field(60, ge=0, description="most pictures in the report's gallery")
+
+    @field_validator("annotators", mode="before")
+    @classmethod
+    def _kinds(cls, annotators: Any) -> Any:
+        if not isinstance(annotators, list | tuple):
+            return annotators
+        if len(set(map(str, annotators))) < len(annotators):
+            raise ValueError("one is named twice")
+        return {str(kind): {"kind": kind} for kind in annotators}
 
     @model_validator(mode="after")
     def _references(self) -> Config:
@@ -113,8 +127,9 @@ class Config(Settings):
                 raise ValueError(
                     f"mixtures.{mixture_name}.llm: captions.llm.server names no model; docs/captions.md shows how"
                 )
-        if len(set(self.annotators)) < len(self.annotators):
-            raise ValueError("annotators: one is named twice")
+        for name, annotator in self.annotators.items():
+            if annotator.kind == "wordnet" and name != "wordnet":
+                raise ValueError(f"annotators.{name}: the kind wordnet has no settings and is always named wordnet")
         return self
 
     @model_validator(mode="after")
@@ -206,8 +221,14 @@ def _fields_at(location: tuple[Any, ...]) -> list[str]:
     for part in location:
         if isinstance(current, type) and issubclass(current, Settings):
             current = current.model_fields[part].annotation
+        elif isinstance(current, UnionType):  # kinds of a part; the location names the kind
+            current = next(kind for kind in get_args(current) if part in get_args(kind.model_fields["kind"].annotation))
+            continue
         else:  # a dict of named parts
             current = get_args(current)[1]
+            if get_origin(current) is Annotated:
+                current = get_args(current)[0]
+                continue
         if isinstance(current, UnionType):  # a part that may be left out
             current = get_args(current)[0]
     return sorted(current.model_fields)

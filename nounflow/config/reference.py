@@ -25,11 +25,10 @@ def key_tables() -> str:
         seen.add(model)
         lines = [f"\n## {place}\n", (model.__doc__ or "").strip(), "", "| key | default | meaning |", "|---|---|---|"]
         for name, field in model.model_fields.items():
-            part = _settings_within(field.annotation)
-            meaning = field.description or (f"see `{name}` below" if part else "")
+            parts = _settings_within(field.annotation)
+            meaning = field.description or (f"see `{name}` below" if parts else "")
             lines.append(f"| `{name}` | {_default(field)} | {meaning} |")
-            if part:
-                waiting.append((_place(place, name, field), part))
+            waiting += [(_place(place, name, field) + _kind(part), part) for part in parts]
         sections.append("\n".join(lines) + "\n")
     return MARK + "".join(sections)
 
@@ -39,11 +38,17 @@ def _place(parent: str, name: str, field: FieldInfo) -> str:
     return own if parent == "the whole file" else f"{own} of {parent}"
 
 
-def _settings_within(annotation: Any) -> type[Settings] | None:
-    for candidate in (annotation, *get_args(annotation)):
-        if isinstance(candidate, type) and issubclass(candidate, Settings):
-            return candidate
-    return None
+def _settings_within(annotation: Any) -> list[type[Settings]]:
+    """Groups of settings that a field holds: itself, as the parts of a dict, or as one of several kinds."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return [annotation]
+    return [part for inner in get_args(annotation) for part in _settings_within(inner)]
+
+
+def _kind(part: type[Settings]) -> str:
+    """What tells a group from the others that may stand in its place."""
+    field = part.model_fields.get("kind")
+    return f" with `kind: {get_args(field.annotation)[0]}`" if field else ""
 
 
 def _default(field: FieldInfo) -> str:
@@ -52,6 +57,8 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, Settings):
         return "its own defaults"
+    if isinstance(value, dict) and any(isinstance(part, Settings) for part in value.values()):
+        return ", ".join(f"`{name}`" for name in value)
     if isinstance(value, tuple) and len(value) > 6:
         return "all"
     return f"`{json.dumps(value)}`"

@@ -13,7 +13,7 @@ from nounflow.commandline import at_least_one
 from nounflow.errors import NounflowError
 
 
-def add_cache_commands(commands: Any) -> None:
+def add(commands: Any) -> None:
     """Add `cache` and what belongs to it to the parser's commands."""
     cache = commands.add_parser("cache", help="check, show, export and import embeddings")
     kinds = cache.add_subparsers(required=True, metavar="verify|show|export|import")

@@ -1,0 +1,38 @@
+"""What WordNet says of a noun, for people who judge: meanings with gloss, synonyms and what they are a kind of."""
+
+from __future__ import annotations
+
+import functools
+from typing import NamedTuple
+
+from nounflow.annotation.words import Vocabulary
+from nounflow.wordnet import Synset, WordNet
+
+_MEANINGS, _SYNONYMS, _KINDS = 4, 6, 4  # most that a card shows
+
+
+class Meaning(NamedTuple):
+    """One meaning of a noun."""
+
+    gloss: str
+    synonyms: tuple[str, ...]
+    kinds: tuple[str, ...]  # what it is a kind of, nearest first
+
+
+class Dictionary:
+    """Looks nouns up, singular or plural; things that a picture can show come first."""
+
+    def __init__(self, wordnet: WordNet) -> None:
+        self._wordnet = wordnet
+        self._words = Vocabulary(wordnet)
+        self.meanings = functools.lru_cache(maxsize=100_000)(self._meanings)
+
+    def _meanings(self, noun: str) -> tuple[Meaning, ...]:
+        usual = self._words.usual_senses(noun)
+        ordered = dict.fromkeys((*usual, *self._words.senses(noun)))
+        return tuple(self._meaning(synset, noun) for synset in list(ordered)[:_MEANINGS])
+
+    def _meaning(self, synset: Synset, noun: str) -> Meaning:
+        synonyms = tuple(lemma for lemma in synset.lemmas if lemma.lower() != noun.lower())
+        kinds = tuple(parent.lemmas[0] for parent in self._wordnet.hypernym_chain(synset.offset))
+        return Meaning(synset.gloss, synonyms[:_SYNONYMS], kinds[:_KINDS])

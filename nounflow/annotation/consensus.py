@@ -1,0 +1,146 @@
+"""From what annotators say to one category a noun: the stated policy, and the five lists that scoring reads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple
+
+from nounflow.annotation.standing import Pair, Standing
+from nounflow.config.annotators import PolicyRule
+from nounflow.counts import Counts
+from nounflow.schemas.decisions import Decision
+from nounflow.schemas.documents import CATEGORIES, ImageAnnotations
+
+AGREED, OPEN = "agreed", "open"  # what settled a pair, where no rule of the policy was needed or none could
+
+
+class Policy(NamedTuple):
+    """How contradictions are settled: each rule narrows what the one before it left, down to a single category."""
+
+    rules: tuple[PolicyRule, ...] = ("majority", "senior", "latest")
+    seniority: tuple[str, ...] = ()  # most senior first; who is not named comes after all who are
+
+
+class Verdict(NamedTuple):
+    """The category that stands for a pair, or None where the policy leaves it open; and which rule settled it."""
+
+    category: str | None
+    settled_by: str
+
+
+class Contradiction(NamedTuple):
+    """One judgement of a pair on which annotators differ: a row of `{annotator}.contradictions.tsv`."""
+
+    image: str
+    noun: str
+    annotator: str
+    category: str
+    time: str
+    evidence: str
+    verdict: str  # "" where it stays open
+    settled_by: str
+
+
+def resolve(judgements: Iterable[Decision], policy: Policy) -> Verdict:
+    """One category out of the judgements of a pair (at least one, no abstentions)."""
+    left = list(judgements)
+    if len({decision.category for decision in left}) == 1:
+        return Verdict(left[0].category, AGREED)
+    for rule in policy.rules:
+        left = _NARROW[rule](left, policy)
+        if len({decision.category for decision in left}) == 1:
+            return Verdict(left[0].category, rule)
+    return Verdict(None, OPEN)
+
+
+def _by_majority(decisions: list[Decision], _policy: Policy) -> list[Decision]:
+    votes = Counter(decision.category for decision in decisions)
+    return [decision for decision in decisions if votes[decision.category] == max(votes.values())]
+
+
+def _by_seniority(decisions: list[Decision], policy: Policy) -> list[Decision]:
+    for annotator in policy.seniority:
+        if own := [decision for decision in decisions if decision.annotator == annotator]:
+            return own
+    return decisions
+
+
+def _by_time(decisions: list[Decision], _policy: Policy) -> list[Decision]:
+    latest = max(decision.time for decision in decisions)
+    return [decision for decision in decisions if decision.time == latest]
+
+
+_NARROW = {"majority": _by_majority, "senior": _by_seniority, "latest": _by_time}
+
+
+def five_lists(
+    standing: Standing,
+    images: Mapping[str, str],
+    policy: Policy,
+    annotators: Collection[str] = (),
+) -> tuple[dict[str, ImageAnnotations], list[Contradiction], Counts]:
+    """The judged nouns of each picture that has any, the contradictions, and what was left out for which reason.
+
+    Args:
+        images: file -> sha256 of its bytes; what the log says of other pictures is left out.
+        annotators: whose judgements count; all if empty.
+    """
+    by_image: dict[str, list[Pair]] = {}
+    for pair in standing.pairs():
+        by_image.setdefault(pair[0], []).append(pair)
+    counts = Counts("annotations")
+    flow = counts.flow("pairs", sum(map(len, by_image.values())), "image-noun pairs with a record")
+    elsewhere = sum(len(pairs) for digest, pairs in by_image.items() if digest not in set(images.values()))
+    flow.drop(elsewhere, "the picture is not in this image set")
+    verdicts: dict[str, dict[str, Verdict]] = {}  # sha256 -> noun -> verdict
+    contradictions: list[Contradiction] = []
+    file_of = {digest: file for file, digest in sorted(images.items(), reverse=True)}
+    for digest in sorted(by_image.keys() & file_of.keys(), key=lambda digest: file_of[digest]):
+        for pair in sorted(by_image[digest]):
+            judgements = _counted(standing, pair, annotators)
+            if not judgements:
+                flow.drop(1, "taken back, or nobody who counts is sure")
+                continue
+            verdict = resolve(judgements, policy)
+            if verdict.settled_by != AGREED:
+                contradictions += [_row(file_of[digest], decision, verdict) for decision in judgements]
+            if verdict.category is None:
+                flow.drop(1, "annotators contradict each other and the policy leaves it open")
+            else:
+                verdicts.setdefault(digest, {})[pair[1]] = verdict
+    flow.out(sum(map(len, verdicts.values())), "pairs judged")
+    _count_settling(counts, verdicts)
+    lists = {file: _lists(verdicts[digest]) for file, digest in sorted(images.items()) if digest in verdicts}
+    return lists, contradictions, counts
+
+
+def _counted(standing: Standing, pair: Pair, annotators: Collection[str]) -> list[Decision]:
+    found = standing.judgements(pair)
+    return [d for who, decisions in found.items() if not annotators or who in annotators for d in decisions]
+
+
+def _row(file: str, decision: Decision, verdict: Verdict) -> Contradiction:
+    return Contradiction(
+        image=file,
+        noun=decision.noun,
+        annotator=decision.annotator,
+        category=decision.category,
+        time=decision.time,
+        evidence=decision.evidence,
+        verdict=verdict.category or "",
+        settled_by=verdict.settled_by,
+    )
+
+
+def _lists(verdicts: Mapping[str, Verdict]) -> ImageAnnotations:
+    lists = {c: tuple(sorted(noun for noun, v in verdicts.items() if v.category == c)) for c in CATEGORIES}
+    return ImageAnnotations(**lists)
+
+
+def _count_settling(counts: Counts, verdicts: Mapping[str, Mapping[str, Verdict]]) -> None:
+    settled = Counter(verdict.settled_by for nouns in verdicts.values() for verdict in nouns.values())
+    flow = counts.flow("agreed", settled.total(), "pairs judged")
+    for rule in sorted(settled.keys() - {AGREED}):
+        flow.drop(settled[rule], f"contradictions settled by: {rule}")
+    flow.out(settled[AGREED], "pairs on which all agree")

@@ -1,0 +1,193 @@
+"""Other forms of judgements, in and out: the published five lists, the published state of votes, our own annotations.
+
+Everything becomes records of a decision log. Their ids follow from what is imported, so importing twice adds nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import pydantic
+
+from nounflow.counts import Counts
+from nounflow.errors import DamagedFileError, NounflowError
+from nounflow.files import sha256_text, write_text
+from nounflow.schemas.decisions import Decision, DecisionDraft, stamp
+from nounflow.schemas.documents import CATEGORIES, Annotations, ImageAnnotations
+
+_VOTES_NEEDED, _CONFIDENCE = 3, 0.78  # of the published rule; a state file brings its own
+
+
+class Judged(NamedTuple):
+    """One judgement of an imported file."""
+
+    file: str
+    noun: str
+    category: str
+    votes: Mapping[str, int] = MappingProxyType({})
+    evidence: str = ""
+
+
+class Imported(NamedTuple):
+    """What a file of judgements holds, and what it says of itself (empty where it says nothing)."""
+
+    judged: list[Judged]
+    annotator: str = ""
+    tool: str = ""
+    image_set: str = ""
+
+
+class Origin(NamedTuple):
+    """Whose judgements these are, and by what means they came about."""
+
+    annotator: str
+    tool: str
+    image_set: str
+    time: str  # of the judgements, as far as known
+
+
+def read_judgements(path: Path, counts: Counts) -> Imported:
+    """The judgements of a JSON file in any of the three forms; a noun in two lists gives two, contradicting each other.
+
+    Beside our own annotations, the reasons in `{annotator}.reasons.tsv` become their evidence.
+
+    Raises:
+        NounflowError: the file is missing.
+        DamagedFileError: it is of none of the three forms, or names a picture twice.
+    """
+    value = _read(path)
+    try:
+        if "_meta" in value and "annotations" in value:
+            return _from_votes(value, counts)
+        if "image_set" in value:
+            document = Annotations.model_validate(value)
+            judged = _judged(document.images, read_reasons(path.with_suffix(".reasons.tsv")))
+            imported = Imported(judged, document.annotator, document.rule, document.image_set)
+        else:
+            lists = {file: ImageAnnotations.model_validate(lists) for file, lists in value.items()}
+            imported = Imported(_judged(lists, {}))
+    except (pydantic.ValidationError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise DamagedFileError(
+            f"The file holds neither five lists of nouns an image nor a state of votes ({_first_line(error)})",
+            where=path,
+            fix="a key an image, and in it lists named " + ", ".join(CATEGORIES),
+        ) from None
+    counts.flow("lists", len(imported.judged), "judgements").out(len(imported.judged))
+    return imported
+
+
+def read_reasons(path: Path) -> dict[tuple[str, str], str]:
+    """(image, noun) -> why, from a rule's table of reasons; empty where there is none."""
+    if not path.is_file():
+        return {}
+    with open(path, encoding="utf-8", newline="") as handle:
+        rows = csv.DictReader(handle, delimiter="\t")
+        return {(row["image"], row["noun"]): row["reason"] for row in rows}
+
+
+def records_of(judged: Sequence[Judged], digests: Mapping[str, str], origin: Origin, counts: Counts) -> list[Decision]:
+    """Judgements as records; those on a file that is not among `digests` (file -> sha256) are counted out."""
+    flow = counts.flow("records", len(judged), "judgements")
+    known = [one for one in judged if one.file in digests]
+    flow.drop(len(judged) - len(known), "no such picture in the image folder")
+    records = [_record(one, digests[one.file], origin) for one in known]
+    distinct = {record.id: record for record in records}
+    flow.drop(len(records) - len(distinct), "said twice")
+    flow.out(len(distinct), "records")
+    return list(distinct.values())
+
+
+def write_five_lists(path: Path, images: Mapping[str, ImageAnnotations]) -> None:
+    """The published layout: a picture's five lists, a line each."""
+    blocks = []
+    for file, lists in images.items():
+        lines = [
+            f'    "{category}": {json.dumps(getattr(lists, category), ensure_ascii=False)}' for category in CATEGORIES
+        ]
+        blocks.append(f"  {json.dumps(file, ensure_ascii=False)}: {{\n" + ",\n".join(lines) + "\n  }")
+    write_text(path, "{\n" + ",\n".join(blocks) + "\n}\n" if blocks else "{}\n")
+
+
+def _record(judged: Judged, digest: str, origin: Origin) -> Decision:
+    said = (origin.annotator, origin.tool, origin.time, digest, judged.noun, judged.category, judged.evidence)
+    draft = DecisionDraft(
+        kind="decision",
+        id=sha256_text(*said, json.dumps(dict(judged.votes), sort_keys=True))[:32],
+        annotator=origin.annotator,
+        tool=origin.tool,
+        image=digest,
+        noun=judged.noun,
+        category=judged.category,  # type: ignore[arg-type]
+        votes=dict(judged.votes),  # type: ignore[arg-type]
+        evidence=judged.evidence,
+        image_set=origin.image_set,
+        file=judged.file,
+    )
+    record = stamp(draft, origin.time)
+    assert isinstance(record, Decision)
+    return record
+
+
+def _judged(images: Mapping[str, ImageAnnotations], reasons: Mapping[tuple[str, str], str]) -> list[Judged]:
+    return [
+        Judged(file, noun, category, evidence=reasons.get((file, noun), ""))
+        for file, lists in images.items()
+        for category in CATEGORIES
+        for noun in getattr(lists, category)
+    ]
+
+
+def _from_votes(state: Mapping[str, Any], counts: Counts) -> Imported:
+    """A pair with a confident share of votes is correct or incorrect, another one close."""
+    least = int(state["_meta"].get("opinions_min", _VOTES_NEEDED))
+    confidence = float(state["_meta"].get("confidence", _CONFIDENCE))
+    descriptions = state.get("descriptions", {})
+    pairs = [(file, noun, votes) for file, nouns in state["annotations"].items() for noun, votes in nouns.items()]
+    flow = counts.flow("votes", len(pairs), "image-noun pairs")
+    enough = [(file, noun, votes) for file, noun, votes in pairs if len(votes) >= least]
+    flow.drop(len(pairs) - len(enough), f"fewer than {least} votes")
+    flow.out(len(enough))
+    judged = []
+    for file, noun, votes in enough:
+        right = sum(bool(vote) for vote in votes) / len(votes)
+        category = "correct_primary" if right >= confidence else "incorrect"
+        if right < confidence and 1 - right < confidence:
+            category = "close_primary"
+        cast = {"correct_primary": sum(map(bool, votes)), "incorrect": len(votes) - sum(map(bool, votes))}
+        said = descriptions.get(file) or {"": 1}
+        evidence = max(said, key=lambda text: (said[text], text))[:4000]
+        judged.append(Judged(file, noun, category, {k: n for k, n in cast.items() if n}, evidence))
+    return Imported(judged, tool=str(state["_meta"].get("model", "")))
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, pydantic.ValidationError):
+        first = error.errors(include_url=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return f"{type(error).__name__}: {error}".splitlines()[0]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_without_doubles)
+    except FileNotFoundError:
+        raise NounflowError("There is no such file", where=path, fix="check the path") from None
+    except (ValueError, OSError) as error:
+        raise DamagedFileError(
+            f"The file is not readable JSON ({error})", where=path, fix="mend it or restore it from a copy"
+        ) from None
+    if not isinstance(value, dict):
+        raise DamagedFileError("The file holds no JSON object", where=path, fix="name a file of judgements")
+    return value
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if doubled := [key for key, n in Counter(key for key, _ in pairs).items() if n > 1]:
+        raise ValueError(f"a key stands twice: {doubled[0]}")
+    return dict(pairs)

@@ -1,0 +1,77 @@
+"""Pictures by what is in them: the sha256 of a file's bytes, and no file outside the image folder."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from nounflow.images import ImageError
+from nounflow.inputs import input_folder
+from nounflow.progress import Progress
+from nounflow.schemas.documents import InputManifest, read_document
+
+
+class Digests(NamedTuple):
+    """Which file holds which picture, and why some have none."""
+
+    images: dict[str, str]  # file, relative to the folder -> sha256
+    problems: dict[str, str]  # file -> reason
+
+
+def folder_and_digests(place: Path) -> tuple[Path, dict[str, str]]:
+    """An image set's folder, from itself or from the manifest of a fetched source, which knows the digests already."""
+    place = Path(place)
+    if place.suffix != ".json":
+        return place, {}
+    return input_folder(place), read_document(InputManifest, place, "manifest of a fetched input").files
+
+
+def digest_images(folder: Path, files: Iterable[str], known: Mapping[str, str]) -> Digests:
+    """Digests of files below a folder; those of `known` are taken as they are."""
+    images: dict[str, str] = {}
+    problems: dict[str, str] = {}
+    wanted = sorted(set(files))
+    with Progress("pictures", len(wanted), "files") as progress:
+        for file in wanted:
+            try:
+                path = inside(folder, file)
+                images[file] = known[file] if file in known else hashlib.sha256(path.read_bytes()).hexdigest()
+            except ImageError as problem:
+                problems[file] = str(problem)
+            except OSError as error:
+                problems[file] = f"cannot be read: {error.strerror}"
+            progress.advance(1)
+    return Digests(images, problems)
+
+
+def inside(folder: Path, file: str) -> Path:
+    """The real path of a file, with every link followed.
+
+    Raises:
+        ImageError: there is no such file, or it lies outside `folder`.
+    """
+    try:
+        root = Path(folder).resolve(strict=True)
+        path = (root / file).resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):  # gone; a NUL in the name; links in a circle
+        raise ImageError("the file does not exist") from None
+    if not path.is_relative_to(root) or not path.is_file():
+        raise ImageError("lies outside the image folder")
+    return path
+
+
+def read_picture(folder: Path, file: str, digest: str) -> bytes:
+    """The bytes of a picture, which are those that were judged.
+
+    Raises:
+        ImageError: the file is gone, lies outside the folder, or holds something else now.
+    """
+    try:
+        content = inside(folder, file).read_bytes()
+    except OSError as error:
+        raise ImageError(f"cannot be read: {error.strerror}") from None
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise ImageError("the file has changed since the start")
+    return content

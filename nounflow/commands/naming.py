@@ -1,0 +1,82 @@
+"""`nounflow name`: name the images of a folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from nounflow.commandline import at_least_one
+from nounflow.errors import NounflowError
+
+_TABLES: dict[str, Callable[[Any, Path], object]] = {  # suffix -> how a polars table is written
+    ".tsv": lambda table, path: table.write_csv(path, separator="\t"),
+    ".csv": lambda table, path: table.write_csv(path),
+    ".json": lambda table, path: table.write_json(path),
+    ".parquet": lambda table, path: table.write_parquet(path),
+}
+
+
+def add(commands: Any) -> None:
+    """Add `name` to the parsers of `nounflow`."""
+    name = commands.add_parser("name", help="name the images of a folder, or some image files")
+    name.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folders and image files")
+    name.add_argument("--run", type=Path, default=Path("results/decoders/small"), help="folder of a trained run")
+    name.add_argument("--top", type=at_least_one, default=3, help="nouns an image gets (default 3)")
+    name.add_argument("--out", type=Path, help="also write a table: .tsv, .csv, .json or .parquet")
+    name.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    name.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    name.set_defaults(call=_name)
+
+
+def _name(arguments: argparse.Namespace) -> None:
+    from nounflow.images import list_images
+
+    files: list[str] = []
+    for path in arguments.paths:
+        if path.is_dir():
+            files += [str(path / name) for name in list_images(path)]
+        elif path.is_file():
+            files.append(str(path))
+        else:
+            raise NounflowError("There is no such file or folder", where=path, fix="check the path")
+
+    if arguments.out and arguments.out.suffix not in _TABLES:
+        raise NounflowError("Unknown kind of table", where=arguments.out, fix=f"end the name in {', '.join(_TABLES)}")
+
+    from nounflow.classifier import NounClassifier
+    from nounflow.config.decoder import GenerationConfig
+
+    usual = GenerationConfig()
+    generation = usual.model_copy(update={"beam_width": max(usual.beam_width, arguments.top)})
+    classifier = NounClassifier.load(arguments.run, arguments.device, arguments.threads, generation)
+    named = classifier.name(files, top_k=arguments.top)
+    for naming in named:
+        answers = ", ".join(
+            f"{noun} {probability:.0%}" for noun, probability in zip(naming.nouns, naming.probabilities, strict=True)
+        )
+        print(f"{naming.file}\t{answers or 'unreadable: ' + naming.problem}")
+    if arguments.out:
+        _write_table(arguments.out, named)
+    failed = sum(bool(naming.problem) for naming in named)
+    print(f"{len(named) - failed} images named, {failed} unreadable", file=sys.stderr)
+
+
+def _write_table(path: Path, named: list) -> None:
+    import polars as pl
+
+    from nounflow.files import atomic_file
+
+    table = pl.DataFrame(
+        [
+            {"file": naming.file, "rank": rank, "noun": noun, "probability": probability, "problem": naming.problem}
+            for naming in named
+            for rank, (noun, probability) in enumerate(
+                zip(naming.nouns or ("",), naming.probabilities or (0.0,), strict=True), 1
+            )
+        ]
+    )
+    with atomic_file(path) as temporary:
+        _TABLES[path.suffix](table, temporary)

@@ -1,0 +1,134 @@
+"""The annotation page's server: hands out pictures, takes decisions, and answers when they are on the disk."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import FastAPI, HTTPException, Query, Response
+from fastapi import Path as InPath
+from pydantic import BaseModel, ConfigDict, Field
+
+from nounflow.annotation.agreement import agreement, shared_judgements
+from nounflow.annotation.cards import Dictionary
+from nounflow.annotation.log import DecisionLog
+from nounflow.images import ImageError
+from nounflow.schemas.decisions import AnnotatorName, Digest, Draft
+from nounflow.web.desk import Desk
+from nounflow.web.photographs import SIZES, Photographs
+
+TOOL = "nounflow annotate 1"  # raise it when what people are asked, or how, changes
+PAGES = Path(__file__).with_name("pages")
+_DIFFERING = 50  # contradictions that the page lists
+_KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+class Sending(BaseModel):
+    """What a page sends: its waiting records, oldest first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    records: Annotated[list[Draft], Field(max_length=200)]
+
+
+Who = Annotated[AnnotatorName, Query()]
+
+
+def annotation_app(
+    desk: Desk, log: DecisionLog, photographs: Photographs, dictionary: Dictionary, image_set: str
+) -> FastAPI:
+    """The server's routes; `nounflow.web.security.Guard` stands before them."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    _add_pages(app)
+    images = frozenset(task.image for task in desk.tasks)
+
+    def with_meanings(task: dict[str, Any]) -> dict[str, Any]:
+        nouns = [
+            {**noun, "meanings": [m._asdict() for m in dictionary.meanings(noun["noun"])]} for noun in task["nouns"]
+        ]
+        return {**task, "nouns": nouns}
+
+    @app.get("/api/session")
+    async def session(annotator: Who) -> dict[str, Any]:
+        return {
+            "image_set": image_set,
+            "tool": TOOL,
+            "images": len(desk.tasks),
+            "progress": desk.progress(annotator),
+            **desk.history(annotator),
+        }
+
+    @app.get("/api/tasks")
+    async def tasks(
+        annotator: Who,
+        after: Annotated[int, Query(ge=0)] = 0,
+        have: str = "",
+        n: Annotated[int, Query(ge=1, le=10)] = 3,
+        skipped: bool = False,
+    ) -> dict[str, Any]:
+        found = desk.next_tasks(annotator, after, frozenset(have.split(",")), n, skipped)
+        return {"tasks": [with_meanings(task) for task in found], "progress": desk.progress(annotator)}
+
+    @app.get("/api/tasks/{image}")
+    async def task(image: Annotated[Digest, InPath()], annotator: Who) -> dict[str, Any]:
+        found = desk.task(image, annotator)
+        if found is None:
+            raise HTTPException(404, "this picture is not asked about")
+        return with_meanings(found)
+
+    @app.post("/api/records")
+    async def records(sending: Sending) -> dict[str, Any]:
+        try:
+            receipts = await asyncio.wrap_future(log.append(sending.records))
+        except (OSError, sqlite3.Error) as error:  # a full disk, say: the page keeps them and tries again
+            raise HTTPException(507, f"the decision log cannot be written ({error})") from None
+        for receipt in receipts:
+            if receipt.new and receipt.record:
+                desk.add(receipt.record)
+        annotator = sending.records[-1].annotator if sending.records else ""
+        return {
+            "accepted": [receipt.id for receipt in receipts if not receipt.refused],
+            "refused": {receipt.id: receipt.refused for receipt in receipts if receipt.refused},
+            "progress": desk.progress(annotator),
+        }
+
+    @app.get("/api/agreement")
+    async def agree(annotator: Who) -> dict[str, Any]:
+        shared = shared_judgements(desk.standing, images=images)
+        found = await asyncio.to_thread(agreement, list(shared.values()))
+        differing = [
+            {"image": image, "noun": noun, "said": said}
+            for (image, noun), said in shared.items()
+            if annotator in said and len(set(said.values())) > 1  # who has not judged a pair stays blind
+        ]
+        twos = [two._asdict() for two in found.twos]
+        return {**found._asdict(), "twos": twos, "differing": differing[:_DIFFERING], "differ": len(differing)}
+
+    @app.get("/pictures/{image}")
+    def picture(image: Annotated[Digest, InPath()], size: str = "screen") -> Response:
+        if image not in photographs or size not in SIZES:
+            raise HTTPException(404, "there is no such picture")
+        try:
+            content = photographs.jpeg(image, size)
+        except ImageError as problem:
+            raise HTTPException(410, str(problem)) from None
+        return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600, immutable"})
+
+    return app
+
+
+def _add_pages(app: FastAPI) -> None:
+    """A route for each file of the page; no path of a request ever becomes a path on the disk."""
+    for file in sorted(PAGES.iterdir()):
+        if file.suffix in _KINDS:
+            route = "/" if file.name == "index.html" else f"/{file.name}"
+            app.add_api_route(route, _page(file.read_bytes(), _KINDS[file.suffix]), methods=["GET"])
+
+
+def _page(content: bytes, kind: str) -> Any:
+    async def page() -> Response:
+        return Response(content, media_type=kind, headers={"Cache-Control": "no-cache"})
+
+    return page

@@ -1,0 +1,95 @@
+"""Who may talk to the page's server: this start's token, the same origin, the expected host. Nobody else.
+
+A web site that the user visits meanwhile can send requests to a port of this machine, and can make its own name point
+at it. It knows no token, its requests carry its origin, and its name is not ours.
+"""
+
+from __future__ import annotations
+
+import secrets
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MOST_BYTES = 1_000_000  # of a request's body
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; manifest-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Guard:
+    """ASGI middleware: lets through what comes from the page itself, and adds the headers that keep it so."""
+
+    def __init__(self, app: ASGIApp, *, token: str, host: str, port: int) -> None:
+        self._app, self._token = app, token
+        self._cookie = f"nounflow_{port}"  # cookies do not tell ports apart
+        names = _LOOPBACK if host in ("127.0.0.1", "localhost", "::1") else ()
+        self._hosts = {f"{name}:{port}" for name in names}  # any name where the user opened the port to a network
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self._app(scope, receive, send)
+            return  # no websockets here
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers[name] = value
+                headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        answer = self._refusal(scope) or self._admission(scope)
+        await (answer or self._app)(scope, receive, guarded)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if self._hosts and host not in self._hosts:
+            return _refuse(421, "This server answers only under the address that it printed.")
+        if scope["method"] in ("GET", "HEAD"):
+            return None
+        origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+        if origin != f"http://{host}" or site not in (None, "same-origin"):
+            return _refuse(403, "Only the page itself may change anything.")
+        if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            return _refuse(415, "Send JSON.")
+        length = headers.get("content-length", "")
+        if not length.isascii() or not length.isdigit():
+            return _refuse(411, "Say how long the request is.")
+        return _refuse(413, "The request is too long.") if int(length) > MOST_BYTES else None
+
+    def _admission(self, scope: Scope) -> Response | None:
+        """None for who has the cookie; the cookie for who brings the token; else a refusal."""
+        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+        given = dict(query).get("token")
+        if given is not None and scope["path"] == "/" and scope["method"] == "GET" and self._is_token(given):
+            rest = urlencode([(name, value) for name, value in query if name != "token"])
+            response = RedirectResponse(f"/?{rest}" if rest else "/", 303)  # the token stays out of the history
+            response.set_cookie(self._cookie, self._token, httponly=True, samesite="strict", path="/")
+            return response
+        try:
+            jar = SimpleCookie(Headers(scope=scope).get("cookie", ""))
+        except CookieError:
+            jar = SimpleCookie()
+        if self._cookie in jar and self._is_token(jar[self._cookie].value):
+            return None
+        return _refuse(401, "Open the address that `nounflow annotate` printed when it was started last.")
+
+    def _is_token(self, text: str) -> bool:
+        return secrets.compare_digest(text.encode(), self._token.encode())
+
+
+def _refuse(status: int, words: str) -> Response:
+    return PlainTextResponse(words + "\n", status)

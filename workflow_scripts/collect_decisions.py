@@ -1,0 +1,75 @@
+"""Make an annotations document from what people decided.
+
+In:  a decision log (SQLite or .jsonl), the image set's folder
+Out: results/annotations/{image_set}/{annotator}.json, and beside it {annotator}.contradictions.tsv (who said what where
+     annotators differ, and what settled it) and {annotator}.counts.json
+
+    python workflow_scripts/collect_decisions.py --annotator people --image-set photos \
+        --settings '{"kind": "people"}' --images results/inputs/tuxpaint/manifest.json \
+        --predictions results/predictions/small/photos.json --out results/annotations/photos/people.json \
+        --contradictions results/annotations/photos/people.contradictions.tsv \
+        --counts results/annotations/photos/people.counts.json
+
+Where there is no log yet, the annotations name no image, and the scores will show a coverage of 0.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.config.annotators import PeopleAnnotatorConfig
+
+
+def main(
+    annotator: str,
+    image_set: str,
+    settings: PeopleAnnotatorConfig,
+    images: Path,
+    predictions: list[Path],
+    out: Path,
+    contradictions: Path,
+    counts: Path,
+) -> None:
+    """Read, settle, write."""
+    import polars as pl
+
+    from nounflow.annotation.consensus import Contradiction, Policy, five_lists
+    from nounflow.annotation.log import read_records
+    from nounflow.annotation.pictures import digest_images, folder_and_digests
+    from nounflow.annotation.standing import Standing
+    from nounflow.files import atomic_file
+    from nounflow.schemas.documents import Annotations, Predictions, read_document, write_document
+
+    log = Path(settings.log)
+    if not log.exists():
+        print(
+            f"there is no decision log at {log} yet, so nothing is judged; `nounflow annotate` starts one", flush=True
+        )
+    standing = Standing(read_records(log) if log.exists() else ())
+    files = {file for path in predictions for file in read_document(Predictions, path, "predictions").samples}
+    folder, known = folder_and_digests(images)
+    digests, problems = digest_images(folder, files, known)
+    for file, problem in problems.items():
+        print(f"left out: {file}: {problem}", flush=True)
+    policy = Policy(settings.policy, settings.seniority)
+    lists, differing, record = five_lists(standing, digests, policy, settings.members)
+    with atomic_file(contradictions) as temporary:
+        table = pl.DataFrame(differing, schema=list(Contradiction._fields), orient="row")
+        table.write_csv(temporary, separator="\t")
+    record.write(counts)
+    rule = f"people: {', '.join(settings.policy) or 'where all agree'}"
+    write_document(out, Annotations(annotator=annotator, rule=rule, image_set=image_set, images=lists))
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--annotator", required=True, help="name under `annotators`")
+    parser.add_argument("--image-set", required=True, help="name of the image set")
+    parser.add_argument("--settings", type=json_settings(PeopleAnnotatorConfig), required=True, help="its settings")
+    parser.add_argument("--images", type=Path, required=True, help="image folder, or manifest of a fetched source")
+    parser.add_argument("--predictions", nargs="+", type=Path, required=True, help="predictions of all runs")
+    parser.add_argument("--out", type=Path, required=True, help="results/annotations/{image_set}/{annotator}.json")
+    parser.add_argument("--contradictions", type=Path, required=True, help="where to write who differs, TSV")
+    parser.add_argument("--counts", type=Path, required=True, help="where to record the counts")
+    run_stage(main, parser.parse_args())
