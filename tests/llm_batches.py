@@ -27,7 +27,7 @@ class Batches:
     def __init__(self, answer: Callable[[dict[str, Any]], tuple[int, str] | None]) -> None:
         self._answer = answer  # body of a line -> status and body; None when the line is to be lost
         self.polls = 2
-        self.victim = 0  # the process that is killed when a call meets `kill` (before) or `kill_after` it is done
+        self.victim: int | None = None  # killed when a call meets `kill` (before) or `kill_after` (it is done)
         self.calls: Counter[str] = Counter()
         self.files: dict[str, bytes] = {}
         self.names: dict[str, str] = {}
@@ -52,9 +52,7 @@ class Batches:
         self.calls[call] += 1
         faults = self._faults[call]
         fault = faults.popleft() if faults else "good"
-        if fault == "kill":
-            os.kill(self.victim, signal.SIGKILL)
-        if fault in ("drop", "kill"):
+        if fault == "drop" or (fault == "kill" and self.kill()):
             return None, 0
         if fault == "echo":
             return (401, [], _error(f"Incorrect key {key}")), -1
@@ -62,15 +60,20 @@ class Batches:
             wait = fault.partition(":")[2]
             return (int(fault[:3]), [f"Retry-After: {wait}"] if wait else [], _error("as scripted")), -1
         status, reply = getattr(self, f"_{call}")(found, head, body, path)
-        if fault == "kill_after":
-            os.kill(self.victim, signal.SIGKILL)
-        if fault in ("drop_after", "kill_after"):
+        if fault == "drop_after" or (fault == "kill_after" and self.kill()):
             return None, 0
         if fault == "500_after":
             return (500, [], _error("as scripted")), -1
         if fault == "cut":  # the file itself is short, as far as anyone can see
             reply = reply[: len(reply) * 2 // 3]
         return (status, [], reply), len(reply) // 2 if fault == "cut_wire" else -1
+
+    def kill(self) -> bool:
+        """Kill the victim; False if there is none (any more)."""
+        if self.victim is None:
+            return False
+        os.kill(self.victim, signal.SIGKILL)
+        return True
 
     def _route(self, method: str, path: str) -> tuple[str, str]:
         path, _, _ = path.partition("?")
