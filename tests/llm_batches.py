@@ -18,7 +18,7 @@ from typing import Any
 
 Reply = tuple[int, list[str], bytes]
 CALLS = ("upload", "create", "list", "retrieve", "content", "cancel", "delete")
-FATES = ("good", "half", "silent", "expired", "cancelled", "failed", "queue", "errors_only", "shuffled", "doubled")
+FATES = ("good", "half", "silent", "expired", "cancelled", "failed", "queue", "errors_only", "late", "doubled")
 
 
 class Batches:
@@ -43,7 +43,7 @@ class Batches:
         self._faults[call].extend(faults)
 
     def fates(self, *fates: str) -> None:
-        """How the next batches end; `stuck` ends only when it is cancelled."""
+        """How the next batches end; `stuck` ends only when it is cancelled, `forgotten` is not known again."""
         self._fates.extend(fates)
 
     def respond(self, method: str, path: str, head: str, body: bytes, key: str) -> tuple[Reply | None, int]:
@@ -133,7 +133,7 @@ class Batches:
 
     def _retrieve(self, found: str, *_: object) -> tuple[int, bytes]:
         batch = self.batches.get(found)
-        if batch is None:
+        if batch is None or batch["fate"] == "forgotten":
             return 404, _error("no such batch")
         batch["looks"] += 1
         if "ended" not in batch and batch["status"] != "cancelling":
@@ -143,7 +143,8 @@ class Batches:
         elif batch["status"] == "cancelling":
             batch["fate"] = "cancelled"
             self._end(batch)
-        return 200, json.dumps(batch).encode()
+        hidden = {"output_file_id"} if batch["fate"] == "late" and batch["looks"] < self.polls + 2 else set()
+        return 200, json.dumps({name: value for name, value in batch.items() if name not in hidden}).encode()
 
     def _cancel(self, found: str, *_: object) -> tuple[int, bytes]:
         self.batches[found]["status"] = "cancelling"

@@ -357,6 +357,16 @@ class TestCalls:
             assert words(later) == right(4)
         assert totals(tmp_path / "ledger").presumed_usd > 4 * 100 * 2.0 / 1e6 / 2
 
+    def test_one_batch_that_is_lost_does_not_keep_the_others(self, tmp_path):
+        with LLMServer() as server:
+            server.batches.fates("good", "forgotten", "good")
+            with pytest.raises(RunStoppedError, match="does not know batch 2"):
+                ask(tmp_path / "ledger", batch_config(server), questions(30))
+            assert totals(tmp_path / "ledger").answered == 20 + 1
+            later = ask(tmp_path / "ledger", batch_config(server), questions(30), now=lambda: time.time() + 1e6)
+            assert words(later) == right(30)
+        assert set(server.asked_questions.values()) == {1}
+
     def test_a_server_without_batches_is_named(self, tmp_path):
         with LLMServer() as server:
             server.batches.on("upload", "404")
