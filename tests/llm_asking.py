@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from llm_server import LLMServer
@@ -40,9 +41,9 @@ def questions(n: int, **changes) -> list[Request]:
     ]
 
 
-def ask(path: Path, settings_: LLMConfig, requests) -> list[Outcome | Failure]:
+def ask(path: Path, settings_: LLMConfig, requests, now=time.time) -> list[Outcome | Failure]:
     async def run():
-        with Ledger.open(path) as ledger:
+        with Ledger.open(path, now=now) as ledger:
             async with open_client(settings_, ledger) as client:
                 return [outcome async for outcome in client.ask(requests)]
 
@@ -82,19 +83,27 @@ class Askers:
         self._process.wait()
         self._process.stdout.close()
 
-    def start(self, path: Path, settings: LLMConfig, n: int, server: LLMServer) -> int:
-        """A process that asks `n` questions; its number, that the server knows as well."""
+    def start(self, path: Path, settings: LLMConfig, n: int, server: LLMServer) -> None:
+        """A process that asks `n` questions, and that the server may kill."""
         self._tell(json.dumps([str(path), settings.model_dump_json(), n]))
-        server.batches.victim = int(self._process.stdout.readline())
+        self._batches = server.batches
+        self._batches.victim = int(self._process.stdout.readline())
         self._tell("go")
-        return server.batches.victim
 
     def _tell(self, line: str) -> None:
         print(line, file=self._process.stdin, flush=True)
 
-    def asked(self) -> str:
+    def answered(self) -> str:
         """What the process has got an answer about next; "" when it has ended."""
-        return self._process.stdout.readline().strip()
+        if (item := self._process.stdout.readline().strip()) == "":
+            self._batches.victim = None
+            self._tell("gone")
+        return item
+
+    def wait(self) -> None:
+        """Until the process has ended."""
+        while self.answered():
+            pass
 
 
 def serve_askers() -> None:
@@ -113,7 +122,9 @@ def serve_askers() -> None:
         print(child, flush=True)
         sys.stdin.readline()
         os.write(going, b"g")
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # it keeps its number until nobody would kill it
+        print(flush=True)
+        sys.stdin.readline()
         os.waitpid(child, 0)
         os.close(waiting)
         os.close(going)
-        print(flush=True)

@@ -18,7 +18,7 @@ from typing import Any
 
 Reply = tuple[int, list[str], bytes]
 CALLS = ("upload", "create", "list", "retrieve", "content", "cancel", "delete")
-FATES = ("good", "half", "silent", "expired", "cancelled", "failed", "queue", "errors_only", "shuffled", "doubled")
+FATES = ("good", "half", "silent", "expired", "cancelled", "failed", "queue", "errors_only", "late", "doubled")
 
 
 class Batches:
@@ -27,7 +27,7 @@ class Batches:
     def __init__(self, answer: Callable[[dict[str, Any]], tuple[int, str] | None]) -> None:
         self._answer = answer  # body of a line -> status and body; None when the line is to be lost
         self.polls = 2
-        self.victim = 0  # the process that is killed when a call meets `kill` (before) or `kill_after` it is done
+        self.victim: int | None = None  # killed when a call meets `kill` (before) or `kill_after` (it is done)
         self.calls: Counter[str] = Counter()
         self.files: dict[str, bytes] = {}
         self.names: dict[str, str] = {}
@@ -43,7 +43,7 @@ class Batches:
         self._faults[call].extend(faults)
 
     def fates(self, *fates: str) -> None:
-        """How the next batches end; `stuck` ends only when it is cancelled."""
+        """How the next batches end; `stuck` ends only when it is cancelled, `forgotten` is not known again."""
         self._fates.extend(fates)
 
     def respond(self, method: str, path: str, head: str, body: bytes, key: str) -> tuple[Reply | None, int]:
@@ -52,9 +52,7 @@ class Batches:
         self.calls[call] += 1
         faults = self._faults[call]
         fault = faults.popleft() if faults else "good"
-        if fault == "kill":
-            os.kill(self.victim, signal.SIGKILL)
-        if fault in ("drop", "kill"):
+        if fault == "drop" or (fault == "kill" and self.kill()):
             return None, 0
         if fault == "echo":
             return (401, [], _error(f"Incorrect key {key}")), -1
@@ -62,15 +60,20 @@ class Batches:
             wait = fault.partition(":")[2]
             return (int(fault[:3]), [f"Retry-After: {wait}"] if wait else [], _error("as scripted")), -1
         status, reply = getattr(self, f"_{call}")(found, head, body, path)
-        if fault == "kill_after":
-            os.kill(self.victim, signal.SIGKILL)
-        if fault in ("drop_after", "kill_after"):
+        if fault == "drop_after" or (fault == "kill_after" and self.kill()):
             return None, 0
         if fault == "500_after":
             return (500, [], _error("as scripted")), -1
         if fault == "cut":  # the file itself is short, as far as anyone can see
             reply = reply[: len(reply) * 2 // 3]
         return (status, [], reply), len(reply) // 2 if fault == "cut_wire" else -1
+
+    def kill(self) -> bool:
+        """Kill the victim; False if there is none (any more)."""
+        if self.victim is None:
+            return False
+        os.kill(self.victim, signal.SIGKILL)
+        return True
 
     def _route(self, method: str, path: str) -> tuple[str, str]:
         path, _, _ = path.partition("?")
@@ -130,7 +133,7 @@ class Batches:
 
     def _retrieve(self, found: str, *_: object) -> tuple[int, bytes]:
         batch = self.batches.get(found)
-        if batch is None:
+        if batch is None or batch["fate"] == "forgotten":
             return 404, _error("no such batch")
         batch["looks"] += 1
         if "ended" not in batch and batch["status"] != "cancelling":
@@ -140,7 +143,8 @@ class Batches:
         elif batch["status"] == "cancelling":
             batch["fate"] = "cancelled"
             self._end(batch)
-        return 200, json.dumps(batch).encode()
+        hidden = {"output_file_id"} if batch["fate"] == "late" and batch["looks"] < self.polls + 2 else set()
+        return 200, json.dumps({name: value for name, value in batch.items() if name not in hidden}).encode()
 
     def _cancel(self, found: str, *_: object) -> tuple[int, bytes]:
         self.batches[found]["status"] = "cancelling"

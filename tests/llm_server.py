@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import signal
 import threading
 from collections import Counter, defaultdict, deque
 from typing import Any
@@ -118,13 +116,11 @@ class LLMServer:
             self._opened.set()
         if "JSON object" not in message:
             await self._opened.wait()
-        if fault == "kill":
-            os.kill(self.batches.victim, signal.SIGKILL)
-        if fault in ("drop", "kill"):
+        if fault == "drop" or (fault == "kill" and self.batches.kill()):
             return False
         status, headers, text = self._reply(fault, body, message)
         await _write(writer, status, [*headers, *(self.headers if status == 200 else ())], text.encode())
-        if fault == "good" and status == 200:
+        if fault in ("good", "kill") and status == 200:  # nobody was there to be killed
             self.answered[message] += 1
         return True
 

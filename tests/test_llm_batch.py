@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
-import signal
 import sqlite3
+import subprocess
+import sys
+import time
 
+import polars as pl
 import pytest
+from caption_server import CaptionServer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from llm_asking import PRICES, Askers, ask, config, questions, totals, words
@@ -22,6 +25,7 @@ from nounflow.llm.estimate import estimate
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.pace import RunStoppedError
 from nounflow.llm.requests import Failure, Question
+from nounflow.schemas.tables import NOUNS, write_table
 
 PROBE = 'Answer with the JSON object {"word": "yes"}.'
 CALLS = ("upload", "create", "retrieve", "content")
@@ -130,7 +134,7 @@ class TestSplitting:
         [
             ({"most_requests": 7}, 5),
             ({"most_requests": 500, "most_bytes": 2000}, 4),
-            ({"most_requests": 500, "most_queued_tokens": 30}, 8),
+            ({"most_requests": 500, "most_queued_tokens": 30}, 7),
         ],
     )
     def test_a_batch_ends_at_the_first_limit(self, tmp_path, limits, files):
@@ -348,9 +352,20 @@ class TestCalls:
             with pytest.raises(RunStoppedError, match="does not know batch 1"):
                 ask(tmp_path / "ledger", batch_config(server, max_attempts=2), questions(4))
             assert created(server) == 1
-            settings_ = batch_config(server, max_attempts=2, batch={"longest_wait_s": 0.001})
-            assert words(ask(tmp_path / "ledger", settings_, questions(4))) == right(4)
+            settings_ = batch_config(server, max_attempts=2)
+            later = ask(tmp_path / "ledger", settings_, questions(4), now=lambda: time.time() + 1e6)
+            assert words(later) == right(4)
         assert totals(tmp_path / "ledger").presumed_usd > 4 * 100 * 2.0 / 1e6 / 2
+
+    def test_one_batch_that_is_lost_does_not_keep_the_others(self, tmp_path):
+        with LLMServer() as server:
+            server.batches.fates("good", "forgotten", "good")
+            with pytest.raises(RunStoppedError, match="does not know batch 2"):
+                ask(tmp_path / "ledger", batch_config(server), questions(30))
+            assert totals(tmp_path / "ledger").answered == 20 + 1
+            later = ask(tmp_path / "ledger", batch_config(server), questions(30), now=lambda: time.time() + 1e6)
+            assert words(later) == right(30)
+        assert set(server.asked_questions.values()) == {1}
 
     def test_a_server_without_batches_is_named(self, tmp_path):
         with LLMServer() as server:
@@ -403,8 +418,7 @@ class TestKill:
         with LLMServer() as server:
             server.batches.on(call, "good", kill)
             askers.start(tmp_path / "ledger", batch_config(server), 25, server)
-            while askers.asked():
-                pass
+            askers.wait()
             assert totals(tmp_path / "ledger").unanswered > 0
             assert words(ask(tmp_path / "ledger", batch_config(server), questions(25))) == right(25)
             assert created(server) == 3
@@ -417,11 +431,10 @@ class TestKill:
         n = 1500  # results are written in portions
         with LLMServer() as server:
             settings_ = batch_config(server, batch={"most_requests": 1500})
-            child = askers.start(tmp_path / "ledger", settings_, n, server)
-            seen = [askers.asked() for _ in range(after)]
-            os.kill(child, signal.SIGKILL)
-            while askers.asked():
-                pass
+            askers.start(tmp_path / "ledger", settings_, n, server)
+            seen = [askers.answered() for _ in range(after)]
+            server.batches.kill()
+            askers.wait()
             outcomes = ask(tmp_path / "ledger", settings_, questions(n))
         assert words(outcomes) == right(n)
         assert set(seen) <= {outcome.request.item for outcome in outcomes if outcome.replayed}
@@ -449,8 +462,7 @@ class TestKill:
             for good, (call, kill) in kills:
                 server.batches.on(call, *["good"] * good, kill)
                 askers.start(path, settings_, 12, server)
-                while askers.asked():
-                    pass
+                askers.wait()
             assert words(ask(path, settings_, questions(12))) == right(12)
         assert {message: n for message, n in server.answered.items() if message != PROBE} == dict.fromkeys(right(12), 1)
         assert totals(path).unanswered == 0
@@ -516,3 +528,35 @@ def test_the_prices_of_batches_come_from_the_config(tmp_path):
     with LLMServer() as server:
         ask(tmp_path / "ledger", batch_config(server, prices=prices), questions(8))
     assert totals(tmp_path / "ledger").spent_usd == pytest.approx(8 * PAID / 4 + PAID)
+
+
+def test_the_captions_of_batches_are_those_of_calls(repository, tmp_path):
+    nouns = pl.DataFrame(
+        [
+            {
+                "id": i, "key": f"k{i}", "noun": noun, "canon": noun, "kind": "artifact",
+                "synsets": [f"{noun}%1:06:00::"], "gloss": f"the gloss of {noun}", "hypernyms": ["thing"],
+                "singulars": [noun], "singular_shares": [0.75],
+                "plurals": [f"{noun}s"], "plural_shares": [0.25], "frequency": 1e-6, "weight": 1.0 + i,
+            }
+            for i, noun in enumerate(("robin", "crane", "kettle"))
+        ],
+        schema=pl.DataFrame(NOUNS.empty_table()).schema,
+    )  # fmt: skip
+    write_table(tmp_path / "nouns.parquet", nouns, NOUNS)
+    with CaptionServer() as server:
+        for mode in ("chat", "batch"):
+            values = {"server": batch_config(server, mode=mode).model_dump(), "captions_per_noun": 6}
+            done = subprocess.run(
+                [
+                    sys.executable, str(repository / "workflow_scripts/ask_captions.py"), "--nouns",
+                    str(tmp_path / "nouns.parquet"), "--settings", json.dumps(values), "--ledger",
+                    str(tmp_path / f"{mode}.sqlite"), "--out", str(tmp_path / mode / "llm.parquet"),
+                ],
+                capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+        assert created(server) > 0
+        assert server.asked_questions.total() % 2 == 0
+    assert (tmp_path / "batch/llm.parquet").read_bytes() == (tmp_path / "chat/llm.parquet").read_bytes()
+    assert "completed" in done.stderr

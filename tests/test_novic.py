@@ -27,7 +27,7 @@ from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import END
 from nounflow.embedders import load_embedder
 from nounflow.embedders.minilm import WordPieces
-from nounflow.embedders.openclip import OpenClipTokenizer, parse_name
+from nounflow.embedders.openclip import load_tokenizer, parse_name
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.predictors.loading import load_predictor
 from nounflow.predictors.novic import embedder_spec, import_decoder, target_vocabulary
@@ -49,7 +49,7 @@ def published():
 
 @pytest.fixture(scope="module")
 def words():
-    return OpenClipTokenizer("ViT-B-32-quickgelu/openai")
+    return load_tokenizer("ViT-B-32-quickgelu/openai")
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,10 @@ import itertools
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import IO, TypeVar
+from typing import IO
 
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.batch_files import Result, read_results
@@ -20,12 +21,12 @@ from nounflow.llm.batch_rows import Batch, BatchRows, Line
 from nounflow.llm.batch_wire import ENDED, BatchWire, Remote
 from nounflow.llm.budget import Budget
 from nounflow.llm.faults import Fault, fault_of_code
+from nounflow.llm.insist import insist, passing
 from nounflow.llm.outcomes import ending_of
 from nounflow.llm.pace import AGAIN, Pace, RunStoppedError, refused
 from nounflow.llm.prices import price_of
 from nounflow.llm.records import Ending
 
-T = TypeVar("T")
 _PORTION = 500  # lines of results written and handed on at a time
 _SAY_S = 60.0  # between two lines about a batch that has not changed
 
@@ -49,7 +50,8 @@ class BatchMachine:
         self.open: dict[int, Batch] = {}
         self._said: dict[int, tuple[str, float]] = {}  # what was last said of a batch, and when
         self._cancelled: set[int] = set()
-        self._silent = 0  # looks in a row that have shown nothing
+        self._silent: Counter[int] = Counter()  # looks in a row that have shown nothing, by batch
+        self._earlier = {batch.number for batch in rows.open()}  # their worst case counts as spent
 
     async def close(self) -> None:
         """Close the connections."""
@@ -61,7 +63,10 @@ class BatchMachine:
             ours = (batch.base_url, batch.model) == (self._config.base_url, self._config.model)
             if ours and batch.number not in self.open:
                 self.open[batch.number] = batch
-                self._budget.adopt(batch.worst_usd)
+                if batch.number in self._earlier:
+                    self._budget.adopt(batch.worst_usd)
+                else:
+                    self._budget.set_aside(batch.worst_usd)
 
     def describe(self) -> str:
         """The open batches in words."""
@@ -80,16 +85,18 @@ class BatchMachine:
         )
         self._budget.set_aside(batch.worst_usd)
         self.open[batch.number] = batch
-        file_id = await self._insist(
-            pace, lambda: self._wire.upload(f"nounflow-{batch.token}.jsonl", file), lambda fault: fault.kind == "retry"
-        )
+        name = f"nounflow-{batch.token}.jsonl"
+        file_id = await insist(self._config, pace, lambda: self._wire.upload(name, file))
         if isinstance(file_id, Fault):
             raise self._impossible("The input file of a batch cannot be uploaded", file_id)
         await self._rows.note(batch, "uploaded", file_id=file_id)
         # A file may not be readable right after its upload, so "not found" or "bad request" is tried again. After any
         # other failure there may be a batch all the same: `advance` looks for it.
-        remote = await self._insist(
-            pace, lambda: self._wire.create(file_id, batch.token), lambda fault: fault.status in (400, 404)
+        remote = await insist(
+            self._config,
+            pace,
+            lambda: self._wire.create(file_id, batch.token),
+            again=lambda fault: fault.status in (400, 404),
         )
         if isinstance(remote, Remote):
             await self._created(batch, remote)
@@ -111,7 +118,7 @@ class BatchMachine:
         remote = await self._look(batch, pace)
         if isinstance(remote, Fault):
             yield await self._close(batch, "abandoned", remote)
-        elif remote is not None and remote.status in ENDED and self._has_results(remote):
+        elif remote is not None and remote.status in ENDED:
             async for ends in self._read(batch, remote, pace):
                 yield ends
 
@@ -126,10 +133,8 @@ class BatchMachine:
         between, and "no" is final.
         """
         for final in (False, True):
-            remote = await self._insist(
-                pace,
-                lambda: self._wire.find(batch.file_id, batch.token, batch.planned_at),
-                lambda fault: fault.kind == "retry",
+            remote = await insist(
+                self._config, pace, lambda: self._wire.find(batch.file_id, batch.token, batch.planned_at)
             )
             if isinstance(remote, Remote):
                 await self._created(batch, remote)
@@ -137,34 +142,39 @@ class BatchMachine:
             if isinstance(remote, Fault):
                 raise self._impossible("The server does not say whether it has a batch", remote)
             if not final:
-                await self._insist(pace, lambda: self._wire.delete(batch.file_id), lambda fault: fault.kind == "retry")
+                deleted = await insist(self._config, pace, lambda: self._wire.delete(batch.file_id))
+                if isinstance(deleted, Fault) and passing(deleted):
+                    raise self._impossible("The input file of a batch cannot be removed", deleted)
         return False
 
     async def _look(self, batch: Batch, pace: Pace) -> Remote | Fault | None:
         """The batch as the server has it, a fault if it is lost for good, None if the server does not say."""
         if self._old(batch) and batch.state not in ENDED and batch.number not in self._cancelled:
-            self._cancelled.add(batch.number)
-            await self._wire.cancel(batch.remote_id)
-            self._print(f"{self._name(batch)}: cancelled, as `longest_wait_s` is over")
+            answer = await self._wire.cancel(batch.remote_id)
+            if not isinstance(answer, Fault) or answer.kind == "refused":  # it may have ended in between
+                self._cancelled.add(batch.number)
+                self._print(f"{self._name(batch)}: cancelled, as `longest_wait_s` is over")
         sent_at = pace.now()
         remote = await self._wire.retrieve(batch.remote_id)
         if isinstance(remote, Remote):
-            if self._has_results(remote):
-                self._silent = 0
             if remote.status != batch.state:
                 await self._rows.note(batch, remote.status, detail=remote.errors)
             self._say(batch, remote)
+            if remote.status in ENDED and remote.completed and not remote.output_file_id:
+                self._silent[batch.number] += 1  # answers, and no file of them yet
+                return remote if self._silent[batch.number] >= self._config.max_attempts else None
+            self._silent[batch.number] = 0
             return remote
-        self._silent += 1
+        self._silent[batch.number] += 1
         if remote.kind == "throttled":
             pace.throttled(sent_at, remote.wait_s, remote.detail)
-        elif remote.status == 404 and self._silent >= self._config.max_attempts:
+        elif remote.status == 404 and self._silent[batch.number] >= self._config.max_attempts:
             if not self._old(batch):
                 raise self._lost(batch, remote)
             return Fault("retry", f"the server has lost its batch ({remote.detail})", maybe_paid=True)
         elif remote.kind == "stop" and remote.status != 404:
             raise refused(self._config, remote.detail)
-        elif self._silent >= self._config.failures_in_a_row:
+        elif self._silent[batch.number] >= self._config.failures_in_a_row:
             raise self._impossible(f"The server does not say how {self._name(batch)} stands", remote)
         return None
 
@@ -238,33 +248,6 @@ class BatchMachine:
     def _settle(self, batch: Batch, reserved: float, rows: list[tuple[int, Ending]]) -> None:
         self._budget.release(reserved, sum(ending.charged_usd for _, ending in rows))
         batch.worst_usd -= reserved
-
-    async def _insist(
-        self, pace: Pace, call: Callable[[], Awaitable[T | Fault]], again: Callable[[Fault], bool]
-    ) -> T | Fault:
-        """Call until there is a value, or a fault that is not to be tried again, or too many of them."""
-        failures = 0
-        while True:
-            await pace.may_send()
-            sent_at = pace.now()
-            result = await call()
-            if not isinstance(result, Fault):
-                return result
-            if result.kind == "throttled":
-                pace.throttled(sent_at, result.wait_s, result.detail)
-                continue
-            failures += 1
-            if not again(result) or failures >= self._config.max_attempts:
-                return result
-            wait = max(pace.backoff(failures - 1), result.wait_s or 0.0)
-            await pace.sleep(min(wait, self._config.longest_wait_s))
-
-    def _has_results(self, remote: Remote) -> bool:
-        """False for a while when an ended batch has answers and no file of them yet."""
-        if remote.status not in ENDED or remote.output_file_id or not remote.completed:
-            return True
-        self._silent += 1
-        return self._silent > self._config.max_attempts
 
     def _old(self, batch: Batch) -> bool:
         return self._rows.now() - batch.created_at > self._config.batch.longest_wait_s
