@@ -138,7 +138,7 @@ rule ask_captions:
         mem_mb=4000,
         runtime=2880,
     params:
-        # what shapes no caption (budget, server, ledger ...) comes as LLM_SETTINGS and reruns nothing
+        # what shapes no caption (budget, server, ledger ...) comes by the environment and reruns nothing
         shape=json.dumps(CONFIG.captions.llm.shape()),
         checks=settings(CONFIG.captions.checks),
         code=code("ask_captions"),
@@ -147,9 +147,8 @@ rule ask_captions:
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/ask_captions.py"
         " --nouns {input.nouns:q}"
-        " --settings {LLM_SETTINGS:q}"
+        ' --settings "$NOUNFLOW_LLM"'
         " --checks {params.checks:q}"
-        " --ledger {LLM_LEDGER:q}"
         " --out {output.captions:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"

@@ -33,9 +33,11 @@ except NounflowError as error:
     raise WorkflowError(str(error))
 
 # The python of the rules is the one that runs Snakemake, also where no environment is activated. A prefix
-# replaces bash's strict mode, hence `set`. NOUNFLOW_HOME lets a rule find its script under --directory.
+# replaces bash's strict mode, hence `set`. NOUNFLOW_HOME lets a rule find its script under --directory, and
+# NOUNFLOW_LLM holds settings of which most are no reason to run a rule again.
 SETUP = (
     f"set -euo pipefail; export NOUNFLOW_HOME={shlex.quote(os.path.relpath(HOME))}; "
+    f"export NOUNFLOW_LLM={shlex.quote(CONFIG.captions.llm.model_dump_json())}; "
 )
 if not workflow.deployment_settings.deployment_method:
     SETUP += f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
@@ -335,8 +337,6 @@ FETCHED_IMAGES = [
     image_folder(name) for name, part in CONFIG.image_sets.items() if part.source
 ]
 COUNTS = counts_of_all_stages()
-LLM_SETTINGS = settings(CONFIG.captions.llm)
-LLM_LEDGER = CONFIG.captions.llm.ledger
 REPORT_TEMPLATES = [
     os.path.relpath(path)
     for path in sorted((HOME / "nounflow/scoring/templates").iterdir())

@@ -25,7 +25,7 @@ def main(
     nouns: Path,
     settings: LLMCaptionsConfig,
     checks: ChecksConfig,
-    ledger: Path,
+    ledger: Path | None,
     out: Path,
     counts: Path | None,
 ) -> None:
@@ -54,7 +54,7 @@ def main(
     tasks = noun_tasks(lexicon, settings)
     with Spool(out.parent) as spool, Spool(out.parent) as ngrams:
         answers = Answers(CaptionChecks(lexicon, checks), spool)
-        used = asyncio.run(_ask(tasks, answers, settings, ledger))
+        used = asyncio.run(_ask(tasks, answers, settings, ledger or Path(settings.ledger)))
         if not answers.totals[None]:
             raise NounflowError(
                 "Not one caption passed the checks",
@@ -105,7 +105,7 @@ if __name__ == "__main__":
     parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
     parser.add_argument("--settings", type=json_settings(LLMCaptionsConfig), required=True, help="captions.llm, JSON")
     parser.add_argument("--checks", type=json_settings(ChecksConfig), default=ChecksConfig(), help="captions.checks")
-    parser.add_argument("--ledger", type=Path, required=True, help="SQLite file of all requests and answers")
+    parser.add_argument("--ledger", type=Path, help="SQLite file of all requests and answers (default: the settings')")
     parser.add_argument("--out", type=Path, required=True, help="captions, parquet")
     parser.add_argument("--counts", type=Path, help="counts, JSON (default: the output's name + .counts.json)")
     run_stage(main, parser.parse_args())

@@ -203,10 +203,11 @@ def _block(multiset: Multiset, block: int) -> tuple[list[str], np.ndarray, list[
     """Texts, targets int64 [BLOCK, m] and template ids of the rows of one block."""
     rng = stream(multiset.seed, multiset.source, block)
     offset = stream(multiset.seed, multiset.source).random()
-    plurals = _before(block, multiset.plural_share, offset)
+    # plural rows before each row, from the block's first to the next block's first: [BLOCK + 1]
+    plurals = np.floor((block * BLOCK + np.arange(BLOCK + 1)) * multiset.plural_share + offset).astype(np.int64)
     is_plural = np.diff(plurals) > 0
     pairing = stream(multiset.seed, multiset.source, "together", block)
-    together = np.diff(_before(block, multiset.co_occurring, offset)) > 0
+    together = pairing.random(BLOCK) < multiset.co_occurring
     texts, ids = [""] * BLOCK, [""] * BLOCK
     targets = np.zeros((BLOCK, multiset.m), dtype=np.int64)
     for population, templates, places, before in (
@@ -228,8 +229,3 @@ def _block(multiset: Multiset, block: int) -> tuple[list[str], np.ndarray, list[
             phrases = forms.with_articles if template.article else forms.texts
             texts[place], ids[place] = template.around([phrases[i] for i in members]), template.id
     return texts, targets, ids
-
-
-def _before(block: int, share: float, offset: float) -> np.ndarray:
-    """Rows of a kind that has such a share, before each row from a block's first to the next's: int64 [BLOCK + 1]."""
-    return np.floor((block * BLOCK + np.arange(BLOCK + 1)) * share + offset).astype(np.int64)

@@ -58,10 +58,11 @@ def reads_as_english(words: Sequence[str]) -> bool:
     if not words:
         return True
     known = [_zipf(word) for word in words]
-    english = sum(known)
-    for frequencies in _other_languages():
-        if sum(frequencies.get(word, 0.0) for word in words) > english + _LIKELIER:
-            return False
+    enough = sum(known) + _LIKELIER
+    if sum(map(_zipf_elsewhere, words)) > enough:  # else no single language comes near
+        for frequencies in _other_languages():
+            if sum(frequencies.get(word, 0.0) for word in words) > enough:
+                return False
     return sum(zipf >= _KNOWN or word.isdigit() for zipf, word in zip(known, words, strict=True)) >= 0.6 * len(words)
 
 
@@ -75,10 +76,18 @@ def _other_languages() -> tuple[dict[str, float], ...]:
     """Zipf frequencies (log10 of uses in a billion words) of the words of other languages; rare words have none."""
     from wordfreq import get_frequency_list  # late: it reads its lists
 
+    zipf = [9 - hundredths / 100 for hundredths in range(900)]
+    read = get_frequency_list.__wrapped__  # its cache would hold them a second time
     return tuple(
-        {word: 9 - hundredths / 100 for hundredths, words in enumerate(lists) for word in words}
-        for lists in (get_frequency_list(language, "small") for language in _LANGUAGES)
+        {word: value for value, words in zip(zipf, read(language, "small"), strict=False) for word in words}
+        for language in _LANGUAGES
     )
+
+
+@functools.lru_cache(maxsize=65536)
+def _zipf_elsewhere(word: str) -> float:
+    """The most that any other language has."""
+    return max(frequencies.get(word, 0.0) for frequencies in _other_languages())
 
 
 @functools.lru_cache(maxsize=65536)
