@@ -1,6 +1,6 @@
 """The store's figures: bytes of a text, merging, draws and gathers, verifying, and what int8 costs in exactness.
 
-    python benchmarks/store_speed.py --scratch /tmp/store_speed --results results > benchmarks/results/store_speed.md
+    python benchmarks/store_speed.py --scratch /tmp/store_speed --results results
 
 Needs some 12 GB on the disk of --scratch and 8 GB of memory. Files of synthetic vectors are sparse for merging, which
 reads none, and real everywhere else. `--results` are those of the main job.
