@@ -73,7 +73,7 @@ LAYERS = [  # each may import what stands before it, and itself
     {"decoder", "embedders"},
     {"predictors", "annotation", "scoring", "nouns", "captions"},
     {"classifier"},
-    {"cli"},
+    {"cli", "cache_commands"},
 ]  # fmt: skip
 STRANGERS = [{"decoder", "embedders"}, {"predictors", "annotation", "scoring", "nouns", "captions"}]
 
