@@ -1,6 +1,6 @@
 """The store's figures: bytes of a text, merging, draws and gathers, verifying, and what int8 costs in exactness.
 
-    python benchmarks/store_speed.py --scratch /tmp/store_speed --results results > benchmarks/results/store_speed.md
+    python benchmarks/store_speed.py --scratch /tmp/store_speed --results results
 
 Needs some 12 GB on the disk of --scratch and 8 GB of memory. Files of synthetic vectors are sparse for merging, which
 reads none, and real everywhere else. `--results` are those of the main job.
@@ -335,13 +335,18 @@ def main() -> None:
         merge_once(arguments.merge_once)
         return
     torch.set_num_threads(2)
-    lines = [*bytes_of_a_text(arguments.scratch), *drawing(arguments.rows)]
-    lines += [*sampling(arguments.scratch, arguments.sample_rows, 100), *verifying(arguments.scratch)]
-    lines += merging(arguments.scratch, arguments.rows)
-    if arguments.results:
-        lines += int8_error(arguments.results)
     print(f"# The store's speed and space\n\nTwo cores ({platform.machine()}), torch with 2 threads; medians.\n")
-    print("\n".join(["| what | figure |", "|---|---|", *lines]))
+    print("| what | figure |\n|---|---|", flush=True)
+    parts: list[Callable[[], list[str]]] = [
+        lambda: bytes_of_a_text(arguments.scratch),
+        lambda: drawing(arguments.rows),
+        lambda: sampling(arguments.scratch, arguments.sample_rows, 100),
+        lambda: verifying(arguments.scratch),
+        lambda: merging(arguments.scratch, arguments.rows),
+        lambda: int8_error(arguments.results) if arguments.results else [],
+    ]
+    for part in parts:
+        print("\n".join(part()), flush=True)
     shutil.rmtree(arguments.scratch)
 
 
