@@ -323,6 +323,7 @@ def test_the_table_holds_the_known_values_of_the_usual_models(published):
         ("openclip:ViT-B-32/laion2b_s34b_b79k", "openclip:laion/CLIP-ViT-B-32-laion2B-s34B-b79K"),
         ("openclip:ViT-B-32/openai", "openclip:timm/vit_base_patch32_clip_224.openai"),
         ("openclip:timm/ViT-B-16-SigLIP", "openclip:timm/ViT-B-16-SigLIP"),
+        ("openclip:hf-hub:timm/ViT-B-16-SigLIP", "openclip:timm/ViT-B-16-SigLIP"),
         ("openclip:local-dir:/models/x", "openclip:local-dir:/models/x"),
         ("bundled:minilm-conse", "bundled:minilm-conse"),
     ],

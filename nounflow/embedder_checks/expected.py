@@ -45,6 +45,8 @@ def read_published(path: Path) -> dict[tuple[str, str], Published]:
 def hub_spec(spec: str) -> str:
     """open_clip's own name of a model (openclip:MODEL/TAG) as its hub id, where it has one; other specs as they are."""
     kind, _, name = spec.partition(":")
+    if kind == "openclip" and name.startswith("hf-hub:"):
+        return f"openclip:{name.removeprefix('hf-hub:')}"
     model, slash, tag = name.partition("/")
     if kind != "openclip" or not slash:
         return spec
