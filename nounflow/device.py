@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import functools
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from nounflow.device_lease import lease_device
 from nounflow.errors import NounflowError
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ def prepare_device(device: str, threads: int) -> str:
 
     torch.set_num_threads(threads)
     _keep_freed_memory()
+    if device in ("auto", "cuda") and (leased := lease_device(os.environ, torch.cuda.device_count())):
+        _say(f"GPU {leased}: the first that no other process of nounflow uses")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
         _say(f"device: {device} (auto: {'a GPU was found' if device == 'cuda' else 'no GPU was found'})")

@@ -16,6 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 _LOOK_AGAIN_S = 0.2
+_SILENT_S = 5.0
 _held: FileLock | None = None  # for the life of the process
 
 
@@ -54,9 +55,13 @@ def _lock_folder() -> Path:
 
 def _first_free(devices: Sequence[str], folder: Path) -> FileLock:
     locks = [FileLock(folder / f"{device.strip()}.lock") for device in devices]
+    start, said = time.monotonic(), False
     while True:
         for lock in locks:
             with contextlib.suppress(Timeout):
                 lock.acquire(timeout=0)
                 return lock
+        if not said and time.monotonic() - start > _SILENT_S:
+            print(f"waiting for one of {len(devices)} GPUs; the locks are in {folder}", flush=True)
+            said = True
         time.sleep(_LOOK_AGAIN_S)
