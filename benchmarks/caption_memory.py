@@ -65,22 +65,21 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000], help="captions, about")
     arguments = parser.parse_args()
     sides = [side for side in (arguments.against, _HERE) if side is not None]
-    print("| command | captions | side | peak MiB | seconds | captions/s |\n|---|---:|---|---:|---:|---:|")
+    print("| command | captions | side | peak MiB | seconds | processor s | captions a processor s |")
+    print("|---|---:|---|---:|---:|---:|---:|")
     for command in arguments.commands:
         for size in arguments.sizes:
             for side in sides:
                 folder = arguments.work / f"{command}-{size}-{side.name}"
                 folder.mkdir(parents=True, exist_ok=True)
-                rows, peak, seconds = _measure(command, size, arguments.nouns, folder, side)
+                rows, peak, seconds, spent = _measure(command, size, arguments.nouns, folder, side)
                 name = "this" if side is _HERE else "other"
-                print(
-                    f"| {command} | {rows:,} | {name} | {peak:,.0f} | {seconds:.1f} | {rows / seconds:,.0f} |",
-                    flush=True,
-                )
+                figures = f"{peak:,.0f} | {seconds:.1f} | {spent:.1f} | {rows / spent:,.0f}"
+                print(f"| {command} | {rows:,} | {name} | {figures} |", flush=True)
 
 
-def _measure(command: str, size: int, nouns: Path, folder: Path, side: Path) -> tuple[int, float, float]:
-    """Captions that were taken or made, peak memory in MiB, and seconds of one run."""
+def _measure(command: str, size: int, nouns: Path, folder: Path, side: Path) -> tuple[int, float, float, float]:
+    """Captions that were taken or made, peak memory in MiB, seconds and processor seconds of one run."""
     each = -(-size // pl.scan_parquet(nouns).select(pl.len()).collect().item())
     common = ["--nouns", str(nouns), "--out", str(folder / "out.parquet")]
     if command in ("check", "import"):
@@ -145,8 +144,8 @@ def _entries(source: Path, nouns: Path) -> Iterator[str]:
         yield json.dumps({"target_noun": names[noun], "singular_captions": places, "plural_captions": []})
 
 
-def _run(script: str, options: list[str], side: Path) -> tuple[float, float]:
-    """Peak memory in MiB and seconds of one process."""
+def _run(script: str, options: list[str], side: Path) -> tuple[float, float, float]:
+    """Peak memory in MiB (Linux counts in KiB), seconds and processor seconds of one process."""
     environment = {**os.environ, "PYTHONPATH": str(side), "OMP_NUM_THREADS": "1", "NO_PROXY": "127.0.0.1"}
     start = time.perf_counter()
     child = subprocess.Popen(
@@ -162,7 +161,7 @@ def _run(script: str, options: list[str], side: Path) -> tuple[float, float]:
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
         sys.exit(errors)
-    return usage.ru_maxrss / 1024, time.perf_counter() - start  # KiB on Linux
+    return usage.ru_maxrss / 1024, time.perf_counter() - start, usage.ru_utime + usage.ru_stime
 
 
 if __name__ == "__main__":
