@@ -24,6 +24,10 @@ from nounflow.errors import NounflowError
 from nounflow.files import sha256_text
 
 KINDS = ("clip", "siglip", "siglip2")
+_PIXEL_SETTINGS = (
+    "do_convert_rgb", "do_resize", "size", "resample", "do_center_crop", "crop_size", "do_rescale", "rescale_factor",
+    "do_normalize", "image_mean", "image_std", "patch_size", "max_num_patches",
+)  # fmt: skip
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 
@@ -201,8 +205,9 @@ def _patch_features(model: Any, batch: Tensor) -> Tensor:
 
 
 def _settings(processor: Any) -> dict[str, Any]:
-    """What the image processor does, without names of files and classes' versions."""
-    return {key: value for key, value in json.loads(processor.to_json_string()).items() if not key.startswith("_")}
+    """What the image processor does to pixels; a later version of the library may write more into its file."""
+    written = json.loads(processor.to_json_string())
+    return {key: written[key] for key in _PIXEL_SETTINGS if key in written}
 
 
 def _own_tokenizer(name: str) -> Any:

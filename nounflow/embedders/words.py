@@ -54,6 +54,8 @@ class Words:
             if [ids + [pad] * (context - len(ids)) for ids in found] == expected:
                 self.tokens, self.fast = candidate, True
                 break
+        if not self.fast:
+            print("tokenizer: the library's own, with all its padding, since no faster one gives the same ids")
 
 
 def backend_tokens(backend: Any, context: int) -> Callable[[Sequence[str]], list[list[int]]]:
