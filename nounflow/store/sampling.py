@@ -25,7 +25,8 @@ _DEVICE_SHARE = 0.5  # of the accelerator's free memory
 class WeightedRows:
     """Inverts the cumulative weights by a guide table (Chen and Asau 1974): about one look instead of a search.
 
-    Gives exactly what `np.searchsorted(cumulative, u * total, side="right")` gives; 60 times as fast for 50 million rows.
+    Gives exactly what `np.searchsorted(cumulative, u * total, side="right")` gives: the same rows,
+    from 50 million of them 60 times as fast.
     """
 
     def __init__(self, weights: np.ndarray) -> None:
