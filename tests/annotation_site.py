@@ -96,11 +96,15 @@ class Server:
             command, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self.output = ""
-        self.url = self._await_address()
-        parts = urlsplit(self.url)
-        self.host, self.port = parts.hostname or "", parts.port or 0
-        self.origin = f"http://{parts.netloc}"
-        self.cookie = self._log_in()
+        try:
+            self.url = self._await_address()
+            parts = urlsplit(self.url)
+            self.host, self.port = parts.hostname or "", parts.port or 0
+            self.origin = f"http://{parts.netloc}"
+            self.cookie = self._log_in()
+        except BaseException:
+            self.kill()
+            raise
 
     def _await_address(self) -> str:
         deadline = time.monotonic() + 60

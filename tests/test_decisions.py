@@ -649,3 +649,27 @@ def test_the_stage_makes_annotations_of_the_log_that_scoring_reads(site, tmp_pat
     assert len(rows) == 3
     collect(site, tmp_path, {**settings, "seniority": ["bob"]})
     assert read_document(Annotations, tmp_path / "people.json", "annotations").images["dog.png"].correct_secondary
+
+
+def test_a_new_decision_reruns_the_rule_and_nothing_else_does(site, tmp_path):
+    document = (tmp_path / "results/predictions/one/drawn.json").read_text()
+    for name in ("small", "small_head", "small_retrieval"):  # the runs of the config
+        (tmp_path / f"results/predictions/{name}").mkdir()
+        (tmp_path / f"results/predictions/{name}/drawn.json").write_text(document)
+    target = "results/annotations/drawn/people.json"
+
+    def snakemake(*options):
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "1"]
+        command += ["--directory", str(tmp_path), "--allowed-rules", "collect_decisions", *options]
+        command += ["--configfile", str(tmp_path / "mine.yaml"), "--", target]
+        done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    assert "there is no decision log" in snakemake()
+    with DecisionLog.open(site.log) as log:
+        log.append([DecisionDraft(**decision(site.image("dog.png"), "dog", "correct_primary"))]).result()
+        assert "collect_decisions" in snakemake("--dry-run")  # also while the page runs, before SQLite tidies up
+        snakemake()
+        assert "Nothing to be done" in snakemake("--dry-run")
+    assert read_document(Annotations, tmp_path / target, "annotations").images["dog.png"].correct_primary == ("dog",)

@@ -16,19 +16,15 @@ import polars as pl
 import psutil
 import pytest
 import yaml
-from annotation_site import decision
 from caption_server import CaptionServer
 from PIL import Image, ImageDraw
 
-from nounflow.annotation.log import DecisionLog
 from nounflow.config.decoder import DecoderConfig, GenerationConfig
 from nounflow.config.experiment import read_config
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.embedders.minilm import WordPieces
-from nounflow.files import sha256_file
 from nounflow.predictors.decoder import DecoderPredictor
-from nounflow.schemas.decisions import DecisionDraft
 from nounflow.store.shards import find_manifests, open_shard, read_manifest, sealed
 from nounflow.store.weights import read_predictor
 from nounflow.workflow.plan import lexicon_sizes, texts_of
@@ -271,34 +267,6 @@ def test_a_raised_budget_asks_nothing_again_and_another_model_does(project, monk
     assert project.would_run(target) == {}
     change(model="small")
     assert project.would_run(target) == {"ask_captions": 1}
-
-
-def test_what_people_decide_is_a_row_of_scores_and_another_decision_reruns_only_that(project):
-    log = project.folder / "decisions.sqlite"
-    project.configure(
-        lambda config: config.update(annotators={"people": {"kind": "people", "log": "decisions.sqlite"}})
-    )
-    assert project.would_run() == {"collect_decisions": 1, "score": 1, "report": 1}
-    project.snakemake()
-    assert annotators_of(project) == {"wordnet", "people"}  # no log yet: nothing is judged
-    picture = sha256_file(project.folder / "drawn/a.png")
-    document = json.loads((project.folder / "results/predictions/tiny/drawn.json").read_text())
-    (decoding,) = document["predictions"].values()
-    nouns = decoding["pred"][document["samples"].index("a.png")]
-    for noun, category in zip(nouns, ("correct_primary", "close_secondary"), strict=False):
-        with DecisionLog.open(log) as decisions:
-            decisions.append([DecisionDraft(**decision(picture, noun, category))]).result()
-        assert project.would_run() == {"collect_decisions": 1, "score": 1, "report": 1}
-        project.snakemake()
-        assert project.would_run() == {}
-    judged = json.loads((project.folder / "results/annotations/drawn/people.json").read_text())
-    assert judged["images"]["a.png"]["correct_primary"] == [nouns[0]]
-    assert judged["images"]["a.png"]["close_secondary"] == [nouns[1]]
-
-
-def annotators_of(project):
-    with open(project.folder / "results/scores.tsv") as handle:
-        return {row["annotator"] for row in csv.DictReader(handle, delimiter="\t")}
 
 
 # --- what a change reruns ---
