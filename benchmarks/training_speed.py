@@ -90,7 +90,8 @@ def check_equal(case: Case, rows: np.ndarray) -> None:
     worst = max(float((one.grad - other.grad).norm() / other.grad.norm()) for one, other in pairs)
     assert worst < 1e-4, worst
     print(
-        f"same loss in fp32: {float((total / basis).detach()):.5f}; gradients differ by {worst:.1e} of their norm at most"
+        f"same loss in fp32: {float((total / basis).detach()):.5f}; "
+        f"gradients differ by {worst:.1e} of their norm at most"
     )
 
 
