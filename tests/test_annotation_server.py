@@ -258,7 +258,7 @@ def test_a_full_disk_is_said_and_what_was_acknowledged_stays(tmp_path, wordnet_i
         assert b"the decision log cannot be written" in answer.body
         assert server.get("/api/session", annotator="ann")["images"] == 3
     kept = {one.id for one in read_records(site.log)}
-    assert len(acknowledged) > 20
+    assert len(acknowledged) > 5
     assert set(acknowledged) <= kept
 
 
