@@ -30,8 +30,8 @@ EVIL = "<img src=x onerror=alert(1)><b>bold</b>"
 TURNED = "ab\u202ecd\x07"
 NOUNS = ("dog", "cup", "teapot", "boat", "sofa", "wolf", "moon", "pear")
 PICTURES = {
-    f"{number:02}.png": ([NOUNS[number % 8], NOUNS[(number + 1) % 8]], [NOUNS[number % 8], NOUNS[(number + 3) % 8]])
-    for number in range(40)
+    f"{number:03}.png": ([NOUNS[number % 8], NOUNS[(number + 1) % 8]], [NOUNS[number % 8], NOUNS[(number + 3) % 8]])
+    for number in range(120)  # enough that no two tests come to the same one
 }
 STRANGE = {'<i>it\'s & "strange".png': ([EVIL, TURNED], [EVIL, ""])}
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -402,7 +402,7 @@ def test_nothing_hangs_over_the_edge_and_the_judgements_are_in_sight(sit, width)
 def test_light_and_dark_differ_and_both_can_be_read(sit, site):
     faint, papers = [], set()
     for colours in ("light", "dark"):
-        desk = sit(f"in {colours}", f"#{site.image('39.png')}", color_scheme=colours)
+        desk = sit(f"in {colours}", f"#{site.image('119.png')}", color_scheme=colours)
         desk.press("q")
         chosen = (
             "#noun",

@@ -18,9 +18,10 @@ import pydantic
 from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.files import sha256_text, write_text
-from nounflow.schemas.decisions import Decision, DecisionDraft, stamp
+from nounflow.schemas.decisions import Decision
 from nounflow.schemas.documents import CATEGORIES, Annotations, ImageAnnotations
 
+_LONGEST = 4000  # characters of evidence
 _VOTES_NEEDED, _CONFIDENCE = 3, 0.78  # of the published rule; a state file brings its own
 
 
@@ -115,23 +116,29 @@ def write_five_lists(path: Path, images: Mapping[str, ImageAnnotations]) -> None
 
 
 def _record(judged: Judged, digest: str, origin: Origin) -> Decision:
-    said = (origin.annotator, origin.tool, origin.time, digest, judged.noun, judged.category, judged.evidence)
-    draft = DecisionDraft(
-        kind="decision",
-        id=sha256_text(*said, json.dumps(dict(judged.votes), sort_keys=True))[:32],
-        annotator=origin.annotator,
-        tool=origin.tool,
-        image=digest,
-        noun=judged.noun,
-        category=judged.category,  # type: ignore[arg-type]
-        votes=dict(judged.votes),  # type: ignore[arg-type]
-        evidence=judged.evidence,
-        image_set=origin.image_set,
-        file=judged.file,
-    )
-    record = stamp(draft, origin.time)
-    assert isinstance(record, Decision)
-    return record
+    evidence = judged.evidence[:_LONGEST]
+    said = (origin.annotator, origin.tool, digest, judged.noun, judged.category, evidence)
+    values = {
+        "kind": "decision",
+        "id": sha256_text(*said, json.dumps(dict(judged.votes), sort_keys=True))[:32],
+        "annotator": origin.annotator,
+        "tool": origin.tool,
+        "image": digest,
+        "noun": judged.noun,
+        "category": judged.category,
+        "votes": dict(judged.votes),
+        "evidence": evidence,
+        "image_set": origin.image_set,
+        "file": judged.file,
+        "time": origin.time,
+    }
+    try:
+        return Decision.model_validate(values)
+    except pydantic.ValidationError as error:
+        raise NounflowError(
+            f"What is said of {judged.noun[:60]!a} on {judged.file!a} cannot be a record ({_first_line(error)})",
+            fix="mend it in the file, or pass another name with --annotator",
+        ) from None
 
 
 def _judged(images: Mapping[str, ImageAnnotations], reasons: Mapping[tuple[str, str], str]) -> list[Judged]:
@@ -161,7 +168,7 @@ def _from_votes(state: Mapping[str, Any], counts: Counts) -> Imported:
             category = "close_primary"
         cast = {"correct_primary": sum(map(bool, votes)), "incorrect": len(votes) - sum(map(bool, votes))}
         said = descriptions.get(file) or {"": 1}
-        evidence = max(said, key=lambda text: (said[text], text))[:4000]
+        evidence = max(said, key=lambda text: (said[text], text))
         judged.append(Judged(file, noun, category, {k: n for k, n in cast.items() if n}, evidence))
     return Imported(judged, tool=str(state["_meta"].get("model", "")))
 

@@ -24,7 +24,6 @@ Time = Annotated[
     str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
 ]  # fixed width: text order is time order
 AnnotatorName = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
-_Noun = Annotated[str, Field(max_length=500)]  # the empty noun is one that a decoder may say
 _Words = Annotated[str, Field(max_length=4000)]
 
 
@@ -43,7 +42,7 @@ class DecisionDraft(_Draft):
 
     kind: Literal["decision"]
     image: Digest  # sha256 of the picture's file
-    noun: _Noun
+    noun: _Words  # the empty noun is one that a decoder may say
     category: Answer
     votes: dict[Category, Annotated[int, Field(ge=1)]] = {}  # where a judge asked several times
     evidence: _Words = ""  # a person's note, a rule's reason, a model's description
