@@ -47,7 +47,7 @@ class PlainTraining:
             total, basis, correct = self.loss(apply_noise(clean, self._settings.noise, generator), rows)
             loss = total / basis
             loss.backward()
-            loss_read, *_others = (float(figure) for figure in (loss, basis, correct, (basis > 0).sum()))
+            loss_read, *_others = (float(figure.detach()) for figure in (loss, basis, correct, (basis > 0).sum()))
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
             set_learning_rate(self._optimizer, learning_rate(step, steps, config))
             self._optimizer.step()

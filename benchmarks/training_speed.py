@@ -89,10 +89,8 @@ def check_equal(case: Case, rows: np.ndarray) -> None:
     pairs = zip(ours.module.parameters(), plain.model.parameters(), strict=True)
     worst = max(float((one.grad - other.grad).norm() / other.grad.norm()) for one, other in pairs)
     assert worst < 1e-4, worst
-    print(
-        f"same loss in fp32: {float((total / basis).detach()):.5f}; "
-        f"gradients differ by {worst:.1e} of their norm at most"
-    )
+    loss = float((total / basis).detach())
+    print(f"same loss in fp32: {loss:.5f}; gradients differ by {worst:.1e} of their norm at most")
 
 
 def seconds_a_step(case: Case, take: Callable[[], object], steps: int) -> float:

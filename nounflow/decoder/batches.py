@@ -18,7 +18,8 @@ from nounflow.streams import stream, stream_key
 
 _NOISE_BLOCK = 1024  # places of a batch whose noise is one random stream
 # What one more group of rows costs, in states (prefix vectors and tokens): kernels have to be started for it.
-_GROUP_COST = {"cpu": 64, "cuda": 2048}
+_GROUP_COST = {"cpu": 256, "cuda": 2048}
+_EIGHTHS = 8
 
 
 def rows_of_step(training_set: TrainingSet, seed: int, step: int, batch_size: int) -> np.ndarray:
@@ -54,22 +55,22 @@ def micro_batches(cost: np.ndarray, most: int, device: str) -> Iterator[list[np.
 def length_cuts(cost: np.ndarray, group_cost: int) -> list[int]:
     """Where to cut rows, sorted by cost [n], so that padding and the groups' own cost are least together.
 
-    A group costs its rows times its longest row, and `group_cost` more. Exact, by dynamic programming over the
-    distinct costs.
+    A group costs its rows times its longest row, and `group_cost` more. Exact among cuts at eighths of the rows, by
+    dynamic programming; other places would give each step matrices of other shapes, for which kernels are made anew.
     """
-    values, first = np.unique(cost, return_index=True)
-    ends = np.append(first[1:], len(cost))  # rows of values up to i end here
-    least = np.zeros(len(values) + 1)
-    before = np.zeros(len(values), dtype=np.int64)
-    for last in range(len(values)):  # the group that ends with this value may begin with any value before it
-        totals = least[: last + 1] + group_cost + (ends[last] - first[: last + 1]) * values[last]
-        before[last] = np.argmin(totals)
-        least[last + 1] = totals[before[last]]
-    cuts = []
-    last = len(values) - 1
-    while (start := int(before[last])) > 0:
-        cuts.append(int(first[start]))
-        last = start - 1
+    ends = np.unique(np.arange(1, _EIGHTHS + 1) * len(cost) // _EIGHTHS)
+    ends = ends[ends > 0]
+    starts = np.concatenate([[0], ends[:-1]])
+    least = np.zeros(len(ends) + 1)  # of the rows before each piece
+    first = np.zeros(len(ends), dtype=np.int64)  # piece with which the group that ends with each one begins
+    for last, end in enumerate(ends):
+        totals = least[: last + 1] + group_cost + (end - starts[: last + 1]) * cost[end - 1]
+        first[last] = np.argmin(totals)
+        least[last + 1] = totals[first[last]]
+    cuts, last = [], len(ends) - 1
+    while first[last] > 0:
+        cuts.append(int(starts[first[last]]))
+        last = int(first[last]) - 1
     return cuts[::-1]
 
 
