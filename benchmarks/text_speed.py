@@ -138,9 +138,9 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--captions", type=Path, required=True, help="a captions file")
-    parser.add_argument("--rounds", type=int, default=5, help="timings of each way")
+    parser.add_argument("--rounds", type=int, default=3, help="timings of each way")
     parser.add_argument("--slow-texts", type=int, default=64, help="texts of one timing of the libraries' own way")
-    parser.add_argument("--texts", type=int, default=768, help="texts of one timing of ours")
+    parser.add_argument("--texts", type=int, default=4096, help="texts of one timing of ours")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     arguments = parser.parse_args()
