@@ -23,7 +23,7 @@ class EmbedderConfig(Settings):
         False, description="compile the text tower (torch.compile): a minute at first; worth it for hours on a GPU"
     )
     batch_tokens: Annotated[int, Field(ge=64)] | Literal["auto"] = Field(
-        "auto", description="tokens in one text batch; auto: 1,024 on a CPU, what fits its cache; by trial on a GPU"
+        "auto", description="tokens in one text batch; auto: 512 on a CPU; by trial on a GPU"
     )
     dtype: Literal["float16", "int8"] = Field(
         "float16", description="how text vectors are stored; int8 takes half the space (docs/embeddings.md)"
