@@ -1,7 +1,8 @@
 """Whether 500 requests at a time come through without loss, and how long they take.
 
-The tests' server on loopback answers each request after a fixed time; it runs in the same process, so its work is in
-the figures. Every request goes through the real client and a ledger on the disk.
+The tests' server on loopback answers each request after a fixed time, and none before so many are under way at once.
+It runs in the same process, so its work is in the figures. Every request goes through the real client and a ledger on
+the disk.
 
     python benchmarks/llm_concurrency.py
 """
@@ -52,7 +53,7 @@ def main() -> None:
 
 def one_run(requests: int, concurrency: int, answer_s: float) -> float:
     """Seconds of one run; says what was answered, lost and asked twice."""
-    with tempfile.TemporaryDirectory() as folder, LLMServer(delay_s=answer_s) as server:
+    with tempfile.TemporaryDirectory() as folder, LLMServer(delay_s=answer_s, gate=concurrency) as server:
         config = LLMConfig.model_validate(
             {
                 "base_url": server.url,
