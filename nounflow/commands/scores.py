@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,14 +60,14 @@ def _print(rows: list[Any], published: list[Any]) -> None:
     for sentence in filter(None, map(comparison, rows)):
         console.print(sentence, markup=False, highlight=False)
     if published:
-        _print_table(f"NOVIC paper: {MARK}", PUBLISHED_HEADINGS, published_cells(published))
+        _print_table(f"NOVIC paper: {MARK}", PUBLISHED_HEADINGS, published_cells(published), 2)
 
 
 def _against(arguments: argparse.Namespace) -> None:
     from nounflow.scoring.formats import against
 
     headings, cells = against(_read(arguments.table), arguments.against)
-    _print_table("Difference of prediction scores in points, paired 95 % intervals", headings, cells)
+    _print_table("Difference of prediction scores in points, paired 95 % intervals", headings, cells, 3)
 
 
 def _reproduce(arguments: argparse.Namespace) -> None:
@@ -83,12 +84,12 @@ def _read(table: Path) -> Scores:
     return read_document(Scores, table.with_suffix(".json"), "scores with their details")
 
 
-def _print_table(title: str, headings: Any, cells: Any) -> None:
+def _print_table(title: str, headings: Sequence[str], cells: Iterable[Sequence[str]], text: int) -> None:
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")
     for i, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if i < 2 else "right", overflow="fold")
+        table.add_column(heading, justify="left" if i < text else "right", overflow="fold")
     for row in cells:
         table.add_row(*row)
     _console().print(table)

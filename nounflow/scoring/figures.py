@@ -43,7 +43,7 @@ def breakdowns(scores: Scores) -> list[dict[str, Any]]:
             "legend": _legend(details),
             "charts": [
                 _parts_chart("By kind", [one.kinds for one in details], title),
-                _parts_chart("By how often the noun stands in a million words", [one.bands for one in details], title),
+                _parts_chart("By uses of the noun in a million words", [one.bands for one in details], title),
             ],
         }
         for title, details in _groups(scores)
@@ -87,7 +87,8 @@ def calibrations(scores: Scores) -> list[dict[str, Any]]:
         risks = []
         for i, one in enumerate(judged):
             x, y = [held.confidence for held in one.calibration], [held.correct for held in one.calibration]
-            claimed.append(charts.Series(one.run, tuple(x), tuple(y), f"s{i + 1}"))
+            sizes = tuple(1.5 + 7.0 * (held.n / one.judged) ** 0.5 for held in one.calibration)
+            claimed.append(charts.Series(one.run, tuple(x), tuple(y), f"s{i + 1}", sizes))
             if one.risk_coverage:
                 risks.append(charts.Series(one.run, one.risk_coverage.coverage, one.risk_coverage.risk, f"s{i + 1}"))
         kept = [rows[one.run, one.image_set, one.annotator] for one in judged]
@@ -181,7 +182,7 @@ def _parts_chart(title: str, parts: Sequence[tuple[Part, ...]], where: str) -> d
         series.append((f"s{i + 1}", values))
     small = [f"{name} ({n})" for name, n in sizes.items() if name not in names]
     return {
-        "title": title,
+        "title": f"{title}, percent",
         "note": f"Too few images to draw: {', '.join(small)}." if small else "",
         "svg": charts.grouped_dots([f"{name} ({sizes[name]})" for name in names], series, f"{title}, {where}"),
     }

@@ -6,10 +6,10 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import nounflow
 from nounflow.errors import NounflowError
 from nounflow.scoring.results import Provenance, Scores
 from nounflow.scoring.table import ScoreRow
@@ -23,7 +23,7 @@ def provenance(code: Path) -> Provenance:
     commit = _git(code, "rev-parse", "HEAD")
     changed = bool(commit and _git(code, "status", "--porcelain", "--untracked-files=no"))
     return Provenance(
-        nounflow=nounflow.__version__,
+        nounflow=metadata.version("nounflow"),
         commit=commit or None,
         changed=changed,
         config=json.loads(config) if config else None,
