@@ -15,6 +15,7 @@ from nounflow.scoring.published import published_rows
 from nounflow.scoring.results import Comparison, Details, Scores
 from nounflow.scoring.table import ScoreRow, percent, points
 from nounflow.scoring.variants import Part
+from nounflow.text import join_words
 
 _STYLES = 6  # runs that one chart tells apart
 _KINDS = 9
@@ -32,6 +33,12 @@ def comparisons(scores: Scores) -> list[dict[str, Any]]:
         for one in scores.comparisons
         if len(one.runs) > 1
     ]
+
+
+def undrawn(scores: Scores) -> str:
+    """Which runs are in the tables only, because a chart could not tell more of them apart."""
+    runs = sorted({one.run for one in scores.details})[_STYLES:]
+    return f"Charts show the first {_STYLES} runs by name, not {join_words(runs)}." if runs else ""
 
 
 def breakdowns(scores: Scores) -> list[dict[str, Any]]:

@@ -65,6 +65,11 @@ class Card:
         """Do the runs' first nouns fare differently?"""
         return len({said.verdict for said in self.said}) > 1
 
+    @property
+    def sure_and_wrong(self) -> bool:
+        """Is any run?"""
+        return any(said.sure_and_wrong for said in self.said)
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -130,8 +135,8 @@ def picture(path: Path) -> Picture:
 def _interleaved(one_set: Sequence[Card]) -> list[Card]:
     disagree = [card for card in one_set if card.disagree]
     agreed = [card for card in one_set if not card.disagree]
-    sure = [card for card in agreed if any(said.sure_and_wrong for said in card.said)]
-    rest = [card for card in agreed if card not in sure]
+    sure = [card for card in agreed if card.sure_and_wrong]
+    rest = [card for card in agreed if not card.sure_and_wrong]
     right, close, *others = ([card for card in rest if card.said[0].verdict == kind] for kind in _AGREED)
     return _in_turn([disagree, _in_turn([right, close, sure, *others])])
 

@@ -52,6 +52,7 @@ def render(report: Report) -> str:
         sentences=[sentence for row in report.scores.rows if (sentence := comparison(row))],
         **_scores(report),
         comparisons=figures.comparisons(report.scores),
+        undrawn=figures.undrawn(report.scores),
         breakdowns=figures.breakdowns(report.scores),
         diversity=figures.diversity(report.scores),
         calibrations=figures.calibrations(report.scores),
@@ -164,7 +165,7 @@ def _gallery(report: Report) -> dict[str, Any]:
         "gallery_note": words.gallery(len(report.cards), report.images, report.material),
         "gallery_runs": list(dict.fromkeys(said.run for card, _ in report.cards for said in card.said)),
         "gallery_sets": sorted({card.image_set for card, _ in report.cards}),
-        "sure_and_wrong": any(said.sure_and_wrong for card, _ in report.cards for said in card.said),
+        "sure_and_wrong": any(card.sure_and_wrong for card, _ in report.cards),
         "verdicts": [pair for pair in _VERDICTS if pair[0] != "unjudged" or "unjudged" in seen],
     }
 
