@@ -80,7 +80,11 @@ class Hierarchy:
 
     def same(self, noun: str, other: str) -> bool:
         """Are two nouns names of one thing: do they share a sense?"""
-        return canon(noun) == canon(other) or not set(self.senses(noun)).isdisjoint(self.senses(other))
+        return not self._identity(noun).isdisjoint(self._identity(other))
+
+    @functools.lru_cache(maxsize=1 << 16)  # noqa: B019
+    def _identity(self, noun: str) -> frozenset[str | int]:
+        return frozenset((canon(noun), *self.senses(noun)))
 
     def lexname(self, noun: str, sense: str = "") -> str:
         """WordNet class of a noun's first sense, or of the sense given: "animal"; empty if WordNet lacks it."""
