@@ -8,6 +8,7 @@ import math
 import subprocess
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -208,7 +209,7 @@ def test_images_of_one_probability_are_in_no_order(correct):
 def hierarchy(wordnet):
     table = nouns_table(("dog", "wolf", "cat", "bird", "robin", "car", "automobile"))
     keys = {name: [wordnet.senses(name)[0].sense_keys[0]] for name in table["noun"]}
-    table = table.with_columns(synsets=[keys[name] for name in table["noun"]])
+    table = table.with_columns(pl.Series("synsets", [keys[name] for name in table["noun"]]))
     return Hierarchy(wordnet, [table])
 
 
