@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import http.server
 import io
+import itertools
 import json
 import subprocess
 import sys
@@ -188,7 +189,7 @@ def test_a_collection_goes_on_where_it_was_and_stops_at_what_is_wanted(site, tmp
 def test_the_wiki_is_asked_one_by_one_with_a_pause_and_a_name(site, tmp_path):
     collect(NOUNS[:2], tmp_path, wiki(site, pause=0.05), 100)
     times = [at for at, _, _ in site.asked]
-    assert min(later - earlier for earlier, later in zip(times, times[1:], strict=False)) >= 0.05
+    assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 0.05
     assert all("ann@example.org" in headers["User-Agent"] for _, _, headers in site.asked)
     for contact in ("", "ann", "a@b\nX: y"):
         with pytest.raises(NounflowError, match="contact"):

@@ -64,10 +64,8 @@ def _estimate(arguments: argparse.Namespace) -> None:
     pairs = sum(len(task.asks) for task in work.tasks)
     print(f"{pairs:,} nouns on {len(work.tasks):,} pictures; {nouns:,} to be judged by {settings.server.model}")
     print(f"{found.requests:,} requests, {found.known:,} of them answered by the ledger; {found.calls:,} calls to make")
-    print(
-        f"{found.prompt_tokens:,} prompt and {found.output_tokens:,} output tokens for {settings.least_votes} votes each"
-    )
-    more = settings.most_votes / settings.least_votes
-    print(f"about {found.expected_usd:.2f} USD, {found.expected_usd * more:.2f} USD if no noun is settled before")
-    print(f"its last vote, {found.worst_usd * more:.2f} USD at the very most for one sending each")
+    votes, more = settings.least_votes, settings.most_votes / settings.least_votes
+    print(f"{found.prompt_tokens:,} prompt and {found.output_tokens:,} output tokens for {votes} votes each")
+    print(f"about {found.expected_usd:.2f} USD, {found.expected_usd * more:.2f} USD if every noun needs its last vote,")
+    print(f"{found.worst_usd * more:.2f} USD at the very most for one sending each")
     print(f"budget {settings.server.budget_usd:.2f} USD, of which {found.spent_usd:.2f} USD are spent")
