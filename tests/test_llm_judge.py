@@ -14,7 +14,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from judge_server import COLOURS, JudgeServer
+from judge_server import COLOURS, JudgeServer, colour_of
 from PIL import Image
 from synthetic_results import predictions
 
@@ -24,8 +24,10 @@ from nounflow.annotation.plan import Ask, Task
 from nounflow.annotation.questions import groups_of, picture_url, read_answer, request_of
 from nounflow.annotation.votes import VotingRule, verdict, votes_needed
 from nounflow.config.annotators import OpenAIAnnotatorConfig
+from nounflow.config.llm import PriceConfig
 from nounflow.files import sha256_file
 from nounflow.llm.ledger import Ledger
+from nounflow.llm.prices import worst_cost
 from nounflow.schemas.decisions import DecisionDraft
 from nounflow.schemas.documents import CATEGORIES, Annotations, read_document, write_document
 
@@ -145,8 +147,6 @@ def test_answers_are_read_noun_by_noun():
 
 def test_a_picture_is_sent_upright_small_and_on_white(tmp_path):
     Image.new("RGBA", (400, 100), (0, 0, 0, 0)).save(tmp_path / "wide.png")
-    from judge_server import colour_of
-
     _, image = colour_of(picture_url((tmp_path / "wide.png").read_bytes(), 128))
     assert image.size == (128, 32)
     assert image.getpixel((5, 5)) == (255, 255, 255)
@@ -264,8 +264,8 @@ def test_another_model_is_another_judge(repository, place):
 def test_a_refused_picture_and_an_unreadable_one_are_counted_and_the_others_judged(repository, place):
     with JudgeServer(TRUTH) as server:
         values = settings(server.url, place)
-        for message in _messages(values, place, "red.png"):
-            server.script(message, "refusal")
+        for request in _requests(values, place, "red.png"):
+            server.script(request.messages[1]["content"][1]["text"], "refusal")
         done = run_judge(repository, place, values)
         assert done.returncode == 0, done.stderr
         assert sum(colour == "red" for colour, _ in server.lists) == 0  # no further votes are bought
@@ -276,18 +276,20 @@ def test_a_refused_picture_and_an_unreadable_one_are_counted_and_the_others_judg
     assert sum(n for reason, n in dropped.items() if "refused" in reason) == 4
 
 
-def _messages(values, place, file):
+def _requests(values, place, file):
     parsed = OpenAIAnnotatorConfig.model_validate(values)
     nouns = sorted({noun for nouns in SAID[file] for noun in nouns if noun})
     picture = Task(sha256_file(place / "images" / file), (file,), tuple(Ask(noun, 1.0, False) for noun in nouns))
     (group,) = groups_of(picture, nouns, parsed.nouns_per_request)
-    requests = [request_of(group, "data:,x", attempt, parsed) for attempt in range(3)]
-    return [request.messages[1]["content"][1]["text"] for request in requests]
+    return [request_of(group, "data:,x", attempt, parsed) for attempt in range(3)]
 
 
 def test_a_spent_budget_keeps_what_was_settled_and_goes_on(repository, place):
     with JudgeServer(TRUTH) as server:
-        done = run_judge(repository, place, settings(server.url, place, server={"budget_usd": 0.025, "concurrency": 1}))
+        requests = [request for file in SAID for request in _requests(settings(), place, file)]
+        worst = max(worst_cost(PriceConfig(input=1.0, output=2.0), request, 200) for request in requests)
+        poor = {"budget_usd": worst + 6 * 4e-5, "concurrency": 1}  # an answer costs 20 and 10 tokens
+        done = run_judge(repository, place, settings(server.url, place, server=poor))
         assert done.returncode == 1
         assert "budget" in done.stderr
         assert not (place / "openai.json").exists()
