@@ -2,8 +2,8 @@
 
     python benchmarks/wordnet_judge.py --wordnet results/inputs/wordnet
 
-The judge sees the gold noun alone and is asked about each name that the labels accept beside it. Whoever made the labels
-took these for right, so `incorrect` is a disagreement; `close` may be one. Not used to set any threshold.
+The judge sees the gold noun alone and is asked about each name that the labels accept beside it. Whoever made them
+took these names for right, so `incorrect` is a disagreement; `close` may be one. Not used to set any threshold.
 """
 
 from __future__ import annotations

@@ -363,3 +363,8 @@ def test_a_port_that_is_taken_is_one_message():
         other.listen()
         with pytest.raises(NounflowError, match="cannot be used"):
             listening_socket("127.0.0.1", other.getsockname()[1])
+
+
+def test_short_answers_are_sent_at_once():
+    with listening_socket("127.0.0.1", 0) as listening:  # asyncio turns Nagle's algorithm off for what is named TCP
+        assert listening.proto == socket.IPPROTO_TCP
