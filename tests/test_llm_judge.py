@@ -27,7 +27,7 @@ from nounflow.config.annotators import OpenAIAnnotatorConfig
 from nounflow.config.llm import PriceConfig
 from nounflow.files import sha256_file
 from nounflow.llm.ledger import Ledger
-from nounflow.llm.prices import worst_cost
+from nounflow.llm.prices import prompt_tokens_bound, prompt_tokens_estimate, worst_cost
 from nounflow.schemas.decisions import DecisionDraft
 from nounflow.schemas.documents import CATEGORIES, Annotations, read_document, write_document
 
@@ -123,8 +123,9 @@ def test_each_vote_has_an_order_of_its_own_that_the_seed_fixes():
 def test_a_picture_costs_its_tokens_and_not_its_bytes():
     one = OpenAIAnnotatorConfig.model_validate(settings(image_tokens=700))
     (group,) = groups_of(task("a"), "a", 12)
-    small, large = (request_of(group, f"data:,{'x' * n}", 0, one).prompt_tokens_bound for n in (10, 100_000))
-    assert small == large > 700
+    small, large = (request_of(group, f"data:,{'x' * n}", 0, one) for n in (10, 100_000))
+    assert prompt_tokens_bound(small) == prompt_tokens_bound(large) > 700 + len(str(small.messages[0]))
+    assert 700 < prompt_tokens_estimate(small) == prompt_tokens_estimate(large) < prompt_tokens_bound(small)
 
 
 def test_answers_are_read_noun_by_noun():

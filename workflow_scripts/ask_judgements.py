@@ -45,6 +45,7 @@ def main(
     from nounflow.annotation.log import DecisionLog, read_records
     from nounflow.annotation.pictures import digest_images, folder_and_digests
     from nounflow.annotation.plan import plan_tasks
+    from nounflow.annotation.questions import RULE
     from nounflow.schemas.documents import Annotations, Predictions, read_document, write_document
 
     documents = [read_document(Predictions, path, "predictions") for path in predictions]
@@ -61,7 +62,7 @@ def main(
     lists, rows, record = annotate(tasks, known, settling, problems)
     _write_votes(votes, rows, settling)
     record.write(counts)
-    rule = f"{settings.server.model}, {settling.words}"
+    rule = f"{RULE}, {settings.server.model}, {settling.words}"
     agreement = settling.agreement
     print(f"judged by {rule}" + (f"; kappa with people {agreement.kappa}" if agreement else ""), flush=True)
     write_document(

@@ -6,14 +6,12 @@ import base64
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from nounflow.annotation.plan import Task
 from nounflow.config.annotators import OpenAIAnnotatorConfig
 from nounflow.files import sha256_json
 from nounflow.images import open_image
-from nounflow.llm.prices import prompt_tokens_bound
 from nounflow.llm.requests import Request
 from nounflow.schemas.documents import CATEGORIES
 from nounflow.streams import stream
@@ -101,9 +99,14 @@ def request_of(group: Group, url: str, attempt: int, settings: OpenAIAnnotatorCo
     ]
     messages = ({"role": "system", "content": _SYSTEM}, {"role": "user", "content": content})
     item = f"{group.image} {sha256_json(list(messages))[:16]}"
-    request = Request(item=item, messages=messages, prompt_version=PROMPT_VERSION, schema=SCHEMA, attempt=attempt)
-    words = replace(request, messages=(messages[0], {"role": "user", "content": content[1:]}))
-    return replace(request, prompt_tokens_bound=prompt_tokens_bound(words) + settings.image_tokens)
+    return Request(
+        item=item,
+        messages=messages,
+        prompt_version=PROMPT_VERSION,
+        schema=SCHEMA,
+        attempt=attempt,
+        image_tokens=settings.image_tokens,
+    )
 
 
 def read_answer(text: str, nouns: Sequence[str]) -> Reading:
