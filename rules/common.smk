@@ -13,6 +13,7 @@ import yaml
 from snakemake.utils import update_config
 
 from nounflow.annotation.log import log_digest
+from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.config.experiment import load_config
 from nounflow.embedder_checks.layouts import images_folder
 from nounflow.earlier_results import EarlierResults
@@ -33,12 +34,17 @@ except NounflowError as error:
     raise WorkflowError(str(error))
 
 # The python of the rules is the one that runs Snakemake, also where no environment is activated. A prefix
-# replaces bash's strict mode, hence `set`. NOUNFLOW_HOME lets a rule find its script under --directory, and
-# NOUNFLOW_LLM holds settings of which most are no reason to run a rule again.
+# replaces bash's strict mode, hence `set`. NOUNFLOW_HOME lets a rule find its script under --directory; NOUNFLOW_LLM
+# and NOUNFLOW_ANNOTATOR_... hold settings of which most are no reason to run a rule again.
 SETUP = (
     f"set -euo pipefail; export NOUNFLOW_HOME={shlex.quote(os.path.relpath(HOME))}; "
     f"export NOUNFLOW_LLM={shlex.quote(CONFIG.captions.llm.model_dump_json())}; "
 )
+for name, part in CONFIG.annotators.items():
+    if part.kind == "openai":
+        SETUP += (
+            f"export NOUNFLOW_ANNOTATOR_{name}={shlex.quote(part.model_dump_json())}; "
+        )
 if not workflow.deployment_settings.deployment_method:
     SETUP += f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 shell.prefix(SETUP.replace("{", "{{").replace("}", "}}"))
@@ -90,6 +96,14 @@ def annotators_of(kind):
     """Wildcard pattern of the annotators of a kind; a pattern that matches nothing where there is none."""
     found = (name for name, part in CONFIG.annotators.items() if part.kind == kind)
     return "|".join(found) or "(?!)"
+
+
+def people_of(annotator):
+    """The people that a language model is compared with; the defaults where the config names none."""
+    named = CONFIG.annotators.get(CONFIG.annotators[annotator].people)
+    if named is not None and named.kind == "people":
+        return named
+    return PeopleAnnotatorConfig(kind="people")
 
 
 def run_parts(run, *parts):

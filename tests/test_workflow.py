@@ -17,14 +17,17 @@ import psutil
 import pytest
 import yaml
 from caption_server import CaptionServer
+from judge_server import JudgeServer
 from PIL import Image, ImageDraw
 
+from nounflow.annotation.log import DecisionLog
 from nounflow.config.decoder import DecoderConfig, GenerationConfig
 from nounflow.config.experiment import read_config
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.embedders.minilm import WordPieces
 from nounflow.predictors.decoder import DecoderPredictor
+from nounflow.schemas.decisions import DecisionDraft
 from nounflow.store.shards import find_manifests, open_shard, read_manifest, sealed
 from nounflow.store.weights import read_predictor
 from nounflow.workflow.plan import lexicon_sizes, texts_of
@@ -267,6 +270,53 @@ def test_a_raised_budget_asks_nothing_again_and_another_model_does(project, monk
     assert project.would_run(target) == {}
     change(model="small")
     assert project.would_run(target) == {"ask_captions": 1}
+
+
+def test_a_language_model_judges_once_and_again_only_for_what_changes_its_answers(project, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    target = "results/annotations/drawn/eyes.json"
+    estimate = [sys.executable, "-c", "from nounflow.cli import main; main()", "annotations", "estimate"]
+    estimate += ["--annotator", "eyes", "--image-set", "drawn", "--configfile", "tiny.yaml"]
+
+    def calls():
+        done = subprocess.run(estimate, cwd=project.folder, env={**os.environ, "PYTHONPATH": str(project.folder)},
+                              capture_output=True, text=True, check=False)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return int(re.search(r"([\d,]+) calls to make", done.stdout)[1].replace(",", ""))
+
+    with JudgeServer({}) as server:
+        model = {
+            "base_url": server.url,
+            "model": "tiny",
+            "budget_usd": 1,
+            "prices": {"tiny": {"input": 1, "output": 2}},
+        }
+        judges = {"wordnet": {"kind": "wordnet"}, "eyes": {"kind": "openai", "server": model, "longest_side": 64}}
+        project.configure(lambda config: config.update(annotators=judges))
+        expected = calls()
+        project.snakemake(target)
+        assert server.votes_asked.total() == expected > 10
+        assert calls() == 0
+    judged = json.loads((project.folder / target).read_text())
+    assert set(judged["images"]) == {"a.png", "b.jpg", "moving.gif", "sub dir/it's c.png"}
+    assert "tiny, voting rule" in judged["rule"]
+    assert (project.folder / "results/annotations/drawn/eyes.votes.tsv").read_text().count("Something ") > 10
+    with DecisionLog.read(project.folder / "ledgers/judgements.sqlite") as log:
+        first = log.records()[0]
+
+    def change(**changes):
+        project.configure(lambda config: config["annotators"]["eyes"]["server"].update(changes))
+
+    change(budget_usd=7, concurrency=3, base_url="http://127.0.0.1:9/v1")
+    assert project.would_run(target) == {}
+    with DecisionLog.open(project.folder / "ledgers/decisions.sqlite") as log:  # what people say comes in unasked
+        draft = {"id": "a" * 32, "annotator": "ann", "tool": "test", "image": first.image, "noun": first.noun}
+        log.append([DecisionDraft(kind="decision", category="incorrect", **draft)]).result()
+    assert project.would_run(target) == {"ask_judgements": 1}
+    project.snakemake(target)
+    assert json.loads((project.folder / target).read_text())["agreement"]["pairs"] == 1
+    change(model="small", prices={"small": {"input": 1, "output": 1}})
+    assert project.would_run(target) == {"ask_judgements": 1}
 
 
 # --- what a change reruns ---

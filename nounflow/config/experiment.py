@@ -53,7 +53,9 @@ class ImageSetConfig(Settings):
     """Pictures to name: a folder of yours, or a source that nounflow fetches."""
 
     folder: str | None = Field(None, description="a folder of images (searched with its sub-folders)")
-    source: Literal["tuxpaint", "novic_world", "novic_wiki"] | None = Field(None, description="a set to fetch")
+    source: Literal["tuxpaint", "novic_world", "novic_wiki", "novic_val3k"] | None = Field(
+        None, description="a set to fetch"
+    )
     labels: str | None = Field(None, description="TSV with columns file, gold[, sense, accepted, secondary]")
     only_labelled: bool = Field(False, description="take only the files that `labels` lists")
     captions: Literal["txt"] | None = Field(
@@ -130,6 +132,11 @@ class Config(Settings):
         for name, annotator in self.annotators.items():
             if annotator.kind == "wordnet" and name != "wordnet":
                 raise ValueError(f"annotators.{name}: the kind wordnet has no settings and is always named wordnet")
+            if annotator.kind == "openai" and annotator.people != "people":
+                people = sorted(other for other, part in self.annotators.items() if part.kind == "people")
+                if annotator.people not in people:
+                    known = ", ".join(people) or "none of that kind is declared"
+                    raise ValueError(f"annotators.{name}.people: found {annotator.people!r}, allowed: {known}")
         return self
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ import tenacity
 from nounflow.errors import NounflowError
 
 ATTEMPTS = 3
+_LONGEST_WAIT_S = 300.0
 
 Result = TypeVar("Result")
 
@@ -20,9 +21,18 @@ Result = TypeVar("Result")
 class TransferError(NounflowError):
     """The network or a server failed in a way that may pass; `retried` tries again."""
 
+    wait_s = 0.0  # as the server asks
 
-def retried(attempt: Callable[[], Result]) -> Result:
-    """Call `attempt` up to three times, 2 to 10 s apart, as long as it raises TransferError."""
+
+def retried(attempt: Callable[[], Result], first_wait_s: float = 2.0) -> Result:
+    """Call `attempt` up to three times as long as it raises TransferError.
+
+    It waits 2, then 4 s (with another `first_wait_s`: that, then twice as long), or what the server asks; if that is
+    more than five minutes it gives up at once.
+    """
+
+    def asked(error: BaseException | None) -> float:
+        return error.wait_s if isinstance(error, TransferError) else -1.0
 
     def announce(state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -31,8 +41,8 @@ def retried(attempt: Callable[[], Result]) -> Result:
 
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS),
-        wait=tenacity.wait_exponential(multiplier=2, min=2, max=10),
-        retry=tenacity.retry_if_exception_type(TransferError),
+        wait=lambda state: max(first_wait_s * 2 ** (state.attempt_number - 1), asked(state.outcome.exception())),
+        retry=tenacity.retry_if_exception(lambda error: 0 <= asked(error) <= _LONGEST_WAIT_S),
         before_sleep=announce,
         reraise=True,
     )
