@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from nounflow.schemas.documents import Annotations, Predictions, read_document
+from nounflow.scoring.answers import answers
 from nounflow.scoring.intervals import mean_interval
 from nounflow.scoring.points import POINTS, Judgements, judgements
-from nounflow.scoring.scores import answers
 from nounflow.streams import stream
 
 

@@ -35,10 +35,12 @@ except NounflowError as error:
 
 # The python of the rules is the one that runs Snakemake, also where no environment is activated. A prefix
 # replaces bash's strict mode, hence `set`. NOUNFLOW_HOME lets a rule find its script under --directory; NOUNFLOW_LLM
-# and NOUNFLOW_ANNOTATOR_... hold settings of which most are no reason to run a rule again.
+# and NOUNFLOW_ANNOTATOR_... hold settings of which most are no reason to run a rule again; NOUNFLOW_CONFIG goes into
+# scores.json.
 SETUP = (
     f"set -euo pipefail; export NOUNFLOW_HOME={shlex.quote(os.path.relpath(HOME))}; "
     f"export NOUNFLOW_LLM={shlex.quote(CONFIG.captions.llm.model_dump_json())}; "
+    f"export NOUNFLOW_CONFIG={shlex.quote(json.dumps(SETTINGS))}; "
 )
 for name, part in CONFIG.annotators.items():
     if part.kind == "openai":
@@ -350,6 +352,13 @@ LABEL_FILES = [path for name in CONFIG.image_sets for path in labels_of(name)]
 FETCHED_IMAGES = [
     image_folder(name) for name, part in CONFIG.image_sets.items() if part.source
 ]
+TEMPLATES = [
+    resource(CONFIG.captions.singular_templates),
+    resource(CONFIG.captions.plural_templates),
+]
+SPECIFICITY = (
+    [resource(CONFIG.scoring.specificity)] if CONFIG.scoring.specificity else []
+)
 COUNTS = counts_of_all_stages()
 REPORT_TEMPLATES = [
     os.path.relpath(path)

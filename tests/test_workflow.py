@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -158,6 +159,23 @@ def test_the_main_job_leaves_scores_a_report_and_every_stage_on_disk(finished):
         "decoders/tiny/weights.safetensors", "predictions/tiny/drawn.json", "annotations/drawn/wordnet.json",
     ):  # fmt: skip
         assert (finished.folder / "results" / path).is_file(), path
+
+
+def test_reproduce_makes_a_row_again(project):
+    before = scores(project)["tiny_head"]
+    environment = {**os.environ, "PYTHONPATH": str(project.folder), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", "from nounflow.cli import main; main()", "reproduce", "tiny_head"]
+    script = subprocess.run(command, cwd=project.folder, env=environment, capture_output=True, text=True, check=True)
+    assert "tiny_head/drawn/wordnet" in script.stdout
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    (project.folder / "results/scores.tsv").unlink()
+    done = subprocess.run(
+        ["bash", "-euc", script.stdout], cwd=project.folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    after = scores(project)
+    assert set(after) == {"tiny_head", "tiny_retrieval"}  # the row, and the run that it is held against
+    assert after["tiny_head"] == before
 
 
 def test_unreadable_images_are_named_with_their_reason_and_the_others_are_answered(finished):

@@ -28,6 +28,7 @@ from nounflow.config.decoder import (
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.lexicon import LexiconConfig
 from nounflow.config.mixture import MixtureConfig
+from nounflow.config.scoring import ScoringConfig
 from nounflow.errors import NounflowError
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]  # names become folders and wildcards
@@ -95,6 +96,7 @@ class Config(Settings):
     check_sets: dict[Name, CheckSetConfig] = Field(
         default_factory=dict, description="on what embedders are checked; no part of the main job"
     )
+    scoring: ScoringConfig = ScoringConfig()
     gallery: int = Field(60, ge=0, description="most pictures in the report's gallery")
 
     @field_validator("annotators", mode="before")
