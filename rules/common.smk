@@ -19,7 +19,7 @@ from nounflow.earlier_results import EarlierResults
 from nounflow.errors import NounflowError
 from nounflow.fingerprint import code_fingerprint
 from nounflow.images import list_images
-from nounflow.files import sha256_json
+from nounflow.files import remove_leftovers, sha256_json
 from nounflow.schemas.labels import read_labels
 
 # The folder of this project, also where it is a module of another workflow (whose config need only say what differs).
@@ -33,11 +33,14 @@ except NounflowError as error:
     raise WorkflowError(str(error))
 
 # The python of the rules is the one that runs Snakemake, also where no environment is activated. A prefix
-# replaces bash's strict mode, hence `set`. NOUNFLOW_HOME lets a rule find its script under --directory, and
-# NOUNFLOW_LLM holds settings of which most are no reason to run a rule again.
+# replaces bash's strict mode, hence `set`. NOUNFLOW_HOME lets a rule find its script under --directory,
+# NOUNFLOW_LLM holds settings of which most are no reason to run a rule again, NOUNFLOW_CONFIG is for the log's header.
+# A scheduler's SIGTERM goes to all processes of a job: the shell and `tee` must outlive the stage that says goodbye.
 SETUP = (
     f"set -euo pipefail; export NOUNFLOW_HOME={shlex.quote(os.path.relpath(HOME))}; "
     f"export NOUNFLOW_LLM={shlex.quote(CONFIG.captions.llm.model_dump_json())}; "
+    f"export NOUNFLOW_CONFIG={sha256_json(CONFIG.model_dump(mode='json'))[:16]}; "
+    "trap : TERM; tee() { trap '' TERM; command tee \"$@\"; }; "
 )
 if not workflow.deployment_settings.deployment_method:
     SETUP += f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
@@ -240,6 +243,13 @@ def put_back_earlier_results():
     """Undo what Snakemake deleted for jobs that then failed."""
     for path in EARLIER_RESULTS.restore():
         print(f"put back as it was before: {path}", file=sys.stderr)
+
+
+def gather_job_costs():
+    """All benchmark files in one table, results/benchmarks/all_jobs.tsv."""
+    from nounflow.workflow.job_costs import write_job_costs  # polars is slow to import
+
+    write_job_costs(Path("results"))
 
 
 def check_image_sets():

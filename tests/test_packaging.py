@@ -68,7 +68,8 @@ def test_importing_the_package_loads_no_model_library():
 
 LAYERS = [  # each may import what stands before it, and itself
     {"errors", "files", "counts", "streams", "commandline", "progress", "text", "images", "wordnet", "config",
-     "schemas", "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "workflow"},
+     "schemas", "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "job_log",
+     "workflow"},
     {"store"},
     {"decoder", "embedders"},
     {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks"},

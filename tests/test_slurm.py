@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from test_workflow import finished, project  # noqa: F401  (fixtures)
 
 PROFILE = Path(__file__).parents[1] / "profiles/slurm/config.yaml"
 TIMES = ("ms_per_image",)
@@ -35,7 +34,7 @@ def scores(folder):
 
 
 @pytest.mark.slurm
-def test_slurm_gives_the_scores_that_this_machine_gives(project):  # noqa: F811
+def test_slurm_gives_the_scores_that_this_machine_gives(project):
     if shutil.which("sinfo") is None or subprocess.run(["sinfo"], capture_output=True, check=False).returncode:
         pytest.skip("no SLURM answers here")
     here = scores(project.folder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -15,9 +14,9 @@ import numpy as np
 import polars as pl
 import psutil
 import pytest
-import yaml
 from caption_server import CaptionServer
-from PIL import Image, ImageDraw
+from PIL import Image
+from tiny_workflow import results_of
 
 from nounflow.config.decoder import DecoderConfig, GenerationConfig
 from nounflow.config.experiment import read_config
@@ -28,101 +27,6 @@ from nounflow.predictors.decoder import DecoderPredictor
 from nounflow.store.shards import find_manifests, open_shard, read_manifest, sealed
 from nounflow.store.weights import read_predictor
 from nounflow.workflow.plan import lexicon_sizes, texts_of
-
-CODE = ("Snakefile", "rules", "workflow_scripts", "nounflow", "config", "resources", "profiles", "docs/report")
-RULE_LINE = re.compile(r"^(\w+)\s+(\d+)$", flags=re.MULTILINE)
-
-
-class Project:
-    """A copy of the project with its own results, whose code and config a test may change."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def snakemake(self, *options, check=True):
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(
-            [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        done.output = done.stdout + done.stderr
-        if check:
-            assert done.returncode == 0, done.output[-6000:]
-        return done
-
-    def start(self, *options):
-        """A Snakemake process that the test goes on beside; stdout and stderr in one."""
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"]
-        return subprocess.Popen(
-            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-
-    def would_run(self, *options):
-        """Rules that a dry run names, with the number of their jobs."""
-        output = self.snakemake("--dry-run", *options).output
-        if "Nothing to be done" in output:
-            return {}
-        table = output.split("Job stats:")[1].split("\n\n")[0]
-        return {name: int(n) for name, n in RULE_LINE.findall(table) if name not in ("all", "total")}
-
-    def edit(self, path, old, new):
-        text = (self.folder / path).read_text()
-        assert old in text
-        (self.folder / path).write_text(text.replace(old, new, 1))
-
-    def configure(self, change):
-        path = self.folder / "tiny.yaml"
-        config = yaml.safe_load(path.read_text())
-        change(config)
-        path.write_text(yaml.safe_dump(config))
-
-
-def draw_images(folder):
-    """A few pictures, one of them broken, one empty, one animated."""
-    folder.mkdir()
-    for name, colour in (("a.png", "red"), ("b.jpg", "green"), ("sub dir/it's c.png", "blue")):
-        (folder / name).parent.mkdir(exist_ok=True)
-        image = Image.new("RGB", (120, 90), "white")
-        ImageDraw.Draw(image).ellipse((20, 10, 100, 80), fill=colour)
-        image.save(folder / name)
-    frames = [Image.new("P", (40, 40), colour) for colour in (1, 2)]
-    frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
-    whole = (folder / "b.jpg").read_bytes()
-    (folder / "broken.jpg").write_bytes(whole[: len(whole) // 3])
-    (folder / "empty.png").write_bytes(b"")
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory, repository, wordnet_input):
-    """The tiny workflow, run once from nothing; tests work on copies."""
-    folder = tmp_path_factory.mktemp("workflow") / "project"
-    for name in CODE:
-        source = repository / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            folder.mkdir(exist_ok=True)
-            shutil.copy2(source, folder / name)
-    shutil.copy2(repository / "tests/tiny.yaml", folder / "tiny.yaml")
-    shutil.copy2(repository / "environment.yml", folder / "environment.yml")
-    shutil.copytree(wordnet_input, folder / "results/inputs/wordnet")
-    draw_images(folder / "drawn")
-    (folder / "drawn.tsv").write_text("file\tgold\na.png\tapple\nb.jpg\tlime\nbroken.jpg\tcat\n")
-    project = Project(folder)
-    project.first_output = project.snakemake().output
-    return project
-
-
-@pytest.fixture
-def project(finished, tmp_path):
-    copy = tmp_path / "project"
-    subprocess.run(["cp", "-a", str(finished.folder), str(copy)], check=True)  # keeps times, as Snakemake needs
-    return Project(copy)
 
 
 def scores(project):
@@ -406,13 +310,6 @@ def test_snakemake_is_content_from_another_working_folder(project, tmp_path):
 
 
 MERGED = "results/training_sets/bundled/tiny/m3_captions/manifest.json"
-
-
-def results_of(project):
-    """Every file of the results folder, without logs and timings."""
-    results = project.folder / "results"
-    files = {path.relative_to(results): path for path in results.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in files.items() if name.parts[0] not in ("logs", "benchmarks")}
 
 
 def failure(project, *options):
