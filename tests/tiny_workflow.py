@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from filelock import FileLock
 from PIL import Image, ImageDraw
+
+from nounflow.files import sha256_file, sha256_json
 
 CODE = ("Snakefile", "rules", "workflow_scripts", "nounflow", "config", "resources", "profiles", "docs/report")
 RULE_LINE = re.compile(r"^(\w+)\s+(\d+)$", flags=re.MULTILINE)
@@ -38,12 +44,12 @@ class Project:
             assert done.returncode == 0, done.output[-6000:]
         return done
 
-    def start(self, *options):
-        """A Snakemake process that the test goes on beside; stdout and stderr in one."""
+    def start(self, *options, stdout=subprocess.PIPE):
+        """A Snakemake process that the test goes on beside; stdout and stderr in one (a pipe holds 64 KB)."""
         environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"]
         return subprocess.Popen(
-            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=self.folder, env=environment, stdout=stdout, stderr=subprocess.STDOUT, text=True
         )
 
     def would_run(self, *options):
@@ -127,3 +133,56 @@ def results_of(project):
     results = project.folder / "results"
     files = {path.relative_to(results): path for path in results.rglob("*") if path.is_file()}
     return {name: path.read_bytes() for name, path in files.items() if name.parts[0] not in ("logs", "benchmarks")}
+
+
+def digests(results):
+    """Digest of each result that is to be the same in every run, without what holds times or says what was reused."""
+    return {
+        str(path.relative_to(results)): digest
+        for path in sorted(results.rglob("*"))
+        if (digest := _digest(path, results))
+    }
+
+
+def _digest(path, results):
+    inside = path.relative_to(results)
+    passed_over = inside.parts[0] in ("logs", "benchmarks", "inputs", ".earlier") or inside.name == "report.html"
+    if passed_over or not path.is_file() or (inside.parts[0] == "embeddings" and path.name.endswith(".counts.json")):
+        return None
+    if path.name == "scores.tsv":
+        rows = [line.split("\t") for line in path.read_text().splitlines()]
+        time = rows[0].index("ms_per_image")
+        return sha256_json([row[:time] + row[time + 1 :] for row in rows])
+    if path.suffix == ".json" and (document := json.loads(path.read_text())).get("milliseconds") is not None:
+        return sha256_json({key: value for key, value in document.items() if key not in ("milliseconds", "digest")})
+    return sha256_file(path)
+
+
+class StageWatch:
+    """Sees the processes of a Snakemake process's jobs."""
+
+    def __init__(self, snakemake):
+        self.snakemake = psutil.Process(snakemake.pid)
+
+    def stages(self):
+        """(stage, process) of each script of workflow_scripts/ that runs now."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for process in self.snakemake.children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                    words = process.cmdline()
+                    if len(words) > 1 and Path(words[1]).parent.name == "workflow_scripts":
+                        yield Path(words[1]).stem, process
+
+    @staticmethod
+    def kill(process):
+        """kill -9."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+    @staticmethod
+    def terminate(process):
+        """SIGTERM to the whole job, as a scheduler sends it: the shell, the stage and `tee`."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            shell = process.parent()
+            for part in [shell, *shell.children()]:
+                part.terminate()
