@@ -25,6 +25,7 @@ _PACKAGES = (
     "transformers",
     "open_clip_torch",
 )  # they shape bytes
+_COMMAND_SHOWN = 6000  # characters; thousands of shards make it long
 _FIELD = re.compile(r"^# (\w+): (.*)$", flags=re.MULTILINE)
 _GPU_MEMORY = re.compile(r"^done in .*, ([\d,]+) MB on the GPU", flags=re.MULTILINE)
 
@@ -41,7 +42,7 @@ def header(device: str | None, environment: Mapping[str, str] = os.environ) -> s
         "versions": ", ".join([f"Python {platform.python_version()}", *filter(None, map(_version, _PACKAGES))]),
         "config": environment.get(CONFIG_VARIABLE, "none, called by hand"),
         "started": time.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        "command": shlex.join(["python", *sys.argv]),
+        "command": _shortened(shlex.join(["python", *sys.argv])),
     }
     return "\n".join(f"# {name}: {value}" for name, value in fields.items())
 
@@ -69,6 +70,12 @@ def read_log(path: Path) -> dict[str, Any]:
     if gpu := _GPU_MEMORY.search(text):
         fields["gpu_mb"] = float(gpu[1].replace(",", ""))
     return fields
+
+
+def _shortened(command: str) -> str:
+    if len(command) <= _COMMAND_SHOWN:
+        return command
+    return f"{command[:_COMMAND_SHOWN]} ... ({len(command):,} characters)"
 
 
 def _job(environment: Mapping[str, str]) -> str:

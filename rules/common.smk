@@ -21,6 +21,7 @@ from nounflow.fingerprint import code_fingerprint
 from nounflow.images import list_images
 from nounflow.files import remove_leftovers, sha256_json
 from nounflow.schemas.labels import read_labels
+from nounflow.workflow.shell_words import shell_words
 
 # The folder of this project, also where it is a module of another workflow (whose config need only say what differs).
 HOME = Path(str(workflow.current_basedir)).parent
@@ -54,6 +55,13 @@ EARLIER_RESULTS = EarlierResults(
 KNOWN_EMBEDDINGS = ["results/embeddings", "results/.earlier/files/embeddings"]
 
 GPU = 0 if CONFIG.device == "cpu" else 1
+
+# Snakemake's cache between workflows (docs/workflow.md).
+CACHED = workflow.workflow_settings.cache is not None
+if CACHED and not os.environ.get("SNAKEMAKE_OUTPUT_CACHE"):
+    raise WorkflowError(
+        "--cache needs to know where: export SNAKEMAKE_OUTPUT_CACHE=/a/folder/that/exists"
+    )
 
 
 wildcard_constraints:
@@ -127,6 +135,18 @@ def captions_of(wildcards):
         f"results/captions/{wildcards.lexicon}/{source}.parquet"
         for source in CONFIG.mixtures[wildcards.mixture].weights
     ]
+
+
+def arrays_if_cached(path):
+    """An output only where the cache must know of it: Snakemake deletes a declared folder when its job fails."""
+    return {"arrays": directory(path)} if CACHED else {}
+
+
+def not_benchmarked_if_cached():
+    """Snakemake refuses rules that are both: there would be nothing to measure."""
+    for defined in workflow.rules if CACHED else ():
+        if defined.cache.output:
+            defined._benchmark = None
 
 
 def any_of(names):

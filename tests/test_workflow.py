@@ -264,10 +264,34 @@ def test_a_new_image_is_embedded_and_named_and_nothing_is_trained(project):
     assert project.would_run() == {"embed_images": 1, "predict": 3, "annotate": 1, "score": 1, "report": 1}
 
 
-def test_a_deleted_shard_is_the_only_one_embedded_again(project):
+def test_a_changed_seed_trains_that_run_again_and_no_other(project):
+    project.configure(lambda config: config["runs"]["tiny"].update(seed=7))
+    assert project.would_run() == FROM_TRAINING
+
+
+def test_a_deleted_shard_is_the_only_one_embedded_again_and_nothing_follows_from_it(project):
+    target = "results/embeddings/bundled/tiny/m1/1.json"
     shutil.rmtree(project.folder / "results/embeddings/bundled/tiny/m1/1.zarr")
-    (project.folder / "results/embeddings/bundled/tiny/m1/1.json").unlink()
-    assert project.would_run("results/embeddings/bundled/tiny/m1/1.json") == {"embed_texts": 1}
+    (project.folder / target).unlink()
+    assert project.would_run(target) == {"embed_texts": 1}
+    project.snakemake(target)
+    assert project.would_run() == {}  # its manifest has the same bytes
+
+
+def test_of_added_nouns_only_the_new_texts_are_embedded_also_in_another_lexicon(project):
+    before = set(vectors_by_text(project, "m1"))
+
+    def add(config):
+        config["lexicons"]["more"] = {"max_nouns": 84}
+        config["runs"] = {"tiny": {**config["runs"]["tiny"], "lexicon": "more"}}
+
+    project.configure(add)
+    shards = [f"results/embeddings/bundled/more/m1/{shard}" for shard in range(2)]
+    project.snakemake(*(f"{shard}.json" for shard in shards))
+    texts = set(pl.read_parquet(project.folder / "results/captions/more/m1.parquet")["text"])
+    counts = [json.loads((project.folder / f"{shard}.counts.json").read_text())["flows"][1] for shard in shards]
+    assert 0 < len(texts - before) < len(texts) / 2
+    assert sum(flow["out"] for flow in counts) == len(texts - before)
 
 
 def vectors_by_text(project, source):
