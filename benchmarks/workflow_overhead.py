@@ -2,14 +2,16 @@
 
 The default workflow's jobs, one after the other, with less work in each (fewer texts, short training), from nothing
 but the fetched inputs. What is left of the wall time, less a dry run's time for the start, is Snakemake's, by job.
+Then the recipe novic_ft0 with DFN-5B, its texts in thousands of shards, as a dry run from nothing.
 
-    python benchmarks/workflow_overhead.py --work DIR [--rounds 3]
+    python benchmarks/workflow_overhead.py --work DIR [--rounds 3] [--shards 2000 ...]
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -59,7 +61,39 @@ def seconds_of(folder: Path, *options: str) -> float:
     return time.monotonic() - start
 
 
-def main(work: Path, rounds: int) -> None:
+def dag(folder: Path, shards: int) -> tuple[int, float, float]:
+    """(jobs, seconds, MB at most) of a dry run of the published recipe with so many shards."""
+    part = shards // 10
+    parts = {"multiset": {"shards": [3 * part, 3 * part, 3 * part]}, "llm": {"shards": part}}
+    (folder / "many.yaml").write_text(yaml.safe_dump({"captions": parts}), encoding="utf-8")
+    target = "results/decoders/novic_ft0_dfn5b/manifest.json"
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        target,
+        "--dry-run",
+        "--quiet",
+        "rules",
+        "--cores",
+        "1",
+        "--configfile",
+        "config/recipes/novic_ft0.yaml",
+        "many.yaml",
+    ]
+    start, said = time.monotonic(), folder / "said.txt"
+    with said.open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)}, stdout=output, stderr=output
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(said.read_text()[-4000:])
+    jobs = int(re.search(r"^total +(\d+)$", said.read_text(), flags=re.MULTILINE)[1])
+    return jobs, time.monotonic() - start, usage.ru_maxrss * 1024 / 1e6
+
+
+def main(work: Path, rounds: int, shards: list[int]) -> None:
     """See the module."""
     lay_out(work)
     wall = seconds_of(work)
@@ -72,10 +106,16 @@ def main(work: Path, rounds: int) -> None:
     print(f"| jobs | {jobs} |\n| wall time of the run, s | {wall:.1f} |\n| of it in jobs, s | {busy:.1f} |")
     print(f"| of it the start (as of a dry run), s | {start:.1f} |")
     print(f"| left for Snakemake, s a job | {(wall - busy - start) / jobs:.2f} |")
+    for number in shards:
+        found, seconds, megabytes = dag(work, number)
+        print(
+            f"| novic_ft0, DFN-5B, {number:,} shards: dry run, {found:,} jobs | {seconds:.1f} s, {megabytes:,.0f} MB |"
+        )
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="a new folder")
     parser.add_argument("--rounds", type=int, default=3, help="dry runs")
+    parser.add_argument("--shards", type=int, nargs="*", default=[2000], help="of the published recipe")
     main(**vars(parser.parse_args()))

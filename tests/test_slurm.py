@@ -31,6 +31,36 @@ def test_the_profile_limits_no_gpus_and_asks_for_no_cores():
     assert profile["slurm-requeue"] is True
 
 
+def rule_bodies(repository):
+    """Rule -> its text."""
+    texts = "\n".join(path.read_text() for path in sorted((repository / "rules").glob("*.smk")))
+    parts = re.split(r"^rule (\w+):\n", texts, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_the_jobs_that_travel_in_groups_are_small_and_need_no_gpu(repository):
+    bodies = rule_bodies(repository)
+    for entry in yaml.safe_load(PROFILE.read_text())["groups"]:
+        body = bodies[entry.split("=")[0]]
+        assert int(re.search(r"runtime=(\d+)", body)[1]) <= 30
+        assert "gpu=" not in body
+
+
+def test_rules_that_compute_on_the_device_ask_for_one_gpu_each_and_no_others_do(repository):
+    bodies = rule_bodies(repository)
+    on_device = {rule for rule, body in bodies.items() if "--device" in body}
+    assert {"embed_texts", "embed_images", "train_decoder", "train_head", "predict"} <= on_device
+    assert {rule for rule, body in bodies.items() if "gpu=" in body} == on_device
+    assert all("gpu=GPU," in bodies[rule] for rule in on_device)
+
+
+def test_no_job_asks_for_a_gpu_where_the_device_is_the_cpu(project):
+    command = ("--dry-run", "--forceall", "results/decoders/tiny/manifest.json")
+    assert project.snakemake(*command).output.count("gpu=1") == 6  # five shards, one training
+    project.configure(lambda config: config.update(device="cpu"))
+    assert "gpu=1" not in project.snakemake(*command).output
+
+
 def scores(folder):
     with (folder / "results/scores.tsv").open() as handle:
         rows = list(csv.DictReader(handle, delimiter="\t"))

@@ -146,7 +146,10 @@ def digests(results):
 
 def _digest(path, results):
     inside = path.relative_to(results)
-    passed_over = inside.parts[0] in ("logs", "benchmarks", "inputs", ".earlier") or inside.name == "report.html"
+    passed_over = inside.parts[0] in ("logs", "benchmarks", "inputs", ".earlier") or inside.name in (
+        "report.html",
+        ".snakemake_timestamp",
+    )
     if passed_over or not path.is_file() or (inside.parts[0] == "embeddings" and path.name.endswith(".counts.json")):
         return None
     if path.name == "scores.tsv":
