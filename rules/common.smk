@@ -20,8 +20,9 @@ from nounflow.earlier_results import EarlierResults
 from nounflow.errors import NounflowError
 from nounflow.fingerprint import code_fingerprint
 from nounflow.images import list_images
-from nounflow.files import sha256_json
+from nounflow.files import remove_leftovers, sha256_json
 from nounflow.schemas.labels import read_labels
+from nounflow.workflow.shell_words import shell_words
 
 # The folder of this project, also where it is a module of another workflow (whose config need only say what differs).
 HOME = Path(str(workflow.current_basedir)).parent
@@ -36,11 +37,14 @@ except NounflowError as error:
 # The python of the rules is the one that runs Snakemake, also where no environment is activated. A prefix
 # replaces bash's strict mode, hence `set`. NOUNFLOW_HOME lets a rule find its script under --directory; NOUNFLOW_LLM
 # and NOUNFLOW_ANNOTATOR_... hold settings of which most are no reason to run a rule again; NOUNFLOW_CONFIG goes into
-# scores.json.
+# scores.json, its digest into the header of each log. A scheduler's SIGTERM goes to all processes of a job: the shell
+# and `tee` must outlive the stage that says goodbye.
 SETUP = (
     f"set -euo pipefail; export NOUNFLOW_HOME={shlex.quote(os.path.relpath(HOME))}; "
     f"export NOUNFLOW_LLM={shlex.quote(CONFIG.captions.llm.model_dump_json())}; "
     f"export NOUNFLOW_CONFIG={shlex.quote(json.dumps(SETTINGS))}; "
+    f"export NOUNFLOW_CONFIG_DIGEST={sha256_json(CONFIG.model_dump(mode='json'))[:16]}; "
+    "trap : TERM; tee() { trap '' TERM; command tee \"$@\"; }; "
 )
 for name, part in CONFIG.annotators.items():
     if part.kind == "openai":
@@ -59,6 +63,13 @@ EARLIER_RESULTS = EarlierResults(
 KNOWN_EMBEDDINGS = ["results/embeddings", "results/.earlier/files/embeddings"]
 
 GPU = 0 if CONFIG.device == "cpu" else 1
+
+# Snakemake's cache between workflows (docs/workflow.md).
+CACHED = workflow.workflow_settings.cache is not None
+if CACHED and not os.environ.get("SNAKEMAKE_OUTPUT_CACHE"):
+    raise WorkflowError(
+        "--cache needs to know where: export SNAKEMAKE_OUTPUT_CACHE=/a/folder/that/exists"
+    )
 
 
 wildcard_constraints:
@@ -140,6 +151,18 @@ def captions_of(wildcards):
         f"results/captions/{wildcards.lexicon}/{source}.parquet"
         for source in CONFIG.mixtures[wildcards.mixture].weights
     ]
+
+
+def arrays_if_cached(path):
+    """An output only where the cache must know of it: Snakemake deletes a declared folder when its job fails."""
+    return {"arrays": directory(path)} if CACHED else {}
+
+
+def not_benchmarked_if_cached():
+    """Snakemake refuses rules that are both: there would be nothing to measure."""
+    for defined in workflow.rules if CACHED else ():
+        if defined.cache.output:
+            defined._benchmark = None
 
 
 def any_of(names):
@@ -256,6 +279,13 @@ def put_back_earlier_results():
     """Undo what Snakemake deleted for jobs that then failed."""
     for path in EARLIER_RESULTS.restore():
         print(f"put back as it was before: {path}", file=sys.stderr)
+
+
+def gather_job_costs():
+    """All benchmark files in one table, results/benchmarks/all_jobs.tsv."""
+    from nounflow.workflow.job_costs import write_job_costs  # polars is slow to import
+
+    write_job_costs(Path("results"))
 
 
 def check_image_sets():

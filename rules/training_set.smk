@@ -26,6 +26,7 @@ rule merge_caches:
         mem_mb=4000,
         runtime=30,
     params:
+        shards=lambda wildcards: shell_words(shards_of(wildcards)),
         mixture=lambda wildcards: settings(CONFIG.mixtures[wildcards.mixture]),
         code=code("merge_caches"),
     message:
@@ -35,7 +36,7 @@ rule merge_caches:
         " --nouns {input.nouns:q}"
         " --mixture {params.mixture:q}"
         " --captions-folder results/captions/{wildcards.lexicon:q}"
-        " --shards {input.shards:q}"
+        " --shards {params.shards}"
         " --out {output.manifest:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_workflow import finished, project  # noqa: F401  (fixtures)
 
 from nounflow.inputs import input_folder
 from nounflow.wordnet import WordNet

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -16,10 +15,10 @@ import numpy as np
 import polars as pl
 import psutil
 import pytest
-import yaml
 from caption_server import CaptionServer
 from judge_server import JudgeServer
 from PIL import Image, ImageDraw
+from tiny_workflow import results_of
 
 from nounflow.annotation.log import DecisionLog
 from nounflow.config.decoder import DecoderConfig, GenerationConfig
@@ -32,101 +31,6 @@ from nounflow.schemas.decisions import DecisionDraft
 from nounflow.store.shards import find_manifests, open_shard, read_manifest, sealed
 from nounflow.store.weights import read_predictor
 from nounflow.workflow.plan import lexicon_sizes, texts_of
-
-CODE = ("Snakefile", "rules", "workflow_scripts", "nounflow", "config", "resources", "profiles", "docs/report")
-RULE_LINE = re.compile(r"^(\w+)\s+(\d+)$", flags=re.MULTILINE)
-
-
-class Project:
-    """A copy of the project with its own results, whose code and config a test may change."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def snakemake(self, *options, check=True):
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(
-            [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        done.output = done.stdout + done.stderr
-        if check:
-            assert done.returncode == 0, done.output[-6000:]
-        return done
-
-    def start(self, *options):
-        """A Snakemake process that the test goes on beside; stdout and stderr in one."""
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"]
-        return subprocess.Popen(
-            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-
-    def would_run(self, *options):
-        """Rules that a dry run names, with the number of their jobs."""
-        output = self.snakemake("--dry-run", *options).output
-        if "Nothing to be done" in output:
-            return {}
-        table = output.split("Job stats:")[1].split("\n\n")[0]
-        return {name: int(n) for name, n in RULE_LINE.findall(table) if name not in ("all", "total")}
-
-    def edit(self, path, old, new):
-        text = (self.folder / path).read_text()
-        assert old in text
-        (self.folder / path).write_text(text.replace(old, new, 1))
-
-    def configure(self, change):
-        path = self.folder / "tiny.yaml"
-        config = yaml.safe_load(path.read_text())
-        change(config)
-        path.write_text(yaml.safe_dump(config))
-
-
-def draw_images(folder):
-    """A few pictures, one of them broken, one empty, one animated."""
-    folder.mkdir()
-    for name, colour in (("a.png", "red"), ("b.jpg", "green"), ("sub dir/it's c.png", "blue")):
-        (folder / name).parent.mkdir(exist_ok=True)
-        image = Image.new("RGB", (120, 90), "white")
-        ImageDraw.Draw(image).ellipse((20, 10, 100, 80), fill=colour)
-        image.save(folder / name)
-    frames = [Image.new("P", (40, 40), colour) for colour in (1, 2)]
-    frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
-    whole = (folder / "b.jpg").read_bytes()
-    (folder / "broken.jpg").write_bytes(whole[: len(whole) // 3])
-    (folder / "empty.png").write_bytes(b"")
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory, repository, wordnet_input):
-    """The tiny workflow, run once from nothing; tests work on copies."""
-    folder = tmp_path_factory.mktemp("workflow") / "project"
-    for name in CODE:
-        source = repository / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            folder.mkdir(exist_ok=True)
-            shutil.copy2(source, folder / name)
-    shutil.copy2(repository / "tests/tiny.yaml", folder / "tiny.yaml")
-    shutil.copy2(repository / "environment.yml", folder / "environment.yml")
-    shutil.copytree(wordnet_input, folder / "results/inputs/wordnet")
-    draw_images(folder / "drawn")
-    (folder / "drawn.tsv").write_text("file\tgold\na.png\tapple\nb.jpg\tlime\nbroken.jpg\tcat\n")
-    project = Project(folder)
-    project.first_output = project.snakemake().output
-    return project
-
-
-@pytest.fixture
-def project(finished, tmp_path):
-    copy = tmp_path / "project"
-    subprocess.run(["cp", "-a", str(finished.folder), str(copy)], check=True)  # keeps times, as Snakemake needs
-    return Project(copy)
 
 
 def scores(project):
@@ -428,10 +332,34 @@ def test_a_new_image_is_embedded_and_named_and_nothing_is_trained(project):
     assert project.would_run() == {"embed_images": 1, "predict": 3, "annotate": 1, "score": 1, "report": 1}
 
 
-def test_a_deleted_shard_is_the_only_one_embedded_again(project):
+def test_a_changed_seed_trains_that_run_again_and_no_other(project):
+    project.configure(lambda config: config["runs"]["tiny"].update(seed=7))
+    assert project.would_run() == FROM_TRAINING
+
+
+def test_a_deleted_shard_is_the_only_one_embedded_again_and_nothing_follows_from_it(project):
+    target = "results/embeddings/bundled/tiny/m1/1.json"
     shutil.rmtree(project.folder / "results/embeddings/bundled/tiny/m1/1.zarr")
-    (project.folder / "results/embeddings/bundled/tiny/m1/1.json").unlink()
-    assert project.would_run("results/embeddings/bundled/tiny/m1/1.json") == {"embed_texts": 1}
+    (project.folder / target).unlink()
+    assert project.would_run(target) == {"embed_texts": 1}
+    project.snakemake(target)
+    assert project.would_run() == {}  # its manifest has the same bytes
+
+
+def test_of_added_nouns_only_the_new_texts_are_embedded_also_in_another_lexicon(project):
+    before = set(vectors_by_text(project, "m1"))
+
+    def add(config):
+        config["lexicons"]["more"] = {"max_nouns": 84}
+        config["runs"] = {"tiny": {**config["runs"]["tiny"], "lexicon": "more"}}
+
+    project.configure(add)
+    shards = [f"results/embeddings/bundled/more/m1/{shard}" for shard in range(2)]
+    project.snakemake(*(f"{shard}.json" for shard in shards))
+    texts = set(pl.read_parquet(project.folder / "results/captions/more/m1.parquet")["text"])
+    counts = [json.loads((project.folder / f"{shard}.counts.json").read_text())["flows"][1] for shard in shards]
+    assert 0 < len(texts - before) < len(texts) / 2
+    assert sum(flow["out"] for flow in counts) == len(texts - before)
 
 
 def vectors_by_text(project, source):
@@ -474,13 +402,6 @@ def test_snakemake_is_content_from_another_working_folder(project, tmp_path):
 
 
 MERGED = "results/training_sets/bundled/tiny/m3_captions/manifest.json"
-
-
-def results_of(project):
-    """Every file of the results folder, without logs and timings."""
-    results = project.folder / "results"
-    files = {path.relative_to(results): path for path in results.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in files.items() if name.parts[0] not in ("logs", "benchmarks")}
 
 
 def failure(project, *options):
