@@ -242,8 +242,8 @@ def test_only_held_out_texts_of_one_noun_are_fitted_to(finished):
     found = held_out(texts, NoiseConfig(scheme="none"), seed=1, most=10)
     rows = np.flatnonzero(texts.heldout)
     assert len(found.nouns) == 10
-    known = {row.tobytes(): noun for row, noun in zip(texts.vectors[rows].astype(np.float32), texts.targets[rows])}
-    assert [known[row.tobytes()] for row in found.embeddings] == found.nouns.tolist()
+    known = {texts.vectors[row].astype(np.float32).tobytes(): texts.targets[row] for row in rows}
+    assert [known[vector.tobytes()] for vector in found.embeddings] == found.nouns.tolist()
     with pytest.raises(NounflowError, match="there are 0"):
         held_out(replace(texts, heldout=np.zeros_like(texts.heldout)), NoiseConfig(), seed=1, most=10)
 
@@ -253,9 +253,8 @@ def test_an_index_is_made_without_the_held_out_texts_and_without_losing_a_noun(f
     heldout = np.zeros_like(texts.heldout)
     heldout[texts.targets == 0] = True  # all texts of one noun
     heldout[np.flatnonzero(texts.targets == 1)[:3]] = True
-    index = noun_embeddings(
-        replace(texts, heldout=heldout), len(NAMES), Counts("decoders").flow("texts", len(heldout), "texts")
-    )
+    flow = Counts("decoders").flow("texts", len(heldout), "texts")
+    index = noun_embeddings(replace(texts, heldout=heldout), len(NAMES), flow)
     for noun, rows in ((0, np.flatnonzero(texts.targets == 0)), (1, np.flatnonzero(texts.targets == 1)[3:])):
         mean = texts.vectors[rows].astype(np.float64).sum(axis=0)
         assert index[noun] == pytest.approx(mean / np.linalg.norm(mean), abs=1e-5)

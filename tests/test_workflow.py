@@ -184,7 +184,8 @@ def test_a_second_call_does_nothing_and_says_so_at_once(project):
 def test_a_second_run_from_nothing_gives_the_same_bytes(project):
     kept = {}
     for pattern in ("nouns/*.parquet", "captions/**/*.parquet", "embeddings/**/*.json", "training_sets/**/*",
-                    "decoders/*/weights.safetensors", "decoders/*/metrics.parquet", "decoders/*/rule.json"):  # fmt: skip
+                    "decoders/*/weights.safetensors", "decoders/*/metrics.parquet",
+                    "decoders/*/rule.json"):  # fmt: skip
         for path in (project.folder / "results").glob(pattern):
             if path.is_file():
                 kept[path] = path.read_bytes()
