@@ -111,7 +111,7 @@ class FusedConfig(Settings):
 
     parts: tuple[str, ...] = Field((), description="runs that are combined; a single one is calibrated")
     candidates: int = Field(12, ge=1, description="nouns that each part puts forward")
-    texts: int = Field(2000, ge=5, description="most held-out texts that the rule is fitted to")
+    texts: int = Field(1000, ge=5, description="most held-out texts that the rule is fitted to")
 
 
 class GenerationConfig(Settings):
