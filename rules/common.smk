@@ -105,6 +105,26 @@ def runs_with(predictor):
     )
 
 
+def parts_of(wildcards):
+    """Manifests of the runs that a fused run combines."""
+    return [
+        f"results/decoders/{part}/manifest.json"
+        for part in CONFIG.runs[wildcards.run].fused.parts
+    ]
+
+
+def weights_of(wildcards):
+    """What a run's answers are computed from, beside its manifest."""
+    if CONFIG.runs[wildcards.run].predictor != "fused":
+        return [f"results/decoders/{wildcards.run}/weights.safetensors"]
+    parts = CONFIG.runs[wildcards.run].fused.parts
+    return [
+        f"results/decoders/{wildcards.run}/rule.json",
+        *parts_of(wildcards),
+        *(f"results/decoders/{part}/weights.safetensors" for part in parts),
+    ]
+
+
 def annotators_of(kind):
     """Wildcard pattern of the annotators of a kind; a pattern that matches nothing where there is none."""
     found = (name for name, part in CONFIG.annotators.items() if part.kind == kind)

@@ -1,6 +1,6 @@
 """Stage 6, predictions: images embedded once for each embedder, then named by each run.
 
-input:   image sets, predictors
+input:   image sets, predictors (of a fused run its parts, too)
 output:  results/image_embeddings/{embedder}/{image_set}.json and .zarr, results/predictions/{run}/{image_set}.json
 steps:   decode and embed images, keep the unreadable ones by name; write nouns (docs/predictions.md)
 """
@@ -55,7 +55,7 @@ not_benchmarked_if_cached()
 rule predict:
     input:
         predictor="results/decoders/{run}/manifest.json",
-        weights="results/decoders/{run}/weights.safetensors",
+        weights=weights_of,
         images=lambda wildcards: f"results/image_embeddings/{CONFIG.runs[wildcards.run].embedder}/{wildcards.image_set}.json",
     output:
         predictions="results/predictions/{run}/{image_set}.json",

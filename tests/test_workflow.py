@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import psutil
 import pytest
 from caption_server import CaptionServer
 from judge_server import JudgeServer
-from PIL import Image, ImageDraw
+from PIL import Image
 from tiny_workflow import results_of
 
 from nounflow.annotation.log import DecisionLog
@@ -38,7 +39,7 @@ def scores(project):
         return {row["run"]: row for row in csv.DictReader(handle, delimiter="\t")}
 
 
-FROM_TRAINING = {"train_decoder": 1, "predict": 1, "annotate": 1, "score": 1, "report": 1}
+FROM_TRAINING = {"train_decoder": 1, "fit_fused": 1, "predict": 2, "annotate": 1, "score": 1, "report": 1}
 
 
 # --- end to end ---
@@ -46,7 +47,7 @@ FROM_TRAINING = {"train_decoder": 1, "predict": 1, "annotate": 1, "score": 1, "r
 
 def test_the_main_job_leaves_scores_a_report_and_every_stage_on_disk(finished):
     rows = scores(finished)
-    assert set(rows) == {"tiny", "tiny_head", "tiny_retrieval"}
+    assert set(rows) == {"tiny", "tiny_head", "tiny_retrieval", "tiny_fused"}
     for row in rows.values():
         assert int(row["n"]) == 6
         assert int(row["unreadable"]) == 2
@@ -109,7 +110,8 @@ def test_a_second_call_does_nothing_and_says_so_at_once(project):
 def test_a_second_run_from_nothing_gives_the_same_bytes(project):
     kept = {}
     for pattern in ("nouns/*.parquet", "captions/**/*.parquet", "embeddings/**/*.json", "training_sets/**/*",
-                    "decoders/*/weights.safetensors", "decoders/*/metrics.parquet"):  # fmt: skip
+                    "decoders/*/weights.safetensors", "decoders/*/metrics.parquet",
+                    "decoders/*/rule.json"):  # fmt: skip
         for path in (project.folder / "results").glob(pattern):
             if path.is_file():
                 kept[path] = path.read_bytes()
@@ -117,7 +119,7 @@ def test_a_second_run_from_nothing_gives_the_same_bytes(project):
     for name in ("nouns", "captions", "embeddings", "training_sets", "decoders"):
         shutil.rmtree(project.folder / "results" / name)
     project.snakemake("results/decoders/tiny/manifest.json", "results/decoders/tiny_head/manifest.json",
-                      "results/decoders/tiny_retrieval/manifest.json")  # fmt: skip
+                      "results/decoders/tiny_fused/manifest.json")  # fmt: skip
     different = [str(path) for path, old in kept.items() if path.read_bytes() != old]
     assert not different
 
@@ -286,7 +288,7 @@ def test_a_second_run_reuses_nouns_captions_and_embeddings(project):
         config["runs"]["tiny_two"] = {**config["runs"]["tiny"], "seed": 2}
 
     project.configure(add)
-    assert project.would_run() == FROM_TRAINING
+    assert project.would_run() == {"train_decoder": 1, "predict": 1, "annotate": 1, "score": 1, "report": 1}
 
 
 def test_an_edited_template_reruns_captions_and_what_follows_but_not_nouns(project):
@@ -303,7 +305,7 @@ def test_an_edited_template_reruns_captions_and_what_follows_but_not_nouns(proje
 @pytest.mark.parametrize(
     ("path", "expected", "untouched"),
     [
-        ("nounflow/decoder/noise.py", {"train_decoder", "train_head", "score"}, {"embed_texts", "index_retrieval"}),
+        ("nounflow/decoder/noise.py", {"train_decoder", "train_head", "score"}, {"embed_texts", "merge_caches"}),
         ("nounflow/decoder/generation.py", {"predict", "score"}, {"train_decoder", "train_head"}),
         ("nounflow/captions/templates.py", {"compose_captions", "train_decoder"}, {"build_nouns", "embed_images"}),
         ("nounflow/annotation/wordnet.py", {"annotate", "score"}, {"predict"}),
@@ -329,7 +331,7 @@ def test_editing_comments_docstrings_and_layout_reruns_nothing(project):
 
 def test_a_new_image_is_embedded_and_named_and_nothing_is_trained(project):
     Image.new("RGB", (50, 50), "orange").save(project.folder / "drawn/new.png")
-    assert project.would_run() == {"embed_images": 1, "predict": 3, "annotate": 1, "score": 1, "report": 1}
+    assert project.would_run() == {"embed_images": 1, "predict": 4, "annotate": 1, "score": 1, "report": 1}
 
 
 def test_a_changed_seed_trains_that_run_again_and_no_other(project):

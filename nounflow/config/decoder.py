@@ -101,7 +101,17 @@ class HeadConfig(Settings):
 class RetrievalConfig(Settings):
     """The `retrieval` baseline: nearest noun by cosine to prompt-ensembled text embeddings."""
 
-    temperature: float = Field(0.05, gt=0, description="turns cosines into probabilities; ranks do not depend on it")
+    temperature: float | None = Field(
+        None, gt=0, description="turns cosines into probabilities, not ranks; null: fitted to held-out texts"
+    )
+
+
+class FusedConfig(Settings):
+    """The `fused` predictor: other runs combined by a rule that is fitted to held-out texts."""
+
+    parts: tuple[str, ...] = Field((), description="runs that are combined; a single one is calibrated")
+    candidates: int = Field(12, ge=1, description="nouns that each part puts forward")
+    texts: int = Field(1000, ge=5, description="most held-out texts that the rule is fitted to")
 
 
 class GenerationConfig(Settings):
@@ -151,3 +161,19 @@ class HeadTrainingSettings(Settings):
     noise: NoiseConfig = NoiseConfig()
     training: TrainingConfig = TrainingConfig()
     seed: int = Field(1, ge=0, description="seed of initialisation, sample order and noise")
+
+
+class RetrievalSettings(Settings):
+    """What an index depends on, besides its training set: vectors on nothing, the temperature on all of it."""
+
+    retrieval: RetrievalConfig = RetrievalConfig()
+    noise: NoiseConfig = NoiseConfig()
+    seed: int = Field(1, ge=0, description="seed of the noise on the held-out texts")
+
+
+class FusedSettings(Settings):
+    """What a fused run's rule depends on, besides its parts and its training set."""
+
+    fused: FusedConfig = FusedConfig()
+    noise: NoiseConfig = NoiseConfig()
+    seed: int = Field(1, ge=0, description="seed of the noise on the held-out texts")

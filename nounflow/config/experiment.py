@@ -19,6 +19,7 @@ from nounflow.config.captions import CaptionsConfig
 from nounflow.config.check_set import CheckSetConfig
 from nounflow.config.decoder import (
     DecoderConfig,
+    FusedConfig,
     GenerationConfig,
     HeadConfig,
     NoiseConfig,
@@ -40,10 +41,11 @@ class RunConfig(Settings):
     lexicon: str = Field(description="name under `lexicons`")
     embedder: str = Field(description="name under `embedders`")
     mixture: str = Field(description="name under `mixtures`")
-    predictor: Literal["decoder", "head", "retrieval"] = Field("decoder", description="what answers")
+    predictor: Literal["decoder", "head", "retrieval", "fused"] = Field("decoder", description="what answers")
     decoder: DecoderConfig = DecoderConfig()
     head: HeadConfig = HeadConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
+    fused: FusedConfig = FusedConfig()
     noise: NoiseConfig = NoiseConfig()
     training: TrainingConfig = TrainingConfig()
     generation: GenerationConfig = GenerationConfig()
@@ -120,6 +122,8 @@ class Config(Settings):
                     f"runs.{run_name}.mixture: retrieval needs texts that name one noun; "
                     f"{run.mixture!r} gives m1 no weight"
                 )
+            if run.predictor == "fused":
+                self._check_parts(run_name, run)
         for mixture_name, mixture in self.mixtures.items():
             for source in mixture.weights:
                 if source not in self.captions.sources:
@@ -140,6 +144,21 @@ class Config(Settings):
                     known = ", ".join(people) or "none of that kind is declared"
                     raise ValueError(f"annotators.{name}.people: found {annotator.people!r}, allowed: {known}")
         return self
+
+    def _check_parts(self, name: str, run: RunConfig) -> None:
+        possible = sorted(
+            other
+            for other, part in self.runs.items()
+            if part.predictor != "fused" and (part.lexicon, part.embedder) == (run.lexicon, run.embedder)
+        )
+        allowed = f"allowed: {', '.join(possible) or 'none'} (runs of its lexicon and embedder that are not fused)"
+        if not run.fused.parts:
+            raise ValueError(f"runs.{name}.fused.parts: a fused run needs some, {allowed}")
+        for part in run.fused.parts:
+            if part not in possible:
+                raise ValueError(f"runs.{name}.fused.parts: found {part!r}, {allowed}")
+        if len(set(run.fused.parts)) < len(run.fused.parts):
+            raise ValueError(f"runs.{name}.fused.parts: one is named twice")
 
     @model_validator(mode="after")
     def _check_sets(self) -> Config:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from nounflow.config.decoder import GenerationConfig
 from nounflow.errors import NounflowError
 from nounflow.predictors.decoder import DecoderPredictor
+from nounflow.predictors.fused import FusedPredictor, check_fitted, check_origin
 from nounflow.predictors.head import HeadPredictor
 from nounflow.predictors.protocol import Predictor
 from nounflow.predictors.retrieval import RetrievalPredictor
-from nounflow.store.weights import read_predictor
+from nounflow.schemas.documents import FusedRule, PredictorManifest, read_document
+from nounflow.store.weights import RULE, read_predictor, read_predictor_manifest
 
 
 def load_predictor(manifest_path: Path, device: str, generation: GenerationConfig | None = None) -> Predictor:
     """Load any predictor from its folder's manifest.
 
     Args:
-        generation: how a decoder is read; the default settings if None. Head and retrieval have no use for it.
+        generation: how a decoder is read; the default settings if None. The others have no use for it.
     """
+    if (manifest := read_predictor_manifest(manifest_path)).predictor == "fused":
+        return _load_fused(manifest, Path(manifest_path), device)
     manifest, tensors = read_predictor(manifest_path)
     if manifest.predictor == "decoder":
         return DecoderPredictor(manifest, tensors, device, generation or GenerationConfig())
@@ -27,5 +32,27 @@ def load_predictor(manifest_path: Path, device: str, generation: GenerationConfi
     if manifest.predictor == "retrieval":
         return RetrievalPredictor(manifest, tensors, device)
     raise NounflowError(
-        f"Unknown predictor '{manifest.predictor}', known: decoder, head, retrieval", where=manifest_path
+        f"Unknown predictor '{manifest.predictor}', known: decoder, head, retrieval, fused", where=manifest_path
     )
+
+
+def load_parts(paths: Sequence[Path], device: str, candidates: int) -> list[Predictor]:
+    """The parts of a fused predictor, from their manifests; a decoder's beam is as wide as it puts nouns forward.
+
+    Raises:
+        MismatchError: they do not go together.
+        NounflowError: one of them is fused itself.
+    """
+    parts = [load_predictor(path, device, GenerationConfig(beam_width=candidates)) for path in paths]
+    for part, path in zip(parts, paths, strict=True):
+        check_origin(part.manifest, parts[0].manifest, path, paths[0])
+        if part.manifest.predictor == "fused":
+            raise NounflowError("A fused predictor cannot be part of another", where=path, fix="name its own parts")
+    return parts
+
+
+def _load_fused(manifest: PredictorManifest, path: Path, device: str) -> FusedPredictor:
+    rule = read_document(FusedRule, path.parent / RULE, "rule of a fused predictor")
+    parts = load_parts([path.parent / part.path for part in rule.parts], device, rule.candidates)
+    check_fitted(rule, [part.manifest for part in parts], path.parent / RULE)
+    return FusedPredictor(manifest, rule, parts)
