@@ -116,6 +116,7 @@ class Config(Settings):
                     f"runs.{run_name}.mixture: retrieval needs texts that name one noun; "
                     f"{run.mixture!r} gives m1 no weight"
                 )
+            self._check_noise(f"runs.{run_name}.noise.images", run)
         for mixture_name, mixture in self.mixtures.items():
             for source in mixture.weights:
                 if source not in self.captions.sources:
@@ -131,6 +132,15 @@ class Config(Settings):
             if annotator.kind == "wordnet" and name != "wordnet":
                 raise ValueError(f"annotators.{name}: the kind wordnet has no settings and is always named wordnet")
         return self
+
+    def _check_noise(self, key: str, run: RunConfig) -> None:
+        if not run.noise.needs_images:
+            return
+        if run.predictor == "retrieval":
+            raise ValueError(f"{key}: retrieval is not trained, so there is nothing to match to images")
+        if run.noise.images not in self.image_sets:
+            known = ", ".join(sorted(self.image_sets))
+            raise ValueError(f"{key}: found {run.noise.images!r}, allowed: {known}")
 
     @model_validator(mode="after")
     def _check_sets(self) -> Config:

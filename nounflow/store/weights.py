@@ -17,6 +17,7 @@ from nounflow.files import atomic_file, sha256_file
 from nounflow.schemas.documents import PredictorManifest, read_document, write_document
 
 WEIGHTS = "weights.safetensors"
+IMAGE_SHIFT = "image_shift"  # beside the weights: subtracted from images before they are named
 
 
 def write_predictor(manifest_path: Path, tensors: Mapping[str, torch.Tensor], **fields: Any) -> PredictorManifest:
@@ -28,7 +29,7 @@ def write_predictor(manifest_path: Path, tensors: Mapping[str, torch.Tensor], **
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
     manifest = PredictorManifest(
         weights_sha256=sha256_file(weights),
-        parameters=sum(tensor.numel() for tensor in tensors.values()),
+        parameters=sum(tensor.numel() for name, tensor in tensors.items() if name != IMAGE_SHIFT),
         versions={
             "python": platform.python_version(),
             **{package: metadata.version(package) for package in ("nounflow", "torch", "numpy")},
@@ -37,6 +38,11 @@ def write_predictor(manifest_path: Path, tensors: Mapping[str, torch.Tensor], **
     )
     write_document(manifest_path, manifest)
     return manifest
+
+
+def with_image_shift(weights: Mapping[str, torch.Tensor], shift: torch.Tensor | None) -> dict[str, torch.Tensor]:
+    """Weights, and the mean shift [dim] that images are to be freed of, where there is one."""
+    return dict(weights) if shift is None else {**weights, IMAGE_SHIFT: shift}
 
 
 def read_predictor(manifest_path: Path) -> tuple[PredictorManifest, dict[str, torch.Tensor]]:
