@@ -192,9 +192,8 @@ def gap_of(wildcards):
     run = CONFIG.runs[wildcards.run]
     if not run.noise.needs_images:
         return []
-    return [
-        f"results/training_sets/{run.embedder}/{run.lexicon}/{run.mixture}/gap/{run.noise.images}.json"
-    ]
+    folder = f"results/training_sets/{run.embedder}/{run.lexicon}/{run.mixture}"
+    return [f"{folder}/gap/{run.noise.images}.json"]
 
 
 def image_inputs(wildcards):

@@ -117,6 +117,15 @@ def test_the_covariance_of_texts_is_read_from_the_training_set():
     assert shape.axes.square().sum().item() == pytest.approx(leading, abs=0.02)
 
 
+def test_a_shift_leaves_the_covariance_of_texts_that_of_texts(project):
+    texts = open_training_set(project / "set/manifest.json")
+    plain = NoiseConfig(scheme="covariance", covariance="texts")
+    shifted = NoiseConfig(scheme="covariance", covariance="texts", shift="texts", images="photos")
+    shape = load_noise_shape(shifted, project / "gap.json", texts)
+    assert torch.equal(shape.axes, load_noise_shape(plain, None, texts).axes)
+    assert shape.text_shift is not None
+
+
 # --- training ---
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -34,9 +33,17 @@ class NoiseShape:
 
     def to(self, device: str) -> NoiseShape:
         """The same on another device."""
-        parts = {field.name: getattr(self, field.name) for field in fields(self)}
-        return NoiseShape(
-            **{name: part.to(device) if isinstance(part, torch.Tensor) else part for name, part in parts.items()}
+
+        def moved(part: torch.Tensor | None) -> torch.Tensor | None:
+            return None if part is None else part.to(device)
+
+        return replace(
+            self,
+            angles=moved(self.angles),
+            axes=moved(self.axes),
+            deviations=moved(self.deviations),
+            text_shift=moved(self.text_shift),
+            image_shift=moved(self.image_shift),
         )
 
     def shifted(self, texts: torch.Tensor) -> torch.Tensor:
@@ -54,13 +61,16 @@ def load_noise_shape(config: NoiseConfig, gap: Path | None, training_set: Traini
         NounflowError: the noise needs the gap, and no document is named.
         MismatchError: the document is of another embedder or training set.
     """
-    if not config.needs_images:
-        if config.scheme != "covariance":
-            return NO_SHAPE
-        rows = training_set.draw(stream(0, "covariance"), _TEXTS)
-        return covariance_shape(
-            *principal_axes(torch.from_numpy(training_set.vectors[rows].astype(np.float64))), config
-        )
+    shape = shape_of(config, *_read_gap(config, gap, training_set)) if config.needs_images else NO_SHAPE
+    if config.scheme != "covariance" or config.covariance == "residuals":
+        return shape
+    rows = training_set.draw(stream(0, "covariance"), _TEXTS)
+    of_texts = covariance_shape(*principal_axes(torch.from_numpy(training_set.vectors[rows]).double()), config)
+    return replace(shape, axes=of_texts.axes, deviations=of_texts.deviations)
+
+
+def _read_gap(config: NoiseConfig, gap: Path | None, training_set: TrainingSet) -> tuple[ImageTextGap, str]:
+    """The gap's document, and its digest."""
     if gap is None:
         raise NounflowError(
             f"The noise ({config.described}) needs the measured gap between images and texts",
@@ -79,19 +89,18 @@ def load_noise_shape(config: NoiseConfig, gap: Path | None, training_set: Traini
                 where=gap,
                 fix=f"delete {gap} and run again",
             )
-    return shape_of(config, document, sha256_file(gap))
+    return document, sha256_file(gap)
 
 
 def shape_of(config: NoiseConfig, gap: ImageTextGap, source: str) -> NoiseShape:
-    """What a noise takes of a measured gap."""
+    """What a noise takes of a measured gap; `source` is the document's digest."""
     covariance = NO_SHAPE
-    if config.scheme == "covariance":
+    if config.scheme == "covariance" and config.covariance == "residuals":
         covariance = covariance_shape(torch.tensor(gap.axes), torch.tensor(gap.variances), config)
     shift = torch.tensor(gap.shift)
-    return NoiseShape(
+    return replace(
+        covariance,
         angles=torch.tensor(gap.angles) if config.scheme == "gap" else None,
-        axes=covariance.axes,
-        deviations=covariance.deviations,
         text_shift=shift if config.shift == "texts" else None,
         image_shift=shift if config.shift == "images" else None,
         source=source,
