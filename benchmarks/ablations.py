@@ -65,8 +65,7 @@ ROWS: dict[str, dict[str, tuple[str, str, str]]] = {
         "layers_4": ("4 layers", "8 layers", "−1.0, −1.2"),
     },
     "Lexicon": {
-        "fewer": ("fewer nouns", "FT6", "−0.5, −1.4"),
-        "more": ("more nouns", "FT0", "−4.9, −2.7"),
+        "fewer": ("500 nouns (base: 1,000)", "FT6 (base: FT2)", "−0.5, −1.4"),
     },
     "Beside the decoder": {
         "retrieval": ("`retrieval`", "", ""),
