@@ -229,7 +229,8 @@ def gap_options(wildcards, input):
         for run in CONFIG.runs.values()
         if run.embedder == wildcards.embedder and run.predictor != "retrieval"
     ]
-    if trained and trained[0].noise.scheme != "none":
+    measured = ("none", "gap", "covariance")
+    if trained and trained[0].noise.scheme not in measured:
         options.append(f"--noise {shlex.quote(settings(trained[0].noise))}")
     return " ".join(options)
 
@@ -243,6 +244,15 @@ def captions_for_templates_of(wildcards):
         f"results/captions/{run.lexicon}/{source}.parquet"
         for source in CONFIG.mixtures[run.mixture].weights
     ]
+
+
+def gap_of(wildcards):
+    """The measured gap, for a run whose noise is matched to images."""
+    run = CONFIG.runs[wildcards.run]
+    if not run.noise.needs_images:
+        return []
+    folder = f"results/training_sets/{run.embedder}/{run.lexicon}/{run.mixture}"
+    return [f"{folder}/gap/{run.noise.images}.json"]
 
 
 def image_inputs(wildcards):

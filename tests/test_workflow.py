@@ -251,6 +251,12 @@ def test_another_learning_rate_reruns_training_and_what_follows_only(project):
     assert project.would_run() == FROM_TRAINING
 
 
+def test_only_a_run_whose_noise_is_matched_to_images_has_the_gap_measured(finished, project):
+    assert not list((finished.folder / "results/training_sets").rglob("gap"))
+    project.configure(lambda config: config["runs"]["tiny"].update(noise={"scheme": "gap", "images": "drawn"}))
+    assert project.would_run() == {"measure_gap": 1, **FROM_TRAINING}
+
+
 def test_other_decoding_settings_do_not_train_again(project):
     project.configure(lambda config: config["runs"]["tiny"].update(generation={"beam_width": 4}))
     assert project.would_run() == {"predict": 1, "annotate": 1, "score": 1, "report": 1}

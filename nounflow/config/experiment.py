@@ -124,6 +124,7 @@ class Config(Settings):
                 )
             if run.predictor == "fused":
                 self._check_parts(run_name, run)
+            self._check_noise(f"runs.{run_name}.noise.images", run)
         for mixture_name, mixture in self.mixtures.items():
             for source in mixture.weights:
                 if source not in self.captions.sources:
@@ -159,6 +160,15 @@ class Config(Settings):
                 raise ValueError(f"runs.{name}.fused.parts: found {part!r}, {allowed}")
         if len(set(run.fused.parts)) < len(run.fused.parts):
             raise ValueError(f"runs.{name}.fused.parts: one is named twice")
+
+    def _check_noise(self, key: str, run: RunConfig) -> None:
+        if not run.noise.needs_images:
+            return
+        if run.predictor == "retrieval":
+            raise ValueError(f"{key}: retrieval is not trained, so there is nothing to match to images")
+        if run.noise.images not in self.image_sets:
+            known = ", ".join(sorted(self.image_sets))
+            raise ValueError(f"{key}: found {run.noise.images!r}, allowed: {known}")
 
     @model_validator(mode="after")
     def _check_sets(self) -> Config:
