@@ -5,9 +5,10 @@ from __future__ import annotations
 import email.utils
 import time
 from collections.abc import Mapping
+from email.message import Message
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after(headers: Mapping[str, str] | Message) -> float | None:
     """Seconds to wait by `retry-after-ms` or `Retry-After` (seconds or a date); None without either."""
     for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         value = headers.get(name)

@@ -24,10 +24,14 @@ from nounflow.files import atomic_file
 from nounflow.images import ImageError, open_image
 from nounflow.inputs.mediawiki import MediaWiki
 from nounflow.inputs.transfer import TransferError
-from nounflow.journal import Journal, JournalKind
+from nounflow.journal import Additions, Journal, JournalKind
 from nounflow.progress import Progress
 
-KIND = JournalKind("collection", 1, {"nouns": "seq INTEGER PRIMARY KEY, noun TEXT NOT NULL UNIQUE, row TEXT NOT NULL"})
+KIND = JournalKind(
+    name="collection",
+    formats=[Additions({"nouns": "seq INTEGER PRIMARY KEY, noun TEXT NOT NULL UNIQUE, row TEXT NOT NULL"})],
+    worth="what has been looked up",
+)
 JOURNAL, TABLE, FOLDER = "collected.sqlite", "images.tsv", "images"
 _WIDTH = 960  # pixels; Wikimedia makes images of some widths only
 _LEAST_PIXELS = 20_000
@@ -78,10 +82,7 @@ def collect(nouns: Iterable[str], out: Path, wiki: MediaWiki, wanted: int) -> Co
                     continue
                 taken = {row.page_id for row in rows.values() if not row.left_out}
                 row = rows[noun] = look_up(wiki, noun, taken, out / FOLDER)
-                values = (noun, row.model_dump_json())
-                journal.submit(
-                    lambda db, values=values: db.execute("INSERT INTO nouns (noun, row) VALUES (?, ?)", values)
-                ).result()
+                _record(journal, row)
                 done += not row.left_out
                 progress.advance(int(not row.left_out))
         found = list(_rows(journal))
@@ -140,12 +141,25 @@ def look_up(wiki: MediaWiki, noun: str, taken: set[int], folder: Path) -> Collec
 
 def plain(html: object) -> str:
     """The words of a piece of HTML, on one line."""
-    words: list[str] = []
-    parser = HTMLParser()
-    parser.handle_data = words.append  # type: ignore[method-assign]
+    parser = _Words()
     parser.feed(str(html or ""))
     parser.close()
-    return " ".join("".join(words).split())
+    return " ".join("".join(parser.words).split())
+
+
+class _Words(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data)
+
+
+def _record(journal: Journal, row: Collected) -> None:
+    """Add a noun's row; it is on the disk when this returns."""
+    values = (row.noun, row.model_dump_json())
+    journal.submit(lambda db: db.execute("INSERT INTO nouns (noun, row) VALUES (?, ?)", values)).result()
 
 
 def _page(wiki: MediaWiki, noun: str) -> dict[str, Any] | None:

@@ -45,7 +45,7 @@ def fit(parts: np.ndarray, truth: np.ndarray) -> LogLinear:
         parts: [n, c, parts] log-probabilities of the candidates.
         truth: [n], position of the right noun among its candidates, c where it is none of them.
     """
-    absent = np.isneginf(parts).all(axis=-1)
+    absent = np.asarray(np.isneginf(parts).all(axis=-1))
     features = np.zeros((len(parts), parts.shape[1] + 1, parts.shape[2] + 1))
     features[:, :-1, :-1] = np.where(absent[..., None], 0.0, _floored(parts))
     features[:, -1, -1] = 1.0
