@@ -381,8 +381,9 @@ def test_errors_while_polling_and_kills_lose_no_paid_batch(repository, tmp_path)
             kills += 1
         assert child.returncode == 0
         assert kills == 2
-        assert set(server.answered.values()) == {1}  # each question was answered, and so paid, once
-        assert set(server.answered) >= set(server.votes_asked)
+        paid = [server.answered[message] for message in server.votes_asked]
+        assert len(paid) >= 3 * len(MANY)
+        assert set(paid) == {1}  # each question was answered, and so paid, once
     _nothing_paid_twice(place / "ledger.sqlite")
     assert json.loads((place / "openai.counts.json").read_text())["flows"][0]["dropped"] == {}
 
