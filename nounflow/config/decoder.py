@@ -102,9 +102,7 @@ class RetrievalConfig(Settings):
     """The `retrieval` baseline: nearest noun by cosine to prompt-ensembled text embeddings."""
 
     temperature: float | None = Field(
-        0.05,
-        gt=0,
-        description="turns cosines into probabilities; ranks do not depend on it. null: fitted to held-out texts",
+        0.05, gt=0, description="turns cosines into probabilities, not ranks; null: fitted to held-out texts"
     )
 
 
