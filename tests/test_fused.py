@@ -79,9 +79,11 @@ def finished(tmp_path_factory):
     write_head(folder)
     done = script(
         "index_retrieval.py", "--run", "retrieval", "--training-set", folder / "set/manifest.json", "--nouns",
-        folder / "nouns.parquet", "--settings", "{}", "--out", folder / "runs/retrieval/manifest.json",
+        folder / "nouns.parquet", "--settings", '{"retrieval": {"temperature": null}}',
+        "--out", folder / "runs/retrieval/manifest.json",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
+    assert "temperature 0.0" in done.stdout
     done = fit_fused(folder)
     assert done.returncode == 0, done.stdout
     return folder

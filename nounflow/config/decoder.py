@@ -147,7 +147,7 @@ class RetrievalConfig(Settings):
     """The `retrieval` baseline: nearest noun by cosine to prompt-ensembled text embeddings."""
 
     temperature: float | None = Field(
-        None, gt=0, description="turns cosines into probabilities, not ranks; null: fitted to held-out texts"
+        0.05, gt=0, description="turns cosines into probabilities, not ranks; null: fitted to held-out texts"
     )
 
 
