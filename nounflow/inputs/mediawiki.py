@@ -7,6 +7,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from email.message import Message
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -82,17 +83,21 @@ class MediaWiki:
                 content = answer.read(_MAX_BYTES + 1)
                 if len(content) > _MAX_BYTES:
                     raise NounflowError(f"The file is larger than {_MAX_BYTES / 1e6:.0f} MB", where=address)
-                return content, retry_after(answer.headers)
+                return content, retry_after(_lower(answer.headers))
         except urllib.error.HTTPError as error:
             problem = f"The server answered {error.code} {error.reason}"
             if error.code in (408, 425, 429) or error.code >= 500:
-                raise _later(TransferError(problem, where=address), retry_after(error.headers)) from error
+                raise _later(TransferError(problem, where=address), retry_after(_lower(error.headers))) from error
             raise NounflowError(problem, where=address) from error
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
             reason = getattr(error, "reason", None) or error
             raise TransferError(f"The wiki cannot be reached ({reason})", where=address) from error
         finally:
             self._last = time.monotonic()
+
+
+def _lower(headers: Message) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _later(error: TransferError, wait_s: float | None) -> TransferError:

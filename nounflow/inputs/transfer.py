@@ -34,6 +34,10 @@ def retried(attempt: Callable[[], Result], first_wait_s: float = 2.0) -> Result:
     def asked(error: BaseException | None) -> float:
         return error.wait_s if isinstance(error, TransferError) else -1.0
 
+    def wait(state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        return max(first_wait_s * 2.0 ** (state.attempt_number - 1), asked(error))
+
     def announce(state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         wait = state.next_action.sleep if state.next_action else 0

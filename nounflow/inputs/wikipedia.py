@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from collections import Counter
 from collections.abc import Iterable
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -82,7 +84,7 @@ def collect(nouns: Iterable[str], out: Path, wiki: MediaWiki, wanted: int) -> Co
                     continue
                 taken = {row.page_id for row in rows.values() if not row.left_out}
                 row = rows[noun] = look_up(wiki, noun, taken, out / FOLDER)
-                _record(journal, row)
+                journal.submit(partial(_insert, row)).result()
                 done += not row.left_out
                 progress.advance(int(not row.left_out))
         found = list(_rows(journal))
@@ -139,27 +141,21 @@ def look_up(wiki: MediaWiki, noun: str, taken: set[int], folder: Path) -> Collec
     )
 
 
+class _Words(HTMLParser):
+    """Keeps the text and drops the tags."""
+
+    text = ""
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
 def plain(html: object) -> str:
     """The words of a piece of HTML, on one line."""
     parser = _Words()
     parser.feed(str(html or ""))
     parser.close()
-    return " ".join("".join(parser.words).split())
-
-
-class _Words(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.words: list[str] = []
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-
-def _record(journal: Journal, row: Collected) -> None:
-    """Add a noun's row; it is on the disk when this returns."""
-    values = (row.noun, row.model_dump_json())
-    journal.submit(lambda db: db.execute("INSERT INTO nouns (noun, row) VALUES (?, ?)", values)).result()
+    return " ".join(parser.text.split())
 
 
 def _page(wiki: MediaWiki, noun: str) -> dict[str, Any] | None:
@@ -183,6 +179,10 @@ def _unfit(infos: list[dict[str, Any]]) -> str:
     if not plain((info.get("extmetadata") or {}).get("LicenseShortName", {}).get("value")):
         return "its lead image states no licence"
     return ""
+
+
+def _insert(row: Collected, connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO nouns (noun, row) VALUES (?, ?)", (row.noun, row.model_dump_json()))
 
 
 def _rows(journal: Journal) -> Iterable[Collected]:
