@@ -31,7 +31,7 @@ class LogLinear:
         Args:
             parts: [n, c, parts] log-probabilities; a candidate that has -inf from all parts is none and gets -inf.
         """
-        absent = np.isneginf(parts).all(axis=-1)
+        absent = _absent(parts)
         scores = np.where(absent, -np.inf, _floored(parts) @ np.asarray(self.weights))
         scores = np.concatenate([scores, np.full((len(parts), 1), self.none)], axis=1)
         top = scores.max(axis=1, keepdims=True)
@@ -45,7 +45,7 @@ def fit(parts: np.ndarray, truth: np.ndarray) -> LogLinear:
         parts: [n, c, parts] log-probabilities of the candidates.
         truth: [n], position of the right noun among its candidates, c where it is none of them.
     """
-    absent = np.asarray(np.isneginf(parts).all(axis=-1))
+    absent = _absent(parts)
     features = np.zeros((len(parts), parts.shape[1] + 1, parts.shape[2] + 1))
     features[:, :-1, :-1] = np.where(absent[..., None], 0.0, _floored(parts))
     features[:, -1, -1] = 1.0
@@ -79,3 +79,8 @@ def fit(parts: np.ndarray, truth: np.ndarray) -> LogLinear:
 
 def _floored(parts: np.ndarray) -> np.ndarray:
     return np.maximum(parts.astype(np.float64), _FLOOR)
+
+
+def _absent(parts: np.ndarray) -> np.ndarray:
+    """Which candidates are none, bool [n, c]."""
+    return np.asarray(np.isneginf(parts).all(axis=-1))
