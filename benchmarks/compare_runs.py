@@ -5,6 +5,8 @@
         --group head small_head small_head_seed2 small_head_seed3 --group retrieval small_retrieval
 
 An image's points are averaged over a group's seeds; images are then resampled in pairs. Each run has a line too.
+A second table shows risk against coverage: the points of the images whose first nouns a run holds most probable, and
+the mean over all coverages.
 """
 
 from __future__ import annotations
@@ -16,10 +18,12 @@ from pathlib import Path
 import numpy as np
 
 from nounflow.schemas.documents import Annotations, Predictions, read_document
-from nounflow.scoring.answers import answers
+from nounflow.scoring.answers import answers, only_decoding
 from nounflow.scoring.intervals import mean_interval
 from nounflow.scoring.points import POINTS, Judgements, judgements
 from nounflow.streams import stream
+
+_SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 
 
 def points(path: Path, judged: Judgements) -> tuple[list[str], np.ndarray]:
@@ -27,6 +31,20 @@ def points(path: Path, judged: Judgements) -> tuple[list[str], np.ndarray]:
     nouns = answers(read_document(Predictions, path, "predictions")).nouns
     categories = [judged.get(image, {}).get(given[0]) if given else None for image, given in nouns.items()]
     return list(nouns), np.array([0.0 if category is None else POINTS[category] for category in categories])
+
+
+def surest_first(path: Path, values: np.ndarray) -> np.ndarray:
+    """Points of the images in the order of their first nouns' probability; unreadable ones come last."""
+    document = read_document(Predictions, path, "predictions")
+    probabilities = [row[0] for row in only_decoding(document).probability]
+    return values[np.argsort([-p for p in (*probabilities, *([0.0] * len(document.unreadable)))], kind="stable")]
+
+
+def coverage_line(name: str, ordered: list[np.ndarray]) -> str:
+    """A row of the second table, in percent; `ordered` has the points of each seed, surest images first."""
+    means = np.mean([np.cumsum(values) / np.arange(1, len(values) + 1) for values in ordered], axis=0)
+    cells = [means[round(share * len(means)) - 1] for share in _SHARES]
+    return f"| {name} | " + " | ".join(f"{100 * value:.1f}" for value in (*cells, means.mean())) + " |"
 
 
 def line(name: str, values: np.ndarray, sign: str = "") -> str:
@@ -48,20 +66,27 @@ def main() -> None:
     judged = judgements(read_document(Annotations, path, "annotations"))
     print("| points of the first noun, in percent | mean | low | high |\n|---|---|---|---|")
     groups: dict[str, np.ndarray] = {}
+    coverage = []
     images: list[str] = []
     for name, *runs in arguments.group:
-        found = []
+        found, ordered = [], []
         for run in runs:
-            files, values = points(arguments.results / "predictions" / run / f"{arguments.image_set}.json", judged)
+            path = arguments.results / "predictions" / run / f"{arguments.image_set}.json"
+            files, values = points(path, judged)
+            ordered.append(surest_first(path, values))
             assert not images or files == images, f"{run} was made on other images"
             images = files
             found.append(values)
             print(line(f"run {run}", values))
         groups[name] = np.mean(found, axis=0)
+        coverage.append(coverage_line(name, ordered))
     for name, values in groups.items():
         print(line(f"{name}, mean over seeds", values))
     for one, other in itertools.combinations(groups, 2):
         print(line(f"{one} - {other}, paired", groups[one] - groups[other], "+"))
+    shares = " | ".join(f"{share:.0%}" for share in _SHARES)
+    print(f"\n| points of the surest, in percent | {shares} | mean |\n|---|{'---|' * (len(_SHARES) + 1)}")
+    print("\n".join(coverage))
 
 
 if __name__ == "__main__":

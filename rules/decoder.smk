@@ -1,7 +1,7 @@
 """Stage 5, decoder: training, and the baselines that it must beat.
 
 input:   a training set, the lexicon
-output:  results/decoders/{run}/manifest.json, with weights.safetensors and the curves beside it
+output:  results/decoders/{run}/manifest.json, with weights.safetensors (fused: rule.json) and the curves beside it
 steps:   one rule for each kind of predictor; a run names which. A killed job goes on from
          results/decoders/{run}/checkpoint/, which no rule declares (docs/decoder.md)
 """
@@ -12,6 +12,7 @@ rule train_decoder:
         training_set=training_set_of,
         nouns=nouns_of,
         captions=captions_for_templates_of,
+        gap=gap_of,
     output:
         manifest="results/decoders/{run}/manifest.json",
         weights="results/decoders/{run}/weights.safetensors",
@@ -47,6 +48,7 @@ rule train_decoder:
         " --training-set {input.training_set:q}"
         " --nouns {input.nouns:q}"
         " --captions {input.captions:q}"
+        " --gap {input.gap:q}"
         " --embedder {params.embedder:q}"
         " --settings {params.settings:q}"
         " --device {params.device:q}"
@@ -60,6 +62,7 @@ rule train_head:
         training_set=training_set_of,
         nouns=nouns_of,
         captions=captions_for_templates_of,
+        gap=gap_of,
     output:
         manifest="results/decoders/{run}/manifest.json",
         weights="results/decoders/{run}/weights.safetensors",
@@ -93,6 +96,7 @@ rule train_head:
         " --training-set {input.training_set:q}"
         " --nouns {input.nouns:q}"
         " --captions {input.captions:q}"
+        " --gap {input.gap:q}"
         " --settings {params.settings:q}"
         " --device {params.device:q}"
         " --threads {params.threads}"
@@ -120,7 +124,9 @@ rule index_retrieval:
         mem_mb=4000,
         runtime=30,
     params:
-        settings=lambda wildcards: settings(CONFIG.runs[wildcards.run].retrieval),
+        settings=lambda wildcards: run_parts(
+            wildcards.run, "retrieval", "noise", "seed"
+        ),
         code=code("index_retrieval"),
     message:
         "Indexing the nouns for {wildcards.run}"
@@ -130,5 +136,47 @@ rule index_retrieval:
         " --training-set {input.training_set:q}"
         " --nouns {input.nouns:q}"
         " --settings {params.settings:q}"
+        " --out {output.manifest:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule fit_fused:
+    input:
+        parts=parts_of,
+        training_set=training_set_of,
+        nouns=nouns_of,
+    output:
+        manifest="results/decoders/{run}/manifest.json",
+        rule="results/decoders/{run}/rule.json",
+        counts="results/decoders/{run}/manifest.counts.json",
+    log:
+        "results/logs/decoders/{run}.log",
+    benchmark:
+        "results/benchmarks/decoders/{run}.tsv"
+    wildcard_constraints:
+        run=runs_with("fused"),
+    conda:
+        "../environment.yml"
+    threads: CONFIG.threads
+    resources:
+        gpu=GPU,
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=lambda wildcards: run_parts(wildcards.run, "fused", "noise", "seed"),
+        device=CONFIG.device,
+        threads=CONFIG.threads,
+        code=code("fit_fused"),
+    message:
+        "Fitting the rule of {wildcards.run}"
+    shell:
+        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/fit_fused.py"
+        " --run {wildcards.run:q}"
+        " --parts {input.parts:q}"
+        " --training-set {input.training_set:q}"
+        " --nouns {input.nouns:q}"
+        " --settings {params.settings:q}"
+        " --device {params.device:q}"
+        " --threads {params.threads}"
         " --out {output.manifest:q}"
         " 2>&1 | tee {log:q}"

@@ -1,6 +1,6 @@
 """Stage 6, predictions: images embedded once for each embedder, then named by each run.
 
-input:   image sets, predictors
+input:   image sets, predictors (of a fused run its parts, too)
 output:  results/image_embeddings/{embedder}/{image_set}.json and .zarr, results/predictions/{run}/{image_set}.json
 steps:   decode and embed images, keep the unreadable ones by name; write nouns (docs/predictions.md)
 """
@@ -10,6 +10,7 @@ rule embed_images:
     input:
         unpack(image_inputs),
     output:
+        **arrays_if_cached("results/image_embeddings/{embedder}/{image_set}.zarr"),
         manifest="results/image_embeddings/{embedder}/{image_set}.json",
         counts="results/image_embeddings/{embedder}/{image_set}.counts.json",
     log:
@@ -18,6 +19,7 @@ rule embed_images:
         "results/benchmarks/image_embeddings/{embedder}/{image_set}.tsv"
     wildcard_constraints:
         image_set=any_of([*CONFIG.image_sets, *CONFIG.check_sets]),
+    cache: CACHED
     conda:
         "../environment.yml"
     threads: CONFIG.threads
@@ -26,6 +28,7 @@ rule embed_images:
         mem_mb=4000,
         runtime=120,
     params:
+        part=lambda wildcards: wildcards.image_set,  # the cache's key has no wildcards
         images=image_options,
         listing=folder_listing,
         embedder=lambda wildcards: settings(CONFIG.embedders[wildcards.embedder]),
@@ -46,10 +49,13 @@ rule embed_images:
         " 2>&1 | tee {log:q}"
 
 
+not_benchmarked_if_cached()
+
+
 rule predict:
     input:
         predictor="results/decoders/{run}/manifest.json",
-        weights="results/decoders/{run}/weights.safetensors",
+        weights=weights_of,
         images=lambda wildcards: f"results/image_embeddings/{CONFIG.runs[wildcards.run].embedder}/{wildcards.image_set}.json",
     output:
         predictions="results/predictions/{run}/{image_set}.json",

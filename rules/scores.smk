@@ -87,6 +87,7 @@ rule report:
         mem_mb=2000,
         runtime=20,
     params:
+        counts=lambda wildcards: shell_words(COUNTS),
         folders=IMAGE_FOLDERS,
         labels=LABELS,
         gallery=CONFIG.gallery,
@@ -101,7 +102,7 @@ rule report:
         " --annotations {input.annotations:q}"
         " --decoders {input.decoders:q}"
         " --nouns {input.nouns:q}"
-        " --counts {input.counts:q}"
+        " --counts {params.counts}"
         " --image-folders {params.folders:q}"
         " --labels {params.labels:q}"
         " --gallery {params.gallery}"

@@ -653,7 +653,7 @@ def test_the_stage_makes_annotations_of_the_log_that_scoring_reads(site, tmp_pat
 
 def test_a_new_decision_reruns_the_rule_and_nothing_else_does(site, tmp_path):
     document = (tmp_path / "results/predictions/one/drawn.json").read_text()
-    for name in ("small", "small_head", "small_retrieval"):  # the runs of the config
+    for name in ("small", "small_head", "small_retrieval", "small_fused"):  # the runs of the config
         (tmp_path / f"results/predictions/{name}").mkdir()
         (tmp_path / f"results/predictions/{name}/drawn.json").write_text(document)
     target = "results/annotations/drawn/people.json"

@@ -199,6 +199,11 @@ def run(**changes):
             {"mixtures": {"m1": {"multiset": [0, 1]}}, "runs": run(predictor="retrieval")},
             ["runs.a.mixture", "name one noun"],
         ),
+        ({"runs": run(predictor="fused")}, ["runs.a.fused.parts", "needs some"]),
+        (
+            {"runs": {**run(predictor="fused", fused={"parts": ["b", "a"]}), "b": run()["a"]}},
+            ["runs.a.fused.parts", "'a'", "allowed: b"],
+        ),
         ({"annotators": ["wordnet", "wordnet"]}, ["annotators", "twice"]),
         ({"runs": {}}, ["runs"]),
     ],

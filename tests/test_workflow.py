@@ -16,114 +16,22 @@ import numpy as np
 import polars as pl
 import psutil
 import pytest
-import yaml
 from caption_server import CaptionServer
-from PIL import Image, ImageDraw
+from judge_server import JudgeServer
+from PIL import Image
+from tiny_workflow import results_of
 
+from nounflow.annotation.log import DecisionLog
 from nounflow.config.decoder import DecoderConfig, GenerationConfig
 from nounflow.config.experiment import read_config
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.embedders.minilm import WordPieces
 from nounflow.predictors.decoder import DecoderPredictor
+from nounflow.schemas.decisions import DecisionDraft
 from nounflow.store.shards import find_manifests, open_shard, read_manifest, sealed
 from nounflow.store.weights import read_predictor
 from nounflow.workflow.plan import lexicon_sizes, texts_of
-
-CODE = ("Snakefile", "rules", "workflow_scripts", "nounflow", "config", "resources", "profiles", "docs/report")
-RULE_LINE = re.compile(r"^(\w+)\s+(\d+)$", flags=re.MULTILINE)
-
-
-class Project:
-    """A copy of the project with its own results, whose code and config a test may change."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def snakemake(self, *options, check=True):
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(
-            [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        done.output = done.stdout + done.stderr
-        if check:
-            assert done.returncode == 0, done.output[-6000:]
-        return done
-
-    def start(self, *options):
-        """A Snakemake process that the test goes on beside; stdout and stderr in one."""
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"]
-        return subprocess.Popen(
-            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-
-    def would_run(self, *options):
-        """Rules that a dry run names, with the number of their jobs."""
-        output = self.snakemake("--dry-run", *options).output
-        if "Nothing to be done" in output:
-            return {}
-        table = output.split("Job stats:")[1].split("\n\n")[0]
-        return {name: int(n) for name, n in RULE_LINE.findall(table) if name not in ("all", "total")}
-
-    def edit(self, path, old, new):
-        text = (self.folder / path).read_text()
-        assert old in text
-        (self.folder / path).write_text(text.replace(old, new, 1))
-
-    def configure(self, change):
-        path = self.folder / "tiny.yaml"
-        config = yaml.safe_load(path.read_text())
-        change(config)
-        path.write_text(yaml.safe_dump(config))
-
-
-def draw_images(folder):
-    """A few pictures, one of them broken, one empty, one animated."""
-    folder.mkdir()
-    for name, colour in (("a.png", "red"), ("b.jpg", "green"), ("sub dir/it's c.png", "blue")):
-        (folder / name).parent.mkdir(exist_ok=True)
-        image = Image.new("RGB", (120, 90), "white")
-        ImageDraw.Draw(image).ellipse((20, 10, 100, 80), fill=colour)
-        image.save(folder / name)
-    frames = [Image.new("P", (40, 40), colour) for colour in (1, 2)]
-    frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
-    whole = (folder / "b.jpg").read_bytes()
-    (folder / "broken.jpg").write_bytes(whole[: len(whole) // 3])
-    (folder / "empty.png").write_bytes(b"")
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory, repository, wordnet_input):
-    """The tiny workflow, run once from nothing; tests work on copies."""
-    folder = tmp_path_factory.mktemp("workflow") / "project"
-    for name in CODE:
-        source = repository / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            folder.mkdir(exist_ok=True)
-            shutil.copy2(source, folder / name)
-    shutil.copy2(repository / "tests/tiny.yaml", folder / "tiny.yaml")
-    shutil.copy2(repository / "environment.yml", folder / "environment.yml")
-    shutil.copytree(wordnet_input, folder / "results/inputs/wordnet")
-    draw_images(folder / "drawn")
-    (folder / "drawn.tsv").write_text("file\tgold\na.png\tapple\nb.jpg\tlime\nbroken.jpg\tcat\n")
-    project = Project(folder)
-    project.first_output = project.snakemake().output
-    return project
-
-
-@pytest.fixture
-def project(finished, tmp_path):
-    copy = tmp_path / "project"
-    subprocess.run(["cp", "-a", str(finished.folder), str(copy)], check=True)  # keeps times, as Snakemake needs
-    return Project(copy)
 
 
 def scores(project):
@@ -131,7 +39,7 @@ def scores(project):
         return {row["run"]: row for row in csv.DictReader(handle, delimiter="\t")}
 
 
-FROM_TRAINING = {"train_decoder": 1, "predict": 1, "annotate": 1, "score": 1, "report": 1}
+FROM_TRAINING = {"train_decoder": 1, "fit_fused": 1, "predict": 2, "annotate": 1, "score": 1, "report": 1}
 
 
 # --- end to end ---
@@ -139,7 +47,7 @@ FROM_TRAINING = {"train_decoder": 1, "predict": 1, "annotate": 1, "score": 1, "r
 
 def test_the_main_job_leaves_scores_a_report_and_every_stage_on_disk(finished):
     rows = scores(finished)
-    assert set(rows) == {"tiny", "tiny_head", "tiny_retrieval"}
+    assert set(rows) == {"tiny", "tiny_head", "tiny_retrieval", "tiny_fused"}
     for row in rows.values():
         assert int(row["n"]) == 6
         assert int(row["unreadable"]) == 2
@@ -202,7 +110,8 @@ def test_a_second_call_does_nothing_and_says_so_at_once(project):
 def test_a_second_run_from_nothing_gives_the_same_bytes(project):
     kept = {}
     for pattern in ("nouns/*.parquet", "captions/**/*.parquet", "embeddings/**/*.json", "training_sets/**/*",
-                    "decoders/*/weights.safetensors", "decoders/*/metrics.parquet"):  # fmt: skip
+                    "decoders/*/weights.safetensors", "decoders/*/metrics.parquet",
+                    "decoders/*/rule.json"):  # fmt: skip
         for path in (project.folder / "results").glob(pattern):
             if path.is_file():
                 kept[path] = path.read_bytes()
@@ -210,7 +119,7 @@ def test_a_second_run_from_nothing_gives_the_same_bytes(project):
     for name in ("nouns", "captions", "embeddings", "training_sets", "decoders"):
         shutil.rmtree(project.folder / "results" / name)
     project.snakemake("results/decoders/tiny/manifest.json", "results/decoders/tiny_head/manifest.json",
-                      "results/decoders/tiny_retrieval/manifest.json")  # fmt: skip
+                      "results/decoders/tiny_fused/manifest.json")  # fmt: skip
     different = [str(path) for path, old in kept.items() if path.read_bytes() != old]
     assert not different
 
@@ -287,12 +196,65 @@ def test_a_raised_budget_asks_nothing_again_and_another_model_does(project, monk
     assert project.would_run(target) == {"ask_captions": 1}
 
 
+def test_a_language_model_judges_once_and_again_only_for_what_changes_its_answers(project, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    target = "results/annotations/drawn/eyes.json"
+    estimate = [sys.executable, "-c", "from nounflow.cli import main; main()", "annotations", "estimate"]
+    estimate += ["--annotator", "eyes", "--image-set", "drawn", "--configfile", "tiny.yaml"]
+
+    def calls():
+        done = subprocess.run(estimate, cwd=project.folder, env={**os.environ, "PYTHONPATH": str(project.folder)},
+                              capture_output=True, text=True, check=False)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return int(re.search(r"([\d,]+) calls to make", done.stdout)[1].replace(",", ""))
+
+    with JudgeServer({}) as server:
+        model = {
+            "base_url": server.url,
+            "model": "tiny",
+            "budget_usd": 1,
+            "prices": {"tiny": {"input": 1, "output": 2}},
+        }
+        judges = {"wordnet": {"kind": "wordnet"}, "eyes": {"kind": "openai", "server": model, "longest_side": 64}}
+        project.configure(lambda config: config.update(annotators=judges))
+        expected = calls()
+        project.snakemake(target)
+        assert server.votes_asked.total() == expected > 10
+        assert calls() == 0
+    judged = json.loads((project.folder / target).read_text())
+    assert set(judged["images"]) == {"a.png", "b.jpg", "moving.gif", "sub dir/it's c.png"}
+    assert "tiny, voting rule" in judged["rule"]
+    assert (project.folder / "results/annotations/drawn/eyes.votes.tsv").read_text().count("Something ") > 10
+    with DecisionLog.read(project.folder / "ledgers/judgements.sqlite") as log:
+        first = log.records()[0]
+
+    def change(**changes):
+        project.configure(lambda config: config["annotators"]["eyes"]["server"].update(changes))
+
+    change(budget_usd=7, concurrency=3, base_url="http://127.0.0.1:9/v1")
+    assert project.would_run(target) == {}
+    with DecisionLog.open(project.folder / "ledgers/decisions.sqlite") as log:  # what people say comes in unasked
+        draft = {"id": "a" * 32, "annotator": "ann", "tool": "test", "image": first.image, "noun": first.noun}
+        log.append([DecisionDraft(kind="decision", category="incorrect", **draft)]).result()
+    assert project.would_run(target) == {"ask_judgements": 1}
+    project.snakemake(target)
+    assert json.loads((project.folder / target).read_text())["agreement"]["pairs"] == 1
+    change(model="small", prices={"small": {"input": 1, "output": 1}})
+    assert project.would_run(target) == {"ask_judgements": 1}
+
+
 # --- what a change reruns ---
 
 
 def test_another_learning_rate_reruns_training_and_what_follows_only(project):
     project.configure(lambda config: config["runs"]["tiny"]["training"].update(learning_rate=0.001))
     assert project.would_run() == FROM_TRAINING
+
+
+def test_only_a_run_whose_noise_is_matched_to_images_has_the_gap_measured(finished, project):
+    assert not list((finished.folder / "results/training_sets").rglob("gap"))
+    project.configure(lambda config: config["runs"]["tiny"].update(noise={"scheme": "gap", "images": "drawn"}))
+    assert project.would_run() == {"measure_gap": 1, **FROM_TRAINING}
 
 
 def test_other_decoding_settings_do_not_train_again(project):
@@ -332,7 +294,7 @@ def test_a_second_run_reuses_nouns_captions_and_embeddings(project):
         config["runs"]["tiny_two"] = {**config["runs"]["tiny"], "seed": 2}
 
     project.configure(add)
-    assert project.would_run() == FROM_TRAINING
+    assert project.would_run() == {"train_decoder": 1, "predict": 1, "annotate": 1, "score": 1, "report": 1}
 
 
 def test_an_edited_template_reruns_captions_and_what_follows_but_not_nouns(project):
@@ -349,7 +311,7 @@ def test_an_edited_template_reruns_captions_and_what_follows_but_not_nouns(proje
 @pytest.mark.parametrize(
     ("path", "expected", "untouched"),
     [
-        ("nounflow/decoder/noise.py", {"train_decoder", "train_head", "score"}, {"embed_texts", "index_retrieval"}),
+        ("nounflow/decoder/noise.py", {"train_decoder", "train_head", "score"}, {"embed_texts", "merge_caches"}),
         ("nounflow/decoder/generation.py", {"predict", "score"}, {"train_decoder", "train_head"}),
         ("nounflow/captions/templates.py", {"compose_captions", "train_decoder"}, {"build_nouns", "embed_images"}),
         ("nounflow/annotation/wordnet.py", {"annotate", "score"}, {"predict"}),
@@ -375,13 +337,37 @@ def test_editing_comments_docstrings_and_layout_reruns_nothing(project):
 
 def test_a_new_image_is_embedded_and_named_and_nothing_is_trained(project):
     Image.new("RGB", (50, 50), "orange").save(project.folder / "drawn/new.png")
-    assert project.would_run() == {"embed_images": 1, "predict": 3, "annotate": 1, "score": 1, "report": 1}
+    assert project.would_run() == {"embed_images": 1, "predict": 4, "annotate": 1, "score": 1, "report": 1}
 
 
-def test_a_deleted_shard_is_the_only_one_embedded_again(project):
+def test_a_changed_seed_trains_that_run_again_and_no_other(project):
+    project.configure(lambda config: config["runs"]["tiny"].update(seed=7))
+    assert project.would_run() == FROM_TRAINING
+
+
+def test_a_deleted_shard_is_the_only_one_embedded_again_and_nothing_follows_from_it(project):
+    target = "results/embeddings/bundled/tiny/m1/1.json"
     shutil.rmtree(project.folder / "results/embeddings/bundled/tiny/m1/1.zarr")
-    (project.folder / "results/embeddings/bundled/tiny/m1/1.json").unlink()
-    assert project.would_run("results/embeddings/bundled/tiny/m1/1.json") == {"embed_texts": 1}
+    (project.folder / target).unlink()
+    assert project.would_run(target) == {"embed_texts": 1}
+    project.snakemake(target)
+    assert project.would_run() == {}  # its manifest has the same bytes
+
+
+def test_of_added_nouns_only_the_new_texts_are_embedded_also_in_another_lexicon(project):
+    before = set(vectors_by_text(project, "m1"))
+
+    def add(config):
+        config["lexicons"]["more"] = {"max_nouns": 84}
+        config["runs"] = {"tiny": {**config["runs"]["tiny"], "lexicon": "more"}}
+
+    project.configure(add)
+    shards = [f"results/embeddings/bundled/more/m1/{shard}" for shard in range(2)]
+    project.snakemake(*(f"{shard}.json" for shard in shards))
+    texts = set(pl.read_parquet(project.folder / "results/captions/more/m1.parquet")["text"])
+    counts = [json.loads((project.folder / f"{shard}.counts.json").read_text())["flows"][1] for shard in shards]
+    assert 0 < len(texts - before) < len(texts) / 2
+    assert sum(flow["out"] for flow in counts) == len(texts - before)
 
 
 def vectors_by_text(project, source):
@@ -424,13 +410,6 @@ def test_snakemake_is_content_from_another_working_folder(project, tmp_path):
 
 
 MERGED = "results/training_sets/bundled/tiny/m3_captions/manifest.json"
-
-
-def results_of(project):
-    """Every file of the results folder, without logs and timings."""
-    results = project.folder / "results"
-    files = {path.relative_to(results): path for path in results.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in files.items() if name.parts[0] not in ("logs", "benchmarks")}
 
 
 def failure(project, *options):

@@ -63,7 +63,7 @@ def main(
 
 if __name__ == "__main__":
     parser = stage_parser(__doc__)
-    parser.add_argument("--predictor", type=Path, required=True, help="manifest of a decoder, head or retrieval index")
+    parser.add_argument("--predictor", type=Path, required=True, help="manifest of any run")
     parser.add_argument("--images", type=Path, required=True, help="manifest of image embeddings")
     parser.add_argument("--image-set", required=True, help="name of the image set")
     parser.add_argument(

@@ -19,6 +19,7 @@ from nounflow.config.captions import CaptionsConfig
 from nounflow.config.check_set import CheckSetConfig
 from nounflow.config.decoder import (
     DecoderConfig,
+    FusedConfig,
     GenerationConfig,
     HeadConfig,
     NoiseConfig,
@@ -40,10 +41,11 @@ class RunConfig(Settings):
     lexicon: str = Field(description="name under `lexicons`")
     embedder: str = Field(description="name under `embedders`")
     mixture: str = Field(description="name under `mixtures`")
-    predictor: Literal["decoder", "head", "retrieval"] = Field("decoder", description="what answers")
+    predictor: Literal["decoder", "head", "retrieval", "fused"] = Field("decoder", description="what answers")
     decoder: DecoderConfig = DecoderConfig()
     head: HeadConfig = HeadConfig()
     retrieval: RetrievalConfig = RetrievalConfig()
+    fused: FusedConfig = FusedConfig()
     noise: NoiseConfig = NoiseConfig()
     training: TrainingConfig = TrainingConfig()
     generation: GenerationConfig = GenerationConfig()
@@ -54,7 +56,9 @@ class ImageSetConfig(Settings):
     """Pictures to name: a folder of yours, or a source that nounflow fetches."""
 
     folder: str | None = Field(None, description="a folder of images (searched with its sub-folders)")
-    source: Literal["tuxpaint", "novic_world", "novic_wiki"] | None = Field(None, description="a set to fetch")
+    source: Literal["tuxpaint", "novic_world", "novic_wiki", "novic_val3k"] | None = Field(
+        None, description="a set to fetch"
+    )
     labels: str | None = Field(None, description="TSV with columns file, gold[, sense, accepted, secondary]")
     only_labelled: bool = Field(False, description="take only the files that `labels` lists")
     captions: Literal["txt"] | None = Field(
@@ -118,6 +122,9 @@ class Config(Settings):
                     f"runs.{run_name}.mixture: retrieval needs texts that name one noun; "
                     f"{run.mixture!r} gives m1 no weight"
                 )
+            if run.predictor == "fused":
+                self._check_parts(run_name, run)
+            self._check_noise(f"runs.{run_name}.noise.images", run)
         for mixture_name, mixture in self.mixtures.items():
             for source in mixture.weights:
                 if source not in self.captions.sources:
@@ -132,7 +139,36 @@ class Config(Settings):
         for name, annotator in self.annotators.items():
             if annotator.kind == "wordnet" and name != "wordnet":
                 raise ValueError(f"annotators.{name}: the kind wordnet has no settings and is always named wordnet")
+            if annotator.kind == "openai" and annotator.people != "people":
+                people = sorted(other for other, part in self.annotators.items() if part.kind == "people")
+                if annotator.people not in people:
+                    known = ", ".join(people) or "none of that kind is declared"
+                    raise ValueError(f"annotators.{name}.people: found {annotator.people!r}, allowed: {known}")
         return self
+
+    def _check_parts(self, name: str, run: RunConfig) -> None:
+        possible = sorted(
+            other
+            for other, part in self.runs.items()
+            if part.predictor != "fused" and (part.lexicon, part.embedder) == (run.lexicon, run.embedder)
+        )
+        allowed = f"allowed: {', '.join(possible) or 'none'} (runs of its lexicon and embedder that are not fused)"
+        if not run.fused.parts:
+            raise ValueError(f"runs.{name}.fused.parts: a fused run needs some, {allowed}")
+        for part in run.fused.parts:
+            if part not in possible:
+                raise ValueError(f"runs.{name}.fused.parts: found {part!r}, {allowed}")
+        if len(set(run.fused.parts)) < len(run.fused.parts):
+            raise ValueError(f"runs.{name}.fused.parts: one is named twice")
+
+    def _check_noise(self, key: str, run: RunConfig) -> None:
+        if not run.noise.needs_images:
+            return
+        if run.predictor == "retrieval":
+            raise ValueError(f"{key}: retrieval is not trained, so there is nothing to match to images")
+        if run.noise.images not in self.image_sets:
+            known = ", ".join(sorted(self.image_sets))
+            raise ValueError(f"{key}: found {run.noise.images!r}, allowed: {known}")
 
     @model_validator(mode="after")
     def _check_sets(self) -> Config:

@@ -1,1 +1,1 @@
-"""Decoder, head and retrieval behind one protocol; `loading.load_predictor` opens any of them."""
+"""Decoder, head, retrieval and fused behind one protocol; `loading.load_predictor` opens any of them."""

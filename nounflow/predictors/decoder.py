@@ -8,6 +8,7 @@ import torch
 from nounflow.config.decoder import DecoderConfig, GenerationConfig
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.decoder.generation import generate
+from nounflow.decoder.given_nouns import log_probabilities
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import END, TargetVocabulary
@@ -35,7 +36,7 @@ class DecoderPredictor:
         self._model.load_state_dict(tensors)
         self._model.to(device).eval()
         self._trie = TokenTrie.build(vocabulary).to(device)
-        self._nouns, self._tokenizer_ids = manifest.nouns, vocabulary.tokenizer_ids
+        self._vocabulary = vocabulary
 
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
         """See `Predictor.answer`; at most as many nouns as the beam is wide.
@@ -48,14 +49,25 @@ class DecoderPredictor:
         ]
         ids = torch.cat([part.nouns for part in parts])[:, :top_k].cpu().numpy()
         scores = torch.cat([part.scores for part in parts])[:, :top_k].cpu().numpy()
-        texts = [[self._nouns[i] if i >= 0 else "" for i in row] for row in ids.tolist()]
+        texts = [[self._vocabulary.nouns[i] if i >= 0 else "" for i in row] for row in ids.tolist()]
         if self.config.guided == "none":
             self._spell_out(texts, ids, scores, torch.cat([part.tokens for part in parts]).cpu().numpy())
         return Answers(ids, texts, scores, np.exp(scores))
+
+    def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
+        """See `Predictor.log_probabilities`; exact, whatever beam search would have found."""
+        parts = max(1, -(-len(embeddings) // _BATCH))
+        found = [
+            log_probabilities(
+                self._model, self._vocabulary, torch.from_numpy(batch).to(self._device, torch.float32), given
+            )
+            for batch, given in zip(np.array_split(embeddings, parts), np.array_split(nouns, parts), strict=True)
+        ]
+        return torch.cat(found).cpu().numpy()
 
     def _spell_out(self, texts: list[list[str]], ids: np.ndarray, scores: np.ndarray, tokens: np.ndarray) -> None:
         """Write what was generated where it is no noun of the lexicon."""
         words = load_target_tokenizer(EmbedderConfig(spec=self.manifest.embedder.spec))
         for row, place in np.argwhere((ids < 0) & np.isfinite(scores)):
             written = tokens[row, place]
-            texts[row][place] = words.target_decode(self._tokenizer_ids[written[written != END]].tolist())
+            texts[row][place] = words.target_decode(self._vocabulary.tokenizer_ids[written[written != END]].tolist())

@@ -10,6 +10,7 @@ import numpy as np
 from nounflow.config.decoder import GenerationConfig
 from nounflow.predictors.protocol import Answers
 from nounflow.schemas.documents import DecodingPredictions, Predictions, PredictorManifest
+from nounflow.store.weights import RULE, WEIGHTS
 
 _IN_GUIDE, _NEITHER = 1, 3  # result codes of the published layout; 0 needs labels, 2 a vocabulary beyond the guide
 
@@ -26,6 +27,7 @@ def predictions_document(
 ) -> Predictions:
     """The published layout, with probabilities, unreadable files and the time an image took."""
     name = generation.name if manifest.predictor == "decoder" else manifest.predictor
+    weights = RULE if manifest.predictor == "fused" else WEIGHTS
     valid = answers.nouns >= 0
     first_k_valid = np.logical_and.accumulate(valid, axis=1)
     percent = tuple(float(share) for share in 100 * first_k_valid.mean(axis=0)) if len(files) else ()
@@ -42,10 +44,10 @@ def predictions_document(
     )
     targets = tuple(sorted(manifest.nouns))
     return Predictions(
-        model=f"{manifest.run}/weights.safetensors",
+        model=f"{manifest.run}/{weights}",
         model_path=manifest_path.parent.as_posix(),
         model_dir=manifest_path.parent.name,
-        model_name="weights.safetensors",
+        model_name=weights,
         model_cfg=manifest.settings,
         infer_cfg={"image_set": image_set, "embedder": manifest.embedder.spec},
         guide_targets=targets,

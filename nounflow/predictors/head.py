@@ -11,7 +11,7 @@ from torch import nn
 
 from nounflow.config.decoder import HeadConfig
 from nounflow.decoder.loss import LossParts
-from nounflow.predictors.protocol import Answers, lexicon_answers
+from nounflow.predictors.protocol import Answers, lexicon_answers, of_given
 from nounflow.schemas.documents import PredictorManifest
 from nounflow.store.training_set import TrainingSet
 
@@ -73,7 +73,15 @@ class HeadPredictor:
     @torch.inference_mode()
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
         """See `Predictor.answer`; scores are log-probabilities."""
-        logits = self._model(torch.from_numpy(embeddings).to(self._device, torch.float32))
-        scores, ids = F.log_softmax(logits, dim=-1).topk(min(top_k, logits.shape[-1]), dim=-1)
+        scores, ids = self._all(embeddings).topk(min(top_k, len(self.manifest.nouns)), dim=-1)
         scores_array = scores.cpu().numpy()
         return lexicon_answers(self.manifest.nouns, ids.cpu().numpy(), scores_array, np.exp(scores_array))
+
+    @torch.inference_mode()
+    def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
+        """See `Predictor.log_probabilities`."""
+        return of_given(self._all(embeddings), nouns)
+
+    def _all(self, embeddings: np.ndarray) -> torch.Tensor:
+        """Log-probabilities of all nouns [n, nouns]."""
+        return F.log_softmax(self._model(torch.from_numpy(embeddings).to(self._device, torch.float32)), dim=-1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import torch
 
 from nounflow.schemas.documents import PredictorManifest
 
@@ -21,13 +22,23 @@ class Answers:
 
 
 class Predictor(Protocol):
-    """Decoder, head and retrieval behind one call."""
+    """Decoder, head, retrieval and fused behind one protocol."""
 
     manifest: PredictorManifest
 
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
         """The `top_k` likeliest nouns of unit embeddings [n, dim]."""
         ...
+
+    def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
+        """Log-probability of given nouns, float32 [n, c]; ids int64 [n, c], -1 for none, which gives -inf."""
+        ...
+
+
+def of_given(log_probabilities: torch.Tensor, nouns: np.ndarray) -> np.ndarray:
+    """Those of all nouns [n, nouns] at given ids [n, c], as `Predictor.log_probabilities` answers."""
+    ids = torch.from_numpy(np.maximum(nouns, 0)).to(log_probabilities.device)
+    return np.where(nouns >= 0, log_probabilities.gather(1, ids).cpu().numpy(), np.float32(-np.inf))
 
 
 def lexicon_answers(nouns: tuple[str, ...], ids: np.ndarray, scores: np.ndarray, probabilities: np.ndarray) -> Answers:

@@ -9,25 +9,33 @@ import torch.nn.functional as F
 from nounflow.config.decoder import RetrievalConfig
 from nounflow.counts import Flow
 from nounflow.errors import NounflowError
-from nounflow.predictors.protocol import Answers, lexicon_answers
+from nounflow.predictors.heldout import HeldOut
+from nounflow.predictors.protocol import Answers, lexicon_answers, of_given
 from nounflow.schemas.documents import PredictorManifest
 from nounflow.store.training_set import TrainingSet
 
 _BLOCK = 1 << 16
+_STEPS = 30
+_SHARPEST = 1e4  # where every text is nearest to its own noun, likelihood only grows
 
 
 def noun_embeddings(training_set: TrainingSet, nouns: int, flow: Flow) -> np.ndarray:
     """Normalised mean embedding of each noun's single-noun texts: float32 [nouns, dim].
 
-    Held-out texts take part, since nothing is trained here. `flow` counts the texts.
+    Held-out texts are left out, as what is fitted later is fitted to them; only where a noun has no others do they
+    take part. `flow` counts the texts.
 
     Raises:
         NounflowError: a noun has no text of its own.
     """
     single = np.flatnonzero(np.diff(training_set.offsets) == 1)
     flow.drop(len(training_set.vectors) - len(single), "name several nouns")
-    flow.out(len(single), "texts averaged")
     labels = training_set.targets[training_set.offsets[single]]
+    trained = ~training_set.heldout[single]
+    taken = trained | ~np.isin(labels, labels[trained])
+    flow.drop(int((~taken).sum()), "held out, their nouns have others")
+    single, labels = single[taken], labels[taken]
+    flow.out(len(single), "texts averaged")
     sums = np.zeros((nouns, training_set.vectors.shape[1]), dtype=np.float64)
     for first in range(0, len(single), _BLOCK):  # the vectors need not fit into memory
         block = slice(first, first + _BLOCK)
@@ -41,20 +49,52 @@ def noun_embeddings(training_set: TrainingSet, nouns: int, flow: Flow) -> np.nda
     return (sums / np.linalg.norm(sums, axis=1, keepdims=True)).astype(np.float32)
 
 
+def fit_temperature(nouns: np.ndarray, texts: HeldOut) -> tuple[float, float]:
+    """The temperature that makes held-out texts' nouns likeliest, and their mean log-likelihood under it.
+
+    Newton's method on its inverse, in which the likelihood is concave.
+
+    Args:
+        nouns: [nouns, dim], as indexed.
+    """
+    cosines = F.normalize(torch.from_numpy(texts.embeddings), dim=-1) @ torch.from_numpy(nouns).T  # [n, nouns]
+    right = cosines[torch.arange(len(cosines)), torch.from_numpy(texts.nouns)]
+    sharpness = 20.0
+    for _step in range(_STEPS):
+        p = F.softmax(sharpness * cosines, dim=-1)
+        mean = (p * cosines).sum(-1)
+        slope = float((right - mean).double().sum())
+        curvature = float((p * (cosines - mean[:, None]) ** 2).sum(-1).double().sum())
+        sharpness = min(max(sharpness + slope / (curvature + 1e-9), sharpness / 2), sharpness * 2, _SHARPEST)
+    likelihood = sharpness * right - torch.logsumexp(sharpness * cosines, dim=-1)
+    return 1 / sharpness, float(likelihood.double().mean())
+
+
 class RetrievalPredictor:
     """Cosine to every noun, best first."""
 
     def __init__(self, manifest: PredictorManifest, tensors: dict[str, torch.Tensor], device: str) -> None:
         self.manifest, self._device = manifest, device
         self._nouns = tensors["nouns"].to(device)  # [nouns, dim]
-        self._temperature = RetrievalConfig.model_validate(manifest.settings["retrieval"]).temperature
+        temperature = RetrievalConfig.model_validate(manifest.settings["retrieval"]).temperature
+        assert temperature is not None  # an index holds the fitted one
+        self._temperature = temperature
 
     @torch.inference_mode()
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
         """See `Predictor.answer`; scores are cosines, probabilities a softmax of them."""
-        cosines = F.normalize(torch.from_numpy(embeddings).to(self._device, torch.float32), dim=-1) @ self._nouns.T
+        cosines = self._cosines(embeddings)
         scores, ids = cosines.topk(min(top_k, cosines.shape[-1]), dim=-1)
         probabilities = F.softmax(cosines / self._temperature, dim=-1).gather(1, ids)
         return lexicon_answers(
             self.manifest.nouns, ids.cpu().numpy(), scores.cpu().numpy(), probabilities.cpu().numpy()
         )
+
+    @torch.inference_mode()
+    def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
+        """See `Predictor.log_probabilities`."""
+        return of_given(F.log_softmax(self._cosines(embeddings) / self._temperature, dim=-1), nouns)
+
+    def _cosines(self, embeddings: np.ndarray) -> torch.Tensor:
+        """To all nouns, [n, nouns]."""
+        return F.normalize(torch.from_numpy(embeddings).to(self._device, torch.float32), dim=-1) @ self._nouns.T

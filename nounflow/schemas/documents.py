@@ -96,7 +96,7 @@ class TrainingSetManifest(_Document):
 
 
 class PredictorManifest(_Document):
-    """results/decoders/{run}/manifest.json beside weights.safetensors: any trained or indexed predictor."""
+    """results/decoders/{run}/manifest.json beside weights.safetensors (fused: rule.json): any predictor."""
 
     run: str
     predictor: str
@@ -106,11 +106,37 @@ class PredictorManifest(_Document):
     nouns: tuple[str, ...]  # display forms, by target id
     settings: dict[str, Any]  # the run's config
     tokens: dict[str, Any] = {}  # decoder only: compact vocabulary and each noun's token ids
-    weights_sha256: str
+    weights_sha256: str  # of weights.safetensors; fused: of rule.json
     parameters: int
     samples: int  # seen in training; 0: none, or not known
     metrics: dict[str, float] = {}  # last held-out figures
     versions: dict[str, str] = {}
+
+
+class RulePart(_Document):
+    """One of the predictors that a rule combines, as it was when the rule was fitted."""
+
+    path: str  # of its manifest, relative to the rule's folder
+    run: str
+    predictor: str
+    weights_sha256: str
+    weight: float  # of its log-probabilities
+    log_likelihood: float  # in cross-validation, under a rule of its own: mean over the texts
+    top1: float  # likewise: share of the texts whose noun comes first
+
+
+class FusedRule(_Document):
+    """results/decoders/{run}/rule.json: how a fused predictor combines its parts, and what that was fitted on."""
+
+    parts: tuple[RulePart, ...]
+    none: float  # log of what "none of the candidates" weighs
+    candidates: int  # nouns that each part puts forward
+    training_set: str  # sha256 of the index whose held-out texts the rule was fitted on
+    noise: dict[str, Any]  # on their embeddings
+    seed: int  # of the noise
+    texts: int  # held-out texts of one noun
+    log_likelihood: float  # in cross-validation: mean over the texts
+    top1: float
 
 
 class Angles(_Document):
@@ -182,6 +208,19 @@ class ImageAnnotations(_Document):
     incorrect: tuple[str, ...] = ()
 
 
+class PeopleAgreement(_Document):
+    """How far an annotator says what people say, on the pairs that both judged."""
+
+    people: tuple[str, ...]  # names
+    pairs: int
+    share: float  # of the pairs: the same of the five categories
+    kappa: float | None  # Cohen's, five categories; None where both used one and the same category only
+    kappa_coarse: float | None  # correct, close and incorrect
+    kappa_voting: float | None  # of the voting rule on the same pairs, were nothing calibrated
+    held_out: bool  # each pair was judged by a calibration that was fitted without its picture
+    confusion: dict[str, dict[str, int]]  # people's category -> the annotator's -> pairs
+
+
 class Annotations(_Document):
     """results/annotations/{image_set}/{annotator}.json."""
 
@@ -189,6 +228,7 @@ class Annotations(_Document):
     rule: str  # version of the rule or model that judged
     image_set: str
     images: dict[str, ImageAnnotations]
+    agreement: PeopleAgreement | None = None  # of a judge that was compared with people
 
 
 def read_document(model: type[Document], path: Path, what: str) -> Document:

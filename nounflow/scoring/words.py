@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from nounflow.config.decoder import NoiseConfig
 from nounflow.schemas.documents import Predictions
 from nounflow.scoring.load import Material
 from nounflow.scoring.table import ScoreRow, percent, points
@@ -98,10 +99,7 @@ def probability(value: float) -> str:
 
 def noise(settings: Mapping[str, Any]) -> str:
     """A run's noise settings in one cell."""
-    scheme = str(settings.get("scheme", "–"))
-    if scheme.startswith("gauss_elem") or scheme == "gauss_vec":
-        return f"{scheme}, norm {settings.get('norm')}"
-    return scheme
+    return NoiseConfig.model_validate(settings).described
 
 
 def reading(rows: Sequence[ScoreRow]) -> list[tuple[str, str]]:

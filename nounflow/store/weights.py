@@ -1,4 +1,4 @@
-"""A predictor's folder: safetensors and, written last, a manifest. Nothing is ever unpickled."""
+"""A predictor's folder: safetensors (fused: a rule) and, written last, a manifest. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from safetensors.torch import load_file, save_file
 
 from nounflow.errors import DamagedFileError
 from nounflow.files import atomic_file, sha256_file
-from nounflow.schemas.documents import PredictorManifest, read_document, write_document
+from nounflow.schemas.documents import FusedRule, PredictorManifest, read_document, write_document
 
 WEIGHTS = "weights.safetensors"
+RULE = "rule.json"
+IMAGE_SHIFT = "image_shift"  # beside the weights: subtracted from images before they are named
 
 
 def write_predictor(manifest_path: Path, tensors: Mapping[str, torch.Tensor], **fields: Any) -> PredictorManifest:
@@ -26,9 +28,26 @@ def write_predictor(manifest_path: Path, tensors: Mapping[str, torch.Tensor], **
     weights = manifest_path.parent / WEIGHTS
     with atomic_file(weights) as temporary:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+    return _write_manifest(
+        manifest_path,
+        weights,
+        parameters=sum(tensor.numel() for name, tensor in tensors.items() if name != IMAGE_SHIFT),
+        **fields,
+    )
+
+
+def write_fused(manifest_path: Path, rule: FusedRule, **fields: Any) -> PredictorManifest:
+    """Write a fused predictor's rule, then the manifest; `fields` as for `write_predictor`."""
+    manifest_path = Path(manifest_path)
+    manifest_path.unlink(missing_ok=True)
+    path = manifest_path.parent / RULE
+    write_document(path, rule)
+    return _write_manifest(manifest_path, path, predictor="fused", parameters=len(rule.parts) + 1, **fields)
+
+
+def _write_manifest(manifest_path: Path, weights: Path, **fields: Any) -> PredictorManifest:
     manifest = PredictorManifest(
         weights_sha256=sha256_file(weights),
-        parameters=sum(tensor.numel() for tensor in tensors.values()),
         versions={
             "python": platform.python_version(),
             **{package: metadata.version(package) for package in ("nounflow", "torch", "numpy")},
@@ -39,6 +58,28 @@ def write_predictor(manifest_path: Path, tensors: Mapping[str, torch.Tensor], **
     return manifest
 
 
+def with_image_shift(weights: Mapping[str, torch.Tensor], shift: torch.Tensor | None) -> dict[str, torch.Tensor]:
+    """Weights, and the mean shift [dim] that images are to be freed of, where there is one."""
+    return dict(weights) if shift is None else {**weights, IMAGE_SHIFT: shift}
+
+
+def read_predictor_manifest(manifest_path: Path) -> PredictorManifest:
+    """Read a predictor's manifest, and check the weights or the rule beside it.
+
+    Raises:
+        DamagedFileError: they are missing or not those that the manifest describes.
+    """
+    manifest = read_document(PredictorManifest, manifest_path, "predictor manifest")
+    path = manifest_path.parent / (RULE if manifest.predictor == "fused" else WEIGHTS)
+    if not path.is_file() or sha256_file(path) != manifest.weights_sha256:
+        raise DamagedFileError(
+            "A predictor's weights are missing or not those that its manifest describes",
+            where=path,
+            fix=f"delete {manifest_path} and run again",
+        )
+    return manifest
+
+
 def read_predictor(manifest_path: Path) -> tuple[PredictorManifest, dict[str, torch.Tensor]]:
     """Read and check a predictor's manifest and weights.
 
@@ -46,14 +87,8 @@ def read_predictor(manifest_path: Path) -> tuple[PredictorManifest, dict[str, to
         DamagedFileError: the weights are missing or not those that the manifest describes.
     """
     manifest_path = Path(manifest_path)
-    manifest = read_document(PredictorManifest, manifest_path, "predictor manifest")
+    manifest = read_predictor_manifest(manifest_path)
     weights = manifest_path.parent / WEIGHTS
-    if not weights.is_file() or sha256_file(weights) != manifest.weights_sha256:
-        raise DamagedFileError(
-            "A predictor's weights are missing or not those that its manifest describes",
-            where=weights,
-            fix=f"delete {manifest_path} and run again",
-        )
     try:
         return manifest, load_file(weights)
     except SafetensorError as error:

@@ -109,7 +109,7 @@ def _embedding(
 
 def _training(config: Config, rates: Mapping[tuple[str, str], tuple[float, str]]) -> Iterator[Step]:
     for name, run in config.runs.items():
-        if run.predictor != "retrieval":
+        if run.predictor in ("decoder", "head"):
             samples = run.training.samples
             found = rates.get(("samples", _shape(run)))
             yield Step(f"train {name}", 1, samples, "samples", **_time(samples, found))

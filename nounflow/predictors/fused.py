@@ -1,0 +1,104 @@
+"""Decoder, head and retrieval combined: a log-linear rule over the nouns that any of them puts forward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nounflow.errors import MismatchError
+from nounflow.predictors.log_linear import LogLinear
+from nounflow.predictors.protocol import Answers, Predictor, lexicon_answers
+from nounflow.schemas.documents import FusedRule, PredictorManifest, TrainingSetManifest
+from nounflow.store.shards import check_identity
+
+_BATCH = 256
+
+
+class FusedPredictor:
+    """Each part puts forward its likeliest nouns; each part then says how probable it holds all of them."""
+
+    def __init__(self, manifest: PredictorManifest, rule: FusedRule, parts: Sequence[Predictor]) -> None:
+        self.manifest = manifest
+        self._parts, self._candidates = parts, rule.candidates
+        self._rule = LogLinear(tuple(part.weight for part in rule.parts), rule.none)
+
+    def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
+        """See `Predictor.answer`; scores are log-probabilities."""
+        parts = [self._answer(batch, top_k) for batch in _batches(embeddings)]
+        ids, scores = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+        return lexicon_answers(self.manifest.nouns, ids, scores, np.exp(scores))
+
+    def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
+        """See `Predictor.log_probabilities`; -inf also for a noun that no part puts forward."""
+        candidates, scores = self._scored(embeddings)
+        same = (candidates[:, None, :] == nouns[:, :, None]) & (nouns >= 0)[:, :, None]
+        return np.where(same, scores[:, None, :], -np.inf).max(axis=-1).astype(np.float32)
+
+    def _answer(self, embeddings: np.ndarray, top_k: int) -> tuple[np.ndarray, np.ndarray]:
+        candidates, scores = self._scored(embeddings)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
+        return np.take_along_axis(candidates, order, axis=1), np.take_along_axis(scores, order, axis=1)
+
+    def _scored(self, embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Candidates [n, c] and their log-probabilities."""
+        candidates, parts = evidence(self._parts, embeddings, self._candidates)
+        return candidates, self._rule.log_probabilities(parts)[:, :-1]
+
+
+def evidence(parts: Sequence[Predictor], embeddings: np.ndarray, candidates: int) -> tuple[np.ndarray, np.ndarray]:
+    """What a rule combines.
+
+    Returns:
+        nouns: int64 [n, parts * candidates], those that any part has among its `candidates` likeliest, each once and
+            from the highest id down, then -1.
+        log-probabilities: float32 [n, parts * candidates, parts], -inf where there is no noun.
+    """
+    nouns = np.concatenate([_ids(part, embeddings, candidates) for part in parts], axis=1)
+    nouns = -np.sort(-nouns, axis=1)
+    nouns[:, 1:][nouns[:, 1:] == nouns[:, :-1]] = -1
+    nouns = -np.sort(-nouns, axis=1)
+    return nouns, np.stack([part.log_probabilities(embeddings, nouns) for part in parts], axis=-1)
+
+
+def check_origin(
+    one: PredictorManifest | TrainingSetManifest, other: PredictorManifest, where: Path, other_where: Path
+) -> None:
+    """Refuse two things that are not of one embedder and one lexicon.
+
+    Raises:
+        MismatchError: naming both sides.
+    """
+    check_identity(one.embedder, other.embedder, where, other_where)
+    if one.lexicon != other.lexicon:
+        raise MismatchError(
+            f"They are of two lexicons ({one.lexicon[:12]} against {other.lexicon[:12]})",
+            where=f"{where} against {other_where}",
+            fix="fuse runs of one lexicon; if it was built anew, run the decoder stage again",
+        )
+
+
+def check_fitted(rule: FusedRule, parts: Sequence[PredictorManifest], path: Path) -> None:
+    """Refuse a rule whose parts are not those that it was fitted to.
+
+    Raises:
+        MismatchError: naming the part.
+    """
+    for known, part in zip(rule.parts, parts, strict=True):
+        if (known.predictor, known.weights_sha256) != (part.predictor, part.weights_sha256):
+            raise MismatchError(
+                f"The rule was fitted to another '{known.run}' ({known.predictor}, weights "
+                f"{known.weights_sha256[:12]}) than stands there now ({part.predictor}, {part.weights_sha256[:12]})",
+                where=f"{path} against {known.path}",
+                fix="fit the rule again: run the decoder stage, or fit_fused.py",
+            )
+
+
+def _ids(part: Predictor, embeddings: np.ndarray, candidates: int) -> np.ndarray:
+    ids = part.answer(embeddings, candidates).nouns
+    return np.pad(ids, ((0, 0), (0, candidates - ids.shape[1])), constant_values=-1)
+
+
+def _batches(embeddings: np.ndarray) -> list[np.ndarray]:
+    return np.array_split(embeddings, max(1, -(-len(embeddings) // _BATCH)))
