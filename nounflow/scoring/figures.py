@@ -43,19 +43,16 @@ def undrawn(scores: Scores) -> str:
 
 def breakdowns(scores: Scores) -> list[dict[str, Any]]:
     """The score by kind and by frequency, all runs in one chart."""
-    return [
-        {
-            "title": title,
-            "by": "their label" if details[0].parts_by == "label" else "the noun that the run gave",
-            "legend": _legend(details),
-            "charts": [
-                _parts_chart("By kind", [one.kinds for one in details], title),
-                _parts_chart("By uses of the noun in a million words", [one.bands for one in details], title),
-            ],
-        }
-        for title, details in _groups(scores)
-        if details[0].kinds
-    ]
+    found = []
+    for title, details in _groups(scores):
+        drawn = [
+            _parts_chart("By kind", [one.kinds for one in details], title),
+            _parts_chart("By uses of the noun in a million words", [one.bands for one in details], title),
+        ]
+        by = "their label" if details[0].parts_by == "label" else "the noun that the run gave"
+        if any(drawn):
+            found.append({"title": title, "by": by, "legend": _legend(details), "charts": list(filter(None, drawn))})
+    return found
 
 
 def diversity(scores: Scores) -> list[dict[str, Any]]:
@@ -177,11 +174,13 @@ def _cell(one: Comparison, i: int, j: int) -> dict[str, str] | None:
     }
 
 
-def _parts_chart(title: str, parts: Sequence[tuple[Part, ...]], where: str) -> dict[str, Any]:
+def _parts_chart(title: str, parts: Sequence[tuple[Part, ...]], where: str) -> dict[str, Any] | None:
     sizes: dict[str, int] = {}
     for part in (part for run in parts for part in run):
         sizes[part.name] = max(part.n, sizes.get(part.name, 0))
     names = [name for name, n in sizes.items() if n >= _LEAST][:_KINDS]
+    if not names:
+        return None
     series = []
     for i, run in enumerate(parts):
         held = {part.name: part.prediction_score for part in run}
