@@ -340,6 +340,11 @@ def test_reproduce_prints_commit_config_and_command_of_one_row():
     config = json.loads(text.split("<<'END'\n")[1].split("\nEND\n")[0])
     assert config["runs"] == {"a": {"seed": 1}, "bb": None, "ccc": {}}  # ccc: the retrieval run it is held against
     assert config["image_sets"] == {"photos": {}, "more": None}
+    fused = config | {"runs": {"a": {"lexicon": "d", "fused": {"parts": ["bb"]}}, "bb": {}, "ccc": {}, "d": {}}}
+    origin = Provenance(nounflow="0.1.0", config=fused)
+    text = reproduction(scores.model_copy(update={"provenance": origin}), scores.rows[0])
+    assert '"bb": {}' in text  # a part of the run
+    assert '"d": null' in text
     assert find_row(scores, "2").run == find_row(scores, "bb/photos/wordnet").run == "bb"
     with pytest.raises(NounflowError, match="No row is called 'b'"):
         find_row(scores, "b")

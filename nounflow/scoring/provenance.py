@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,9 @@ from nounflow.scoring.results import Provenance, Scores
 from nounflow.scoring.table import ScoreRow
 
 CONFIG_VARIABLE = "NOUNFLOW_CONFIG"  # set by the workflow: the config that it was started with, as JSON
+
+
+_OTHER_NAMES = ("lexicon", "embedder", "mixture", "predictor", "kind", "source")  # of a part: no run is meant by them
 
 
 def provenance(code: Path) -> Provenance:
@@ -77,13 +80,32 @@ def reproduction(scores: Scores, row: ScoreRow) -> str:
 
 
 def _only(config: Mapping[str, Any], row: ScoreRow) -> dict[str, Any]:
-    """The config with only the runs, the image set and the annotator of a row; null takes out the others."""
-    kept = {"runs": {row.run, row.retrieval_run}, "image_sets": {row.image_set}, "annotators": {row.annotator}}
-    settings = dict(config)
-    for key, names in kept.items():
-        if isinstance(config.get(key), Mapping) and names & config[key].keys():
-            settings[key] = {name: part if name in names else None for name, part in config[key].items()}
-    return settings
+    """The config with only what a row needs of runs, image sets and annotators; null takes out the others.
+
+    A part needs those that it names, as a fused run does its parts, and any may need what people decided.
+    """
+    needed = {row.run, row.retrieval_run, row.image_set, row.annotator}
+    groups = {key: part for key in ("runs", "image_sets", "annotators") if isinstance(part := config.get(key), Mapping)}
+    needed |= {name for name, part in groups.get("annotators", {}).items() if part and part.get("kind") == "people"}
+    named = [(name, part) for group in groups.values() for name, part in group.items()]
+    known = {name for name, _ in named}
+    while found := {text for name, part in named if name in needed for text in _texts(part)} & known - needed:
+        needed |= found
+    return dict(config) | {
+        key: {name: part if name in needed else None for name, part in group.items()} for key, group in groups.items()
+    }
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            if key not in _OTHER_NAMES:
+                yield from _texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
 
 
 def _git(folder: Path, *arguments: str) -> str:
