@@ -83,7 +83,8 @@ def test_the_top_k_score_takes_the_better_of_every_pair_of_categories(pair):
     judged = judged_as(pair)
     expected = max(TRUTH[category][0] for category in pair)
     assert image_values(judged)["top3_score"].worst == expected
-    assert top_k(judged)[1] == (2, expected, max(TRUTH[category][2] for category in pair))
+    bound = max(TRUTH[category][3] for category in pair)
+    assert top_k(judged)[1] == (2, expected, max(TRUTH[category][2] for category in pair), bound)
     assert top_k(judged)[0][1] == TRUTH[pair[0]][0]
 
 

@@ -69,12 +69,14 @@ def prediction_values(judged: Judged) -> Values:
     return _best_of(judged.codes[:, :1], _PREDICTION)
 
 
-def top_k(judged: Judged) -> list[tuple[int, float, float]]:
-    """For k = 1, 2, ...: the points of the best of the first k nouns, and the share of images with a right one."""
-    ranks = range(1, judged.codes.shape[1] + 1)
-    points = np.maximum.accumulate(_PREDICTION[judged.codes], axis=1).mean(axis=0)
-    correct = np.maximum.accumulate(_CORRECT[judged.codes], axis=1).mean(axis=0)
-    return [(k, float(points[k - 1]), float(correct[k - 1])) for k in ranks]
+def top_k(judged: Judged) -> list[tuple[int, float, float, float]]:
+    """For k = 1, 2, ...: the points of the best of the first k nouns, the share of images with a right one, and the
+    points if every unjudged noun were right."""
+    worst, correct, best = (
+        np.maximum.accumulate(weights[judged.codes], axis=1).mean(axis=0).tolist()
+        for weights in (_PREDICTION, _CORRECT, _hopeful(_PREDICTION))
+    )
+    return list(zip(range(1, len(worst) + 1), worst, correct, best, strict=True))
 
 
 def first_correct(judged: Judged) -> np.ndarray:
@@ -90,6 +92,11 @@ def measured(values: Values, rng: np.random.Generator) -> Measure:
 
 def _best_of(codes: np.ndarray, weights: np.ndarray) -> Values:
     """The best of the given ranks; [images, ranks] -> [images]."""
+    return Values(weights[codes].max(axis=1), _hopeful(weights)[codes].max(axis=1))
+
+
+def _hopeful(weights: np.ndarray) -> np.ndarray:
+    """The same weights with a whole point for an unjudged noun."""
     hopeful = weights.copy()
     hopeful[UNJUDGED] = 1.0
-    return Values(weights[codes].max(axis=1), hopeful[codes].max(axis=1))
+    return hopeful

@@ -22,6 +22,7 @@ class TopK(_Model):
     k: int
     score: float
     correct: float
+    score_if_unjudged_right: float
 
 
 class Details(_Model):

@@ -117,7 +117,10 @@ def _row(session: Session, run: str) -> tuple[ScoreRow, Details]:
         "calibration_error": probabilities.pop("error"),
         "risk_coverage_area": probabilities["risk_coverage"].area,
     }
-    tops = tuple(TopK(k=k, score=score, correct=correct) for k, score, correct in top_k(judged))
+    tops = tuple(
+        TopK(k=k, score=score, correct=correct, score_if_unjudged_right=bound)
+        for k, score, correct, bound in top_k(judged)
+    )
     return row.model_copy(update=cells), details.model_copy(update={"top_k": tops} | probabilities | parts_of_row)
 
 
