@@ -16,7 +16,7 @@ def shell_words(paths: Iterable[str]) -> str:
     Linux takes 128 KiB for the text of a command (one argument of `bash -c`), which 2,000 paths fill; what bash expands
     it to may have megabytes.
     """
-    words = []
+    words: list[str] = []
     for around, group in itertools.groupby(paths, _around_number):
         members = list(group)
         numbers = [int(found[2]) for path in members if (found := _NUMBERED.fullmatch(path))]
