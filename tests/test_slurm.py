@@ -5,6 +5,7 @@ Not part of `make test`. Where a SLURM answers: python -m pytest -m slurm
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import re
@@ -106,7 +107,12 @@ def requeue(cluster, job):
 def lose_node(cluster, job):
     node = cluster("squeue", "-h", "-j", job, "-o", "%N").strip()
     cluster("scontrol", "update", f"nodename={node}", "state=down", "reason=lost")
-    cluster("scontrol", "update", f"nodename={node}", "state=resume")
+    limit = time.monotonic() + 60
+    while "down" in cluster("sinfo", "-h", "-n", node, "-o", "%T"):
+        with contextlib.suppress(subprocess.CalledProcessError):  # refused while the node still clears up
+            cluster("scontrol", "update", f"nodename={node}", "state=resume")
+        assert time.monotonic() < limit
+        time.sleep(0.5)
 
 
 @pytest.mark.slurm
