@@ -19,7 +19,7 @@ scores: environment
 
 test: environment
 	@$(BIN)/python tests/chromium.py --fetch
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15
 
 lint: environment
 	$(BIN)/ruff check .

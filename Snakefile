@@ -27,11 +27,13 @@ include: "rules/embedder_checks.smk"
 
 
 onstart:
+    remove_leftovers(Path("results"))
     EARLIER_RESULTS.keep()
 
 
 onsuccess:
     EARLIER_RESULTS.discard()
+    gather_job_costs()
 
 
 onerror:

@@ -88,7 +88,8 @@ def _measure(command: str, size: int, nouns: Path, folder: Path, side: Path) -> 
             _run("generate_captions.py", ["--nouns", str(nouns), "--out", str(source), *_offline(each)], _HERE)
         if command == "check":
             options = [*common[:2], "--captions", str(source), "--out", str(folder / "out.check.json")]
-            return (_rows(source), *_run("check_captions.py", [*options, "--kept", str(folder / "kept.parquet")], side))
+            options += ["--kept", str(folder / "kept.parquet"), "--min-yield", "0.5"]
+            return (_rows(source), *_run("check_captions.py", options, side))
         published = _published(source, nouns)
         return (_rows(source), *_run("import_captions.py", [*common, "--published", str(published)], side))
     if command == "ask":

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from nounflow.schemas.documents import Annotations, Predictions, read_document
+from nounflow.scoring.answers import answers, only_decoding
 from nounflow.scoring.intervals import mean_interval
 from nounflow.scoring.points import POINTS, Judgements, judgements
-from nounflow.scoring.scores import answers, only_decoding
 from nounflow.streams import stream
 
 _SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)

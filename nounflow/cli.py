@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from nounflow.commandline import reported_errors
-from nounflow.commands import annotation, cache, captions, naming, novic, schema, scores, workflow
+from nounflow.commands import annotation, cache, captions, judging, naming, novic, schema, scores, workflow
 
-_COMMANDS = (naming, scores, annotation, captions, cache, workflow, novic, schema)  # in the order of the help
+_COMMANDS = (naming, scores, annotation, judging, captions, cache, workflow, novic, schema)  # in the order of the help
 
 
 def main(arguments: list[str] | None = None) -> None:

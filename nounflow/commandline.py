@@ -5,17 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
+import signal
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import pydantic
 
 from nounflow.errors import NounflowError
 from nounflow.files import disk_errors
+from nounflow.job_log import footer, header
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
@@ -28,14 +29,27 @@ def stage_parser(doc: str | None) -> argparse.ArgumentParser:
 
 
 def run_stage(main: Callable[..., None], arguments: argparse.Namespace) -> None:
-    """Call `main` with the parsed arguments; a `NounflowError` becomes one message and exit status 1."""
+    """Call `main` with the parsed arguments, between a header and a footer for the log.
+
+    A `NounflowError` becomes one message and exit status 1. SIGTERM, which a scheduler sends some time before it kills,
+    unwinds like a key press, so that half-written files are removed.
+    """
     values = vars(arguments)
     debug = values.pop("debug") or bool(os.environ.get("NOUNFLOW_DEBUG"))
     start = time.monotonic()
-    print(f"{sys.argv[0]}: Python {platform.python_version()} on {platform.node()}", flush=True)
+    signal.signal(signal.SIGTERM, _terminate)
+    print(header(values.get("device")), flush=True)
     with reported_errors(debug):
         main(**values)
-    print(f"done in {time.monotonic() - start:.1f} s", flush=True)
+    print(footer(time.monotonic() - start), flush=True)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM has come."""
+
+
+def _terminate(_number: int, _frame: object) -> NoReturn:
+    raise Terminated
 
 
 class reported_errors:  # noqa: N801 - reads as a statement
@@ -52,12 +66,27 @@ class reported_errors:  # noqa: N801 - reads as a statement
             return
         if isinstance(error, OSError):  # outside an atomic write, or while reading
             error = _explained(error)
+        if _is_out_of_memory(error):
+            error = NounflowError(
+                f"Out of memory ({str(error).splitlines()[0] if str(error) else 'no details'})",
+                fix="give the job more (mem_mb of its rule, `set-resources` in the profile), run fewer at once, or cut "
+                "smaller parts: captions.*.shards, training.micro_batch, an embedder's batch_tokens",
+            )
         if isinstance(error, KeyboardInterrupt):
-            print("interrupted; nothing half-written was kept", file=sys.stderr)
-            sys.exit(130)
+            how, status = ("stopped by SIGTERM", 143) if isinstance(error, Terminated) else ("interrupted", 130)
+            print(f"{how}; nothing half-written was kept", file=sys.stderr, flush=True)
+            sys.exit(status)
         if isinstance(error, NounflowError):
             print(f"error: {error}", file=sys.stderr, flush=True)
             sys.exit(1)
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    """Python's and NumPy's own error, or torch's, which is a RuntimeError; of torch nothing is imported here."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and (type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator: can't allocate" in str(error))
+    )
 
 
 def _explained(error: OSError) -> NounflowError:

@@ -39,8 +39,9 @@ class EarlierResults:
                 if below == Path():
                     folders[:] = [name for name in folders if name not in (*_PASSED_OVER, self._kept.name)]
                 (self._files / below).mkdir(parents=True)
-                for name in files:
-                    os.link(Path(folder, name), self._files / below / name)
+                # links (to Snakemake's cache between workflows) are kept as links, also those to folders
+                for name in (*files, *(name for name in folders if Path(folder, name).is_symlink())):
+                    os.link(Path(folder, name), self._files / below / name, follow_symlinks=False)
             if self._records.is_dir():
                 shutil.copytree(self._records, self._kept_records)
         except OSError:
@@ -54,9 +55,9 @@ class EarlierResults:
             if not output.is_relative_to(self._results) or output.exists():
                 continue
             kept = self._files / output.relative_to(self._results)
-            if kept.is_file():
+            if kept.exists():
                 output.parent.mkdir(parents=True, exist_ok=True)
-                os.link(kept, output)
+                _link(kept, output)
                 shutil.copy2(record, self._records / record.relative_to(self._kept_records))
                 back.append(output)
         self.discard()
@@ -70,3 +71,10 @@ class EarlierResults:
         """A record is named by its output's path in base64; long names go on in folders whose names start with @."""
         parts = record.relative_to(self._kept_records).parts
         return Path(base64.urlsafe_b64decode("".join(part.removeprefix("@") for part in parts)).decode())
+
+
+def _link(kept: Path, output: Path) -> None:
+    if kept.is_dir() and not kept.is_symlink():
+        shutil.copytree(kept, output, copy_function=os.link, symlinks=True)
+    else:
+        os.link(kept, output, follow_symlinks=False)

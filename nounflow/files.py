@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,18 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             _fsync(path.parent)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_leftovers(folder: Path, older_than_s: float = 86_400) -> list[Path]:
+    """Remove the temporary neighbours that `kill -9` has left below a folder; younger ones may be somebody's work."""
+    removed = []
+    for path in sorted(Path(folder).rglob(".*.partial")):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime < older_than_s:
+                continue
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            removed.append(path)
+    return removed
 
 
 def write_text(path: Path, text: str) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,27 +19,48 @@ from filelock import FileLock, Timeout
 
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.files import disk_errors
-from nounflow.llm.writer import GroupWriter
+from nounflow.group_writer import GroupWriter
+
+
+@dataclass(frozen=True)
+class Additions:
+    """What a format has that the one before it lacks."""
+
+    tables: Mapping[str, str]  # table -> SQL of its columns
+    indexes: Mapping[str, str] = field(default_factory=dict)  # index -> SQL of the table and its columns
 
 
 @dataclass(frozen=True)
 class JournalKind:
-    """What a journal holds."""
+    """What a journal holds. Format n is made of the first n of `formats`."""
 
     name: str  # for messages: "decision log"
-    version: int  # of the tables
-    tables: Mapping[str, str]  # table -> SQL of its columns
+    formats: Sequence[Additions]
+    worth: str  # for messages: why the file is not to be deleted
 
-    def creation_script(self) -> str:
-        """SQL that makes an empty journal, with triggers against changing rows."""
-        statements = [f"CREATE TABLE {table} ({columns});" for table, columns in self.tables.items()]
-        statements += [
-            f"CREATE TRIGGER {table}_{act.lower()} BEFORE {act} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, 'the {self.name} only grows'); END;"
-            for table in self.tables
-            for act in ("UPDATE", "DELETE")
-        ]
-        return "BEGIN;\n" + "\n".join([*statements, f"PRAGMA user_version = {self.version};"]) + "\nCOMMIT;"
+    @property
+    def version(self) -> int:
+        """The format that is written."""
+        return len(self.formats)
+
+    def upgrade_script(self, version: int) -> str:
+        """SQL that makes a journal of an older format (0: an empty file) one of this, all or nothing."""
+        statements = []
+        for added in self.formats[version:]:
+            statements += [f"CREATE TABLE {table} ({columns});" for table, columns in added.tables.items()]
+            statements += [
+                f"CREATE TRIGGER {table}_{act.lower()} BEFORE {act} ON {table} "
+                f"BEGIN SELECT RAISE(ABORT, 'the {self.name} only grows'); END;"
+                for table in added.tables
+                for act in ("UPDATE", "DELETE")
+            ]
+            statements += [f"CREATE INDEX {name} ON {columns};" for name, columns in added.indexes.items()]
+        return "\n".join(["BEGIN IMMEDIATE;", *statements, f"PRAGMA user_version = {self.version};", "COMMIT;"])
+
+    def missing_tables_script(self, version: int) -> str:
+        """SQL that gives a connection which may only read what an older format lacks, empty and for itself."""
+        tables = [item for added in self.formats[version:] for item in added.tables.items()]
+        return "\n".join(f"CREATE TEMP TABLE {table} ({columns});" for table, columns in tables)
 
 
 class Journal:
@@ -60,6 +81,7 @@ class Journal:
                 self._writer = GroupWriter(self._connect)
                 undo.callback(self._writer.close)
             self._reader = self._connect()
+            self._reader.execute(f"PRAGMA mmap_size = {1 << 40}")  # look-ups take 0.6 of the time
             undo.pop_all()
 
     def submit(self, write: Callable[[sqlite3.Connection], Any]) -> Future[Any]:
@@ -85,21 +107,24 @@ class Journal:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=60, check_same_thread=False)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
-        if not (version == self.kind.version or (version == 0 and empty and self._lock is not None)):
+        fresh = version == 0 and empty and self._lock is not None
+        if not (fresh or 1 <= version <= self.kind.version):
             connection.close()
             raise NounflowError(
                 f"The {self.kind.name} has format {version}, this program writes format {self.kind.version}",
                 where=self.path,
-                fix="use the program that wrote it, or name another file; do not delete it",
+                fix=f"use the program that wrote it or another file; do not delete it, it holds {self.kind.worth}",
             )
         if self._lock is None:
+            connection.executescript(self.kind.missing_tables_script(version))
             connection.execute("PRAGMA query_only = ON")
             return connection
+        connection.execute("PRAGMA cache_size = -65536")  # KiB
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
-        if version == 0:
-            connection.executescript(self.kind.creation_script())
+        if version < self.kind.version:
+            connection.executescript(self.kind.upgrade_script(version))
         return connection
 
     @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """Stage 7, annotations: each predicted noun of each image is judged.
 
-input:   predictions of all runs; the image set's labels and WordNet, or the decision log of people
-output:  results/annotations/{image_set}/{annotator}.json, and the reasons or contradictions beside it
+input:   predictions of all runs; the image set's labels and WordNet, the decision log of people, or a language model
+output:  results/annotations/{image_set}/{annotator}.json, and the reasons, contradictions or votes beside it
 steps:   class each noun as correct, close or incorrect, primary or secondary (docs/annotations.md)
 """
 
@@ -84,5 +84,52 @@ rule collect_decisions:
         " --predictions {input.predictions:q}"
         " --out {output.annotations:q}"
         " --contradictions {output.contradictions:q}"
+        " --counts {output.counts:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule ask_judgements:
+    input:
+        predictions=lambda wildcards: predictions_on(wildcards.image_set),
+        fetched=fetched_images,
+    output:
+        annotations="results/annotations/{image_set}/{annotator}.json",
+        votes="results/annotations/{image_set}/{annotator}.votes.tsv",
+        counts="results/annotations/{image_set}/{annotator}.counts.json",
+    log:
+        "results/logs/annotations/{image_set}/{annotator}.log",
+    benchmark:
+        "results/benchmarks/annotations/{image_set}/{annotator}.tsv"
+    wildcard_constraints:
+        annotator=annotators_of("openai"),
+    localrule: True  # it waits for a server, which compute nodes often cannot reach
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=2880,
+        ledgers=1,
+    params:
+        images=lambda wildcards: image_folder(wildcards.image_set),
+        # what shapes no answer (budget, server, ledger ...) comes by the environment and reruns nothing
+        shape=lambda wildcards: json.dumps(
+            CONFIG.annotators[wildcards.annotator].shape()
+        ),
+        people=lambda wildcards: settings(people_of(wildcards.annotator)),
+        decisions=lambda wildcards: log_digest(people_of(wildcards.annotator).log),
+        listing=folder_listing,
+        code=code("ask_judgements"),
+    message:
+        "Asking a language model ({wildcards.annotator}) to judge the predictions on {wildcards.image_set}"
+    shell:
+        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/ask_judgements.py"
+        " --annotator {wildcards.annotator:q}"
+        " --image-set {wildcards.image_set:q}"
+        ' --settings "$NOUNFLOW_ANNOTATOR_{wildcards.annotator}"'
+        " --people {params.people:q}"
+        " --images {params.images:q}"
+        " --predictions {input.predictions:q}"
+        " --out {output.annotations:q}"
+        " --votes {output.votes:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"

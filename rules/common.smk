@@ -13,14 +13,16 @@ import yaml
 from snakemake.utils import update_config
 
 from nounflow.annotation.log import log_digest
+from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.config.experiment import load_config
 from nounflow.embedder_checks.layouts import images_folder
 from nounflow.earlier_results import EarlierResults
 from nounflow.errors import NounflowError
 from nounflow.fingerprint import code_fingerprint
 from nounflow.images import list_images
-from nounflow.files import sha256_json
+from nounflow.files import remove_leftovers, sha256_json
 from nounflow.schemas.labels import read_labels
+from nounflow.workflow.shell_words import shell_words
 
 # The folder of this project, also where it is a module of another workflow (whose config need only say what differs).
 HOME = Path(str(workflow.current_basedir)).parent
@@ -33,12 +35,22 @@ except NounflowError as error:
     raise WorkflowError(str(error))
 
 # The python of the rules is the one that runs Snakemake, also where no environment is activated. A prefix
-# replaces bash's strict mode, hence `set`. NOUNFLOW_HOME lets a rule find its script under --directory, and
-# NOUNFLOW_LLM holds settings of which most are no reason to run a rule again.
+# replaces bash's strict mode, hence `set`. NOUNFLOW_HOME lets a rule find its script under --directory; NOUNFLOW_LLM
+# and NOUNFLOW_ANNOTATOR_... hold settings of which most are no reason to run a rule again; NOUNFLOW_CONFIG goes into
+# scores.json, its digest into the header of each log. A scheduler's SIGTERM goes to all processes of a job: the shell
+# and `tee` must outlive the stage that says goodbye.
 SETUP = (
     f"set -euo pipefail; export NOUNFLOW_HOME={shlex.quote(os.path.relpath(HOME))}; "
     f"export NOUNFLOW_LLM={shlex.quote(CONFIG.captions.llm.model_dump_json())}; "
+    f"export NOUNFLOW_CONFIG={shlex.quote(json.dumps(SETTINGS))}; "
+    f"export NOUNFLOW_CONFIG_DIGEST={sha256_json(CONFIG.model_dump(mode='json'))[:16]}; "
+    "trap : TERM; tee() { trap '' TERM; command tee \"$@\"; }; "
 )
+for name, part in CONFIG.annotators.items():
+    if part.kind == "openai":
+        SETUP += (
+            f"export NOUNFLOW_ANNOTATOR_{name}={shlex.quote(part.model_dump_json())}; "
+        )
 if not workflow.deployment_settings.deployment_method:
     SETUP += f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
 shell.prefix(SETUP.replace("{", "{{").replace("}", "}}"))
@@ -51,6 +63,13 @@ EARLIER_RESULTS = EarlierResults(
 KNOWN_EMBEDDINGS = ["results/embeddings", "results/.earlier/files/embeddings"]
 
 GPU = 0 if CONFIG.device == "cpu" else 1
+
+# Snakemake's cache between workflows (docs/workflow.md).
+CACHED = workflow.workflow_settings.cache is not None
+if CACHED and not os.environ.get("SNAKEMAKE_OUTPUT_CACHE"):
+    raise WorkflowError(
+        "--cache needs to know where: export SNAKEMAKE_OUTPUT_CACHE=/a/folder/that/exists"
+    )
 
 
 wildcard_constraints:
@@ -112,6 +131,14 @@ def annotators_of(kind):
     return "|".join(found) or "(?!)"
 
 
+def people_of(annotator):
+    """The people that a language model is compared with; the defaults where the config names none."""
+    named = CONFIG.annotators.get(CONFIG.annotators[annotator].people)
+    if named is not None and named.kind == "people":
+        return named
+    return PeopleAnnotatorConfig(kind="people")
+
+
 def run_parts(run, *parts):
     """Some parts of a run's config as JSON."""
     return CONFIG.runs[run].model_dump_json(include=set(parts))
@@ -144,6 +171,18 @@ def captions_of(wildcards):
         f"results/captions/{wildcards.lexicon}/{source}.parquet"
         for source in CONFIG.mixtures[wildcards.mixture].weights
     ]
+
+
+def arrays_if_cached(path):
+    """An output only where the cache must know of it: Snakemake deletes a declared folder when its job fails."""
+    return {"arrays": directory(path)} if CACHED else {}
+
+
+def not_benchmarked_if_cached():
+    """Snakemake refuses rules that are both: there would be nothing to measure."""
+    for defined in workflow.rules if CACHED else ():
+        if defined.cache.output:
+            defined._benchmark = None
 
 
 def any_of(names):
@@ -190,7 +229,8 @@ def gap_options(wildcards, input):
         for run in CONFIG.runs.values()
         if run.embedder == wildcards.embedder and run.predictor != "retrieval"
     ]
-    if trained and trained[0].noise.scheme != "none":
+    measured = ("none", "gap", "covariance")
+    if trained and trained[0].noise.scheme not in measured:
         options.append(f"--noise {shlex.quote(settings(trained[0].noise))}")
     return " ".join(options)
 
@@ -204,6 +244,15 @@ def captions_for_templates_of(wildcards):
         f"results/captions/{run.lexicon}/{source}.parquet"
         for source in CONFIG.mixtures[run.mixture].weights
     ]
+
+
+def gap_of(wildcards):
+    """The measured gap, for a run whose noise is matched to images."""
+    run = CONFIG.runs[wildcards.run]
+    if not run.noise.needs_images:
+        return []
+    folder = f"results/training_sets/{run.embedder}/{run.lexicon}/{run.mixture}"
+    return [f"{folder}/gap/{run.noise.images}.json"]
 
 
 def image_inputs(wildcards):
@@ -260,6 +309,13 @@ def put_back_earlier_results():
     """Undo what Snakemake deleted for jobs that then failed."""
     for path in EARLIER_RESULTS.restore():
         print(f"put back as it was before: {path}", file=sys.stderr)
+
+
+def gather_job_costs():
+    """All benchmark files in one table, results/benchmarks/all_jobs.tsv."""
+    from nounflow.workflow.job_costs import write_job_costs  # polars is slow to import
+
+    write_job_costs(Path("results"))
 
 
 def check_image_sets():
@@ -356,6 +412,13 @@ LABEL_FILES = [path for name in CONFIG.image_sets for path in labels_of(name)]
 FETCHED_IMAGES = [
     image_folder(name) for name, part in CONFIG.image_sets.items() if part.source
 ]
+TEMPLATES = [
+    resource(CONFIG.captions.singular_templates),
+    resource(CONFIG.captions.plural_templates),
+]
+SPECIFICITY = (
+    [resource(CONFIG.scoring.specificity)] if CONFIG.scoring.specificity else []
+)
 COUNTS = counts_of_all_stages()
 REPORT_TEMPLATES = [
     os.path.relpath(path)

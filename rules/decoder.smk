@@ -12,6 +12,7 @@ rule train_decoder:
         training_set=training_set_of,
         nouns=nouns_of,
         captions=captions_for_templates_of,
+        gap=gap_of,
     output:
         manifest="results/decoders/{run}/manifest.json",
         weights="results/decoders/{run}/weights.safetensors",
@@ -47,6 +48,7 @@ rule train_decoder:
         " --training-set {input.training_set:q}"
         " --nouns {input.nouns:q}"
         " --captions {input.captions:q}"
+        " --gap {input.gap:q}"
         " --embedder {params.embedder:q}"
         " --settings {params.settings:q}"
         " --device {params.device:q}"
@@ -60,6 +62,7 @@ rule train_head:
         training_set=training_set_of,
         nouns=nouns_of,
         captions=captions_for_templates_of,
+        gap=gap_of,
     output:
         manifest="results/decoders/{run}/manifest.json",
         weights="results/decoders/{run}/weights.safetensors",
@@ -93,6 +96,7 @@ rule train_head:
         " --training-set {input.training_set:q}"
         " --nouns {input.nouns:q}"
         " --captions {input.captions:q}"
+        " --gap {input.gap:q}"
         " --settings {params.settings:q}"
         " --device {params.device:q}"
         " --threads {params.threads}"

@@ -12,12 +12,16 @@ rule embed_texts:
         captions="results/captions/{lexicon}/{source}.parquet",
         nouns="results/nouns/{lexicon}.parquet",
     output:
+        **arrays_if_cached(
+            "results/embeddings/{embedder}/{lexicon}/{source}/{shard}.zarr"
+        ),
         manifest="results/embeddings/{embedder}/{lexicon}/{source}/{shard}.json",
         counts="results/embeddings/{embedder}/{lexicon}/{source}/{shard}.counts.json",
     log:
         "results/logs/embeddings/{embedder}/{lexicon}/{source}/{shard}.log",
     benchmark:
         "results/benchmarks/embeddings/{embedder}/{lexicon}/{source}/{shard}.tsv"
+    cache: CACHED
     conda:
         "../environment.yml"
     threads: CONFIG.threads
@@ -26,6 +30,7 @@ rule embed_texts:
         mem_mb=4000,
         runtime=240,
     params:
+        part=lambda wildcards: f"{wildcards.source} {wildcards.shard}",  # the cache's key has no wildcards
         shards=lambda wildcards: CONFIG.captions.shards(wildcards.source),
         embedder=lambda wildcards: settings(CONFIG.embedders[wildcards.embedder]),
         known=KNOWN_EMBEDDINGS,
@@ -48,3 +53,6 @@ rule embed_texts:
         " --out {output.manifest:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"
+
+
+not_benchmarked_if_cached()

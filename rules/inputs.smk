@@ -13,7 +13,7 @@ rule fetch_inputs:
     log:
         "results/logs/inputs/{name}.log",
     wildcard_constraints:
-        name="wordnet|tuxpaint|novic_world|novic_wiki",
+        name="wordnet|tuxpaint|novic_world|novic_wiki|novic_val3k",
     localrule: True  # compute nodes often have no network
     conda:
         "../environment.yml"

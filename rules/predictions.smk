@@ -10,6 +10,7 @@ rule embed_images:
     input:
         unpack(image_inputs),
     output:
+        **arrays_if_cached("results/image_embeddings/{embedder}/{image_set}.zarr"),
         manifest="results/image_embeddings/{embedder}/{image_set}.json",
         counts="results/image_embeddings/{embedder}/{image_set}.counts.json",
     log:
@@ -18,6 +19,7 @@ rule embed_images:
         "results/benchmarks/image_embeddings/{embedder}/{image_set}.tsv"
     wildcard_constraints:
         image_set=any_of([*CONFIG.image_sets, *CONFIG.check_sets]),
+    cache: CACHED
     conda:
         "../environment.yml"
     threads: CONFIG.threads
@@ -26,6 +28,7 @@ rule embed_images:
         mem_mb=4000,
         runtime=120,
     params:
+        part=lambda wildcards: wildcards.image_set,  # the cache's key has no wildcards
         images=image_options,
         listing=folder_listing,
         embedder=lambda wildcards: settings(CONFIG.embedders[wildcards.embedder]),
@@ -44,6 +47,9 @@ rule embed_images:
         " --out {output.manifest:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"
+
+
+not_benchmarked_if_cached()
 
 
 rule predict:

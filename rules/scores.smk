@@ -1,7 +1,7 @@
 """Stage 8, scores and report.
 
 input:   predictions, annotations, predictors, lexicons, counts of all stages, images
-output:  results/scores.tsv, results/report.html
+output:  results/scores.tsv and scores.json (what stands behind its rows), results/report.html
 steps:   points for judged nouns, bootstrap intervals, paired differences; one self-contained page (docs/scores.md)
 """
 
@@ -13,12 +13,16 @@ rule score:
         decoders=expand("results/decoders/{run}/manifest.json", run=CONFIG.runs),
         nouns=LEXICONS,
         labels=LABEL_FILES,
+        wordnet="results/inputs/wordnet/manifest.json",
+        templates=TEMPLATES,
+        specificity=SPECIFICITY,
     output:
         scores=report(
             "results/scores.tsv",
             caption="../docs/report/scores.rst",
             category="Scores",
         ),
+        details="results/scores.json",
         counts="results/scores.counts.json",
     log:
         "results/logs/scores.log",
@@ -31,6 +35,10 @@ rule score:
         runtime=20,
     params:
         image_sets=IMAGE_SET_LABELS,
+        coarse_from=CONFIG.scoring.coarse_from,
+        specificity=(
+            f"--specificity {shlex.quote(SPECIFICITY[0])}" if SPECIFICITY else ""
+        ),
         code=code("score"),
     message:
         "Scoring all runs"
@@ -41,14 +49,19 @@ rule score:
         " --decoders {input.decoders:q}"
         " --nouns {input.nouns:q}"
         " --image-sets {params.image_sets:q}"
+        " --wordnet-manifest {input.wordnet:q}"
+        " --templates {input.templates:q}"
+        " --coarse-from {params.coarse_from}"
+        " {params.specificity}"
         " --out {output.scores:q}"
+        " --details {output.details:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"
 
 
 rule report:
     input:
-        scores="results/scores.tsv",
+        scores="results/scores.json",
         predictions=PREDICTIONS,
         annotations=ANNOTATIONS,
         decoders=expand("results/decoders/{run}/manifest.json", run=CONFIG.runs),
@@ -74,9 +87,11 @@ rule report:
         mem_mb=2000,
         runtime=20,
     params:
+        counts=lambda wildcards: shell_words(COUNTS),
         folders=IMAGE_FOLDERS,
         labels=LABELS,
         gallery=CONFIG.gallery,
+        published="--published" if CONFIG.scoring.published else "",
         code=code("report"),
     message:
         "Writing the report"
@@ -87,10 +102,11 @@ rule report:
         " --annotations {input.annotations:q}"
         " --decoders {input.decoders:q}"
         " --nouns {input.nouns:q}"
-        " --counts {input.counts:q}"
+        " --counts {params.counts}"
         " --image-folders {params.folders:q}"
         " --labels {params.labels:q}"
         " --gallery {params.gallery}"
+        " {params.published}"
         " --out {output.page:q}"
         " --report-counts {output.counts:q}"
         " 2>&1 | tee {log:q}"

@@ -8,9 +8,19 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_workflow import finished, project  # noqa: F401  (fixtures)
 
 from nounflow.inputs import input_folder
 from nounflow.wordnet import WordNet
+
+# Files that take longest, first: two workers share the files, and a long one at the end leaves one idle.
+_LONGEST = ("workflow", "training", "embedder_checks", "text_towers", "reuse", "module", "llm_captions", "checkpoint")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, the others as they are."""
+    names = [f"test_{name}" for name in _LONGEST]
+    items.sort(key=lambda item: names.index(item.path.stem) if item.path.stem in names else len(names))
 
 
 @pytest.fixture(scope="session", autouse=True)

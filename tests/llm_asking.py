@@ -63,7 +63,8 @@ async def _print_outcomes(path: Path, settings: LLMConfig, n: int) -> None:
     with Ledger.open(path) as ledger:
         async with open_client(settings, ledger) as client:
             async for outcome in client.ask(questions(n)):
-                print(outcome.request.item, flush=True)
+                # One write, so that a kill leaves the whole line or nothing of it, buffered or not.
+                os.write(sys.stdout.fileno(), f"{outcome.request.item}\n".encode())
 
 
 class Askers:

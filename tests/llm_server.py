@@ -106,7 +106,7 @@ class LLMServer:
 
     async def _respond(self, body: dict[str, Any], writer: asyncio.StreamWriter) -> bool:
         """False when the connection is to be dropped."""
-        message = next(m["content"] for m in body["messages"] if m["role"] == "user")
+        message = _message(body)
         self.asked[message] += 1
         self.bodies.append(body)
         faults = self._faults[message]
@@ -134,7 +134,7 @@ class LLMServer:
 
     def _line(self, body: dict[str, Any]) -> tuple[int, str] | None:
         """Status and body of a batch's line; None when it is to be lost."""
-        message = next(m["content"] for m in body["messages"] if m["role"] == "user")
+        message = _message(body)
         self.asked[message] += 1
         self.bodies.append(body)
         faults = self._faults[message]
@@ -193,6 +193,14 @@ class LLMServer:
                 "completion_tokens_details": details,
             }
         return answer
+
+
+def _message(body: dict[str, Any]) -> str:
+    """What the user says; of a message in parts, the texts."""
+    content = next(m["content"] for m in body["messages"] if m["role"] == "user")
+    if isinstance(content, str):
+        return content
+    return "\n".join(part["text"] for part in content if part["type"] == "text")
 
 
 def _error(message: str, code: str, param: str | None = None) -> str:

@@ -139,19 +139,73 @@ def test_no_path_leads_out_of_the_image_folder(site, server):
     assert server.request("GET", f"/pictures/{site.image('dog.png')}?size=../../x").status == 404
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"/pictures/%c0%ae%c0%ae/secret.png",  # dots in more bytes than they need
+        b"/%c0%ae%c0%ae%c0%af%c0%ae%c0%ae%c0%afetc/passwd",
+        b"/pictures/%252e%252e%252fsecret.png",
+        b"/pictures/%u002e%u002e/secret.png",
+        b"/pictures/....//secret.png",
+        b"/pictures/..;/secret.png",
+        b"/pictures//etc/passwd",
+        b"/pictures/\xff\xfe/../../secret.png",
+        b"/pictures/..%ef%bc%8fsecret.png",  # a slash of full width
+        b"../../../../../../etc/passwd",
+        b"file:///etc/passwd",
+        b"http://127.0.0.1/pictures/../../secret.png",
+    ],
+)
+def test_no_encoding_of_a_path_leads_out_either(server, line):
+    with socket.create_connection((server.host, server.port), timeout=5) as raw:
+        head = f" HTTP/1.1\r\nHost: {server.host}:{server.port}\r\nCookie: {server.cookie}\r\nConnection: close\r\n\r\n"
+        raw.sendall(b"GET " + line + head.encode())
+        answer = b"".join(iter(lambda: raw.recv(65536), b""))
+    assert answer.split()[1] in (b"400", b"404", b"422"), answer[:200]
+    assert b"root:" not in answer
+    assert b"\xff\xd8\xff" not in answer
+
+
+def test_another_site_is_allowed_nothing_and_no_other_method_changes_anything(site, server):
+    before = len(read_records(site.log))
+    asked = {"Origin": "http://evil.example", "Access_Control_Request_Method": "POST"}
+    for method in ("OPTIONS", "PUT", "PATCH", "DELETE", "HEAD", "TRACE"):
+        answer = server.request(method, "/api/records", **asked)
+        assert answer.status in (403, 405), method
+        assert not any(name.startswith("access-control") for name in answer.headers)
+    answer = server.request("GET", "/api/records?records=[]")
+    assert answer.status in (404, 405)
+    assert len(read_records(site.log)) == before
+
+
+def test_a_file_name_cannot_write_control_characters_to_the_terminal(tmp_path, wordnet_input):
+    site = Site(tmp_path, wordnet_input)
+    path = tmp_path / "results/predictions/one/drawn.json"
+    document = json.loads(path.read_text())
+    document["samples"][0] = "\x1b]0;owned\x07.png"
+    path.write_text(json.dumps(document))
+    with site.start() as server:
+        assert "owned" in server.output
+        assert "\x1b" not in server.output
+        assert "\x07" not in server.output
+
+
 def test_predictions_cannot_name_a_file_outside_the_folder(tmp_path, wordnet_input):
     site = Site(tmp_path, wordnet_input)
     (tmp_path / "secret.png").write_bytes((tmp_path / "images/dog.png").read_bytes() + b"x")
     (tmp_path / "images/link.png").symlink_to(tmp_path / "secret.png")
+    (tmp_path / "images/way out").symlink_to(tmp_path, target_is_directory=True)
+    (tmp_path / "images/round.png").symlink_to("round.png")
     path = tmp_path / "results/predictions/one/drawn.json"
     document = json.loads(path.read_text())
-    for name in ("../secret.png", str(tmp_path / "secret.png"), "link.png"):
+    for name in ("../secret.png", str(tmp_path / "secret.png"), "link.png", "way out/secret.png", "round.png"):
         document["samples"].append(name)
         for key in ("pred", "score", "probability", "result"):
             document["predictions"]["beam_k5"][key].append(document["predictions"]["beam_k5"][key][0])
     path.write_text(json.dumps(document))
     with site.start() as server:
-        assert server.output.count("lies outside the image folder") == 3
+        assert server.output.count("lies outside the image folder") == 4
+        assert server.output.count("does not exist") == 1
         assert server.get("/api/session", annotator="ann")["images"] == 3
         assert server.request("GET", f"/pictures/{site.image('../secret.png')}").status == 404
 
@@ -309,3 +363,8 @@ def test_a_port_that_is_taken_is_one_message():
         other.listen()
         with pytest.raises(NounflowError, match="cannot be used"):
             listening_socket("127.0.0.1", other.getsockname()[1])
+
+
+def test_short_answers_are_sent_at_once():
+    with listening_socket("127.0.0.1", 0) as listening:  # asyncio turns Nagle's algorithm off for what is named TCP
+        assert listening.proto == socket.IPPROTO_TCP

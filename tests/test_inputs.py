@@ -508,7 +508,7 @@ def test_only_web_addresses_and_files_are_fetched(tmp_path, url):
 
 
 def test_an_address_for_a_packaged_input_is_a_mistake(tmp_path):
-    with pytest.raises(NounflowError, match="--url is for novic_world and novic_wiki"):
+    with pytest.raises(NounflowError, match="--url is for novic_world, novic_wiki, novic_val3k"):
         sources.fetch("wordnet", tmp_path, tmp_path, "http://x")
 
 

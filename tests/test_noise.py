@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nounflow.config.decoder import NoiseConfig
-from nounflow.decoder.noise import apply_noise
+from nounflow.decoder.noise import apply_noise, noise_scale
+from nounflow.decoder.noise_shape import NO_SHAPE, NoiseShape, covariance_shape
 
 SCHEMES = ["gauss_elem", "gauss_vec", "gauss_angle", "uniform_angle", "gauss_elem_uniform_angle"]
 
@@ -22,8 +23,8 @@ def angles(before, after):
     return torch.rad2deg(torch.arccos((before * after).sum(-1).clamp(-1, 1)))
 
 
-def noised(embeddings, seed=1, **config):
-    return apply_noise(embeddings, NoiseConfig(**config), torch.Generator().manual_seed(seed))
+def noised(embeddings, seed=1, shape=NO_SHAPE, scale=1.0, **config):
+    return apply_noise(embeddings, NoiseConfig(**config), torch.Generator().manual_seed(seed), shape, scale)
 
 
 def test_gaussian_noise_of_norm_3_25_forms_a_thin_shell_at_72_9_degrees():
@@ -106,3 +107,79 @@ def test_no_noise_changes_nothing():
 def test_bounds_in_the_wrong_order_are_refused():
     with pytest.raises(ValueError, match="must be below"):
         NoiseConfig(scheme="uniform_angle", angle_min=75, angle_max=45)
+
+
+# --- measured noise ---
+
+
+def test_gap_noise_has_the_measured_distribution_of_angles():
+    before = unit_rows(40_000, 128)
+    measured = torch.tensor([5.0, 10.0, 12.0, 30.0, 70.0])  # least, quarters, greatest
+    found = angles(before, noised(before, shape=NoiseShape(angles=measured), scheme="gap", images="photos"))
+    quantiles = torch.quantile(found, torch.tensor([0.125, 0.25, 0.5, 0.625, 0.75, 0.875]))
+    assert torch.allclose(quantiles, torch.tensor([7.5, 10.0, 12.0, 21.0, 30.0, 50.0]), atol=0.7)
+    assert 4.9 < found.min() < 5.2
+    assert 69.5 < found.max() < 70.1
+
+
+def test_gap_noise_goes_in_every_direction_alike():
+    before = unit_rows(1, 16).repeat(40_000, 1)
+    after = noised(before, shape=NoiseShape(angles=torch.tensor([60.0, 60.0])), scheme="gap", images="photos")
+    assert torch.allclose(after.mean(0), before[0] / 2, atol=0.01)
+    sideways = after - before / 2  # sin 60 degrees long, in 15 dimensions
+    expected = 0.75 / 15 * (torch.eye(16) - torch.outer(before[0], before[0]))
+    assert torch.allclose(sideways.T @ sideways / len(sideways), expected, atol=0.002)
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2, 8])
+def test_covariance_noise_has_the_norm_and_the_covariance_of_what_was_measured(rank):
+    dim, norm = 6, 0.8
+    axes = torch.tensor([[0, 3.0, 3.0, 0, 0, 0], [0, 0, 0, 2.0, -2.0, 0]])
+    variances = axes.square().sum(0) + torch.tensor([0, 0.5, 0.5, 0.5, 0.5, 1.0])
+    config = {"scheme": "covariance", "images": "photos", "norm": norm, "rank": rank}
+    shape = covariance_shape(axes, variances, NoiseConfig(**config))
+    before = torch.eye(dim)[:1].repeat(200_000, 1)  # nothing varies along it, so the perturbation can be read off
+    after = noised(before, shape=shape, **config)
+    perturbation = (after / after[:, :1])[:, 1:]
+    kept = axes[:rank]
+    expected = kept.T @ kept + torch.diag(variances - kept.square().sum(0))
+    expected = (norm**2 * expected / variances.sum())[1:, 1:]
+    found = torch.cov(perturbation.T)
+    assert found.trace().item() == pytest.approx(norm**2, rel=0.01)
+    assert torch.allclose(found, expected, atol=0.004)
+
+
+@given(st.sampled_from(SCHEMES), st.floats(0.1, 2), st.floats(0.05, 1), st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_the_scale_multiplies_norms_and_angles(scheme, norm, scale, seed):
+    before = unit_rows(8, 16, seed)
+    first = noised(before, seed, scale=scale, scheme=scheme, norm=norm, angle_min=20, angle_max=60, angle_std=15)
+    scaled = {"norm": norm * scale, "angle_min": 20 * scale, "angle_max": 60 * scale, "angle_std": 15 * scale}
+    assert torch.allclose(first, noised(before, seed, scheme=scheme, **scaled), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("constant", [1, 1, 1, 1, 1]),
+        ("linear", [0.5, 0.75, 1, 1.25, 1.5]),
+        ("cosine", [0.5, 0.5 + 0.5 - 0.5**1.5, 1, 0.5 + 0.5 + 0.5**1.5, 1.5]),
+        ("warmup", [0.5, 1, 1.5, 1.5, 1.5]),
+    ],
+)
+def test_a_schedule_goes_from_its_start_to_its_end(schedule, expected):
+    config = NoiseConfig(schedule=schedule, schedule_start=0.5, schedule_end=1.5, schedule_rise=0.5)
+    assert [noise_scale(config, share / 4) for share in range(5)] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    "needing", [{"scheme": "gap"}, {"scheme": "covariance"}, {"shift": "texts"}, {"shift": "images"}]
+)
+def test_noise_that_is_matched_to_images_says_that_it_needs_some(needing):
+    with pytest.raises(ValueError, match="need `images`"):
+        NoiseConfig(**needing)
+    assert NoiseConfig(images="photos", **needing).needs_images
+
+
+def test_covariance_of_texts_needs_no_images():
+    assert not NoiseConfig(scheme="covariance", covariance="texts").needs_images

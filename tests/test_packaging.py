@@ -68,7 +68,8 @@ def test_importing_the_package_loads_no_model_library():
 
 LAYERS = [  # each may import what stands before it, and itself
     {"errors", "files", "counts", "streams", "commandline", "progress", "text", "images", "wordnet", "config",
-     "schemas", "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "workflow"},
+     "schemas", "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "job_log",
+     "workflow"},
     {"store"},
     {"decoder", "embedders"},
     {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks"},
@@ -106,3 +107,15 @@ def test_no_module_is_too_long_to_read_at_once(repository):
         if (lines := len(path.read_text().splitlines())) > 400
     }
     assert not long
+
+
+def test_the_rule_graph_in_the_docs_shows_the_rules_of_the_main_job(repository):
+    shown = set(re.findall(r">(\w+)</text>", (repository / "docs/rulegraph.svg").read_text()))
+    rules = {
+        rule
+        for path in (repository / "rules").glob("*.smk")
+        for rule in re.findall(r"^rule (\w+):", path.read_text(), flags=re.MULTILINE)
+    }
+    beside = {"ask_captions", "check_captions", "import_captions", "import_templates", "collect_decisions", "report",
+              "list_check_set", "embedder_check", "modality_gap"}  # fmt: skip
+    assert shown == rules - beside, "draw docs/rulegraph.svg anew: docs/workflow.md says how"

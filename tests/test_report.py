@@ -16,15 +16,16 @@ from PIL import Image, ImageDraw
 from synthetic_results import NOUNS, annotations, manifest, nouns_table, predictions
 
 from nounflow.counts import Counts
-from nounflow.schemas.documents import Angles, InputManifest, Labels, write_document
+from nounflow.schemas.documents import Angles, InputManifest, Labels, read_document, write_document
 from nounflow.schemas.tables import METRICS, lexicon_digest, write_table
 from nounflow.schemas.tables import NOUNS as NOUNS_SCHEMA
 from nounflow.scoring.charts import Series, histogram_median, line_chart, nice_ticks
 from nounflow.scoring.gallery import Card, Guess, Picture, Said, cards, choose, picture
 from nounflow.scoring.load import Material
 from nounflow.scoring.page import Report, render
-from nounflow.scoring.scores import ImageSet, Lexicon, Run, score_table
-from nounflow.scoring.table import read_scores
+from nounflow.scoring.results import Scores
+from nounflow.scoring.scores import score_all
+from nounflow.scoring.session import ImageSet, Lexicon, Run
 
 ROOT = Path(__file__).parents[1]
 TRICKY = "<b>'tricky' & \"file\".png"  # every character that HTML gives a meaning
@@ -92,8 +93,9 @@ def write_results(folder: Path) -> list[str]:
         *("--nouns", str(folder / "nouns/tiny.parquet")),
     ]
     sets = json.dumps({"photos": {"labels": str(folder / "labels.tsv")}})
-    scores = str(folder / "scores.tsv")
-    call("score.py", [*shared, "--image-sets", sets, "--out", scores, "--counts", str(folder / "scores.counts.json")])
+    scores = str(folder / "scores.json")
+    table, counts = str(folder / "scores.tsv"), str(folder / "scores.counts.json")
+    call("score.py", [*shared, "--image-sets", sets, "--out", table, "--details", scores, "--counts", counts])
     return [
         *("--scores", scores, *shared),
         *("--counts", str(folder / "nouns/tiny.counts.json"), str(folder / "scores.counts.json")),
@@ -178,7 +180,8 @@ def test_the_page_needs_neither_curves_nor_angles_nor_judgements_nor_pictures(re
     score = [
         *arguments[2 : arguments.index("--counts")],
         *("--image-sets", '{"photos": {"labels": null}}'),
-        *("--out", str(tmp_path / "scores.tsv"), "--counts", str(tmp_path / "scores.counts.json")),
+        *("--out", str(tmp_path / "scores.tsv"), "--details", str(tmp_path / "scores.json")),
+        *("--counts", str(tmp_path / "scores.counts.json")),
     ]
     call("score.py", score)
     call("report.py", [*arguments, "--gallery", "0"])
@@ -234,10 +237,10 @@ def test_several_image_sets_and_judges_each_have_a_table_and_a_filter():
         image_sets={name: ImageSet(name, {}) for name in ("x", "y")},
         tables={"tiny": nouns_table()},
     )
-    rows = score_table(documents, judged, material.runs, material.image_sets)
+    scores = score_all(documents, judged, material.runs, material.image_sets)
     said = (Said("a", "decoder", (Guess("dog", 0.5, "right", "correct_primary"),)),)
     pictures = [(Card(name, "1.png", None, said), Picture("data:image/jpeg;base64,", 1, 1)) for name in ("x", "y")]
-    html = render(Report(rows=rows, material=material, cards=pictures, images=2))
+    html = render(Report(scores=scores, material=material, cards=pictures, images=2))
     assert html.count('<table class="scores">') == 4
     assert re.findall(r'<button type="button" data-set="(\w+)"', html) == ["x", "y"]
     assert "2 images, named from words alone" in html
@@ -335,7 +338,7 @@ def test_the_browser_asks_for_nothing_and_finds_no_fault(visit):
 
 
 def test_the_table_holds_every_row_of_the_scores(visit, results):
-    rows = read_scores(results[0] / "scores.tsv")
+    rows = read_document(Scores, results[0] / "scores.json", "scores").rows
     cells = visit(width=1280).page.locator("table.scores tbody tr").all_inner_texts()
     assert len(cells) == len(rows) == 2
     for row in rows:
@@ -363,6 +366,18 @@ def test_the_filters_show_what_they_count(visit):
     for name in ("all runs", re.compile("^all \\d")):
         seen.page.get_by_role("button", name=name).click()
     assert seen.page.locator(".said:visible").count() == 10
+    assert seen.complaints == []
+
+
+def test_confident_errors_and_words_can_be_looked_for(visit):
+    seen = visit(width=1280)
+    seen.page.get_by_role("button", name=re.compile("^wrong but confident")).click()
+    assert seen.shown() == 2  # the decoder's sheep and teapot
+    seen.page.locator("#search").fill("TEAPOT")
+    assert seen.shown() == 1
+    seen.page.locator("#search").fill("no such noun")
+    assert seen.shown() == 0
+    assert seen.page.locator("#none").is_visible()
     assert seen.complaints == []
 
 
@@ -404,6 +419,31 @@ CONTRAST = """element => {
   const paper = light(getComputedStyle(behind).backgroundColor);
   return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
 }"""
+
+
+def test_comparison_kinds_calibration_and_provenance_are_on_the_page(visit, results):
+    page = visit(width=1280).page
+    scores = read_document(Scores, results[0] / "scores.json", "scores")
+    (one,) = scores.comparisons
+    assert page.locator(".matrix td.none, .matrix td.better, .matrix td.worse").count() == 2
+    assert f"{100 * one.difference[0][1]:+.1f}".replace("-", "−") in page.locator(".matrix").inner_text()
+    assert page.locator("#kinds circle.s1").count() == page.locator("#kinds circle.s2").count() > 0
+    assert page.locator("#calibration svg").count() >= 2
+    text = page.locator("#provenance").inner_text()
+    for row in scores.rows:
+        assert row.split in text
+        assert row.class_list in text
+
+
+def test_published_scores_are_shown_only_if_wanted_and_say_what_they_are(results, tmp_path):
+    folder, arguments = results
+    assert "Tag2Text" not in (folder / "report.html").read_text()
+    out = str(tmp_path / "report.html")
+    call("report.py", [*arguments, "--published", "--out", out, "--report-counts", str(tmp_path / "counts.json")])
+    html = (tmp_path / "report.html").read_text()
+    assert "nothing in this table was measured here" in html
+    assert html.count('<span class="kind">published</span>') == 20
+    assert "88.27" in html
 
 
 def test_every_picture_chart_and_table_has_words(visit):

@@ -19,14 +19,16 @@ from nounflow.schemas.documents import Labels, write_document
 from nounflow.schemas.tables import NOUNS as NOUNS_SCHEMA
 from nounflow.schemas.tables import lexicon_digest, write_table
 from nounflow.scoring.intervals import mean_interval
-from nounflow.scoring.load import lexicon_forms, load_material
+from nounflow.scoring.load import lexicon_entries, load_material
 from nounflow.scoring.points import judgements
-from nounflow.scoring.scores import ImageSet, Lexicon, Run, score_table
+from nounflow.scoring.scores import score_all
+from nounflow.scoring.session import ImageSet, Lexicon, Run
 from nounflow.scoring.table import COLUMNS, comparison, read_scores, terminal_table, write_scores
 from nounflow.streams import stream
 
 ROOT = Path(__file__).parents[1]
-LEXICON = Lexicon("tiny", lexicon_digest(NOUNS), lexicon_forms(nouns_table(plurals={"goose": "geese"})))
+ENTRIES = lexicon_entries(nouns_table(plurals={"goose": "geese"}))
+LEXICON = Lexicon("tiny", lexicon_digest(NOUNS), frozenset(ENTRIES), ENTRIES)
 
 # One image of each category, by the first noun; the last image's noun nobody judged.
 JUDGED = annotations(
@@ -55,7 +57,7 @@ def runs(*manifests):
 
 def score(documents, manifests, judged=(JUDGED,), labels=None):
     sets = {document.image_set: ImageSet(document.image_set, labels or {}) for document in documents}
-    return score_table(documents, judged, runs(*manifests), sets)
+    return list(score_all(documents, judged, runs(*manifests), sets).rows)
 
 
 def test_points_agree_with_a_table_worked_by_hand():
@@ -260,7 +262,8 @@ def write_results(folder: Path) -> list[str]:
         *("--decoders", str(folder / "decoders/a/manifest.json"), str(folder / "decoders/r/manifest.json")),
         *("--nouns", str(folder / "nouns/tiny.parquet")),
         *("--image-sets", json.dumps({"photos": {"labels": str(folder / "labels.tsv")}})),
-        *("--out", str(folder / "scores.tsv"), "--counts", str(folder / "scores.counts.json")),
+        *("--out", str(folder / "scores.tsv"), "--details", str(folder / "scores.json")),
+        *("--counts", str(folder / "scores.counts.json")),
     ]
 
 

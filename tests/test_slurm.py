@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import yaml
-from test_workflow import finished, project  # noqa: F401  (fixtures)
+from tiny_workflow import digests
 
 PROFILE = Path(__file__).parents[1] / "profiles/slurm/config.yaml"
 TIMES = ("ms_per_image",)
@@ -26,6 +28,31 @@ def test_the_profile_limits_no_gpus_and_asks_for_no_cores():
     assert "resources" not in profile  # a limit of gpu=1 would send one GPU job at a time
     assert "cores" not in profile
     assert profile["slurm-status-command"] == "squeue"
+    assert profile["slurm-requeue"] is True
+
+
+def rule_bodies(repository):
+    """Rule -> its text."""
+    texts = "\n".join(path.read_text() for path in sorted((repository / "rules").glob("*.smk")))
+    parts = re.split(r"^rule (\w+):\n", texts, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def test_the_jobs_that_travel_in_groups_are_small_and_need_no_gpu(repository):
+    bodies = rule_bodies(repository)
+    for entry in yaml.safe_load(PROFILE.read_text())["groups"]:
+        body = bodies[entry.split("=")[0]]
+        assert int(re.search(r"runtime=(\d+)", body)[1]) <= 30
+        assert "gpu=" not in body
+
+
+def test_rules_that_compute_on_the_device_ask_for_one_gpu_each_and_no_others_do(repository):
+    bodies = rule_bodies(repository)
+    on_device = {rule for rule, body in bodies.items() if "--device" in body}
+    assert {"embed_texts", "embed_images", "train_decoder", "train_head", "predict"} <= on_device
+    assert {rule for rule, body in bodies.items() if "gpu=" in body} == on_device
+    assert all("gpu=GPU," in bodies[rule] for rule in on_device)
+    assert 'GPU = 0 if CONFIG.device == "cpu" else 1' in (repository / "rules/common.smk").read_text()
 
 
 def scores(folder):
@@ -34,21 +61,72 @@ def scores(folder):
     return [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
 
 
-@pytest.mark.slurm
-def test_slurm_gives_the_scores_that_this_machine_gives(project):  # noqa: F811
+@pytest.fixture
+def cluster():
+    """Its commands; skips where no SLURM answers."""
     if shutil.which("sinfo") is None or subprocess.run(["sinfo"], capture_output=True, check=False).returncode:
         pytest.skip("no SLURM answers here")
+
+    def call(*command):
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    return call
+
+
+def start(project, target, output):
+    command = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", target,
+               "--configfile", "tiny.yaml", "--slurm-init-seconds-before-status-checks", "1",
+               "--seconds-between-status-checks", "1"]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(project.folder), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, cwd=project.folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
+
+
+def submit(project, target):
+    """Everything that Snakemake says; it must succeed."""
+    said = project.folder / "said.txt"
+    with said.open("w") as output:
+        assert start(project, target, output).wait(timeout=1500) == 0, said.read_text()[-6000:]
+    return said.read_text()
+
+
+@pytest.mark.slurm
+def test_slurm_gives_the_scores_that_this_machine_gives(project, cluster):
     here = scores(project.folder)
     for path in (project.folder / "results").iterdir():
         if path.name != "inputs":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    command = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", "results/scores.tsv",
-               "--configfile", "tiny.yaml", "--slurm-init-seconds-before-status-checks", "1",
-               "--seconds-between-status-checks", "1"]  # fmt: skip
-    environment = {**os.environ, "PYTHONPATH": str(project.folder), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        command, cwd=project.folder, env=environment, capture_output=True, text=True, timeout=1500, check=False
-    )
-    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
-    assert "has been submitted with SLURM jobid" in done.stdout + done.stderr
+    assert "has been submitted with SLURM jobid" in submit(project, "results/scores.tsv")
     assert scores(project.folder) == here
+
+
+def requeue(cluster, job):
+    cluster("scontrol", "requeue", job)
+
+
+def lose_node(cluster, job):
+    node = cluster("squeue", "-h", "-j", job, "-o", "%N").strip()
+    cluster("scontrol", "update", f"nodename={node}", "state=down", "reason=lost")
+    cluster("scontrol", "update", f"nodename={node}", "state=resume")
+
+
+@pytest.mark.slurm
+@pytest.mark.parametrize("death", [requeue, lose_node])
+def test_a_job_that_was_requeued_or_lost_its_node_ends_in_the_same_bytes(project, finished, cluster, death):
+    shutil.rmtree(project.folder / "results/decoders/tiny")
+    log = project.folder / "results/logs/decoders/tiny.log"
+    log.unlink()
+    said = project.folder / "said.txt"
+    with said.open("w") as output:
+        running = start(project, "results/decoders/tiny/manifest.json", output)
+        while not (log.exists() and "parameters" in log.read_text()):  # it trains
+            assert running.poll() is None, said.read_text()[-6000:]
+            time.sleep(0.1)
+        job = re.search(r"SLURM jobid (\d+)", said.read_text())[1]
+        death(cluster, job)
+        limit = time.monotonic() + 60
+        while "PENDING" not in cluster("squeue", "-h", "-j", job, "-o", "%T"):
+            assert time.monotonic() < limit, cluster("squeue")
+            time.sleep(0.2)
+        cluster("scontrol", "update", f"jobid={job}", "starttime=now")  # SLURM would let two minutes pass
+        assert running.wait(timeout=400) == 0, said.read_text()[-6000:]
+    assert digests(project.folder / "results") == digests(finished.folder / "results")

@@ -10,119 +10,28 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 import psutil
 import pytest
-import yaml
 from caption_server import CaptionServer
-from PIL import Image, ImageDraw
+from judge_server import JudgeServer
+from PIL import Image
+from tiny_workflow import results_of
 
+from nounflow.annotation.log import DecisionLog
 from nounflow.config.decoder import DecoderConfig, GenerationConfig
 from nounflow.config.experiment import read_config
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.embedders.minilm import WordPieces
 from nounflow.predictors.decoder import DecoderPredictor
+from nounflow.schemas.decisions import DecisionDraft
 from nounflow.store.shards import find_manifests, open_shard, read_manifest, sealed
 from nounflow.store.weights import read_predictor
 from nounflow.workflow.plan import lexicon_sizes, texts_of
-
-CODE = ("Snakefile", "rules", "workflow_scripts", "nounflow", "config", "resources", "profiles", "docs/report")
-RULE_LINE = re.compile(r"^(\w+)\s+(\d+)$", flags=re.MULTILINE)
-
-
-class Project:
-    """A copy of the project with its own results, whose code and config a test may change."""
-
-    def __init__(self, folder):
-        self.folder = folder
-
-    def snakemake(self, *options, check=True):
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
-        done = subprocess.run(
-            [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"],
-            cwd=self.folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        done.output = done.stdout + done.stderr
-        if check:
-            assert done.returncode == 0, done.output[-6000:]
-        return done
-
-    def start(self, *options):
-        """A Snakemake process that the test goes on beside; stdout and stderr in one."""
-        environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"]
-        return subprocess.Popen(
-            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-
-    def would_run(self, *options):
-        """Rules that a dry run names, with the number of their jobs."""
-        output = self.snakemake("--dry-run", *options).output
-        if "Nothing to be done" in output:
-            return {}
-        table = output.split("Job stats:")[1].split("\n\n")[0]
-        return {name: int(n) for name, n in RULE_LINE.findall(table) if name not in ("all", "total")}
-
-    def edit(self, path, old, new):
-        text = (self.folder / path).read_text()
-        assert old in text
-        (self.folder / path).write_text(text.replace(old, new, 1))
-
-    def configure(self, change):
-        path = self.folder / "tiny.yaml"
-        config = yaml.safe_load(path.read_text())
-        change(config)
-        path.write_text(yaml.safe_dump(config))
-
-
-def draw_images(folder):
-    """A few pictures, one of them broken, one empty, one animated."""
-    folder.mkdir()
-    for name, colour in (("a.png", "red"), ("b.jpg", "green"), ("sub dir/it's c.png", "blue")):
-        (folder / name).parent.mkdir(exist_ok=True)
-        image = Image.new("RGB", (120, 90), "white")
-        ImageDraw.Draw(image).ellipse((20, 10, 100, 80), fill=colour)
-        image.save(folder / name)
-    frames = [Image.new("P", (40, 40), colour) for colour in (1, 2)]
-    frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
-    whole = (folder / "b.jpg").read_bytes()
-    (folder / "broken.jpg").write_bytes(whole[: len(whole) // 3])
-    (folder / "empty.png").write_bytes(b"")
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory, repository, wordnet_input):
-    """The tiny workflow, run once from nothing; tests work on copies."""
-    folder = tmp_path_factory.mktemp("workflow") / "project"
-    for name in CODE:
-        source = repository / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            folder.mkdir(exist_ok=True)
-            shutil.copy2(source, folder / name)
-    shutil.copy2(repository / "tests/tiny.yaml", folder / "tiny.yaml")
-    shutil.copy2(repository / "environment.yml", folder / "environment.yml")
-    shutil.copytree(wordnet_input, folder / "results/inputs/wordnet")
-    draw_images(folder / "drawn")
-    (folder / "drawn.tsv").write_text("file\tgold\na.png\tapple\nb.jpg\tlime\nbroken.jpg\tcat\n")
-    project = Project(folder)
-    project.first_output = project.snakemake().output
-    return project
-
-
-@pytest.fixture
-def project(finished, tmp_path):
-    copy = tmp_path / "project"
-    subprocess.run(["cp", "-a", str(finished.folder), str(copy)], check=True)  # keeps times, as Snakemake needs
-    return Project(copy)
 
 
 def scores(project):
@@ -155,6 +64,23 @@ def test_the_main_job_leaves_scores_a_report_and_every_stage_on_disk(finished):
         "decoders/tiny/weights.safetensors", "predictions/tiny/drawn.json", "annotations/drawn/wordnet.json",
     ):  # fmt: skip
         assert (finished.folder / "results" / path).is_file(), path
+
+
+def test_reproduce_makes_a_row_again(project):
+    before = scores(project)["tiny_head"]
+    environment = {**os.environ, "PYTHONPATH": str(project.folder), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", "from nounflow.cli import main; main()", "reproduce", "tiny_head"]
+    script = subprocess.run(command, cwd=project.folder, env=environment, capture_output=True, text=True, check=True)
+    assert "tiny_head/drawn/wordnet" in script.stdout
+    environment["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    (project.folder / "results/scores.tsv").unlink()
+    done = subprocess.run(
+        ["bash", "-euc", script.stdout], cwd=project.folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    after = scores(project)
+    assert set(after) == {"tiny_head", "tiny_retrieval"}  # the row, and the run that it is held against
+    assert after["tiny_head"] == before
 
 
 def test_unreadable_images_are_named_with_their_reason_and_the_others_are_answered(finished):
@@ -270,12 +196,65 @@ def test_a_raised_budget_asks_nothing_again_and_another_model_does(project, monk
     assert project.would_run(target) == {"ask_captions": 1}
 
 
+def test_a_language_model_judges_once_and_again_only_for_what_changes_its_answers(project, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    target = "results/annotations/drawn/eyes.json"
+    estimate = [sys.executable, "-c", "from nounflow.cli import main; main()", "annotations", "estimate"]
+    estimate += ["--annotator", "eyes", "--image-set", "drawn", "--configfile", "tiny.yaml"]
+
+    def calls():
+        done = subprocess.run(estimate, cwd=project.folder, env={**os.environ, "PYTHONPATH": str(project.folder)},
+                              capture_output=True, text=True, check=False)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return int(re.search(r"([\d,]+) calls to make", done.stdout)[1].replace(",", ""))
+
+    with JudgeServer({}) as server:
+        model = {
+            "base_url": server.url,
+            "model": "tiny",
+            "budget_usd": 1,
+            "prices": {"tiny": {"input": 1, "output": 2}},
+        }
+        judges = {"wordnet": {"kind": "wordnet"}, "eyes": {"kind": "openai", "server": model, "longest_side": 64}}
+        project.configure(lambda config: config.update(annotators=judges))
+        expected = calls()
+        project.snakemake(target)
+        assert server.votes_asked.total() == expected > 10
+        assert calls() == 0
+    judged = json.loads((project.folder / target).read_text())
+    assert set(judged["images"]) == {"a.png", "b.jpg", "moving.gif", "sub dir/it's c.png"}
+    assert "tiny, voting rule" in judged["rule"]
+    assert (project.folder / "results/annotations/drawn/eyes.votes.tsv").read_text().count("Something ") > 10
+    with DecisionLog.read(project.folder / "ledgers/judgements.sqlite") as log:
+        first = log.records()[0]
+
+    def change(**changes):
+        project.configure(lambda config: config["annotators"]["eyes"]["server"].update(changes))
+
+    change(budget_usd=7, concurrency=3, base_url="http://127.0.0.1:9/v1")
+    assert project.would_run(target) == {}
+    with DecisionLog.open(project.folder / "ledgers/decisions.sqlite") as log:  # what people say comes in unasked
+        draft = {"id": "a" * 32, "annotator": "ann", "tool": "test", "image": first.image, "noun": first.noun}
+        log.append([DecisionDraft(kind="decision", category="incorrect", **draft)]).result()
+    assert project.would_run(target) == {"ask_judgements": 1}
+    project.snakemake(target)
+    assert json.loads((project.folder / target).read_text())["agreement"]["pairs"] == 1
+    change(model="small", prices={"small": {"input": 1, "output": 1}})
+    assert project.would_run(target) == {"ask_judgements": 1}
+
+
 # --- what a change reruns ---
 
 
 def test_another_learning_rate_reruns_training_and_what_follows_only(project):
     project.configure(lambda config: config["runs"]["tiny"]["training"].update(learning_rate=0.001))
     assert project.would_run() == FROM_TRAINING
+
+
+def test_only_a_run_whose_noise_is_matched_to_images_has_the_gap_measured(finished, project):
+    assert not list((finished.folder / "results/training_sets").rglob("gap"))
+    project.configure(lambda config: config["runs"]["tiny"].update(noise={"scheme": "gap", "images": "drawn"}))
+    assert project.would_run() == {"measure_gap": 1, **FROM_TRAINING}
 
 
 def test_other_decoding_settings_do_not_train_again(project):
@@ -361,10 +340,34 @@ def test_a_new_image_is_embedded_and_named_and_nothing_is_trained(project):
     assert project.would_run() == {"embed_images": 1, "predict": 4, "annotate": 1, "score": 1, "report": 1}
 
 
-def test_a_deleted_shard_is_the_only_one_embedded_again(project):
+def test_a_changed_seed_trains_that_run_again_and_no_other(project):
+    project.configure(lambda config: config["runs"]["tiny"].update(seed=7))
+    assert project.would_run() == FROM_TRAINING
+
+
+def test_a_deleted_shard_is_the_only_one_embedded_again_and_nothing_follows_from_it(project):
+    target = "results/embeddings/bundled/tiny/m1/1.json"
     shutil.rmtree(project.folder / "results/embeddings/bundled/tiny/m1/1.zarr")
-    (project.folder / "results/embeddings/bundled/tiny/m1/1.json").unlink()
-    assert project.would_run("results/embeddings/bundled/tiny/m1/1.json") == {"embed_texts": 1}
+    (project.folder / target).unlink()
+    assert project.would_run(target) == {"embed_texts": 1}
+    project.snakemake(target)
+    assert project.would_run() == {}  # its manifest has the same bytes
+
+
+def test_of_added_nouns_only_the_new_texts_are_embedded_also_in_another_lexicon(project):
+    before = set(vectors_by_text(project, "m1"))
+
+    def add(config):
+        config["lexicons"]["more"] = {"max_nouns": 84}
+        config["runs"] = {"tiny": {**config["runs"]["tiny"], "lexicon": "more"}}
+
+    project.configure(add)
+    shards = [f"results/embeddings/bundled/more/m1/{shard}" for shard in range(2)]
+    project.snakemake(*(f"{shard}.json" for shard in shards))
+    texts = set(pl.read_parquet(project.folder / "results/captions/more/m1.parquet")["text"])
+    counts = [json.loads((project.folder / f"{shard}.counts.json").read_text())["flows"][1] for shard in shards]
+    assert 0 < len(texts - before) < len(texts) / 2
+    assert sum(flow["out"] for flow in counts) == len(texts - before)
 
 
 def vectors_by_text(project, source):
@@ -407,13 +410,6 @@ def test_snakemake_is_content_from_another_working_folder(project, tmp_path):
 
 
 MERGED = "results/training_sets/bundled/tiny/m3_captions/manifest.json"
-
-
-def results_of(project):
-    """Every file of the results folder, without logs and timings."""
-    results = project.folder / "results"
-    files = {path.relative_to(results): path for path in results.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in files.items() if name.parts[0] not in ("logs", "benchmarks")}
 
 
 def failure(project, *options):

@@ -32,54 +32,18 @@ def main(
     counts: Path,
 ) -> None:
     """Embed one shard; see the module docstring."""
-    import numpy as np
-
-    from nounflow.counts import Counts
     from nounflow.device import prepare_device
     from nounflow.embedders import load_embedder
     from nounflow.embedders.batch_size import settle_batch_tokens
     from nounflow.embedders.golden import check_golden
-    from nounflow.schemas.tables import NOUNS, lexicon_digest, read_table
-    from nounflow.store.reuse import Origin, computation, copy_known
-    from nounflow.store.rows import StoredRows, encode
-    from nounflow.store.scatter import shard_texts
-    from nounflow.store.shards import write_shard
-    from nounflow.store.texts import text_keys, texts_digest
+    from nounflow.embedders.text_shards import TextShard, embed_shard
 
-    lexicon = lexicon_digest(read_table(nouns, NOUNS, "lexicon")["noun"].to_list())
-    total, start, texts = shard_texts(captions, shard, shards)
     device = prepare_device(device, threads)
     model = load_embedder(embedder, device=device, threads=threads, images=False)
     settle_batch_tokens(model, embedder.batch_tokens, out)
     check_golden(model)
-    keys = text_keys(texts)
-    origin = Origin(model.identity, embedder.dtype, model.batch_tokens, computation(device, threads))
-    rows = StoredRows.empty(len(texts), model.dim, embedder.dtype)
-    copied = copy_known(keys, origin, known, rows)
-    new = np.flatnonzero(~copied)
-    if len(new):
-        new_texts = [texts[row] for row in new]
-        rows.put(new, encode(model.encode_texts(new_texts), embedder.dtype, out, new_texts))
-    write_shard(
-        out,
-        rows,
-        keys=keys,
-        embedder=origin.embedder,
-        lexicon=lexicon,
-        source=source,
-        start=start,
-        texts=texts_digest(texts),
-        batch_tokens=origin.batch_tokens,
-        computed=origin.computed,
-    )
-    record = Counts("embeddings")
-    flow = record.flow(f"{source} shard {shard}", total, "texts")
-    flow.drop(total - len(texts), "rows of other shards")
-    flow.out(len(rows), "embeddings")
-    flow = record.flow(f"{source} shard {shard}: computed", len(texts), "texts")
-    flow.drop(int(copied.sum()), "known, vectors copied from other shards")
-    flow.out(len(new), "new embeddings")
-    record.write(counts)
+    job = TextShard(captions, nouns, source, shard, shards, out, counts)
+    embed_shard(job, model, embedder.dtype, device, threads, known)
 
 
 if __name__ == "__main__":

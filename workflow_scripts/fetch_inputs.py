@@ -35,7 +35,7 @@ def main(name: str, out: Path, cache: Path | None, url: str | None) -> None:
 
 if __name__ == "__main__":
     parser = stage_parser(__doc__)
-    names = ["wordnet", "tuxpaint", "novic_world", "novic_wiki"]
+    names = ["wordnet", "tuxpaint", "novic_world", "novic_wiki", "novic_val3k"]
     parser.add_argument("--name", choices=names, required=True, help="which input")
     parser.add_argument("--out", type=Path, required=True, help="folder for the files and manifest.json")
     parser.add_argument("--cache", type=Path, help="package lists, may be shared (default: .apt beside OUT)")

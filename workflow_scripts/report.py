@@ -1,10 +1,10 @@
 r"""Write the report: scores, gallery, training curves and counts on one page that needs no network.
 
-In:  results/scores.tsv, predictions, annotations, run manifests (metrics.parquet and angles.json beside them are
+In:  results/scores.json, predictions, annotations, run manifests (metrics.parquet and angles.json beside them are
      drawn where they exist), lexicons, counts of all stages, image folders, label files
 Out: results/report.html, one self-contained file
 
-    python workflow_scripts/report.py --scores results/scores.tsv --predictions results/predictions/small/photos.json \
+    python workflow_scripts/report.py --scores results/scores.json --predictions results/predictions/small/photos.json \
         --annotations results/annotations/photos/wordnet.json --decoders results/decoders/small/manifest.json \
         --nouns results/nouns/small.parquet --counts results/nouns/small.parquet.counts.json \
         --image-folders '{"photos": "photos"}' --labels '{"photos": null}' --gallery 60 --out results/report.html \
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from nounflow.scoring.gallery import Card, Picture
     from nounflow.scoring.load import Material
 
+MOST_BYTES = 12_000_000  # of pictures in the page: it stays under 15 MB, which can be mailed
+
 
 def main(
     scores: Path,
@@ -35,6 +37,7 @@ def main(
     image_folders: Paths,
     labels: Paths,
     gallery: int,
+    published: bool,
     out: Path,
     report_counts: Path,
 ) -> None:
@@ -44,21 +47,22 @@ def main(
     from nounflow.schemas.documents import read_document
     from nounflow.scoring.load import CountsRecord, load_material, read_progress
     from nounflow.scoring.page import Report, render
-    from nounflow.scoring.table import read_scores
+    from nounflow.scoring.results import Scores
 
-    rows = read_scores(scores)
+    scored = read_document(Scores, scores, "scores with their details")
     material = load_material(predictions, annotations, decoders, nouns, labels.root)
     progress = read_progress(decoders)
     record = Counts("report")
     cards, images = show(material, image_folders, gallery, record)
     page = render(
         Report(
-            rows=rows,
+            scores=scored,
             material=material,
             progress=progress,
             counts=[(short(path), read_document(CountsRecord, path, "counts of a stage")) for path in counts],
             cards=cards,
             images=images,
+            published=published,
         )
     )
     write_text(out, page)
@@ -82,10 +86,15 @@ def show(material: Material, folders: Paths, most: int, record: Counts) -> tuple
     flow.drop(len(within) - len(chosen), f"the gallery shows {most}")
     places = {card.image_set: Path(folders.root[card.image_set] or "") for card in chosen}
     places = {name: input_folder(place) if place.suffix == ".json" else place for name, place in places.items()}
-    shown = []
+    shown: list[tuple[Card, Picture]] = []
+    held = 0
     for card in chosen:
+        if held > MOST_BYTES:
+            flow.drop(1, "the page stays under 15 MB")
+            continue
         try:
             shown.append((card, picture(places[card.image_set] / card.file)))
+            held += len(shown[-1][1].uri)
         except ImageError as error:
             print(f"not in the gallery: {card.file}: {error}")
             flow.drop(1, "could be read when it was named, and cannot now")
@@ -102,7 +111,7 @@ def short(path: Path) -> str:
 
 if __name__ == "__main__":
     parser = stage_parser(__doc__)
-    parser.add_argument("--scores", type=Path, required=True, help="results/scores.tsv")
+    parser.add_argument("--scores", type=Path, required=True, help="results/scores.json")
     parser.add_argument("--predictions", nargs="+", type=Path, required=True, help="predictions of all runs")
     parser.add_argument("--annotations", nargs="*", type=Path, default=[], help="judgements of all annotators")
     parser.add_argument("--decoders", nargs="+", type=Path, required=True, help="manifests of the runs")
@@ -116,6 +125,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("--labels", type=json_settings(Paths), required=True, help='{"photos": PATH or null}')
     parser.add_argument("--gallery", type=int, default=60, help="most images in the gallery")
+    parser.add_argument("--published", action="store_true", help="show published scores, marked as such")
     parser.add_argument("--out", type=Path, required=True, help="results/report.html")
     parser.add_argument("--report-counts", type=Path, required=True, help="where to record this stage's own counts")
     run_stage(main, parser.parse_args())

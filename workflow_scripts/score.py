@@ -1,13 +1,16 @@
 r"""Score what the runs predicted against what the annotators judged, with intervals.
 
 In:  results/predictions/{run}/{image_set}.json, results/annotations/{image_set}/{annotator}.json,
-     results/decoders/{run}/manifest.json, results/nouns/{lexicon}.parquet, label files of the image sets
-Out: results/scores.tsv (a row per run x image set x annotator) and its counts; the table on the terminal
+     results/decoders/{run}/manifest.json, results/nouns/{lexicon}.parquet, label files of the image sets,
+     results/inputs/wordnet/manifest.json (for overall, synonym and hierarchical scores), caption templates (a digest)
+Out: results/scores.tsv (a row per run x image set x annotator), scores.json (what stands behind the rows) and its
+     counts; the table on the terminal
 
     python workflow_scripts/score.py --predictions results/predictions/small/photos.json \
         --annotations results/annotations/photos/wordnet.json --decoders results/decoders/small/manifest.json \
         --nouns results/nouns/small.parquet --image-sets '{"photos": {"labels": "resources/image_sets/photos.tsv"}}' \
-        --out results/scores.tsv --counts results/scores.counts.json
+        --wordnet-manifest results/inputs/wordnet/manifest.json --out results/scores.tsv \
+        --details results/scores.json --counts results/scores.counts.json
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ from nounflow.scoring.settings import ImageSetSettings
 
 if TYPE_CHECKING:
     from nounflow.counts import Counts
+    from nounflow.scoring.hierarchy import Hierarchy
     from nounflow.scoring.load import Material
     from nounflow.scoring.table import ScoreRow
 
@@ -30,22 +34,55 @@ def main(
     decoders: list[Path],
     nouns: list[Path],
     image_sets: ImageSetSettings,
+    wordnet_manifest: Path | None,
+    coarse_from: int,
+    specificity: Path | None,
+    templates: list[Path],
     seed: int,
     out: Path,
+    details: Path,
     counts: Path,
 ) -> None:
     """Read, score, write, print."""
+    from nounflow.schemas.documents import write_document
+    from nounflow.scoring.digests import templates_digest
     from nounflow.scoring.load import load_material
-    from nounflow.scoring.scores import score_table
+    from nounflow.scoring.provenance import provenance
+    from nounflow.scoring.scores import score_all
     from nounflow.scoring.table import write_scores
 
     labels = {name: image_set.labels for name, image_set in image_sets.root.items()}
     material = load_material(predictions, annotations, decoders, nouns, labels)
-    rows = score_table(material.predictions, material.annotations, material.runs, material.image_sets, seed)
+    scores = score_all(
+        material.predictions,
+        material.annotations,
+        material.runs,
+        material.image_sets,
+        seed=seed,
+        hierarchy=load_hierarchy(wordnet_manifest, material, coarse_from, specificity),
+        templates=templates_digest(templates),
+    )
+    rows = list(scores.rows)
     record = count(material, rows)
+    write_document(details, scores.model_copy(update={"provenance": provenance(Path(__file__).parents[1])}))
     write_scores(out, rows)
     record.write(counts)
     show(rows)
+
+
+def load_hierarchy(
+    wordnet_manifest: Path | None, material: Material, coarse_from: int, specificity: Path | None
+) -> Hierarchy | None:
+    """WordNet with the frequencies of the lexicons; None without WordNet."""
+    from nounflow.inputs import input_folder
+    from nounflow.scoring.hierarchy import Hierarchy, read_overrides
+    from nounflow.wordnet import WordNet
+
+    if wordnet_manifest is None:
+        return None
+    overrides = read_overrides(specificity) if specificity else {}
+    wordnet = WordNet.load(input_folder(wordnet_manifest))
+    return Hierarchy(wordnet, material.tables.values(), coarse_from, overrides)
 
 
 def count(material: Material, rows: list[ScoreRow]) -> Counts:
@@ -96,7 +133,12 @@ if __name__ == "__main__":
     parser.add_argument(
         "--image-sets", type=json_settings(ImageSetSettings), required=True, help='{"photos": {"labels": PATH or null}}'
     )
+    parser.add_argument("--wordnet-manifest", type=Path, help="results/inputs/wordnet/manifest.json")
+    parser.add_argument("--coarse-from", type=int, default=30, help="kinds in WordNet that make a noun coarse")
+    parser.add_argument("--specificity", type=Path, help="flat JSON, noun -> factor, that overrules --coarse-from")
+    parser.add_argument("--templates", nargs="*", type=Path, default=[], help="caption templates, for their digest")
     parser.add_argument("--seed", type=int, default=1, help="seed of the bootstrap draws")
     parser.add_argument("--out", type=Path, required=True, help="results/scores.tsv")
+    parser.add_argument("--details", type=Path, required=True, help="results/scores.json")
     parser.add_argument("--counts", type=Path, required=True, help="where to record the counts")
     run_stage(main, parser.parse_args())

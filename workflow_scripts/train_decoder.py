@@ -22,6 +22,7 @@ def main(
     training_set: Path,
     nouns: Path,
     captions: list[Path],
+    gap: list[Path],
     embedder: EmbedderConfig,
     settings: DecoderTrainingSettings,
     device: str,
@@ -36,6 +37,7 @@ def main(
     from nounflow.decoder.job import TrainingJob
     from nounflow.decoder.memory import check_size
     from nounflow.decoder.model import ObjectDecoder
+    from nounflow.decoder.noise_shape import load_noise_shape
     from nounflow.decoder.processes import joined_processes
     from nounflow.decoder.trainee import DecoderTrainee
     from nounflow.decoder.vocabulary import TargetVocabulary
@@ -45,10 +47,11 @@ def main(
     from nounflow.schemas.documents import write_document
     from nounflow.schemas.tables import NOUNS, read_table
     from nounflow.store.training_set import open_training_set
-    from nounflow.store.weights import write_predictor
+    from nounflow.store.weights import with_image_shift, write_predictor
 
     device = prepare_device(device, threads)
     texts = open_training_set(training_set)
+    shape = load_noise_shape(settings.noise, gap[0] if gap else None, texts)
     names = read_table(nouns, NOUNS, "lexicon")["noun"].to_list()
     vocabulary = TargetVocabulary.build(names, load_target_tokenizer(embedder).target_tokens(names))
 
@@ -60,15 +63,15 @@ def main(
         torch.manual_seed(settings.seed)
         model = build().to(device)
         print(f"{model.parameter_count:,} parameters, {vocabulary.size:,} tokens, {len(names):,} nouns", flush=True)
-        job = TrainingJob(run, out, settings, processes, texts, restart, code_fingerprint(Path(__file__)))
+        job = TrainingJob(run, out, settings, processes, texts, shape, restart, code_fingerprint(Path(__file__)))
         samples = job.hold_out(training_set, names, captions)
         curves = job.train(DecoderTrainee(model, vocabulary, texts, settings.training.label_smoothing), samples)
         if not processes.first:
             return
-        write_document(out.parent / "angles.json", angle_histograms(texts, settings.noise, settings.seed))
+        write_document(out.parent / "angles.json", angle_histograms(texts, settings.noise, shape, settings.seed))
         write_predictor(
             out,
-            model.state_dict(),
+            with_image_shift(model.state_dict(), shape.image_shift),
             run=run,
             predictor="decoder",
             embedder=texts.manifest.embedder,
@@ -90,6 +93,7 @@ if __name__ == "__main__":
     parser.add_argument("--training-set", type=Path, required=True, help="the training set's manifest")
     parser.add_argument("--nouns", type=Path, required=True, help="the lexicon")
     parser.add_argument("--captions", type=Path, nargs="*", default=[], help="needed where templates are held out")
+    parser.add_argument("--gap", type=Path, nargs="*", default=[], help="needed where the noise is matched to images")
     parser.add_argument("--embedder", type=json_settings(EmbedderConfig), required=True, help="settings, as JSON")
     parser.add_argument("--settings", type=json_settings(DecoderTrainingSettings), required=True, help="as JSON")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")

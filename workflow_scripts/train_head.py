@@ -21,6 +21,7 @@ def main(
     training_set: Path,
     nouns: Path,
     captions: list[Path],
+    gap: list[Path],
     settings: HeadTrainingSettings,
     device: str,
     threads: int,
@@ -32,16 +33,18 @@ def main(
 
     from nounflow.decoder.job import TrainingJob
     from nounflow.decoder.memory import check_size
+    from nounflow.decoder.noise_shape import load_noise_shape
     from nounflow.decoder.processes import joined_processes
     from nounflow.device import prepare_device
     from nounflow.fingerprint import code_fingerprint
     from nounflow.predictors.head import HeadTrainee, NounHead
     from nounflow.schemas.tables import NOUNS, read_table
     from nounflow.store.training_set import open_training_set
-    from nounflow.store.weights import write_predictor
+    from nounflow.store.weights import with_image_shift, write_predictor
 
     device = prepare_device(device, threads)
     texts = open_training_set(training_set)
+    shape = load_noise_shape(settings.noise, gap[0] if gap else None, texts)
     names = read_table(nouns, NOUNS, "lexicon")["noun"].to_list()
 
     def build() -> NounHead:
@@ -51,14 +54,14 @@ def main(
         check_size(build, settings.training, device)
         torch.manual_seed(settings.seed)
         model = build().to(device)
-        job = TrainingJob(run, out, settings, processes, texts, restart, code_fingerprint(Path(__file__)))
+        job = TrainingJob(run, out, settings, processes, texts, shape, restart, code_fingerprint(Path(__file__)))
         samples = job.hold_out(training_set, names, captions)
         curves = job.train(HeadTrainee(model, texts, settings.training.label_smoothing), samples)
         if not processes.first:
             return
         write_predictor(
             out,
-            model.state_dict(),
+            with_image_shift(model.state_dict(), shape.image_shift),
             run=run,
             predictor="head",
             embedder=texts.manifest.embedder,
@@ -79,6 +82,7 @@ if __name__ == "__main__":
     parser.add_argument("--training-set", type=Path, required=True, help="the training set's manifest")
     parser.add_argument("--nouns", type=Path, required=True, help="the lexicon")
     parser.add_argument("--captions", type=Path, nargs="*", default=[], help="needed where templates are held out")
+    parser.add_argument("--gap", type=Path, nargs="*", default=[], help="needed where the noise is matched to images")
     parser.add_argument("--settings", type=json_settings(HeadTrainingSettings), required=True, help="as JSON")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.files import sha256_text, write_text
-from nounflow.journal import Journal, JournalKind
+from nounflow.journal import Additions, Journal, JournalKind
 from nounflow.schemas.decisions import (
     Decision,
     DecisionDraft,
@@ -27,12 +27,16 @@ from nounflow.schemas.decisions import (
 
 KIND = JournalKind(
     name="decision log",
-    version=1,
-    tables={
-        "records": """
+    worth="what people have decided",
+    formats=[
+        Additions(
+            {
+                "records": """
             seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
             record TEXT NOT NULL CHECK (json_extract(record, '$.id') = id)"""
-    },
+            }
+        )
+    ],
 )
 TEXT_SUFFIX = ".jsonl"
 

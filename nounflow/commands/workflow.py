@@ -1,4 +1,4 @@
-"""`nounflow plan`, `why` and `status`: what a config will take, what would rerun and why, how far things are."""
+"""`nounflow plan`, `why`, `status`, `costs`: what a config will take, what would rerun, how far, what it took."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ def add(commands: Any) -> None:
         "targets", nargs="*", metavar="TARGET", help="files (default: results/scores.tsv and the report)"
     )
     status.set_defaults(call=_status)
+
+    costs = commands.add_parser("costs", help="time and memory of the jobs that have run, by rule")
+    costs.add_argument("--results", type=Path, default=Path("results"), help="folder of all results")
+    costs.add_argument("--jobs", action="store_true", help="a line for each job")
+    costs.set_defaults(call=_costs)
 
     for command in (why, status):
         command.add_argument(
@@ -92,3 +97,24 @@ def _status(arguments: argparse.Namespace) -> None:
     console.print(f"{left} of {sum(done + n for _, done, n in rules)} jobs to do" if left else "All is done.")
     for job in running(Path("results/logs")):
         console.print(f"{job.log}: {job.line} ({job.seconds:.0f} s ago)", markup=False)
+
+
+def _costs(arguments: argparse.Namespace) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from nounflow.errors import NounflowError
+    from nounflow.workflow.job_costs import by_rule, job_costs
+
+    costs = job_costs(arguments.results)
+    if costs.is_empty():
+        raise NounflowError("No job has left a benchmark file", where=arguments.results, fix="run the workflow first")
+    shown = costs.drop("host", "device") if arguments.jobs else by_rule(costs)
+    table = Table(*shown.columns, box=None, header_style="bold")
+    for column, kind in zip(table.columns, shown.dtypes, strict=True):
+        column.justify = "right" if kind.is_numeric() else "left"
+    for row in shown.iter_rows():
+        table.add_row(
+            *("-" if cell is None else f"{cell:,.1f}" if isinstance(cell, float) else str(cell) for cell in row)
+        )
+    Console(highlight=False).print(table)

@@ -29,6 +29,7 @@ from nounflow.config.decoder import (
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.lexicon import LexiconConfig
 from nounflow.config.mixture import MixtureConfig
+from nounflow.config.scoring import ScoringConfig
 from nounflow.errors import NounflowError
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]  # names become folders and wildcards
@@ -55,7 +56,9 @@ class ImageSetConfig(Settings):
     """Pictures to name: a folder of yours, or a source that nounflow fetches."""
 
     folder: str | None = Field(None, description="a folder of images (searched with its sub-folders)")
-    source: Literal["tuxpaint", "novic_world", "novic_wiki"] | None = Field(None, description="a set to fetch")
+    source: Literal["tuxpaint", "novic_world", "novic_wiki", "novic_val3k"] | None = Field(
+        None, description="a set to fetch"
+    )
     labels: str | None = Field(None, description="TSV with columns file, gold[, sense, accepted, secondary]")
     only_labelled: bool = Field(False, description="take only the files that `labels` lists")
     captions: Literal["txt"] | None = Field(
@@ -95,6 +98,7 @@ class Config(Settings):
     check_sets: dict[Name, CheckSetConfig] = Field(
         default_factory=dict, description="on what embedders are checked; no part of the main job"
     )
+    scoring: ScoringConfig = ScoringConfig()
     gallery: int = Field(60, ge=0, description="most pictures in the report's gallery")
 
     @field_validator("annotators", mode="before")
@@ -120,6 +124,7 @@ class Config(Settings):
                 )
             if run.predictor == "fused":
                 self._check_parts(run_name, run)
+            self._check_noise(f"runs.{run_name}.noise.images", run)
         for mixture_name, mixture in self.mixtures.items():
             for source in mixture.weights:
                 if source not in self.captions.sources:
@@ -134,6 +139,11 @@ class Config(Settings):
         for name, annotator in self.annotators.items():
             if annotator.kind == "wordnet" and name != "wordnet":
                 raise ValueError(f"annotators.{name}: the kind wordnet has no settings and is always named wordnet")
+            if annotator.kind == "openai" and annotator.people != "people":
+                people = sorted(other for other, part in self.annotators.items() if part.kind == "people")
+                if annotator.people not in people:
+                    known = ", ".join(people) or "none of that kind is declared"
+                    raise ValueError(f"annotators.{name}.people: found {annotator.people!r}, allowed: {known}")
         return self
 
     def _check_parts(self, name: str, run: RunConfig) -> None:
@@ -150,6 +160,15 @@ class Config(Settings):
                 raise ValueError(f"runs.{name}.fused.parts: found {part!r}, {allowed}")
         if len(set(run.fused.parts)) < len(run.fused.parts):
             raise ValueError(f"runs.{name}.fused.parts: one is named twice")
+
+    def _check_noise(self, key: str, run: RunConfig) -> None:
+        if not run.noise.needs_images:
+            return
+        if run.predictor == "retrieval":
+            raise ValueError(f"{key}: retrieval is not trained, so there is nothing to match to images")
+        if run.noise.images not in self.image_sets:
+            known = ", ".join(sorted(self.image_sets))
+            raise ValueError(f"{key}: found {run.noise.images!r}, allowed: {known}")
 
     @model_validator(mode="after")
     def _check_sets(self) -> Config:

@@ -15,21 +15,21 @@ MARK = "<!-- Key tables: written by `nounflow schema --markdown`, do not edit be
 
 def key_tables() -> str:
     """A heading and a table of key, default and meaning for the config and each of its parts."""
-    sections: list[str] = []
+    tables: dict[type[Settings], list[str]] = {}
+    places: dict[type[Settings], list[str]] = {}  # of a part that several others have
     waiting: list[tuple[str, type[Settings]]] = [("the whole file", Config)]
-    seen: set[type[Settings]] = set()
     while waiting:
         place, model = waiting.pop(0)
-        if model in seen:
+        places.setdefault(model, []).append(place)
+        if model in tables:
             continue
-        seen.add(model)
-        lines = [f"\n## {place}\n", (model.__doc__ or "").strip(), "", "| key | default | meaning |", "|---|---|---|"]
+        lines = tables[model] = [(model.__doc__ or "").strip(), "", "| key | default | meaning |", "|---|---|---|"]
         for name, field in model.model_fields.items():
             parts = _settings_within(field.annotation)
             meaning = field.description or (f"see `{name}` below" if parts else "")
             lines.append(f"| `{name}` | {_default(field)} | {meaning} |")
             waiting += [(_place(place, name, field) + _kind(part), part) for part in parts]
-        sections.append("\n".join(lines) + "\n")
+    sections = ["\n".join([f"\n## {', '.join(places[model])}\n", *lines]) + "\n" for model, lines in tables.items()]
     return MARK + "".join(sections)
 
 

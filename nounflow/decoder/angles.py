@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from nounflow.config.decoder import NoiseConfig
-from nounflow.decoder.noise import apply_noise
+from nounflow.decoder.noise import apply_noise, noise_scale
+from nounflow.decoder.noise_shape import NoiseShape
 from nounflow.schemas.documents import Angles
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import stream, stream_key
@@ -15,13 +16,17 @@ _BINS_DEG = np.arange(0, 121, 2)
 _PAIRS = 4000
 
 
-def angle_histograms(training_set: TrainingSet, noise: NoiseConfig, seed: int) -> Angles:
-    """Counts over 2-degree bins of three angles: text to its noisy self, two texts of one noun, of two nouns."""
+def angle_histograms(training_set: TrainingSet, noise: NoiseConfig, shape: NoiseShape, seed: int) -> Angles:
+    """Counts over 2-degree bins of three angles: text to its noisy self, two texts of one noun, of two nouns.
+
+    The noise is that of the last step.
+    """
     generator = stream(seed, "angles")
     single = np.flatnonzero(np.diff(training_set.offsets) == 1)
     rows = generator.choice(single, size=min(_PAIRS, len(single)), replace=False)
     texts = torch.from_numpy(training_set.vectors[rows].astype(np.float32))
-    noisy = apply_noise(texts, noise, torch.Generator().manual_seed(int(stream_key(seed, "angles")[0] >> np.uint64(1))))
+    own = torch.Generator().manual_seed(int(stream_key(seed, "angles")[0] >> np.uint64(1)))
+    noisy = apply_noise(shape.shifted(texts), noise, own, shape, noise_scale(noise, 1.0))
     labels = training_set.targets[training_set.offsets[single]]
     order = single[np.argsort(labels, kind="stable")]
     sorted_labels = np.sort(labels, kind="stable")

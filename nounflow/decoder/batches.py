@@ -13,6 +13,7 @@ import torch
 
 from nounflow.config.decoder import NoiseConfig
 from nounflow.decoder.noise import apply_noise
+from nounflow.decoder.noise_shape import NO_SHAPE, NoiseShape
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import stream, stream_key
 
@@ -27,17 +28,26 @@ def rows_of_step(training_set: TrainingSet, seed: int, step: int, batch_size: in
     return training_set.draw(stream(seed, "samples", step), batch_size)
 
 
-def noisy(vectors: torch.Tensor, places: range, noise: NoiseConfig, seed: int, step: int) -> torch.Tensor:
-    """Noisy embeddings, float32 [len(places), dim], of some places of a step's vectors [batch, dim].
+def noisy(
+    vectors: torch.Tensor,
+    places: range,
+    noise: NoiseConfig,
+    seed: int,
+    step: int,
+    shape: NoiseShape = NO_SHAPE,
+    scale: float = 1.0,
+) -> torch.Tensor:
+    """Shifted and noisy embeddings, float32 [len(places), dim], of some places of a step's vectors [batch, dim].
 
     A place's noise is the same whichever places are asked for with it.
     """
     parts = []
     for block in range(places.start // _NOISE_BLOCK, -(-places.stop // _NOISE_BLOCK)):
         first = block * _NOISE_BLOCK
-        clean = vectors[first : first + _NOISE_BLOCK].float()
+        clean = shape.shifted(vectors[first : first + _NOISE_BLOCK].float())
         generator = torch.Generator(clean.device).manual_seed(torch_seed(seed, "noise", step, block))
-        parts.append(apply_noise(clean, noise, generator)[max(0, places.start - first) : places.stop - first])
+        noised = apply_noise(clean, noise, generator, shape, scale)
+        parts.append(noised[max(0, places.start - first) : places.stop - first])
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 

@@ -11,6 +11,7 @@ import torch
 from nounflow.config.decoder import DecoderTrainingSettings, HeadTrainingSettings
 from nounflow.decoder.checkpoint import Checkpoints
 from nounflow.decoder.curves import Curves
+from nounflow.decoder.noise_shape import NoiseShape
 from nounflow.decoder.processes import Processes
 from nounflow.decoder.tracking import Reporter
 from nounflow.decoder.trainee import Trainee
@@ -37,22 +38,24 @@ class TrainingJob:
         settings: DecoderTrainingSettings | HeadTrainingSettings,
         processes: Processes,
         training_set: TrainingSet,
+        shape: NoiseShape,
         restart: bool,
         code: str,
     ) -> None:
         """
         Args:
+            shape: what the noise measured.
             restart: forget an earlier checkpoint.
             code: fingerprint of what trains.
 
         Raises:
             NounflowError: a tracker's package is not installed.
         """
-        self._settings, self._processes, self._training_set = settings, processes, training_set
+        self._settings, self._processes, self._training_set, self._shape = settings, processes, training_set, shape
         self._autocast = autocast_dtype(settings.training.precision, processes.device)
         self._checkpoints = Checkpoints(
             out.parent / "checkpoint",
-            recipe=recipe_of(settings, training_set, self._autocast),
+            recipe=recipe_of(settings, training_set, shape, self._autocast),
             environment={
                 "device": processes.device,
                 "threads": torch.get_num_threads(),
@@ -78,7 +81,7 @@ class TrainingJob:
         if config.heldout_templates:
             by_source = {path.stem: path for path in captions}
             templates = templates_of(training_set_path, self._training_set, by_source)
-        return hold_out(self._training_set, config, nouns, templates)
+        return hold_out(self._training_set, config, nouns, templates, self._shape)
 
     def train(self, trainee: Trainee, samples: Samples) -> Curves:
         """Train, going on from a checkpoint where there is one; see `nounflow.decoder.training.train`."""
@@ -93,7 +96,10 @@ class TrainingJob:
 
 
 def recipe_of(
-    settings: DecoderTrainingSettings | HeadTrainingSettings, training_set: TrainingSet, autocast: torch.dtype | None
+    settings: DecoderTrainingSettings | HeadTrainingSettings,
+    training_set: TrainingSet,
+    shape: NoiseShape,
+    autocast: torch.dtype | None,
 ) -> Mapping[str, Any]:
     """What weights depend on, as JSON."""
     manifest = training_set.manifest.model_dump(mode="json")
@@ -101,4 +107,5 @@ def recipe_of(
         **settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
         "precision": "fp32" if autocast is None else "bf16",
         "training_set": {**manifest, "shards": sha256_json(manifest["shards"])},
+        "gap": shape.source,
     }

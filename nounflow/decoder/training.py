@@ -21,6 +21,7 @@ from nounflow.decoder.curves import Curves
 from nounflow.decoder.divergence import diverged
 from nounflow.decoder.interruption import StopSignals
 from nounflow.decoder.memory import activation_bytes, beside_weights, require
+from nounflow.decoder.noise import noise_scale
 from nounflow.decoder.optimisation import AveragedWeights, adamw, learning_rate, scale_and_clip, set_learning_rate
 from nounflow.decoder.processes import Processes
 from nounflow.decoder.trainee import Trainee
@@ -98,6 +99,7 @@ class Run:
         self._trainee, self._samples, self._recipe = trainee, samples, recipe
         self._processes, self._autocast, self._checkpoints = processes, autocast, checkpoints
         self._module, self._device = trainee.module, processes.device
+        self._shape = samples.shape.to(self._device)
         self._micro_batch = config.micro_batch or _MICRO_BATCH[self._device]
         self.steps = math.ceil(config.samples / config.batch_size)
         self.step = 0  # steps done
@@ -212,7 +214,8 @@ class Run:
             left, training_set = range(self.step, self.steps), self._samples.training_set
             self._batches = training_set.batches(seed, config.batch_size, left, self._device)
         drawn, vectors = next(self._batches)
-        embeddings = noisy(vectors, places, self._recipe.noise, seed, self.step)
+        scale = noise_scale(self._recipe.noise, self.step / self.steps)
+        embeddings = noisy(vectors, places, self._recipe.noise, seed, self.step, self._shape, scale)
         torch.manual_seed(torch_seed(seed, "dropout", self.step, self._processes.rank))
         rows = drawn[places.start : places.stop]
         totals = torch.zeros(3, device=self._device)
@@ -252,7 +255,7 @@ class Run:
     def _evaluate_module(self) -> None:
         config = self._recipe.training
         for split, rows in self._samples.heldout.items():
-            figures = evaluate(self._trainee, self._samples.training_set, rows, self._autocast, self._processes)
+            figures = evaluate(self._trainee, self._samples, rows, self._autocast, self._processes)
             self.curves.add(self.seen, split, **figures)
             if split == SPLITS[config.watch]:
                 self._choice.look(figures["loss"], self.seen, self._module, config.keep == "best")

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from nounflow.config.decoder import TrainingConfig
+from nounflow.decoder.noise_shape import NO_SHAPE, NoiseShape
 from nounflow.decoder.processes import Processes
 from nounflow.decoder.trainee import Trainee
 from nounflow.device import on_device
@@ -36,14 +37,19 @@ _PART = 1024  # rows computed at once
 
 @dataclass(frozen=True)
 class Samples:
-    """A training set of which the held-out rows weigh nothing, and these rows by split."""
+    """A training set of which the held-out rows weigh nothing, these rows by split, and what the noise measured."""
 
     training_set: TrainingSet
     heldout: dict[str, np.ndarray]  # split of the curves -> rows, int64
+    shape: NoiseShape = NO_SHAPE
 
 
 def hold_out(
-    training_set: TrainingSet, config: TrainingConfig, nouns: Sequence[str], templates: np.ndarray | None = None
+    training_set: TrainingSet,
+    config: TrainingConfig,
+    nouns: Sequence[str],
+    templates: np.ndarray | None = None,
+    shape: NoiseShape = NO_SHAPE,
 ) -> Samples:
     """Take some nouns' and some templates' rows out of training too, as far as the config asks for it.
 
@@ -52,6 +58,7 @@ def hold_out(
     Args:
         nouns: display nouns by target id.
         templates: template of each row, str [samples]; needed where `heldout_templates` is above 0.
+        shape: what the noise measured.
 
     Raises:
         NounflowError: nothing is left to train on, or nothing is there to watch.
@@ -81,7 +88,7 @@ def hold_out(
             f"`keep: best` and `patience` go by the loss on held-out {config.watch}, and none are held out",
             fix="raise `heldout` of the mixture, or `heldout_nouns` or `heldout_templates` of the training",
         )
-    return Samples(training_set, rows)
+    return Samples(training_set, rows, shape)
 
 
 def spaced(rows: np.ndarray) -> np.ndarray:
@@ -122,19 +129,19 @@ def templates_of(training_set_path: Path, training_set: TrainingSet, captions: M
 @torch.no_grad()
 def evaluate(
     trainee: Trainee,
-    training_set: TrainingSet,
+    samples: Samples,
     rows: np.ndarray,
     autocast: torch.dtype | None,
     processes: Processes,
 ) -> dict[str, float]:
-    """Loss and token accuracy on some rows without noise; processes share the rows."""
+    """Loss and token accuracy on some rows without noise, but shifted as in training; processes share the rows."""
     trainee.module.eval()
     totals = torch.zeros(3, device=processes.device)
-    rows = rows[processes.rank :: processes.count]
+    rows, shape = rows[processes.rank :: processes.count], samples.shape.to(processes.device)
     for part in np.array_split(rows, math.ceil(len(rows) / _PART)) if len(rows) else []:
-        vectors = on_device(torch.from_numpy(training_set.vectors[part]), processes.device).float()
+        vectors = on_device(torch.from_numpy(samples.training_set.vectors[part]), processes.device).float()
         with autocasting(processes.device, autocast):
-            totals += trainee.loss(vectors, part).stack()
+            totals += trainee.loss(shape.shifted(vectors), part).stack()
     loss, basis, correct = processes.sum(totals).tolist()
     return {"loss": loss / basis, "token_accuracy": correct / basis}
 

@@ -55,7 +55,7 @@ def modality_gap(
         captions=captioned,
         image_image=angles_within(images, stream(SEED, "modality_gap", "images")),
         noise=None if noise is None else noise_angles(texts, noise),
-        noise_scheme="" if noise is None else _described(noise),
+        noise_scheme="" if noise is None else noise.described,
     )
 
 
@@ -107,15 +107,3 @@ def _distinct(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
     """Different texts in their first order, and the number of each text among them."""
     number = {text: i for i, text in enumerate(dict.fromkeys(texts))}
     return list(number), np.array([number[text] for text in texts], dtype=np.int64)
-
-
-def _described(noise: NoiseConfig) -> str:
-    """The scheme and what shapes it: "gauss_elem, norm 0.6"."""
-    shaped_by = {
-        "gauss_elem": ("norm",),
-        "gauss_vec": ("norm",),
-        "gauss_angle": ("angle_std", "angle_max"),
-        "uniform_angle": ("angle_min", "angle_max"),
-        "gauss_elem_uniform_angle": ("norm", "angle_min", "angle_max", "mix_ratio"),
-    }
-    return ", ".join([noise.scheme, *(f"{name} {getattr(noise, name):g}" for name in shaped_by.get(noise.scheme, ()))])

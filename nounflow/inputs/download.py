@@ -23,8 +23,14 @@ from nounflow.schemas.documents import InputManifest
 URLS = {
     "novic_world": "https://www2.informatik.uni-hamburg.de/wtm/corpora/ovic_datasets/world_dataset.zip",
     "novic_wiki": "https://www2.informatik.uni-hamburg.de/wtm/corpora/ovic_datasets/wiki_dataset.zip",
+    "novic_val3k": "https://www2.informatik.uni-hamburg.de/wtm/corpora/ovic_datasets/val3k_dataset.zip",
 }
-LICENCE = "CC BY-NC-SA 4.0 as its publisher states (the statement's link leads to CC BY-SA 4.0)"
+_STATED = "CC BY-NC-SA 4.0 as its publisher states (the statement's link leads to CC BY-SA 4.0)"
+LICENCES = {
+    "novic_world": _STATED,
+    "novic_wiki": f"{_STATED}; of each Wikipedia image its own, which is not told",
+    "novic_val3k": f"{_STATED}; the images are ImageNet's, for research that is not commercial",
+}
 MAX_BYTES = 8_000_000_000  # of the zip file, and of what it unpacks to
 
 _SECONDS = 60  # without a byte before a connection counts as dead
@@ -48,7 +54,7 @@ def _fill(name: str, url: str, folder: Path, cache: Path) -> Origin:
             count = unpack_zip(path, folder, MAX_BYTES)
     images = len(list_images(folder))
     print(f"unpacked {count} files, {images} of them images", flush=True)
-    return Origin(name, url, version, LICENCE)
+    return Origin(name, url, version, LICENCES.get(name, _STATED))
 
 
 def download(url: str, path: Path, max_bytes: int = MAX_BYTES) -> str:

@@ -19,7 +19,7 @@ def fetch(name: str, out: Path, cache: Path, url: str | None = None) -> InputMan
     if name in URLS:
         return fetch_zipped_images(name, out, cache, url)
     if url is not None:
-        raise NounflowError(f"--url is for {' and '.join(URLS)}; {name} comes from a package", fix="leave --url out")
+        raise NounflowError(f"--url is for {', '.join(URLS)}; {name} comes from a package", fix="leave --url out")
     if name not in _FETCHERS:
         raise NounflowError(f"There is no input '{name}'", fix=f"take one of {', '.join(NAMES)}")
     return _FETCHERS[name](out, cache)

@@ -13,6 +13,7 @@ import tenacity
 from nounflow.errors import NounflowError
 
 ATTEMPTS = 3
+_LONGEST_WAIT_S = 300.0
 
 Result = TypeVar("Result")
 
@@ -20,19 +21,36 @@ Result = TypeVar("Result")
 class TransferError(NounflowError):
     """The network or a server failed in a way that may pass; `retried` tries again."""
 
+    wait_s = 0.0  # as the server asks
 
-def retried(attempt: Callable[[], Result]) -> Result:
-    """Call `attempt` up to three times, 2 to 10 s apart, as long as it raises TransferError."""
+
+def retried(attempt: Callable[[], Result], first_wait_s: float = 2.0) -> Result:
+    """Call `attempt` up to three times as long as it raises TransferError.
+
+    It waits 2, then 4 s (with another `first_wait_s`: that, then twice as long), or what the server asks; if that is
+    more than five minutes it gives up at once.
+    """
+
+    def asked(error: BaseException | None) -> float:
+        return error.wait_s if isinstance(error, TransferError) else -1.0
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        return max(first_wait_s * 2.0 ** (state.attempt_number - 1), asked(error))
 
     def announce(state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         wait = state.next_action.sleep if state.next_action else 0
         print(f"attempt {state.attempt_number} of {ATTEMPTS} failed, next in {wait:.0f} s: {error}", flush=True)
 
+    def wait(state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        return max(first_wait_s * 2 ** (state.attempt_number - 1), asked(error))
+
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS),
-        wait=tenacity.wait_exponential(multiplier=2, min=2, max=10),
-        retry=tenacity.retry_if_exception_type(TransferError),
+        wait=wait,
+        retry=tenacity.retry_if_exception(lambda error: 0 <= asked(error) <= _LONGEST_WAIT_S),
         before_sleep=announce,
         reraise=True,
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import email.utils
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,6 +11,7 @@ import httpx2
 import openai
 
 from nounflow.llm.keys import redact
+from nounflow.retry_after import retry_after
 
 Kind = Literal["throttled", "retry", "refused", "stop"]
 
@@ -48,20 +47,6 @@ def fault_of(error: openai.APIError | httpx2.HTTPError | TimeoutError) -> Fault:
     cause = error.__cause__ or error
     detail = f"the connection failed ({type(cause).__name__}: {cause})"
     return Fault("retry", detail, maybe_paid=not isinstance(cause, httpx2.ConnectError))
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait by `retry-after-ms` or `Retry-After` (seconds or a date); None without either."""
-    for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
-        value = headers.get(name)
-        if value is None:
-            continue
-        try:
-            return max(float(value) * unit, 0.0)
-        except ValueError:
-            if (date := email.utils.parsedate_tz(value)) is not None:
-                return max(email.utils.mktime_tz(date) - time.time(), 0.0)
-    return None
 
 
 def fault_of_status(

@@ -4,31 +4,26 @@
         sending = ledger.record_sending(question, max_output_tokens=1000, worst_usd=0.002).result()
         ledger.record_ending(sending, Ending("answered", raw=..., usage=..., charged_usd=0.0011)).result()
 
-SQLite in WAL mode with full synchronisation: what a future has returned survives `kill -9` and a power cut. (WAL needs
-a local disk, not a network file system.) All methods may be called from any thread; one process writes at a time.
+It is a journal (`nounflow.journal`): what a future has returned survives `kill -9`. All methods may be called from any
+thread; one process writes at a time.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from nounflow.errors import DamagedFileError, MismatchError, NounflowError
-from nounflow.files import disk_errors
+from nounflow.errors import MismatchError
+from nounflow.journal import Journal
 from nounflow.llm import ledger_tables as tables
 from nounflow.llm.records import Ending, Entry, Totals, Unanswered, insert_ending, insert_sending
 from nounflow.llm.requests import Question, Usage
-from nounflow.llm.writer import GroupWriter
 
 
 class Ledger:
@@ -37,19 +32,7 @@ class Ledger:
     def __init__(self, path: Path, *, writable: bool, now: Callable[[], float] = time.time) -> None:
         self.path = Path(path)
         self.now = now
-        self._lock = FileLock(f"{self.path}.lock", timeout=0, thread_local=False) if writable else None
-        self._writer: GroupWriter | None = None
-        with self._errors(), contextlib.ExitStack() as undo:
-            if self._lock is not None:
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                self._lock.acquire()
-                undo.callback(self._lock.release)
-                self._writer = GroupWriter(self._connect)
-                undo.callback(self._writer.close)
-            self._reading = threading.Lock()
-            self._reader = self._connect()
-            self._reader.execute(f"PRAGMA mmap_size = {1 << 40}")  # look-ups take 0.6 of the time
-            undo.pop_all()
+        self._journal = Journal(path, tables.LEDGER, writable=writable)
 
     @classmethod
     def open(cls, path: Path, *, now: Callable[[], float] = time.time) -> Ledger:
@@ -64,8 +47,6 @@ class Ledger:
     @classmethod
     def read(cls, path: Path) -> Ledger:
         """Open an existing ledger only to look, also while another process writes to it."""
-        if not Path(path).is_file():
-            raise NounflowError("There is no ledger", where=path, fix="run the stage that asks the language model")
         return cls(path, writable=False)
 
     def begin_run(self, base_url: str, model: str, server: Mapping[str, Any]) -> int:
@@ -124,7 +105,7 @@ class Ledger:
 
     def totals(self) -> Totals:
         """Calls, tokens and money of all runs; rejected answers and failed sendings are in it."""
-        return Totals(*next(self.rows(tables.TOTALS)))
+        return Totals(*self.rows(tables.TOTALS)[0])
 
     def verdict_counts(self) -> dict[str, int]:
         """How many requests were accepted ("") or rejected, by reason; the latest verdict of each counts."""
@@ -136,7 +117,7 @@ class Ledger:
 
     def mean_output_tokens(self, model: str, prompt_version: str) -> float | None:
         """Mean length of the answers so far; None without any."""
-        return next(self.rows(tables.MEAN_OUTPUT, model, prompt_version))[0]
+        return self.rows(tables.MEAN_OUTPUT, model, prompt_version)[0][0]
 
     def check_messages(self, question: Question, entry: Entry) -> None:
         """Refuse other words under a known key.
@@ -154,11 +135,7 @@ class Ledger:
 
     def close(self) -> None:
         """Finish what is being written and let go of the file."""
-        if self._writer is not None:
-            self._writer.close()
-        self._reader.close()
-        if self._lock is not None:
-            self._lock.release()
+        self._journal.close()
 
     def __enter__(self) -> Ledger:
         return self
@@ -170,53 +147,8 @@ class Ledger:
 
     def submit(self, write: Callable[[sqlite3.Connection], Any]) -> Future[Any]:
         """Queue a write, all of it or nothing; what it returns is on the disk when the future is done."""
-        if self._writer is None:
-            raise ValueError("this ledger is open for reading only")
-        return self._writer.submit(write)
+        return self._journal.submit(write)
 
-    def rows(self, sql: str, *values: Any) -> Iterator[tuple[Any, ...]]:
+    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows of a query, as they stand now."""
-        with self._reading:
-            rows = self._reader.execute(sql, values).fetchall()
-        return iter(rows)
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.path, isolation_level=None, timeout=60, check_same_thread=False)
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
-        fresh = version == 0 and empty and self._lock is not None
-        if not (fresh or 1 <= version <= tables.VERSION):
-            connection.close()
-            raise NounflowError(
-                f"The ledger has format {version}, this program writes format {tables.VERSION}",
-                where=self.path,
-                fix="use the program that wrote it, or name another file; do not delete it, it holds paid answers",
-            )
-        if self._lock is None:
-            if version < tables.VERSION:
-                connection.executescript(tables.missing_tables_script(version))
-            connection.execute("PRAGMA query_only = ON")
-            return connection
-        connection.execute("PRAGMA cache_size = -65536")  # KiB
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        if version < tables.VERSION:
-            connection.executescript(tables.creation_script() if fresh else tables.upgrade_script(version))
-        return connection
-
-    @contextlib.contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            with disk_errors(self.path):
-                yield
-        except Timeout:
-            raise NounflowError(
-                "Another process writes to this ledger", where=self.path, fix="wait until it has ended"
-            ) from None
-        except sqlite3.DatabaseError as error:
-            raise DamagedFileError(
-                f"The ledger cannot be opened ({error})",
-                where=self.path,
-                fix="restore it from a copy, or name another file",
-            ) from error
+        return self._journal.rows(sql, *values)

@@ -7,8 +7,9 @@ latest of which is its state; when it is closed each of its lines has an ending.
 
 from __future__ import annotations
 
-VERSION = 2
-_FIRST_TABLES = {  # of version 1
+from nounflow.journal import Additions, JournalKind
+
+_FIRST_TABLES = {
     "runs": """
         id INTEGER PRIMARY KEY, started_at REAL NOT NULL, base_url TEXT NOT NULL, model TEXT NOT NULL,
         server TEXT NOT NULL""",
@@ -27,7 +28,7 @@ _FIRST_TABLES = {  # of version 1
         id INTEGER PRIMARY KEY, request INTEGER NOT NULL REFERENCES requests(id), given_at REAL NOT NULL,
         accepted INTEGER NOT NULL CHECK (accepted IN (0, 1)), reason TEXT NOT NULL""",
 }
-_BATCH_TABLES = {  # new in version 2
+_BATCH_TABLES = {
     "batches": """
         id INTEGER PRIMARY KEY, token TEXT NOT NULL UNIQUE, run INTEGER, planned_at REAL NOT NULL,
         base_url TEXT NOT NULL, model TEXT NOT NULL, prompt_tokens INTEGER NOT NULL""",
@@ -38,37 +39,11 @@ _BATCH_TABLES = {  # new in version 2
 }
 _FIRST_INDEXES = {"sendings_request": "sendings(request)", "verdicts_request": "verdicts(request)"}
 _BATCH_INDEXES = {"batch_lines_batch": "batch_lines(batch)", "batch_events_batch": "batch_events(batch)"}
-
-
-def creation_script() -> str:
-    """SQL that makes an empty ledger."""
-    return _script(_FIRST_TABLES | _BATCH_TABLES, _FIRST_INDEXES | _BATCH_INDEXES)
-
-
-def upgrade_script(version: int) -> str:
-    """SQL that makes a ledger of an older version one of this; all its rows stay as they are."""
-    assert version == 1, "there is no older one"
-    return _script(_BATCH_TABLES, _BATCH_INDEXES)
-
-
-def missing_tables_script(version: int) -> str:
-    """SQL that gives a connection which may only read the tables that an older ledger lacks, empty and for itself."""
-    assert version == 1, "there is no older one"
-    return "\n".join(f"CREATE TEMP TABLE {name} ({columns});" for name, columns in _BATCH_TABLES.items())
-
-
-def _script(tables: dict[str, str], indexes: dict[str, str]) -> str:
-    """All or nothing: the version is written in the same transaction."""
-    statements = [f"CREATE TABLE {name} ({columns});" for name, columns in tables.items()]
-    statements += [
-        f"CREATE TRIGGER {name}_{act.lower()} BEFORE {act} ON {name} "
-        f"BEGIN SELECT RAISE(ABORT, 'the ledger only grows'); END;"
-        for name in tables
-        for act in ("UPDATE", "DELETE")
-    ]
-    statements += [f"CREATE INDEX {name} ON {columns};" for name, columns in indexes.items()]
-    return "\n".join(["BEGIN IMMEDIATE;", *statements, f"PRAGMA user_version = {VERSION};", "COMMIT;"])
-
+LEDGER = JournalKind(
+    name="ledger",
+    formats=[Additions(_FIRST_TABLES, _FIRST_INDEXES), Additions(_BATCH_TABLES, _BATCH_INDEXES)],
+    worth="paid answers",
+)
 
 HISTORY = """
     SELECT requests.key, requests.messages_hash, sendings.id, sendings.max_output_tokens, endings.outcome, endings.raw,

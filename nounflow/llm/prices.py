@@ -42,19 +42,16 @@ def cost(price: PriceConfig, prompt_tokens: float, output_tokens: float) -> floa
 
 def prompt_tokens_bound(request: Request) -> int:
     """More prompt tokens than a request can have: a token of a byte-level vocabulary is one byte at least."""
-    if request.prompt_tokens_bound is not None:
-        return request.prompt_tokens_bound
     # The schema counts twice: a server that cannot enforce it gets it as a message as well.
     schema = len(json.dumps(request.schema).encode()) + 200 if request.schema else 0
-    return _text_bytes(request) + _MESSAGE_TOKENS * (len(request.messages) + 1) + schema
+    return _text_bytes(request) + _MESSAGE_TOKENS * (len(request.messages) + 1) + schema + request.image_tokens
 
 
 def prompt_tokens_estimate(request: Request) -> int:
     """About how many prompt tokens a request has, from its length in characters."""
-    if request.prompt_tokens_bound is not None:
-        return request.prompt_tokens_bound
     schema = len(json.dumps(request.schema)) if request.schema else 0
-    return math.ceil((_text_bytes(request) + schema) / _CHARACTERS_PER_TOKEN) + 4 * len(request.messages)
+    words = math.ceil((_text_bytes(request) + schema) / _CHARACTERS_PER_TOKEN) + 4 * len(request.messages)
+    return words + request.image_tokens
 
 
 def worst_cost(price: PriceConfig, request: Request, max_output_tokens: int) -> float:
@@ -76,4 +73,6 @@ def _text_bytes(request: Request) -> int:
 def _content_bytes(content: object) -> int:
     if isinstance(content, str):
         return len(content.encode())
+    if isinstance(content, list):  # in parts; images are counted by `image_tokens`
+        return sum(_content_bytes(part.get("text", "")) for part in content)
     return len(json.dumps(content, ensure_ascii=False).encode())

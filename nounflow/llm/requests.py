@@ -27,7 +27,7 @@ class Request:
     attempt: int = 0  # 0, 1, ...: asks the same question anew
     choices: int = 1  # independent answers wanted; a server that cannot do it sends one
     extra: Mapping[str, Any] = field(default_factory=dict)  # further parameters of the call (seed, top_p ...)
-    prompt_tokens_bound: int | None = None  # most prompt tokens, where the messages' length does not say (images)
+    image_tokens: int = 0  # most prompt tokens of its images, whose length in bytes says nothing
 
     def parameters(self, temperature: float | None, max_output_tokens: int) -> dict[str, Any]:
         """Everything beside model and messages that shapes the answer."""

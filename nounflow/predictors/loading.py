@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
+
 from nounflow.config.decoder import GenerationConfig
 from nounflow.errors import NounflowError
 from nounflow.predictors.decoder import DecoderPredictor
@@ -12,8 +14,9 @@ from nounflow.predictors.fused import FusedPredictor, check_fitted, check_origin
 from nounflow.predictors.head import HeadPredictor
 from nounflow.predictors.protocol import Predictor
 from nounflow.predictors.retrieval import RetrievalPredictor
+from nounflow.predictors.shifted import ShiftedPredictor
 from nounflow.schemas.documents import FusedRule, PredictorManifest, read_document
-from nounflow.store.weights import RULE, read_predictor, read_predictor_manifest
+from nounflow.store.weights import IMAGE_SHIFT, RULE, read_predictor, read_predictor_manifest
 
 
 def load_predictor(manifest_path: Path, device: str, generation: GenerationConfig | None = None) -> Predictor:
@@ -25,8 +28,20 @@ def load_predictor(manifest_path: Path, device: str, generation: GenerationConfi
     if (manifest := read_predictor_manifest(manifest_path)).predictor == "fused":
         return _load_fused(manifest, Path(manifest_path), device)
     manifest, tensors = read_predictor(manifest_path)
+    shift = tensors.pop(IMAGE_SHIFT, None)
+    predictor = _bare_predictor(manifest, tensors, manifest_path, device, generation or GenerationConfig())
+    return predictor if shift is None else ShiftedPredictor(predictor, shift.numpy())
+
+
+def _bare_predictor(
+    manifest: PredictorManifest,
+    tensors: dict[str, torch.Tensor],
+    manifest_path: Path,
+    device: str,
+    generation: GenerationConfig,
+) -> Predictor:
     if manifest.predictor == "decoder":
-        return DecoderPredictor(manifest, tensors, device, generation or GenerationConfig())
+        return DecoderPredictor(manifest, tensors, device, generation)
     if manifest.predictor == "head":
         return HeadPredictor(manifest, tensors, device)
     if manifest.predictor == "retrieval":
@@ -48,6 +63,12 @@ def load_parts(paths: Sequence[Path], device: str, candidates: int) -> list[Pred
         check_origin(part.manifest, parts[0].manifest, path, paths[0])
         if part.manifest.predictor == "fused":
             raise NounflowError("A fused predictor cannot be part of another", where=path, fix="name its own parts")
+        if isinstance(part, ShiftedPredictor):
+            raise NounflowError(
+                "A run that moves images (`noise.shift: images`) cannot be part of a fused one, fitted to texts",
+                where=path,
+                fix="use `noise.shift: texts` in the part",
+            )
     return parts
 
 

@@ -208,6 +208,19 @@ class ImageAnnotations(_Document):
     incorrect: tuple[str, ...] = ()
 
 
+class PeopleAgreement(_Document):
+    """How far an annotator says what people say, on the pairs that both judged."""
+
+    people: tuple[str, ...]  # names
+    pairs: int
+    share: float  # of the pairs: the same of the five categories
+    kappa: float | None  # Cohen's, five categories; None where both used one and the same category only
+    kappa_coarse: float | None  # correct, close and incorrect
+    kappa_voting: float | None  # of the voting rule on the same pairs, were nothing calibrated
+    held_out: bool  # each pair was judged by a calibration that was fitted without its picture
+    confusion: dict[str, dict[str, int]]  # people's category -> the annotator's -> pairs
+
+
 class Annotations(_Document):
     """results/annotations/{image_set}/{annotator}.json."""
 
@@ -215,6 +228,7 @@ class Annotations(_Document):
     rule: str  # version of the rule or model that judged
     image_set: str
     images: dict[str, ImageAnnotations]
+    agreement: PeopleAgreement | None = None  # of a judge that was compared with people
 
 
 def read_document(model: type[Document], path: Path, what: str) -> Document:

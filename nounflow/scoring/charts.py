@@ -16,12 +16,13 @@ _MOST_POINTS = 400  # of a curve; more cannot be told apart at this size
 
 @dataclass(frozen=True)
 class Series:
-    """One line or distribution. `style` is the class that colours and dashes it: "s1", "s2", "s3"."""
+    """One line or distribution. `style` is the class that colours and dashes it: "s0" (a guide), "s1" ... "s6"."""
 
     name: str
     x: tuple[float, ...]
     y: tuple[float, ...]
     style: str
+    sizes: tuple[float, ...] = ()  # radius of a point at each value, pixels; none: no points
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,41 @@ def line_chart(series: Sequence[Series], x_label: str, share: bool, label: str) 
     for one in series:
         points = [(x(a), y(b)) for a, b in zip(one.x, one.y, strict=True)]
         body.append(f'<path class="curve {one.style}" d="{_path(points)}"/>')
+        for (a, b), size in zip(points, one.sizes, strict=False):
+            body.append(f'<circle class="spot {one.style}" cx="{a:.1f}" cy="{b:.1f}" r="{size:.1f}"/>')
         if len(points) == 1:  # a path of one point draws nothing
             body.append(f'<circle class="point {one.style}" cx="{points[0][0]:.1f}" cy="{points[0][1]:.1f}" r="3"/>')
     return _svg(body, label)
+
+
+def grouped_dots(
+    groups: Sequence[str], series: Sequence[tuple[str, Sequence[tuple[float, float, float] | None]]], label: str
+) -> Markup:
+    """For each group one dot and interval a series, fractions on an axis from 0 to 100 percent.
+
+    Args:
+        groups: names, from the top.
+        series: style; value, low and high of each group, or None.
+    """
+    step, gap, foot = 13, 16, 26
+    height = len(groups) * (len(series) * step + gap) + foot
+    x = Axis(0.0, 1.0, 132, _WIDTH - _RIGHT, (0.0, 0.25, 0.5, 0.75, 1.0))
+    body = []
+    for tick in x.ticks:
+        at = x(tick)
+        body.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="{height - foot}"/>')
+        body.append(f'<text class="tick" x="{at:.1f}" y="{height - 8}" text-anchor="middle">{100 * tick:g}</text>')
+    for i, name in enumerate(groups):
+        top = i * (len(series) * step + gap) + gap / 2
+        middle = top + len(series) * step / 2 + 4
+        body.append(f'<text class="tick" x="122" y="{middle:.1f}" text-anchor="end">{escape(name)}</text>')
+        for j, (style, values) in enumerate(series):
+            if (held := values[i]) is None:
+                continue
+            y, (value, low, high) = top + (j + 0.5) * step, held
+            body.append(f'<line class="reach {style}" x1="{x(low):.1f}" x2="{x(high):.1f}" y1="{y}" y2="{y}"/>')
+            body.append(f'<circle class="spot {style}" cx="{x(value):.1f}" cy="{y}" r="4"/>')
+    return _svg(body, label, height)
 
 
 def histogram_chart(edges: Sequence[float], series: Sequence[tuple[str, Sequence[int], str]], label: str) -> Markup:
@@ -152,11 +185,12 @@ def _thinned(series: Series) -> Series:
     kept = [i for i, value in enumerate(series.y) if math.isfinite(value)]
     if len(kept) > _MOST_POINTS:
         kept = [kept[i] for i in np.linspace(0, len(kept) - 1, _MOST_POINTS).round().astype(int)]
-    return Series(series.name, tuple(series.x[i] for i in kept), tuple(series.y[i] for i in kept), series.style)
+    x, y = tuple(series.x[i] for i in kept), tuple(series.y[i] for i in kept)
+    return Series(series.name, x, y, series.style, tuple(series.sizes[i] for i in kept) if series.sizes else ())
 
 
-def _svg(body: Sequence[str], label: str) -> Markup:
+def _svg(body: Sequence[str], label: str, height: int = _HEIGHT) -> Markup:
     return Markup(
-        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label)}">'
+        f'<svg class="chart" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(label)}">'
         f"{''.join(body)}</svg>"
     )

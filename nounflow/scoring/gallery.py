@@ -12,8 +12,8 @@ from PIL import Image
 
 from nounflow.images import open_image
 from nounflow.schemas.documents import Labels, Predictions
+from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.points import Judgements, Verdict, verdict
-from nounflow.scoring.scores import only_decoding
 from nounflow.streams import unit_hash
 
 _SIDE = 360  # pixels of the longer side: a card is about 260 wide, on a fine screen
@@ -38,11 +38,17 @@ class Said:
     run: str
     predictor: str
     guesses: tuple[Guess, ...]
+    sure: bool = False  # among the third of its images that the run is surest of
 
     @property
     def verdict(self) -> Verdict:
         """Of the first noun."""
         return self.guesses[0].verdict
+
+    @property
+    def sure_and_wrong(self) -> bool:
+        """The errors that hurt most."""
+        return self.sure and self.verdict == "wrong"
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,11 @@ class Card:
     def disagree(self) -> bool:
         """Do the runs' first nouns fare differently?"""
         return len({said.verdict for said in self.said}) > 1
+
+    @property
+    def sure_and_wrong(self) -> bool:
+        """Is any run?"""
+        return any(said.sure_and_wrong for said in self.said)
 
 
 @dataclass(frozen=True)
@@ -82,13 +93,17 @@ def cards(
     for document in sorted(predictions, key=lambda one: (one.predictor != "decoder", one.predictor, one.run)):
         decoding = only_decoding(document)
         table = judged.get(document.image_set, {})
+        firsts = [row[0] for row in decoding.probability]
+        bar = sorted(firsts)[2 * len(firsts) // 3] if firsts else 1.0
         for file, nouns, probabilities in zip(document.samples, decoding.pred, decoding.probability, strict=True):
             categories = [table.get(file, {}).get(noun) for noun in nouns[:_GUESSES]]
             guesses = tuple(
                 Guess(noun, probability, verdict(category), category or "")
                 for noun, probability, category in zip(nouns, probabilities, categories, strict=False)
             )
-            said.setdefault((document.image_set, file), []).append(Said(document.run, document.predictor, guesses))
+            said.setdefault((document.image_set, file), []).append(
+                Said(document.run, document.predictor, guesses, probabilities[0] >= bar)
+            )
     return [
         Card(image_set, file, labels.get(image_set, {}).get(file), tuple(runs))
         for (image_set, file), runs in sorted(said.items())
@@ -97,7 +112,8 @@ def cards(
 
 def choose(all_cards: Sequence[Card], n: int) -> list[Card]:
     """At most `n` cards that teach most: half where the runs fare differently, the rest in turn all right, all close,
-    all wrong, all unjudged. Each image set gets an equal share. Which ones is decided by a hash of the file name.
+    wrong though sure, all wrong, all unjudged. Each image set gets an equal share. Which ones is decided by a hash of
+    the file name.
     """
     by_set: dict[str, list[Card]] = {}
     for card in sorted(all_cards, key=_shuffled):
@@ -118,8 +134,11 @@ def picture(path: Path) -> Picture:
 
 def _interleaved(one_set: Sequence[Card]) -> list[Card]:
     disagree = [card for card in one_set if card.disagree]
-    agree = [[card for card in one_set if not card.disagree and card.said[0].verdict == kind] for kind in _AGREED]
-    return _in_turn([disagree, _in_turn(agree)])
+    agreed = [card for card in one_set if not card.disagree]
+    sure = [card for card in agreed if card.sure_and_wrong]
+    rest = [card for card in agreed if not card.sure_and_wrong]
+    right, close, *others = ([card for card in rest if card.said[0].verdict == kind] for kind in _AGREED)
+    return _in_turn([disagree, _in_turn([right, close, sure, *others])])
 
 
 _AGREED: tuple[Verdict, ...] = ("right", "close", "wrong", "unjudged")

@@ -20,7 +20,8 @@ from nounflow.schemas.documents import (
 )
 from nounflow.schemas.labels import read_labels
 from nounflow.schemas.tables import METRICS, NOUNS, lexicon_digest, read_table
-from nounflow.scoring.scores import ImageSet, Lexicon, Run, only_decoding
+from nounflow.scoring.answers import only_decoding
+from nounflow.scoring.session import ImageSet, Lexicon, Run
 from nounflow.text import canon
 
 
@@ -84,7 +85,7 @@ def read_lexicons(paths: Sequence[Path]) -> tuple[dict[str, list[Lexicon]], dict
     for path in paths:
         table = read_table(path, NOUNS, "lexicon")
         digest = lexicon_digest(table["noun"].to_list())
-        lexicons.setdefault(digest, []).append(Lexicon(Path(path).stem, digest, lexicon_forms(table)))
+        lexicons.setdefault(digest, []).append(_lexicon(Path(path).stem, digest, table))
         tables[Path(path).stem] = table
     return lexicons, tables
 
@@ -128,12 +129,20 @@ def read_progress(manifests: Sequence[Path]) -> dict[str, Progress]:
     return progress
 
 
-def lexicon_forms(table: pl.DataFrame) -> frozenset[str]:
-    """The normal spelling of every noun and of every singular and plural form."""
-    forms = {canon(noun) for noun in table["noun"]}
-    for column in ("singulars", "plurals"):
-        forms.update(canon(form) for form in table[column].explode().drop_nulls())
-    return frozenset(forms)
+def lexicon_entries(table: pl.DataFrame) -> dict[str, tuple[str, float]]:
+    """Kind and frequency of a noun by the normal spelling of each of its forms; the noun itself goes first."""
+    entries: dict[str, tuple[str, float]] = {}
+    for column in ("noun", "singulars", "plurals"):
+        rows = table.select(column, "kind", "frequency")
+        for form, kind, frequency in (rows if column == "noun" else rows.explode(column)).iter_rows():
+            if form is not None:
+                entries.setdefault(canon(form), (kind, frequency))
+    return entries
+
+
+def _lexicon(name: str, digest: str, table: pl.DataFrame) -> Lexicon:
+    entries = lexicon_entries(table)
+    return Lexicon(name, digest, frozenset(entries), entries)
 
 
 def _put(documents: dict[tuple[str, str], Document], key: tuple[str, str], document: Document, path: Path) -> None:

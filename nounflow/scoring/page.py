@@ -13,10 +13,11 @@ import polars as pl
 from markupsafe import Markup
 
 from nounflow.schemas.documents import Angles, PredictorManifest
-from nounflow.scoring import charts, words
+from nounflow.scoring import charts, figures, words
+from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.gallery import Card, Picture
 from nounflow.scoring.load import CountsRecord, Material, Progress
-from nounflow.scoring.scores import only_decoding
+from nounflow.scoring.results import Scores
 from nounflow.scoring.table import ScoreRow, comparison, percent, points
 
 _TOP_NOUNS = 20
@@ -27,12 +28,13 @@ _VERDICTS = (("right", "right"), ("close", "close"), ("wrong", "wrong"), ("unjud
 class Report:
     """All that a page is made of."""
 
-    rows: Sequence[ScoreRow]
+    scores: Scores
     material: Material
     progress: Mapping[str, Progress] = field(default_factory=dict)  # by run
     counts: Sequence[tuple[str, CountsRecord]] = ()  # file name, record
     cards: Sequence[tuple[Card, Picture]] = ()
     images: int = 0  # that the cards were chosen from
+    published: bool = False  # show published scores
 
 
 def render(report: Report) -> str:
@@ -47,8 +49,15 @@ def render(report: Report) -> str:
         js=Markup((templates / "report.js").read_text(encoding="utf-8")),
         headline=words.headline(report.material.predictions),
         lead=words.lead(report.material),
-        sentences=[sentence for row in report.rows if (sentence := comparison(row))],
+        sentences=[sentence for row in report.scores.rows if (sentence := comparison(row))],
         **_scores(report),
+        comparisons=figures.comparisons(report.scores),
+        undrawn=figures.undrawn(report.scores),
+        breakdowns=figures.breakdowns(report.scores),
+        diversity=figures.diversity(report.scores),
+        calibrations=figures.calibrations(report.scores),
+        provenance=figures.provenance(report.scores, report.material),
+        published=figures.published() if report.published else None,
         **_gallery(report),
         curves=_curves(report.progress),
         angles=_angles(report.progress),
@@ -61,13 +70,13 @@ def render(report: Report) -> str:
                 for file, reason in document.unreadable.items()
             }
         ),
-        reading=words.reading(report.rows),
+        reading=words.reading(report.scores.rows),
     )
 
 
 def _scores(report: Report) -> dict[str, Any]:
     grouped: dict[tuple[str, str], list[ScoreRow]] = {}
-    for row in report.rows:
+    for row in report.scores.rows:
         grouped.setdefault((row.image_set, row.annotator), []).append(row)
     return {
         "groups": [_group(rows) for _, rows in sorted(grouped.items())],
@@ -156,6 +165,7 @@ def _gallery(report: Report) -> dict[str, Any]:
         "gallery_note": words.gallery(len(report.cards), report.images, report.material),
         "gallery_runs": list(dict.fromkeys(said.run for card, _ in report.cards for said in card.said)),
         "gallery_sets": sorted({card.image_set for card, _ in report.cards}),
+        "sure_and_wrong": any(card.sure_and_wrong for card, _ in report.cards),
         "verdicts": [pair for pair in _VERDICTS if pair[0] != "unjudged" or "unjudged" in seen],
     }
 
@@ -177,6 +187,7 @@ def _card(card: Card, picture: Picture) -> dict[str, Any]:
             {
                 "run": said.run,
                 "verdict": said.verdict,
+                "sure": said.sure_and_wrong,
                 "guesses": [
                     {
                         "noun": guess.noun or "(empty)",

@@ -1,91 +1,41 @@
-"""One row of scores for a run on an image set under an annotator. Pure: documents in, rows out."""
+"""Scores of every run on every image set under every annotator. Pure: documents in, rows and details out."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
-from nounflow.errors import MismatchError, NounflowError
-from nounflow.schemas.documents import Annotations, DecodingPredictions, Labels, Predictions, PredictorManifest
+import numpy as np
+
+from nounflow.schemas.documents import Annotations, Predictions
+from nounflow.scoring.answers import Answers, Judged, answers, judge
+from nounflow.scoring.calibration import calibration, risk_coverage
+from nounflow.scoring.digests import row_digests
+from nounflow.scoring.hierarchy import Hierarchy
 from nounflow.scoring.intervals import mean_interval
-from nounflow.scoring.points import CORRECT, POINTS, PRIMARY, Judgements, judgements
+from nounflow.scoring.measures import Values, first_correct, image_values, measured, prediction_values, top_k
+from nounflow.scoring.points import Judgements, judgements
+from nounflow.scoring.results import Details, Scores, TopK
+from nounflow.scoring.session import ImageSet, Lexicon, Run, Session, compare
 from nounflow.scoring.table import ScoreRow
-from nounflow.streams import stream
+from nounflow.scoring.variants import band, band_order, nearness_values, parts, with_synonyms
 from nounflow.text import canon
 
-
-@dataclass(frozen=True)
-class Lexicon:
-    """What is needed of a lexicon: its name, its nouns' digest, the normal spelling of all its forms."""
-
-    name: str
-    digest: str
-    forms: frozenset[str]
+_CURVE = 1000  # nouns of a row whose counts are recorded
 
 
-@dataclass(frozen=True)
-class Run:
-    """A trained or indexed predictor and the lexicon it answers from."""
-
-    manifest: PredictorManifest
-    lexicon: Lexicon
-
-
-@dataclass(frozen=True)
-class ImageSet:
-    """An image set's labels; empty if it has none."""
-
-    name: str
-    labels: Mapping[str, Labels]
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What a run said about each image, best noun first; nothing where the image could not be read."""
-
-    run: str
-    image_set: str
-    nouns: dict[str, tuple[str, ...]]
-    unreadable: frozenset[str]
-    milliseconds: float
-
-
-def only_decoding(predictions: Predictions) -> DecodingPredictions:
-    """The predictions of a file's one decoding configuration.
-
-    Raises:
-        NounflowError: there is none, or more than one: a row of scores would be ambiguous.
-    """
-    if len(predictions.predictions) != 1:
-        raise NounflowError(
-            f"Run '{predictions.run}' has {len(predictions.predictions)} decoding configurations on "
-            f"'{predictions.image_set}', and a row of scores stands for one",
-            fix="predict with one `generation` a run, and give each its own entry under `runs`",
-        )
-    return next(iter(predictions.predictions.values()))
-
-
-def answers(predictions: Predictions) -> Answers:
-    """All images of a predictions file, the unreadable ones with no nouns."""
-    decoding = only_decoding(predictions)
-    nouns = dict(zip(predictions.samples, decoding.pred, strict=True))
-    return Answers(
-        run=predictions.run,
-        image_set=predictions.image_set,
-        nouns=nouns | dict.fromkeys(predictions.unreadable, ()),
-        unreadable=frozenset(predictions.unreadable),
-        milliseconds=predictions.milliseconds,
-    )
-
-
-def score_table(
+def score_all(
     predictions: Sequence[Predictions],
     annotations: Sequence[Annotations],
     runs: Mapping[str, Run],
     image_sets: Mapping[str, ImageSet],
+    *,
     seed: int = 1,
-) -> list[ScoreRow]:
-    """A row for each run x image set x annotator, sorted by these names.
+    hierarchy: Hierarchy | None = None,
+    templates: str = "",
+) -> Scores:
+    """A row for each run x image set x annotator, sorted by these names, and what stands behind it.
 
     An image set that no annotator judged has one row a run, with an empty annotator.
 
@@ -93,124 +43,168 @@ def score_table(
         runs: by name; holds every run that is in `predictions`.
         image_sets: by name; holds every image set that is in `predictions`.
         seed: of the bootstrap draws.
+        hierarchy: without it there are no overall, synonym and hierarchical scores.
+        templates: digest of the caption templates.
 
     Raises:
         NounflowError: contradicting judgements, several decoding configurations in a file, or runs that are to be
             compared but were made on different images.
     """
-    given = [answers(document) for document in predictions]
     judged: dict[str, list[tuple[str, Judgements]]] = {}
     for document in annotations:
         judged.setdefault(document.image_set, []).append((document.annotator, judgements(document)))
-    rows = []
-    for answer in given:
-        peer = _retrieval_peer(answer, given, runs)
-        for annotator, table in judged.get(answer.image_set, [("", {})]):
-            judge = _Judge(annotator, table, seed)
-            rows.append(_row(answer, peer, runs[answer.run], image_sets[answer.image_set], judge))
-    return sorted(rows, key=lambda row: (row.run, row.image_set, row.annotator))
+    digests = {
+        (one.run, one.image_set): row_digests(one, runs[one.run].manifest, image_sets[one.image_set].labels)
+        for one in predictions
+    }
+    found: list[tuple[ScoreRow, Details]] = []
+    comparisons = []
+    for name in sorted({document.image_set for document in predictions}):
+        given = {one.run: answers(one) for one in predictions if one.image_set == name}
+        given = dict(sorted(given.items()))
+        for annotator, table in judged.get(name, [("", {})]):
+            codes = {run: judge(answer, table) for run, answer in given.items()}
+            session = Session(image_sets[name], annotator, table, runs, given, codes, hierarchy, seed)
+            for run in given:
+                row, details = _row(session, run)
+                found.append((row.model_copy(update={"templates": templates} | digests[run, name]), details))
+            if any(one.first_judged.any() for one in codes.values()):
+                comparisons.append(compare(session))
+    found.sort(key=lambda pair: (pair[0].run, pair[0].image_set, pair[0].annotator))
+    comparisons.sort(key=lambda one: (one.image_set, one.annotator))
+    rows, details_of_rows = zip(*found, strict=True) if found else ((), ())
+    return Scores(seed=seed, rows=rows, details=details_of_rows, comparisons=tuple(comparisons))
 
 
-@dataclass(frozen=True)
-class _Judge:
-    annotator: str
-    table: Judgements
-    seed: int
-
-    def category(self, image: str, noun: str) -> str | None:
-        return self.table.get(image, {}).get(noun)
-
-    def top(self, answer: Answers) -> dict[str, str | None]:
-        """Category of each image's first noun; an image without an answer is wrong, whoever judges."""
-        return {
-            image: self.category(image, nouns[0]) if nouns else "incorrect" for image, nouns in answer.nouns.items()
-        }
-
-
-def _row(answer: Answers, peer: Answers | None, run: Run, image_set: ImageSet, judge: _Judge) -> ScoreRow:
-    answered = {image: nouns for image, nouns in answer.nouns.items() if nouns}
-    top = judge.top(answer)
-    judged = sum(top[image] is not None for image in answered)
+def _row(session: Session, run: str) -> tuple[ScoreRow, Details]:
+    answer, judged = session.answers[run], session.judged[run]
+    manifest, lexicon = session.runs[run].manifest, session.runs[run].lexicon
+    peer = _retrieval_peer(session, run)
+    first = Counter(nouns[0] for nouns in answer.nouns.values() if nouns)
+    counts = np.array(sorted(first.values(), reverse=True), dtype=float)
+    shares = counts / max(1.0, counts.sum())
     row = ScoreRow(
-        run=answer.run,
-        predictor=run.manifest.predictor,
-        lexicon=run.lexicon.name,
-        embedder=run.manifest.embedder.spec,
+        run=run,
+        predictor=manifest.predictor,
+        lexicon=lexicon.name,
+        embedder=manifest.embedder.spec,
         image_set=answer.image_set,
-        annotator=judge.annotator,
+        annotator=session.annotator,
         n=len(answer.nouns),
-        coverage=judged / len(answered) if answered else 0.0,
-        distinct_nouns=len({nouns[0] for nouns in answered.values()}),
-        ceiling=_ceiling(answer, run.lexicon, image_set),
+        coverage=judged.coverage,
+        distinct_nouns=len(first),
+        ceiling=_ceiling(answer, lexicon, session.image_set),
         ms_per_image=answer.milliseconds,
         unreadable=len(answer.unreadable),
-        retrieval_run="" if peer is None else peer.run,
+        retrieval_run=peer or "",
+        effective_nouns=float(np.exp(-(shares @ np.log(shares)))) if len(shares) else None,
+        top_noun_share=float(shares[0]) if len(shares) else None,
+        seed=str(manifest.settings.get("seed", "")),
+        **_nearness(session, run),
     )
-    if not judged:
-        return row
-    return row.model_copy(update=_judged_cells(answer, top, judge) | _difference(answer, peer, top, judge))
-
-
-def _judged_cells(answer: Answers, top: Mapping[str, str | None], judge: _Judge) -> dict[str, float]:
-    n = len(answer.nouns)
-    points = [_points(category) for category in top.values()]
-    low, high = mean_interval(points, stream(judge.seed, "score", answer.run, answer.image_set, judge.annotator))
-
-    def correct_within(k: int) -> float:
-        hits = (
-            any(judge.category(image, noun) in CORRECT for noun in nouns[:k]) for image, nouns in answer.nouns.items()
-        )
-        return sum(hits) / n
-
-    return {
-        "prediction_score": sum(points) / n,
-        "prediction_score_low": low,
-        "prediction_score_high": high,
-        "primary_score": sum(_points(category) for category in top.values() if category in PRIMARY) / n,
-        "top1_correct": correct_within(1),
-        "top5_correct": correct_within(5),
-        "score_if_unjudged_right": sum(1.0 if category is None else POINTS[category] for category in top.values()) / n,
+    details = Details(
+        run=run,
+        image_set=answer.image_set,
+        annotator=session.annotator,
+        noun_counts=tuple(counts[:_CURVE].astype(int).tolist()),
+        judged=int(judged.first_judged.sum()),
+    )
+    if not details.judged:
+        return row, details
+    cells = _measures(session, run) | ({} if peer is None else _difference(session, run, peer))
+    probabilities, parts_of_row = _probabilities(answer, judged), _parts(session, run)
+    cells |= {
+        "calibration_error": probabilities.pop("error"),
+        "risk_coverage_area": probabilities["risk_coverage"].area,
     }
+    tops = tuple(TopK(k=k, score=score, correct=correct) for k, score, correct in top_k(judged))
+    return row.model_copy(update=cells), details.model_copy(update={"top_k": tops} | probabilities | parts_of_row)
 
 
-def _difference(
-    answer: Answers, peer: Answers | None, top: Mapping[str, str | None], judge: _Judge
-) -> dict[str, float]:
-    """Prediction score minus the retrieval run's on the same images, with its paired interval."""
-    if peer is None:
+def _measures(session: Session, run: str) -> dict[str, float]:
+    """The cells of every score that the judgements give."""
+    answer, judged, hierarchy = session.answers[run], session.judged[run], session.hierarchy
+    factors = None
+    if hierarchy:
+        firsts = (answer.nouns[image][:1] for image in judged.images)
+        factors = np.array([hierarchy.specificity(nouns[0]) if nouns else 1.0 for nouns in firsts])
+    measures = image_values(judged, factors)
+    if hierarchy:
+        synonyms = with_synonyms(answer, judged, session.table, session.image_set.labels, hierarchy)
+        measures["synonym_score"] = prediction_values(synonyms)
+    cells: dict[str, float] = {}
+    for name, values in measures.items():
+        measure = measured(values, session.stream("score" if name == "prediction_score" else name, run))
+        bound = "score_if_unjudged_right" if name == "prediction_score" else f"{name}_if_unjudged_right"
+        cells |= {name: measure.value, f"{name}_low": measure.low, f"{name}_high": measure.high}
+        cells[bound] = measure.if_unjudged_right
+    return cells
+
+
+def _nearness(session: Session, run: str) -> dict[str, float]:
+    """The hierarchical score: it needs labels, and no judgements."""
+    if session.hierarchy is None:
         return {}
-    if different := sorted(set(answer.nouns) ^ set(peer.nouns)):
-        raise MismatchError(
-            f"The runs '{answer.run}' and '{peer.run}' were made on different images of '{answer.image_set}': "
-            f"{len(different)} are in one only, the first is '{different[0]}'",
-            fix="run the predictions stage again for both",
-        )
-    peer_top = judge.top(peer)
-    differences = [_points(category) - _points(peer_top[image]) for image, category in top.items()]
-    low, high = mean_interval(
-        differences, stream(judge.seed, "difference", answer.run, peer.run, answer.image_set, judge.annotator)
-    )
-    return {
-        "difference_to_retrieval": sum(differences) / len(differences),
-        "difference_low": low,
-        "difference_high": high,
+    images, labels = session.judged[run].images, session.image_set.labels
+    values = nearness_values(session.answers[run], images, labels, session.hierarchy)
+    if not len(values):
+        return {}
+    low, high = mean_interval(values, session.stream("hierarchical", run))
+    name = "hierarchical_score"
+    return {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
+
+
+def _probabilities(answer: Answers, judged: Judged) -> dict[str, Any]:
+    """Calibration of the judged first nouns."""
+    known = judged.first_judged
+    held = np.array([answer.probability[image] for image, one in zip(judged.images, known, strict=True) if one])
+    correct = first_correct(judged)[known]
+    error, bins = calibration(held, correct)
+    return {"error": error, "calibration": bins, "risk_coverage": risk_coverage(held, correct)}
+
+
+def _parts(session: Session, run: str) -> dict[str, Any]:
+    """The prediction score by kind and by frequency: of the label, or where nothing is labelled of the first noun."""
+    answer, judged = session.answers[run], session.judged[run]
+    labels, entries = session.image_set.labels, session.runs[run].lexicon.entries
+    labelled = any(image in labels for image in judged.images)
+    kinds, bands = [], []
+    for image in judged.images:
+        label, nouns = labels.get(image), answer.nouns[image]
+        noun = (label.gold if label else "") if labelled else (nouns[0] if nouns else "")
+        kind, frequency = entries.get(canon(noun), ("", None))
+        if session.hierarchy and label and (label.sense or not kind):
+            kind = session.hierarchy.lexname(label.gold, label.sense)
+        kinds.append((kind or "unknown") if noun else "")
+        bands.append(band(frequency) if noun else "")
+    values = Values(*prediction_values(judged))
+    found = {
+        key: parts(groups, values, judged, lambda name, key=key: session.stream(key, run, name))  # type: ignore[misc]
+        for key, groups in (("kinds", kinds), ("bands", bands))
     }
+    found["bands"] = tuple(sorted(found["bands"], key=lambda part: band_order(part.name)))
+    return {"parts_by": "label" if labelled else "noun"} | found
 
 
-def _retrieval_peer(answer: Answers, given: Sequence[Answers], runs: Mapping[str, Run]) -> Answers | None:
-    """The retrieval run with this run's lexicon, embedder and image set; of several, the first by name. None for
-    retrieval runs themselves."""
-    run = runs[answer.run].manifest
-    if run.predictor == "retrieval":
+def _difference(session: Session, run: str, peer: str) -> dict[str, float]:
+    difference, (low, high, p) = session.difference(run, peer)
+    return {"difference_to_retrieval": difference, "difference_low": low, "difference_high": high, "difference_p": p}
+
+
+def _retrieval_peer(session: Session, run: str) -> str | None:
+    """The retrieval run with this run's lexicon and embedder; of several, the first by name. None for retrieval runs
+    themselves."""
+    own = session.runs[run].manifest
+    if own.predictor == "retrieval":
         return None
+    manifests = ((other, session.runs[other].manifest) for other in session.answers)
     peers = [
         other
-        for other in given
-        if other.image_set == answer.image_set
-        and (manifest := runs[other.run].manifest).predictor == "retrieval"
-        and (manifest.lexicon, manifest.embedder.digest) == (run.lexicon, run.embedder.digest)
+        for other, manifest in manifests
+        if manifest.predictor == "retrieval"
+        and (manifest.lexicon, manifest.embedder.digest) == (own.lexicon, own.embedder.digest)
     ]
-    return min(peers, key=lambda peer: peer.run, default=None)
+    return min(peers, default=None)
 
 
 def _ceiling(answer: Answers, lexicon: Lexicon, image_set: ImageSet) -> float | None:
@@ -220,7 +214,3 @@ def _ceiling(answer: Answers, lexicon: Lexicon, image_set: ImageSet) -> float | 
         return None
     sayable = sum(any(canon(noun) in lexicon.forms for noun in (label.gold, *label.accepted)) for label in labels)
     return sayable / len(labels)
-
-
-def _points(category: str | None) -> float:
-    return 0.0 if category is None else POINTS[category]

@@ -17,7 +17,10 @@ from nounflow.files import write_text
 if TYPE_CHECKING:
     from rich.table import Table
 
-_KEYS = ("run", "predictor", "lexicon", "embedder", "image_set", "annotator", "retrieval_run")
+_KEYS = (
+    *("run", "predictor", "lexicon", "embedder", "image_set", "annotator", "retrieval_run"),
+    *("templates", "class_list", "preprocessing", "split", "config", "seed"),
+)
 
 
 class ScoreRow(BaseModel):
@@ -48,6 +51,50 @@ class ScoreRow(BaseModel):
     unreadable: int
     score_if_unjudged_right: float | None = None
     retrieval_run: str = ""  # the run of the difference
+    difference_p: float | None = None  # two-sided, of the same bootstrap
+    primary_score_low: float | None = None
+    primary_score_high: float | None = None
+    primary_score_if_unjudged_right: float | None = None
+    overall_score: float | None = None  # points times how specific the noun is
+    overall_score_low: float | None = None
+    overall_score_high: float | None = None
+    overall_score_if_unjudged_right: float | None = None
+    top1_correct_low: float | None = None
+    top1_correct_high: float | None = None
+    top1_correct_if_unjudged_right: float | None = None
+    top5_correct_low: float | None = None
+    top5_correct_high: float | None = None
+    top5_correct_if_unjudged_right: float | None = None
+    top3_score: float | None = None  # points of the best of the first three nouns
+    top3_score_low: float | None = None
+    top3_score_high: float | None = None
+    top3_score_if_unjudged_right: float | None = None
+    top5_score: float | None = None
+    top5_score_low: float | None = None
+    top5_score_high: float | None = None
+    top5_score_if_unjudged_right: float | None = None
+    synonym_score: float | None = None  # prediction score in which names of one thing share their judgement
+    synonym_score_low: float | None = None
+    synonym_score_high: float | None = None
+    synonym_score_if_unjudged_right: float | None = None
+    hierarchical_score: float | None = None  # Lin's nearness of the first noun to the label, over labelled images
+    hierarchical_score_low: float | None = None
+    hierarchical_score_high: float | None = None
+    effective_nouns: float | None = None  # exp of the entropy of the first nouns
+    top_noun_share: float | None = None  # share of the answered images with the commonest first noun
+    calibration_error: float | None = None  # of the run's own probabilities, over judged first nouns
+    risk_coverage_area: float | None = None
+    templates: str = ""  # digests, 12 digits: of the caption templates,
+    class_list: str = ""  # of the nouns that could be said,
+    preprocessing: str = ""  # of tokenizer and image transform,
+    split: str = ""  # of the image files and their labels,
+    config: str = ""  # of the run's settings
+    seed: str = ""  # of the run
+
+    @property
+    def name(self) -> str:
+        """How `nounflow reproduce` calls it: run/image_set/annotator."""
+        return "/".join(filter(None, (self.run, self.image_set, self.annotator)))
 
 
 COLUMNS = tuple(ScoreRow.model_fields)

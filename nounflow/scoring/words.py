@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from nounflow.config.decoder import NoiseConfig
 from nounflow.schemas.documents import Predictions
 from nounflow.scoring.load import Material
 from nounflow.scoring.table import ScoreRow, percent, points
@@ -13,8 +14,10 @@ from nounflow.text import join_words
 SCORE_COLUMNS = (  # heading, explanation
     ("Score", "Prediction score: points for the first noun of each image"),
     ("Primary", "The same, when a side element of the picture earns nothing"),
+    ("Overall", "The score, when a noun that says little earns half"),
     ("First right", "Share of images whose first noun is right"),
     ("Right in 5", "Share of images with a right noun among the first five"),
+    ("Nearness", "How near the first noun is to the label in WordNet, 100 being the same"),
     ("Judged", "Share of first nouns that were judged; others count as wrong"),
     ("Ceiling", "Share of images whose label the lexicon can say at all"),
     ("Different nouns", "How many different first nouns the run used"),
@@ -56,10 +59,8 @@ def lead(material: Material) -> str:
 def score_cells(row: ScoreRow) -> list[tuple[str, str]]:
     """The cells of a row in the order of SCORE_COLUMNS, each with what stands small behind it."""
     return [
-        (percent(row.prediction_score), _brackets(percent, row.prediction_score_low, row.prediction_score_high)),
-        (percent(row.primary_score), ""),
-        (percent(row.top1_correct), ""),
-        (percent(row.top5_correct), ""),
+        *(_score_cell(row, name) for name in ("prediction_score", "primary_score", "overall_score")),
+        *(_score_cell(row, name) for name in ("top1_correct", "top5_correct", "hierarchical_score")),
         (percent(row.coverage), ""),
         (percent(row.ceiling), ""),
         (f"{row.distinct_nouns:,}", ""),
@@ -98,10 +99,7 @@ def probability(value: float) -> str:
 
 def noise(settings: Mapping[str, Any]) -> str:
     """A run's noise settings in one cell."""
-    scheme = str(settings.get("scheme", "–"))
-    if scheme.startswith("gauss_elem") or scheme == "gauss_vec":
-        return f"{scheme}, norm {settings.get('norm')}"
-    return scheme
+    return NoiseConfig.model_validate(settings).described
 
 
 def reading(rows: Sequence[ScoreRow]) -> list[tuple[str, str]]:
@@ -128,6 +126,21 @@ def reading(rows: Sequence[ScoreRow]) -> list[tuple[str, str]]:
             "Judged",
             "A noun that nobody judged counts as wrong, so below 100 % the score is a lower bound; the dashed line in "
             "the chart ends where the score would be if all such nouns were right.",
+        ),
+        (
+            "Overall",
+            "Calling a robin a bird is safe and says little. The overall score halves the points of nouns of which "
+            "WordNet has many kinds.",
+        ),
+        (
+            "Nearness",
+            "Two nouns are near if what they have in common in WordNet is rarely said (Lin's measure, with the "
+            "frequencies of the lexicon). No judge takes part: the noun is held against the image's label.",
+        ),
+        (
+            "Calibration",
+            "Of the images that a run names with 80 % some 80 % should be right. The calibration error is how far off "
+            "that is on average. Risk against coverage says how many names are wrong if only the surest are given.",
         ),
         (
             "Ceiling",
@@ -157,6 +170,15 @@ def reading(rows: Sequence[ScoreRow]) -> list[tuple[str, str]]:
             )
         )
     return entries
+
+
+def _score_cell(row: ScoreRow, name: str) -> tuple[str, str]:
+    value, low, high = (getattr(row, f"{name}{end}") for end in ("", "_low", "_high"))
+    aside = _brackets(percent, low, high)
+    bound = getattr(row, f"{'score' if name == 'prediction_score' else name}_if_unjudged_right", None)
+    if bound is not None and row.coverage < 1:
+        aside += f" at most {percent(bound)}"
+    return percent(value), aside
 
 
 def _brackets(written: Callable[[float], str], low: float | None, high: float | None) -> str:

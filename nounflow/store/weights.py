@@ -18,6 +18,7 @@ from nounflow.schemas.documents import FusedRule, PredictorManifest, read_docume
 
 WEIGHTS = "weights.safetensors"
 RULE = "rule.json"
+IMAGE_SHIFT = "image_shift"  # beside the weights: subtracted from images before they are named
 
 
 def write_predictor(manifest_path: Path, tensors: Mapping[str, torch.Tensor], **fields: Any) -> PredictorManifest:
@@ -28,7 +29,10 @@ def write_predictor(manifest_path: Path, tensors: Mapping[str, torch.Tensor], **
     with atomic_file(weights) as temporary:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
     return _write_manifest(
-        manifest_path, weights, parameters=sum(tensor.numel() for tensor in tensors.values()), **fields
+        manifest_path,
+        weights,
+        parameters=sum(tensor.numel() for name, tensor in tensors.items() if name != IMAGE_SHIFT),
+        **fields,
     )
 
 
@@ -52,6 +56,11 @@ def _write_manifest(manifest_path: Path, weights: Path, **fields: Any) -> Predic
     )
     write_document(manifest_path, manifest)
     return manifest
+
+
+def with_image_shift(weights: Mapping[str, torch.Tensor], shift: torch.Tensor | None) -> dict[str, torch.Tensor]:
+    """Weights, and the mean shift [dim] that images are to be freed of, where there is one."""
+    return dict(weights) if shift is None else {**weights, IMAGE_SHIFT: shift}
 
 
 def read_predictor_manifest(manifest_path: Path) -> PredictorManifest:

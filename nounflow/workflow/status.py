@@ -11,7 +11,8 @@ from pathlib import Path
 from nounflow.workflow.dry_run import DryRun
 
 _QUIET_S = 120  # a log that was silent for so long belongs to no running job
-_ENDED = re.compile(r"^(done in|error:)")
+_ENDED = re.compile(r"^(done in|error:|stopped by|interrupted)")
+_HEADER = "# "  # nothing was said yet after the header
 _TAIL_BYTES = 8192
 
 
@@ -37,7 +38,7 @@ def running(logs: Path, now: float | None = None) -> Iterator[Running]:
         seconds = now - path.stat().st_mtime
         line = last_line(path) if seconds < _QUIET_S else ""
         if line and not _ENDED.match(line):
-            yield Running(path, line, max(seconds, 0.0))
+            yield Running(path, "started" if line.startswith(_HEADER) else line, max(seconds, 0.0))
 
 
 def last_line(path: Path) -> str:

@@ -5,14 +5,17 @@
   const cards = [...document.querySelectorAll(".card")];
   const buttons = [...controls.querySelectorAll("button")];
   const first = controls.querySelector("button[data-run]");
+  const search = document.getElementById("search");
+  const written = new Map(cards.map((card) => [card, card.textContent.toLowerCase()]));
   const chosen = { run: first ? first.dataset.run : "", verdict: "", set: "" };
 
   const spoken = (card) => [...card.querySelectorAll(".said")].filter((said) => !chosen.run || said.dataset.run === chosen.run);
   const inSet = (card) => !chosen.set || card.dataset.set === chosen.set;
   const matches = (card, verdict) => {
     const said = spoken(card);
-    if (!inSet(card) || !said.length) return false;
+    if (!inSet(card) || !said.length || !written.get(card).includes(search.value.trim().toLowerCase())) return false;
     if (!verdict) return true;
+    if (verdict === "sure") return said.some((one) => "sure" in one.dataset);
     return verdict === "disagree" ? "disagree" in card.dataset : said.some((one) => one.dataset.verdict === verdict);
   };
 
@@ -43,6 +46,7 @@
     for (const key of Object.keys(chosen)) if (key in button.dataset) chosen[key] = button.dataset[key];
     draw();
   });
+  search.addEventListener("input", draw);
   controls.hidden = false;
   draw();
 })();

@@ -23,7 +23,7 @@ class GroupWriter:
         self._lock = threading.Lock()
         self._closed = False
         opened: Future[None] = Future()
-        self._thread = threading.Thread(target=self._work, args=(connect, opened), name="ledger", daemon=True)
+        self._thread = threading.Thread(target=self._work, args=(connect, opened), name="group writer", daemon=True)
         self._thread.start()
         opened.result()
 
@@ -32,7 +32,7 @@ class GroupWriter:
         future: Future[Any] = Future()
         with self._lock:
             if self._closed:
-                raise ValueError("the ledger is closed")
+                raise ValueError("the file is closed")
             self._jobs.put((write, future))
         return future
 

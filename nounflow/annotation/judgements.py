@@ -1,0 +1,166 @@
+"""A language model's judgements: from ballots to records of a decision log, and from there to annotations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from nounflow.annotation.asking import Ballot, voting_rule
+from nounflow.annotation.calibration import Compared, Settling, settle
+from nounflow.annotation.consensus import Policy, resolve
+from nounflow.annotation.plan import Task
+from nounflow.annotation.questions import RULE, Group, groups_of
+from nounflow.annotation.standing import Pair, Standing
+from nounflow.annotation.votes import verdict
+from nounflow.config.annotators import OpenAIAnnotatorConfig, PeopleAnnotatorConfig
+from nounflow.counts import Counts
+from nounflow.files import sha256_json, sha256_text
+from nounflow.schemas.decisions import Decision, DecisionDraft, Mark
+from nounflow.schemas.documents import CATEGORIES, ImageAnnotations
+from nounflow.text import canon
+
+_LONGEST = 4000  # characters of evidence
+
+
+class Judged(NamedTuple):
+    """A row of `{annotator}.votes.tsv`, but for the votes and probabilities behind it."""
+
+    image: str
+    noun: str
+    category: str
+    evidence: str
+
+
+Row = tuple[Judged, dict[str, int]]  # with its votes
+
+
+def tool_of(settings: OpenAIAnnotatorConfig) -> str:
+    """Which judge this is: another model or other questions are another one."""
+    return f"{RULE} {settings.server.model[:150]} {sha256_json(settings.asked())[:8]}"
+
+
+def known_judgements(
+    records: Sequence[Decision | Mark], annotator: str, settings: OpenAIAnnotatorConfig
+) -> dict[Pair, Decision]:
+    """What this judge has said already, as far as nobody took it back."""
+    standing, tool = Standing(records), tool_of(settings)
+    own = (record for record in records if isinstance(record, Decision) and record.annotator == annotator)
+    return {(d.image, d.noun): d for d in own if d.tool == tool and d.votes and standing.in_force(d)}
+
+
+def missing_groups(
+    tasks: Iterable[Task], known: Mapping[Pair, Decision], settings: OpenAIAnnotatorConfig
+) -> Iterator[Group]:
+    """What is still to be asked. A noun without a letter or digit is never: it is incorrect."""
+    for task in tasks:
+        nouns = [ask.noun for ask in task.asks if (task.image, ask.noun) not in known and is_word(ask.noun)]
+        if nouns:
+            yield from groups_of(task, nouns, settings.nouns_per_request)
+
+
+def votes_of(decision: Decision) -> dict[str, int]:
+    """Category -> votes."""
+    return {str(category): n for category, n in decision.votes.items()}
+
+
+def is_word(noun: str) -> bool:
+    """Whether there is anything to ask about."""
+    return any(map(str.isalnum, noun))
+
+
+def drafts_of(
+    ballot: Ballot, spellings: Iterable[str], annotator: str, image_set: str, settings: OpenAIAnnotatorConfig
+) -> list[DecisionDraft]:
+    """Records of a group's judged nouns, under the voting rule; their ids follow from what they say.
+
+    Args:
+        spellings: all nouns of the picture that are missing: the same word in several spellings is judged once.
+    """
+    rule, tool, drafts = voting_rule(settings), tool_of(settings), []
+    asked = {canon(noun): noun for noun in ballot.group.nouns}
+    for noun in sorted(noun for noun in spellings if canon(noun) in asked):
+        votes = ballot.votes(asked[canon(noun)])
+        if sum(votes.values()) < rule.least:
+            continue
+        evidence = ballot.description[:_LONGEST]
+        said = (annotator, tool, ballot.group.image, noun, sha256_json(votes), evidence)
+        drafts.append(
+            DecisionDraft.model_validate(
+                {
+                    "kind": "decision",
+                    "id": sha256_text(*said)[:32],
+                    "annotator": annotator,
+                    "tool": tool,
+                    "image": ballot.group.image,
+                    "noun": noun,
+                    "category": verdict(votes, rule),
+                    "votes": votes,
+                    "evidence": evidence,
+                    "image_set": image_set,
+                    "file": ballot.group.file,
+                }
+            )
+        )
+    return drafts
+
+
+def compared_with_people(
+    known: Mapping[Pair, Decision], records: Sequence[Decision | Mark], people: PeopleAnnotatorConfig
+) -> tuple[list[Compared], list[str]]:
+    """The pairs that people judged too, with what stands of them under the people's policy; and the people's names."""
+    standing, policy = Standing(records), Policy(people.policy, people.seniority)
+    pairs, names = [], set[str]()
+    for pair in sorted(known):
+        said = {
+            who: [d for d in decisions if not d.votes]  # who votes is no person
+            for who, decisions in standing.judgements(pair).items()
+            if not people.members or who in people.members
+        }
+        judgements = [decision for decisions in said.values() for decision in decisions]
+        if judgements and (category := resolve(judgements, policy).category) is not None:
+            pairs.append(Compared(pair[0], votes_of(known[pair]), category))
+            names.update(decision.annotator for decision in judgements)
+    return pairs, sorted(names)
+
+
+def settling_of(
+    known: Mapping[Pair, Decision],
+    records: Sequence[Decision | Mark],
+    people: PeopleAnnotatorConfig,
+    settings: OpenAIAnnotatorConfig,
+) -> Settling:
+    """How this judge's votes become categories, given what people said of the same pairs (of any image set)."""
+    pairs, names = compared_with_people(known, records, people)
+    return settle(pairs, names, voting_rule(settings), settings.least_calibrated)
+
+
+def annotate(
+    tasks: Iterable[Task], known: Mapping[Pair, Decision], settling: Settling, problems: Mapping[Pair, str]
+) -> tuple[dict[str, ImageAnnotations], list[Row], Counts]:
+    """Five lists for each picture, a row with its votes for each judgement, and why some nouns have none."""
+    images: dict[str, ImageAnnotations] = {}
+    rows: list[Row] = []
+    reasons: Counter[str] = Counter()
+    pairs = 0
+    for task in tasks:
+        nouns = sorted(ask.noun for ask in task.asks)
+        pairs += len(nouns) * len(task.files)
+        lists: dict[str, list[str]] = {category: [] for category in CATEGORIES}
+        for noun in nouns:
+            pair = task.image, noun
+            if pair not in known and is_word(noun):
+                reasons[problems.get(pair, "too few readable votes")] += len(task.files)
+                continue
+            votes = votes_of(known[pair]) if pair in known else {}
+            evidence = known[pair].evidence if pair in known else "no word"
+            category = settling.category(votes) if votes else "incorrect"
+            lists[category].append(noun)
+            rows += [(Judged(file, noun, category, evidence), votes) for file in task.files]
+        images |= dict.fromkeys(task.files, ImageAnnotations(**{c: tuple(found) for c, found in lists.items()}))
+    counts = Counts("annotations")
+    flow = counts.flow("pairs", pairs, "image-noun pairs")
+    for reason, n in sorted(reasons.items()):
+        flow.drop(n, reason)
+    flow.out(len(rows), "pairs judged")
+    return {file: images[file] for file in sorted(images)}, sorted(rows, key=lambda row: row[0][:2]), counts

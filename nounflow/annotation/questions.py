@@ -1,0 +1,133 @@
+"""What a language model is asked about a picture and a group of its nouns, and how its answer is read."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from nounflow.annotation.plan import Task
+from nounflow.config.annotators import OpenAIAnnotatorConfig
+from nounflow.files import sha256_json
+from nounflow.images import open_image
+from nounflow.llm.requests import Request
+from nounflow.schemas.documents import CATEGORIES
+from nounflow.streams import stream
+from nounflow.text import canon
+
+RULE = "openai-1"  # raise it with any change of the questions or of how answers are read
+PROMPT_VERSION = "judgements-1"
+_JPEG_QUALITY = 85
+
+_SYSTEM = """\
+You judge nouns that computers have given to a photograph. First describe in full what the picture shows: the main \
+subject, then everything else that can be seen, with its most exact name. Then, by the picture and your description, \
+put each noun of the list into one of five categories:
+- correct_primary: a right name of the main subject, exact or more general, or a synonym of it.
+- correct_secondary: a right name of something else that can be seen, also of a part or of the surroundings.
+- close_primary: not right, yet nearly so, for the main subject: something very similar, or a name so wide or so \
+narrow that it is only half right.
+- close_secondary: nearly right in the same sense, for something else that can be seen.
+- incorrect: everything else: what cannot be seen, other things, words that name no thing, words that do not exist.
+A noun in any of its meanings counts, in singular or plural. Paintings, toys and statues of a thing count as the \
+thing. Repeat each noun as it stands in the list."""
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "description": {"type": "string"},
+        "judgements": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {"noun": {"type": "string"}, "category": {"type": "string", "enum": list(CATEGORIES)}},
+                "required": ["noun", "category"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["description", "judgements"],
+    "additionalProperties": False,
+}
+
+
+class Group(NamedTuple):
+    """Nouns of a picture that are asked about together."""
+
+    image: str  # sha256
+    file: str
+    nouns: tuple[str, ...]  # distinct, also in `canon`
+
+
+class Reading(NamedTuple):
+    """What an answer says."""
+
+    description: str
+    categories: dict[str, str]  # noun -> category, of those that were judged, and once
+
+
+def groups_of(task: Task, nouns: Sequence[str], most: int) -> list[Group]:
+    """A picture's nouns in groups of like size, in alphabetical order; nouns that are the same word are asked once."""
+    distinct = sorted({canon(noun): noun for noun in sorted(nouns, reverse=True)}.values())
+    n = -(-len(distinct) // most)
+    return [Group(task.image, task.files[0], tuple(distinct[start::n])) for start in range(n)]
+
+
+def picture_url(content: bytes, longest_side: int) -> str:
+    """A picture file's bytes as a data URL: upright, on white, at most so many pixels long.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    image = open_image(content)
+    image.thumbnail((longest_side, longest_side))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def request_of(group: Group, url: str, attempt: int, settings: OpenAIAnnotatorConfig) -> Request:
+    """The question of one vote. Each vote has an order of its own; the picture stands first, so that servers can keep
+    its beginning. The key holds a digest of all of it: another picture or list is another question.
+    """
+    order = stream(settings.seed, "votes", group.image, "\n".join(group.nouns), attempt).permutation(len(group.nouns))
+    listed = "\n".join(json.dumps(group.nouns[i], ensure_ascii=False) for i in order)
+    content: list[dict[str, Any]] = [
+        {"type": "image_url", "image_url": {"url": url, "detail": settings.detail}},
+        {"type": "text", "text": f"The {len(order)} nouns, one a line:\n{listed}"},
+    ]
+    messages = ({"role": "system", "content": _SYSTEM}, {"role": "user", "content": content})
+    item = f"{group.image} {sha256_json(list(messages))[:16]}"
+    return Request(
+        item=item,
+        messages=messages,
+        prompt_version=PROMPT_VERSION,
+        schema=SCHEMA,
+        attempt=attempt,
+        image_tokens=settings.image_tokens,
+    )
+
+
+def read_answer(text: str, nouns: Sequence[str]) -> Reading:
+    """What an answer says of the nouns that it was asked about; each noun is read by itself.
+
+    Left out: what was not asked, what is in no category, and a noun in two categories.
+
+    Raises:
+        ValueError: not the JSON that was asked for.
+    """
+    start, stop = text.find("{"), text.rfind("}")  # some models wrap their JSON in a fence
+    value = json.loads(text[start : stop + 1])
+    description, judgements = value.get("description"), value.get("judgements")
+    if not isinstance(judgements, list):
+        raise ValueError("no list of judgements")
+    asked = {canon(noun): noun for noun in nouns}
+    said: dict[str, set[str]] = {}
+    for one in judgements:
+        if not isinstance(one, dict) or one.get("category") not in CATEGORIES:
+            continue
+        if (noun := asked.get(canon(str(one.get("noun")).strip(' "')))) is not None:
+            said.setdefault(noun, set()).add(one["category"])
+    categories = {noun: min(found) for noun, found in said.items() if len(found) == 1}
+    return Reading(description if isinstance(description, str) else "", categories)

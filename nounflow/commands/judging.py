@@ -1,0 +1,71 @@
+"""`nounflow annotations`: what a language model's judgements will cost."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from nounflow.errors import NounflowError
+
+_TOKENS_PER_NOUN, _TOKENS_OF_DESCRIPTION = 20.0, 150.0  # of an answer, while none was measured
+
+
+def add(commands: Any) -> None:
+    """Add `annotations` to the parsers of `nounflow`."""
+    annotations = commands.add_parser("annotations", help="say what a language model's judgements will cost")
+    actions = annotations.add_subparsers(required=True, metavar="COMMAND")
+    estimate = actions.add_parser("estimate", help="calls, tokens and USD before a language model is asked")
+    estimate.add_argument("predictions", nargs="*", metavar="RUN_OR_PREDICTIONS", help="(default: all runs)")
+    estimate.add_argument("--annotator", default="openai", help="name under `annotators` (default openai)")
+    estimate.add_argument("--image-set", help="name under `image_sets`")
+    estimate.add_argument("--images", type=Path, help="image folder or manifest (default: the config's)")
+    estimate.add_argument("--configfile", nargs="*", type=Path, default=[], help="files laid over config/config.yaml")
+    estimate.set_defaults(call=_estimate)
+
+
+def _estimate(arguments: argparse.Namespace) -> None:
+    from nounflow.annotation.asking import first_requests
+    from nounflow.annotation.judgements import known_judgements, missing_groups
+    from nounflow.annotation.log import read_records
+    from nounflow.annotation.pictures import read_picture
+    from nounflow.annotation.questions import Group, picture_url
+    from nounflow.config.experiment import read_config
+    from nounflow.llm.estimate import estimate
+    from nounflow.llm.ledger import Ledger
+    from nounflow.web.start import RESULTS, find_predictions, image_place, prepare
+
+    config = read_config([Path("config/config.yaml"), *arguments.configfile])
+    settings = config.annotators.get(arguments.annotator)
+    if settings is None or settings.kind != "openai":
+        known = [name for name, part in config.annotators.items() if part.kind == "openai"]
+        raise NounflowError(
+            f"The config has no annotator '{arguments.annotator}' of kind openai",
+            where="annotators",
+            fix=f"pass --annotator with one of: {', '.join(known)}" if known else "docs/annotations.md shows how",
+        )
+    predictions = find_predictions(arguments.predictions or [str(RESULTS / "predictions")], arguments.image_set)
+    place = arguments.images or image_place(config, predictions[0].image_set)
+    work = prepare(predictions, place, settings.top_k)
+    records = read_records(Path(settings.log)) if Path(settings.log).exists() else []
+    judged = known_judgements(records, arguments.annotator, settings)
+    groups = list(missing_groups(work.tasks, judged, settings))
+
+    def picture(group: Group) -> str:
+        return picture_url(read_picture(work.folder, group.file, group.image), settings.longest_side)
+
+    nouns = sum(len(group.nouns) for group in groups)
+    guess = _TOKENS_OF_DESCRIPTION + _TOKENS_PER_NOUN * nouns / max(len(groups), 1)
+    path = Path(settings.ledger)
+    with Ledger.read(path) if path.is_file() else contextlib.nullcontext() as ledger:
+        requests = first_requests(groups, picture, settings)
+        found = estimate(requests, settings.server, ledger, output_tokens_guess=guess)
+    pairs = sum(len(task.asks) for task in work.tasks)
+    print(f"{pairs:,} nouns on {len(work.tasks):,} pictures; {nouns:,} to be judged by {settings.server.model}")
+    print(f"{found.requests:,} requests, {found.known:,} of them answered by the ledger; {found.calls:,} calls to make")
+    votes, more = settings.least_votes, settings.most_votes / settings.least_votes
+    print(f"{found.prompt_tokens:,} prompt and {found.output_tokens:,} output tokens for {votes} votes each")
+    print(f"about {found.expected_usd:.2f} USD, {found.expected_usd * more:.2f} USD if every noun needs its last vote,")
+    print(f"{found.worst_usd * more:.2f} USD at the very most for one sending each")
+    print(f"budget {settings.server.budget_usd:.2f} USD, of which {found.spent_usd:.2f} USD are spent")

@@ -1,0 +1,205 @@
+"""Lead images of Wikipedia pages about nouns, each with its author, licence and revision.
+
+For each noun the first page of the wiki's own search that only tells no meanings apart; of that page the lead image, if
+its licence is free. What became of each noun is one row of an append-only journal, written when the file is in place,
+so a killed collection goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+from functools import partial
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pydantic
+
+from nounflow.counts import Counts
+from nounflow.errors import NounflowError
+from nounflow.files import atomic_file
+from nounflow.images import ImageError, open_image
+from nounflow.inputs.mediawiki import MediaWiki
+from nounflow.inputs.transfer import TransferError
+from nounflow.journal import Additions, Journal, JournalKind
+from nounflow.progress import Progress
+
+KIND = JournalKind(
+    name="collection",
+    formats=[Additions({"nouns": "seq INTEGER PRIMARY KEY, noun TEXT NOT NULL UNIQUE, row TEXT NOT NULL"})],
+    worth="what has been looked up",
+)
+JOURNAL, TABLE, FOLDER = "collected.sqlite", "images.tsv", "images"
+_WIDTH = 960  # pixels; Wikimedia makes images of some widths only
+_LEAST_PIXELS = 20_000
+_ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
+_DRAWN = ("image/svg+xml", "application/pdf", "image/vnd.djvu")  # what is sent of these is no photograph
+
+
+class Collected(pydantic.BaseModel):
+    """What became of a noun: a lead image (a row of `images.tsv`), or why there is none."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    noun: str
+    left_out: str = ""  # reason; then all else is empty
+    file: str = ""  # below the folder of images
+    sha256: str = ""
+    title: str = ""  # of the page
+    page: str = ""  # its address
+    page_id: int = 0
+    revision: int = 0  # of the page, when it was asked
+    image: str = ""  # title of the image's own page
+    image_page: str = ""  # address
+    image_url: str = ""  # what was fetched
+    image_time: str = ""  # of the image's version
+    image_sha1: str = ""  # of the original, as the wiki says
+    author: str = ""
+    credit: str = ""
+    licence: str = ""
+    licence_url: str = ""
+
+
+def collect(nouns: Iterable[str], out: Path, wiki: MediaWiki, wanted: int) -> Counts:
+    """Look nouns up, in this order, until `wanted` images are there or all nouns were looked up; then write the table.
+
+    Raises:
+        NounflowError: the wiki is busy or gone, or the folder is being written by another process.
+    """
+    out = Path(out)
+    journal = Journal(out / JOURNAL, KIND, writable=True)
+    try:
+        rows = {row.noun: row for row in _rows(journal)}
+        done = sum(not row.left_out for row in rows.values())
+        with Progress("lead images", wanted, "images", done=min(done, wanted)) as progress:
+            for noun in nouns:
+                if done >= wanted:
+                    break
+                if noun in rows:
+                    continue
+                taken = {row.page_id for row in rows.values() if not row.left_out}
+                row = rows[noun] = look_up(wiki, noun, taken, out / FOLDER)
+                journal.submit(partial(_insert, row)).result()
+                done += not row.left_out
+                progress.advance(int(not row.left_out))
+        found = list(_rows(journal))
+    finally:
+        journal.close()
+    return _write(out, found)
+
+
+def look_up(wiki: MediaWiki, noun: str, taken: set[int], folder: Path) -> Collected:
+    """Find a noun's page and fetch its lead image into `folder`; pages that are `taken` give none."""
+    page = _page(wiki, noun)
+    reason = "no page was found" if page is None else "its page has an image already" if page["pageid"] in taken else ""
+    if page is None or reason:
+        return Collected(noun=noun, left_out=reason)
+    if not page.get("pageimage"):
+        return Collected(noun=noun, left_out="its page has no lead image with a free licence")
+    title = f"File:{page['pageimage']}"
+    said = wiki.query(
+        titles=title, prop="imageinfo", iiprop="url|size|mime|sha1|timestamp|extmetadata", iiurlwidth=_WIDTH,
+        iiextmetadatafilter="Artist|Credit|LicenseShortName|LicenseUrl",
+    )  # fmt: skip
+    infos = (said.get("pages") or [{}])[0].get("imageinfo") or []
+    if reason := _unfit(infos):
+        return Collected(noun=noun, left_out=reason)
+    info, meta = infos[0], {name: plain(part.get("value")) for name, part in infos[0]["extmetadata"].items()}
+    address = info.get("thumburl") or info["url"]
+    try:
+        content = wiki.file(address)
+        open_image(content)
+    except TransferError:
+        raise
+    except (ImageError, NounflowError) as error:
+        return Collected(noun=noun, left_out=f"its lead image cannot be had: {str(error)[:100]}")
+    file = f"{page['pageid']}.{_ENDINGS.get(info.get('thumbmime') or info['mime'], 'jpg')}"
+    with atomic_file(folder / file) as temporary:
+        temporary.write_bytes(content)
+    return Collected(
+        noun=noun,
+        file=file,
+        sha256=hashlib.sha256(content).hexdigest(),
+        title=page["title"],
+        page=page.get("canonicalurl", ""),
+        page_id=page["pageid"],
+        revision=page.get("lastrevid", 0),
+        image=title,
+        image_page=info.get("descriptionurl", ""),
+        image_url=address,
+        image_time=info.get("timestamp", ""),
+        image_sha1=info.get("sha1", ""),
+        author=meta.get("Artist", ""),
+        credit=meta.get("Credit", ""),
+        licence=meta["LicenseShortName"],
+        licence_url=meta.get("LicenseUrl", ""),
+    )
+
+
+class _Words(HTMLParser):
+    """Keeps the text and drops the tags."""
+
+    text = ""
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def plain(html: object) -> str:
+    """The words of a piece of HTML, on one line."""
+    parser = _Words()
+    parser.feed(str(html or ""))
+    parser.close()
+    return " ".join(parser.text.split())
+
+
+def _page(wiki: MediaWiki, noun: str) -> dict[str, Any] | None:
+    """The best page that is about one thing; None if the search finds none."""
+    said = wiki.query(
+        generator="search", gsrsearch=noun, gsrlimit=5, gsrnamespace=0, prop="info|pageprops|pageimages",
+        inprop="url", ppprop="disambiguation", piprop="name", pilicense="free", pilimit=5,
+    )  # fmt: skip
+    pages = sorted(said.get("pages") or [], key=lambda page: page["index"])
+    return next((page for page in pages if "disambiguation" not in page.get("pageprops", {})), None)
+
+
+def _unfit(infos: list[dict[str, Any]]) -> str:
+    if not infos:
+        return "its lead image is unknown to the wiki"
+    info = infos[0]
+    if info.get("mime") in _DRAWN or not str(info.get("mime")).startswith("image/"):
+        return f"its lead image is no photograph ({info.get('mime')})"
+    if info.get("width", 0) * info.get("height", 0) < _LEAST_PIXELS:
+        return "its lead image is too small"
+    if not plain((info.get("extmetadata") or {}).get("LicenseShortName", {}).get("value")):
+        return "its lead image states no licence"
+    return ""
+
+
+def _insert(row: Collected, connection: sqlite3.Connection) -> None:
+    connection.execute("INSERT INTO nouns (noun, row) VALUES (?, ?)", (row.noun, row.model_dump_json()))
+
+
+def _rows(journal: Journal) -> Iterable[Collected]:
+    for (row,) in journal.rows("SELECT row FROM nouns ORDER BY seq"):
+        yield Collected.model_validate(json.loads(row))
+
+
+def _write(out: Path, rows: list[Collected]) -> Counts:
+    """Write the table of images; returns what became of the nouns."""
+    images = [row for row in rows if not row.left_out]
+    columns = [name for name in Collected.model_fields if name != "left_out"]
+    table = pl.DataFrame([row.model_dump(include=set(columns)) for row in images] or None, schema=None)
+    with atomic_file(out / TABLE) as temporary:
+        table.select(columns if images else []).write_csv(temporary, separator="\t")
+    counts = Counts("collection")
+    flow = counts.flow("nouns", len(rows), "nouns looked up")
+    for reason, n in Counter(row.left_out for row in rows if row.left_out).most_common():
+        flow.drop(n, reason)
+    flow.out(len(images), "lead images")
+    return counts

@@ -1,0 +1,31 @@
+"""A predictor for whose texts the images' mean shift is taken off the images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nounflow.predictors.protocol import Answers, Predictor
+
+
+class ShiftedPredictor:
+    """Answers for images moved to where the texts of the training lie."""
+
+    def __init__(self, predictor: Predictor, shift: np.ndarray) -> None:
+        """
+        Args:
+            shift: float32 [dim], mean image - mean text.
+        """
+        self.manifest, self._predictor, self._shift = predictor.manifest, predictor, shift
+
+    def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
+        """See `Predictor.answer`."""
+        return self._predictor.answer(self._moved(embeddings), top_k)
+
+    def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
+        """See `Predictor.log_probabilities`."""
+        return self._predictor.log_probabilities(self._moved(embeddings), nouns)
+
+    def _moved(self, embeddings: np.ndarray) -> np.ndarray:
+        moved = embeddings.astype(np.float32) - self._shift
+        moved /= np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)
+        return moved

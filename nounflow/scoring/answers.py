@@ -1,0 +1,92 @@
+"""What a run said, and what an annotator made of it, as arrays over images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from nounflow.errors import NounflowError
+from nounflow.schemas.documents import CATEGORIES, DecodingPredictions, Predictions
+from nounflow.scoring.points import Judgements
+
+CODES = {category: code for code, category in enumerate(CATEGORIES)}  # the better, the smaller
+UNJUDGED = len(CATEGORIES)
+NOTHING = UNJUDGED + 1  # the run gave no noun at this rank; as a first noun it is wrong, whoever judges
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a run said about each image, best noun first; nothing where the image could not be read."""
+
+    run: str
+    image_set: str
+    nouns: dict[str, tuple[str, ...]]
+    unreadable: frozenset[str]
+    milliseconds: float
+    probability: dict[str, float]  # of the first noun; images without an answer are left out
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A run's nouns on an image set under one annotator. Images are sorted by file name."""
+
+    images: tuple[str, ...]
+    codes: np.ndarray  # int8 [images, ranks]: of CODES, or UNJUDGED or NOTHING
+
+    @property
+    def answered(self) -> np.ndarray:
+        """Images with a first noun, bool [images]."""
+        return self.codes[:, 0] != NOTHING
+
+    @property
+    def first_judged(self) -> np.ndarray:
+        """Images whose first noun is judged, bool [images]."""
+        return self.codes[:, 0] < UNJUDGED
+
+    @property
+    def coverage(self) -> float:
+        """Share of the answered images whose first noun is judged."""
+        return float(self.first_judged.sum() / max(1, self.answered.sum()))
+
+
+def only_decoding(predictions: Predictions) -> DecodingPredictions:
+    """The predictions of a file's one decoding configuration.
+
+    Raises:
+        NounflowError: there is none, or more than one: a row of scores would be ambiguous.
+    """
+    if len(predictions.predictions) != 1:
+        raise NounflowError(
+            f"Run '{predictions.run}' has {len(predictions.predictions)} decoding configurations on "
+            f"'{predictions.image_set}', and a row of scores stands for one",
+            fix="predict with one `generation` a run, and give each its own entry under `runs`",
+        )
+    return next(iter(predictions.predictions.values()))
+
+
+def answers(predictions: Predictions) -> Answers:
+    """All images of a predictions file, the unreadable ones with no nouns."""
+    decoding = only_decoding(predictions)
+    nouns = dict(zip(predictions.samples, decoding.pred, strict=True))
+    first = zip(predictions.samples, decoding.probability, strict=True)
+    return Answers(
+        run=predictions.run,
+        image_set=predictions.image_set,
+        nouns=nouns | dict.fromkeys(predictions.unreadable, ()),
+        unreadable=frozenset(predictions.unreadable),
+        milliseconds=predictions.milliseconds,
+        probability={image: row[0] for image, row in first if row},
+    )
+
+
+def judge(answer: Answers, table: Judgements) -> Judged:
+    """Look every noun up, exactly as it was predicted."""
+    images = tuple(sorted(answer.nouns))
+    ranks = max((len(nouns) for nouns in answer.nouns.values()), default=0)
+    codes = np.full((len(images), max(1, ranks)), NOTHING, dtype=np.int8)
+    for row, image in enumerate(images):
+        known = table.get(image, {})
+        found = [CODES.get(known.get(noun, ""), UNJUDGED) for noun in answer.nouns[image]]
+        codes[row, : len(found)] = found
+    return Judged(images, codes)

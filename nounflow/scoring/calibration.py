@@ -1,0 +1,59 @@
+"""Do a run's own probabilities mean anything: calibration error, and risk against coverage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+BINS = 15  # of equal width, as in Guo et al. 2017 (On calibration of modern neural networks)
+_GRID = np.linspace(0.05, 1.0, 20)
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Images whose first noun had a probability in [low, high)."""
+
+    low: float
+    high: float
+    n: int
+    confidence: float  # their mean probability
+    correct: float  # share of them that is right
+
+
+@dataclass(frozen=True)
+class RiskCoverage:
+    """Share of wrong first nouns among the images that the run is surest of."""
+
+    coverage: tuple[float, ...]
+    risk: tuple[float, ...]
+    area: float  # mean risk over all coverages: the chance of being wrong when the run may abstain
+
+
+def calibration(probability: np.ndarray, correct: np.ndarray) -> tuple[float, tuple[Bin, ...]]:
+    """Expected calibration error, and the bins that hold images.
+
+    Args:
+        probability: float64 [images], of the first noun.
+        correct: bool [images].
+    """
+    place = np.clip((probability * BINS).astype(int), 0, BINS - 1)
+    counts = np.bincount(place, minlength=BINS)
+    held = np.flatnonzero(counts)
+    confidence = np.bincount(place, probability, BINS)[held] / counts[held]
+    right = np.bincount(place, correct.astype(float), BINS)[held] / counts[held]
+    error = float(np.abs(confidence - right) @ counts[held] / counts.sum())
+    rows = zip(held.tolist(), confidence.tolist(), right.tolist(), strict=True)
+    return error, tuple(Bin(i / BINS, (i + 1) / BINS, int(counts[i]), c, r) for i, c, r in rows)
+
+
+def risk_coverage(probability: np.ndarray, correct: np.ndarray) -> RiskCoverage:
+    """Images of one probability are taken in no order: between them the wrong ones grow evenly."""
+    order = np.argsort(-probability, kind="stable")
+    wrong = np.concatenate([[0.0], np.cumsum(~correct[order])])
+    ends = np.flatnonzero(np.diff(probability[order], append=-np.inf)) + 1  # where a group of equal ones ends
+    n = len(probability)
+    counts = np.arange(1, n + 1)
+    expected = np.interp(counts, [0, *ends], wrong[[0, *ends]]) / counts
+    taken = np.maximum(1, np.round(_GRID * n)).astype(int)
+    return RiskCoverage(tuple((taken / n).tolist()), tuple(expected[taken - 1].tolist()), float(expected.mean()))

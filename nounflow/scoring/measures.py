@@ -1,0 +1,95 @@
+"""The published scores and their kin, each as one value an image: array in, array out.
+
+Prediction, primary and overall score: NOVIC paper, section 4.2. `worst` takes an unjudged noun for wrong, which is
+the score itself; `best` takes it for right, so the two bound what complete judgements would give.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from nounflow.schemas.documents import CATEGORIES
+from nounflow.scoring.answers import UNJUDGED, Judged
+from nounflow.scoring.intervals import mean_interval
+from nounflow.scoring.points import CORRECT, POINTS, PRIMARY
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A mean over images with its 95 % interval, and what it would be if every unjudged noun were right."""
+
+    value: float
+    low: float
+    high: float
+    if_unjudged_right: float
+
+
+class Values(NamedTuple):
+    """One value an image, float64 [images]."""
+
+    worst: np.ndarray
+    best: np.ndarray
+
+
+def _weights(points: dict[str, float]) -> np.ndarray:
+    return np.array([*(points[category] for category in CATEGORIES), 0.0, 0.0])  # by code
+
+
+_PREDICTION = _weights(POINTS)
+_PRIMARY = _weights({name: points if name in PRIMARY else 0.0 for name, points in POINTS.items()})
+_CORRECT = _weights({name: float(name in CORRECT) for name in POINTS})
+
+
+def image_values(judged: Judged, factors: np.ndarray | None = None) -> dict[str, Values]:
+    """Every measure that judgements alone give.
+
+    Args:
+        factors: float64 [images], how specific each first noun is; without it there is no overall score.
+    """
+    first = judged.codes[:, :1]
+    measures = {
+        "prediction_score": _best_of(first, _PREDICTION),
+        "primary_score": _best_of(first, _PRIMARY),
+        "top1_correct": _best_of(first, _CORRECT),
+        "top5_correct": _best_of(judged.codes[:, :5], _CORRECT),
+        "top3_score": _best_of(judged.codes[:, :3], _PREDICTION),
+        "top5_score": _best_of(judged.codes[:, :5], _PREDICTION),
+    }
+    if factors is not None:
+        worst, best = measures["prediction_score"]
+        measures["overall_score"] = Values(worst * factors, best * factors)
+    return measures
+
+
+def prediction_values(judged: Judged) -> Values:
+    """Points of the first noun of each image."""
+    return _best_of(judged.codes[:, :1], _PREDICTION)
+
+
+def top_k(judged: Judged) -> list[tuple[int, float, float]]:
+    """For k = 1, 2, ...: the points of the best of the first k nouns, and the share of images with a right one."""
+    ranks = range(1, judged.codes.shape[1] + 1)
+    points = np.maximum.accumulate(_PREDICTION[judged.codes], axis=1).mean(axis=0)
+    correct = np.maximum.accumulate(_CORRECT[judged.codes], axis=1).mean(axis=0)
+    return [(k, float(points[k - 1]), float(correct[k - 1])) for k in ranks]
+
+
+def first_correct(judged: Judged) -> np.ndarray:
+    """Whether each first noun is right (primary or secondary), bool [images]."""
+    return np.asarray(_CORRECT[judged.codes[:, 0]] > 0)
+
+
+def measured(values: Values, rng: np.random.Generator) -> Measure:
+    """The mean over images with its interval and upper bound."""
+    low, high = mean_interval(values.worst, rng)
+    return Measure(float(values.worst.mean()), low, high, float(values.best.mean()))
+
+
+def _best_of(codes: np.ndarray, weights: np.ndarray) -> Values:
+    """The best of the given ranks; [images, ranks] -> [images]."""
+    hopeful = weights.copy()
+    hopeful[UNJUDGED] = 1.0
+    return Values(weights[codes].max(axis=1), hopeful[codes].max(axis=1))

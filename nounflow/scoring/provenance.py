@@ -1,0 +1,96 @@
+"""Where rows come from, and the commands that make one of them again."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from nounflow.errors import NounflowError
+from nounflow.scoring.results import Provenance, Scores
+from nounflow.scoring.table import ScoreRow
+
+CONFIG_VARIABLE = "NOUNFLOW_CONFIG"  # set by the workflow: the config that it was started with, as JSON
+
+
+def provenance(code: Path) -> Provenance:
+    """What is known here and now: the version, the commit of a folder of code, the workflow's config."""
+    config = os.environ.get(CONFIG_VARIABLE)
+    commit = _git(code, "rev-parse", "HEAD")
+    changed = bool(commit and _git(code, "status", "--porcelain", "--untracked-files=no"))
+    return Provenance(
+        nounflow=metadata.version("nounflow"),
+        commit=commit or None,
+        changed=changed,
+        config=json.loads(config) if config else None,
+    )
+
+
+def find_row(scores: Scores, name: str) -> ScoreRow:
+    """A row by its number from 1, or by run, run/image_set or run/image_set/annotator.
+
+    Raises:
+        NounflowError: none or several fit.
+    """
+    if name.isdigit() and 0 < int(name) <= len(scores.rows):
+        return scores.rows[int(name) - 1]
+    found = [row for row in scores.rows if f"{row.name}/".startswith(f"{name}/")]
+    if len(found) != 1:
+        which = found or scores.rows
+        names = ", ".join(row.name for row in which)
+        raise NounflowError(
+            f"{'Several rows are' if found else 'No row is'} called '{name}'", fix=f"take one of {names}"
+        )
+    return found[0]
+
+
+def reproduction(scores: Scores, row: ScoreRow) -> str:
+    """A shell script that makes a row of the score table again, from nothing or from what stands.
+
+    Raises:
+        NounflowError: the table was not made by the workflow, so that its config is not known.
+    """
+    origin = scores.provenance
+    if origin is None or origin.config is None:
+        raise NounflowError(
+            "The scores do not say which config they were made with",
+            fix="make them with the workflow: snakemake --cores all results/scores.tsv",
+        )
+    digests = ("templates", "class_list", "preprocessing", "split", "config")
+    lines = [
+        f"# {row.name}: seed {row.seed or '-'}, prediction score {row.prediction_score}",
+        "# " + ", ".join(f"{name} {getattr(row, name) or '-'}" for name in digests),
+        f"# nounflow {origin.nounflow}; bootstrap seed {scores.seed}",
+    ]
+    if origin.changed:
+        lines.append("# The code differed from this commit: changes that were not committed cannot be had back.")
+    if origin.commit:
+        lines.append(f"git checkout {origin.commit}")
+    settings = json.dumps(_only(origin.config, row), indent=2, ensure_ascii=False)
+    lines += ["cat > reproduce.yaml <<'END'", settings, "END"]
+    lines.append("snakemake --cores all --configfile reproduce.yaml -- results/scores.tsv")
+    return "\n".join(lines)
+
+
+def _only(config: Mapping[str, Any], row: ScoreRow) -> dict[str, Any]:
+    """The config with only the runs, the image set and the annotator of a row; null takes out the others."""
+    kept = {"runs": {row.run, row.retrieval_run}, "image_sets": {row.image_set}, "annotators": {row.annotator}}
+    settings = dict(config)
+    for key, names in kept.items():
+        if isinstance(config.get(key), Mapping) and names & config[key].keys():
+            settings[key] = {name: part if name in names else None for name, part in config[key].items()}
+    return settings
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

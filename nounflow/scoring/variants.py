@@ -1,0 +1,93 @@
+"""Scores that look behind the spelling: by synonyms, by nearness in WordNet, by kind and by frequency."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nounflow.schemas.documents import Labels
+from nounflow.scoring.answers import CODES, NOTHING, Answers, Judged
+from nounflow.scoring.hierarchy import Hierarchy
+from nounflow.scoring.measures import Measure, Values, measured
+from nounflow.scoring.points import Judgements
+
+THE_PER_MILLION = 53_700.0  # how often "the" stands in a million words (wordfreq); frequencies are relative to it
+_BANDS = ((10.0, "10 and more"), (1.0, "1 to 10"), (0.1, "0.1 to 1"), (0.0, "under 0.1"))  # times in a million words
+_NO_BAND = "in no lexicon"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images of one kind or frequency."""
+
+    name: str
+    n: int
+    coverage: float  # share whose first noun is judged
+    prediction_score: Measure
+
+
+def with_synonyms(
+    answer: Answers, judged: Judged, table: Judgements, labels: Mapping[str, Labels], hierarchy: Hierarchy
+) -> Judged:
+    """First nouns [images, 1], each with the best judgement of any noun of its image that names the same thing.
+
+    The image's label and its accepted nouns count as judged correct_primary, its secondary ones correct_secondary.
+    """
+    codes = judged.codes[:, :1].copy()
+    for row, image in enumerate(judged.images):
+        if codes[row, 0] == NOTHING or codes[row, 0] == CODES["correct_primary"]:
+            continue
+        noun = answer.nouns[image][0]
+        known = _known(table.get(image, {}), labels.get(image))
+        found = (CODES[category] for other, category in known if hierarchy.same(noun, other))
+        codes[row, 0] = min(found, default=codes[row, 0])
+    return Judged(judged.images, np.minimum(codes, judged.codes[:, :1]))
+
+
+def nearness_values(
+    answer: Answers, images: Sequence[str], labels: Mapping[str, Labels], hierarchy: Hierarchy
+) -> np.ndarray:
+    """Nearness of the first noun to the label, float64 [labelled images]; 0 where there was no answer."""
+    labelled = [(answer.nouns[image], labels[image]) for image in images if image in labels]
+    return np.array([hierarchy.nearness_to_label(nouns[0], label) if nouns else 0.0 for nouns, label in labelled])
+
+
+def band(frequency: float | None) -> str:
+    """How common a noun is; `frequency` is relative to "the", None for a noun of no lexicon."""
+    if frequency is None:
+        return _NO_BAND
+    return next(name for least, name in _BANDS if frequency * THE_PER_MILLION >= least)
+
+
+def band_order(name: str) -> int:
+    """Place of a band, the commonest first."""
+    return [*(name for _, name in _BANDS), _NO_BAND].index(name)
+
+
+def parts(
+    groups: Sequence[str], values: Values, judged: Judged, rng: Callable[[str], np.random.Generator]
+) -> tuple[Part, ...]:
+    """The prediction score of each group of images, the largest group first.
+
+    Args:
+        groups: of each image; images of the group "" are left out.
+        rng: a stream for each group.
+    """
+    names = np.asarray(groups, dtype=object)
+    found = []
+    for name in sorted(set(groups) - {""}):
+        held = names == name
+        answered, known = judged.answered & held, judged.first_judged & held
+        part = Values(values.worst[held], values.best[held])
+        coverage = float(known.sum() / max(1, answered.sum()))
+        found.append(Part(name, int(held.sum()), coverage, measured(part, rng(name))))
+    return tuple(sorted(found, key=lambda part: -part.n))
+
+
+def _known(judged: Mapping[str, str], labels: Labels | None) -> Iterable[tuple[str, str]]:
+    yield from judged.items()
+    if labels:
+        yield from ((noun, "correct_primary") for noun in (labels.gold, *labels.accepted))
+        yield from ((noun, "correct_secondary") for noun in labels.secondary)

@@ -1,0 +1,72 @@
+"""A local multimodal model: it looks at the picture that it is sent, and judges the nouns of the list by its colour."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+from collections import Counter, deque
+from typing import Any
+
+from llm_server import LLMServer
+from PIL import Image
+
+COLOURS = {"red": (220, 30, 30), "green": (30, 160, 40), "blue": (30, 60, 210), "gold": (230, 190, 20)}
+FAULTS = ("500", "drop", "malformed", "429", "429:0", "truncated", "503")
+
+
+def colour_of(url: str) -> tuple[str, Image.Image]:
+    """The name of a picture's colour, by its middle, and the picture."""
+    head, _, payload = url.partition(",")
+    assert head == "data:image/jpeg;base64"
+    image = Image.open(io.BytesIO(base64.b64decode(payload)))
+    middle = image.convert("RGB").getpixel((image.width // 2, image.height // 2))
+    return min(COLOURS, key=lambda name: sum((a - b) ** 2 for a, b in zip(COLOURS[name], middle, strict=True))), image
+
+
+class JudgeServer(LLMServer):
+    """Answers by `truth`: (colour, noun) -> categories that it says in turn, vote by vote; others are incorrect."""
+
+    def __init__(self, truth: dict[tuple[str, str], tuple[str, ...]], trouble: bool = False, **options: Any) -> None:
+        super().__init__(**options)
+        self.truth = truth
+        self.sizes: list[tuple[int, int]] = []
+        self.lists: list[tuple[str, tuple[str, ...]]] = []  # colour and nouns of each question, in order
+        if trouble:
+            self._faults = _Trouble()
+
+    def _completion(self, fault: str, body: dict[str, Any], message: str) -> dict[str, Any]:
+        completion = super()._completion(fault, body, message)
+        content = next(m["content"] for m in body["messages"] if m["role"] == "user")
+        if isinstance(content, str) or fault != "good":
+            return completion
+        colour, image = colour_of(content[0]["image_url"]["url"])
+        nouns = [json.loads(line) for line in content[1]["text"].splitlines()[1:]]
+        self.sizes.append(image.size)
+        self.lists.append((colour, tuple(nouns)))
+        # which vote this is follows from the order alone: the same question, the same answer
+        turn = hashlib.sha256("\n".join(nouns).encode()).digest()[0]
+        judged = [{"noun": noun, "category": self._say(colour, noun, turn)} for noun in nouns]
+        answer = {"description": f"Something {colour}.", "judgements": judged}
+        completion["choices"][0]["message"]["content"] = json.dumps(answer)
+        return completion
+
+    def _say(self, colour: str, noun: str, turn: int) -> str:
+        said = self.truth.get((colour, noun), ("incorrect",))
+        return said[turn % len(said)]
+
+    @property
+    def votes_asked(self) -> Counter[str]:
+        """Questions about nouns, answered or not."""
+        return Counter({m: n for m, n in self.asked.items() if "nouns, one a line" in m})
+
+
+class _Trouble(dict):
+    """Question -> failures that it meets, each at most once, before it is answered."""
+
+    def __missing__(self, message: str) -> deque[str]:
+        digest = hashlib.sha256(message.encode()).digest()
+        faults = dict.fromkeys(FAULTS[byte % len(FAULTS)] for byte in digest[1 : 1 + digest[8] % 4])
+        self[message] = deque(faults if "nouns, one a line" in message else ())
+        return self[message]

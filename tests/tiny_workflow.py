@@ -1,0 +1,191 @@
+"""The tiny workflow that tests run for real: a project folder of its own, whose code and config a test may change."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+import yaml
+from filelock import FileLock
+from PIL import Image, ImageDraw
+
+from nounflow.files import sha256_file, sha256_json
+
+CODE = ("Snakefile", "rules", "workflow_scripts", "nounflow", "config", "resources", "profiles", "docs/report")
+RULE_LINE = re.compile(r"^(\w+)\s+(\d+)$", flags=re.MULTILINE)
+
+
+class Project:
+    """A copy of the project with its own results, whose code and config a test may change."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def snakemake(self, *options, check=True):
+        environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"],
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        done.output = done.stdout + done.stderr
+        if check:
+            assert done.returncode == 0, done.output[-6000:]
+        return done
+
+    def start(self, *options, stdout=subprocess.PIPE):
+        """A Snakemake process that the test goes on beside; stdout and stderr in one (a pipe holds 64 KB)."""
+        environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"]
+        return subprocess.Popen(
+            command, cwd=self.folder, env=environment, stdout=stdout, stderr=subprocess.STDOUT, text=True
+        )
+
+    def would_run(self, *options):
+        """Rules that a dry run names, with the number of their jobs."""
+        output = self.snakemake("--dry-run", *options).output
+        if "Nothing to be done" in output:
+            return {}
+        table = output.split("Job stats:")[1].split("\n\n")[0]
+        return {name: int(n) for name, n in RULE_LINE.findall(table) if name not in ("all", "total")}
+
+    def edit(self, path, old, new):
+        text = (self.folder / path).read_text()
+        assert old in text
+        (self.folder / path).write_text(text.replace(old, new, 1))
+
+    def configure(self, change):
+        path = self.folder / "tiny.yaml"
+        config = yaml.safe_load(path.read_text())
+        change(config)
+        path.write_text(yaml.safe_dump(config))
+
+
+def draw_images(folder):
+    """A few pictures, one of them broken, one empty, one animated."""
+    folder.mkdir()
+    for name, colour in (("a.png", "red"), ("b.jpg", "green"), ("sub dir/it's c.png", "blue")):
+        (folder / name).parent.mkdir(exist_ok=True)
+        image = Image.new("RGB", (120, 90), "white")
+        ImageDraw.Draw(image).ellipse((20, 10, 100, 80), fill=colour)
+        image.save(folder / name)
+    frames = [Image.new("P", (40, 40), colour) for colour in (1, 2)]
+    frames[0].save(folder / "moving.gif", save_all=True, append_images=frames[1:])
+    whole = (folder / "b.jpg").read_bytes()
+    (folder / "broken.jpg").write_bytes(whole[: len(whole) // 3])
+    (folder / "empty.png").write_bytes(b"")
+
+
+def build(folder, repository, wordnet_input):
+    """Lay out the tiny workflow in a new folder: this code, its config, pictures, WordNet; nothing has run."""
+    folder.mkdir(parents=True)
+    for name in CODE:
+        source = repository / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(source, folder / name)
+    shutil.copy2(repository / "tests/tiny.yaml", folder / "tiny.yaml")
+    shutil.copy2(repository / "environment.yml", folder / "environment.yml")
+    shutil.copytree(wordnet_input, folder / "results/inputs/wordnet")
+    draw_images(folder / "drawn")
+    (folder / "drawn.tsv").write_text("file\tgold\na.png\tapple\nb.jpg\tlime\nbroken.jpg\tcat\n")
+    return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, repository, wordnet_input):
+    """The tiny workflow, run once from nothing, for all processes that test side by side; tests work on copies."""
+    folder = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        folder = folder.parent
+    with FileLock(folder / "workflow.lock"):
+        project = Project(folder / "workflow/project")
+        output = folder / "workflow/output.txt"
+        if not output.exists():
+            shutil.rmtree(project.folder, ignore_errors=True)
+            build(project.folder, repository, wordnet_input)
+            output.write_text(project.snakemake().output)
+    project.first_output = output.read_text()
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path):
+    copy = tmp_path / "project"
+    subprocess.run(["cp", "-a", str(finished.folder), str(copy)], check=True)  # keeps times, as Snakemake needs
+    return Project(copy)
+
+
+def results_of(project):
+    """Every file of the results folder, without logs and timings."""
+    results = project.folder / "results"
+    files = {path.relative_to(results): path for path in results.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in files.items() if name.parts[0] not in ("logs", "benchmarks")}
+
+
+def digests(results):
+    """Digest of each result that is to be the same in every run, without what holds times or says what was reused."""
+    return {
+        str(path.relative_to(results)): digest
+        for path in sorted(results.rglob("*"))
+        if (digest := _digest(path, results))
+    }
+
+
+def _digest(path, results):
+    inside = path.relative_to(results)
+    passed_over = inside.parts[0] in ("logs", "benchmarks", "inputs", ".earlier") or inside.name in (
+        "report.html",
+        ".snakemake_timestamp",
+    )
+    if passed_over or not path.is_file() or (inside.parts[0] == "embeddings" and path.name.endswith(".counts.json")):
+        return None
+    if path.name == "scores.tsv":
+        rows = [line.split("\t") for line in path.read_text().splitlines()]
+        time = rows[0].index("ms_per_image")
+        return sha256_json([row[:time] + row[time + 1 :] for row in rows])
+    if path.suffix == ".json" and (document := json.loads(path.read_text())).get("milliseconds") is not None:
+        return sha256_json({key: value for key, value in document.items() if key not in ("milliseconds", "digest")})
+    return sha256_file(path)
+
+
+class StageWatch:
+    """Sees the processes of a Snakemake process's jobs."""
+
+    def __init__(self, snakemake):
+        self.snakemake = psutil.Process(snakemake.pid)
+
+    def stages(self):
+        """(stage, process) of each script of workflow_scripts/ that runs now."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for process in self.snakemake.children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+                    words = process.cmdline()
+                    if len(words) > 1 and Path(words[1]).parent.name == "workflow_scripts":
+                        yield Path(words[1]).stem, process
+
+    @staticmethod
+    def kill(process):
+        """kill -9."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+
+    @staticmethod
+    def terminate(process):
+        """SIGTERM to the whole job, as a scheduler sends it: the shell, the stage and `tee`."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            shell = process.parent()
+            for part in [shell, *shell.children()]:
+                part.terminate()
