@@ -43,10 +43,6 @@ def retried(attempt: Callable[[], Result], first_wait_s: float = 2.0) -> Result:
         wait = state.next_action.sleep if state.next_action else 0
         print(f"attempt {state.attempt_number} of {ATTEMPTS} failed, next in {wait:.0f} s: {error}", flush=True)
 
-    def wait(state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        return max(first_wait_s * 2 ** (state.attempt_number - 1), asked(error))
-
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS),
         wait=wait,
