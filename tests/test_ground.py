@@ -201,6 +201,15 @@ def run(**changes):
         ),
         ({"runs": run(predictor="fused")}, ["runs.a.fused.parts", "needs some"]),
         (
+            {
+                "runs": {
+                    **run(predictor="fused", fused={"parts": ["b"]}, noise={"scheme": "gap", "images": "photos"}),
+                    "b": run()["a"],
+                }
+            },
+            ["runs.a.noise.images", "words alone"],
+        ),
+        (
             {"runs": {**run(predictor="fused", fused={"parts": ["b", "a"]}), "b": run()["a"]}},
             ["runs.a.fused.parts", "'a'", "allowed: b"],
         ),

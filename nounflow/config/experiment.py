@@ -166,6 +166,8 @@ class Config(Settings):
             return
         if run.predictor == "retrieval":
             raise ValueError(f"{key}: retrieval is not trained, so there is nothing to match to images")
+        if run.predictor == "fused":
+            raise ValueError(f"{key}: a rule is fitted to words alone, so its noise cannot be matched to images")
         if run.noise.images not in self.image_sets:
             known = ", ".join(sorted(self.image_sets))
             raise ValueError(f"{key}: found {run.noise.images!r}, allowed: {known}")
