@@ -381,9 +381,13 @@ def test_errors_while_polling_and_kills_lose_no_paid_batch(repository, tmp_path)
             kills += 1
         assert child.returncode == 0
         assert kills == 2
-        paid = [server.answered[message] for message in server.votes_asked]
-        assert len(paid) >= 3 * len(MANY)
-        assert set(paid) == {1}  # each question was answered, and so paid, once
+        paid = sum(server.answered[message] for message in server.votes_asked)
+    answered = """
+        SELECT count(DISTINCT requests.id) FROM requests JOIN sendings ON sendings.request = requests.id
+        JOIN endings ON endings.sending = sendings.id
+        WHERE endings.outcome = 'answered' AND requests.prompt_version = 'judgements-1'"""
+    assert sql(place / "ledger.sqlite", answered) == [(paid,)]  # each question was answered, and so paid, once
+    assert paid >= 3 * len(MANY)
     _nothing_paid_twice(place / "ledger.sqlite")
     assert json.loads((place / "openai.counts.json").read_text())["flows"][0]["dropped"] == {}
 
