@@ -137,7 +137,8 @@ def test_a_second_snakemake_is_refused_and_after_kill_9_of_the_first_unlock_goes
     assert refused.returncode != 0
     assert "locked" in refused.output
     assert "--unlock" in refused.output
-    orphans = [process for _, process in watch.stages()]
+    while not (orphans := [process for _, process in watch.stages()]):
+        assert first.poll() is None
     first.kill()
     first.wait()
     assert any(process.is_running() for process in orphans)
