@@ -13,11 +13,14 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import random
 import shutil
 import sys
 import time
 from pathlib import Path
+
+import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -73,8 +76,19 @@ class Round:
         self.deaths[stage, way] += 1
 
 
+def wait_for_orphans(folder: Path) -> None:
+    """Jobs that have outlived their Snakemake still write."""
+    orphans = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if Path(process.cwd()) == folder:
+                orphans.append(process)
+    psutil.wait_procs(orphans, timeout=300)
+
+
 def main(minutes: float, work: Path, wordnet: Path, mean_s: float, seed: int) -> None:
     """See the module."""
+    work = work.resolve()
     whole = build(work / "whole", REPOSITORY, wordnet)
     whole.snakemake("--quiet", "all")
     expected = digests(whole.folder / "results")
@@ -86,6 +100,7 @@ def main(minutes: float, work: Path, wordnet: Path, mean_s: float, seed: int) ->
         before = deaths.total()
         disturbed = Round(project, chance, mean_s, deaths)
         disturbed.run(deadline)
+        wait_for_orphans(project.folder)
         found = digests(project.folder / "results")
         different = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
         wrong += different

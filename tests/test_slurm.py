@@ -79,7 +79,9 @@ def start(project, target, output):
                "--configfile", "tiny.yaml", "--slurm-init-seconds-before-status-checks", "1",
                "--seconds-between-status-checks", "1"]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(project.folder), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, cwd=project.folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    running = subprocess.Popen(command, cwd=project.folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    project.started.append(running)
+    return running
 
 
 def submit(project, target):

@@ -28,6 +28,7 @@ class Project:
 
     def __init__(self, folder):
         self.folder = folder
+        self.started = []
 
     def snakemake(self, *options, check=True):
         environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
@@ -48,9 +49,12 @@ class Project:
         """A Snakemake process that the test goes on beside; stdout and stderr in one (a pipe holds 64 KB)."""
         environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"]
-        return subprocess.Popen(
-            command, cwd=self.folder, env=environment, stdout=stdout, stderr=subprocess.STDOUT, text=True
+        self.started.append(
+            subprocess.Popen(
+                command, cwd=self.folder, env=environment, stdout=stdout, stderr=subprocess.STDOUT, text=True
+            )
         )
+        return self.started[-1]
 
     def would_run(self, *options):
         """Rules that a dry run names, with the number of their jobs."""
@@ -125,7 +129,11 @@ def finished(tmp_path_factory, repository, wordnet_input):
 def project(finished, tmp_path):
     copy = tmp_path / "project"
     subprocess.run(["cp", "-a", str(finished.folder), str(copy)], check=True)  # keeps times, as Snakemake needs
-    return Project(copy)
+    project = Project(copy)
+    yield project
+    for process in project.started:  # those of a test that failed
+        process.kill()
+        process.wait()
 
 
 def results_of(project):
