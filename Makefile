@@ -1,5 +1,6 @@
 # make scores   the main job on the bundled default, from nothing to a printed score table
-# make test     all tests
+# make test     all tests but a few that take minutes each
+# make test-extra  those
 # make lint     ruff, snakefmt, mypy, snakemake --lint
 # make lock     rewrite requirements.lock from pyproject.toml
 # make clean    remove results and caches; the environment stays (rm -rf .venv removes it)
@@ -10,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
 
-.PHONY: scores test lint lock clean environment
+.PHONY: scores test test-extra lint lock clean environment
 .DEFAULT_GOAL := scores
 
 scores: environment
@@ -19,7 +20,10 @@ scores: environment
 
 test: environment
 	@$(BIN)/python tests/chromium.py --fetch
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 15
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations 15
+
+test-extra: environment
+	@$(BIN)/python -m pytest -m extra
 
 lint: environment
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
@@ -49,12 +50,20 @@ def header(device: str | None, environment: Mapping[str, str] = os.environ) -> s
 
 def footer(seconds: float) -> str:
     """The last line of a log: time, and the most memory that was held."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    line = f"done in {seconds:.1f} s, {usage.ru_maxrss * 1024 / 1e6:,.0f} MB of memory"
+    line = f"done in {seconds:.1f} s, {_peak_kib() * 1024 / 1e6:,.0f} MB of memory"
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         line += f", {torch.cuda.max_memory_reserved() / 1e6:,.0f} MB on the GPU {torch.cuda.get_device_name()}"
     return line
+
+
+def _peak_kib() -> int:
+    """The most memory of this process. Linux's `ru_maxrss` would start at that of the process that started this one."""
+    with contextlib.suppress(OSError):
+        found = re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(), flags=re.MULTILINE)
+        if found:
+            return int(found[1])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def read_log(path: Path) -> dict[str, Any]:

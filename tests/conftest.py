@@ -13,7 +13,7 @@ from tiny_workflow import finished, project  # noqa: F401  (fixtures)
 from nounflow.inputs import input_folder
 from nounflow.wordnet import WordNet
 
-# Files that take longest, first: two workers share the files, and a long one at the end leaves one idle.
+# Files that take longest, first, so that what two workers share out at the end is short.
 _LONGEST = ("workflow", "training", "embedder_checks", "text_towers", "reuse", "module", "llm_captions", "checkpoint")
 
 

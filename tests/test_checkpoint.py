@@ -326,4 +326,7 @@ def test_weights_and_biases_takes_the_figures_offline(tmp_path, monkeypatch):
     assert not (tmp_path / "wandb.id").exists()
     files = list((tmp_path / "wandb").glob(f"offline-run-*-{identity}/run-{identity}.wandb"))
     assert len(files) == 1
+    deadline = time.monotonic() + 60  # its own process writes, also a little after it was told to finish
+    while b"heldout/loss" not in files[0].read_bytes() and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert b"heldout/loss" in files[0].read_bytes()

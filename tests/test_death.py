@@ -18,7 +18,8 @@ from tiny_workflow import StageWatch, digests
 
 CGROUPS = Path("/sys/fs/cgroup/memory")
 STAGES = {"build_nouns", "compose_captions", "generate_captions", "embed_texts", "merge_caches", "train_decoder",
-          "train_head", "index_retrieval", "embed_images", "predict", "annotate", "score", "report"}  # fmt: skip
+          "train_head", "index_retrieval", "fit_fused", "embed_images", "predict", "annotate", "score",
+          "report"}  # fmt: skip
 
 
 def forget_results(project, keep=("inputs",)):
@@ -32,7 +33,7 @@ def leftovers(project):
     return [str(path) for path in (project.folder / "results").rglob(".*.partial")]
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_every_stage_dies_of_kill_9_then_of_sigterm_and_the_third_attempt_gives_the_same_bytes(project, finished):
     forget_results(project)
     moment = random.Random(7)
@@ -87,6 +88,7 @@ def test_a_job_that_the_kernel_kills_for_its_memory_runs_again_with_more(project
     assert digests(project.folder / "results") == digests(finished.folder / "results")
 
 
+@pytest.mark.extra
 def test_a_disk_that_is_full_in_the_middle_costs_only_the_jobs_that_found_it_full(project, finished):
     """A real full disk: a tmpfs in a mount namespace of its own, enlarged for the second run."""
     forget_results(project, keep=("inputs", "image_embeddings"))
@@ -123,6 +125,7 @@ def test_a_disk_that_is_full_in_the_middle_costs_only_the_jobs_that_found_it_ful
     assert "decoders/tiny/weights.safetensors" in made
 
 
+@pytest.mark.extra
 def test_a_second_snakemake_is_refused_and_after_kill_9_of_the_first_unlock_goes_on(project, finished):
     """And the jobs that outlive their Snakemake do no harm to those of the next."""
     forget_results(project)

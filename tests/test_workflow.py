@@ -359,7 +359,7 @@ def test_of_added_nouns_only_the_new_texts_are_embedded_also_in_another_lexicon(
 
     def add(config):
         config["lexicons"]["more"] = {"max_nouns": 84}
-        config["runs"]["tiny"]["lexicon"] = "more"
+        config["runs"]["more"] = {**config["runs"]["tiny"], "lexicon": "more"}
 
     project.configure(add)
     shards = [f"results/embeddings/bundled/more/m1/{shard}" for shard in range(2)]
