@@ -347,7 +347,7 @@ def image_folder(image_set):
 
 
 def counts_of_all_stages():
-    """The counts of everything behind the runs, in the order of the stages."""
+    """The counts of everything behind the runs, in the order of the stages, whatever the config's order."""
     runs = CONFIG.runs.values()
     sets = sorted({(run.embedder, run.lexicon, run.mixture) for run in runs})
     shards = sorted(
@@ -379,13 +379,19 @@ def counts_of_all_stages():
             f"results/training_sets/{'/'.join(part)}/manifest.counts.json"
             for part in sets
         ),
-        *(f"results/decoders/{run}/manifest.counts.json" for run in CONFIG.runs),
+        *(
+            f"results/decoders/{run}/manifest.counts.json"
+            for run in sorted(CONFIG.runs)
+        ),
         *(
             f"results/image_embeddings/{embedder}/{image_set}.counts.json"
             for embedder in sorted({run.embedder for run in runs})
-            for image_set in CONFIG.image_sets
+            for image_set in sorted(CONFIG.image_sets)
         ),
-        *(path.replace(".json", ".counts.json") for path in PREDICTIONS + ANNOTATIONS),
+        *(
+            path.replace(".json", ".counts.json")
+            for path in [*sorted(PREDICTIONS), *sorted(ANNOTATIONS)]
+        ),
         "results/scores.counts.json",
     ]
 

@@ -28,8 +28,14 @@ def test_what_one_workflow_embedded_another_one_takes_from_the_cache(project, fi
         assert {name for name, digest in made.items() if whole[name] != digest} == set()
         assert "embeddings/bundled/tiny/m1/1.zarr/vectors/c/0/0" in whole
         assert (workflow.folder / "results/embeddings/bundled/tiny/m1/1.zarr/vectors/c/0/0").is_file()
-    logs = {workflow: sorted(path.name for path in (workflow.folder / "results/logs").rglob("*embeddings/**/*.log"))
-            for workflow in (project, other)}  # fmt: skip
+    logs = {
+        workflow: sorted(
+            path.name
+            for path in (workflow.folder / "results/logs").rglob("*embeddings/**/*.log")
+            if path.stat().st_size > 0  # Snakemake leaves an empty one of what it takes from the cache
+        )
+        for workflow in (project, other)
+    }
     assert logs[project] == ["0.log", "1.log", "drawn.log"]
     assert logs[other] == []  # nothing was computed
     assert other.would_run(*TARGETS) == {}  # also without the cache
