@@ -130,11 +130,13 @@ def table(results: Path, image_set: str, judged: Judgements) -> str:
         f"| **base** {cells(BASE, base, base)[0]} | | |",
     ]
     for section, rows in ROWS.items():
-        lines.append(f"| *{section}* | | | | | | | |")
-        for name, (label, published, difference) in rows.items():
-            if row := read_row(results, name, image_set, judged):
-                text, low, high = cells(name, row, base)
-                lines.append(f"| {label} {text} {published} | {difference} | {agreement(difference, low, high)} |")
+        found = {name: row for name in rows if (row := read_row(results, name, image_set, judged))}
+        if found:
+            lines.append(f"| *{section}* | | | | | | | |")
+        for name, row in found.items():
+            label, published, difference = rows[name]
+            text, low, high = cells(name, row, base)
+            lines.append(f"| {label} {text} {published} | {difference} | {agreement(difference, low, high)} |")
     return "\n".join(lines) + "\n"
 
 
