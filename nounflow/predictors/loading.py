@@ -67,7 +67,7 @@ def load_parts(paths: Sequence[Path], device: str, candidates: int) -> list[Pred
             raise NounflowError(
                 "A run that moves images (`noise.shift: images`) cannot be part of a fused one, fitted to texts",
                 where=path,
-                fix="use `noise.shift: texts` in the part",
+                fix="take it out of `fused.parts`",
             )
     return parts
 
