@@ -14,7 +14,11 @@ from nounflow.inputs import input_folder
 from nounflow.wordnet import WordNet
 
 # Files that take longest, first, so that what two workers share out at the end is short.
-_LONGEST = ("workflow", "training", "embedder_checks", "text_towers", "reuse", "module", "llm_captions", "checkpoint")
+# Those of the tiny workflow stand together, or one worker would wait until the other has run it.
+_LONGEST = (
+    *("workflow", "death", "between_workflows", "job_log", "training"),
+    *("embedder_checks", "text_towers", "reuse", "module", "llm_captions", "checkpoint"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+import pytest
 from tiny_workflow import Project, digests
 
 TARGETS = ("results/training_sets/bundled/tiny/prompts/manifest.json", "results/image_embeddings/bundled/drawn.json")
@@ -14,6 +15,7 @@ def forget_embeddings(project):
         shutil.rmtree(project.folder / "results" / name)
 
 
+@pytest.mark.extra
 def test_what_one_workflow_embedded_another_one_takes_from_the_cache(project, finished, tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     cache.mkdir()

@@ -107,6 +107,7 @@ def killed(command, out: Path, number: signal.Signals, steps: int, delay: float)
     return process.returncode, said
 
 
+@pytest.mark.extra
 def test_a_process_killed_at_random_moments_arrives_at_the_bytes_of_an_undisturbed_one(tmp_path):
     project = write_project(tmp_path)
     settings = {

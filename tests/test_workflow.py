@@ -107,6 +107,7 @@ def test_a_second_call_does_nothing_and_says_so_at_once(project):
     assert time.monotonic() - start < 10
 
 
+@pytest.mark.extra
 def test_a_second_run_from_nothing_gives_the_same_bytes(project):
     kept = {}
     for pattern in ("nouns/*.parquet", "captions/**/*.parquet", "embeddings/**/*.json", "training_sets/**/*",
