@@ -213,6 +213,15 @@ def run(**changes):
             {"runs": {**run(predictor="fused", fused={"parts": ["b", "a"]}), "b": run()["a"]}},
             ["runs.a.fused.parts", "'a'", "allowed: b"],
         ),
+        (
+            {
+                "runs": {
+                    **run(predictor="fused", fused={"parts": ["b"]}),
+                    "b": run(noise={"shift": "texts", "images": "mine"})["a"],
+                }
+            },
+            ["runs.a.fused.parts", "'b'", "noise.shift"],
+        ),
         ({"annotators": ["wordnet", "wordnet"]}, ["annotators", "twice"]),
         ({"runs": {}}, ["runs"]),
     ],

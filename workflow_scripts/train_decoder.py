@@ -39,6 +39,7 @@ def main(
     from nounflow.decoder.model import ObjectDecoder
     from nounflow.decoder.noise_shape import load_noise_shape
     from nounflow.decoder.processes import joined_processes
+    from nounflow.decoder.synonyms import share_with_synonyms
     from nounflow.decoder.trainee import DecoderTrainee
     from nounflow.decoder.vocabulary import TargetVocabulary
     from nounflow.device import prepare_device
@@ -48,11 +49,13 @@ def main(
     from nounflow.schemas.tables import NOUNS, read_table
     from nounflow.store.training_set import open_training_set
     from nounflow.store.weights import with_image_shift, write_predictor
+    from nounflow.synonyms import synonym_groups
 
     device = prepare_device(device, threads)
-    texts = open_training_set(training_set)
+    table = read_table(nouns, NOUNS, "lexicon")
+    names = table["noun"].to_list()
+    texts = share_with_synonyms(open_training_set(training_set), synonym_groups(table), settings.training.synonym_share)
     shape = load_noise_shape(settings.noise, gap[0] if gap else None, texts)
-    names = read_table(nouns, NOUNS, "lexicon")["noun"].to_list()
     vocabulary = TargetVocabulary.build(names, load_target_tokenizer(embedder).target_tokens(names))
 
     def build() -> ObjectDecoder:

@@ -35,17 +35,20 @@ def main(
     from nounflow.decoder.memory import check_size
     from nounflow.decoder.noise_shape import load_noise_shape
     from nounflow.decoder.processes import joined_processes
+    from nounflow.decoder.synonyms import share_with_synonyms
     from nounflow.device import prepare_device
     from nounflow.fingerprint import code_fingerprint
     from nounflow.predictors.head import HeadTrainee, NounHead
     from nounflow.schemas.tables import NOUNS, read_table
     from nounflow.store.training_set import open_training_set
     from nounflow.store.weights import with_image_shift, write_predictor
+    from nounflow.synonyms import synonym_groups
 
     device = prepare_device(device, threads)
-    texts = open_training_set(training_set)
+    table = read_table(nouns, NOUNS, "lexicon")
+    names = table["noun"].to_list()
+    texts = share_with_synonyms(open_training_set(training_set), synonym_groups(table), settings.training.synonym_share)
     shape = load_noise_shape(settings.noise, gap[0] if gap else None, texts)
-    names = read_table(nouns, NOUNS, "lexicon")["noun"].to_list()
 
     def build() -> NounHead:
         return NounHead(texts.manifest.embedder.dim, len(names), settings.head)
