@@ -247,6 +247,17 @@ def test_the_terminal_table_shows_every_row_in_percent():
     assert "25.0 [" in text
 
 
+def test_the_terminal_table_shows_where_a_score_lies_that_is_not_wholly_judged():
+    from rich.console import Console
+
+    (row,) = score([predictions("a", ANSWERS)], [manifest("a")])
+    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(terminal_table([row]))
+    text = " ".join(console.export_text().replace("│", " ").split())
+    assert f"at most {100 * row.score_if_unjudged_right:.1f}" in text
+    assert f"{100 * row.top1_correct:.1f} to {100 * row.top1_correct_if_unjudged_right:.1f}" in text
+
+
 def write_results(folder: Path) -> list[str]:
     """Two runs on one image set, as files; returns the arguments of score.py."""
     write_table(folder / "nouns" / "tiny.parquet", nouns_table(), NOUNS_SCHEMA)

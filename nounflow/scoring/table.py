@@ -83,7 +83,12 @@ class ScoreRow(BaseModel):
     effective_nouns: float | None = None  # exp of the entropy of the first nouns
     top_noun_share: float | None = None  # share of the answered images with the commonest first noun
     calibration_error: float | None = None  # of the run's own probabilities, over judged first nouns
+    calibration_error_low: float | None = None
+    calibration_error_high: float | None = None
     risk_coverage_area: float | None = None
+    judge_kappa: float | None = None  # Cohen's, of the judge with people, on five categories
+    judge_kappa_coarse: float | None = None  # on correct, close and incorrect
+    judge_pairs: int | None = None  # nouns that both judged; empty where nothing was compared
     templates: str = ""  # digests, 12 digits: of the caption templates,
     class_list: str = ""  # of the nouns that could be said,
     preprocessing: str = ""  # of tokenizer and image transform,
@@ -133,6 +138,19 @@ def read_scores(path: Path) -> list[ScoreRow]:
         ) from error
 
 
+def judge(row: ScoreRow) -> str:
+    """Who judged, and how far that agrees with people: "openai (κ 0.71 with people, 120 nouns)"."""
+    if not row.annotator or row.judge_pairs is None:
+        return row.annotator or "–"
+    kappa = "undefined" if row.judge_kappa is None else f"{row.judge_kappa:.2f}"
+    return f"{row.annotator} (κ {kappa} with people, {row.judge_pairs:,} nouns)"
+
+
+def judged(row: ScoreRow) -> str:
+    """What a row is of: "photos, judged by wordnet"."""
+    return f"{row.image_set}, {f'judged by {judge(row)}' if row.annotator else 'not judged'}"
+
+
 def comparison(row: ScoreRow) -> str | None:
     """One sentence that sets a run beside the retrieval baseline; None where there is none."""
     difference, low, high = row.difference_to_retrieval, row.difference_low, row.difference_high
@@ -140,7 +158,7 @@ def comparison(row: ScoreRow) -> str | None:
         return None
     figures = f"{points(difference)} points, 95 % interval {points(low)} to {points(high)}"
     names = f"'{row.run}' ({row.predictor})", f"'{row.retrieval_run}' (retrieval)"
-    where = f"On {row.image_set}, judged by {row.annotator}"
+    where = f"On {judged(row)}"
     if low <= 0 <= high:
         return f"{where}: no difference shown between {names[0]} and {names[1]} ({figures})."
     word = "better" if difference > 0 else "worse"
@@ -163,24 +181,44 @@ def percent_interval(value: float | None, low: float | None, high: float | None)
     return "–" if value is None else f"{percent(value)} [{percent(low)}, {percent(high)}]"
 
 
+def bounded(row: ScoreRow, name: str) -> str:
+    """A score with its interval, and where nouns are unjudged its bound: "24.1 [22.0, 26.3], at most 31.0"."""
+    value = percent_interval(*(getattr(row, f"{name}{end}") for end in ("", "_low", "_high")))
+    bound = upper_bound(row, name)
+    return value if bound is None else f"{value}, at most {percent(bound)}"
+
+
+def upper_bound(row: ScoreRow, name: str) -> float | None:
+    """What a score would be if every unjudged noun were right; None where all are judged."""
+    column = "score" if name == "prediction_score" else name
+    bound: float | None = getattr(row, f"{column}_if_unjudged_right", None)
+    return None if row.coverage == 1 else bound
+
+
 def terminal_table(rows: Sequence[ScoreRow]) -> Table:
-    """The table for a terminal, in percent."""
+    """The table for a terminal, in percent; a score with unjudged nouns as the range that it lies in."""
     from rich.table import Table
 
     table = Table(title="Scores in percent, with 95 % intervals over images", title_justify="left")
     for name in ("run", "predictor", "image set", "judge"):
         table.add_column(name, overflow="fold")
-    for name in ("n", "judged", "score", "primary", "top-1", "top-5", "ceiling", "nouns", "ms", "minus retrieval"):
-        table.add_column(name, justify="right", no_wrap=name in ("score", "minus retrieval"))
+    scores = ("score", "primary", "overall", "top-1", "top-5")
+    for name in ("n", "judged", *scores, "ceiling", "nouns", "ms", "minus retrieval"):
+        table.add_column(name, justify="right", no_wrap=name == "minus retrieval")
     for row in rows:
         table.add_row(
-            *(row.run, row.predictor, row.image_set, row.annotator or "–", str(row.n), percent(row.coverage)),
-            percent_interval(row.prediction_score, row.prediction_score_low, row.prediction_score_high),
-            *(percent(value) for value in (row.primary_score, row.top1_correct, row.top5_correct, row.ceiling)),
-            *(str(row.distinct_nouns), f"{row.ms_per_image:.1f}"),
+            *(row.run, row.predictor, row.image_set, judge(row), str(row.n), percent(row.coverage)),
+            bounded(row, "prediction_score"),
+            *(_range(row, name) for name in ("primary_score", "overall_score", "top1_correct", "top5_correct")),
+            *(percent(row.ceiling), str(row.distinct_nouns), f"{row.ms_per_image:.1f}"),
             percent_interval(row.difference_to_retrieval, row.difference_low, row.difference_high),
         )
     return table
+
+
+def _range(row: ScoreRow, name: str) -> str:
+    value, bound = percent(getattr(row, name)), upper_bound(row, name)
+    return value if bound is None else f"{value} to {percent(bound)}"
 
 
 def _cell(value: str | int | float | None) -> str:

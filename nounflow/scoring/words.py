@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nounflow.config.decoder import NoiseConfig
-from nounflow.schemas.documents import Predictions
+from nounflow.schemas.documents import Annotations, Predictions
 from nounflow.scoring.load import Material
-from nounflow.scoring.table import ScoreRow, percent, points
+from nounflow.scoring.table import ScoreRow, percent, points, upper_bound
 from nounflow.text import join_words
 
 SCORE_COLUMNS = (  # heading, explanation
@@ -69,6 +69,20 @@ def score_cells(row: ScoreRow) -> list[tuple[str, str]]:
         if row.difference_to_retrieval is None
         else (points(row.difference_to_retrieval), _brackets(points, row.difference_low, row.difference_high)),
     ]
+
+
+def judge(annotations: Annotations) -> str:
+    """By which rule the judge judged, and how far people would have said the same."""
+    said = f"Judged by: {annotations.rule}."
+    if (found := annotations.agreement) is None:
+        return said
+    kappas = [f"{'undefined' if kappa is None else f'{kappa:.2f}'}" for kappa in (found.kappa, found.kappa_coarse)]
+    unseen = ", on pictures that its calibration was not fitted on" if found.held_out else ""
+    return (
+        f"{said} Of {found.pairs:,} nouns that {join_words(list(found.people))} judged too, {100 * found.share:.0f} % "
+        f"got the same of the five categories; Cohen's kappa is {kappas[0]}, and {kappas[1]} on correct, close and "
+        f"incorrect{unseen}."
+    )
 
 
 def gallery(shown: int, images: int, material: Material) -> str:
@@ -175,8 +189,7 @@ def reading(rows: Sequence[ScoreRow]) -> list[tuple[str, str]]:
 def _score_cell(row: ScoreRow, name: str) -> tuple[str, str]:
     value, low, high = (getattr(row, f"{name}{end}") for end in ("", "_low", "_high"))
     aside = _brackets(percent, low, high)
-    bound = getattr(row, f"{'score' if name == 'prediction_score' else name}_if_unjudged_right", None)
-    if bound is not None and row.coverage < 1:
+    if (bound := upper_bound(row, name)) is not None:
         aside += f" at most {percent(bound)}"
     return percent(value), aside
 
