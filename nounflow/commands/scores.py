@@ -101,7 +101,7 @@ def _read(table: Path) -> Scores:
     from nounflow.schemas.documents import read_document
     from nounflow.scoring.results import Scores
 
-    return read_document(Scores, table.with_suffix(".json"), "scores with their details")
+    return read_document(Scores, table.with_suffix(".json"), "score file with details")
 
 
 def _print_table(found: Table) -> None:

@@ -204,10 +204,10 @@ def listening_socket(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         listening.close()
         raise NounflowError(
-            f"The port {port} of {host} cannot be used ({error.strerror})",
+            f"The port {port} of {host} cannot be used ({getattr(error, 'strerror', None) or error})",
             fix="end the program that has it (another `nounflow annotate`?), or pass another one with --port",
         ) from None
     return listening
