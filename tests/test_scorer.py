@@ -314,6 +314,33 @@ def test_coarse_nouns_count_half_and_a_file_overrules(hierarchy, wordnet, tmp_pa
         read_overrides(tmp_path / "specificity.json")
 
 
+def test_a_row_agrees_with_a_table_worked_by_hand(hierarchy):
+    by_hand = {  # first and second noun; category of the first, of the second; points, specificity of the first
+        "1.png": (("bird", "robin"), ("correct_primary", None), 1.0, 0.5),
+        "2.png": (("robin", "bird"), ("correct_secondary", "correct_primary"), 0.8, 1.0),
+        "3.png": (("car", "dog"), ("close_primary", "incorrect"), 0.5, 0.5),
+        "4.png": (("wolf", "cat"), ("close_secondary", "close_primary"), 0.4, 1.0),
+        "5.png": (("bird", "car"), ("incorrect", "correct_secondary"), 0.0, 0.5),
+    }
+    lists = {
+        file: {category: [noun] for noun, category in zip(nouns, categories, strict=True) if category}
+        for file, (nouns, categories, _, _) in by_hand.items()
+    }
+    document = predictions("a", {file: nouns for file, (nouns, *_) in by_hand.items()})
+    (row,) = score([document], [annotations(lists)], hierarchy=hierarchy).rows
+    assert row.prediction_score == pytest.approx((1 + 0.8 + 0.5 + 0.4 + 0) / 5)
+    assert row.primary_score == pytest.approx((1 + 0.5) / 5)
+    assert row.overall_score == pytest.approx(sum(points * specific for _, _, points, specific in by_hand.values()) / 5)
+    assert row.overall_score == pytest.approx((0.5 + 0.8 + 0.25 + 0.4 + 0) / 5)
+    assert row.top1_correct == pytest.approx(2 / 5)
+    assert row.top3_score == row.top5_score == pytest.approx((1 + 1 + 0.5 + 0.5 + 0.8) / 5)
+    assert row.top5_correct == pytest.approx(3 / 5)
+    assert row.distinct_nouns == 4
+    assert row.effective_nouns == pytest.approx(math.exp(-(0.4 * math.log(0.4) + 3 * 0.2 * math.log(0.2))))
+    assert row.top_noun_share == pytest.approx(2 / 5)
+    assert row.calibration_error == pytest.approx(0.5 - 2 / 5)  # every first noun was given with one half
+
+
 def test_synonyms_share_their_judgement_and_never_lose_by_it(hierarchy):
     answers_given = {"1.png": ["automobile"], "2.png": ["car"], "3.png": ["cat"], "4.png": ["automobile"]}
     judged = annotations({"1.png": {"correct_primary": ["car"]}, "3.png": {"close_primary": ["cat"]}, "4.png": {}})
