@@ -424,7 +424,7 @@ def test_how_far_a_judge_agrees_with_people_stands_beside_every_score_that_it_ju
     )  # fmt: skip
     machine = DOGS.model_copy(update={"annotator": "machine", "agreement": agreement})
     scores = score([noisy("a", 0.6), noisy("bb", 0.5, "retrieval")], [DOGS, machine])
-    alone, compared = scores.rows[:2]
+    compared, alone = scores.rows[:2]  # sorted by name: machine, wordnet
     assert (alone.judge_kappa, alone.judge_kappa_coarse, alone.judge_pairs) == (None, None, None)
     assert (compared.judge_kappa, compared.judge_kappa_coarse, compared.judge_pairs) == (0.714, None, 1120)
     words = "machine (κ 0.71 with people, 1,120 nouns)"

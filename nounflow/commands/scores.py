@@ -66,7 +66,7 @@ def _print(rows: list[ScoreRow], published: list[PublishedRow]) -> None:
     from nounflow.scoring.table import comparison, terminal_table
 
     console = _console()
-    console.print(terminal_table(rows))
+    console.print(terminal_table(rows, console.width))
     for sentence in filter(None, map(comparison, rows)):
         console.print(sentence, markup=False, highlight=False)
     if published:
@@ -118,4 +118,4 @@ def _print_table(found: Table) -> None:
 def _console() -> Any:
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=160)
+    return Console() if sys.stdout.isatty() else Console(width=200)

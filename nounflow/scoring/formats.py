@@ -8,7 +8,7 @@ from typing import NamedTuple
 from nounflow.errors import NounflowError
 from nounflow.scoring.published import MARK, PublishedRow
 from nounflow.scoring.results import Comparison, Scores
-from nounflow.scoring.table import ScoreRow, bounded, judge, percent, points
+from nounflow.scoring.table import ScoreRow, bounded, judge, percent, points_interval
 
 _HEADINGS = (
     *("run", "predictor", "image set", "judge", "n", "judged", "prediction", "primary", "overall"),
@@ -46,9 +46,7 @@ def difference_cells(
     difference: float | None, low: float | None, high: float | None, p: float | None
 ) -> tuple[str, str]:
     """A difference in points with its interval, and its p-value."""
-    if difference is None or low is None or high is None:
-        return "–", "–"
-    return f"{points(difference)} [{points(low)}, {points(high)}]", p_value(p)
+    return points_interval(difference, low, high), "–" if difference is None else p_value(p)
 
 
 def p_value(p: float | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,8 +142,7 @@ def judge(row: ScoreRow) -> str:
     """Who judged, and how far that agrees with people: "openai (κ 0.71 with people, 120 nouns)"."""
     if not row.annotator or row.judge_pairs is None:
         return row.annotator or "–"
-    kappa = "undefined" if row.judge_kappa is None else f"{row.judge_kappa:.2f}"
-    return f"{row.annotator} (κ {kappa} with people, {row.judge_pairs:,} nouns)"
+    return f"{row.annotator} (κ {_decimals(row.judge_kappa)} with people, {row.judge_pairs:,} nouns)"
 
 
 def judged(row: ScoreRow) -> str:
@@ -181,9 +180,16 @@ def percent_interval(value: float | None, low: float | None, high: float | None)
     return "–" if value is None else f"{percent(value)} [{percent(low)}, {percent(high)}]"
 
 
+def points_interval(difference: float | None, low: float | None, high: float | None) -> str:
+    """ "+1.5 [−0.2, +3.2]" """
+    if difference is None or low is None or high is None:
+        return "–"
+    return f"{points(difference)} [{points(low)}, {points(high)}]"
+
+
 def bounded(row: ScoreRow, name: str) -> str:
     """A score with its interval, and where nouns are unjudged its bound: "24.1 [22.0, 26.3], at most 31.0"."""
-    value = percent_interval(*(getattr(row, f"{name}{end}") for end in ("", "_low", "_high")))
+    value = percent_interval(*_interval(row, name))
     bound = upper_bound(row, name)
     return value if bound is None else f"{value}, at most {percent(bound)}"
 
@@ -195,30 +201,64 @@ def upper_bound(row: ScoreRow, name: str) -> float | None:
     return None if row.coverage == 1 else bound
 
 
-def terminal_table(rows: Sequence[ScoreRow]) -> Table:
-    """The table for a terminal, in percent; a score with unjudged nouns as the range that it lies in."""
+_ASIDE = ("predictor", "n", "primary", "overall", "top-1", "top-5", "ceiling", "nouns", "ms")  # if there is no room
+_ROOM = 160
+
+
+def terminal_table(rows: Sequence[ScoreRow], width: int = 200) -> Table:
+    """The table for a terminal so many characters wide, in percent; a score with unjudged nouns as a range."""
+    from rich import box
     from rich.table import Table
 
-    table = Table(title="Scores in percent, with 95 % intervals over images", title_justify="left")
-    for name in ("run", "predictor", "image set", "judge"):
-        table.add_column(name, overflow="fold")
-    scores = ("score", "primary", "overall", "top-1", "top-5")
-    for name in ("n", "judged", *scores, "ceiling", "nouns", "ms", "minus retrieval"):
-        table.add_column(name, justify="right", no_wrap=name == "minus retrieval")
+    columns: dict[str, Callable[[ScoreRow], str]] = {
+        "run": lambda row: row.run,
+        "predictor": lambda row: row.predictor,
+        "image set": lambda row: row.image_set,
+        "judge": lambda row: (row.annotator or "–") + (f", κ {_decimals(row.judge_kappa)}" if row.judge_pairs else ""),
+        "n": lambda row: str(row.n),
+        "judged": lambda row: percent(row.coverage),
+        "score": lambda row: percent_interval(*_interval(row, "prediction_score")),
+        "at most": lambda row: percent(upper_bound(row, "prediction_score")),
+        "primary": lambda row: _range(row, "primary_score"),
+        "overall": lambda row: _range(row, "overall_score"),
+        "top-1": lambda row: _range(row, "top1_correct"),
+        "top-5": lambda row: _range(row, "top5_correct"),
+        "ceiling": lambda row: percent(row.ceiling),
+        "nouns": lambda row: str(row.distinct_nouns),
+        "ms": lambda row: f"{row.ms_per_image:.1f}",
+        "minus retrieval": lambda row: points_interval(
+            row.difference_to_retrieval, row.difference_low, row.difference_high
+        ),
+    }
+    left_out = {*(_ASIDE if width < _ROOM else ()), *(("at most",) if all(row.coverage == 1 for row in rows) else ())}
+    kept = [name for name in columns if name not in left_out]
+    kappas = "; κ: the judge's agreement with people" if any(row.judge_pairs for row in rows) else ""
+    table = Table(
+        title=f"Scores in percent, with 95 % intervals over images{kappas}",
+        caption="" if width >= _ROOM else "more columns: a wider terminal, or --format markdown",
+        **{"title_justify": "left", "caption_justify": "left", "box": box.SIMPLE_HEAD, "pad_edge": False},
+    )
+    for name in kept:
+        if name in ("run", "predictor", "image set", "judge"):
+            table.add_column(name, overflow="fold")
+        else:
+            table.add_column(name, justify="right", no_wrap=name in ("score", "minus retrieval"))
     for row in rows:
-        table.add_row(
-            *(row.run, row.predictor, row.image_set, judge(row), str(row.n), percent(row.coverage)),
-            bounded(row, "prediction_score"),
-            *(_range(row, name) for name in ("primary_score", "overall_score", "top1_correct", "top5_correct")),
-            *(percent(row.ceiling), str(row.distinct_nouns), f"{row.ms_per_image:.1f}"),
-            percent_interval(row.difference_to_retrieval, row.difference_low, row.difference_high),
-        )
+        table.add_row(*(columns[name](row) for name in kept))
     return table
+
+
+def _interval(row: ScoreRow, name: str) -> tuple[float | None, float | None, float | None]:
+    return getattr(row, name), getattr(row, f"{name}_low"), getattr(row, f"{name}_high")
 
 
 def _range(row: ScoreRow, name: str) -> str:
     value, bound = percent(getattr(row, name)), upper_bound(row, name)
-    return value if bound is None else f"{value} to {percent(bound)}"
+    return value if bound is None else f"{value}–{percent(bound)}"
+
+
+def _decimals(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"
 
 
 def _cell(value: str | int | float | None) -> str:
