@@ -12,13 +12,13 @@ from nounflow.scoring.table import ScoreRow, percent, points, upper_bound
 from nounflow.text import join_words
 
 SCORE_COLUMNS = (  # heading, explanation
+    ("Judged", "Share of first nouns that were judged; others count as wrong"),
     ("Score", "Prediction score: points for the first noun of each image"),
     ("Primary", "The same, when a side element of the picture earns nothing"),
     ("Overall", "The score, when a noun that says little earns half"),
     ("First right", "Share of images whose first noun is right"),
     ("Right in 5", "Share of images with a right noun among the first five"),
     ("Nearness", "How near the first noun is to the label in WordNet, 100 being the same"),
-    ("Judged", "Share of first nouns that were judged; others count as wrong"),
     ("Ceiling", "Share of images whose label the lexicon can say at all"),
     ("Different nouns", "How many different first nouns the run used"),
     ("ms an image", "Milliseconds to open, embed and name one image"),
@@ -59,9 +59,9 @@ def lead(material: Material) -> str:
 def score_cells(row: ScoreRow) -> list[tuple[str, str]]:
     """The cells of a row in the order of SCORE_COLUMNS, each with what stands small behind it."""
     return [
+        (percent(row.coverage), ""),
         *(_score_cell(row, name) for name in ("prediction_score", "primary_score", "overall_score")),
         *(_score_cell(row, name) for name in ("top1_correct", "top5_correct", "hierarchical_score")),
-        (percent(row.coverage), ""),
         (percent(row.ceiling), ""),
         (f"{row.distinct_nouns:,}", ""),
         (f"{row.ms_per_image:.1f}", ""),
@@ -190,7 +190,7 @@ def _score_cell(row: ScoreRow, name: str) -> tuple[str, str]:
     value, low, high = (getattr(row, f"{name}{end}") for end in ("", "_low", "_high"))
     aside = _brackets(percent, low, high)
     if (bound := upper_bound(row, name)) is not None:
-        aside += f" at most {percent(bound)}"
+        aside += f"\nat most {percent(bound)}"
     return percent(value), aside
 
 
