@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from synthetic_results import NOUNS, annotations, manifest, nouns_table, predictions
 
 from nounflow.counts import Counts
-from nounflow.schemas.documents import Angles, InputManifest, Labels, read_document, write_document
+from nounflow.schemas.documents import Angles, InputManifest, Labels, PeopleAgreement, read_document, write_document
 from nounflow.schemas.tables import METRICS, lexicon_digest, write_table
 from nounflow.schemas.tables import NOUNS as NOUNS_SCHEMA
 from nounflow.scoring.charts import Series, histogram_median, line_chart, nice_ticks
@@ -231,6 +231,11 @@ def test_several_image_sets_and_judges_each_have_a_table_and_a_filter():
     judged = [
         annotations({"1.png": {"correct_primary": ["dog"]}}, name, who) for name in ("x", "y") for who in ("p", "q")
     ]
+    agreement = PeopleAgreement(
+        people=("ann", "<bob>"), pairs=1234, share=0.8, kappa=0.714, kappa_coarse=0.8, kappa_voting=0.5,
+        held_out=True, confusion={},
+    )  # fmt: skip
+    judged[1] = judged[1].model_copy(update={"agreement": agreement})
     material = Material(
         runs={"a": Run(manifest("a"), lexicon)},
         predictions=tuple(documents),
@@ -246,6 +251,10 @@ def test_several_image_sets_and_judges_each_have_a_table_and_a_filter():
     assert re.findall(r'<button type="button" data-set="(\w+)"', html) == ["x", "y"]
     assert "2 images, named from words alone" in html
     assert "Judged by p." in html
+    assert html.count("<h3>x, judged by q (κ 0.71 with people, 1,234 nouns)</h3>") == 2  # scores, calibration
+    assert "Of 1,234 nouns that ann and &lt;bob&gt; judged too, 80 % got the same of the five categories" in html
+    assert "kappa is 0.71, and 0.80 on correct, close and incorrect, on pictures that its calibration" in html
+    assert html.count("judged too") == 1
 
 
 def test_kinds_are_drawn_for_every_run_where_there_are_images_enough():

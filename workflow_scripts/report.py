@@ -49,7 +49,7 @@ def main(
     from nounflow.scoring.page import Report, render
     from nounflow.scoring.results import Scores
 
-    scored = read_document(Scores, scores, "scores with their details")
+    scored = read_document(Scores, scores, "score file with details")
     material = load_material(predictions, annotations, decoders, nouns, labels.root)
     progress = read_progress(decoders)
     record = Counts("report")
