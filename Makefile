@@ -1,7 +1,7 @@
 # make scores   the main job on the bundled default, from nothing to a printed score table
 # make test     all tests but a few that take minutes each
 # make test-extra  those
-# make lint     ruff, snakefmt, mypy, snakemake --lint
+# make lint     ruff, snakefmt, mypy, snakemake --lint, hadolint
 # make lock     rewrite requirements.lock from pyproject.toml
 # make clean    remove results and caches; the environment stays (rm -rf .venv removes it)
 
@@ -31,6 +31,7 @@ lint: environment
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
+	$(BIN)/hadolint containers/Dockerfile
 
 environment: $(VENV)/.complete
 
