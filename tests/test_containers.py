@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -60,3 +63,20 @@ def test_the_apptainer_definition_has_its_sections_and_the_dockerfiles_base_and_
     assert '"$@"' in parts["runscript"]
     for name in ("post", "environment", "runscript"):  # they are shell scripts
         subprocess.run(["bash", "-n"], input=parts[name], text=True, check=True)
+
+
+def test_what_apptainer_runs_works_in_a_folder_of_the_caller(repository, sections, tmp_path):
+    """The image cannot be written to; here the project's folder stands for the image's."""
+    script = sections[1]["runscript"].replace("/opt/nounflow", str(repository))
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-euc", script, "run", "--dry-run", "results/nouns/small.parquet"],
+        cwd=tmp_path,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(repository)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Building the lexicon small" in done.stdout
+    assert "profiles/default" in done.stdout + done.stderr  # found beside the Snakefile

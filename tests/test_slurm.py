@@ -100,8 +100,13 @@ def test_slurm_gives_the_scores_that_this_machine_gives(project, cluster):
     for path in (project.folder / "results").iterdir():
         if path.name != "inputs":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    assert "has been submitted with SLURM jobid" in submit(project, "results/scores.tsv")
+    said = submit(project, "results/scores.tsv")
     assert scores(project.folder) == here
+    jobs = {rule: job for job, rule in re.findall(r"SLURM jobid (\d+) \(log: \S*/rule_(\w+)/", said)}
+    asked = {rule: cluster("scontrol", "show", "job", jobs[rule]) for rule in ("train_decoder", "predict", "annotate")}
+    assert {rule for rule, text in asked.items() if re.search(r"TresPerJob=gres:gpu:1\b", text)} == {
+        "train_decoder", "predict",
+    }  # fmt: skip
 
 
 def requeue(cluster, job):
