@@ -65,7 +65,8 @@ def _plan(arguments: argparse.Namespace) -> None:
     console.print(table)
     hours, vectors = sum(step.hours or 0.0 for step in steps), sum(step.bytes or 0 for step in steps)
     jobs, unknown = sum(step.jobs for step in steps), sum(step.hours is None for step in steps)
-    console.print(f"{jobs} jobs, {vectors / 1e9:,.2f} GB of vectors, {hours:,.2f} hours one after the other on {machine}")
+    console.print(f"{jobs} jobs, {vectors / 1e9:,.2f} GB of vectors")
+    console.print(f"{hours:,.2f} hours, one after the other, on {machine}")
     if unknown:
         console.print(f"not in it: {unknown} steps without a rate")
     if arguments.usd_per_hour is not None:
