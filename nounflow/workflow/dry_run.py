@@ -43,7 +43,7 @@ def changed_outputs(targets: Sequence[str], configfiles: Sequence[Path] = ()) ->
     A dry run does not tell: of a job that follows from another one, it looks at no more.
     """
     changed: dict[str, list[str]] = {}
-    for line in _snakemake([*targets, "--summary"], configfiles).splitlines():
+    for line in _snakemake([*targets, "--summary", "--dry-run"], configfiles).splitlines():
         cells = line.split("\t")
         if len(cells) == _SUMMARY_CELLS and cells[4].endswith("changed"):
             changed.setdefault(cells[2], []).append(cells[0])
