@@ -45,7 +45,7 @@ SETUP = (
     f"export NOUNFLOW_LLM={shlex.quote(CONFIG.captions.llm.model_dump_json())}; "
     f"export NOUNFLOW_CONFIG={shlex.quote(json.dumps(SETTINGS))}; "
     f"export NOUNFLOW_CONFIG_DIGEST={sha256_json(CONFIG.model_dump(mode='json'))[:16]}; "
-    "trap : TERM; tee() { trap '' TERM; command tee \"$@\" | sed -u '/^# /d'; }; "
+    "trap : TERM; tee() { trap '' TERM; command tee \"$@\" | sed -u '\\|^# |d'; }; "
 )
 for name, part in CONFIG.annotators.items():
     if part.kind == "openai":
