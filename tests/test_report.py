@@ -125,6 +125,27 @@ def results(tmp_path_factory):
     return folder, arguments
 
 
+def test_time_and_memory_of_the_stages_stand_in_the_report_where_jobs_left_them(results, tmp_path):
+    folder, arguments = results
+    assert "What it took" not in (folder / "report.html").read_text()
+    for shard, seconds in (("0", 61.5), ("1", 1200.25)):
+        for kind, suffix, text in (
+            ("benchmarks", "tsv", f"s\tmax_rss\tcpu_time\n{seconds}\t2048.4\t99.5\n"),
+            ("logs", "log", f"# host: secret, x86_64, 8 CPUs, SLURM job {shard}\n# device: cuda asked for\n"
+                            "# command: python embed_texts.py\ndone in 9 s, 5 MB of memory, 4,321 MB on the GPU A\n"),
+        ):  # fmt: skip
+            path = tmp_path / f"results/{kind}/embeddings/{shard}.{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    page = tmp_path / "report.html"
+    call("report.py", [*arguments, "--jobs-of", str(tmp_path / "results"), "--out", str(page)])
+    html = page.read_text()
+    for text in ("2 jobs took 1,262 seconds", "embed_texts", "1,200.2 s", "2,048 MB", "4,321 MB"):
+        assert text in html, text
+    assert html.count("x86_64, 8 CPUs; device: cuda asked for") == 1
+    assert "secret" not in html
+
+
 def test_the_report_is_one_file_that_names_nothing_outside_itself(results):
     html = (results[0] / "report.html").read_text()
     assert len(html) < 1_000_000

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from nounflow.scoring import charts
 from nounflow.scoring.formats import PUBLISHED_HEADINGS, p_value, published_cells
@@ -16,6 +17,7 @@ from nounflow.scoring.results import Comparison, Details, Scores
 from nounflow.scoring.table import ScoreRow, judged, percent, percent_interval, points
 from nounflow.scoring.variants import Part
 from nounflow.text import join_words
+from nounflow.workflow.job_costs import by_rule
 
 _STYLES = 6  # runs that one chart tells apart
 _KINDS = 9
@@ -54,6 +56,27 @@ def breakdowns(scores: Scores) -> list[dict[str, Any]]:
         if any(drawn):
             found.append({"title": title, "by": by, "legend": _legend(details), "charts": list(filter(None, drawn))})
     return found
+
+
+def costs(jobs: pl.DataFrame) -> dict[str, Any] | None:
+    """Time and memory by rule, the dearest first, and where it ran; None without jobs (columns: job_costs.SCHEMA)."""
+    if jobs.is_empty():
+        return None
+
+    def cell(value: float | None, unit: str) -> str:
+        return "–" if value is None else f"{value:,.1f} {unit}" if unit == "s" else f"{value:,.0f} {unit}"
+
+    machines = jobs.select("host", "device").drop_nulls().iter_rows()
+    return {
+        "rows": [
+            (row["rule"], [str(row["jobs"]), cell(row["seconds"], "s"), cell(row["longest_s"], "s"),
+                           cell(row["cpu_seconds"], "s"), cell(row["memory_mb"], "MB"), cell(row["gpu_mb"], "MB")])
+            for row in by_rule(jobs).iter_rows(named=True)
+        ],
+        "total": f"{len(jobs):,} jobs took {jobs['seconds'].sum():,.0f} seconds, one after the other.",
+        # without the name of the machine, which is nobody's business, and the number of a SLURM job
+        "places": sorted({f"{', '.join(host.split(', ')[1:3])}; device: {device}" for host, device in machines}),
+    }  # fmt: skip
 
 
 def diversity(scores: Scores) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ class Report:
     material: Material
     progress: Mapping[str, Progress] = field(default_factory=dict)  # by run
     counts: Sequence[tuple[str, CountsRecord]] = ()  # file name, record
+    jobs: pl.DataFrame | None = None  # what each has taken; columns as in job_costs.SCHEMA
     cards: Sequence[tuple[Card, Picture]] = ()
     images: int = 0  # that the cards were chosen from
     published: bool = False  # show published scores
@@ -63,6 +64,7 @@ def render(report: Report) -> str:
         angles=_angles(report.progress),
         noun_lists=_noun_lists(report.material),
         counts=[_stage(name, record) for name, record in report.counts],
+        costs=None if report.jobs is None else figures.costs(report.jobs),
         unreadable=sorted(
             {
                 (document.image_set, file, reason)
