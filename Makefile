@@ -11,12 +11,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
+# How many jobs that would like a GPU may run at once. Without any they run on the processor, as many as cores allow.
+GPUS ?= $(or $(filter-out 0,$(shell nvidia-smi -L 2>/dev/null | grep -c ^GPU)),$(shell nproc))
+MEMORY_MB ?= $(shell awk '/^MemAvailable/ {print int($$2 / 1024)}' /proc/meminfo 2>/dev/null)
 
 .PHONY: scores test test-extra test-slurm lint lock clean environment
 .DEFAULT_GOAL := scores
 
 scores: environment
-	@$(BIN)/snakemake --cores $(CORES) --quiet host reason
+	@$(BIN)/snakemake --cores $(CORES) --quiet host reason \
+	  --resources gpu=$(GPUS) ledgers=1 $(addprefix mem_mb=,$(MEMORY_MB))
 	@$(BIN)/nounflow scores results/scores.tsv
 
 test: environment
