@@ -236,7 +236,10 @@ def terminal_table(rows: Sequence[ScoreRow], width: int = 200) -> Table:
     table = Table(
         title=f"Scores in percent, with 95 % intervals over images{kappas}",
         caption="" if width >= _ROOM else "more columns: a wider terminal, or --format markdown",
-        **{"title_justify": "left", "caption_justify": "left", "box": box.SIMPLE_HEAD, "pad_edge": False},
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
     )
     for name in kept:
         if name in ("run", "predictor", "image set", "judge"):
