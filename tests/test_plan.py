@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nounflow.config.experiment import read_config
+from nounflow.config.experiment import ImageSetConfig, read_config
 from nounflow.errors import NounflowError
 from nounflow.workflow.plan import lexicon_sizes, machine_for, plan, read_rates
 
@@ -38,7 +38,8 @@ def test_a_step_without_a_rate_says_so_instead_of_guessing(config, rates):
 
 
 def test_images_that_are_not_there_yet_are_not_counted(config, rates, tmp_path):
-    config.image_sets["photos"].source, config.image_sets["photos"].folder = None, str(tmp_path / "later")
+    later = {"photos": ImageSetConfig(folder=str(tmp_path / "later"))}
+    config = config.model_copy(update={"image_sets": later})
     step = plan(config, {"small": 1000}, rates, "two-cores")[-1]
     assert (step.amount, step.hours, step.source) == (None, None, "not counted yet")
 

@@ -95,7 +95,7 @@ def submit(project, target):
 
 
 @pytest.mark.slurm
-def test_slurm_gives_the_scores_that_this_machine_gives(project, cluster):
+def test_slurm_gives_the_scores_that_this_machine_gives(cluster, project):
     here = scores(project.folder)
     for path in (project.folder / "results").iterdir():
         if path.name != "inputs":
@@ -142,7 +142,7 @@ def lose_node(cluster, job):
 
 @pytest.mark.slurm
 @pytest.mark.parametrize("death", [requeue, lose_node])
-def test_a_job_that_was_requeued_or_lost_its_node_ends_in_the_same_bytes(project, finished, cluster, death):
+def test_a_job_that_was_requeued_or_lost_its_node_ends_in_the_same_bytes(cluster, project, finished, death):
     shutil.rmtree(project.folder / "results/decoders/tiny")
     log = project.folder / "results/logs/decoders/tiny.log"
     log.unlink()

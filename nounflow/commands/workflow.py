@@ -113,7 +113,13 @@ def _status(arguments: argparse.Namespace) -> None:
     for title, runs in (("Running:", True), ("Failed, or died:", False)):
         found = [f"  {job.log}: {job.line} ({job.seconds:.0f} s ago)" for job in jobs if job.runs is runs]
         if found or runs:
-            console.print(title, *(found or ["  no job"]), sep="\n", markup=False, soft_wrap=True)
+            console.print(
+                title,
+                *(found or ["  no job (one in the queue of a cluster has no log yet)"]),
+                sep="\n",
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def _costs(arguments: argparse.Namespace) -> None:
