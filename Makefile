@@ -1,7 +1,8 @@
 # make scores   the main job on the bundled default, from nothing to a printed score table
 # make test     all tests but a few that take minutes each
 # make test-extra  those
-# make lint     ruff, snakefmt, mypy, snakemake --lint
+# make test-slurm  the workflow on a real SLURM, where one answers
+# make lint     ruff, snakefmt, mypy, snakemake --lint, hadolint
 # make lock     rewrite requirements.lock from pyproject.toml
 # make clean    remove results and caches; the environment stays (rm -rf .venv removes it)
 
@@ -10,12 +11,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= all
+# How many jobs that would like a GPU may run at once. Without any they run on the processor, as many as cores allow.
+GPUS ?= $(or $(filter-out 0,$(shell nvidia-smi -L 2>/dev/null | grep -c ^GPU)),$(shell nproc))
+MEMORY_MB ?= $(shell awk '/^MemAvailable/ {print int($$2 / 1024)}' /proc/meminfo 2>/dev/null)
 
-.PHONY: scores test test-extra lint lock clean environment
+.PHONY: scores test test-extra test-slurm lint lock clean environment
 .DEFAULT_GOAL := scores
 
 scores: environment
-	@$(BIN)/snakemake --cores $(CORES) --quiet rules
+	@$(BIN)/snakemake --cores $(CORES) --quiet host reason \
+	  --resources gpu=$(GPUS) ledgers=1 $(addprefix mem_mb=,$(MEMORY_MB))
 	@$(BIN)/nounflow scores results/scores.tsv
 
 test: environment
@@ -23,7 +28,10 @@ test: environment
 	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations 15
 
 test-extra: environment
-	@$(BIN)/python -m pytest -m extra
+	@$(BIN)/python -m pytest -m extra -o faulthandler_timeout=1500
+
+test-slurm: environment
+	@$(BIN)/python -m pytest -m slurm -o faulthandler_timeout=1500 tests/test_slurm.py
 
 lint: environment
 	$(BIN)/ruff check .
@@ -31,6 +39,7 @@ lint: environment
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/mypy
 	$(BIN)/snakemake --lint
+	$(BIN)/hadolint containers/Dockerfile
 
 environment: $(VENV)/.complete
 

@@ -64,6 +64,9 @@ ROWS: dict[str, dict[str, tuple[str, str, str]]] = {
         "layers_1": ("1 layer (base: 2)", "4 layers (base: 6)", "−1.7, −1.6"),
         "layers_4": ("4 layers", "8 layers", "−1.0, −1.2"),
     },
+    "Targets": {
+        "synonyms": ("`synonym_share: 0.3`", "", ""),
+    },
     "Lexicon": {
         "fewer": ("500 nouns (base: 1,000)", "FT6 (base: FT2)", "−0.5, −1.4"),
     },

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 
 from nounflow.commandline import reported_errors
 from nounflow.commands import annotation, cache, captions, judging, naming, novic, schema, scores, workflow
@@ -19,4 +21,9 @@ def main(arguments: list[str] | None = None) -> None:
         module.add(commands)
     parsed = parser.parse_args(arguments)
     with reported_errors(parsed.debug):
-        parsed.call(parsed)
+        try:
+            parsed.call(parsed)
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader has seen enough: `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at its end
+            sys.exit(141)  # as the shell says of who is ended by SIGPIPE

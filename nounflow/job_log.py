@@ -43,6 +43,7 @@ def header(device: str | None, environment: Mapping[str, str] = os.environ) -> s
         "versions": ", ".join([f"Python {platform.python_version()}", *filter(None, map(_version, _PACKAGES))]),
         "config": environment.get(CONFIG_VARIABLE, "none, called by hand"),
         "started": time.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        "process": f"{os.getpid()} on {platform.node()}",
         "command": _shortened(shlex.join(["python", *sys.argv])),
     }
     return "\n".join(f"# {name}: {value}" for name, value in fields.items())

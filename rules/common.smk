@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 import yaml
 from snakemake.utils import update_config
@@ -37,14 +38,14 @@ except NounflowError as error:
 # The python of the rules is the one that runs Snakemake, also where no environment is activated. A prefix
 # replaces bash's strict mode, hence `set`. NOUNFLOW_HOME lets a rule find its script under --directory; NOUNFLOW_LLM
 # and NOUNFLOW_ANNOTATOR_... hold settings of which most are no reason to run a rule again; NOUNFLOW_CONFIG goes into
-# scores.json, its digest into the header of each log. A scheduler's SIGTERM goes to all processes of a job: the shell
-# and `tee` must outlive the stage that says goodbye.
+# scores.json, its digest into the header of each log. The header stays out of Snakemake's own output. A scheduler's
+# SIGTERM goes to all processes of a job: the shell and `tee` must outlive the stage that says goodbye.
 SETUP = (
     f"set -euo pipefail; export NOUNFLOW_HOME={shlex.quote(os.path.relpath(HOME))}; "
     f"export NOUNFLOW_LLM={shlex.quote(CONFIG.captions.llm.model_dump_json())}; "
     f"export NOUNFLOW_CONFIG={shlex.quote(json.dumps(SETTINGS))}; "
     f"export NOUNFLOW_CONFIG_DIGEST={sha256_json(CONFIG.model_dump(mode='json'))[:16]}; "
-    "trap : TERM; tee() { trap '' TERM; command tee \"$@\"; }; "
+    "trap : TERM; tee() { trap '' TERM; command tee \"$@\" | sed -u '\\|^# |d'; }; "
 )
 for name, part in CONFIG.annotators.items():
     if part.kind == "openai":
@@ -58,6 +59,13 @@ shell.prefix(SETUP.replace("{", "{{").replace("}", "}}"))
 EARLIER_RESULTS = EarlierResults(
     Path("results"), Path(".snakemake/metadata"), Path("results/.earlier")
 )
+
+# Snakemake leaves these out with --quiet all only, which hides errors too.
+SCHEDULER_TALK = ("Select jobs to execute", "Execute ")
+if workflow.output_settings.quiet:
+    logger.addFilter(
+        lambda record: not record.getMessage().startswith(SCHEDULER_TALK)
+    )
 
 # Where a job looks for texts that are embedded already; the second folder keeps what this run is replacing.
 KNOWN_EMBEDDINGS = ["results/embeddings", "results/.earlier/files/embeddings"]
@@ -300,9 +308,10 @@ def folder_listing(wildcards):
 def listing_of(folder):
     """Digest of names, sizes and times of a folder's images."""
     stats = [(name, (Path(folder) / name).stat()) for name in list_images(folder)]
-    return sha256_json(
+    digest = sha256_json(
         [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
-    )[:16]
+    )
+    return f"images {digest[:16]}"
 
 
 def put_back_earlier_results():

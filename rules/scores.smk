@@ -107,6 +107,7 @@ rule report:
         " --labels {params.labels:q}"
         " --gallery {params.gallery}"
         " {params.published}"
+        " --jobs-of results"
         " --out {output.page:q}"
         " --report-counts {output.counts:q}"
         " 2>&1 | tee {log:q}"

@@ -16,7 +16,7 @@ from nounflow.wordnet import WordNet
 # Files that take longest, first, so that what two workers share out at the end is short.
 # Those of the tiny workflow stand together, or one worker would wait until the other has run it.
 _LONGEST = (
-    *("workflow", "death", "between_workflows", "job_log", "training"),
+    *("workflow", "death", "between_workflows", "job_log", "why", "training"),
     *("embedder_checks", "text_towers", "reuse", "module", "llm_captions", "checkpoint"),
 )
 

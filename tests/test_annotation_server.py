@@ -357,6 +357,12 @@ def test_a_mistake_is_one_message_with_a_way_out(tmp_path, wordnet_input, argume
     assert all(word in shown for word in words), shown
 
 
+@pytest.mark.parametrize("port", [-1, 65536, 99999])
+def test_a_port_that_does_not_exist_is_one_message(port):
+    with pytest.raises(NounflowError, match=f"The port {port} of 127.0.0.1 cannot be used"):
+        listening_socket("127.0.0.1", port)
+
+
 def test_a_port_that_is_taken_is_one_message():
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -604,7 +604,17 @@ def test_logs_are_imported_shown_exported_and_merged_by_command(site, run, tmp_p
     assert "2 records, 0 of them new, 0 refused" in again
     shown = run("decisions", "show")
     assert "ann, bob: 2 pairs, 50.0% the same" in shown
-    assert "differ on 'dog'" in shown
+    assert "contradictions: 1, settled by majority, senior, latest" in shown
+    assert "'dog' of 'dog.png'" in shown
+    assert "ann: correct primary, bob: correct secondary -> " in shown
+    assert "'wolf'" not in shown
+    (tmp_path / "both.json").write_text(json.dumps({"cup.png": {"close_primary": ["mug"], "incorrect": ["mug"]}}))
+    run("decisions", "import", "both.json", "--annotator", "cy", "--image-set", "drawn")
+    (own,) = (line for line in run("decisions", "show").splitlines() if "'mug' of 'cup.png'" in line)
+    assert {said.strip() for said in own.split("): ")[1].removesuffix(" -> open").split(",")} == {
+        "cy: close primary",
+        "cy: incorrect",
+    }
     run("decisions", "export", "log.jsonl")
     run("decisions", "merge", "log.jsonl", "--log", "other.sqlite")
     assert sorted(read_records(tmp_path / "other.sqlite"), key=lambda r: r.id) == sorted(

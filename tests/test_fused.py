@@ -247,6 +247,27 @@ def test_only_held_out_texts_of_one_noun_are_fitted_to(finished):
         held_out(replace(texts, heldout=np.zeros_like(texts.heldout)), NoiseConfig(), seed=1, most=10)
 
 
+def test_held_out_texts_get_noise_with_the_covariance_of_texts_where_it_is_asked_for(finished):
+    texts = open_training_set(finished / "set/manifest.json")
+    noise = NoiseConfig(scheme="covariance", covariance="texts", norm=0.4)
+    clean, noisy = (held_out(texts, n, seed=1, most=10).embeddings for n in (NoiseConfig(scheme="none"), noise))
+    assert np.allclose(np.linalg.norm(noisy, axis=1), 1, atol=1e-6)
+    cosines = (clean * noisy).sum(1)
+    assert 0.8 < cosines.mean() < 0.99  # 1 / sqrt(1 + 0.4^2) is 0.93
+    with pytest.raises(NounflowError, match="measured gap"):
+        held_out(texts, NoiseConfig(scheme="gap", images="photos"), seed=1, most=10)
+
+
+def test_a_part_that_moves_texts_or_images_is_refused(project):
+    for shift in ("texts", "images"):
+        settings = {"head": HeadConfig().model_dump(), "noise": {"shift": shift, "images": "photos"}}
+        torch.manual_seed(0)
+        head = NounHead(DIM, len(NAMES), HeadConfig())
+        write_part(project, "moving", head, predictor="head", settings=settings)
+        with pytest.raises(NounflowError, match=r"noise\.shift"):
+            load_parts([project / "runs/moving/manifest.json"], "cpu", 4)
+
+
 def test_an_index_is_made_without_the_held_out_texts_and_without_losing_a_noun(finished):
     texts = open_training_set(finished / "set/manifest.json")
     heldout = np.zeros_like(texts.heldout)

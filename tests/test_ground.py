@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -213,6 +216,15 @@ def run(**changes):
             {"runs": {**run(predictor="fused", fused={"parts": ["b", "a"]}), "b": run()["a"]}},
             ["runs.a.fused.parts", "'a'", "allowed: b"],
         ),
+        (
+            {
+                "runs": {
+                    **run(predictor="fused", fused={"parts": ["b"]}),
+                    "b": run(noise={"shift": "texts", "images": "mine"})["a"],
+                }
+            },
+            ["runs.a.fused.parts", "'b'", "noise.shift"],
+        ),
         ({"annotators": ["wordnet", "wordnet"]}, ["annotators", "twice"]),
         ({"runs": {}}, ["runs"]),
     ],
@@ -304,6 +316,16 @@ def test_a_label_file_of_another_form_is_refused(tmp_path, text):
 
 
 # --- fingerprints ---
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(repository):
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-c", "from nounflow.cli import main; main()", "schema"]
+    environment = {**os.environ, "PYTHONPATH": str(repository)}
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=environment, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_a_comment_a_docstring_and_layout_keep_the_fingerprint(tmp_path):

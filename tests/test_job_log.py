@@ -67,7 +67,7 @@ def test_a_log_opens_with_host_device_versions_config_and_command_and_closes_wit
     out, _ = start("--device", "auto", "--megabytes", "400").communicate()
     log.write_text(out)
     fields = read_log(log)
-    assert {"host", "device", "versions", "config", "started", "command"} <= set(fields)
+    assert {"host", "device", "versions", "config", "started", "process", "command"} <= set(fields)
     assert fields["config"] == "0123abcd"
     assert fields["device"].startswith("auto asked for")
     assert re.search(r"Python 3\.\d+.*torch \d", fields["versions"])
@@ -149,3 +149,5 @@ def test_the_table_of_a_finished_workflow_names_every_job_with_its_rule_and_time
     assert {"build_nouns", "merge_caches", "train_decoder", "train_head", "predict", "score", "report"} <= set(counted)
     assert (table["seconds"] > 0).all()
     assert table["device"].drop_nulls().len() == len(table)  # each has a log with a header
+    page = (results / "report.html").read_text()
+    assert f"{len(table) - 1} jobs took" in page  # all but the report itself

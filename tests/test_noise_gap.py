@@ -23,6 +23,7 @@ from nounflow.decoder.processes import Processes
 from nounflow.decoder.trainee import DecoderTrainee
 from nounflow.decoder.training import train
 from nounflow.decoder.validation import evaluate
+from nounflow.embedder_checks.gap import noise_angles
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.predictors.head import HeadPredictor
 from nounflow.predictors.loading import load_predictor
@@ -195,6 +196,12 @@ def test_shifted_texts_are_what_is_trained_on_and_what_is_held_out():
         parts = trainee.loss(moved, rows)
     found = evaluate(trainee, samples, rows, None, Processes("cpu"))
     assert found["loss"] == pytest.approx(float(parts.total / parts.basis), rel=1e-5)
+
+
+def test_measured_noise_without_a_measurement_is_refused():
+    for noise in (NoiseConfig(scheme="gap", images="photos"), NoiseConfig(scheme="covariance", images="photos")):
+        with pytest.raises(NounflowError, match="nothing was measured here"):
+            noise_angles(unit(np.random.default_rng(0).standard_normal((4, DIM))).astype(np.float32), noise)
 
 
 # --- the way through the files ---

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from synthetic_results import NOUNS, annotations, manifest, nouns_table, predictions
 
 from nounflow.counts import Counts
-from nounflow.schemas.documents import Angles, InputManifest, Labels, read_document, write_document
+from nounflow.schemas.documents import Angles, InputManifest, Labels, PeopleAgreement, read_document, write_document
 from nounflow.schemas.tables import METRICS, lexicon_digest, write_table
 from nounflow.schemas.tables import NOUNS as NOUNS_SCHEMA
 from nounflow.scoring.charts import Series, histogram_median, line_chart, nice_ticks
@@ -125,6 +125,27 @@ def results(tmp_path_factory):
     return folder, arguments
 
 
+def test_time_and_memory_of_the_stages_stand_in_the_report_where_jobs_left_them(results, tmp_path):
+    folder, arguments = results
+    assert "What it took" not in (folder / "report.html").read_text()
+    for shard, seconds in (("0", 61.5), ("1", 1200.25)):
+        for kind, suffix, text in (
+            ("benchmarks", "tsv", f"s\tmax_rss\tcpu_time\n{seconds}\t2048.4\t99.5\n"),
+            ("logs", "log", f"# host: secret, x86_64, 8 CPUs, SLURM job {shard}\n# device: cuda asked for\n"
+                            "# command: python embed_texts.py\ndone in 9 s, 5 MB of memory, 4,321 MB on the GPU A\n"),
+        ):  # fmt: skip
+            path = tmp_path / f"results/{kind}/embeddings/{shard}.{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    page = tmp_path / "report.html"
+    call("report.py", [*arguments, "--jobs-of", str(tmp_path / "results"), "--out", str(page)])
+    html = page.read_text()
+    for text in ("2 jobs took 1,262 seconds", "embed_texts", "1,200.2 s", "2,048 MB", "4,321 MB"):
+        assert text in html, text
+    assert html.count("x86_64, 8 CPUs; device: cuda asked for") == 1
+    assert "secret" not in html
+
+
 def test_the_report_is_one_file_that_names_nothing_outside_itself(results):
     html = (results[0] / "report.html").read_text()
     assert len(html) < 1_000_000
@@ -231,6 +252,11 @@ def test_several_image_sets_and_judges_each_have_a_table_and_a_filter():
     judged = [
         annotations({"1.png": {"correct_primary": ["dog"]}}, name, who) for name in ("x", "y") for who in ("p", "q")
     ]
+    agreement = PeopleAgreement(
+        people=("ann", "<bob>"), pairs=1234, share=0.8, kappa=0.714, kappa_coarse=0.8, kappa_voting=0.5,
+        held_out=True, confusion={},
+    )  # fmt: skip
+    judged[1] = judged[1].model_copy(update={"agreement": agreement})
     material = Material(
         runs={"a": Run(manifest("a"), lexicon)},
         predictions=tuple(documents),
@@ -246,6 +272,10 @@ def test_several_image_sets_and_judges_each_have_a_table_and_a_filter():
     assert re.findall(r'<button type="button" data-set="(\w+)"', html) == ["x", "y"]
     assert "2 images, named from words alone" in html
     assert "Judged by p." in html
+    assert html.count("<h3>x, judged by q (κ 0.71 with people, 1,234 nouns)</h3>") == 2  # scores, calibration
+    assert "Of 1,234 nouns that ann and &lt;bob&gt; judged too, 80 % got the same of the five categories" in html
+    assert "kappa is 0.71, and 0.80 on correct, close and incorrect, on pictures that its calibration" in html
+    assert html.count("judged too") == 1
 
 
 def test_kinds_are_drawn_for_every_run_where_there_are_images_enough():

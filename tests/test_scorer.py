@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 import math
@@ -17,10 +18,10 @@ from synthetic_results import NOUNS, annotations, manifest, nouns_table, predict
 
 from nounflow.cli import main as nounflow_command
 from nounflow.errors import NounflowError
-from nounflow.schemas.documents import Labels, write_document
+from nounflow.schemas.documents import Labels, PeopleAgreement, write_document
 from nounflow.schemas.tables import lexicon_digest
 from nounflow.scoring.answers import answers, judge
-from nounflow.scoring.calibration import calibration, risk_coverage
+from nounflow.scoring.calibration import calibration, calibration_interval, risk_coverage
 from nounflow.scoring.formats import latex, markdown
 from nounflow.scoring.hierarchy import Hierarchy, read_overrides
 from nounflow.scoring.intervals import holm, mean_estimate, mean_interval
@@ -32,7 +33,7 @@ from nounflow.scoring.published import published_rows
 from nounflow.scoring.results import Provenance
 from nounflow.scoring.scores import score_all
 from nounflow.scoring.session import ImageSet, Lexicon, Run
-from nounflow.scoring.table import write_scores
+from nounflow.scoring.table import comparison, terminal_table, write_scores
 from nounflow.streams import stream
 
 ENTRIES = lexicon_entries(nouns_table())
@@ -121,6 +122,39 @@ def test_the_arrays_agree_with_plain_loops(images, data):
         assert (worst <= best).all()
 
 
+def counts_of(row, n):
+    """Images of each category, and which of them have a coarse noun, that come to a published row.
+
+    Points are tenths: 10, 8, 5, 4. Primary ones make up the primary score, secondary ones the rest of the prediction
+    score, and half the points of coarse nouns are what the overall score lacks.
+    """
+    primary = 5 * round(row.primary_score * 10 * n / 5)
+    secondary = 4 * round((row.prediction_score - row.primary_score) * 10 * n / 4)
+    close = 2 + primary % 10 // 5
+    counts = [(primary - 5 * close) // 10, secondary // 8, close, secondary % 8 // 4]
+    lacking = 2 * round((primary + secondary) - row.overall_score * 10 * n + 1e-9, 1)
+    for coarse in itertools.product(*(range(min(one, 5) + 1) for one in counts[1:])):
+        first, odd = divmod(round(lacking) - sum(map(math.prod, zip(coarse, (8, 5, 4), strict=True))), 10)
+        if odd == 0 and 0 <= first <= counts[0]:
+            return counts, (first, *coarse)
+    raise AssertionError(row)
+
+
+@pytest.mark.parametrize("row", published_rows(), ids=lambda row: f"{row.image_set} {row.model}")
+def test_every_published_row_is_what_whole_numbers_of_images_come_to(row):
+    n = {"World-H": 272, "Wiki-H": 1000}[row.image_set]
+    counts, coarse = counts_of(row, n)
+    counts, coarse = [*counts, n - sum(counts)], [*coarse, 0]
+    said = [(name, i < few) for name, many, few in zip(POINTS, counts, coarse, strict=True) for i in range(many)]
+    lists = {f"{i:04}.png": {name: ["noun"]} for i, (name, _) in enumerate(said)}
+    factors = [0.5 if vague else 1.0 for _, vague in said]
+    judged = judge(answers(predictions("a", {file: ["noun"] for file in lists})), judgements(annotations(lists)))
+    values = image_values(judged, np.array(factors))
+    for name in ("primary_score", "prediction_score", "overall_score"):
+        # Published with two decimals of percent, rounded from three.
+        assert 100 * values[name].worst.mean() == pytest.approx(100 * getattr(row, name), abs=0.0055), name
+
+
 # --- comparison ---
 
 
@@ -189,6 +223,32 @@ def test_the_calibration_error_of_an_example_worked_by_hand():
     assert calibration(np.array([1.0, 1.0]), np.array([True, True]))[0] == 0.0
 
 
+@pytest.mark.parametrize("over", [0.0, 0.1, 0.3])
+def test_the_interval_of_the_calibration_error_holds_the_true_one(over):
+    rng = np.random.default_rng(5)
+    found = []
+    for i in range(60):
+        claimed = rng.uniform(0.35, 1.0, size=400)
+        right = rng.random(400) < claimed - over
+        found.append(calibration_interval(claimed, right, stream(i, "ece"), draws=500))
+    assert all(0 <= low <= high <= 1 for low, high in found)
+    if over:
+        assert sum(low <= over <= high for low, high in found) >= 53  # 95 % of 60 are 57
+    else:  # the error of a run that is right about itself is 0.05 here, by chance
+        assert np.mean([low for low, _ in found]) < 0.01
+
+
+def test_the_interval_of_the_calibration_error_agrees_with_drawing_images():
+    rng = np.random.default_rng(6)
+    claimed = rng.beta(2, 1, size=300)
+    right = rng.random(300) < 0.5
+    error = calibration(claimed, right)[0]
+    drawn = rng.integers(0, 300, size=(2000, 300))
+    low, high = np.quantile([calibration(claimed[one], right[one])[0] for one in drawn], [0.025, 0.975])
+    found = calibration_interval(claimed, right, stream(1, "ece"))
+    assert found == pytest.approx((2 * error - high, 2 * error - low), abs=0.006)
+
+
 def test_risk_falls_with_certainty_and_ends_at_the_share_of_errors():
     probability = np.array([0.9, 0.8, 0.7, 0.6])
     found = risk_coverage(probability, np.array([True, True, False, False]))
@@ -252,6 +312,33 @@ def test_coarse_nouns_count_half_and_a_file_overrules(hierarchy, wordnet, tmp_pa
     (tmp_path / "specificity.json").write_text('{"bird": 2}')
     with pytest.raises(NounflowError, match="factors from 0 to 1"):
         read_overrides(tmp_path / "specificity.json")
+
+
+def test_a_row_agrees_with_a_table_worked_by_hand(hierarchy):
+    by_hand = {  # first and second noun; category of the first, of the second; points, specificity of the first
+        "1.png": (("bird", "robin"), ("correct_primary", None), 1.0, 0.5),
+        "2.png": (("robin", "bird"), ("correct_secondary", "correct_primary"), 0.8, 1.0),
+        "3.png": (("car", "dog"), ("close_primary", "incorrect"), 0.5, 0.5),
+        "4.png": (("wolf", "cat"), ("close_secondary", "close_primary"), 0.4, 1.0),
+        "5.png": (("bird", "car"), ("incorrect", "correct_secondary"), 0.0, 0.5),
+    }
+    lists = {
+        file: {category: [noun] for noun, category in zip(nouns, categories, strict=True) if category}
+        for file, (nouns, categories, _, _) in by_hand.items()
+    }
+    document = predictions("a", {file: nouns for file, (nouns, *_) in by_hand.items()})
+    (row,) = score([document], [annotations(lists)], hierarchy=hierarchy).rows
+    assert row.prediction_score == pytest.approx((1 + 0.8 + 0.5 + 0.4 + 0) / 5)
+    assert row.primary_score == pytest.approx((1 + 0.5) / 5)
+    assert row.overall_score == pytest.approx(sum(points * specific for _, _, points, specific in by_hand.values()) / 5)
+    assert row.overall_score == pytest.approx((0.5 + 0.8 + 0.25 + 0.4 + 0) / 5)
+    assert row.top1_correct == pytest.approx(2 / 5)
+    assert row.top3_score == row.top5_score == pytest.approx((1 + 1 + 0.5 + 0.5 + 0.8) / 5)
+    assert row.top5_correct == pytest.approx(3 / 5)
+    assert row.distinct_nouns == 4
+    assert row.effective_nouns == pytest.approx(math.exp(-(0.4 * math.log(0.4) + 3 * 0.2 * math.log(0.2))))
+    assert row.top_noun_share == pytest.approx(2 / 5)
+    assert row.calibration_error == pytest.approx(0.5 - 2 / 5)  # every first noun was given with one half
 
 
 def test_synonyms_share_their_judgement_and_never_lose_by_it(hierarchy):
@@ -324,6 +411,29 @@ def test_digests_tell_settings_and_splits_apart():
     assert labelled.config == first.config
     fewer = score([noisy("a", 0.5, n=199)], []).rows[0]
     assert fewer.split not in (first.split, labelled.split)
+    others = noisy("a", 0.5).model_copy(update={"images": "of other bytes under the same names"})
+    assert score([others], []).rows[0].split not in (first.split, labelled.split, fewer.split)
+
+
+def test_how_far_a_judge_agrees_with_people_stands_beside_every_score_that_it_judged():
+    from rich.console import Console
+
+    agreement = PeopleAgreement(
+        people=("ann", "bob"), pairs=1120, share=0.8, kappa=0.714, kappa_coarse=None, kappa_voting=0.7,
+        held_out=False, confusion={},
+    )  # fmt: skip
+    machine = DOGS.model_copy(update={"annotator": "machine", "agreement": agreement})
+    scores = score([noisy("a", 0.6), noisy("bb", 0.5, "retrieval")], [DOGS, machine])
+    compared, alone = scores.rows[:2]  # sorted by name: machine, wordnet
+    assert (alone.judge_kappa, alone.judge_kappa_coarse, alone.judge_pairs) == (None, None, None)
+    assert (compared.judge_kappa, compared.judge_kappa_coarse, compared.judge_pairs) == (0.714, None, 1120)
+    words = "machine (κ 0.71 with people, 1,120 nouns)"
+    assert words in markdown(scores.rows)
+    assert words.replace("κ", r"$\kappa$") in latex(scores.rows)
+    assert words in comparison(compared)
+    console = Console(width=240, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(terminal_table(scores.rows))
+    assert console.export_text().count("κ 0.71") == 2
 
 
 def made_by_workflow():
@@ -368,6 +478,21 @@ def test_the_commands_print_every_format_from_one_table(tmp_path, capsys):
     assert "| a | decoder |" in said("scores", table, "--format", "markdown")
     assert r"\toprule" in said("scores", table, "--format", "latex")
     assert "minus bb" in said("scores", table, "--against", "bb")
+    text = said("scores", table, "--against", "bb", "--format", "tsv")
+    rows = list(csv.DictReader(text.splitlines(), delimiter="\t"))
+    also = json.loads(said("scores", table, "--against", "bb", "--format", "json"))
+    assert [row["run"] for row in rows] == [row["run"] for row in also] == ["a", "ccc"]
+    (one,) = scores.comparisons
+    for row, other, i in zip(rows, also, (0, 2), strict=True):
+        for column in ("difference", "low", "high", "p", "p_holm"):
+            assert float(row[column]) == pytest.approx(getattr(one, column)[i][1], rel=1e-5)
+            assert other[column] == getattr(one, column)[i][1]
+    assert "| a | photos | wordnet |" in said("scores", table, "--against", "bb", "--format", "markdown")
+    assert r"minus bb & p & p (Holm) \\" in said("scores", table, "--against", "bb", "--format", "latex")
+    for clash in (("--format", "tsv"), ("--format", "json"), ("--against", "bb")):
+        with pytest.raises(SystemExit):
+            said("scores", table, "--published", *clash)
+        assert "take --published without --against" in capsys.readouterr().err
     assert "not measured here" in said("scores", table, "--published")
     assert "git checkout" in said("reproduce", "bb", "--table", table)
     with pytest.raises(SystemExit):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -245,6 +246,30 @@ def test_the_terminal_table_shows_every_row_in_percent():
     text = console.export_text()
     assert "50.0 [" in text
     assert "25.0 [" in text
+
+
+def test_a_narrow_terminal_loses_columns_and_no_figure():
+    from rich.console import Console
+
+    rows = list(pair(set(range(30)), set(range(15))).values())
+    for width in (120, 200):
+        console = Console(width=width, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+        console.print(terminal_table(rows, width))
+        text = console.export_text()
+        assert "…" not in text
+        assert len([line for line in text.splitlines() if "wordnet" in line]) == len(rows)
+        assert ("ceiling" in text) == (width == 200)
+
+
+def test_the_terminal_table_shows_where_a_score_lies_that_is_not_wholly_judged():
+    from rich.console import Console
+
+    (row,) = score([predictions("a", ANSWERS)], [manifest("a")])
+    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(terminal_table([row]))
+    text = console.export_text()
+    assert re.search(rf"\] +{100 * row.score_if_unjudged_right:.1f} ", text)
+    assert f" {100 * row.top1_correct:.1f}–{100 * row.top1_correct_if_unjudged_right:.1f} " in text
 
 
 def write_results(folder: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """The whole workflow on a real SLURM, by `profiles/slurm`: the same scores as on this machine.
 
-Not part of `make test`. Where a SLURM answers: python -m pytest -m slurm
+Not part of `make test`; `make test-slurm` runs it where a SLURM of one node answers, which is this machine and has four
+CPUs or more, since small jobs travel in groups.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import yaml
 from tiny_workflow import digests
@@ -93,25 +95,46 @@ def submit(project, target):
 
 
 @pytest.mark.slurm
-def test_slurm_gives_the_scores_that_this_machine_gives(project, cluster):
+def test_slurm_gives_the_scores_that_this_machine_gives(cluster, project):
     here = scores(project.folder)
     for path in (project.folder / "results").iterdir():
         if path.name != "inputs":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    assert "has been submitted with SLURM jobid" in submit(project, "results/scores.tsv")
+    said = submit(project, "results/scores.tsv")
     assert scores(project.folder) == here
+    jobs = {rule: job for job, rule in re.findall(r"SLURM jobid (\d+) \(log: \S*/rule_(\w+)/", said)}
+    asked = {rule: cluster("scontrol", "show", "job", jobs[rule]) for rule in ("train_decoder", "predict", "annotate")}
+    assert {rule for rule, text in asked.items() if re.search(r"TresPerJob=gres:gpu:1\b", text)} == {
+        "train_decoder", "predict",
+    }  # fmt: skip
 
 
 def requeue(cluster, job):
     cluster("scontrol", "requeue", job)
 
 
+def processes_of(job):
+    """Of a job, and SLURM's own that look after it; the node is this machine."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            mine = process.environ().get("SLURM_JOB_ID") == job
+            if mine or (process.name().startswith("slurmstepd") and f"[{job}." in " ".join(process.cmdline())):
+                yield process
+
+
 def lose_node(cluster, job):
+    """SLURM is told that the node is gone, all that ran there ends at once, and later the node is back."""
     node = cluster("squeue", "-h", "-j", job, "-o", "%N").strip()
     cluster("scontrol", "update", f"nodename={node}", "state=down", "reason=lost")
     limit = time.monotonic() + 60
+    while lost := list(processes_of(job)):
+        assert time.monotonic() < limit, lost
+        for process in lost:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        time.sleep(0.2)
     while "down" in cluster("sinfo", "-h", "-n", node, "-o", "%T"):
-        with contextlib.suppress(subprocess.CalledProcessError):  # refused while the node still clears up
+        with contextlib.suppress(subprocess.CalledProcessError):  # refused where the node is back by itself
             cluster("scontrol", "update", f"nodename={node}", "state=resume")
         assert time.monotonic() < limit
         time.sleep(0.5)
@@ -119,7 +142,7 @@ def lose_node(cluster, job):
 
 @pytest.mark.slurm
 @pytest.mark.parametrize("death", [requeue, lose_node])
-def test_a_job_that_was_requeued_or_lost_its_node_ends_in_the_same_bytes(project, finished, cluster, death):
+def test_a_job_that_was_requeued_or_lost_its_node_ends_in_the_same_bytes(cluster, project, finished, death):
     shutil.rmtree(project.folder / "results/decoders/tiny")
     log = project.folder / "results/logs/decoders/tiny.log"
     log.unlink()

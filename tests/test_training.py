@@ -320,11 +320,19 @@ def test_the_script_holds_templates_out_by_the_captions_that_were_embedded(tmp_p
 # --- several processes ---
 
 
-def test_two_processes_train_the_weights_of_one(tmp_path):
+@pytest.mark.parametrize(
+    "noise",
+    [
+        {"scheme": "gauss_elem_uniform_angle"},
+        {"scheme": "covariance", "covariance": "texts", "rank": 4, "schedule": "cosine"},
+    ],
+    ids=["drawn", "measured"],
+)
+def test_two_processes_train_the_weights_of_one(tmp_path, noise):
     project = write_project(tmp_path)
     shared = {
         "decoder": {"width": 32, "heads": 2, "layers": 1},
-        "noise": {"scheme": "gauss_elem_uniform_angle"},
+        "noise": noise,
         "training": {"samples": 1050, "batch_size": 35, "learning_rate": 1e-3, "precision": "fp32"},
     }
     torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--")

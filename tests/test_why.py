@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
 
 from nounflow.workflow.dry_run import DryRun, read
-from nounflow.workflow.status import by_rule, last_line, running
-from nounflow.workflow.why import as_text, reasons
+from nounflow.workflow.status import by_rule, last_start, unfinished
+from nounflow.workflow.why import Reasons, as_text, reasons
 
 OUTPUT = """Building DAG of jobs...
 Job stats:
@@ -68,19 +74,98 @@ def test_jobs_are_counted_by_rule():
     assert by_rule(DryRun((), {"a": 3, "b": 1}), DryRun((), {"a": 1})) == [("a", 2, 1), ("b", 1, 0)]
 
 
-def test_only_logs_that_grew_lately_and_have_not_ended_count_as_running(tmp_path):
-    for name, text, age in (
-        ("now", "training: 10 of 20\rtraining: 11 of 20\r", 5),
-        ("ended", "done in 3.0 s\n", 5),
-        ("failed", "error: no\n", 5),
-        ("old", "training: 1 of 20\n", 9999),
-        ("empty", "", 5),
+def test_a_cause_behind_another_one_is_found_where_nothing_stands_before_the_job():
+    alone = read(OUTPUT.replace("Reason: Input files updated by another job: results/c.json, results/d.json",
+                                "Reason: Updated input files: resources/x.tsv"))  # fmt: skip
+    found = reasons(read(OUTPUT), [alone])
+    assert dict(found.causes)["Training the decoder other"] == ("updated input files: resources/x.tsv",)
+    assert found.followers == ()
+
+
+def test_a_long_list_of_what_follows_is_cut():
+    text = as_text(Reasons((("a", ("b",)),), tuple(f"job {i}" for i in range(50)), changed=("train_head", "score")))
+    assert len(text.splitlines()) < 30
+    assert "and 30 more" in text
+    assert text.endswith("have changed of: train_head, score")
+
+
+def nounflow(project, *words):
+    command = [sys.executable, "-c", "from nounflow.cli import main; main()", *words]
+    environment = {**os.environ, "PYTHONPATH": str(project.folder), "COLUMNS": "120"}
+    done = subprocess.run(command, cwd=project.folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_of_a_finished_workflow_the_commands_say_what_there_is_to_say(finished):
+    assert nounflow(finished, "why", "--configfile", "tiny.yaml").startswith("Nothing would run")
+    status = nounflow(finished, "status", "results/scores.tsv", "--configfile", "tiny.yaml")
+    assert re.search(r"embed_texts +5 +- *$", status, flags=re.MULTILINE)
+    assert status.endswith("All is done.\n")
+    plan = nounflow(finished, "plan", "tiny.yaml", "--usd-per-hour", "2")
+    assert "80 nouns" in plan
+    assert "USD at 2.0 an hour" in plan
+    assert "train_decoder" in nounflow(finished, "costs")
+
+
+def test_why_names_each_of_several_edits_also_where_one_lies_behind_another(project):
+    templates = project.folder / "resources/templates/singular.tsv"
+    templates.write_text(templates.read_text().replace("a photo of", "a picture of", 1))
+    project.configure(lambda config: config["runs"]["tiny"]["training"].update(learning_rate=0.001))
+    shutil.copy(project.folder / "drawn/a.png", project.folder / "drawn/new.png")
+    causes, followers = nounflow(project, "why", "--configfile", "tiny.yaml").split("From these follow")
+    assert "Composing the captions m1 of tiny\n    updated input files: resources/templates/singular.tsv" in causes
+    assert "Training the decoder tiny\n    training.learning_rate: 0.005 -> 0.001" in causes
+    assert "Embedding the images of drawn with bundled\n    the images of its folder have changed" in causes
+    assert "Training the head tiny_head" in followers
+    assert len(causes.splitlines() + followers.splitlines()) < 40
+    only = nounflow(project, "why", "results/image_embeddings/bundled/drawn.json", "--configfile", "tiny.yaml")
+    assert only.splitlines()[0] == "Embedding the images of drawn with bundled"
+    assert "decoder" not in only
+
+
+def write_log(folder, name, text, age, process=None):
+    path = folder / f"{name}.log"
+    path.parent.mkdir(exist_ok=True, parents=True)
+    path.write_text(f"# host: h\n# process: {process or os.getpid()} on {platform.node()}\n{text}" if text else "")
+    os.utime(path, (1_000_000 - age, 1_000_000 - age))
+
+
+def test_jobs_that_run_and_jobs_that_failed_or_died_are_told_apart(tmp_path):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    for name, text, age, process in (
+        ("now", "training: 10 of 20\rtraining: 11 of 20\r", 5, None),
+        ("silent", "training: 1 of 20\n", 900, None),
+        ("header_only", " ", 1, None),
+        ("starting", "", 1, None),
+        ("of_the_cache", "", 100, None),
+        ("ended", "training: 20 of 20\ndone in 3.0 s, 5 MB of memory\n", 5, None),
+        ("failed", "error: The disk is full\n  where: a\n  fix:   b\n", 5, None),
+        ("killed", "training: 3 of 20\n", 5, gone.pid),
+        ("before", "training: 1 of 20\n", 9999, None),
+        ("slurm/rule_a/7", "Job 7: Training\n", 5, None),
     ):
-        path = tmp_path / "logs" / f"{name}.log"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text)
-        os.utime(path, (1_000_000 - age, 1_000_000 - age))
-    assert [(job.log.stem, job.line) for job in running(tmp_path / "logs", now=1_000_000)] == [
-        ("now", "training: 11 of 20")
-    ]
-    assert last_line(tmp_path / "logs/empty.log") == ""
+        write_log(tmp_path, name, text, age, process)
+    found = {job.log.stem: job for job in unfinished(tmp_path, since=1_000_000 - 1000, now=1_000_000)}
+    assert {name: job.line for name, job in found.items() if job.runs} == {
+        "now": "training: 11 of 20", "silent": "training: 1 of 20", "header_only": "started", "starting": "started",
+    }  # fmt: skip
+    assert {name: job.line for name, job in found.items() if not job.runs} == {
+        "failed": "error: The disk is full", "killed": "training: 3 of 20",
+    }  # fmt: skip
+    assert found["silent"].seconds == 900
+
+
+def test_a_job_of_another_machine_counts_as_running_until_its_log_says_otherwise(tmp_path):
+    (tmp_path / "far.log").write_text("# process: 999999999 on elsewhere\ntraining: 3 of 20\n")
+    assert [job.runs for job in unfinished(tmp_path, since=0)] == [True]
+
+
+def test_only_what_the_last_snakemake_ran_counts(tmp_path):
+    assert last_start(tmp_path) == 0
+    for moment in ("2026-11-21T165452.433113", "2026-11-20T235959.000001"):
+        path = tmp_path / f".snakemake/log/{moment}.snakemake.log"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(last_start(tmp_path))) == "2026-11-21 16:54:52"

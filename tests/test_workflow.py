@@ -306,6 +306,7 @@ def test_an_edited_template_reruns_captions_and_what_follows_but_not_nouns(proje
     path.write_text("\n".join([lines[0], "\t".join(cells), *lines[2:]]) + "\n")
     named = project.would_run()
     assert named["compose_captions"] == 3
+    assert {"embed_texts", "merge_caches", "train_decoder", "train_head", "predict", "score", "report"} <= set(named)
     assert not {"build_nouns", "generate_captions", "embed_images"} & set(named)
 
 

@@ -33,11 +33,11 @@ def main(
     from nounflow.embedders import load_embedder
     from nounflow.embedders.image_files import embed_image_files
     from nounflow.errors import NounflowError
+    from nounflow.files import sha256_file, sha256_json
     from nounflow.images import list_images
     from nounflow.inputs import input_folder
     from nounflow.schemas.labels import read_labels
     from nounflow.store.shards import write_shard
-    from nounflow.store.texts import texts_digest
 
     if folder is None:
         if input_manifest is None:
@@ -63,7 +63,7 @@ def main(
         lexicon="",
         source=image_set,
         start=0,
-        texts=texts_digest(embedded.files),
+        texts=sha256_json([[file, sha256_file(folder / file)] for file in embedded.files]),
         batch_tokens=0,
         files=tuple(embedded.files),
         unreadable=embedded.unreadable,

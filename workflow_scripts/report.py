@@ -38,6 +38,7 @@ def main(
     labels: Paths,
     gallery: int,
     published: bool,
+    jobs_of: Path | None,
     out: Path,
     report_counts: Path,
 ) -> None:
@@ -48,8 +49,9 @@ def main(
     from nounflow.scoring.load import CountsRecord, load_material, read_progress
     from nounflow.scoring.page import Report, render
     from nounflow.scoring.results import Scores
+    from nounflow.workflow.job_costs import job_costs
 
-    scored = read_document(Scores, scores, "scores with their details")
+    scored = read_document(Scores, scores, "score file with details")
     material = load_material(predictions, annotations, decoders, nouns, labels.root)
     progress = read_progress(decoders)
     record = Counts("report")
@@ -60,6 +62,7 @@ def main(
             material=material,
             progress=progress,
             counts=[(short(path), read_document(CountsRecord, path, "counts of a stage")) for path in counts],
+            jobs=None if jobs_of is None else job_costs(jobs_of),
             cards=cards,
             images=images,
             published=published,
@@ -126,6 +129,7 @@ if __name__ == "__main__":
     parser.add_argument("--labels", type=json_settings(Paths), required=True, help='{"photos": PATH or null}')
     parser.add_argument("--gallery", type=int, default=60, help="most images in the gallery")
     parser.add_argument("--published", action="store_true", help="show published scores, marked as such")
+    parser.add_argument("--jobs-of", type=Path, help="results: its benchmarks/ and logs/ say what the jobs took")
     parser.add_argument("--out", type=Path, required=True, help="results/report.html")
     parser.add_argument("--report-counts", type=Path, required=True, help="where to record this stage's own counts")
     run_stage(main, parser.parse_args())

@@ -118,8 +118,8 @@ def show(rows: list[ScoreRow]) -> None:
 
     console = Console()
     if not console.is_terminal:
-        console = Console(width=160)  # a log file has no width of its own
-    console.print(terminal_table(rows))
+        console = Console(width=200)  # a log file has no width of its own
+    console.print(terminal_table(rows, console.width))
     for sentence in filter(None, map(comparison, rows)):
         console.print(sentence, markup=False, highlight=False)
 

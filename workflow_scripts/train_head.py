@@ -11,81 +11,31 @@ from checkpoint/ in the same folder. Under `torchrun` its processes share each b
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser
+from nounflow.commandline import run_stage
 from nounflow.config.decoder import HeadTrainingSettings
+from nounflow.decoder.arguments import TrainingArguments, training_parser
 
 
-def main(
-    run: str,
-    training_set: Path,
-    nouns: Path,
-    captions: list[Path],
-    gap: list[Path],
-    settings: HeadTrainingSettings,
-    device: str,
-    threads: int,
-    restart: bool,
-    out: Path,
-) -> None:
+def main(**arguments: Any) -> None:
     """Train a head; see the module docstring."""
-    import torch
-
-    from nounflow.decoder.job import TrainingJob
-    from nounflow.decoder.memory import check_size
-    from nounflow.decoder.noise_shape import load_noise_shape
-    from nounflow.decoder.processes import joined_processes
-    from nounflow.device import prepare_device
+    from nounflow.decoder.job import Material, train_predictor
     from nounflow.fingerprint import code_fingerprint
     from nounflow.predictors.head import HeadTrainee, NounHead
-    from nounflow.schemas.tables import NOUNS, read_table
-    from nounflow.store.training_set import open_training_set
-    from nounflow.store.weights import with_image_shift, write_predictor
 
-    device = prepare_device(device, threads)
-    texts = open_training_set(training_set)
-    shape = load_noise_shape(settings.noise, gap[0] if gap else None, texts)
-    names = read_table(nouns, NOUNS, "lexicon")["noun"].to_list()
-
-    def build() -> NounHead:
-        return NounHead(texts.manifest.embedder.dim, len(names), settings.head)
-
-    with joined_processes(device) as processes:
-        check_size(build, settings.training, device)
-        torch.manual_seed(settings.seed)
-        model = build().to(device)
-        job = TrainingJob(run, out, settings, processes, texts, shape, restart, code_fingerprint(Path(__file__)))
-        samples = job.hold_out(training_set, names, captions)
-        curves = job.train(HeadTrainee(model, texts, settings.training.label_smoothing), samples)
-        if not processes.first:
-            return
-        write_predictor(
-            out,
-            with_image_shift(model.state_dict(), shape.image_shift),
-            run=run,
-            predictor="head",
-            embedder=texts.manifest.embedder,
-            lexicon=texts.manifest.lexicon,
-            lexicon_path=nouns.as_posix(),
-            nouns=tuple(names),
-            settings=settings.model_dump(mode="json"),
-            samples=curves.samples,
-            metrics=curves.of_kept(),
-        )
-        texts.count_texts(run).write(out.with_suffix(".counts.json"))
-        job.finish()
+    asked = TrainingArguments[HeadTrainingSettings](**arguments)
+    material, settings = Material.read(asked), asked.settings
+    texts = material.texts
+    train_predictor(
+        asked,
+        material,
+        build=lambda: NounHead(texts.manifest.embedder.dim, len(material.names), settings.head),
+        trainee_of=lambda head: HeadTrainee(head, texts, settings.training.label_smoothing),
+        code=code_fingerprint(Path(__file__)),
+        predictor="head",
+    )
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--run", required=True, help="name of the run")
-    parser.add_argument("--training-set", type=Path, required=True, help="the training set's manifest")
-    parser.add_argument("--nouns", type=Path, required=True, help="the lexicon")
-    parser.add_argument("--captions", type=Path, nargs="*", default=[], help="needed where templates are held out")
-    parser.add_argument("--gap", type=Path, nargs="*", default=[], help="needed where the noise is matched to images")
-    parser.add_argument("--settings", type=json_settings(HeadTrainingSettings), required=True, help="as JSON")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-    parser.add_argument("--restart", action="store_true", help="begin anew where a checkpoint stands")
-    parser.add_argument("--out", type=Path, required=True, help="the head's manifest")
-    run_stage(main, parser.parse_args())
+    run_stage(main, training_parser(__doc__, HeadTrainingSettings).parse_args())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from nounflow.annotation.standing import Pair, Standing
@@ -72,6 +72,16 @@ def _by_time(decisions: list[Decision], _policy: Policy) -> list[Decision]:
 
 
 _NARROW = {"majority": _by_majority, "senior": _by_seniority, "latest": _by_time}
+
+
+def contradicted(
+    standing: Standing, policy: Policy, annotators: Collection[str] = ()
+) -> Iterator[tuple[Pair, list[Decision], Verdict]]:
+    """Pairs on which annotators (all if none are named) differ, or one contradicts themselves; and what stands."""
+    for pair in sorted(standing.pairs()):
+        judgements = _counted(standing, pair, annotators)
+        if judgements and (verdict := resolve(judgements, policy)).settled_by != AGREED:
+            yield pair, judgements, verdict
 
 
 def five_lists(

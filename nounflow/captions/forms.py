@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -10,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from nounflow.errors import MismatchError
+from nounflow.synonyms import synonym_groups
 from nounflow.text import with_article
 
 
@@ -109,10 +109,5 @@ def _forms(nouns: pl.DataFrame, number: str) -> Forms:
 
 
 def _synonyms(nouns: pl.DataFrame) -> np.ndarray:
-    """Pairs whose first meaning is the same synset: same gloss and same parents (a sense key names a word as well)."""
-    meanings: dict[tuple[str, ...], list[int]] = defaultdict(list)
-    for noun, gloss, hypernyms in nouns.select("id", "gloss", "hypernyms").iter_rows():
-        if gloss:
-            meanings[(gloss, *hypernyms)].append(noun)
-    pairs = (pair for members in meanings.values() for pair in combinations(sorted(members), 2))
+    pairs = (pair for members in synonym_groups(nouns) for pair in combinations(members, 2))
     return np.sort(np.array([a * len(nouns) + b for a, b in pairs] or [-1], dtype=np.int64))

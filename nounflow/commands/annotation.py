@@ -11,9 +11,11 @@ from nounflow.commandline import at_least_one
 from nounflow.errors import NounflowError
 
 if TYPE_CHECKING:
+    from nounflow.config.annotators import PeopleAnnotatorConfig
     from nounflow.config.experiment import Config
 
 PORT = 8765
+CONFIG = Path("config/config.yaml")
 
 
 def add(commands: Any) -> None:
@@ -83,10 +85,12 @@ def _annotate(arguments: argparse.Namespace) -> None:
 def _show(arguments: argparse.Namespace) -> None:
     _need("krippendorff", "sklearn")
     from nounflow.annotation.agreement import agreement, shared_judgements
+    from nounflow.annotation.consensus import Policy, contradicted
     from nounflow.annotation.log import read_records
     from nounflow.annotation.standing import Standing
 
-    path = _log(arguments)
+    settings = _people(arguments)
+    path = Path(settings.log)
     records = read_records(path)
     standing = Standing(records)
     print(f"{path}: {len(records):,} records on {sum(1 for _ in standing.pairs()):,} image-noun pairs")
@@ -100,10 +104,13 @@ def _show(arguments: argparse.Namespace) -> None:
     for two in found.twos:
         kappas = f"Cohen's kappa {_figure(two.kappa)} ({_figure(two.kappa_coarse)})"
         print(f"  {two.first}, {two.second}: {two.pairs:,} pairs, {two.share:.1%} the same, {kappas}")
-    for (image, noun), said in shared.items():
-        if len(set(said.values())) > 1:
-            words = ", ".join(f"{who}: {category.replace('_', ' ')}" for who, category in said.items())
-            print(f"  differ on {noun!a} of {image[:12]}: {words}")
+    policy = Policy(settings.policy, settings.seniority)
+    differing = list(contradicted(standing, policy, settings.members))
+    print(f"contradictions: {len(differing):,}, settled by {', '.join(policy.rules) or 'nothing, so they stay open'}")
+    for (image, noun), judgements, verdict in differing:
+        words = ", ".join(f"{d.annotator}: {d.category.replace('_', ' ')}" for d in judgements)
+        stands = f"{verdict.category.replace('_', ' ')} ({verdict.settled_by})" if verdict.category else "open"
+        print(f"  {noun!a} of {judgements[0].file!a} ({image[:12]}): {words} -> {stands}")
 
 
 def _merge(arguments: argparse.Namespace) -> None:
@@ -174,13 +181,21 @@ def _need(*modules: str) -> None:
 def _config(arguments: argparse.Namespace) -> Config:
     from nounflow.config.experiment import read_config
 
-    return read_config([Path("config/config.yaml"), *arguments.configfile])
+    return read_config([CONFIG, *arguments.configfile])
+
+
+def _people(arguments: argparse.Namespace) -> PeopleAnnotatorConfig:
+    """The settings of the people whose log is meant; a log that is named can be looked at outside of a project."""
+    from nounflow.config.annotators import PeopleAnnotatorConfig
+    from nounflow.web.start import people_settings
+
+    if arguments.log and not arguments.configfile and not CONFIG.exists():
+        return PeopleAnnotatorConfig(kind="people", log=str(arguments.log))
+    return people_settings(_config(arguments), arguments.log)
 
 
 def _log(arguments: argparse.Namespace) -> Path:
-    from nounflow.web.start import people_settings
-
-    return arguments.log or Path(people_settings(_config(arguments), None).log)
+    return arguments.log or Path(_people(arguments).log)
 
 
 def _place(arguments: argparse.Namespace, image_set: str | None) -> Path:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import json
 import sys
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nounflow.errors import NounflowError
+
 if TYPE_CHECKING:
+    from nounflow.scoring.formats import Table
+    from nounflow.scoring.published import PublishedRow
     from nounflow.scoring.results import Scores
+    from nounflow.scoring.table import ScoreRow
 
 _TABLE = Path("results/scores.tsv")
 
@@ -35,6 +41,11 @@ def _scores(arguments: argparse.Namespace) -> None:
     from nounflow.scoring.published import published_rows
     from nounflow.scoring.table import read_scores
 
+    if arguments.published and (arguments.against or arguments.format in ("tsv", "json")):
+        raise NounflowError(
+            "Published scores have neither our columns nor images in common with ours",
+            fix="take --published without --against, and with --format terminal, markdown or latex",
+        )
     if arguments.against:
         _against(arguments)
         return
@@ -50,24 +61,33 @@ def _scores(arguments: argparse.Namespace) -> None:
         print((markdown if arguments.format == "markdown" else latex)(rows, published), end="")
 
 
-def _print(rows: list[Any], published: list[Any]) -> None:
-    from nounflow.scoring.formats import PUBLISHED_HEADINGS, published_cells
-    from nounflow.scoring.published import MARK
+def _print(rows: list[ScoreRow], published: list[PublishedRow]) -> None:
+    from nounflow.scoring.formats import published_table
     from nounflow.scoring.table import comparison, terminal_table
 
     console = _console()
-    console.print(terminal_table(rows))
+    console.print(terminal_table(rows, console.width))
     for sentence in filter(None, map(comparison, rows)):
         console.print(sentence, markup=False, highlight=False)
     if published:
-        _print_table(f"NOVIC paper: {MARK}", PUBLISHED_HEADINGS, published_cells(published), 2)
+        _print_table(published_table(published))
 
 
 def _against(arguments: argparse.Namespace) -> None:
-    from nounflow.scoring.formats import against
+    from nounflow.scoring.formats import Against, against, against_table, latex_table, markdown_table
 
-    headings, cells = against(_read(arguments.table), arguments.against)
-    _print_table("Difference of prediction scores in points, paired 95 % intervals", headings, cells, 3)
+    rows = against(_read(arguments.table), arguments.against)
+    table = against_table(rows, arguments.against)
+    if arguments.format == "terminal":
+        _print_table(table)
+    elif arguments.format == "tsv":
+        writer = csv.writer(sys.stdout, delimiter="\t", lineterminator="\n")
+        writer.writerow(Against._fields)
+        writer.writerows([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+    elif arguments.format == "json":
+        print(json.dumps([row._asdict() for row in rows], indent=2, ensure_ascii=False))
+    else:
+        print((markdown_table if arguments.format == "markdown" else latex_table)(table), end="")
 
 
 def _reproduce(arguments: argparse.Namespace) -> None:
@@ -81,16 +101,16 @@ def _read(table: Path) -> Scores:
     from nounflow.schemas.documents import read_document
     from nounflow.scoring.results import Scores
 
-    return read_document(Scores, table.with_suffix(".json"), "scores with their details")
+    return read_document(Scores, table.with_suffix(".json"), "score file with details")
 
 
-def _print_table(title: str, headings: Sequence[str], cells: Iterable[Sequence[str]], text: int) -> None:
+def _print_table(found: Table) -> None:
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
-    for i, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if i < text else "right", overflow="fold")
-    for row in cells:
+    table = Table(title=found.caption, title_justify="left")
+    for i, heading in enumerate(found.headings):
+        table.add_column(heading, justify="left" if i < found.text_columns else "right", overflow="fold")
+    for row in found.cells:
         table.add_row(*row)
     _console().print(table)
 
@@ -98,4 +118,4 @@ def _print_table(title: str, headings: Sequence[str], cells: Iterable[Sequence[s
 def _console() -> Any:
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=160)
+    return Console() if sys.stdout.isatty() else Console(width=200)

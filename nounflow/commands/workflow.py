@@ -11,17 +11,16 @@ def add(commands: Any) -> None:
     """Add them to the parsers of `nounflow`."""
     plan = commands.add_parser("plan", help="jobs, texts, bytes, hours and cost of a config, before anything runs")
     plan.add_argument("configfile", nargs="*", type=Path, help="recipes laid over config/config.yaml")
-    plan.add_argument("--machine", default="two-cores", help="whose rates to take, a name in resources/rates.tsv")
+    plan.add_argument(
+        "--machine", help="whose rates to take, a name in resources/rates.tsv (default: who has most of them)"
+    )
     plan.add_argument("--usd-per-hour", type=float, help="price of an hour of that machine")
     plan.set_defaults(call=_plan)
 
     why = commands.add_parser("why", help="explain in one screen what Snakemake would run, and why")
     why.set_defaults(call=_why)
 
-    status = commands.add_parser("status", help="jobs done and to do, and the last words of what runs now")
-    status.add_argument(
-        "targets", nargs="*", metavar="TARGET", help="files (default: results/scores.tsv and the report)"
-    )
+    status = commands.add_parser("status", help="jobs done and to do, the last words of what runs now, what has failed")
     status.set_defaults(call=_status)
 
     costs = commands.add_parser("costs", help="time and memory of the jobs that have run, by rule")
@@ -30,6 +29,9 @@ def add(commands: Any) -> None:
     costs.set_defaults(call=_costs)
 
     for command in (why, status):
+        command.add_argument(
+            "targets", nargs="*", metavar="TARGET", help="files (default: results/scores.tsv and the report)"
+        )
         command.add_argument(
             "--configfile", nargs="+", type=Path, default=[], help="files laid over config/config.yaml"
         )
@@ -41,62 +43,83 @@ def _plan(arguments: argparse.Namespace) -> None:
 
     from nounflow.config.experiment import read_config
     from nounflow.errors import NounflowError
-    from nounflow.workflow.plan import lexicon_sizes, plan, read_rates
+    from nounflow.workflow.plan import PROCESSOR, lexicon_sizes, machine_for, plan, read_rates
 
     rates_path = Path("resources/rates.tsv")
     rates = read_rates(rates_path)
-    if arguments.machine not in (machines := rates["machine"].unique().sort().to_list()):
-        raise NounflowError(
-            f"No rates for '{arguments.machine}'", where=rates_path, fix=f"one of {', '.join(machines)}"
-        )
     config = read_config([Path("config/config.yaml"), *arguments.configfile])
     sizes, notes = lexicon_sizes(config, Path("results/nouns"))
-    steps = plan(config, sizes, rates, arguments.machine)
+    machine = arguments.machine or machine_for(config, sizes, rates)
+    if machine not in (machines := sorted({*rates["machine"]} - {PROCESSOR})):
+        raise NounflowError(f"No rates for '{machine}'", where=rates_path, fix=f"one of {', '.join(machines)}")
+    steps = plan(config, sizes, rates, machine)
     table = Table("step", "jobs", "amount", "GB", "hours", "rate", box=None, header_style="bold")
     for column in table.columns[1:5]:
         column.justify = "right"
     for step in steps:
-        room = "?" if step.bytes is None else f"{step.bytes / 1e9:,.2f}"
-        time = "?" if step.hours is None else f"{step.hours:,.2f}"
-        table.add_row(step.what, str(step.jobs), f"{step.amount:,} {step.unit}",
-                      room if step.unit == "texts" else "", time, step.source)  # fmt: skip
+        amount = "?" if step.amount is None else f"{step.amount:,}"
+        room = "" if step.bytes is None else f"{step.bytes / 1e9:,.2f}"
+        time = "?" if step.hours is None else f"{step.hours:,.3f}"
+        table.add_row(step.what, str(step.jobs), f"{amount} {step.unit}", room, time, step.source)
     console = Console(highlight=False, width=max(Console().width, 110))
     console.print(table)
-    hours = sum(step.hours or 0.0 for step in steps)
-    unknown = sum(step.hours is None for step in steps)
-    total = f"{hours:,.2f} hours in all on {arguments.machine}"
+    hours, vectors = sum(step.hours or 0.0 for step in steps), sum(step.bytes or 0 for step in steps)
+    jobs, unknown = sum(step.jobs for step in steps), sum(step.hours is None for step in steps)
+    console.print(f"{jobs} jobs, {vectors / 1e9:,.2f} GB of vectors")
+    console.print(f"{hours:,.2f} hours, one after the other, on {machine}")
+    if unknown:
+        console.print(f"not in it: {unknown} steps without a rate")
     if arguments.usd_per_hour is not None:
-        total += f", {hours * arguments.usd_per_hour:,.2f} USD"
-    console.print(total + (f"; {unknown} steps have no rate and are not in it" if unknown else ""))
+        console.print(f"{hours * arguments.usd_per_hour:,.2f} USD at {arguments.usd_per_hour} an hour")
+    else:
+        console.print("--usd-per-hour PRICE says what that costs")
+    if any(step.what.startswith("write llm ") for step in steps):
+        console.print("what the captions of a language model cost: nounflow captions estimate")
     for note in notes:
         console.print(note)
 
 
 def _why(arguments: argparse.Namespace) -> None:
-    from nounflow.workflow.dry_run import dry_run
-    from nounflow.workflow.why import as_text, reasons
+    from nounflow.workflow.why import as_text, explain
 
-    print(as_text(reasons(dry_run(arguments.targets, arguments.configfile))))
+    print(as_text(explain(arguments.targets, arguments.configfile)))
 
 
 def _status(arguments: argparse.Namespace) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
     from rich.console import Console
     from rich.table import Table
 
     from nounflow.workflow.dry_run import dry_run
-    from nounflow.workflow.status import by_rule, running
+    from nounflow.workflow.status import by_rule, last_start, unfinished
 
-    everything = dry_run([*arguments.targets, "--forceall"], arguments.configfile)
-    rules = by_rule(everything, dry_run(arguments.targets, arguments.configfile))
+    with ThreadPoolExecutor() as pool:  # each asks a Snakemake process of its own
+        everything, missing = pool.map(
+            lambda options: dry_run([*arguments.targets, *options], arguments.configfile), (["--forceall"], [])
+        )
+    rules = by_rule(everything, missing)
     table = Table("rule", "done", "to do", box=None, header_style="bold")
     for rule, done, left in rules:
         table.add_row(rule, str(done), str(left) if left else "-", style="dim" if not left else "")
     console = Console(highlight=False)
     console.print(table)
     left = sum(n for _, _, n in rules)
-    console.print(f"{left} of {sum(done + n for _, done, n in rules)} jobs to do" if left else "All is done.")
-    for job in running(Path("results/logs")):
-        console.print(f"{job.log}: {job.line} ({job.seconds:.0f} s ago)", markup=False)
+    if not left:
+        console.print("All is done.")
+        return
+    console.print(f"{left} of {sum(done + n for _, done, n in rules)} jobs to do")
+    jobs = list(unfinished(Path("results/logs"), last_start(Path())))
+    for title, runs in (("Running:", True), ("Failed, or died:", False)):
+        found = [f"  {job.log}: {job.line} ({job.seconds:.0f} s ago)" for job in jobs if job.runs is runs]
+        if found or runs:
+            console.print(
+                title,
+                *(found or ["  no job (one in the queue of a cluster has no log yet)"]),
+                sep="\n",
+                markup=False,
+                soft_wrap=True,
+            )
 
 
 def _costs(arguments: argparse.Namespace) -> None:

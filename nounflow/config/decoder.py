@@ -106,6 +106,9 @@ class TrainingConfig(Settings):
     beta2: float = Field(0.98, gt=0, lt=1, description="AdamW second-moment decay")
     clip: float = Field(1.0, gt=0, description="greatest norm of the gradient")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="label smoothing of the token loss")
+    synonym_share: float = Field(
+        0.0, ge=0, lt=1, description="share of a noun's target weight that its synonyms in the lexicon get; 0: off"
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 where the hardware has bf16 instructions"
     )

@@ -158,6 +158,11 @@ class Config(Settings):
         for part in run.fused.parts:
             if part not in possible:
                 raise ValueError(f"runs.{name}.fused.parts: found {part!r}, {allowed}")
+            if self.runs[part].noise.shift != "none":
+                raise ValueError(
+                    f"runs.{name}.fused.parts: {part!r} moves texts or images (`noise.shift`), and a rule is fitted to "
+                    "texts as they are"
+                )
         if len(set(run.fused.parts)) < len(run.fused.parts):
             raise ValueError(f"runs.{name}.fused.parts: one is named twice")
 

@@ -1,98 +1,145 @@
-"""A training job beside its output: checkpoint, metrics, and what the two training scripts share."""
+"""From a training script's arguments to a predictor on disk, by way of checkpoints; decoder and head alike."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
+from torch import nn
 
 from nounflow.config.decoder import DecoderTrainingSettings, HeadTrainingSettings
+from nounflow.decoder.arguments import TrainingArguments
 from nounflow.decoder.checkpoint import Checkpoints
-from nounflow.decoder.curves import Curves
-from nounflow.decoder.noise_shape import NoiseShape
-from nounflow.decoder.processes import Processes
+from nounflow.decoder.memory import check_size
+from nounflow.decoder.noise_shape import NoiseShape, load_noise_shape
+from nounflow.decoder.processes import Processes, joined_processes
+from nounflow.decoder.synonyms import share_with_synonyms
 from nounflow.decoder.tracking import Reporter
 from nounflow.decoder.trainee import Trainee
 from nounflow.decoder.training import train
 from nounflow.decoder.validation import Samples, hold_out, templates_of
-from nounflow.device import autocast_dtype
+from nounflow.device import autocast_dtype, prepare_device
 from nounflow.files import sha256_json
-from nounflow.store.training_set import TrainingSet
+from nounflow.schemas.tables import NOUNS, read_table
+from nounflow.store.training_set import TrainingSet, open_training_set
+from nounflow.store.weights import with_image_shift, write_predictor
+from nounflow.synonyms import synonym_groups
+
+Module = TypeVar("Module", bound=nn.Module)
 
 # Settings that leave the weights as they are: a run may go on with others.
 _WITHOUT_EFFECT = {"training": {"checkpoint_minutes", "checkpoint_steps", "trackers"}}
 
 
-class TrainingJob:
-    """Trains for `out`, the manifest that the caller writes last; its folder holds the checkpoint and the metrics.
+@dataclass(frozen=True)
+class Material:
+    """What a predictor is trained from, and where."""
 
-    Snakemake deletes the declared outputs of a failed job; the checkpoint is none of them.
+    device: str
+    names: tuple[str, ...]  # display nouns by target id
+    texts: TrainingSet
+    shape: NoiseShape
+
+    @classmethod
+    def read(cls, asked: TrainingArguments[Any]) -> Material:
+        """Read what the arguments name; torch's threads are set before anything is computed."""
+        device = prepare_device(asked.device, asked.threads)
+        table = read_table(asked.nouns, NOUNS, "lexicon")
+        texts = share_with_synonyms(
+            open_training_set(asked.training_set), synonym_groups(table), asked.settings.training.synonym_share
+        )
+        shape = load_noise_shape(asked.settings.noise, asked.gap[0] if asked.gap else None, texts)
+        return cls(device, tuple(table["noun"].to_list()), texts, shape)
+
+
+def train_predictor(
+    asked: TrainingArguments[Any],
+    material: Material,
+    build: Callable[[], Module],
+    trainee_of: Callable[[Module], Trainee],
+    *,
+    code: str,
+    beside: Callable[[], None] = lambda: None,
+    **fields: Any,
+) -> None:
+    """Train a module and write its weights, its counts and, last, its manifest. One process of several writes.
+
+    Args:
+        build: makes the module, untrained.
+        trainee_of: the module as the loop sees it.
+        code: fingerprint of what trains.
+        beside: writes what else belongs into the folder.
+        fields: of the manifest.
+
+    Raises:
+        NounflowError: the module cannot fit into memory, or a tracker's package is not installed.
     """
-
-    def __init__(
-        self,
-        run: str,
-        out: Path,
-        settings: DecoderTrainingSettings | HeadTrainingSettings,
-        processes: Processes,
-        training_set: TrainingSet,
-        shape: NoiseShape,
-        restart: bool,
-        code: str,
-    ) -> None:
-        """
-        Args:
-            shape: what the noise measured.
-            restart: forget an earlier checkpoint.
-            code: fingerprint of what trains.
-
-        Raises:
-            NounflowError: a tracker's package is not installed.
-        """
-        self._settings, self._processes, self._training_set, self._shape = settings, processes, training_set, shape
-        self._autocast = autocast_dtype(settings.training.precision, processes.device)
-        self._checkpoints = Checkpoints(
-            out.parent / "checkpoint",
-            recipe=recipe_of(settings, training_set, shape, self._autocast),
-            environment={
-                "device": processes.device,
-                "threads": torch.get_num_threads(),
-                "processes": processes.count,
-                "torch": torch.__version__,
-                "code": code,
-            },
-        )
+    settings, texts = asked.settings, material.texts
+    with joined_processes(material.device) as processes:
+        check_size(build, settings.training, material.device)
+        torch.manual_seed(settings.seed)
+        module = build().to(material.device)
+        trainee = trainee_of(module)
+        autocast = autocast_dtype(settings.training.precision, material.device)
+        checkpoints = _checkpoints(asked, material, processes, autocast, code)
         trackers = settings.training.trackers if processes.first else ()
-        self._reporter = Reporter(run, out.parent, settings.model_dump(mode="json"), trackers)
-        if restart and processes.first:
-            self._checkpoints.remove()
+        reporter = Reporter(asked.run, asked.out.parent, settings.model_dump(mode="json"), trackers)
+        if asked.restart and processes.first:
+            checkpoints.remove()
         processes.wait()
-
-    def hold_out(self, training_set_path: Path, nouns: Sequence[str], captions: Sequence[Path]) -> Samples:
-        """The training set less what the settings hold out.
-
-        Args:
-            nouns: display nouns by target id.
-            captions: the captions files, named after their sources; read where templates are held out.
-        """
-        config, templates = self._settings.training, None
-        if config.heldout_templates:
-            by_source = {path.stem: path for path in captions}
-            templates = templates_of(training_set_path, self._training_set, by_source)
-        return hold_out(self._training_set, config, nouns, templates, self._shape)
-
-    def train(self, trainee: Trainee, samples: Samples) -> Curves:
-        """Train, going on from a checkpoint where there is one; see `nounflow.decoder.training.train`."""
-        return train(
-            trainee, samples, self._settings, self._processes, self._autocast, self._checkpoints, self._reporter
+        samples = _samples(asked, material)
+        curves = train(trainee, samples, settings, processes, autocast, checkpoints, reporter)
+        if not processes.first:
+            return
+        beside()
+        write_predictor(
+            asked.out,
+            with_image_shift(module.state_dict(), material.shape.image_shift),
+            run=asked.run,
+            embedder=texts.manifest.embedder,
+            lexicon=texts.manifest.lexicon,
+            lexicon_path=asked.nouns.as_posix(),
+            nouns=material.names,
+            settings=settings.model_dump(mode="json"),
+            samples=curves.samples,
+            metrics=curves.of_kept(),
+            **fields,
         )
+        texts.count_texts(asked.run).write(asked.out.with_suffix(".counts.json"))
+        reporter.close()
+        checkpoints.remove()  # of no more use
 
-    def finish(self) -> None:
-        """The outputs are written: the checkpoint is of no more use."""
-        self._reporter.close()
-        self._checkpoints.remove()
+
+def _checkpoints(
+    asked: TrainingArguments[Any],
+    material: Material,
+    processes: Processes,
+    autocast: torch.dtype | None,
+    code: str,
+) -> Checkpoints:
+    """Beside the output: Snakemake deletes the declared outputs of a failed job, and this folder is none of them."""
+    return Checkpoints(
+        asked.out.parent / "checkpoint",
+        recipe=recipe_of(asked.settings, material.texts, material.shape, autocast),
+        environment={
+            "device": material.device,
+            "threads": torch.get_num_threads(),
+            "processes": processes.count,
+            "torch": torch.__version__,
+            "code": code,
+        },
+    )
+
+
+def _samples(asked: TrainingArguments[Any], material: Material) -> Samples:
+    """The training set less what the settings hold out."""
+    config, templates = asked.settings.training, None
+    if config.heldout_templates:
+        by_source = {path.stem: path for path in asked.captions}
+        templates = templates_of(asked.training_set, material.texts, by_source)
+    return hold_out(material.texts, config, material.names, templates, material.shape)
 
 
 def recipe_of(

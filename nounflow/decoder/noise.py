@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from nounflow.config.decoder import NoiseConfig
 from nounflow.decoder.noise_shape import NO_SHAPE, NoiseShape
+from nounflow.errors import NounflowError
 
 
 def apply_noise(
@@ -35,6 +36,9 @@ def apply_noise(
     Args:
         shape: what was measured, on the device of the embeddings.
         scale: multiplies norm and angles.
+
+    Raises:
+        NounflowError: the scheme draws from measurements, and `shape` has none.
     """
     if config.scheme == "none":
         return embeddings.clone()
@@ -56,11 +60,12 @@ def apply_noise(
         angle = (config.angle_std * normal(n, 1)).clamp(-config.angle_max, config.angle_max)
         return _rotate(embeddings, gaussian, scale * angle)
     if config.scheme == "gap":
-        assert shape.angles is not None
+        if shape.angles is None:
+            raise _unmeasured(config)
         return _rotate(embeddings, gaussian, scale * _quantile(shape.angles, uniform()))
     if config.scheme == "covariance":
-        assert shape.axes is not None
-        assert shape.deviations is not None
+        if shape.axes is None or shape.deviations is None:
+            raise _unmeasured(config)
         perturbation = gaussian * shape.deviations + normal(n, len(shape.axes)) @ shape.axes
         return F.normalize(embeddings + norm * perturbation, dim=-1)
     angle = config.angle_min + (config.angle_max - config.angle_min) * uniform()
@@ -81,6 +86,13 @@ def noise_scale(config: NoiseConfig, progress: float) -> float:
     elif config.schedule == "warmup":
         share = min(1.0, progress / config.schedule_rise)
     return config.schedule_start + (config.schedule_end - config.schedule_start) * share
+
+
+def _unmeasured(config: NoiseConfig) -> NounflowError:
+    return NounflowError(
+        f"The noise ({config.described}) draws from what was measured in a training set, and nothing was measured here",
+        fix="take a scheme that norm or angles describe",
+    )
 
 
 def _quantile(quantiles: torch.Tensor, share: torch.Tensor) -> torch.Tensor:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from nounflow.config.decoder import GenerationConfig
 from nounflow.predictors.protocol import Answers
-from nounflow.schemas.documents import DecodingPredictions, Predictions, PredictorManifest
+from nounflow.schemas.documents import DecodingPredictions, Predictions, PredictorManifest, ShardManifest
 from nounflow.store.weights import RULE, WEIGHTS
 
 _IN_GUIDE, _NEITHER = 1, 3  # result codes of the published layout; 0 needs labels, 2 a vocabulary beyond the guide
@@ -19,8 +18,7 @@ def predictions_document(
     manifest: PredictorManifest,
     manifest_path: Path,
     answers: Answers,
-    files: Sequence[str],
-    unreadable: dict[str, str],
+    images: ShardManifest,
     milliseconds: float,
     image_set: str,
     generation: GenerationConfig,
@@ -30,7 +28,7 @@ def predictions_document(
     weights = RULE if manifest.predictor == "fused" else WEIGHTS
     valid = answers.nouns >= 0
     first_k_valid = np.logical_and.accumulate(valid, axis=1)
-    percent = tuple(float(share) for share in 100 * first_k_valid.mean(axis=0)) if len(files) else ()
+    percent = tuple(float(share) for share in 100 * first_k_valid.mean(axis=0)) if images.files else ()
     decoding = DecodingPredictions(
         gen_cfg=generation.model_dump(mode="json") if manifest.predictor == "decoder" else {"method": name},
         valid_guide=percent,
@@ -52,9 +50,10 @@ def predictions_document(
         infer_cfg={"image_set": image_set, "embedder": manifest.embedder.spec},
         guide_targets=targets,
         vocab_targets=targets,
-        samples=tuple(files),
+        samples=images.files,
         predictions={name: decoding},
-        unreadable=unreadable,
+        images=images.texts,
+        unreadable=images.unreadable,
         milliseconds=milliseconds,
         run=manifest.run,
         predictor=manifest.predictor,

@@ -10,6 +10,7 @@ import torch
 from nounflow.config.decoder import NoiseConfig
 from nounflow.decoder.batches import torch_seed
 from nounflow.decoder.noise import apply_noise
+from nounflow.decoder.noise_shape import load_noise_shape
 from nounflow.errors import NounflowError
 from nounflow.store.training_set import TrainingSet
 
@@ -39,5 +40,6 @@ def held_out(training_set: TrainingSet, noise: NoiseConfig, seed: int, most: int
     if len(rows) > most:
         rows = rows[np.arange(most) * len(rows) // most]
     generator = torch.Generator().manual_seed(torch_seed(seed, "held-out noise"))
-    embeddings = apply_noise(torch.from_numpy(training_set.vectors[rows]).float(), noise, generator)
+    shape = load_noise_shape(noise, None, training_set)
+    embeddings = apply_noise(torch.from_numpy(training_set.vectors[rows]).float(), noise, generator, shape)
     return HeldOut(embeddings.numpy(), training_set.targets[training_set.offsets[rows]].astype(np.int64))

@@ -63,9 +63,10 @@ def load_parts(paths: Sequence[Path], device: str, candidates: int) -> list[Pred
         check_origin(part.manifest, parts[0].manifest, path, paths[0])
         if part.manifest.predictor == "fused":
             raise NounflowError("A fused predictor cannot be part of another", where=path, fix="name its own parts")
-        if isinstance(part, ShiftedPredictor):
+        if part.manifest.settings.get("noise", {}).get("shift", "none") != "none":
             raise NounflowError(
-                "A run that moves images (`noise.shift: images`) cannot be part of a fused one, fitted to texts",
+                "A run that moves texts or images (`noise.shift`) cannot be part of a fused one, "
+                "whose rule is fitted to texts as they are",
                 where=path,
                 fix="take it out of `fused.parts`",
             )

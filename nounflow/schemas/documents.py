@@ -63,7 +63,7 @@ class ShardManifest(_Document):
     rows: int
     dim: int
     dtype: Literal["float16", "int8"]
-    texts: str  # sha256 over the shard's texts (or image digests), in order
+    texts: str  # sha256 over the shard's texts, or over its images' names and digests, in order
     batch_tokens: int
     computed: dict[str, str] = {}  # what else decides about a vector's last bits: machine, threads, versions, code
     parts: dict[str, StoredFile]  # every file of the array folder
@@ -181,6 +181,7 @@ class Predictions(_Document):
     guide_targets: tuple[str, ...]
     vocab_targets: tuple[str, ...]
     samples: tuple[str, ...]
+    images: str = ""  # sha256 over the names and bytes of `samples`; empty: made elsewhere
     predictions: dict[str, DecodingPredictions]
     unreadable: dict[str, str]  # file -> reason: counted as wrong, never dropped
     milliseconds: float  # per image: decoding, encoding and predicting

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nounflow.scoring.intervals import DRAWS, LEVEL
+
 BINS = 15  # of equal width, as in Guo et al. 2017 (On calibration of modern neural networks)
+_FINE = 8  # parts of a bin within which images are resampled as one
 _GRID = np.linspace(0.05, 1.0, 20)
 
 
@@ -45,6 +48,27 @@ def calibration(probability: np.ndarray, correct: np.ndarray) -> tuple[float, tu
     error = float(np.abs(confidence - right) @ counts[held] / counts.sum())
     rows = zip(held.tolist(), confidence.tolist(), right.tolist(), strict=True)
     return error, tuple(Bin(i / BINS, (i + 1) / BINS, int(counts[i]), c, r) for i, c, r in rows)
+
+
+def calibration_interval(
+    probability: np.ndarray, correct: np.ndarray, rng: np.random.Generator, draws: int = DRAWS, level: float = LEVEL
+) -> tuple[float, float]:
+    """Bootstrap interval of the calibration error, over images.
+
+    Chance alone makes gaps in bins of few images, so the error is biased upwards and its bootstrap draws twice. The
+    basic interval (Davison and Hinkley 1997, section 5.2) turns the draws around the error and so takes that out.
+    """
+    n = len(probability)
+    fine = np.clip((probability * BINS * _FINE).astype(int), 0, BINS * _FINE - 1)
+    cells, index = np.unique(2 * fine + correct, return_inverse=True)
+    counts = np.bincount(index)
+    gaps = np.zeros((len(cells), BINS))  # [cells, bins]: claimed minus right of an image, in the bin of its cell
+    gaps[np.arange(len(cells)), cells // (2 * _FINE)] = np.bincount(index, probability - correct) / counts
+    errors = np.abs(rng.multinomial(n, counts / n, size=draws) @ gaps).sum(axis=1) / n  # [draws]
+    tail = (1.0 - level) / 2.0
+    low, high = np.quantile(errors, [tail, 1.0 - tail])
+    twice = 2 * calibration(probability, correct)[0]
+    return float(np.clip(twice - high, 0, 1)), float(np.clip(twice - low, 0, 1))
 
 
 def risk_coverage(probability: np.ndarray, correct: np.ndarray) -> RiskCoverage:

@@ -20,7 +20,7 @@ def row_digests(predictions: Predictions, run: PredictorManifest, labels: Mappin
     return {
         "class_list": sha256_text(*predictions.guide_targets)[:_DIGITS],
         "preprocessing": sha256_text(run.embedder.tokenizer, run.embedder.preprocessing)[:_DIGITS],
-        "split": sha256_json(split)[:_DIGITS],
+        "split": sha256_json([predictions.images, split])[:_DIGITS],
         "config": sha256_json(settings)[:_DIGITS],
     }
 

@@ -7,15 +7,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from nounflow.scoring import charts
 from nounflow.scoring.formats import PUBLISHED_HEADINGS, p_value, published_cells
 from nounflow.scoring.load import Material
 from nounflow.scoring.published import published_rows
 from nounflow.scoring.results import Comparison, Details, Scores
-from nounflow.scoring.table import ScoreRow, percent, points
+from nounflow.scoring.table import ScoreRow, judged, percent, percent_interval, points
 from nounflow.scoring.variants import Part
 from nounflow.text import join_words
+from nounflow.workflow.job_costs import by_rule
 
 _STYLES = 6  # runs that one chart tells apart
 _KINDS = 9
@@ -24,9 +26,10 @@ _LEAST = 5  # images of a kind that is drawn
 
 def comparisons(scores: Scores) -> list[dict[str, Any]]:
     """A table of run against run for each image set and judge."""
+    titles = _titles(scores)
     return [
         {
-            "title": _title(one.image_set, one.annotator),
+            "title": titles[one.image_set, one.annotator],
             "runs": one.runs,
             "rows": [(run, [_cell(one, i, j) for j in range(len(one.runs))]) for i, run in enumerate(one.runs)],
         }
@@ -53,6 +56,27 @@ def breakdowns(scores: Scores) -> list[dict[str, Any]]:
         if any(drawn):
             found.append({"title": title, "by": by, "legend": _legend(details), "charts": list(filter(None, drawn))})
     return found
+
+
+def costs(jobs: pl.DataFrame) -> dict[str, Any] | None:
+    """Time and memory by rule, the dearest first, and where it ran; None without jobs (columns: job_costs.SCHEMA)."""
+    if jobs.is_empty():
+        return None
+
+    def cell(value: float | None, unit: str) -> str:
+        return "–" if value is None else f"{value:,.1f} {unit}" if unit == "s" else f"{value:,.0f} {unit}"
+
+    machines = jobs.select("host", "device").drop_nulls().iter_rows()
+    return {
+        "rows": [
+            (row["rule"], [str(row["jobs"]), cell(row["seconds"], "s"), cell(row["longest_s"], "s"),
+                           cell(row["cpu_seconds"], "s"), cell(row["memory_mb"], "MB"), cell(row["gpu_mb"], "MB")])
+            for row in by_rule(jobs).iter_rows(named=True)
+        ],
+        "total": f"{len(jobs):,} jobs took {jobs['seconds'].sum():,.0f} seconds, one after the other.",
+        # without the name of the machine, which is nobody's business, and the number of a SLURM job
+        "places": sorted({f"{', '.join(host.split(', ')[1:3])}; device: {device}" for host, device in machines}),
+    }  # fmt: skip
 
 
 def diversity(scores: Scores) -> list[dict[str, Any]]:
@@ -84,23 +108,23 @@ def calibrations(scores: Scores) -> list[dict[str, Any]]:
     rows = {(row.run, row.image_set, row.annotator): row for row in scores.rows}
     found = []
     for title, details in _groups(scores):
-        judged = [one for one in details if one.calibration and one.risk_coverage]
-        if not judged:
+        known = [one for one in details if one.calibration and one.risk_coverage]
+        if not known:
             continue
         claimed = [charts.Series("as claimed", (0.0, 1.0), (0.0, 1.0), "s0")]
         risks = []
-        for i, one in enumerate(judged):
+        for i, one in enumerate(known):
             x, y = [held.confidence for held in one.calibration], [held.correct for held in one.calibration]
             sizes = tuple(1.5 + 7.0 * (held.n / one.judged) ** 0.5 for held in one.calibration)
             claimed.append(charts.Series(one.run, tuple(x), tuple(y), f"s{i + 1}", sizes))
             if one.risk_coverage:
                 risks.append(charts.Series(one.run, one.risk_coverage.coverage, one.risk_coverage.risk, f"s{i + 1}"))
-        kept = [rows[one.run, one.image_set, one.annotator] for one in judged]
-        errors = [f"{row.run}: error {percent(row.calibration_error)}" for row in kept]
+        kept = [rows[one.run, one.image_set, one.annotator] for one in known]
+        errors = [f"{row.run}: error {_calibration_error(row)}" for row in kept]
         areas = [f"{row.run}: mean risk {percent(row.risk_coverage_area)}" for row in kept]
         label = f"Probability and share right, {title}: " + "; ".join(errors)
         risk_label = f"Share wrong among the surest, {title}: " + "; ".join(areas)
-        styles = [f"s{i + 1}" for i in range(len(judged))]
+        styles = [f"s{i + 1}" for i in range(len(known))]
         found.append(
             {
                 "title": title,
@@ -148,12 +172,13 @@ def published() -> dict[str, Any]:
 
 def _groups(scores: Scores) -> Iterator[tuple[str, list[Details]]]:
     """Rows on one image set under one judge; as many runs as a chart can tell apart."""
-    for key in sorted({(one.image_set, one.annotator) for one in scores.details}):
-        yield _title(*key), [one for one in scores.details if (one.image_set, one.annotator) == key][:_STYLES]
+    for key, title in sorted(_titles(scores).items()):
+        yield title, [one for one in scores.details if (one.image_set, one.annotator) == key][:_STYLES]
 
 
-def _title(image_set: str, annotator: str) -> str:
-    return f"{image_set}, judged by {annotator}" if annotator else f"{image_set}, not judged"
+def _titles(scores: Scores) -> dict[tuple[str, str], str]:
+    """Image set and annotator -> both in words, with the judge's agreement with people."""
+    return {(row.image_set, row.annotator): judged(row) for row in scores.rows}
 
 
 def _legend(details: Sequence[Details]) -> list[tuple[str, str]]:
@@ -192,6 +217,10 @@ def _parts_chart(title: str, parts: Sequence[tuple[Part, ...]], where: str) -> d
         "note": f"Too few images to draw: {', '.join(small)}." if small else "",
         "svg": charts.grouped_dots([f"{name} ({sizes[name]})" for name in names], series, f"{title}, {where}"),
     }
+
+
+def _calibration_error(row: ScoreRow) -> str:
+    return percent_interval(row.calibration_error, row.calibration_error_low, row.calibration_error_high)
 
 
 def _diversity_cells(row: ScoreRow) -> list[str]:

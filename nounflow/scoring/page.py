@@ -12,13 +12,13 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
-from nounflow.schemas.documents import Angles, PredictorManifest
+from nounflow.schemas.documents import Angles, Annotations, PredictorManifest
 from nounflow.scoring import charts, figures, words
 from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.gallery import Card, Picture
 from nounflow.scoring.load import CountsRecord, Material, Progress
 from nounflow.scoring.results import Scores
-from nounflow.scoring.table import ScoreRow, comparison, percent, points
+from nounflow.scoring.table import ScoreRow, comparison, judged, percent, points
 
 _TOP_NOUNS = 20
 _VERDICTS = (("right", "right"), ("close", "close"), ("wrong", "wrong"), ("unjudged", "not judged"))
@@ -32,6 +32,7 @@ class Report:
     material: Material
     progress: Mapping[str, Progress] = field(default_factory=dict)  # by run
     counts: Sequence[tuple[str, CountsRecord]] = ()  # file name, record
+    jobs: pl.DataFrame | None = None  # what each has taken; columns as in job_costs.SCHEMA
     cards: Sequence[tuple[Card, Picture]] = ()
     images: int = 0  # that the cards were chosen from
     published: bool = False  # show published scores
@@ -63,6 +64,7 @@ def render(report: Report) -> str:
         angles=_angles(report.progress),
         noun_lists=_noun_lists(report.material),
         counts=[_stage(name, record) for name, record in report.counts],
+        costs=None if report.jobs is None else figures.costs(report.jobs),
         unreadable=sorted(
             {
                 (document.image_set, file, reason)
@@ -75,27 +77,28 @@ def render(report: Report) -> str:
 
 
 def _scores(report: Report) -> dict[str, Any]:
+    documents = {(one.image_set, one.annotator): one for one in report.material.annotations}
     grouped: dict[tuple[str, str], list[ScoreRow]] = {}
     for row in report.scores.rows:
         grouped.setdefault((row.image_set, row.annotator), []).append(row)
     return {
-        "groups": [_group(rows) for _, rows in sorted(grouped.items())],
+        "groups": [_group(rows, documents.get(key)) for key, rows in sorted(grouped.items())],
         "score_columns": words.SCORE_COLUMNS,
         "run_columns": words.RUN_COLUMNS,
         "runs": [(name, _run_cells(run.manifest, run.lexicon.name)) for name, run in report.material.runs.items()],
     }
 
 
-def _group(rows: Sequence[ScoreRow]) -> dict[str, Any]:
+def _group(rows: Sequence[ScoreRow], annotations: Annotations | None) -> dict[str, Any]:
     """Runs on one image set under one annotator, best first."""
     rows = sorted(rows, key=lambda row: (-(row.prediction_score or 0.0), row.run))
     first = rows[0]
-    judge = f"judged by {first.annotator}" if first.annotator else "not judged"
     scored = [row for row in rows if row.prediction_score is not None]
     compared = [row for row in rows if row.difference_to_retrieval is not None]
     return {
-        "title": f"{first.image_set}, {judge}",
+        "title": judged(first),
         "caption": f"Percent of {first.n:,} images, with 95 % intervals in brackets; the best score first.",
+        "judge": words.judge(annotations) if annotations else "",
         "bounded": any(row.coverage < 1 for row in scored),
         "scores": _dots(scored, ("prediction_score", "prediction_score_low", "prediction_score_high"), percent),
         "differences": _dots(compared, ("difference_to_retrieval", "difference_low", "difference_high"), points),

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from nounflow.schemas.documents import Annotations, Predictions
-from nounflow.scoring.answers import Answers, Judged, answers, judge
-from nounflow.scoring.calibration import calibration, risk_coverage
+from nounflow.schemas.documents import Annotations, PeopleAgreement, Predictions
+from nounflow.scoring.answers import Answers, answers, judge
+from nounflow.scoring.calibration import calibration, calibration_interval, risk_coverage
 from nounflow.scoring.digests import row_digests
 from nounflow.scoring.hierarchy import Hierarchy
 from nounflow.scoring.intervals import mean_interval
@@ -53,6 +53,7 @@ def score_all(
     judged: dict[str, list[tuple[str, Judgements]]] = {}
     for document in annotations:
         judged.setdefault(document.image_set, []).append((document.annotator, judgements(document)))
+    agreements = {(one.image_set, one.annotator): _with_people(one.agreement) for one in annotations}
     digests = {
         (one.run, one.image_set): row_digests(one, runs[one.run].manifest, image_sets[one.image_set].labels)
         for one in predictions
@@ -67,13 +68,25 @@ def score_all(
             session = Session(image_sets[name], annotator, table, runs, given, codes, hierarchy, seed)
             for run in given:
                 row, details = _row(session, run)
-                found.append((row.model_copy(update={"templates": templates} | digests[run, name]), details))
+                told = {"templates": templates} | digests[run, name] | agreements.get((name, annotator), {})
+                found.append((row.model_copy(update=told), details))
             if any(one.first_judged.any() for one in codes.values()):
                 comparisons.append(compare(session))
     found.sort(key=lambda pair: (pair[0].run, pair[0].image_set, pair[0].annotator))
     comparisons.sort(key=lambda one: (one.image_set, one.annotator))
     rows, details_of_rows = zip(*found, strict=True) if found else ((), ())
     return Scores(seed=seed, rows=rows, details=details_of_rows, comparisons=tuple(comparisons))
+
+
+def _with_people(agreement: PeopleAgreement | None) -> dict[str, Any]:
+    """The cells that say how far a judge agrees with people."""
+    if agreement is None:
+        return {}
+    return {
+        "judge_kappa": agreement.kappa,
+        "judge_kappa_coarse": agreement.kappa_coarse,
+        "judge_pairs": agreement.pairs,
+    }
 
 
 def _row(session: Session, run: str) -> tuple[ScoreRow, Details]:
@@ -112,16 +125,14 @@ def _row(session: Session, run: str) -> tuple[ScoreRow, Details]:
     if not details.judged:
         return row, details
     cells = _measures(session, run) | ({} if peer is None else _difference(session, run, peer))
-    probabilities, parts_of_row = _probabilities(answer, judged), _parts(session, run)
-    cells |= {
-        "calibration_error": probabilities.pop("error"),
-        "risk_coverage_area": probabilities["risk_coverage"].area,
-    }
+    found, probabilities = _probabilities(session, run)
+    cells |= found
     tops = tuple(
         TopK(k=k, score=score, correct=correct, score_if_unjudged_right=bound)
         for k, score, correct, bound in top_k(judged)
     )
-    return row.model_copy(update=cells), details.model_copy(update={"top_k": tops} | probabilities | parts_of_row)
+    probabilities |= {"top_k": tops} | _parts(session, run)
+    return row.model_copy(update=cells), details.model_copy(update=probabilities)
 
 
 def _measures(session: Session, run: str) -> dict[str, float]:
@@ -157,13 +168,17 @@ def _nearness(session: Session, run: str) -> dict[str, float]:
     return {name: float(values.mean()), f"{name}_low": low, f"{name}_high": high}
 
 
-def _probabilities(answer: Answers, judged: Judged) -> dict[str, Any]:
-    """Calibration of the judged first nouns."""
+def _probabilities(session: Session, run: str) -> tuple[dict[str, float], dict[str, Any]]:
+    """Calibration of the judged first nouns: cells of the row, and details."""
+    answer, judged = session.answers[run], session.judged[run]
     known = judged.first_judged
     held = np.array([answer.probability[image] for image, one in zip(judged.images, known, strict=True) if one])
     correct = first_correct(judged)[known]
     error, bins = calibration(held, correct)
-    return {"error": error, "calibration": bins, "risk_coverage": risk_coverage(held, correct)}
+    low, high = calibration_interval(held, correct, session.stream("calibration", run))
+    risk = risk_coverage(held, correct)
+    cells = {"calibration_error": error, "calibration_error_low": low, "calibration_error_high": high}
+    return cells | {"risk_coverage_area": risk.area}, {"calibration": bins, "risk_coverage": risk}
 
 
 def _parts(session: Session, run: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +83,12 @@ class ScoreRow(BaseModel):
     effective_nouns: float | None = None  # exp of the entropy of the first nouns
     top_noun_share: float | None = None  # share of the answered images with the commonest first noun
     calibration_error: float | None = None  # of the run's own probabilities, over judged first nouns
+    calibration_error_low: float | None = None
+    calibration_error_high: float | None = None
     risk_coverage_area: float | None = None
+    judge_kappa: float | None = None  # Cohen's, of the judge with people, on five categories
+    judge_kappa_coarse: float | None = None  # on correct, close and incorrect
+    judge_pairs: int | None = None  # nouns that both judged; empty where nothing was compared
     templates: str = ""  # digests, 12 digits: of the caption templates,
     class_list: str = ""  # of the nouns that could be said,
     preprocessing: str = ""  # of tokenizer and image transform,
@@ -133,6 +138,18 @@ def read_scores(path: Path) -> list[ScoreRow]:
         ) from error
 
 
+def judge(row: ScoreRow) -> str:
+    """Who judged, and how far that agrees with people: "openai (κ 0.71 with people, 120 nouns)"."""
+    if not row.annotator or row.judge_pairs is None:
+        return row.annotator or "–"
+    return f"{row.annotator} (κ {_decimals(row.judge_kappa)} with people, {row.judge_pairs:,} nouns)"
+
+
+def judged(row: ScoreRow) -> str:
+    """What a row is of: "photos, judged by wordnet"."""
+    return f"{row.image_set}, {f'judged by {judge(row)}' if row.annotator else 'not judged'}"
+
+
 def comparison(row: ScoreRow) -> str | None:
     """One sentence that sets a run beside the retrieval baseline; None where there is none."""
     difference, low, high = row.difference_to_retrieval, row.difference_low, row.difference_high
@@ -140,7 +157,7 @@ def comparison(row: ScoreRow) -> str | None:
         return None
     figures = f"{points(difference)} points, 95 % interval {points(low)} to {points(high)}"
     names = f"'{row.run}' ({row.predictor})", f"'{row.retrieval_run}' (retrieval)"
-    where = f"On {row.image_set}, judged by {row.annotator}"
+    where = f"On {judged(row)}"
     if low <= 0 <= high:
         return f"{where}: no difference shown between {names[0]} and {names[1]} ({figures})."
     word = "better" if difference > 0 else "worse"
@@ -163,24 +180,88 @@ def percent_interval(value: float | None, low: float | None, high: float | None)
     return "–" if value is None else f"{percent(value)} [{percent(low)}, {percent(high)}]"
 
 
-def terminal_table(rows: Sequence[ScoreRow]) -> Table:
-    """The table for a terminal, in percent."""
+def points_interval(difference: float | None, low: float | None, high: float | None) -> str:
+    """ "+1.5 [−0.2, +3.2]" """
+    if difference is None or low is None or high is None:
+        return "–"
+    return f"{points(difference)} [{points(low)}, {points(high)}]"
+
+
+def bounded(row: ScoreRow, name: str) -> str:
+    """A score with its interval, and where nouns are unjudged its bound: "24.1 [22.0, 26.3], at most 31.0"."""
+    value = percent_interval(*_interval(row, name))
+    bound = upper_bound(row, name)
+    return value if bound is None else f"{value}, at most {percent(bound)}"
+
+
+def upper_bound(row: ScoreRow, name: str) -> float | None:
+    """What a score would be if every unjudged noun were right; None where all are judged."""
+    column = "score" if name == "prediction_score" else name
+    bound: float | None = getattr(row, f"{column}_if_unjudged_right", None)
+    return None if row.coverage == 1 else bound
+
+
+_ASIDE = ("predictor", "n", "primary", "overall", "top-1", "top-5", "ceiling", "nouns", "ms")  # if there is no room
+_ROOM = 160
+
+
+def terminal_table(rows: Sequence[ScoreRow], width: int = 200) -> Table:
+    """The table for a terminal so many characters wide, in percent; a score with unjudged nouns as a range."""
+    from rich import box
     from rich.table import Table
 
-    table = Table(title="Scores in percent, with 95 % intervals over images", title_justify="left")
-    for name in ("run", "predictor", "image set", "judge"):
-        table.add_column(name, overflow="fold")
-    for name in ("n", "judged", "score", "primary", "top-1", "top-5", "ceiling", "nouns", "ms", "minus retrieval"):
-        table.add_column(name, justify="right", no_wrap=name in ("score", "minus retrieval"))
+    columns: dict[str, Callable[[ScoreRow], str]] = {
+        "run": lambda row: row.run,
+        "predictor": lambda row: row.predictor,
+        "image set": lambda row: row.image_set,
+        "judge": lambda row: (row.annotator or "–") + (f", κ {_decimals(row.judge_kappa)}" if row.judge_pairs else ""),
+        "n": lambda row: str(row.n),
+        "judged": lambda row: percent(row.coverage),
+        "score": lambda row: percent_interval(*_interval(row, "prediction_score")),
+        "at most": lambda row: percent(upper_bound(row, "prediction_score")),
+        "primary": lambda row: _range(row, "primary_score"),
+        "overall": lambda row: _range(row, "overall_score"),
+        "top-1": lambda row: _range(row, "top1_correct"),
+        "top-5": lambda row: _range(row, "top5_correct"),
+        "ceiling": lambda row: percent(row.ceiling),
+        "nouns": lambda row: str(row.distinct_nouns),
+        "ms": lambda row: f"{row.ms_per_image:.1f}",
+        "minus retrieval": lambda row: points_interval(
+            row.difference_to_retrieval, row.difference_low, row.difference_high
+        ),
+    }
+    left_out = {*(_ASIDE if width < _ROOM else ()), *(("at most",) if all(row.coverage == 1 for row in rows) else ())}
+    kept = [name for name in columns if name not in left_out]
+    kappas = "; κ: the judge's agreement with people" if any(row.judge_pairs for row in rows) else ""
+    table = Table(
+        title=f"Scores in percent, with 95 % intervals over images{kappas}",
+        caption="" if width >= _ROOM else "more columns: a wider terminal, or --format markdown",
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for name in kept:
+        if name in ("run", "predictor", "image set", "judge"):
+            table.add_column(name, overflow="fold")
+        else:
+            table.add_column(name, justify="right", no_wrap=name in ("score", "minus retrieval"))
     for row in rows:
-        table.add_row(
-            *(row.run, row.predictor, row.image_set, row.annotator or "–", str(row.n), percent(row.coverage)),
-            percent_interval(row.prediction_score, row.prediction_score_low, row.prediction_score_high),
-            *(percent(value) for value in (row.primary_score, row.top1_correct, row.top5_correct, row.ceiling)),
-            *(str(row.distinct_nouns), f"{row.ms_per_image:.1f}"),
-            percent_interval(row.difference_to_retrieval, row.difference_low, row.difference_high),
-        )
+        table.add_row(*(columns[name](row) for name in kept))
     return table
+
+
+def _interval(row: ScoreRow, name: str) -> tuple[float | None, float | None, float | None]:
+    return getattr(row, name), getattr(row, f"{name}_low"), getattr(row, f"{name}_high")
+
+
+def _range(row: ScoreRow, name: str) -> str:
+    value, bound = percent(getattr(row, name)), upper_bound(row, name)
+    return value if bound is None else f"{value}–{percent(bound)}"
+
+
+def _decimals(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"
 
 
 def _cell(value: str | int | float | None) -> str:

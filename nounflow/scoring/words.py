@@ -6,19 +6,19 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nounflow.config.decoder import NoiseConfig
-from nounflow.schemas.documents import Predictions
+from nounflow.schemas.documents import Annotations, Predictions
 from nounflow.scoring.load import Material
-from nounflow.scoring.table import ScoreRow, percent, points
+from nounflow.scoring.table import ScoreRow, percent, points, upper_bound
 from nounflow.text import join_words
 
 SCORE_COLUMNS = (  # heading, explanation
+    ("Judged", "Share of first nouns that were judged; others count as wrong"),
     ("Score", "Prediction score: points for the first noun of each image"),
     ("Primary", "The same, when a side element of the picture earns nothing"),
     ("Overall", "The score, when a noun that says little earns half"),
     ("First right", "Share of images whose first noun is right"),
     ("Right in 5", "Share of images with a right noun among the first five"),
     ("Nearness", "How near the first noun is to the label in WordNet, 100 being the same"),
-    ("Judged", "Share of first nouns that were judged; others count as wrong"),
     ("Ceiling", "Share of images whose label the lexicon can say at all"),
     ("Different nouns", "How many different first nouns the run used"),
     ("ms an image", "Milliseconds to open, embed and name one image"),
@@ -59,9 +59,9 @@ def lead(material: Material) -> str:
 def score_cells(row: ScoreRow) -> list[tuple[str, str]]:
     """The cells of a row in the order of SCORE_COLUMNS, each with what stands small behind it."""
     return [
+        (percent(row.coverage), ""),
         *(_score_cell(row, name) for name in ("prediction_score", "primary_score", "overall_score")),
         *(_score_cell(row, name) for name in ("top1_correct", "top5_correct", "hierarchical_score")),
-        (percent(row.coverage), ""),
         (percent(row.ceiling), ""),
         (f"{row.distinct_nouns:,}", ""),
         (f"{row.ms_per_image:.1f}", ""),
@@ -69,6 +69,20 @@ def score_cells(row: ScoreRow) -> list[tuple[str, str]]:
         if row.difference_to_retrieval is None
         else (points(row.difference_to_retrieval), _brackets(points, row.difference_low, row.difference_high)),
     ]
+
+
+def judge(annotations: Annotations) -> str:
+    """By which rule the judge judged, and how far people would have said the same."""
+    said = f"Judged by: {annotations.rule}."
+    if (found := annotations.agreement) is None:
+        return said
+    kappas = [f"{'undefined' if kappa is None else f'{kappa:.2f}'}" for kappa in (found.kappa, found.kappa_coarse)]
+    unseen = ", on pictures that its calibration was not fitted on" if found.held_out else ""
+    return (
+        f"{said} Of {found.pairs:,} nouns that {join_words(list(found.people))} judged too, {100 * found.share:.0f} % "
+        f"got the same of the five categories; Cohen's kappa is {kappas[0]}, and {kappas[1]} on correct, close and "
+        f"incorrect{unseen}."
+    )
 
 
 def gallery(shown: int, images: int, material: Material) -> str:
@@ -175,9 +189,8 @@ def reading(rows: Sequence[ScoreRow]) -> list[tuple[str, str]]:
 def _score_cell(row: ScoreRow, name: str) -> tuple[str, str]:
     value, low, high = (getattr(row, f"{name}{end}") for end in ("", "_low", "_high"))
     aside = _brackets(percent, low, high)
-    bound = getattr(row, f"{'score' if name == 'prediction_score' else name}_if_unjudged_right", None)
-    if bound is not None and row.coverage < 1:
-        aside += f" at most {percent(bound)}"
+    if (bound := upper_bound(row, name)) is not None:
+        aside += f"\nat most {percent(bound)}"
     return percent(value), aside
 
 

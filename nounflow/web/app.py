@@ -19,7 +19,7 @@ from nounflow.schemas.decisions import AnnotatorName, Digest, Draft
 from nounflow.web.desk import Desk
 from nounflow.web.photographs import SIZES, Photographs
 
-TOOL = "nounflow annotate 1"  # raise it when what people are asked, or how, changes
+TOOL = "nounflow annotate 2"  # raise it when what people are asked, or how, changes
 PAGES = Path(__file__).with_name("pages")
 _DIFFERING = 50  # contradictions that the page lists
 _KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}

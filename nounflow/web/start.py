@@ -192,7 +192,7 @@ def page_address(host: str, port: int, token: str, annotator: str) -> str:
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket bound to the address.
+    """A socket that listens at the address.
 
     Raises:
         NounflowError: another program has the port. Not the next free one: what waits in the browser belongs to an
@@ -204,10 +204,11 @@ def listening_socket(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-    except OSError as error:
+        listening.listen()  # from now on a browser waits for the server instead of being refused
+    except (OSError, OverflowError) as error:
         listening.close()
         raise NounflowError(
-            f"The port {port} of {host} cannot be used ({error.strerror})",
+            f"The port {port} of {host} cannot be used ({getattr(error, 'strerror', None) or error})",
             fix="end the program that has it (another `nounflow annotate`?), or pass another one with --port",
         ) from None
     return listening

@@ -13,6 +13,7 @@ from nounflow.errors import NounflowError
 
 _JOB = re.compile(r"^Job \d+: (?P<message>.*)\nReason: (?P<reason>.*)$", flags=re.MULTILINE)
 _COUNT = re.compile(r"^(?P<rule>\w+) +(?P<n>\d+)$", flags=re.MULTILINE)
+_SUMMARY_CELLS = 6  # output_file, date, rule, log-file(s), status, plan
 _GATHERING = ("all", "total")  # rows of the table that are no work
 
 
@@ -33,14 +34,31 @@ def dry_run(options: Sequence[str], configfiles: Sequence[Path] = ()) -> DryRun:
     Raises:
         NounflowError: Snakemake refuses, with its own words.
     """
-    command = [sys.executable, "-m", "snakemake", *options, "--dry-run", "--cores", "1"]
+    return read(_snakemake([*options, "--dry-run"], configfiles))
+
+
+def changed_outputs(targets: Sequence[str], configfiles: Sequence[Path] = ()) -> dict[str, list[str]]:
+    """Rule -> those of its outputs whose job has other settings, code or inputs than when it ran.
+
+    A dry run does not tell: of a job that follows from another one, it looks at no more.
+    """
+    changed: dict[str, list[str]] = {}
+    for line in _snakemake([*targets, "--summary", "--dry-run"], configfiles).splitlines():
+        cells = line.split("\t")
+        if len(cells) == _SUMMARY_CELLS and cells[4].endswith("changed"):
+            changed.setdefault(cells[2], []).append(cells[0])
+    return changed
+
+
+def _snakemake(options: Sequence[str], configfiles: Sequence[Path]) -> str:
+    command = [sys.executable, "-m", "snakemake", *options, "--cores", "1"]
     if configfiles:
         command += ["--configfile", *map(str, configfiles)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     output = done.stdout + done.stderr
     if done.returncode:
         raise NounflowError(f"Snakemake cannot plan this:\n{_tail(output)}", fix="call it in the project's folder")
-    return read(output)
+    return output
 
 
 def read(output: str) -> DryRun:

@@ -10,9 +10,12 @@ import polars as pl
 
 from nounflow.config.experiment import Config, RunConfig
 from nounflow.errors import NounflowError
+from nounflow.images import list_images
 
+PROCESSOR = "processor"  # the machine of rates.tsv for stages without a device: one core, whatever the machine
 _BYTES = 2  # fp16
 _CLEAN, _WHOLE = 4_636, 51_150  # nouns of the lexicons `small` and `full`
+_IMAGES = {"tuxpaint": 323}  # photographs of a source that is fetched
 _DIMS = {  # of embedders whose weights need not be here; published
     "bundled:minilm-conse": 384,
     "openclip:timm/ViT-B-16-SigLIP": 768,
@@ -21,33 +24,45 @@ _DIMS = {  # of embedders whose weights need not be here; published
 }
 
 
+Rates = Mapping[tuple[str, str], tuple[float, str]]  # (task, subject) -> (a second, source)
+
+
 @dataclass(frozen=True)
 class Step:
     """One line of a plan."""
 
     what: str
     jobs: int
-    amount: int
+    amount: int | None  # None: not known before
     unit: str
-    bytes: int | None = None  # None: not known
+    bytes: int | None = None  # of vectors; None: none, or not known
     hours: float | None = None
     source: str = ""  # of the rate: measured, published, or "no rate"
 
 
 def plan(config: Config, nouns: Mapping[str, int], rates: pl.DataFrame, machine: str) -> list[Step]:
-    """The steps of a config that take time or room.
+    """The steps of a config that take time or room, in the order of the stages.
 
     Args:
         nouns: lexicon -> number of its nouns.
         rates: see `read_rates`.
         machine: whose rates to take.
     """
-    of_machine = {
-        (task, subject): (rate, source)
-        for name, task, subject, rate, source in rates.iter_rows()
-        if name == machine
-    }  # fmt: skip
-    return [*_embedding(config, nouns, of_machine), *_training(config, of_machine)]
+    known = {(task, subject): (rate, source) for name, task, subject, rate, source in rates.iter_rows()
+             if name in (machine, PROCESSOR)}  # fmt: skip
+    return [
+        *_words(config, nouns, known),
+        *_embedding(config, nouns, known),
+        *_merging(config, nouns, known),
+        *_training(config, known),
+        *_naming(config, known),
+    ]
+
+
+def machine_for(config: Config, nouns: Mapping[str, int], rates: pl.DataFrame) -> str:
+    """The machine that has rates for most steps of a config; the first such in the file."""
+    machines = [name for name in rates["machine"].unique(maintain_order=True) if name != PROCESSOR]
+    return max(machines, key=lambda name: sum(step.hours is not None for step in plan(config, nouns, rates, name)))
 
 
 def read_rates(path: Path) -> pl.DataFrame:
@@ -84,17 +99,28 @@ def texts_of(config: Config, source: str, nouns: int) -> int:
     return nouns * captions.multiset.texts_per_noun[int(source[1:]) - 1]
 
 
-def _embedding(
-    config: Config, nouns: Mapping[str, int], rates: Mapping[tuple[str, str], tuple[float, str]]
-) -> Iterator[Step]:
-    wanted = sorted(
+def _words(config: Config, nouns: Mapping[str, int], rates: Rates) -> Iterator[Step]:
+    for lexicon, n in sorted(nouns.items()):
+        yield Step(f"build the lexicon {lexicon}", 1, n, "nouns", **_time(1, rates.get(("lexicons", "wordnet"))))
+    for lexicon, source in sorted({(lexicon, source) for _, lexicon, source in _wanted(config)}):
+        texts = texts_of(config, source, nouns[lexicon])
+        rate = rates.get(("captions", source if source in ("offline", "llm") else "composed"))
+        yield Step(f"write {source} of {lexicon}", 1, texts, "texts", **_time(texts, rate))
+
+
+def _wanted(config: Config) -> list[tuple[str, str, str]]:
+    """(embedder, lexicon, source) of all texts that runs need."""
+    return sorted(
         {
             (run.embedder, run.lexicon, source)
             for run in config.runs.values()
             for source in config.mixtures[run.mixture].weights
         }
     )
-    for embedder, lexicon, source in wanted:
+
+
+def _embedding(config: Config, nouns: Mapping[str, int], rates: Rates) -> Iterator[Step]:
+    for embedder, lexicon, source in _wanted(config):
         spec = config.embedders[embedder].spec
         texts, dim = texts_of(config, source, nouns[lexicon]), _DIMS.get(spec)
         yield Step(
@@ -107,7 +133,16 @@ def _embedding(
         )
 
 
-def _training(config: Config, rates: Mapping[tuple[str, str], tuple[float, str]]) -> Iterator[Step]:
+def _merging(config: Config, nouns: Mapping[str, int], rates: Rates) -> Iterator[Step]:
+    for embedder, lexicon, mixture in sorted(
+        {(run.embedder, run.lexicon, run.mixture) for run in config.runs.values()}
+    ):
+        rows = sum(texts_of(config, source, nouns[lexicon]) for source in config.mixtures[mixture].weights)
+        yield Step(f"merge {mixture} of {lexicon} with {embedder}", 1, rows, "texts",
+                   **_time(rows, rates.get(("rows", "merged"))))  # fmt: skip
+
+
+def _training(config: Config, rates: Rates) -> Iterator[Step]:
     for name, run in config.runs.items():
         if run.predictor in ("decoder", "head"):
             samples = run.training.samples
@@ -115,9 +150,20 @@ def _training(config: Config, rates: Mapping[tuple[str, str], tuple[float, str]]
             yield Step(f"train {name}", 1, samples, "samples", **_time(samples, found))
 
 
+def _naming(config: Config, rates: Rates) -> Iterator[Step]:
+    for embedder in sorted({run.embedder for run in config.runs.values()}):
+        for name, image_set in config.image_sets.items():
+            folder = Path(image_set.folder) if image_set.folder else None
+            images = len(list_images(folder)) if folder and folder.is_dir() else _IMAGES.get(image_set.source or "")
+            yield Step(f"embed {name} with {embedder}", 1, images, "images",
+                       **_time(images, rates.get(("images", config.embedders[embedder].spec))))  # fmt: skip
+
+
 def _shape(run: RunConfig) -> str:
     return f"head:{run.head.hidden}" if run.predictor == "head" else f"decoder:{run.decoder.width}x{run.decoder.layers}"
 
 
-def _time(amount: int, rate: tuple[float, str] | None) -> dict:
-    return {"source": "no rate"} if rate is None else {"hours": amount / rate[0] / 3600, "source": rate[1]}
+def _time(amount: int | None, rate: tuple[float, str] | None) -> dict:
+    if rate is None or amount is None:
+        return {"source": "no rate" if rate is None else "not counted yet"}
+    return {"hours": amount / rate[0] / 3600, "source": rate[1]}

@@ -6,10 +6,13 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from nounflow.workflow.dry_run import DryRun
+from nounflow.errors import NounflowError
+from nounflow.workflow.dry_run import DryRun, changed_outputs, dry_run
 
 _PARAMS = re.compile(
     r"Params have changed since last execution: .*?before: (?P<before>.*?) now: (?P<now>.*?)\s*(?:;|$)", flags=re.DOTALL
@@ -18,6 +21,9 @@ _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s,]+")
 _FINGERPRINT = re.compile(r"[0-9a-f]{12,64}")
 _FOLLOWS = "Input files updated by another job: "
 _FILES_SHOWN = 4
+_RULES_ASKED = 4  # a question takes seconds
+_JOBS_SHOWN = 20  # of those that only follow
+_IMAGES = "images "  # before the digest of a folder's listing
 
 
 @dataclass(frozen=True)
@@ -26,19 +32,45 @@ class Reasons:
 
     causes: tuple[tuple[str, tuple[str, ...]], ...]  # (job, what changed)
     followers: tuple[str, ...]
+    changed: tuple[str, ...] = ()  # rules with other settings or code, where they are too many to look into
 
 
-def reasons(run: DryRun) -> Reasons:
-    """Sort the jobs of a dry run."""
-    causes: list[tuple[str, tuple[str, ...]]] = []
-    followers = []
-    for message, reason in run.jobs:
-        found = tuple(_causes(reason))
-        if found:
-            causes.append((message, found))
-        else:
-            followers.append(message)
-    return Reasons(tuple(causes), tuple(followers))
+def explain(targets: Sequence[str], configfiles: Sequence[Path] = ()) -> Reasons:
+    """Ask Snakemake what it would run for some targets and why, in the working folder."""
+    with ThreadPoolExecutor(max_workers=2) as pool:  # each question is a Snakemake process
+        changed = pool.submit(changed_outputs, targets, configfiles)
+        run = dry_run(targets, configfiles)
+        rules = changed.result()
+        if len(rules) < 2:  # one that the dry run has named, or none
+            return reasons(run)
+        if len(rules) > _RULES_ASKED:
+            return replace(reasons(run), changed=tuple(rules))
+        return reasons(run, list(pool.map(lambda rule: _alone(rule, rules[rule], configfiles), rules)))
+
+
+def _alone(rule: str, outputs: Sequence[str], configfiles: Sequence[Path]) -> DryRun:
+    """What a rule would make anew if nothing before it did; nothing where its inputs are not there."""
+    try:
+        return dry_run([*outputs, "--allowed-rules", rule], configfiles)
+    except NounflowError:
+        return DryRun((), {})
+
+
+def reasons(run: DryRun, alone: Sequence[DryRun] = ()) -> Reasons:
+    """Sort the jobs of a dry run.
+
+    Args:
+        run: the whole.
+        alone: dry runs in which nothing stands before the jobs, so that none only follows.
+    """
+    causes: dict[str, tuple[str, ...]] = {}
+    for message, reason in [job for part in (run, *alone) for job in part.jobs]:
+        causes[message] = causes.get(message) or tuple(dict.fromkeys(_causes(reason)))
+    jobs = [message for message, _ in run.jobs]
+    return Reasons(
+        tuple((message, causes[message]) for message in jobs if causes[message]),
+        tuple(message for message in jobs if not causes[message]),
+    )
 
 
 def as_text(found: Reasons) -> str:
@@ -51,7 +83,11 @@ def as_text(found: Reasons) -> str:
         lines += [f"    {line}" for line in why]
     if found.followers:
         lines += ["", f"From these follow {len(found.followers)} more:"]
-        lines += [f"    {job}" for job in found.followers]
+        lines += [f"    {job}" for job in found.followers[:_JOBS_SHOWN]]
+        if (more := len(found.followers) - _JOBS_SHOWN) > 0:
+            lines.append(f"    and {more} more")
+    if found.changed:
+        lines += ["", "Settings, inputs or code have changed of: " + ", ".join(found.changed)]
     return "\n".join(lines).lstrip("\n")
 
 
@@ -91,6 +127,9 @@ def _changes(before: Sequence[Any], now: Sequence[Any]) -> Iterator[str]:
     for old, new in zip(before, now, strict=True):
         if _is_fingerprint(old) and _is_fingerprint(new):
             yield "its code has changed (or that of a module it imports)"
+            continue
+        if str(old).startswith(_IMAGES) and str(new).startswith(_IMAGES):
+            yield "the images of its folder have changed (by name, size or time)"
             continue
         old_keys, new_keys = dict(_flat(_parsed(old))), dict(_flat(_parsed(new)))
         for key in sorted(old_keys.keys() | new_keys.keys()):

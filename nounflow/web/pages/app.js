@@ -2,7 +2,7 @@
 
 import * as server from "./server.js";
 import { Outbox } from "./outbox.js";
-import { $, alertWith, announce, drawAgreement, drawNoPicture, drawProgress, drawTask, drawUnsent, furnish } from "./view.js";
+import { $, alertWith, announce, drawAgreement, drawNoPicture, drawProgress, drawTask, drawUnsent, furnish, showName } from "./view.js";
 import { ANSWERS, MOVES, OTHERS, number, saying, visible } from "./words.js";
 import { Work } from "./work.js";
 import { Zoom } from "./zoom.js";
@@ -110,6 +110,10 @@ const ACTIONS = {
   zoom: () => zoom.toggle(),
   closer: () => zoom.by(1.5),
   farther: () => zoom.by(1 / 1.5),
+  name: () => {
+    showName($("file").hidden);
+    announce($("file").hidden ? "File name hidden." : $("file").textContent);
+  },
   help: () => $("help").showModal(),
   agreement: showAgreement,
 };
@@ -207,7 +211,7 @@ function wire() {
   addEventListener("unhandledrejection", (event) => complain(event.reason));
   furnish(act);
   document.addEventListener("keydown", pressed);
-  for (const [id, name] of [["back", "back"], ["forward", "forward"], ["zoom", "zoom"], ["show-help", "help"], ["show-agreement", "agreement"]]) {
+  for (const [id, name] of [["back", "back"], ["forward", "forward"], ["zoom", "zoom"], ["place", "name"], ["show-help", "help"], ["show-agreement", "agreement"]]) {
     $(id).addEventListener("click", () => act(name));
   }
   $("picture").addEventListener("error", drawNoPicture);

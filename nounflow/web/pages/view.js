@@ -88,10 +88,16 @@ function drawPicture(task, images) {
   image.dataset.image = task.image;
   image.hidden = false;
   $("no-picture").hidden = true;
-  image.alt = `Picture ${task.number} of ${images}, ${visible(task.file)}`;
+  image.alt = `Picture ${task.number} of ${images}`;
   image.src = picture(task.image, "screen");
   $("place").textContent = `${number(task.number)} of ${number(images)}`;
   $("file").textContent = visible(task.file);
+}
+
+// A file's name often says what is to be seen; who judges is not to be led by it.
+export function showName(shown) {
+  $("file").hidden = !shown;
+  $("place").setAttribute("aria-pressed", String(shown));
 }
 
 export async function drawNoPicture() {

@@ -29,6 +29,7 @@ export const MOVES = [
   { action: "zoom", keys: ["v"], name: "zoom in and out" },
   { action: "closer", keys: ["+", "="], name: "closer" },
   { action: "farther", keys: ["-"], name: "farther" },
+  { action: "name", keys: ["n"], name: "show or hide the file's name" },
   { action: "agreement", keys: ["g"], name: "agreement of annotators" },
   { action: "help", keys: ["?", "h"], name: "this guideline" },
 ];
