@@ -63,9 +63,7 @@ EARLIER_RESULTS = EarlierResults(
 # Snakemake leaves these out with --quiet all only, which hides errors too.
 SCHEDULER_TALK = ("Select jobs to execute", "Execute ")
 if workflow.output_settings.quiet:
-    logger.addFilter(
-        lambda record: not record.getMessage().startswith(SCHEDULER_TALK)
-    )
+    logger.addFilter(lambda record: not record.getMessage().startswith(SCHEDULER_TALK))
 
 # Where a job looks for texts that are embedded already; the second folder keeps what this run is replacing.
 KNOWN_EMBEDDINGS = ["results/embeddings", "results/.earlier/files/embeddings"]

@@ -56,7 +56,7 @@ def load_parts(paths: Sequence[Path], device: str, candidates: int) -> list[Pred
 
     Raises:
         MismatchError: they do not go together.
-        NounflowError: one of them is fused itself.
+        NounflowError: one of them is fused itself, or moves texts or images.
     """
     parts = [load_predictor(path, device, GenerationConfig(beam_width=candidates)) for path in paths]
     for part, path in zip(parts, paths, strict=True):
