@@ -47,8 +47,8 @@ rule all:
         "results/report.html",
 
 
-rule only_decoders:
+rule only_models:
     input:
-        expand("results/decoders/{run}/manifest.json", run=CONFIG.runs),
+        expand("results/models/{run}/manifest.json", run=CONFIG.runs),
     message:
         "All runs are trained."

@@ -90,7 +90,7 @@ def read_row(results: Path, name: str, image_set: str, judged: Judgements) -> Ro
     found, losses = [], []
     for path in sorted((results / "predictions").glob(f"{name}_s[0-9]/{image_set}.json")):
         found.append(points(path, judged)[1])
-        manifest = results / "decoders" / path.parent.name / "manifest.json"
+        manifest = results / "models" / path.parent.name / "manifest.json"
         losses.append(read_document(PredictorManifest, manifest, "predictor manifest").metrics.get("loss"))
     if not found:
         return None

@@ -16,10 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from nounflow.llm.chunks import CHUNK
 from nounflow.llm.ledger import Ledger
-from nounflow.llm.portions import PORTION
 from nounflow.llm.records import Ending
-from nounflow.llm.requests import Question, Request, Usage
+from nounflow.llm.requests import Question, Request, TokenUsage
 
 _ANSWER_BYTES = 1500  # of an answer with ten captions
 
@@ -36,7 +36,7 @@ def main() -> None:
         keys = fill(ledger, arguments.nouns)
         filled = time.perf_counter() - start
         size = ledger.path.stat().st_size
-        times: dict[int, list[float]] = {PORTION: [], 1: []}
+        times: dict[int, list[float]] = {CHUNK: [], 1: []}
         for _ in range(arguments.rounds):
             for portion, taken in times.items():
                 start = time.perf_counter()
@@ -53,12 +53,12 @@ def fill(ledger: Ledger, nouns: int) -> list[str]:
     """Requests, sendings and answers; returns the keys."""
     raw = json.dumps({"choices": [{"message": {"content": "x" * _ANSWER_BYTES}}]})
     keys = []
-    for start in range(0, nouns, PORTION):
-        items = range(start, min(start + PORTION, nouns))
+    for start in range(0, nouns, CHUNK):
+        items = range(start, min(start + CHUNK, nouns))
         requests = [Request(f"noun {i}", ({"role": "user", "content": f"noun {i}"},), "1") for i in items]
         questions = [Question.of(request, "model", request.parameters(None, 1000)) for request in requests]
         sendings = [ledger.record_sending(question, max_output_tokens=1000, worst_usd=0.01) for question in questions]
-        ending = Ending("answered", raw, "", Usage(100, 300), 0.001)
+        ending = Ending("answered", raw, "", TokenUsage(100, 300), 0.001)
         for written in [ledger.record_ending(sending.result(), ending) for sending in sendings]:
             written.result()
         keys += [question.key for question in questions]

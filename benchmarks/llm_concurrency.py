@@ -68,7 +68,7 @@ def one_run(requests: int, concurrency: int, answer_s: float) -> float:
         twice = sum(count > 1 for count in server.asked_questions.values())
         print(
             f"{concurrency} at a time: {answered:,} answered, {requests - answered:,} lost, {twice:,} asked twice, "
-            f"{server.most_under_way} under way at once, {taken:.1f} s",
+            f"{server.max_open_batches} under way at once, {taken:.1f} s",
             flush=True,
         )
     return taken

@@ -12,12 +12,12 @@ import torch
 import torch.nn.functional as F
 
 from nounflow.config.decoder import DecoderTrainingSettings
-from nounflow.decoder.batches import rows_of_step, torch_seed
 from nounflow.decoder.model import ObjectDecoder
-from nounflow.decoder.noise import apply_noise
-from nounflow.decoder.optimisation import adamw, learning_rate, set_learning_rate
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.store.training_set import TrainingSet
+from nounflow.training.batches import rows_of_step, torch_seed
+from nounflow.training.noise import apply_noise
+from nounflow.training.optimisation import adamw, learning_rate, set_learning_rate
 
 MOST_NOUNS = 3
 

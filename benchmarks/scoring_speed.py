@@ -31,13 +31,13 @@ from nounflow.schemas.documents import (
 )
 from nounflow.schemas.tables import NOUNS, read_table
 from nounflow.scoring.answers import answers, judge
+from nounflow.scoring.evaluation import ImageSet, ScoredRun
 from nounflow.scoring.hierarchy import Hierarchy
 from nounflow.scoring.intervals import DRAWS, resampled_means
 from nounflow.scoring.load import read_lexicons
 from nounflow.scoring.measures import prediction_values
 from nounflow.scoring.points import judgements
 from nounflow.scoring.scores import score_all
-from nounflow.scoring.session import ImageSet, Run
 from nounflow.streams import stream
 from nounflow.wordnet import WordNet
 
@@ -60,7 +60,7 @@ def main() -> None:
     judged = judge_all(documents)
     labels = {file: Labels(gold=row[0]) for file, row in zip(documents[0].samples, pairs_of(documents[0]), strict=True)}
     (lexicon,) = next(iter(read_lexicons([arguments.nouns])[0].values()))
-    runs = {one.run: Run(manifest(one.run, nouns, lexicon.digest), lexicon) for one in documents}
+    runs = {one.run: ScoredRun(manifest(one.run, nouns, lexicon.digest), lexicon) for one in documents}
     hierarchy = Hierarchy(WordNet.load(input_folder(arguments.wordnet)), [table])
     sets = {"made_up": ImageSet("made_up", labels)}
 

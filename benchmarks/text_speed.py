@@ -129,7 +129,7 @@ def gpu_share(texts: list[str], rounds: int) -> None:
         many = texts * (1 + 200_000 // len(texts))
         rate = statistics.median(measured({"": (ours(model), len(many))}, many, rounds)[""])
         width, layers = 768, 12
-        tokens = np.array([len(ids) for ids in model._parts.texts().words.tokens(texts)])  # type: ignore[attr-defined]
+        tokens = np.array([len(ids) for ids in model._parts.texts().tokenizer.tokens(texts)])  # type: ignore[attr-defined]
         work = float((layers * (24 * tokens * width**2 + 4 * tokens**2 * width)).mean())  # multiply-adds count twice
     print(
         f"{torch.cuda.get_device_name()}: {rate:,.0f} texts/s of {tokens.mean():.1f} tokens in batches of "

@@ -4,7 +4,7 @@ Both have the same loss on the same rows in fp32: checked here first, and held t
 `--run` the decoder is that of the published FT0 recipe, on data of its shape drawn at random.
 
     python benchmarks/training_speed.py
-    python benchmarks/training_speed.py --run results/decoders/small \\
+    python benchmarks/training_speed.py --run results/models/small \\
         --training-set results/training_sets/bundled/small/m3_captions/manifest.json
 """
 
@@ -25,16 +25,16 @@ from published_size import DECODER, DIM, NOISE, published_training_set, publishe
 from torch.utils.flop_counter import FlopCounterMode
 
 from nounflow.config.decoder import DecoderTrainingSettings, TrainingConfig
-from nounflow.decoder.batches import micro_batches, rows_of_step
 from nounflow.decoder.model import ObjectDecoder
-from nounflow.decoder.processes import Processes
-from nounflow.decoder.trainee import DecoderTrainee
-from nounflow.decoder.training import Run
-from nounflow.decoder.validation import Samples
+from nounflow.decoder.training_task import DecoderTask
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.device import autocast_dtype, prepare_device
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import read_predictor
+from nounflow.training.batches import micro_batches, rows_of_step
+from nounflow.training.loop import TrainingRun
+from nounflow.training.processes import Processes
+from nounflow.training.validation import Samples
 
 # Dense bf16 multiply-adds of some cards, floating-point operations a second (vendors' data sheets).
 _BF16 = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "RTX A6000": 155e12}
@@ -57,18 +57,18 @@ class Case:
         config = self.settings.decoder if dropout else self.settings.decoder.model_copy(update={"dropout": 0.0})
         return ObjectDecoder(self.dim, self.vocabulary.size, self.vocabulary.max_tokens, config).to(self.device)
 
-    def trainee(self, dropout: bool = True) -> DecoderTrainee:
+    def task(self, dropout: bool = True) -> DecoderTask:
         """Our way."""
-        return DecoderTrainee(self.model(dropout), self.vocabulary, self.training_set)
+        return DecoderTask(self.model(dropout), self.vocabulary, self.training_set)
 
     def plain(self, dropout: bool = True) -> PlainTraining:
         """The plain way."""
         return PlainTraining(self.model(dropout), self.vocabulary, self.training_set, self.settings)
 
-    def run(self) -> Run:
+    def run(self) -> TrainingRun:
         """Our loop, before its first step."""
         samples = Samples(self.training_set, {})
-        return Run(self.trainee(), samples, self.settings, Processes(self.device), self.autocast)
+        return TrainingRun(self.task(), samples, self.settings, Processes(self.device), self.autocast)
 
     def wait(self) -> float:
         """Let the device finish; the time."""
@@ -80,7 +80,7 @@ class Case:
 def check_equal(case: Case, rows: np.ndarray) -> None:
     """Loss and gradient of both ways on the same rows, fp32, no dropout."""
     vectors = torch.from_numpy(case.training_set.vectors[rows]).to(case.device).float()
-    ours, plain = case.trainee(dropout=False), case.plain(dropout=False)
+    ours, plain = case.task(dropout=False), case.plain(dropout=False)
     parts = ours.loss(vectors, rows)
     (parts.total / parts.basis).backward()
     total, basis, _correct = plain.loss(vectors, rows)
@@ -102,14 +102,14 @@ def seconds_a_step(case: Case, take: Callable[[], object], steps: int) -> float:
 
 def data_seconds(case: Case, steps: int) -> float:
     """Host time of one step's data: drawing rows, taking embeddings, laying out targets."""
-    trainee = case.trainee()
+    task = case.task()
     size = case.settings.training.batch_size
     most = case.settings.training.micro_batch or size
     start = time.perf_counter()
     for rows, _vectors in case.training_set.batches(case.settings.seed, size, range(steps), case.device):
-        for groups in micro_batches(trainee.cost(rows), most, case.device):
+        for groups in micro_batches(task.cost(rows), most, case.device):
             for group in groups:
-                trainee.packed(rows[group])
+                task.packed(rows[group])
     return (time.perf_counter() - start) / steps
 
 

@@ -66,7 +66,7 @@ def dag(folder: Path, shards: int) -> tuple[int, float, float]:
     part = shards // 10
     parts = {"multiset": {"shards": [3 * part, 3 * part, 3 * part]}, "llm": {"shards": part}}
     (folder / "many.yaml").write_text(yaml.safe_dump({"captions": parts}), encoding="utf-8")
-    target = "results/decoders/novic_ft0_dfn5b/manifest.json"
+    target = "results/models/novic_ft0_dfn5b/manifest.json"
     command = [
         sys.executable,
         "-m",

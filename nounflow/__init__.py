@@ -1,7 +1,7 @@
 """Name what is in any photograph, with a classifier built from nothing but words.
 
 >>> from nounflow import NounClassifier
->>> classifier = NounClassifier.load("results/decoders/small")
+>>> classifier = NounClassifier.load("results/models/small")
 >>> classifier.name(["cat.jpg"])[0].nouns
 """
 

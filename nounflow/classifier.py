@@ -37,7 +37,7 @@ class NounClassifier:
     @classmethod
     def load(
         cls,
-        run: str | Path = "results/decoders/small",
+        run: str | Path = "results/models/small",
         device: str = "auto",
         threads: int = 2,
         generation: GenerationConfig | None = None,

@@ -114,7 +114,7 @@ def runs_with(predictor):
 def parts_of(wildcards):
     """Manifests of the runs that a fused run combines."""
     return [
-        f"results/decoders/{part}/manifest.json"
+        f"results/models/{part}/manifest.json"
         for part in CONFIG.runs[wildcards.run].fused.parts
     ]
 
@@ -122,12 +122,12 @@ def parts_of(wildcards):
 def weights_of(wildcards):
     """What a run's answers are computed from, beside its manifest."""
     if CONFIG.runs[wildcards.run].predictor != "fused":
-        return [f"results/decoders/{wildcards.run}/weights.safetensors"]
+        return [f"results/models/{wildcards.run}/weights.safetensors"]
     parts = CONFIG.runs[wildcards.run].fused.parts
     return [
-        f"results/decoders/{wildcards.run}/rule.json",
+        f"results/models/{wildcards.run}/rule.json",
         *parts_of(wildcards),
-        *(f"results/decoders/{part}/weights.safetensors" for part in parts),
+        *(f"results/models/{part}/weights.safetensors" for part in parts),
     ]
 
 
@@ -386,10 +386,7 @@ def counts_of_all_stages():
             f"results/training_sets/{'/'.join(part)}/manifest.counts.json"
             for part in sets
         ),
-        *(
-            f"results/decoders/{run}/manifest.counts.json"
-            for run in sorted(CONFIG.runs)
-        ),
+        *(f"results/models/{run}/manifest.counts.json" for run in sorted(CONFIG.runs)),
         *(
             f"results/image_embeddings/{embedder}/{image_set}.counts.json"
             for embedder in sorted({run.embedder for run in runs})
@@ -435,7 +432,7 @@ SPECIFICITY = (
 COUNTS = counts_of_all_stages()
 REPORT_TEMPLATES = [
     os.path.relpath(path)
-    for path in sorted((HOME / "nounflow/scoring/templates").iterdir())
+    for path in sorted((HOME / "nounflow/report/templates").iterdir())
 ]
 
 try:

@@ -1,9 +1,9 @@
 """Stage 5, decoder: training, and the baselines that it must beat.
 
 input:   a training set, the lexicon
-output:  results/decoders/{run}/manifest.json, with weights.safetensors (fused: rule.json) and the curves beside it
+output:  results/models/{run}/manifest.json, with weights.safetensors (fused: rule.json) and the curves beside it
 steps:   one rule for each kind of predictor; a run names which. A killed job goes on from
-         results/decoders/{run}/checkpoint/, which no rule declares (docs/decoder.md)
+         results/models/{run}/checkpoint/, which no rule declares (docs/decoder.md)
 """
 
 
@@ -14,15 +14,15 @@ rule train_decoder:
         captions=captions_for_templates_of,
         gap=gap_of,
     output:
-        manifest="results/decoders/{run}/manifest.json",
-        weights="results/decoders/{run}/weights.safetensors",
-        counts="results/decoders/{run}/manifest.counts.json",
-        metrics="results/decoders/{run}/metrics.parquet",
-        angles="results/decoders/{run}/angles.json",
+        manifest="results/models/{run}/manifest.json",
+        weights="results/models/{run}/weights.safetensors",
+        counts="results/models/{run}/manifest.counts.json",
+        metrics="results/models/{run}/metrics.parquet",
+        angles="results/models/{run}/angles.json",
     log:
-        "results/logs/decoders/{run}.log",
+        "results/logs/models/{run}.log",
     benchmark:
-        "results/benchmarks/decoders/{run}.tsv"
+        "results/benchmarks/models/{run}.tsv"
     wildcard_constraints:
         run=runs_with("decoder"),
     conda:
@@ -64,14 +64,14 @@ rule train_head:
         captions=captions_for_templates_of,
         gap=gap_of,
     output:
-        manifest="results/decoders/{run}/manifest.json",
-        weights="results/decoders/{run}/weights.safetensors",
-        counts="results/decoders/{run}/manifest.counts.json",
-        metrics="results/decoders/{run}/metrics.parquet",
+        manifest="results/models/{run}/manifest.json",
+        weights="results/models/{run}/weights.safetensors",
+        counts="results/models/{run}/manifest.counts.json",
+        metrics="results/models/{run}/metrics.parquet",
     log:
-        "results/logs/decoders/{run}.log",
+        "results/logs/models/{run}.log",
     benchmark:
-        "results/benchmarks/decoders/{run}.tsv"
+        "results/benchmarks/models/{run}.tsv"
     wildcard_constraints:
         run=runs_with("head"),
     conda:
@@ -109,13 +109,13 @@ rule index_retrieval:
         training_set=training_set_of,
         nouns=nouns_of,
     output:
-        manifest="results/decoders/{run}/manifest.json",
-        weights="results/decoders/{run}/weights.safetensors",
-        counts="results/decoders/{run}/manifest.counts.json",
+        manifest="results/models/{run}/manifest.json",
+        weights="results/models/{run}/weights.safetensors",
+        counts="results/models/{run}/manifest.counts.json",
     log:
-        "results/logs/decoders/{run}.log",
+        "results/logs/models/{run}.log",
     benchmark:
-        "results/benchmarks/decoders/{run}.tsv"
+        "results/benchmarks/models/{run}.tsv"
     wildcard_constraints:
         run=runs_with("retrieval"),
     conda:
@@ -146,13 +146,13 @@ rule fit_fused:
         training_set=training_set_of,
         nouns=nouns_of,
     output:
-        manifest="results/decoders/{run}/manifest.json",
-        rule="results/decoders/{run}/rule.json",
-        counts="results/decoders/{run}/manifest.counts.json",
+        manifest="results/models/{run}/manifest.json",
+        rule="results/models/{run}/rule.json",
+        counts="results/models/{run}/manifest.counts.json",
     log:
-        "results/logs/decoders/{run}.log",
+        "results/logs/models/{run}.log",
     benchmark:
-        "results/benchmarks/decoders/{run}.tsv"
+        "results/benchmarks/models/{run}.tsv"
     wildcard_constraints:
         run=runs_with("fused"),
     conda:

@@ -54,7 +54,7 @@ not_benchmarked_if_cached()
 
 rule predict:
     input:
-        predictor="results/decoders/{run}/manifest.json",
+        predictor="results/models/{run}/manifest.json",
         weights=weights_of,
         images=lambda wildcards: f"results/image_embeddings/{CONFIG.runs[wildcards.run].embedder}/{wildcards.image_set}.json",
     output:

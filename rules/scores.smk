@@ -10,7 +10,7 @@ rule score:
     input:
         predictions=PREDICTIONS,
         annotations=ANNOTATIONS,
-        decoders=expand("results/decoders/{run}/manifest.json", run=CONFIG.runs),
+        models=expand("results/models/{run}/manifest.json", run=CONFIG.runs),
         nouns=LEXICONS,
         labels=LABEL_FILES,
         wordnet="results/inputs/wordnet/manifest.json",
@@ -46,7 +46,7 @@ rule score:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/score.py"
         " --predictions {input.predictions:q}"
         " --annotations {input.annotations:q}"
-        " --decoders {input.decoders:q}"
+        " --models {input.models:q}"
         " --nouns {input.nouns:q}"
         " --image-sets {params.image_sets:q}"
         " --wordnet-manifest {input.wordnet:q}"
@@ -64,7 +64,7 @@ rule report:
         scores="results/scores.json",
         predictions=PREDICTIONS,
         annotations=ANNOTATIONS,
-        decoders=expand("results/decoders/{run}/manifest.json", run=CONFIG.runs),
+        models=expand("results/models/{run}/manifest.json", run=CONFIG.runs),
         nouns=LEXICONS,
         labels=LABEL_FILES,
         counts=COUNTS,
@@ -100,7 +100,7 @@ rule report:
         " --scores {input.scores:q}"
         " --predictions {input.predictions:q}"
         " --annotations {input.annotations:q}"
-        " --decoders {input.decoders:q}"
+        " --models {input.models:q}"
         " --nouns {input.nouns:q}"
         " --counts {params.counts}"
         " --image-folders {params.folders:q}"

@@ -29,7 +29,7 @@ def config(server: LLMServer, **changes) -> LLMConfig:
         "first_wait_s": 0.01,
         "timeout_s": 5.0,
         "max_output_tokens": 100,
-        "longest_output_tokens": 400,
+        "max_retry_tokens": 400,
     }
     return LLMConfig.model_validate(values | changes)
 

@@ -36,7 +36,7 @@ class LLMServer:
         self.authorizations: set[str] = set()
         self.headers: list[str] = []  # of every good answer
         self.batches = Batches(self._line)
-        self.under_way = self.most_under_way = 0
+        self.under_way = self.max_open_batches = 0
         self._faults: dict[str, deque[str]] = defaultdict(deque)
         self._open: set[asyncio.Task] = set()
 
@@ -87,7 +87,7 @@ class LLMServer:
                 if found := re.search(r"authorization: (.*)\r", head, re.IGNORECASE):
                     self.authorizations.add(found[1])
                 self.under_way += 1
-                self.most_under_way = max(self.most_under_way, self.under_way)
+                self.max_open_batches = max(self.max_open_batches, self.under_way)
                 try:
                     method, path = head.split(" ", 2)[:2]
                     if path.endswith("/chat/completions"):

@@ -92,7 +92,7 @@ def predictions(
     )
     return Predictions(
         model=run,
-        model_path=f"results/decoders/{run}",
+        model_path=f"results/models/{run}",
         model_dir=run,
         model_name="weights.safetensors",
         model_cfg={},

@@ -13,8 +13,8 @@ import pytest
 from annotation_site import Site, free_port
 from test_report import CONTRAST
 
+from nounflow.annotation.current_decisions import CurrentDecisions
 from nounflow.annotation.log import read_records
-from nounflow.annotation.standing import Standing
 from nounflow.schemas.decisions import Decision
 
 pytestmark = pytest.mark.browser
@@ -164,9 +164,9 @@ def test_undo_and_redo_walk_back_and_forth_also_after_a_reload(sit, site):
     desk.press("z", "z")
     desk.until(lambda: desk.states().count("open") == 3)
     desk.saved()
-    standing = Standing(read_records(site.log))
+    current = CurrentDecisions(read_records(site.log))
     for one in decisions(site, desk.annotator):
-        assert standing.current((one.image, one.noun), desk.annotator) == ()
+        assert current.current((one.image, one.noun), desk.annotator) == ()
 
 
 def test_a_noun_can_be_chosen_and_judged_anew_and_a_note_goes_with_it(sit, site):

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from nounflow import cli
 from nounflow.captions import distinct, json_list
 from nounflow.captions.check_page import as_markdown, comparison
-from nounflow.captions.check_report import CaptionReport, ReportTally, Usage, count_checks
+from nounflow.captions.check_report import CaptionReport, LLMUsage, ReportTally, count_checks
 from nounflow.captions.checking import check_file
 from nounflow.captions.checks import CaptionChecks, number_of, with_secondary
 from nounflow.captions.distinct import DistinctNgrams
@@ -255,7 +255,7 @@ def test_an_english_caption_with_foreign_words_is_kept(checks, text):
     assert checks.check(text, [IDS["dog"]]).fault is None
 
 
-# --- further nouns ---
+# --- secondary nouns ---
 
 
 @pytest.mark.parametrize(
@@ -271,12 +271,12 @@ def test_an_english_caption_with_foreign_words_is_kept(checks, text):
         ("A dog looks at another dog on the road.", "dog", []),
     ],
 )
-def test_further_nouns_are_found_but_not_what_only_describes(checks, text, noun, others):
+def test_secondary_nouns_are_found_but_not_what_only_describes(checks, text, noun, others):
     result = checks.check(text, [IDS[noun]])
     assert (result.fault, [list(IDS)[other] for other in result.others]) == (None, others)
 
 
-def test_further_nouns_become_targets_with_a_share_of_the_weight(checks):
+def test_secondary_nouns_become_targets_with_a_share_of_the_weight(checks):
     table = table_of(
         ("A dog and an owl sit on a table.", "dog"), ("A cat sits on a table.", "dog"), ("The dog sleeps well.", "dog")
     )
@@ -350,7 +350,7 @@ def test_the_report_tallies(checks, nouns):
     table = table_of(*MIXED)
     checked = checks.check_table(table)
     report = make_report(
-        "mixed", table, checked, nouns, Usage(calls=2, input_tokens=50, output_tokens=90, cost_usd=0.01)
+        "mixed", table, checked, nouns, LLMUsage(calls=2, input_tokens=50, output_tokens=90, cost_usd=0.01)
     )
     assert report.refused == {
         "its noun is missing": 1,
@@ -364,7 +364,7 @@ def test_the_report_tallies(checks, nouns):
     assert report.nouns.model_dump() == {
         "asked": 2, "without": 0, "fewest": 1, "mean": 1.0, "poorest": {"dog": 1, "owl": 1}
     }  # fmt: skip
-    assert report.further_nouns == {"sofa": 1}
+    assert report.secondary_nouns == {"sofa": 1}
     assert [flow["out"] for flow in count_checks(report).as_dict()["flows"]] == [2, 2]
     assert CaptionReport.model_validate_json(report.model_dump_json()) == report
     page = as_markdown(report)
@@ -414,7 +414,7 @@ def test_any_table_tallies_and_every_text_has_one_result(checks, nouns, captions
 
 def test_an_unknown_price_gives_no_cost(checks, nouns):
     table = table_of(*MIXED)
-    report = make_report("x", table, checks.check_table(table), nouns, Usage(calls=3))
+    report = make_report("x", table, checks.check_table(table), nouns, LLMUsage(calls=3))
     assert report.usd_per_1000_kept is None
     assert "the price is not known" in as_markdown(report)
 
@@ -435,7 +435,7 @@ def test_distinct_n_is_that_of_sets_also_where_hashes_go_to_disk(texts, held):
 def test_reports_stand_side_by_side_with_all_reasons(checks, nouns):
     mixed = table_of(*MIXED)
     good = table_of(("A dog | sleeps on a sofa at home.", "dog"))
-    usage = Usage(calls=2, cost_usd=0.01)
+    usage = LLMUsage(calls=2, cost_usd=0.01)
     reports = [make_report("mixed", mixed, checks.check_table(mixed), nouns, usage),
                make_report("good", good, checks.check_table(good), nouns)]  # fmt: skip
     lines = comparison(reports, ["mixed", "good"]).splitlines()

@@ -21,14 +21,14 @@ from hypothesis import strategies as st
 from nounflow.captions import multisets, writing
 from nounflow.captions.captioners import CAPTIONERS
 from nounflow.captions.companions import Companions
-from nounflow.captions.forms import Lexicon
+from nounflow.captions.forms import CaptionLexicon
 from nounflow.captions.glosses import GlossReader
 from nounflow.captions.multisets import BLOCK, Multiset, compose, multiset_rows
 from nounflow.captions.offline import FEWEST, LONGEST, SHORTEST, OfflineCaptioner, draft_captions
 from nounflow.captions.quotas import quotas
 from nounflow.captions.scenes import SceneBook
 from nounflow.captions.spool import Spool
-from nounflow.captions.table import Draft, Rows, merge_equal_texts
+from nounflow.captions.table import CaptionDraft, Rows, merge_equal_texts
 from nounflow.captions.templates import Templates, read_templates
 from nounflow.captions.writing import merged, write_draft
 from nounflow.config.captions import MultisetConfig, OfflineConfig
@@ -136,7 +136,7 @@ def book(repository):
 
 
 def multiset(nouns, templates, m, texts_per_noun=12, seed=1):
-    return Multiset(Lexicon.of(nouns), templates, m, texts_per_noun, seed)
+    return Multiset(CaptionLexicon.of(nouns), templates, m, texts_per_noun, seed)
 
 
 def written(draft):
@@ -167,7 +167,7 @@ def test_the_shipped_files_hold_85_singular_and_68_plural_templates_of_which_sev
 
 def test_a_template_puts_the_article_that_is_spoken_before_each_noun(templates):
     photo = next(t for t in templates.singular if t.text == "a photo of {a_noun}.")
-    lexicon = Lexicon.of(lexicon_of(ENTRIES))
+    lexicon = CaptionLexicon.of(lexicon_of(ENTRIES))
     for form, phrase in zip(lexicon.singular.texts, lexicon.singular.with_articles, strict=True):
         article = "an" if form in VOWELS else "a"
         assert photo.fill([form], [phrase]) == f"a photo of {article} {form}."
@@ -332,7 +332,7 @@ def test_a_draft_that_fails_leaves_no_file(nouns, templates, tmp_path):
         raise NounflowError("as scripted")
 
     with pytest.raises(NounflowError, match="as scripted"):
-        write_draft(tmp_path / "m1.parquet", Draft(failing(), draft.count))
+        write_draft(tmp_path / "m1.parquet", CaptionDraft(failing(), draft.count))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -514,7 +514,7 @@ def companion_pairs(entries):
 
 def test_companions_are_the_nouns_of_one_gloss_without_parents_and_synonyms():
     entries = lexicon_of(TOGETHER)
-    companions = Companions(entries, Lexicon.of(entries))
+    companions = Companions(entries, CaptionLexicon.of(entries))
     found = {(noun, other) for noun in range(len(entries)) for other in companions.of(noun)}
     assert found == companion_pairs(TOGETHER)
     names = [entry[0] for entry in TOGETHER]
@@ -528,7 +528,7 @@ def test_companions_are_the_nouns_of_one_gloss_without_parents_and_synonyms():
 @pytest.mark.parametrize("share", [0.3, 1.0])
 def test_a_share_of_tuples_holds_companions_and_no_noun_twice(templates, m, share):
     entries = lexicon_of(TOGETHER)
-    lexicon = Lexicon.of(entries)
+    lexicon = CaptionLexicon.of(entries)
     together = Multiset(lexicon, templates, m, 200, 1, share, Companions(entries, lexicon))
     rows = multiset_rows(together)
     pairs = companion_pairs(TOGETHER)
@@ -548,7 +548,7 @@ def test_a_share_of_tuples_holds_companions_and_no_noun_twice(templates, m, shar
 
 def test_any_range_of_rows_with_companions_equals_the_same_rows_of_the_whole(templates):
     entries = lexicon_of(TOGETHER)
-    lexicon = Lexicon.of(entries)
+    lexicon = CaptionLexicon.of(entries)
     whole = Multiset(lexicon, templates, 3, 100, 1, 0.5, Companions(entries, lexicon))
     rows = multiset_rows(whole)
     for start, stop in ((0, 7), (7, BLOCK + 3), (BLOCK - 3, len(rows))):
@@ -559,7 +559,7 @@ def test_any_range_of_rows_with_companions_equals_the_same_rows_of_the_whole(tem
 def test_without_a_share_the_rows_are_those_of_no_companions(nouns, templates):
     plain = multiset_rows(multiset(nouns, templates, 2))
     assert multiset_rows(
-        Multiset(Lexicon.of(nouns), templates, 2, 12, 1, 0.0, Companions(nouns, Lexicon.of(nouns)))
+        Multiset(CaptionLexicon.of(nouns), templates, 2, 12, 1, 0.0, Companions(nouns, CaptionLexicon.of(nouns)))
     ).equals(plain)
 
 
@@ -581,7 +581,7 @@ def test_tuples_of_a_lexicon_of_three_nouns_are_sound(templates):
 
 def test_a_lexicon_with_a_noun_without_forms_is_refused(templates):
     with pytest.raises(MismatchError, match="the first is 'dog'"):
-        Lexicon.of(lexicon_of([ENTRIES[0], ("dog", "animal", "canine", "", 3, "", "")]))
+        CaptionLexicon.of(lexicon_of([ENTRIES[0], ("dog", "animal", "canine", "", 3, "", "")]))
 
 
 # --- glosses ---

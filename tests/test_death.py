@@ -70,10 +70,10 @@ def test_a_job_that_the_kernel_kills_for_its_memory_runs_again_with_more(project
     except OSError:
         pytest.skip("no memory control group can be made here")
     try:
-        shutil.rmtree(project.folder / "results/decoders/tiny")
+        shutil.rmtree(project.folder / "results/models/tiny")
         (group / "memory.limit_in_bytes").write_text(str(400_000_000))
         command = (
-            f"echo $$ > {group}/cgroup.procs; exec {sys.executable} -m snakemake results/decoders/tiny/manifest.json"
+            f"echo $$ > {group}/cgroup.procs; exec {sys.executable} -m snakemake results/models/tiny/manifest.json"
         )
         done = subprocess.run(
             ["bash", "-c", f"{command} --cores 1 --configfile tiny.yaml"], cwd=project.folder, capture_output=True,
@@ -83,8 +83,8 @@ def test_a_job_that_the_kernel_kills_for_its_memory_runs_again_with_more(project
         group.rmdir()
     assert done.returncode != 0
     assert "Killed" in done.stderr, done.stderr[-3000:]
-    assert not (project.folder / "results/decoders/tiny/manifest.json").exists()
-    project.snakemake("results/decoders/tiny/manifest.json")
+    assert not (project.folder / "results/models/tiny/manifest.json").exists()
+    project.snakemake("results/models/tiny/manifest.json")
     assert digests(project.folder / "results") == digests(finished.folder / "results")
 
 
@@ -99,7 +99,7 @@ def test_a_disk_that_is_full_in_the_middle_costs_only_the_jobs_that_found_it_ful
     probe = ["unshare", "-rm", "mount", "-t", "tmpfs", "none", str(results)]
     if subprocess.run(probe, capture_output=True, check=False).returncode:
         pytest.skip("no user namespaces here, so no small disk can be mounted")
-    snakemake = f"{sys.executable} -m snakemake results/decoders/tiny/manifest.json --cores 2 --configfile tiny.yaml"
+    snakemake = f"{sys.executable} -m snakemake results/models/tiny/manifest.json --cores 2 --configfile tiny.yaml"
     script = f"""
         mount -t tmpfs -o size={4 * pages + 700}k none results
         cp -a kept/. results/
@@ -122,7 +122,7 @@ def test_a_disk_that_is_full_in_the_middle_costs_only_the_jobs_that_found_it_ful
     assert "Building the lexicon" not in said["second"]
     whole, made = digests(finished.folder / "results"), digests(project.folder / "made")
     assert {name: digest for name, digest in made.items() if whole[name] != digest} == {}
-    assert "decoders/tiny/weights.safetensors" in made
+    assert "models/tiny/weights.safetensors" in made
 
 
 @pytest.mark.extra

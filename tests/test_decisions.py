@@ -16,11 +16,11 @@ from synthetic_results import annotations, predictions
 
 from nounflow.annotation.agreement import agreement, cohen_kappa, krippendorff_alpha, shared_judgements
 from nounflow.annotation.consensus import Policy, five_lists, resolve
-from nounflow.annotation.exchange import Origin, read_judgements, records_of, write_five_lists
+from nounflow.annotation.current_decisions import CurrentDecisions
+from nounflow.annotation.exchange import DecisionOrigin, read_judgements, records_of, write_five_lists
 from nounflow.annotation.log import DecisionLog, log_digest, read_records, write_records
 from nounflow.annotation.pictures import digest_images, inside
 from nounflow.annotation.plan import in_second_pass, plan_tasks
-from nounflow.annotation.standing import Standing
 from nounflow.cli import main
 from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
@@ -37,7 +37,7 @@ from nounflow.schemas.decisions import (
     time_text,
 )
 from nounflow.schemas.documents import CATEGORIES, Annotations, read_document, write_document
-from nounflow.web.desk import LEASE_SECONDS, Desk
+from nounflow.web.task_queue import LEASE_SECONDS, TaskQueue
 
 DIGESTS = ("a" * 64, "b" * 64)
 NAMES = ("ann", "bob", "cyd")
@@ -78,9 +78,9 @@ def logs(draw):
     return records
 
 
-def everything(standing: Standing) -> dict:
+def everything(current: CurrentDecisions) -> dict:
     pairs = [(image, noun) for image in DIGESTS for noun in ("dog", "")]
-    return {(pair, who): standing.current(pair, who) for pair in pairs for who in NAMES}
+    return {(pair, who): current.current(pair, who) for pair in pairs for who in NAMES}
 
 
 def oracle(records, pair, who) -> set:
@@ -104,38 +104,38 @@ def oracle(records, pair, who) -> set:
 def test_what_stands_depends_on_the_set_of_records_alone(records, chance):
     shuffled = records + records[: len(records) // 2]  # some twice
     chance.shuffle(shuffled)
-    assert everything(Standing(shuffled)) == everything(Standing(records))
+    assert everything(CurrentDecisions(shuffled)) == everything(CurrentDecisions(records))
 
 
 @given(logs())
 def test_what_stands_is_what_a_slow_reading_of_the_log_says(records):
-    standing = Standing(records)
-    for (pair, who), decisions in everything(standing).items():
+    current = CurrentDecisions(records)
+    for (pair, who), decisions in everything(current).items():
         assert {one.category for one in decisions} == oracle(records, pair, who)
 
 
 @given(logs(), logs())
 def test_merging_two_logs_is_the_same_either_way(one, other):
     other = [r.model_copy(update={"id": f"{int(r.id, 16) + 100:032x}"}) for r in other]
-    assert everything(Standing([*one, *other])) == everything(Standing([*other, *one]))
+    assert everything(CurrentDecisions([*one, *other])) == everything(CurrentDecisions([*other, *one]))
 
 
 def test_undo_brings_back_what_stood_before_and_redo_reverses_it():
     records = [record(1, category="incorrect"), record(2, category="close_primary"), mark(3, "undo", 2)]
     pair = (DIGESTS[0], "dog")
-    assert Standing(records).current(pair, "ann")[0].category == "incorrect"
-    assert Standing([*records, mark(4, "redo", 2)]).current(pair, "ann")[0].category == "close_primary"
-    assert Standing([*records, mark(4, "undo", 1)]).current(pair, "ann") == ()
+    assert CurrentDecisions(records).current(pair, "ann")[0].category == "incorrect"
+    assert CurrentDecisions([*records, mark(4, "redo", 2)]).current(pair, "ann")[0].category == "close_primary"
+    assert CurrentDecisions([*records, mark(4, "undo", 1)]).current(pair, "ann") == ()
 
 
 def test_nobody_can_take_back_what_another_one_decided():
-    standing = Standing([record(1), mark(2, "undo", 1, annotator="bob")])
-    assert len(standing.current((DIGESTS[0], "dog"), "ann")) == 1
+    current = CurrentDecisions([record(1), mark(2, "undo", 1, annotator="bob")])
+    assert len(current.current((DIGESTS[0], "dog"), "ann")) == 1
 
 
 def test_unsure_and_skipped_are_no_judgements():
-    standing = Standing([record(1, category="unsure"), record(2, category="skipped", annotator="bob")])
-    assert standing.judgements((DIGESTS[0], "dog")) == {}
+    current = CurrentDecisions([record(1, category="unsure"), record(2, category="skipped", annotator="bob")])
+    assert current.judgements((DIGESTS[0], "dog")) == {}
 
 
 # --- the log on disk ------------------------------------------------------------------------------------------------
@@ -284,7 +284,7 @@ def test_neither_order_nor_the_alphabet_settles_anything(pairs, chance):
 
 def test_what_one_and_the_same_file_contradicts_itself_in_stays_open_and_is_shown():
     both = [record(1, category="close_primary", time=5), record(2, category="correct_primary", time=5)]
-    lists, rows, counts = five_lists(Standing(both), {"a.png": DIGESTS[0]}, Policy())
+    lists, rows, counts = five_lists(CurrentDecisions(both), {"a.png": DIGESTS[0]}, Policy())
     assert lists == {}
     assert [(row.category, row.verdict, row.settled_by) for row in rows] == [
         ("close_primary", "", "open"),
@@ -301,13 +301,13 @@ def test_the_five_lists_hold_what_stands_of_those_who_count():
         record(7, noun="cup", image="c" * 64),
     ]
     files = {"a.png": DIGESTS[0], "same.png": DIGESTS[0], "b.png": DIGESTS[1]}
-    lists, rows, _ = five_lists(Standing(records), files, Policy(), ("ann",))
+    lists, rows, _ = five_lists(CurrentDecisions(records), files, Policy(), ("ann",))
     assert lists["a.png"].correct_primary == ("dog",)
     assert lists["a.png"].close_secondary == ("cup",)
     assert lists["same.png"] == lists["a.png"]
     assert set(lists) == {"a.png", "same.png"}
     assert rows == []
-    everyone, rows, _ = five_lists(Standing(records), files, Policy())
+    everyone, rows, _ = five_lists(CurrentDecisions(records), files, Policy())
     assert everyone["a.png"].incorrect == ("dog",)
     assert {row.annotator for row in rows} == {"ann", "bob"}
 
@@ -331,13 +331,13 @@ def test_kappa_and_alpha_of_a_table_worked_by_hand():
 def test_agreement_is_none_where_nothing_varies_or_nobody_overlaps():
     assert cohen_kappa(["incorrect"], ["incorrect"]) is None
     assert agreement([]) == (0, None, None, ())
-    standing = Standing([record(1), record(2, noun="cat", annotator="bob")])
-    assert shared_judgements(standing) == {}
+    current = CurrentDecisions([record(1), record(2, noun="cat", annotator="bob")])
+    assert shared_judgements(current) == {}
 
 
 # --- in and out -----------------------------------------------------------------------------------------------------
 
-ORIGIN = Origin("ann", "import", "drawn", time_text(0))
+ORIGIN = DecisionOrigin("ann", "import", "drawn", time_text(0))
 
 
 def test_five_lists_go_in_and_come_out_the_same(tmp_path):
@@ -352,7 +352,7 @@ def test_five_lists_go_in_and_come_out_the_same(tmp_path):
     digests = {"a.png": DIGESTS[0], "b.png": DIGESTS[1]}
     records = records_of(imported.judged, digests, ORIGIN, counts)
     assert records == records_of(imported.judged, digests, ORIGIN, counts)  # the same ids: importing twice adds nothing
-    out, _, _ = five_lists(Standing(records), digests, Policy())
+    out, _, _ = five_lists(CurrentDecisions(records), digests, Policy())
     write_five_lists(tmp_path / "out.json", out)
     text = (tmp_path / "out.json").read_text()
     assert json.loads(text) == full
@@ -364,7 +364,7 @@ def test_a_noun_in_two_lists_is_a_contradiction_and_not_settled_silently(tmp_pat
     counts = Counts("x")
     judged = read_judgements(tmp_path / "in.json", counts).judged
     lists, rows, _ = five_lists(
-        Standing(records_of(judged, {"a.png": DIGESTS[0]}, ORIGIN, counts)), {"a.png": DIGESTS[0]}, Policy()
+        CurrentDecisions(records_of(judged, {"a.png": DIGESTS[0]}, ORIGIN, counts)), {"a.png": DIGESTS[0]}, Policy()
     )
     assert lists == {}
     assert len(rows) == 2
@@ -408,7 +408,7 @@ def test_what_the_wordnet_annotator_says_fits_the_log_and_gives_its_annotations_
     digests = {"a.png": DIGESTS[0], "b.png": DIGESTS[1]}
     records = records_of(imported.judged, digests, ORIGIN._replace(annotator="wordnet"), counts)
     assert {one.noun: one.evidence for one in records}["cat"] == "near no label"
-    lists, _, _ = five_lists(Standing(records), digests, Policy())
+    lists, _, _ = five_lists(CurrentDecisions(records), digests, Policy())
     assert lists == {image: lists_ for image, lists_ in document.images.items() if image == "a.png"}
 
 
@@ -472,7 +472,7 @@ def clock():
 
 
 def desk_of(*records, clock, second_pass=0.0):
-    return Desk(plan_tasks(PLANNED, 2, FILES), records, second_pass=second_pass, clock=clock)
+    return TaskQueue(plan_tasks(PLANNED, 2, FILES), records, second_pass=second_pass, clock=clock)
 
 
 def asked(desk, who, n=9, skipped=False):
@@ -531,7 +531,7 @@ def test_undo_opens_a_pair_again_and_history_is_what_undo_and_redo_walk(clock):
 def test_the_counts_on_the_desk_are_those_of_a_desk_set_up_anew(steps):
     tasks = plan_tasks(PLANNED, 2, FILES)
     pairs = [(task.image, ask.noun) for task in tasks for ask in task.asks]
-    desk = Desk(tasks, [], second_pass=0.5)
+    desk = TaskQueue(tasks, [], second_pass=0.5)
     records = []
     for who in NAMES:
         desk.next_tasks(who, 0, (), 1)  # so that their states are kept up to date rather than made anew
@@ -545,7 +545,7 @@ def test_the_counts_on_the_desk_are_those_of_a_desk_set_up_anew(steps):
         )
         records.append(new)
         desk.add(new)
-    anew = Desk(tasks, records, second_pass=0.5)
+    anew = TaskQueue(tasks, records, second_pass=0.5)
     for who in NAMES:
         assert desk.progress(who) == anew.progress(who)
         assert desk.history(who) == anew.history(who)

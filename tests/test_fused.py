@@ -22,13 +22,13 @@ from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.predictors.fused import evidence
 from nounflow.predictors.head import NounHead
-from nounflow.predictors.heldout import HeldOut, held_out
 from nounflow.predictors.loading import load_parts, load_predictor
 from nounflow.predictors.log_linear import LogLinear, fit
-from nounflow.predictors.retrieval import fit_temperature, noun_embeddings
+from nounflow.predictors.retrieval_training import fit_temperature, noun_embeddings
 from nounflow.schemas.documents import FusedRule, read_document
 from nounflow.store.training_set import open_training_set
 from nounflow.store.weights import write_predictor
+from nounflow.training.heldout import HeldOut, held_out
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "workflow_scripts"
 PARTS = ("decoder", "head", "retrieval")
@@ -273,7 +273,7 @@ def test_an_index_is_made_without_the_held_out_texts_and_without_losing_a_noun(f
     heldout = np.zeros_like(texts.heldout)
     heldout[texts.targets == 0] = True  # all texts of one noun
     heldout[np.flatnonzero(texts.targets == 1)[:3]] = True
-    flow = Counts("decoders").flow("texts", len(heldout), "texts")
+    flow = Counts("models").flow("texts", len(heldout), "texts")
     index = noun_embeddings(replace(texts, heldout=heldout), len(NAMES), flow)
     for noun, rows in ((0, np.flatnonzero(texts.targets == 0)), (1, np.flatnonzero(texts.targets == 1)[3:])):
         mean = texts.vectors[rows].astype(np.float64).sum(axis=0)

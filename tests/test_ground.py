@@ -345,7 +345,7 @@ def test_a_stage_depends_on_its_own_library_code_and_not_on_that_of_later_stages
     }
     training = names["workflow_scripts/train_decoder.py"]
     assert "nounflow/decoder/model.py" in training
-    assert "nounflow/decoder/noise.py" in training
+    assert "nounflow/training/noise.py" in training
     assert not {name for name in training if name.startswith(("nounflow/predictors", "nounflow/scoring"))}
     assert "nounflow/decoder/generation.py" not in training
     assert not {name for name in names["workflow_scripts/embed_texts.py"] if name.startswith("nounflow/decoder")}

@@ -27,7 +27,7 @@ from nounflow.llm.ledger import Ledger
 from nounflow.llm.pace import RunStoppedError
 from nounflow.llm.prices import UnknownPriceError, prompt_tokens_bound
 from nounflow.llm.records import Ending
-from nounflow.llm.requests import Failure, Question, Request, Usage
+from nounflow.llm.requests import Failure, Question, Request, TokenUsage
 
 KEY = "sk-very/secret-0123456789abcdef"
 PAID = (20 * 1.0 + 10 * 2.0) / 1e6  # USD of one good answer of the server
@@ -325,11 +325,11 @@ class TestLedger:
         one, two = (Question.of(request, "tiny", {}) for request in questions(2))
         with Ledger.open(tmp_path / "ledger", now=lambda: 7.0) as ledger:
             sending = ledger.record_sending(one, max_output_tokens=9, worst_usd=0.5).result()
-            ledger.record_ending(sending, Ending("answered", "raw", "", Usage(3, 4), 0.25)).result()
+            ledger.record_ending(sending, Ending("answered", "raw", "", TokenUsage(3, 4), 0.25)).result()
             ledger.record_sending(two, max_output_tokens=9, worst_usd=0.5).result()
         with Ledger.open(tmp_path / "ledger") as ledger:
             known = ledger.look_up([one.key, two.key, "other"])
-            assert known[one.key].last == Ending("answered", "raw", "", Usage(3, 4), 0.25)
+            assert known[one.key].last == Ending("answered", "raw", "", TokenUsage(3, 4), 0.25)
             assert known[two.key].last is None
             assert "other" not in known
             (lost,) = ledger.unanswered()
@@ -394,13 +394,13 @@ class TestLedger:
             start = time.perf_counter()
             outcomes = ask(tmp_path / "ledger", config(server, concurrency=500, timeout_s=60), questions(1000))
             seconds = time.perf_counter() - start
-        print(f"1,000 requests, 500 at a time: {seconds:.1f} s, {server.most_under_way} at once")
+        print(f"1,000 requests, 500 at a time: {seconds:.1f} s, {server.max_open_batches} at once")
         assert len(words(outcomes)) == 1000
         assert max(server.asked_questions.values()) == 1
-        assert server.most_under_way == 500
+        assert server.max_open_batches == 500
 
     def test_memory_does_not_grow_with_the_number_of_requests(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("nounflow.llm.portions.PORTION", 20)
+        monkeypatch.setattr("nounflow.llm.chunks.PORTION", 20)
 
         def stream(n):
             for i in range(n):
@@ -482,7 +482,7 @@ class TestReading:
     @given(st.recursive(st.none() | st.integers() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)))
     def test_usage_of_any_json_is_read_without_an_error(self, value):
         assert read_usage(json.dumps({"usage": value})) is not None
-        assert read_usage(json.dumps(value)) == Usage()
+        assert read_usage(json.dumps(value)) == TokenUsage()
 
     @pytest.mark.parametrize("raw", ["", "[]", "<html>", '{"choices": null}', '{"choices": []}', '{"choices": [1]}'])
     def test_a_body_that_is_no_completion_is_malformed(self, raw):

@@ -50,7 +50,7 @@ def askers():
 def batch_config(server, *, batch=None, **changes):
     """Batches of ten, looked at all the time."""
     return config(
-        server, **{"mode": "batch", "batch": {"poll_s": 0.01, "most_requests": 10, **(batch or {})}, **changes}
+        server, **{"mode": "batch", "batch": {"poll_s": 0.01, "max_requests": 10, **(batch or {})}, **changes}
     )
 
 
@@ -132,9 +132,9 @@ class TestSplitting:
     @pytest.mark.parametrize(
         ("limits", "files"),
         [
-            ({"most_requests": 7}, 5),
-            ({"most_requests": 500, "most_bytes": 2000}, 4),
-            ({"most_requests": 500, "most_queued_tokens": 30}, 7),
+            ({"max_requests": 7}, 5),
+            ({"max_requests": 500, "max_bytes": 2000}, 4),
+            ({"max_requests": 500, "max_queued_tokens": 30}, 7),
         ],
     )
     def test_a_batch_ends_at_the_first_limit(self, tmp_path, limits, files):
@@ -143,12 +143,12 @@ class TestSplitting:
         assert created(server) >= files
         assert set(server.asked_questions.values()) == {1}
         for content in inputs(server):
-            assert content.count(b"\n") <= limits["most_requests"]
-            assert len(content) <= limits.get("most_bytes", len(content))
+            assert content.count(b"\n") <= limits["max_requests"]
+            assert len(content) <= limits.get("max_bytes", len(content))
             tokens = 6 * content.count(b"\n")  # "noun 3" is estimated at two tokens, a message at four
-            assert tokens <= limits.get("most_queued_tokens", tokens)
+            assert tokens <= limits.get("max_queued_tokens", tokens)
 
-    @pytest.mark.parametrize("limits", [{"most_under_way": 1}, {"most_queued_tokens": 70}])
+    @pytest.mark.parametrize("limits", [{"max_open_batches": 1}, {"max_queued_tokens": 70}])
     def test_the_next_batch_waits_while_the_queue_is_full(self, tmp_path, limits):
         with LLMServer() as server:
             assert words(ask(tmp_path / "ledger", batch_config(server, batch=limits), questions(35))) == right(35)
@@ -156,13 +156,13 @@ class TestSplitting:
 
     def test_without_such_a_limit_batches_are_under_way_together(self, tmp_path):
         with LLMServer() as server:
-            ask(tmp_path / "ledger", batch_config(server, batch={"most_queued_tokens": None}), questions(35))
+            ask(tmp_path / "ledger", batch_config(server, batch={"max_queued_tokens": None}), questions(35))
         assert server.batches.most_open == 4
 
     def test_a_request_that_fits_into_no_batch_is_given_up_alone(self, tmp_path):
         long = questions(1, choices=2)[0].__class__("long", ({"role": "user", "content": "x" * 5000},), "1")
         with LLMServer() as server:
-            limits = {"most_bytes": 4000}
+            limits = {"max_bytes": 4000}
             outcomes = ask(tmp_path / "ledger", batch_config(server, batch=limits), [long, *questions(3)])
         assert [o.request.item for o in outcomes if isinstance(o, Failure)] == ["long"]
         assert words(outcomes) == right(3)
@@ -272,11 +272,11 @@ class TestFates:
     def test_a_batch_that_takes_too_long_is_cancelled_and_the_rest_asked_again(self, tmp_path, capfd):
         with LLMServer() as server:
             server.batches.fates("stuck")
-            settings_ = batch_config(server, batch={"longest_wait_s": 0.3})
+            settings_ = batch_config(server, batch={"max_wait_s": 0.3})
             assert words(ask(tmp_path / "ledger", settings_, questions(10))) == right(10)
         assert set(server.asked_questions.values()) == {1}
         assert server.batches.calls["cancel"] == 1
-        assert "cancelled, as `longest_wait_s` is over" in capfd.readouterr().err
+        assert "cancelled, as `max_wait_s` is over" in capfd.readouterr().err
 
     def test_the_deadline_leaves_a_batch_that_the_next_run_reads(self, tmp_path):
         with LLMServer() as server:
@@ -323,7 +323,7 @@ class TestCalls:
         with LLMServer() as server:
             server.batches.on("create", *["good"] * 4, "drop_after")
             server.batches.on("list", "500", "drop")
-            settings_ = batch_config(server, batch={"most_requests": 2})
+            settings_ = batch_config(server, batch={"max_requests": 2})
             assert words(ask(tmp_path / "ledger", settings_, questions(20))) == right(20)
             assert created(server) == 10
         assert set(server.asked_questions.values()) == {1}
@@ -430,7 +430,7 @@ class TestKill:
     def test_killed_while_it_reads_results_it_reads_on(self, tmp_path, askers, after):
         n = 1500  # results are written in portions
         with LLMServer() as server:
-            settings_ = batch_config(server, batch={"most_requests": 1500})
+            settings_ = batch_config(server, batch={"max_requests": 1500})
             askers.start(tmp_path / "ledger", settings_, n, server)
             seen = [askers.answered() for _ in range(after)]
             server.batches.kill()
@@ -458,7 +458,7 @@ class TestKill:
             server.batches.fates(*fates)
             for call, fault in calls:
                 server.batches.on(call, fault)
-            settings_ = batch_config(server, max_attempts=30, batch={"most_requests": 5})
+            settings_ = batch_config(server, max_attempts=30, batch={"max_requests": 5})
             for good, (call, kill) in kills:
                 server.batches.on(call, *["good"] * good, kill)
                 askers.start(path, settings_, 12, server)

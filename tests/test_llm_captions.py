@@ -60,7 +60,7 @@ def sql(path, query):
 def settings(url, **changes):
     server = {
         "base_url": url, "model": "tiny", "budget_usd": 1.0, "prices": {"tiny": {"input": 1.0, "output": 2.0}},
-        "first_wait_s": 0.01, "max_output_tokens": 100, "longest_output_tokens": 200,
+        "first_wait_s": 0.01, "max_output_tokens": 100, "max_retry_tokens": 200,
     }  # fmt: skip
     return {"server": {**server, **changes.pop("server", {})}, "captions_per_noun": 6, **changes}
 
@@ -171,7 +171,7 @@ def test_every_answer_has_a_verdict_with_its_reasons_and_only_news_are_added(rep
         assert any(reason.startswith("kept: ") and "talk about the answer: " in reason for _, _, reason in verdicts)
         assert write(repository, tmp_path, lexicon, values).returncode == 0
         assert sql(ledger, "SELECT request, accepted, reason FROM verdicts ORDER BY id") == verdicts
-        write(repository, tmp_path, lexicon, values, "--checks", '{"shortest": 10}')
+        write(repository, tmp_path, lexicon, values, "--checks", '{"min_words": 10}')
     later = sql(ledger, "SELECT request, accepted, reason FROM verdicts ORDER BY id")
     assert later[:4] == verdicts
     assert len(later) > 4
@@ -206,7 +206,7 @@ def test_faults_and_kills_change_no_byte_and_no_answered_request_is_sent_again(r
     (calm := tmp_path / "calm").mkdir()
     (rough := tmp_path / "rough").mkdir()
     options = {"captions_per_noun": 5, "attempts_per_noun": 2, "captions_per_request": 6}
-    patient = {"concurrency": 4, "max_attempts": 6, "first_wait_s": 0.001, "longest_wait_s": 0.05}
+    patient = {"concurrency": 4, "max_attempts": 6, "first_wait_s": 0.001, "max_wait_s": 0.05}
     with TroubledServer(trouble=False) as server:
         done = write(repository, calm, lexicon, settings(server.url, server=patient, **options))
         assert done.returncode == 0, done.stderr

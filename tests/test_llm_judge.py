@@ -89,10 +89,10 @@ def test_the_votes_asked_for_are_the_fewest_that_can_settle_a_noun(cast, least, 
 def settings(url="http://127.0.0.1:9/v1", folder=None, **changes):
     server = {
         "base_url": url, "model": "tiny", "budget_usd": 1.0, "prices": {"tiny": {"input": 1.0, "output": 2.0}},
-        "first_wait_s": 0.001, "longest_wait_s": 0.05, "max_attempts": 6, "concurrency": 4,
-        "max_output_tokens": 200, "longest_output_tokens": 400,
+        "first_wait_s": 0.001, "max_wait_s": 0.05, "max_attempts": 6, "concurrency": 4,
+        "max_output_tokens": 200, "max_retry_tokens": 400,
     }  # fmt: skip
-    values = {"kind": "openai", "server": {**server, **changes.pop("server", {})}, "longest_side": 64}
+    values = {"kind": "openai", "server": {**server, **changes.pop("server", {})}, "max_side": 64}
     if folder:
         values |= {"log": str(folder / "judgements.sqlite"), "ledger": str(folder / "ledger.sqlite")}
     return {**values, **changes}
@@ -362,7 +362,7 @@ def test_faults_and_kills_change_no_byte_and_nothing_answered_is_asked_again(rep
 def test_errors_while_polling_and_kills_lose_no_paid_batch(repository, tmp_path):
     place = make_place(tmp_path, MANY)
     with JudgeServer(_many_truth()) as server:
-        batch = {"poll_s": 0.01, "most_requests": 20}
+        batch = {"poll_s": 0.01, "max_requests": 20}
         values = settings(server.url, place, server={"mode": "batch", "batch": batch})
         batches = server.batches
         batches.on("retrieve", "500", "drop", "429:0", "503")

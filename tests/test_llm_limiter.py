@@ -100,7 +100,7 @@ def test_headers_that_promise_nothing_are_put_to_the_test(tmp_path):
             "x-ratelimit-limit-tokens: 1000", "x-ratelimit-remaining-tokens: 1000",
             "x-ratelimit-limit-requests: 1", "x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: 9000h",
         ]  # fmt: skip
-        outcomes = ask(tmp_path / "ledger", config(server, longest_wait_s=0.1), questions(3))
+        outcomes = ask(tmp_path / "ledger", config(server, max_wait_s=0.1), questions(3))
     assert len(words(outcomes)) == 3
 
 

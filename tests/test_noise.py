@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nounflow.config.decoder import NoiseConfig
-from nounflow.decoder.noise import apply_noise, noise_scale
-from nounflow.decoder.noise_shape import NO_SHAPE, NoiseShape, covariance_shape
+from nounflow.training.noise import apply_noise, noise_scale
+from nounflow.training.noise_shape import NO_SHAPE, NoiseShape, covariance_shape
 
 SCHEMES = ["gauss_elem", "gauss_vec", "gauss_angle", "uniform_angle", "gauss_elem_uniform_angle"]
 

@@ -16,13 +16,7 @@ from training_material import DIM, SMALL, Tiny, run_training, same_weights, writ
 
 from nounflow.config.decoder import HeadConfig, NoiseConfig
 from nounflow.config.experiment import load_config
-from nounflow.decoder.batches import noisy
-from nounflow.decoder.gap import measure_gap, nearest_rows, principal_axes
-from nounflow.decoder.noise_shape import NoiseShape, load_noise_shape, shape_of
-from nounflow.decoder.processes import Processes
-from nounflow.decoder.trainee import DecoderTrainee
-from nounflow.decoder.training import train
-from nounflow.decoder.validation import evaluate
+from nounflow.decoder.training_task import DecoderTask
 from nounflow.embedder_checks.gap import noise_angles
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.predictors.head import HeadPredictor
@@ -31,6 +25,12 @@ from nounflow.schemas.documents import EmbedderIdentity
 from nounflow.store.shards import open_shard, read_manifest, write_shard
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import IMAGE_SHIFT, read_predictor
+from nounflow.training.batches import noisy
+from nounflow.training.gap import measure_gap, nearest_rows, principal_axes
+from nounflow.training.loop import train
+from nounflow.training.noise_shape import NoiseShape, load_noise_shape, shape_of
+from nounflow.training.processes import Processes
+from nounflow.training.validation import evaluate
 
 IDENTITY = EmbedderIdentity(
     spec="bundled:minilm-conse", dim=DIM, digest="d", weights="w", tokenizer="t", preprocessing="p", precision="p"
@@ -146,9 +146,9 @@ def trained(noise, shape, checkpoints=None, listen=lambda _curves: None, seed=1)
     tiny = Tiny.of(config=SMALL, samples=960, evaluations=10, seed=seed)
     settings = tiny.settings.model_copy(update={"noise": noise})
     model = tiny.model()
-    trainee = DecoderTrainee(model, tiny.vocabulary, tiny.training_set)
+    task = DecoderTask(model, tiny.vocabulary, tiny.training_set)
     samples = dataclasses.replace(tiny.samples, shape=shape)
-    return model, train(trainee, samples, settings, Processes("cpu"), None, checkpoints, listen)
+    return model, train(task, samples, settings, Processes("cpu"), None, checkpoints, listen)
 
 
 @pytest.mark.parametrize("noise", MEASURED, ids=lambda noise: "_".join(map(str, noise.values())))
@@ -189,12 +189,12 @@ def test_shifted_texts_are_what_is_trained_on_and_what_is_held_out():
     moved = F.normalize(vectors.float() + shape.text_shift, dim=-1)
     assert torch.equal(noisy(vectors, range(9), config, 1, 0, shape), moved)
     model = tiny.model().eval()
-    trainee = DecoderTrainee(model, tiny.vocabulary, tiny.training_set)
+    task = DecoderTask(model, tiny.vocabulary, tiny.training_set)
     samples = dataclasses.replace(tiny.samples, shape=shape)
     rows = np.arange(9)
     with torch.no_grad():
-        parts = trainee.loss(moved, rows)
-    found = evaluate(trainee, samples, rows, None, Processes("cpu"))
+        parts = task.loss(moved, rows)
+    found = evaluate(task, samples, rows, None, Processes("cpu"))
     assert found["loss"] == pytest.approx(float(parts.total / parts.basis), rel=1e-5)
 
 

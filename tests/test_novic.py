@@ -19,10 +19,10 @@ from nounflow.cli import main
 from nounflow.config.decoder import GenerationConfig
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.decoder.generation import generate
-from nounflow.decoder.loss import decoder_loss
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.novic import read_checkpoint
 from nounflow.decoder.packing import pack
+from nounflow.decoder.training_task import decoder_loss
 from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import END
 from nounflow.embedders import load_embedder

@@ -33,7 +33,7 @@ def test_every_recipe_is_valid_over_the_default_config_and_says_how_to_run_it(pa
     command = next(line for line in text.splitlines() if line.startswith("#   snakemake "))
     assert command.endswith(f"--configfile config/recipes/{path.name}")  # it takes all that stands behind it
     for target in command.split()[2:]:
-        if target.startswith("results/decoders/"):
+        if target.startswith("results/models/"):
             assert target.split("/")[2] in config.runs
 
 

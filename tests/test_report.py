@@ -16,17 +16,17 @@ from PIL import Image, ImageDraw
 from synthetic_results import NOUNS, annotations, manifest, nouns_table, predictions
 
 from nounflow.counts import Counts
+from nounflow.report.charts import Series, histogram_median, line_chart, nice_ticks
+from nounflow.report.figures import breakdowns
+from nounflow.report.gallery import Card, Guess, Picture, Said, cards, choose, picture
+from nounflow.report.page import Report, render
 from nounflow.schemas.documents import Angles, InputManifest, Labels, PeopleAgreement, read_document, write_document
 from nounflow.schemas.tables import METRICS, lexicon_digest, write_table
 from nounflow.schemas.tables import NOUNS as NOUNS_SCHEMA
-from nounflow.scoring.charts import Series, histogram_median, line_chart, nice_ticks
-from nounflow.scoring.figures import breakdowns
-from nounflow.scoring.gallery import Card, Guess, Picture, Said, cards, choose, picture
-from nounflow.scoring.load import Material, lexicon_entries
-from nounflow.scoring.page import Report, render
+from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
+from nounflow.scoring.load import ScoringMaterial, lexicon_entries
 from nounflow.scoring.results import Scores
 from nounflow.scoring.scores import score_all
-from nounflow.scoring.session import ImageSet, Lexicon, Run
 
 ROOT = Path(__file__).parents[1]
 TRICKY = "<b>'tricky' & \"file\".png"  # every character that HTML gives a meaning
@@ -67,7 +67,7 @@ def write_results(folder: Path) -> list[str]:
     for i, file in enumerate(IMAGES):
         draw_image(folder / "images" / file, i)
     for which, (run, predictor) in enumerate((("tiny", "decoder"), ("tiny_retrieval", "retrieval"))):
-        write_document(folder / "decoders" / run / "manifest.json", manifest(run, predictor))
+        write_document(folder / "models" / run / "manifest.json", manifest(run, predictor))
         answers = {file: said[which] for file, said in IMAGES.items()}
         document = predictions(run, answers, predictor, unreadable={"broken.png": "broken: <cut> off"})
         write_document(folder / "predictions" / run / "photos.json", document)
@@ -78,9 +78,9 @@ def write_results(folder: Path) -> list[str]:
         for metric, value in (("loss", 5.0), ("noun_accuracy", 0.6), ("learning_rate", 1e-3))
     ]
     metrics = pl.DataFrame(rows, schema=["samples", "split", "metric", "value"], orient="row")
-    write_table(folder / "decoders/tiny/metrics.parquet", metrics, METRICS)
+    write_table(folder / "models/tiny/metrics.parquet", metrics, METRICS)
     angles = Angles(bins_deg=(0, 30, 60, 90), noise=(2, 96, 2), same_noun=(40, 50, 10), different_noun=(0, 20, 80))
-    write_document(folder / "decoders/tiny/angles.json", angles)
+    write_document(folder / "models/tiny/angles.json", angles)
     write_document(folder / "annotations/photos/wordnet.json", annotations({file: judge(file) for file in IMAGES}))
     counts = Counts("nouns")
     flow = counts.flow("synsets", 100, "synsets")
@@ -90,7 +90,7 @@ def write_results(folder: Path) -> list[str]:
     shared = [
         *("--predictions", *(str(folder / f"predictions/{run}/photos.json") for run in ("tiny", "tiny_retrieval"))),
         *("--annotations", str(folder / "annotations/photos/wordnet.json")),
-        *("--decoders", *(str(folder / f"decoders/{run}/manifest.json") for run in ("tiny", "tiny_retrieval"))),
+        *("--models", *(str(folder / f"models/{run}/manifest.json") for run in ("tiny", "tiny_retrieval"))),
         *("--nouns", str(folder / "nouns/tiny.parquet")),
     ]
     sets = json.dumps({"photos": {"labels": str(folder / "labels.tsv")}})
@@ -196,8 +196,8 @@ def test_a_fetched_image_set_is_found_through_its_manifest(results, tmp_path):
 def test_the_page_needs_neither_curves_nor_angles_nor_judgements_nor_pictures(results, tmp_path):
     write_results(tmp_path)
     arguments = [argument.replace(str(results[0]), str(tmp_path)) for argument in results[1]]
-    (tmp_path / "decoders/tiny/metrics.parquet").unlink()
-    (tmp_path / "decoders/tiny/angles.json").unlink()
+    (tmp_path / "models/tiny/metrics.parquet").unlink()
+    (tmp_path / "models/tiny/angles.json").unlink()
     write_document(tmp_path / "annotations/photos/wordnet.json", annotations({}))
     score = [
         *arguments[2 : arguments.index("--counts")],
@@ -247,7 +247,7 @@ def test_a_card_holds_the_first_three_nouns_with_their_verdicts():
 
 
 def test_several_image_sets_and_judges_each_have_a_table_and_a_filter():
-    lexicon = Lexicon("tiny", lexicon_digest(NOUNS), frozenset(NOUNS))
+    lexicon = ScoredLexicon("tiny", lexicon_digest(NOUNS), frozenset(NOUNS))
     documents = [predictions("a", {"1.png": ["dog"]}, image_set=name) for name in ("x", "y")]
     judged = [
         annotations({"1.png": {"correct_primary": ["dog"]}}, name, who) for name in ("x", "y") for who in ("p", "q")
@@ -257,8 +257,8 @@ def test_several_image_sets_and_judges_each_have_a_table_and_a_filter():
         held_out=True, confusion={},
     )  # fmt: skip
     judged[1] = judged[1].model_copy(update={"agreement": agreement})
-    material = Material(
-        runs={"a": Run(manifest("a"), lexicon)},
+    material = ScoringMaterial(
+        runs={"a": ScoredRun(manifest("a"), lexicon)},
         predictions=tuple(documents),
         annotations=tuple(judged),
         image_sets={name: ImageSet(name, {}) for name in ("x", "y")},
@@ -279,11 +279,11 @@ def test_several_image_sets_and_judges_each_have_a_table_and_a_filter():
 
 
 def test_kinds_are_drawn_for_every_run_where_there_are_images_enough():
-    lexicon = Lexicon("tiny", lexicon_digest(NOUNS), frozenset(NOUNS), lexicon_entries(nouns_table()))
+    lexicon = ScoredLexicon("tiny", lexicon_digest(NOUNS), frozenset(NOUNS), lexicon_entries(nouns_table()))
     golds = {f"{i}.png": Labels(gold=noun) for i, noun in enumerate(["dog"] * 6 + ["teapot"] * 5 + ["wombat"])}
     documents = [predictions(run, {file: [noun] for file in golds}) for run, noun in (("a", "dog"), ("b", "teapot"))]
     judged = annotations({file: {"correct_primary": [label.gold]} for file, label in golds.items()})
-    runs = {run: Run(manifest(run), lexicon) for run in ("a", "b")}
+    runs = {run: ScoredRun(manifest(run), lexicon) for run in ("a", "b")}
     (one,) = breakdowns(score_all(documents, [judged], runs, {"photos": ImageSet("photos", golds)}))
     kinds, bands = one["charts"]
     assert kinds["svg"].count("<circle") == 4  # two kinds, two runs

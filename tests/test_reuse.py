@@ -19,15 +19,15 @@ from nounflow.embedders.minilm import WordPieces
 from nounflow.errors import NounflowError
 from nounflow.fingerprint import PACKAGE
 from nounflow.schemas.tables import CAPTIONS, write_table
-from nounflow.store.reuse import Origin, computation, copy_known
+from nounflow.store.partition import shard_bounds, shard_texts
+from nounflow.store.reuse import VectorOrigin, computation, copy_known
 from nounflow.store.rows import StoredRows, encode
-from nounflow.store.scatter import shard_bounds, shard_texts
 from nounflow.store.shards import array_folder, read_manifest, vectors_file
 from nounflow.store.texts import text_keys
 
 WORDS = "a photo of an old owl that sits on the branch of some tall tree beside one wide river at night"
 COMPUTED = {"machine": "cpu: AVX2, 1 threads", "torch": "2", "code": "c"}
-ORIGIN = Origin(identity(), "float16", 64, COMPUTED)
+ORIGIN = VectorOrigin(identity(), "float16", 64, COMPUTED)
 
 
 def write_captions(path, texts):
@@ -102,10 +102,10 @@ def test_every_known_text_gets_its_own_vector_and_no_other_text_gets_one(tmp_pat
 @pytest.mark.parametrize(
     "origin",
     [
-        Origin(identity(digest="another", weights="w2"), "float16", 64, COMPUTED),
-        Origin(identity(), "int8", 64, COMPUTED),
-        Origin(identity(), "float16", 128, COMPUTED),
-        Origin(identity(), "float16", 64, {**COMPUTED, "torch": "3"}),
+        VectorOrigin(identity(digest="another", weights="w2"), "float16", 64, COMPUTED),
+        VectorOrigin(identity(), "int8", 64, COMPUTED),
+        VectorOrigin(identity(), "float16", 128, COMPUTED),
+        VectorOrigin(identity(), "float16", 64, {**COMPUTED, "torch": "3"}),
     ],
 )
 def test_vectors_of_another_origin_are_not_taken(tmp_path, origin):
@@ -119,7 +119,7 @@ def test_int8_rows_are_taken_as_they_lie(tmp_path):
     texts = [str(i) for i in range(50)]
     write(tmp_path / "0.json", texts, computed=COMPUTED, dtype="int8")
     out = StoredRows.empty(50, DIM, "int8")
-    origin = Origin(identity(), "int8", 64, COMPUTED)
+    origin = VectorOrigin(identity(), "int8", 64, COMPUTED)
     assert copy_known(text_keys(reversed(texts)), origin, [tmp_path], out).all()
     expected = encode(unit_rows(50), "int8", "x")
     assert np.array_equal(out.values[::-1], expected.values)

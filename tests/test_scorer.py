@@ -22,6 +22,7 @@ from nounflow.schemas.documents import Labels, PeopleAgreement, write_document
 from nounflow.schemas.tables import lexicon_digest
 from nounflow.scoring.answers import answers, judge
 from nounflow.scoring.calibration import calibration, calibration_interval, risk_coverage
+from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
 from nounflow.scoring.formats import latex, markdown
 from nounflow.scoring.hierarchy import Hierarchy, read_overrides
 from nounflow.scoring.intervals import holm, mean_estimate, mean_interval
@@ -32,12 +33,11 @@ from nounflow.scoring.provenance import find_row, provenance, reproduction
 from nounflow.scoring.published import published_rows
 from nounflow.scoring.results import Provenance
 from nounflow.scoring.scores import score_all
-from nounflow.scoring.session import ImageSet, Lexicon, Run
 from nounflow.scoring.table import comparison, terminal_table, write_scores
 from nounflow.streams import stream
 
 ENTRIES = lexicon_entries(nouns_table())
-LEXICON = Lexicon("tiny", lexicon_digest(NOUNS), frozenset(ENTRIES), ENTRIES)
+LEXICON = ScoredLexicon("tiny", lexicon_digest(NOUNS), frozenset(ENTRIES), ENTRIES)
 
 # category of a first noun -> prediction, primary, right, prediction if unjudged nouns were right
 TRUTH = {
@@ -61,7 +61,7 @@ def judged_as(categories):
 
 
 def score(documents, judged, labels=None, **options):
-    runs = {one.run: Run(manifest(one.run, one.predictor), LEXICON) for one in documents}
+    runs = {one.run: ScoredRun(manifest(one.run, one.predictor), LEXICON) for one in documents}
     sets = {one.image_set: ImageSet(one.image_set, labels or {}) for one in documents}
     return score_all(documents, judged, runs, sets, **options)
 

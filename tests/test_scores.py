@@ -19,17 +19,17 @@ from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.schemas.documents import Labels, write_document
 from nounflow.schemas.tables import NOUNS as NOUNS_SCHEMA
 from nounflow.schemas.tables import lexicon_digest, write_table
+from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
 from nounflow.scoring.intervals import mean_interval
 from nounflow.scoring.load import lexicon_entries, load_material
 from nounflow.scoring.points import judgements
 from nounflow.scoring.scores import score_all
-from nounflow.scoring.session import ImageSet, Lexicon, Run
 from nounflow.scoring.table import COLUMNS, comparison, read_scores, terminal_table, write_scores
 from nounflow.streams import stream
 
 ROOT = Path(__file__).parents[1]
 ENTRIES = lexicon_entries(nouns_table(plurals={"goose": "geese"}))
-LEXICON = Lexicon("tiny", lexicon_digest(NOUNS), frozenset(ENTRIES), ENTRIES)
+LEXICON = ScoredLexicon("tiny", lexicon_digest(NOUNS), frozenset(ENTRIES), ENTRIES)
 
 # One image of each category, by the first noun; the last image's noun nobody judged.
 JUDGED = annotations(
@@ -53,7 +53,7 @@ ANSWERS = {
 
 
 def runs(*manifests):
-    return {m.run: Run(m, LEXICON) for m in manifests}
+    return {m.run: ScoredRun(m, LEXICON) for m in manifests}
 
 
 def score(documents, manifests, judged=(JUDGED,), labels=None):
@@ -277,14 +277,14 @@ def write_results(folder: Path) -> list[str]:
     write_table(folder / "nouns" / "tiny.parquet", nouns_table(), NOUNS_SCHEMA)
     (folder / "labels.tsv").write_text("file\tgold\n1.png\tdog\n2.png\twombat\n")
     for run, predictor in (("a", "decoder"), ("r", "retrieval")):
-        write_document(folder / "decoders" / run / "manifest.json", manifest(run, predictor))
+        write_document(folder / "models" / run / "manifest.json", manifest(run, predictor))
         document = predictions(run, ANSWERS, predictor, unreadable={"7.png": "the file is empty"})
         write_document(folder / "predictions" / run / "photos.json", document)
     write_document(folder / "annotations" / "photos" / "wordnet.json", JUDGED)
     return [
         *("--predictions", str(folder / "predictions/a/photos.json"), str(folder / "predictions/r/photos.json")),
         *("--annotations", str(folder / "annotations/photos/wordnet.json")),
-        *("--decoders", str(folder / "decoders/a/manifest.json"), str(folder / "decoders/r/manifest.json")),
+        *("--models", str(folder / "models/a/manifest.json"), str(folder / "models/r/manifest.json")),
         *("--nouns", str(folder / "nouns/tiny.parquet")),
         *("--image-sets", json.dumps({"photos": {"labels": str(folder / "labels.tsv")}})),
         *("--out", str(folder / "scores.tsv"), "--details", str(folder / "scores.json")),
@@ -333,7 +333,7 @@ def test_material_that_does_not_belong_together_is_refused(tmp_path):
     files = {
         "predictions": [tmp_path / "predictions/a/photos.json"],
         "annotations": [],
-        "decoders": [tmp_path / "decoders/a/manifest.json"],
+        "models": [tmp_path / "models/a/manifest.json"],
         "nouns": [tmp_path / "nouns/tiny.parquet"],
         "labels": {"photos": None},
     }
@@ -341,7 +341,7 @@ def test_material_that_does_not_belong_together_is_refused(tmp_path):
     with pytest.raises(MismatchError, match="image set 'photos'"):
         load_material(**files | {"labels": {}})
     with pytest.raises(MismatchError, match="no manifest of the run 'a'"):
-        load_material(**files | {"decoders": [tmp_path / "decoders/r/manifest.json"]})
+        load_material(**files | {"models": [tmp_path / "models/r/manifest.json"]})
     with pytest.raises(NounflowError, match="Two files are both of a and photos"):
         load_material(**files | {"predictions": files["predictions"] * 2})
     cut = predictions("a", {"1.png": []})

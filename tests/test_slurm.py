@@ -143,12 +143,12 @@ def lose_node(cluster, job):
 @pytest.mark.slurm
 @pytest.mark.parametrize("death", [requeue, lose_node])
 def test_a_job_that_was_requeued_or_lost_its_node_ends_in_the_same_bytes(cluster, project, finished, death):
-    shutil.rmtree(project.folder / "results/decoders/tiny")
-    log = project.folder / "results/logs/decoders/tiny.log"
+    shutil.rmtree(project.folder / "results/models/tiny")
+    log = project.folder / "results/logs/models/tiny.log"
     log.unlink()
     said = project.folder / "said.txt"
     with said.open("w") as output:
-        running = start(project, "results/decoders/tiny/manifest.json", output)
+        running = start(project, "results/models/tiny/manifest.json", output)
         while not (log.exists() and "parameters" in log.read_text()):  # it trains
             assert running.poll() is None, said.read_text()[-6000:]
             time.sleep(0.1)

@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from training_material import Tiny, run_training, write_project
 
-from nounflow.decoder.synonyms import share_with_synonyms
-from nounflow.decoder.trainee import DecoderTrainee
+from nounflow.decoder.training_task import DecoderTask
 from nounflow.predictors.loading import load_predictor
 from nounflow.schemas.tables import NOUNS, read_table, write_table
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.synonyms import synonym_groups
+from nounflow.training.synonyms import share_with_synonyms
 
 
 def texts_of(rows):
@@ -93,7 +93,7 @@ def test_the_loss_is_that_of_both_nouns_by_their_weights():
     groups = [[i, i + 1] for i in everyone[::2]]
 
     def loss(training_set):
-        parts = DecoderTrainee(model, tiny.vocabulary, training_set).loss(embeddings, rows)
+        parts = DecoderTask(model, tiny.vocabulary, training_set).loss(embeddings, rows)
         return parts.total.item()
 
     swapped = dataclasses.replace(tiny.training_set, targets=tiny.training_set.targets ^ 1)

@@ -23,8 +23,8 @@ from nounflow.embedders.batch_size import CPU_TOKENS, find_batch_tokens, recorde
 from nounflow.embedders.batching import stream_batches
 from nounflow.embedders.bundled import class_names
 from nounflow.embedders.golden import GOLDEN_TEXTS, check_golden
-from nounflow.embedders.openclip_words import OpenClipTokenizer
-from nounflow.embedders.words import NASTY, Words
+from nounflow.embedders.openclip_tokenizer import OpenClipTokenizer
+from nounflow.embedders.tokenizer import NASTY, TowerTokenizer
 from nounflow.errors import MismatchError, NounflowError
 
 TEXTS = [
@@ -281,7 +281,7 @@ def real_captions():
 
 @pytest.mark.parametrize("kind", ["CLIP", "SigLIP", "CLIPA", "transformers CLIP", "transformers SigLIP"])
 def test_the_fast_tokenizer_gives_the_ids_of_the_models_own(kind, folders):
-    words = load_target_tokenizer(EmbedderConfig(spec=spec_of(kind, folders))).words
+    words = load_target_tokenizer(EmbedderConfig(spec=spec_of(kind, folders))).tower
     assert words.fast
     texts = [*real_captions(), *NASTY, *TEXTS]
     assert len(texts) > 2500
@@ -293,7 +293,7 @@ def test_the_fast_tokenizer_gives_the_ids_of_the_models_own(kind, folders):
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(st.text(), st.text(st.characters(codec="ascii")))))
 def test_the_fast_byte_pairs_equal_open_clips_on_any_text(texts):
-    words = byte_pairs().words
+    words = byte_pairs().tower
     expected = words.padded(texts).tolist() if texts else []
     assert [ids + [0] * (77 - len(ids)) for ids in words.tokens(texts)] == expected
 
@@ -310,12 +310,12 @@ def byte_pairs():
 
 
 def test_a_tokenizer_that_differs_anywhere_is_not_used():
-    own = byte_pairs().words
+    own = byte_pairs().tower
 
     def nearly(texts):
         return [ids if "X-Rays" not in text else ids[::-1] for text, ids in zip(texts, own.tokens(texts), strict=True)]
 
-    words = Words(own.padded, [nearly], own.context, own.pad)
+    words = TowerTokenizer(own.padded, [nearly], own.context, own.pad)
     assert not words.fast
     assert words.tokens(["Two X-Rays"]) == own.padded(["Two X-Rays"]).tolist()
 

@@ -24,22 +24,23 @@ from training_material import (
 )
 
 from nounflow.config.decoder import DecoderConfig, GenerationConfig, HeadConfig, NoiseConfig, TrainingConfig
-from nounflow.decoder.batches import length_cuts, micro_batches, noisy
 from nounflow.decoder.generation import generate
-from nounflow.decoder.memory import activation_bytes, check_size, require
 from nounflow.decoder.model import ObjectDecoder
-from nounflow.decoder.optimisation import AveragedWeights, learning_rate
-from nounflow.decoder.processes import Processes
-from nounflow.decoder.trainee import DecoderTrainee
-from nounflow.decoder.training import Run
+from nounflow.decoder.training_task import DecoderTask
 from nounflow.decoder.trie import TokenTrie
-from nounflow.decoder.validation import Choice, hold_out, spaced
 from nounflow.errors import NounflowError
-from nounflow.predictors.head import HeadTrainee, NounHead
+from nounflow.predictors.head import NounHead
+from nounflow.predictors.head_training import HeadTask
 from nounflow.store.matrix import MappedMatrix
 from nounflow.store.rows import StoredRows
 from nounflow.store.weights import read_predictor
 from nounflow.streams import stream
+from nounflow.training.batches import length_cuts, micro_batches, noisy
+from nounflow.training.loop import TrainingRun
+from nounflow.training.memory import activation_bytes, check_size, require
+from nounflow.training.optimisation import AveragedWeights, learning_rate
+from nounflow.training.processes import Processes
+from nounflow.training.validation import Choice, hold_out, spaced
 
 # --- learning ---
 
@@ -105,10 +106,10 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole_batch(micro_batch):
     whole, parts = (Tiny.of(training_set=training_set, micro_batch=most) for most in (None, micro_batch))
     gradients = []
     for tiny in (whole, parts):
-        trainee = DecoderTrainee(tiny.model(), tiny.vocabulary, training_set)
-        run = Run(trainee, tiny.samples, tiny.settings, Processes("cpu"), None)
+        task = DecoderTask(tiny.model(), tiny.vocabulary, training_set)
+        run = TrainingRun(task, tiny.samples, tiny.settings, Processes("cpu"), None)
         run.gradients()
-        gradients.append([parameter.grad for parameter in trainee.module.parameters()])
+        gradients.append([parameter.grad for parameter in task.module.parameters()])
     for one, other in zip(*gradients, strict=True):
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-4 * float(one.abs().max()))
 
@@ -118,9 +119,9 @@ def test_the_first_step_is_that_of_adamw_on_the_mean_loss():
     tiny = Tiny.of(training_set=training_set, micro_batch=5, samples=64, clip=1e9, noise=1e-9, learning_rate=1e-2)
     trained, _curves = tiny.train()
     oracle = tiny.model()
-    trainee = DecoderTrainee(oracle, tiny.vocabulary, training_set)
+    task = DecoderTask(oracle, tiny.vocabulary, training_set)
     rows = training_set.draw(stream(1, "samples", 0), 64)
-    parts = trainee.loss(torch.from_numpy(training_set.vectors[rows]).float(), rows)
+    parts = task.loss(torch.from_numpy(training_set.vectors[rows]).float(), rows)
     (parts.total / parts.basis).backward()
     expected = dict(oracle.named_parameters())
     for name, found in trained.named_parameters():
@@ -205,10 +206,10 @@ def test_averaged_weights_follow_their_formula_and_are_the_result():
 def test_with_averaged_weights_the_held_out_loss_is_theirs():
     tiny = Tiny.of(ema=0.99, evaluations=1)
     model, curves = tiny.train()
-    trainee = DecoderTrainee(model.eval(), tiny.vocabulary, tiny.training_set)
+    task = DecoderTask(model.eval(), tiny.vocabulary, tiny.training_set)
     rows = np.flatnonzero(tiny.training_set.heldout)
     with torch.no_grad():
-        parts = trainee.loss(torch.from_numpy(tiny.training_set.vectors[rows]).float(), rows)
+        parts = task.loss(torch.from_numpy(tiny.training_set.vectors[rows]).float(), rows)
     assert curves.last("heldout")["loss"] == pytest.approx(float(parts.total / parts.basis), rel=1e-4)
 
 
@@ -282,10 +283,10 @@ def test_the_best_weights_by_held_out_loss_are_kept():
     losses = {samples: value for samples, split, metric, value in curves.rows if (split, metric) == ("heldout", "loss")}
     assert curves.kept == min(losses, key=losses.get) < 6400
     assert curves.of_kept()["loss"] == min(losses.values())
-    trainee = DecoderTrainee(model.eval(), tiny.vocabulary, tiny.training_set)
+    task = DecoderTask(model.eval(), tiny.vocabulary, tiny.training_set)
     rows = np.flatnonzero(tiny.training_set.heldout)
     with torch.no_grad():
-        parts = trainee.loss(torch.from_numpy(tiny.training_set.vectors[rows]).float(), rows)
+        parts = task.loss(torch.from_numpy(tiny.training_set.vectors[rows]).float(), rows)
     assert float(parts.total / parts.basis) == pytest.approx(min(losses.values()), rel=1e-4)
 
 
@@ -355,9 +356,9 @@ def test_the_places_of_all_processes_are_the_batch():
 
 def test_more_processes_than_samples_are_refused():
     tiny = Tiny.of(batch_size=2)
-    trainee = DecoderTrainee(tiny.model(), tiny.vocabulary, tiny.training_set)
+    task = DecoderTask(tiny.model(), tiny.vocabulary, tiny.training_set)
     with pytest.raises(NounflowError, match="batch_size"):
-        Run(trainee, tiny.samples, tiny.settings, Processes("cpu", 0, 3), None)
+        TrainingRun(task, tiny.samples, tiny.settings, Processes("cpu", 0, 3), None)
 
 
 # --- bad input ---
@@ -396,7 +397,7 @@ def test_a_model_too_large_for_memory_is_refused_before_it_is_made():
 
 
 def test_activations_too_large_for_memory_are_named(monkeypatch):
-    monkeypatch.setattr("nounflow.decoder.training.free_memory", lambda _device: 1_000_000)
+    monkeypatch.setattr("nounflow.training.loop.free_memory", lambda _device: 1_000_000)
     with pytest.raises(NounflowError, match="activations of 64 samples") as caught:
         Tiny.of().train()
     assert "micro_batch" in str(caught.value)
@@ -411,14 +412,12 @@ def test_the_estimate_of_activations_is_what_the_backward_pass_keeps(kind):
     vocabulary, training_set = random_vocabulary(64, seed=9), several_targets(tiny_training_set(64))
     config = DecoderConfig(prefix_tokens=4, width=64, heads=4, layers=3, dropout=0.0)
     if kind == "decoder":
-        trainee = DecoderTrainee(
-            ObjectDecoder(DIM, vocabulary.size, vocabulary.max_tokens, config), vocabulary, training_set
-        )
+        task = DecoderTask(ObjectDecoder(DIM, vocabulary.size, vocabulary.max_tokens, config), vocabulary, training_set)
     else:
-        trainee = HeadTrainee(NounHead(DIM, 64, HeadConfig(hidden=32)), training_set)
+        task = HeadTask(NounHead(DIM, 64, HeadConfig(hidden=32)), training_set)
     rows = np.arange(256)
-    rows = rows[np.argsort(trainee.cost(rows), kind="stable")]
-    estimate = activation_bytes(trainee, DIM, rows, "cpu", None)
+    rows = rows[np.argsort(task.cost(rows), kind="stable")]
+    estimate = activation_bytes(task, DIM, rows, "cpu", None)
     kept = {}
 
     def note(tensor):
@@ -426,7 +425,7 @@ def test_the_estimate_of_activations_is_what_the_backward_pass_keeps(kind):
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        loss = trainee.loss(torch.randn(256, DIM), rows)
-    weights = sum(parameter.untyped_storage().nbytes() for parameter in trainee.module.parameters())
+        loss = task.loss(torch.randn(256, DIM), rows)
+    weights = sum(parameter.untyped_storage().nbytes() for parameter in task.module.parameters())
     assert 0.7 * (sum(kept.values()) - weights) < estimate < 1.5 * sum(kept.values())
     del loss

@@ -61,7 +61,7 @@ def test_the_main_job_leaves_scores_a_report_and_every_stage_on_disk(finished):
     for path in (
         "nouns/tiny.parquet", "captions/tiny/m3.parquet", "captions/tiny/offline.parquet",
         "embeddings/bundled/tiny/m1/1.json", "training_sets/bundled/tiny/m3_captions/manifest.json",
-        "decoders/tiny/weights.safetensors", "predictions/tiny/drawn.json", "annotations/drawn/wordnet.json",
+        "models/tiny/weights.safetensors", "predictions/tiny/drawn.json", "annotations/drawn/wordnet.json",
     ):  # fmt: skip
         assert (finished.folder / "results" / path).is_file(), path
 
@@ -111,16 +111,16 @@ def test_a_second_call_does_nothing_and_says_so_at_once(project):
 def test_a_second_run_from_nothing_gives_the_same_bytes(project):
     kept = {}
     for pattern in ("nouns/*.parquet", "captions/**/*.parquet", "embeddings/**/*.json", "training_sets/**/*",
-                    "decoders/*/weights.safetensors", "decoders/*/metrics.parquet",
-                    "decoders/*/rule.json"):  # fmt: skip
+                    "models/*/weights.safetensors", "models/*/metrics.parquet",
+                    "models/*/rule.json"):  # fmt: skip
         for path in (project.folder / "results").glob(pattern):
             if path.is_file():
                 kept[path] = path.read_bytes()
     assert len(kept) >= 15
-    for name in ("nouns", "captions", "embeddings", "training_sets", "decoders"):
+    for name in ("nouns", "captions", "embeddings", "training_sets", "models"):
         shutil.rmtree(project.folder / "results" / name)
-    project.snakemake("results/decoders/tiny/manifest.json", "results/decoders/tiny_head/manifest.json",
-                      "results/decoders/tiny_fused/manifest.json")  # fmt: skip
+    project.snakemake("results/models/tiny/manifest.json", "results/models/tiny_head/manifest.json",
+                      "results/models/tiny_fused/manifest.json")  # fmt: skip
     different = [str(path) for path, old in kept.items() if path.read_bytes() != old]
     assert not different
 
@@ -128,7 +128,7 @@ def test_a_second_run_from_nothing_gives_the_same_bytes(project):
 def test_unguided_decoding_spells_out_what_is_no_noun(finished):
     names = ("fire truck", "tennis ball")
     vocabulary = TargetVocabulary.build(names, WordPieces().target_tokens(names))
-    manifest, _tensors = read_predictor(finished.folder / "results/decoders/tiny/manifest.json")
+    manifest, _tensors = read_predictor(finished.folder / "results/models/tiny/manifest.json")
     manifest = manifest.model_copy(update={"nouns": names, "tokens": vocabulary.as_dict()})
     shape = DecoderConfig.model_validate(manifest.settings["decoder"])
     untrained = ObjectDecoder(manifest.embedder.dim, vocabulary.size, vocabulary.max_tokens, shape).state_dict()
@@ -216,7 +216,7 @@ def test_a_language_model_judges_once_and_again_only_for_what_changes_its_answer
             "budget_usd": 1,
             "prices": {"tiny": {"input": 1, "output": 2}},
         }
-        judges = {"wordnet": {"kind": "wordnet"}, "eyes": {"kind": "openai", "server": model, "longest_side": 64}}
+        judges = {"wordnet": {"kind": "wordnet"}, "eyes": {"kind": "openai", "server": model, "max_side": 64}}
         project.configure(lambda config: config.update(annotators=judges))
         expected = calls()
         project.snakemake(target)
@@ -267,9 +267,9 @@ def test_a_killed_training_job_leaves_its_checkpoint_and_the_next_run_goes_on_fr
     """Snakemake deletes what a failed job declares; the checkpoint is not declared."""
     lengthened = {"samples": 30_000, "checkpoint_steps": 5}
     project.configure(lambda config: config["runs"]["tiny"]["training"].update(lengthened))
-    results = project.folder / "results/decoders/tiny"
+    results = project.folder / "results/models/tiny"
     before = (results / "weights.safetensors").read_bytes()
-    running = project.start("results/decoders/tiny/manifest.json")
+    running = project.start("results/models/tiny/manifest.json")
     limit = time.monotonic() + 120
     while not (results / "checkpoint/checkpoint.json").exists() and time.monotonic() < limit:
         assert running.poll() is None, running.communicate()[0]
@@ -284,7 +284,7 @@ def test_a_killed_training_job_leaves_its_checkpoint_and_the_next_run_goes_on_fr
     assert running.returncode != 0, output
     assert (results / "checkpoint/checkpoint.json").exists()
     assert (results / "weights.safetensors").read_bytes() == before  # put back
-    output = project.snakemake("results/decoders/tiny/manifest.json").output
+    output = project.snakemake("results/models/tiny/manifest.json").output
     assert "going on from a checkpoint after" in output
     assert not (results / "checkpoint").exists()
     assert read_predictor(results / "manifest.json")[0].samples >= 30_000
@@ -313,13 +313,13 @@ def test_an_edited_template_reruns_captions_and_what_follows_but_not_nouns(proje
 @pytest.mark.parametrize(
     ("path", "expected", "untouched"),
     [
-        ("nounflow/decoder/noise.py", {"train_decoder", "train_head", "score"}, {"embed_texts", "merge_caches"}),
+        ("nounflow/training/noise.py", {"train_decoder", "train_head", "score"}, {"embed_texts", "merge_caches"}),
         ("nounflow/decoder/generation.py", {"predict", "score"}, {"train_decoder", "train_head"}),
         ("nounflow/captions/templates.py", {"compose_captions", "train_decoder"}, {"build_nouns", "embed_images"}),
         ("nounflow/annotation/wordnet.py", {"annotate", "score"}, {"predict"}),
         ("nounflow/scoring/intervals.py", {"score", "report"}, {"annotate"}),
         ("workflow_scripts/report.py", {"report"}, {"score"}),
-        ("nounflow/scoring/templates/report.css", {"report"}, {"score"}),
+        ("nounflow/report/templates/report.css", {"report"}, {"score"}),
     ],
 )
 def test_editing_a_stages_code_reruns_that_stage_and_what_follows(project, path, expected, untouched):
@@ -333,7 +333,7 @@ def test_editing_a_stages_code_reruns_that_stage_and_what_follows(project, path,
 def test_editing_comments_docstrings_and_layout_reruns_nothing(project):
     for path in [*(project.folder / "nounflow").rglob("*.py"), *(project.folder / "workflow_scripts").glob("*.py")]:
         path.write_text(path.read_text() + "\n# a comment\n")
-    project.edit("nounflow/decoder/noise.py", '"""Noise on', '"""Some noise on')
+    project.edit("nounflow/training/noise.py", '"""Noise on', '"""Some noise on')
     assert project.would_run() == {}
 
 
@@ -471,7 +471,7 @@ def test_a_damaged_shard_is_refused_by_name(project):
     payload = bytearray(chunk.read_bytes())
     payload[10] ^= 1
     chunk.write_bytes(payload)
-    output = failure(project, "results/decoders/tiny/manifest.json", "--forcerun", "train_decoder")
+    output = failure(project, "results/models/tiny/manifest.json", "--forcerun", "train_decoder")
     assert "A shard's bytes are not those that were written" in output
     assert "m2/0.zarr" in output
 

@@ -15,10 +15,7 @@ from shard_material import write_nouns
 
 from nounflow.config.decoder import DecoderConfig, DecoderTrainingSettings, NoiseConfig, TrainingConfig
 from nounflow.decoder.model import ObjectDecoder
-from nounflow.decoder.processes import Processes
-from nounflow.decoder.trainee import DecoderTrainee
-from nounflow.decoder.training import train
-from nounflow.decoder.validation import Samples, hold_out
+from nounflow.decoder.training_task import DecoderTask
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.schemas.documents import EmbedderIdentity
 from nounflow.schemas.tables import CAPTIONS, lexicon_digest, write_table
@@ -26,6 +23,9 @@ from nounflow.store.merging import merge
 from nounflow.store.shards import write_shard
 from nounflow.store.texts import text_keys, texts_digest
 from nounflow.store.training_set import TrainingSet
+from nounflow.training.loop import train
+from nounflow.training.processes import Processes
+from nounflow.training.validation import Samples, hold_out
 
 DIM = 24
 SMALL = DecoderConfig(prefix_tokens=4, width=32, heads=4, layers=2, dropout=0.0)
@@ -109,8 +109,8 @@ class Tiny:
     def train(self, checkpoints=None, on_metrics=lambda _curves: None, processes=Processes("cpu"), model=None):  # noqa: B008
         """(model, curves) after training."""
         model = model or self.model()
-        trainee = DecoderTrainee(model, self.vocabulary, self.training_set, self.settings.training.label_smoothing)
-        return model, train(trainee, self.samples, self.settings, processes, None, checkpoints, on_metrics)
+        task = DecoderTask(model, self.vocabulary, self.training_set, self.settings.training.label_smoothing)
+        return model, train(task, self.samples, self.settings, processes, None, checkpoints, on_metrics)
 
 
 def same_weights(first, second):

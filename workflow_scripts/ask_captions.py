@@ -17,8 +17,8 @@ from nounflow.commandline import json_settings, run_stage, stage_parser
 from nounflow.config.captions import ChecksConfig, LLMCaptionsConfig
 
 if TYPE_CHECKING:
-    from nounflow.captions.answers import Answers, NounTask
-    from nounflow.captions.check_report import Usage
+    from nounflow.captions.answers import CaptionAnswers, NounTask
+    from nounflow.captions.check_report import LLMUsage
 
 
 def main(
@@ -32,7 +32,7 @@ def main(
     """Ask until every noun has its quota or its attempts are used up."""
     import asyncio
 
-    from nounflow.captions.answers import Answers
+    from nounflow.captions.answers import CaptionAnswers
     from nounflow.captions.check_page import as_markdown
     from nounflow.captions.check_report import ReportTally
     from nounflow.captions.checks import CaptionChecks
@@ -53,7 +53,7 @@ def main(
     lexicon = read_table(nouns, NOUNS, "lexicon")
     tasks = noun_tasks(lexicon, settings)
     with Spool(out.parent) as spool, Spool(out.parent) as ngrams:
-        answers = Answers(CaptionChecks(lexicon, checks), spool)
+        answers = CaptionAnswers(CaptionChecks(lexicon, checks), spool)
         used = asyncio.run(_ask(tasks, answers, settings, ledger or Path(settings.ledger)))
         if not answers.totals[None]:
             raise NounflowError(
@@ -72,9 +72,9 @@ def main(
     record.write(counts or Path(f"{out}.counts.json"))
 
 
-async def _ask(tasks: list[NounTask], answers: Answers, settings: LLMCaptionsConfig, path: Path) -> Usage:
+async def _ask(tasks: list[NounTask], answers: CaptionAnswers, settings: LLMCaptionsConfig, path: Path) -> LLMUsage:
     """Fill the tasks; returns what their answers cost, also those that the ledger had."""
-    from nounflow.captions.check_report import Usage
+    from nounflow.captions.check_report import LLMUsage
     from nounflow.captions.llm import write_captions
     from nounflow.llm.client import open_client
     from nounflow.llm.ledger import Ledger
@@ -97,7 +97,7 @@ async def _ask(tasks: list[NounTask], answers: Answers, settings: LLMCaptionsCon
         totals = ledger.totals()
     print(f"the ledger {path} has cost {totals.spent_usd:.4f} USD so far, {totals.sendings:,} requests", flush=True)
     usd = cost(price_of(settings.server), inputs, outputs)
-    return Usage(calls=calls, input_tokens=inputs, output_tokens=outputs, cost_usd=usd)
+    return LLMUsage(calls=calls, input_tokens=inputs, output_tokens=outputs, cost_usd=usd)
 
 
 if __name__ == "__main__":

@@ -106,20 +106,20 @@ def _ask_missing(
 async def _ask(ballots: list[Ballot], folder: Path, settings: OpenAIAnnotatorConfig) -> None:
     from nounflow.annotation.asking import judge
     from nounflow.annotation.pictures import read_picture
-    from nounflow.annotation.questions import Group, picture_url
+    from nounflow.annotation.questions import NounGroup, picture_url
     from nounflow.llm.client import open_client
     from nounflow.llm.ledger import Ledger
     from nounflow.llm.verdicts import Verdicts
     from nounflow.progress import Progress
 
-    def picture(group: Group) -> str:
-        return picture_url(read_picture(folder, group.file, group.image), settings.longest_side)
+    def picture(group: NounGroup) -> str:
+        return picture_url(read_picture(folder, group.file, group.image), settings.max_side)
 
     with Ledger.open(Path(settings.ledger)) as ledger:
         async with open_client(settings.server, ledger) as client:
             with (
                 Verdicts(ledger) as verdicts,
-                Progress("votes", len(ballots) * settings.least_votes, "requests") as progress,
+                Progress("votes", len(ballots) * settings.min_votes, "requests") as progress,
             ):
                 async for _ in judge(client, ballots, picture, verdicts, settings):
                     progress.advance(1)

@@ -3,7 +3,7 @@
 The exit status is 1 if a smaller share than --min-yield is kept; the report is written all the same.
 
 In:  a lexicon (nouns stage) and a table of captions of any source.
-Out: a report (JSON, and Markdown to read); the counts; if asked for, the kept captions with further nouns as targets.
+Out: a report (JSON, and Markdown to read); the counts; if asked for, the kept captions with secondary nouns as targets.
 
     python workflow_scripts/check_captions.py --nouns results/nouns/small.parquet \
         --captions results/captions/small/offline.parquet --out results/captions/small/offline.check.json
@@ -29,13 +29,13 @@ def main(
 ) -> None:
     """Check one table and write its report."""
     from nounflow.captions.check_page import as_markdown
-    from nounflow.captions.check_report import Usage, count_checks
+    from nounflow.captions.check_report import LLMUsage, count_checks
     from nounflow.captions.checking import check_file, refuse_below
     from nounflow.files import write_text
     from nounflow.schemas.documents import read_document, write_document
     from nounflow.schemas.tables import NOUNS, read_table
 
-    used = read_document(Usage, usage, "record of usage") if usage else None
+    used = read_document(LLMUsage, usage, "record of usage") if usage else None
     report = check_file(captions, read_table(nouns, NOUNS, "lexicon"), settings, out.parent, kept, used)
     page = out.with_suffix(".md")
     write_text(page, as_markdown(report))

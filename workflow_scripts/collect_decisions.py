@@ -35,9 +35,9 @@ def main(
     import polars as pl
 
     from nounflow.annotation.consensus import Contradiction, Policy, five_lists
+    from nounflow.annotation.current_decisions import CurrentDecisions
     from nounflow.annotation.log import read_records
     from nounflow.annotation.pictures import digest_images, folder_and_digests
-    from nounflow.annotation.standing import Standing
     from nounflow.files import atomic_file
     from nounflow.schemas.documents import Annotations, Predictions, read_document, write_document
 
@@ -46,14 +46,14 @@ def main(
         print(
             f"there is no decision log at {log} yet, so nothing is judged; `nounflow annotate` starts one", flush=True
         )
-    standing = Standing(read_records(log) if log.exists() else ())
+    current = CurrentDecisions(read_records(log) if log.exists() else ())
     files = {file for path in predictions for file in read_document(Predictions, path, "predictions").samples}
     folder, known = folder_and_digests(images)
     digests, problems = digest_images(folder, files, known)
     for file, problem in problems.items():
         print(f"left out: {file}: {problem}", flush=True)
     policy = Policy(settings.policy, settings.seniority)
-    lists, differing, record = five_lists(standing, digests, policy, settings.members)
+    lists, differing, record = five_lists(current, digests, policy, settings.members)
     with atomic_file(contradictions) as temporary:
         table = pl.DataFrame(differing, schema=list(Contradiction._fields), orient="row")
         table.write_csv(temporary, separator="\t")

@@ -3,9 +3,9 @@
 Writes rule.json and, last, manifest.json.
 
     python workflow_scripts/fit_fused.py --run small_fused \\
-        --parts results/decoders/small/manifest.json results/decoders/small_retrieval/manifest.json \\
+        --parts results/models/small/manifest.json results/models/small_retrieval/manifest.json \\
         --training-set results/training_sets/bundled/small/m3_captions/manifest.json \\
-        --nouns results/nouns/small.parquet --settings '{}' --out results/decoders/small_fused/manifest.json
+        --nouns results/nouns/small.parquet --settings '{}' --out results/models/small_fused/manifest.json
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ def main(
 
     from nounflow.counts import Counts
     from nounflow.device import prepare_device
-    from nounflow.predictors.fitting import fit_rule
     from nounflow.predictors.fused import check_origin
-    from nounflow.predictors.heldout import held_out
+    from nounflow.predictors.fused_training import fit_rule
     from nounflow.predictors.loading import load_parts
     from nounflow.schemas.documents import FusedRule, RulePart
     from nounflow.store.training_set import open_training_set
     from nounflow.store.weights import write_fused
+    from nounflow.training.heldout import held_out
 
     texts = open_training_set(training_set)
     predictors = load_parts(parts, prepare_device(device, threads), settings.fused.candidates)
@@ -82,7 +82,7 @@ def main(
     for part in rule.parts:
         print(f"{part.run}: weight {part.weight:.3f}; alone, log-likelihood {part.log_likelihood:.4f}, {part.top1:.1%}")
     print(f"{run}: log-likelihood {rule.log_likelihood:.4f}, {rule.top1:.1%} first (of {rule.texts:,} held-out texts)")
-    counts = Counts("decoders")
+    counts = Counts("models")
     flow = counts.flow(f"{run}: texts", len(texts.heldout), "texts")
     flow.drop(len(texts.heldout) - len(sample.nouns), "trained on, of several nouns, or more than are needed")
     flow.out(len(sample.nouns), "held-out texts that the rule was fitted to")

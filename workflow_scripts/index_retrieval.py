@@ -4,7 +4,7 @@ Writes weights.safetensors and, last, manifest.json.
 
     python workflow_scripts/index_retrieval.py --run small_retrieval --nouns results/nouns/small.parquet \\
         --training-set results/training_sets/bundled/small/prompts/manifest.json --settings '{}' \\
-        --out results/decoders/small_retrieval/manifest.json
+        --out results/models/small_retrieval/manifest.json
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ def main(run: str, training_set: Path, nouns: Path, settings: RetrievalSettings,
     import torch
 
     from nounflow.counts import Counts
-    from nounflow.predictors.heldout import held_out
-    from nounflow.predictors.retrieval import fit_temperature, noun_embeddings
+    from nounflow.predictors.retrieval_training import fit_temperature, noun_embeddings
     from nounflow.schemas.tables import NOUNS, read_table
     from nounflow.store.training_set import open_training_set
     from nounflow.store.weights import write_predictor
+    from nounflow.training.heldout import held_out
 
     samples = open_training_set(training_set)
     names = read_table(nouns, NOUNS, "lexicon")["noun"].to_list()
-    counts = Counts("decoders")
+    counts = Counts("models")
     vectors = noun_embeddings(samples, len(names), counts.flow(f"{run}: texts", len(samples.vectors), "texts"))
     metrics, fitted = {}, settings.retrieval
     if fitted.temperature is None:

@@ -17,12 +17,12 @@ from nounflow.commandline import at_least_one, run_stage, stage_parser
 def main(training_set: Path, images: Path, image_set: str, threads: int, out: Path, counts: Path) -> None:
     """Measure; see the module docstring."""
     from nounflow.counts import Counts
-    from nounflow.decoder.gap import measure_gap
     from nounflow.device import prepare_device
     from nounflow.errors import NounflowError
     from nounflow.schemas.documents import write_document
     from nounflow.store.shards import check_identity, open_shard
     from nounflow.store.training_set import open_training_set
+    from nounflow.training.gap import measure_gap
 
     prepare_device("cpu", threads)
     texts = open_training_set(training_set)

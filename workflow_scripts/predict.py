@@ -1,6 +1,6 @@
 """Name the images of an image set with the predictor of a run.
 
-    python workflow_scripts/predict.py --predictor results/decoders/small/manifest.json \\
+    python workflow_scripts/predict.py --predictor results/models/small/manifest.json \\
         --images results/image_embeddings/bundled/photos.json --image-set photos \\
         --out results/predictions/small/photos.json --counts results/predictions/small/photos.counts.json
 """

@@ -5,7 +5,7 @@ In:  results/scores.json, predictions, annotations, run manifests (metrics.parqu
 Out: results/report.html, one self-contained file
 
     python workflow_scripts/report.py --scores results/scores.json --predictions results/predictions/small/photos.json \
-        --annotations results/annotations/photos/wordnet.json --decoders results/decoders/small/manifest.json \
+        --annotations results/annotations/photos/wordnet.json --models results/models/small/manifest.json \
         --nouns results/nouns/small.parquet --counts results/nouns/small.parquet.counts.json \
         --image-folders '{"photos": "photos"}' --labels '{"photos": null}' --gallery 60 --out results/report.html \
         --report-counts results/report.counts.json
@@ -21,8 +21,8 @@ from nounflow.scoring.settings import Paths
 
 if TYPE_CHECKING:
     from nounflow.counts import Counts
-    from nounflow.scoring.gallery import Card, Picture
-    from nounflow.scoring.load import Material
+    from nounflow.report.gallery import Card, Picture
+    from nounflow.scoring.load import ScoringMaterial
 
 MOST_BYTES = 12_000_000  # of pictures in the page: it stays under 15 MB, which can be mailed
 
@@ -31,7 +31,7 @@ def main(
     scores: Path,
     predictions: list[Path],
     annotations: list[Path],
-    decoders: list[Path],
+    models: list[Path],
     nouns: list[Path],
     counts: list[Path],
     image_folders: Paths,
@@ -45,15 +45,15 @@ def main(
     """Read, choose the gallery, render, write."""
     from nounflow.counts import Counts
     from nounflow.files import write_text
+    from nounflow.report.page import Report, render
     from nounflow.schemas.documents import read_document
     from nounflow.scoring.load import CountsRecord, load_material, read_progress
-    from nounflow.scoring.page import Report, render
     from nounflow.scoring.results import Scores
     from nounflow.workflow.job_costs import job_costs
 
     scored = read_document(Scores, scores, "score file with details")
-    material = load_material(predictions, annotations, decoders, nouns, labels.root)
-    progress = read_progress(decoders)
+    material = load_material(predictions, annotations, models, nouns, labels.root)
+    progress = read_progress(models)
     record = Counts("report")
     cards, images = show(material, image_folders, gallery, record)
     page = render(
@@ -73,11 +73,13 @@ def main(
     print(f"{out}: {len(page.encode()) / 1e6:.1f} MB")
 
 
-def show(material: Material, folders: Paths, most: int, record: Counts) -> tuple[list[tuple[Card, Picture]], int]:
+def show(
+    material: ScoringMaterial, folders: Paths, most: int, record: Counts
+) -> tuple[list[tuple[Card, Picture]], int]:
     """The gallery's cards with their pictures, and the number of images they were chosen from."""
     from nounflow.images import ImageError
     from nounflow.inputs import input_folder
-    from nounflow.scoring.gallery import cards, choose, picture
+    from nounflow.report.gallery import cards, choose, picture
     from nounflow.scoring.points import judgements
 
     judged = {document.image_set: judgements(document) for document in reversed(material.annotations)}  # first wins
@@ -117,7 +119,7 @@ if __name__ == "__main__":
     parser.add_argument("--scores", type=Path, required=True, help="results/scores.json")
     parser.add_argument("--predictions", nargs="+", type=Path, required=True, help="predictions of all runs")
     parser.add_argument("--annotations", nargs="*", type=Path, default=[], help="judgements of all annotators")
-    parser.add_argument("--decoders", nargs="+", type=Path, required=True, help="manifests of the runs")
+    parser.add_argument("--models", nargs="+", type=Path, required=True, help="manifests of the runs")
     parser.add_argument("--nouns", nargs="+", type=Path, required=True, help="lexicons of the runs")
     parser.add_argument("--counts", nargs="*", type=Path, default=[], help="counts of all stages, in their order")
     parser.add_argument(

@@ -1,13 +1,13 @@
 r"""Score what the runs predicted against what the annotators judged, with intervals.
 
 In:  results/predictions/{run}/{image_set}.json, results/annotations/{image_set}/{annotator}.json,
-     results/decoders/{run}/manifest.json, results/nouns/{lexicon}.parquet, label files of the image sets,
+     results/models/{run}/manifest.json, results/nouns/{lexicon}.parquet, label files of the image sets,
      results/inputs/wordnet/manifest.json (for overall, synonym and hierarchical scores), caption templates (a digest)
 Out: results/scores.tsv (a row per run x image set x annotator), scores.json (what stands behind the rows) and its
      counts; the table on the terminal
 
     python workflow_scripts/score.py --predictions results/predictions/small/photos.json \
-        --annotations results/annotations/photos/wordnet.json --decoders results/decoders/small/manifest.json \
+        --annotations results/annotations/photos/wordnet.json --models results/models/small/manifest.json \
         --nouns results/nouns/small.parquet --image-sets '{"photos": {"labels": "resources/image_sets/photos.tsv"}}' \
         --wordnet-manifest results/inputs/wordnet/manifest.json --out results/scores.tsv \
         --details results/scores.json --counts results/scores.counts.json
@@ -24,14 +24,14 @@ from nounflow.scoring.settings import ImageSetSettings
 if TYPE_CHECKING:
     from nounflow.counts import Counts
     from nounflow.scoring.hierarchy import Hierarchy
-    from nounflow.scoring.load import Material
+    from nounflow.scoring.load import ScoringMaterial
     from nounflow.scoring.table import ScoreRow
 
 
 def main(
     predictions: list[Path],
     annotations: list[Path],
-    decoders: list[Path],
+    models: list[Path],
     nouns: list[Path],
     image_sets: ImageSetSettings,
     wordnet_manifest: Path | None,
@@ -52,7 +52,7 @@ def main(
     from nounflow.scoring.table import write_scores
 
     labels = {name: image_set.labels for name, image_set in image_sets.root.items()}
-    material = load_material(predictions, annotations, decoders, nouns, labels)
+    material = load_material(predictions, annotations, models, nouns, labels)
     scores = score_all(
         material.predictions,
         material.annotations,
@@ -71,7 +71,7 @@ def main(
 
 
 def load_hierarchy(
-    wordnet_manifest: Path | None, material: Material, coarse_from: int, specificity: Path | None
+    wordnet_manifest: Path | None, material: ScoringMaterial, coarse_from: int, specificity: Path | None
 ) -> Hierarchy | None:
     """WordNet with the frequencies of the lexicons; None without WordNet."""
     from nounflow.inputs import input_folder
@@ -85,7 +85,7 @@ def load_hierarchy(
     return Hierarchy(wordnet, material.tables.values(), coarse_from, overrides)
 
 
-def count(material: Material, rows: list[ScoreRow]) -> Counts:
+def count(material: ScoringMaterial, rows: list[ScoreRow]) -> Counts:
     """What became of every annotations file, predictions file and image."""
     from nounflow.counts import Counts
 
@@ -128,7 +128,7 @@ if __name__ == "__main__":
     parser = stage_parser(__doc__)
     parser.add_argument("--predictions", nargs="+", type=Path, required=True, help="predictions of all runs")
     parser.add_argument("--annotations", nargs="*", type=Path, default=[], help="judgements of all annotators")
-    parser.add_argument("--decoders", nargs="+", type=Path, required=True, help="manifests of the runs")
+    parser.add_argument("--models", nargs="+", type=Path, required=True, help="manifests of the runs")
     parser.add_argument("--nouns", nargs="+", type=Path, required=True, help="lexicons of the runs")
     parser.add_argument(
         "--image-sets", type=json_settings(ImageSetSettings), required=True, help='{"photos": {"labels": PATH or null}}'

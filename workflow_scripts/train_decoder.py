@@ -5,7 +5,7 @@ killed goes on from checkpoint/ in the same folder. Under `torchrun` its process
 
     python workflow_scripts/train_decoder.py --run small --training-set results/training_sets/bundled/small/m3/manifest.json \\
         --nouns results/nouns/small.parquet --embedder '{"spec": "bundled:minilm-conse"}' \\
-        --settings '{"training": {"samples": 100000}}' --out results/decoders/small/manifest.json
+        --settings '{"training": {"samples": 100000}}' --out results/models/small/manifest.json
 """  # noqa: E501
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ from typing import Any
 from nounflow.commandline import json_settings, run_stage
 from nounflow.config.decoder import DecoderTrainingSettings
 from nounflow.config.embedder import EmbedderConfig
-from nounflow.decoder.arguments import TrainingArguments, training_parser
+from nounflow.training.arguments import TrainingArguments, training_parser
 
 
 def main(embedder: EmbedderConfig, **arguments: Any) -> None:
     """Train a decoder; see the module docstring."""
-    from nounflow.decoder.angles import angle_histograms
-    from nounflow.decoder.job import Material, train_predictor
     from nounflow.decoder.model import ObjectDecoder
-    from nounflow.decoder.trainee import DecoderTrainee
+    from nounflow.decoder.training_task import DecoderTask
     from nounflow.decoder.vocabulary import TargetVocabulary
     from nounflow.embedders import load_target_tokenizer
     from nounflow.fingerprint import code_fingerprint
     from nounflow.schemas.documents import write_document
+    from nounflow.training.angles import angle_histograms
+    from nounflow.training.job import TrainingMaterial, train_predictor
 
     asked = TrainingArguments[DecoderTrainingSettings](**arguments)
-    material, settings = Material.read(asked), asked.settings
+    material, settings = TrainingMaterial.read(asked), asked.settings
     texts, names = material.texts, material.names
     vocabulary = TargetVocabulary.build(names, load_target_tokenizer(embedder).target_tokens(names))
 
     def build() -> ObjectDecoder:
         return ObjectDecoder(texts.manifest.embedder.dim, vocabulary.size, vocabulary.max_tokens, settings.decoder)
 
-    def trainee_of(decoder: ObjectDecoder) -> DecoderTrainee:
+    def task_of(decoder: ObjectDecoder) -> DecoderTask:
         print(f"{decoder.parameter_count:,} parameters, {vocabulary.size:,} tokens, {len(names):,} nouns", flush=True)
-        return DecoderTrainee(decoder, vocabulary, texts, settings.training.label_smoothing)
+        return DecoderTask(decoder, vocabulary, texts, settings.training.label_smoothing)
 
     def write_angles() -> None:
         histograms = angle_histograms(texts, settings.noise, material.shape, settings.seed)
@@ -50,7 +50,7 @@ def main(embedder: EmbedderConfig, **arguments: Any) -> None:
         asked,
         material,
         build,
-        trainee_of,
+        task_of,
         code=code_fingerprint(Path(__file__)),
         beside=write_angles,
         predictor="decoder",

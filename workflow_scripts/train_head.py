@@ -5,7 +5,7 @@ from checkpoint/ in the same folder. Under `torchrun` its processes share each b
 
     python workflow_scripts/train_head.py --run small_head --training-set results/training_sets/bundled/small/m3/manifest.json \\
         --nouns results/nouns/small.parquet --settings '{"training": {"samples": 100000}}' \\
-        --out results/decoders/small_head/manifest.json
+        --out results/models/small_head/manifest.json
 """  # noqa: E501
 
 from __future__ import annotations
@@ -15,23 +15,24 @@ from typing import Any
 
 from nounflow.commandline import run_stage
 from nounflow.config.decoder import HeadTrainingSettings
-from nounflow.decoder.arguments import TrainingArguments, training_parser
+from nounflow.training.arguments import TrainingArguments, training_parser
 
 
 def main(**arguments: Any) -> None:
     """Train a head; see the module docstring."""
-    from nounflow.decoder.job import Material, train_predictor
     from nounflow.fingerprint import code_fingerprint
-    from nounflow.predictors.head import HeadTrainee, NounHead
+    from nounflow.predictors.head import NounHead
+    from nounflow.predictors.head_training import HeadTask
+    from nounflow.training.job import TrainingMaterial, train_predictor
 
     asked = TrainingArguments[HeadTrainingSettings](**arguments)
-    material, settings = Material.read(asked), asked.settings
+    material, settings = TrainingMaterial.read(asked), asked.settings
     texts = material.texts
     train_predictor(
         asked,
         material,
         build=lambda: NounHead(texts.manifest.embedder.dim, len(material.names), settings.head),
-        trainee_of=lambda head: HeadTrainee(head, texts, settings.training.label_smoothing),
+        task_of=lambda head: HeadTask(head, texts, settings.training.label_smoothing),
         code=code_fingerprint(Path(__file__)),
         predictor="head",
     )

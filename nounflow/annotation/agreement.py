@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nounflow.annotation.standing import Pair, Standing
+from nounflow.annotation.current_decisions import CurrentDecisions, Pair
 from nounflow.schemas.documents import CATEGORIES
 
 _COARSE = {category: category.split("_")[0] for category in CATEGORIES}  # correct, close, incorrect
@@ -37,17 +37,17 @@ class Agreement(NamedTuple):
 
 
 def shared_judgements(
-    standing: Standing, annotators: Collection[str] = (), images: Collection[str] = ()
+    current: CurrentDecisions, annotators: Collection[str] = (), images: Collection[str] = ()
 ) -> dict[Pair, dict[str, str]]:
     """Pair -> annotator -> category, of the pairs that at least two annotators judged.
 
     Restricted to some annotators and pictures where given. Who contradicts themselves on a pair is left out of it.
     """
     found: dict[Pair, dict[str, str]] = {}
-    for pair in sorted(pair for pair in standing.pairs(at_least=2) if not images or pair[0] in images):
+    for pair in sorted(pair for pair in current.pairs(at_least=2) if not images or pair[0] in images):
         row: dict[str, str] = {
             who: said[0].category
-            for who, said in standing.judgements(pair).items()
+            for who, said in current.judgements(pair).items()
             if len(said) == 1 and (not annotators or who in annotators)
         }
         if len(row) > 1:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from nounflow.annotation.questions import Group, Reading, read_answer, request_of
+from nounflow.annotation.questions import ModelReading, NounGroup, read_answer, request_of
 from nounflow.annotation.votes import VotingRule, votes_needed
 from nounflow.config.annotators import OpenAIAnnotatorConfig
 from nounflow.images import ImageError
@@ -22,15 +22,15 @@ from nounflow.llm.verdicts import Verdicts
 
 _SPARE = 2  # rounds beyond the most votes, for answers that cannot be read
 
-Picture = Callable[[Group], str]  # its data URL; raises ImageError
+Picture = Callable[[NounGroup], str]  # its data URL; raises ImageError
 
 
 @dataclass
 class Ballot:
     """A group of nouns and what was said of them so far."""
 
-    group: Group
-    readings: dict[int, Reading] = field(default_factory=dict)  # by attempt
+    group: NounGroup
+    readings: dict[int, ModelReading] = field(default_factory=dict)  # by attempt
     problem: str = ""  # why an answer was missing: the latest reason
     given_up: bool = False
 
@@ -66,17 +66,17 @@ class Ballot:
 
 def voting_rule(settings: OpenAIAnnotatorConfig) -> VotingRule:
     """The rule that the settings name."""
-    return VotingRule(settings.least_votes, settings.most_votes, settings.confidence)
+    return VotingRule(settings.min_votes, settings.max_votes, settings.confidence)
 
 
-def first_requests(groups: Iterable[Group], picture: Picture, settings: OpenAIAnnotatorConfig) -> Iterator[Request]:
+def first_requests(groups: Iterable[NounGroup], picture: Picture, settings: OpenAIAnnotatorConfig) -> Iterator[Request]:
     """The requests of the first votes, which are needed whatever is answered: what an estimate is made of."""
     for group in groups:
         try:
             url = picture(group)
         except ImageError:
             continue
-        for attempt in range(settings.least_votes):
+        for attempt in range(settings.min_votes):
             yield request_of(group, url, attempt, settings)
 
 
@@ -89,7 +89,7 @@ async def judge(
         NounflowError: from the client: budget, access, deadline. What was answered is in the ledger.
     """
     rule = voting_rule(settings)
-    rounds = [range(settings.least_votes), *((n,) for n in range(settings.least_votes, settings.most_votes + _SPARE))]
+    rounds = [range(settings.min_votes), *((n,) for n in range(settings.min_votes, settings.max_votes + _SPARE))]
     for attempts in rounds:
         owner: dict[str, Ballot] = {}  # a request's item -> whose vote it is
         async for result in client.ask(_requests(ballots, attempts, rule, picture, settings, owner)):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from nounflow.annotation.standing import Pair, Standing
+from nounflow.annotation.current_decisions import CurrentDecisions, Pair
 from nounflow.config.annotators import PolicyRule
 from nounflow.counts import Counts
 from nounflow.schemas.decisions import Decision
@@ -75,17 +75,17 @@ _NARROW = {"majority": _by_majority, "senior": _by_seniority, "latest": _by_time
 
 
 def contradicted(
-    standing: Standing, policy: Policy, annotators: Collection[str] = ()
+    current: CurrentDecisions, policy: Policy, annotators: Collection[str] = ()
 ) -> Iterator[tuple[Pair, list[Decision], Verdict]]:
     """Pairs on which annotators (all if none are named) differ, or one contradicts themselves; and what stands."""
-    for pair in sorted(standing.pairs()):
-        judgements = _counted(standing, pair, annotators)
+    for pair in sorted(current.pairs()):
+        judgements = _counted(current, pair, annotators)
         if judgements and (verdict := resolve(judgements, policy)).settled_by != AGREED:
             yield pair, judgements, verdict
 
 
 def five_lists(
-    standing: Standing,
+    current: CurrentDecisions,
     images: Mapping[str, str],
     policy: Policy,
     annotators: Collection[str] = (),
@@ -97,7 +97,7 @@ def five_lists(
         annotators: whose judgements count; all if empty.
     """
     by_image: dict[str, list[Pair]] = {}
-    for pair in standing.pairs():
+    for pair in current.pairs():
         by_image.setdefault(pair[0], []).append(pair)
     counts = Counts("annotations")
     flow = counts.flow("pairs", sum(map(len, by_image.values())), "image-noun pairs with a record")
@@ -108,7 +108,7 @@ def five_lists(
     file_of = {digest: file for file, digest in sorted(images.items(), reverse=True)}
     for digest in sorted(by_image.keys() & file_of.keys(), key=lambda digest: file_of[digest]):
         for pair in sorted(by_image[digest]):
-            judgements = _counted(standing, pair, annotators)
+            judgements = _counted(current, pair, annotators)
             if not judgements:
                 flow.drop(1, "taken back, or nobody who counts is sure")
                 continue
@@ -125,8 +125,8 @@ def five_lists(
     return lists, contradictions, counts
 
 
-def _counted(standing: Standing, pair: Pair, annotators: Collection[str]) -> list[Decision]:
-    found = standing.judgements(pair)
+def _counted(current: CurrentDecisions, pair: Pair, annotators: Collection[str]) -> list[Decision]:
+    found = current.judgements(pair)
     return [d for who, decisions in found.items() if not annotators or who in annotators for d in decisions]
 
 

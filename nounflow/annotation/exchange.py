@@ -25,7 +25,7 @@ _LONGEST = 4000  # characters of evidence
 _VOTES_NEEDED, _CONFIDENCE = 3, 0.78  # of the published rule; a state file brings its own
 
 
-class Judged(NamedTuple):
+class ImportedJudgement(NamedTuple):
     """One judgement of an imported file."""
 
     file: str
@@ -35,16 +35,16 @@ class Judged(NamedTuple):
     evidence: str = ""
 
 
-class Imported(NamedTuple):
+class ImportedDecisions(NamedTuple):
     """What a file of judgements holds, and what it says of itself (empty where it says nothing)."""
 
-    judged: list[Judged]
+    judged: list[ImportedJudgement]
     annotator: str = ""
     tool: str = ""
     image_set: str = ""
 
 
-class Origin(NamedTuple):
+class DecisionOrigin(NamedTuple):
     """Whose judgements these are, and by what means they came about."""
 
     annotator: str
@@ -53,7 +53,7 @@ class Origin(NamedTuple):
     time: str  # of the judgements, as far as known
 
 
-def read_judgements(path: Path, counts: Counts) -> Imported:
+def read_judgements(path: Path, counts: Counts) -> ImportedDecisions:
     """The judgements of a JSON file in any of the three forms; a noun in two lists gives two, contradicting each other.
 
     Beside our own annotations, the reasons in `{annotator}.reasons.tsv` become their evidence.
@@ -69,10 +69,10 @@ def read_judgements(path: Path, counts: Counts) -> Imported:
         if "image_set" in value:
             document = Annotations.model_validate(value)
             judged = _judged(document.images, read_reasons(path.with_suffix(".reasons.tsv")))
-            imported = Imported(judged, document.annotator, document.rule, document.image_set)
+            imported = ImportedDecisions(judged, document.annotator, document.rule, document.image_set)
         else:
             lists = {file: ImageAnnotations.model_validate(lists) for file, lists in value.items()}
-            imported = Imported(_judged(lists, {}))
+            imported = ImportedDecisions(_judged(lists, {}))
     except (pydantic.ValidationError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise DamagedFileError(
             f"The file holds neither five lists of nouns an image nor a state of votes ({_first_line(error)})",
@@ -92,7 +92,9 @@ def read_reasons(path: Path) -> dict[tuple[str, str], str]:
         return {(row["image"], row["noun"]): row["reason"] for row in rows}
 
 
-def records_of(judged: Sequence[Judged], digests: Mapping[str, str], origin: Origin, counts: Counts) -> list[Decision]:
+def records_of(
+    judged: Sequence[ImportedJudgement], digests: Mapping[str, str], origin: DecisionOrigin, counts: Counts
+) -> list[Decision]:
     """Judgements as records; those on a file that is not among `digests` (file -> sha256) are counted out."""
     flow = counts.flow("records", len(judged), "judgements")
     known = [one for one in judged if one.file in digests]
@@ -115,7 +117,7 @@ def write_five_lists(path: Path, images: Mapping[str, ImageAnnotations]) -> None
     write_text(path, "{\n" + ",\n".join(blocks) + "\n}\n" if blocks else "{}\n")
 
 
-def _record(judged: Judged, digest: str, origin: Origin) -> Decision:
+def _record(judged: ImportedJudgement, digest: str, origin: DecisionOrigin) -> Decision:
     evidence = judged.evidence[:_LONGEST]
     said = (origin.annotator, origin.tool, digest, judged.noun, judged.category, evidence)
     values = {
@@ -141,16 +143,16 @@ def _record(judged: Judged, digest: str, origin: Origin) -> Decision:
         ) from None
 
 
-def _judged(images: Mapping[str, ImageAnnotations], reasons: Mapping[tuple[str, str], str]) -> list[Judged]:
+def _judged(images: Mapping[str, ImageAnnotations], reasons: Mapping[tuple[str, str], str]) -> list[ImportedJudgement]:
     return [
-        Judged(file, noun, category, evidence=reasons.get((file, noun), ""))
+        ImportedJudgement(file, noun, category, evidence=reasons.get((file, noun), ""))
         for file, lists in images.items()
         for category in CATEGORIES
         for noun in getattr(lists, category)
     ]
 
 
-def _from_votes(state: Mapping[str, Any], counts: Counts) -> Imported:
+def _from_votes(state: Mapping[str, Any], counts: Counts) -> ImportedDecisions:
     """A pair with a confident share of votes is correct or incorrect, another one close."""
     least = int(state["_meta"].get("opinions_min", _VOTES_NEEDED))
     confidence = float(state["_meta"].get("confidence", _CONFIDENCE))
@@ -169,8 +171,8 @@ def _from_votes(state: Mapping[str, Any], counts: Counts) -> Imported:
         cast = {"correct_primary": sum(map(bool, votes)), "incorrect": len(votes) - sum(map(bool, votes))}
         said = descriptions.get(file) or {"": 1}
         evidence = max(said, key=lambda text: (said[text], text))
-        judged.append(Judged(file, noun, category, {k: n for k, n in cast.items() if n}, evidence))
-    return Imported(judged, tool=str(state["_meta"].get("model", "")))
+        judged.append(ImportedJudgement(file, noun, category, {k: n for k, n in cast.items() if n}, evidence))
+    return ImportedDecisions(judged, tool=str(state["_meta"].get("model", "")))
 
 
 def _first_line(error: Exception) -> str:

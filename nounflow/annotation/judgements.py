@@ -9,9 +9,9 @@ from typing import NamedTuple
 from nounflow.annotation.asking import Ballot, voting_rule
 from nounflow.annotation.calibration import Compared, Settling, settle
 from nounflow.annotation.consensus import Policy, resolve
+from nounflow.annotation.current_decisions import CurrentDecisions, Pair
 from nounflow.annotation.plan import Task
-from nounflow.annotation.questions import RULE, Group, groups_of
-from nounflow.annotation.standing import Pair, Standing
+from nounflow.annotation.questions import RULE, NounGroup, groups_of
 from nounflow.annotation.votes import verdict
 from nounflow.config.annotators import OpenAIAnnotatorConfig, PeopleAnnotatorConfig
 from nounflow.counts import Counts
@@ -23,7 +23,7 @@ from nounflow.text import canon
 _LONGEST = 4000  # characters of evidence
 
 
-class Judged(NamedTuple):
+class JudgedPair(NamedTuple):
     """A row of `{annotator}.votes.tsv`, but for the votes and probabilities behind it."""
 
     image: str
@@ -32,7 +32,7 @@ class Judged(NamedTuple):
     evidence: str
 
 
-Row = tuple[Judged, dict[str, int]]  # with its votes
+Row = tuple[JudgedPair, dict[str, int]]  # with its votes
 
 
 def tool_of(settings: OpenAIAnnotatorConfig) -> str:
@@ -44,14 +44,14 @@ def known_judgements(
     records: Sequence[Decision | Mark], annotator: str, settings: OpenAIAnnotatorConfig
 ) -> dict[Pair, Decision]:
     """What this judge has said already, as far as nobody took it back."""
-    standing, tool = Standing(records), tool_of(settings)
+    current, tool = CurrentDecisions(records), tool_of(settings)
     own = (record for record in records if isinstance(record, Decision) and record.annotator == annotator)
-    return {(d.image, d.noun): d for d in own if d.tool == tool and d.votes and standing.in_force(d)}
+    return {(d.image, d.noun): d for d in own if d.tool == tool and d.votes and current.in_force(d)}
 
 
 def missing_groups(
     tasks: Iterable[Task], known: Mapping[Pair, Decision], settings: OpenAIAnnotatorConfig
-) -> Iterator[Group]:
+) -> Iterator[NounGroup]:
     """What is still to be asked. A noun without a letter or digit is never: it is incorrect."""
     for task in tasks:
         nouns = [ask.noun for ask in task.asks if (task.image, ask.noun) not in known and is_word(ask.noun)]
@@ -109,12 +109,12 @@ def compared_with_people(
     known: Mapping[Pair, Decision], records: Sequence[Decision | Mark], people: PeopleAnnotatorConfig
 ) -> tuple[list[Compared], list[str]]:
     """The pairs that people judged too, with what stands of them under the people's policy; and the people's names."""
-    standing, policy = Standing(records), Policy(people.policy, people.seniority)
+    current, policy = CurrentDecisions(records), Policy(people.policy, people.seniority)
     pairs, names = [], set[str]()
     for pair in sorted(known):
         said = {
             who: [d for d in decisions if not d.votes]  # who votes is no person
-            for who, decisions in standing.judgements(pair).items()
+            for who, decisions in current.judgements(pair).items()
             if not people.members or who in people.members
         }
         judgements = [decision for decisions in said.values() for decision in decisions]
@@ -132,7 +132,7 @@ def settling_of(
 ) -> Settling:
     """How this judge's votes become categories, given what people said of the same pairs (of any image set)."""
     pairs, names = compared_with_people(known, records, people)
-    return settle(pairs, names, voting_rule(settings), settings.least_calibrated)
+    return settle(pairs, names, voting_rule(settings), settings.min_calibrated)
 
 
 def annotate(
@@ -156,7 +156,7 @@ def annotate(
             evidence = known[pair].evidence if pair in known else "no word"
             category = settling.category(votes) if votes else "incorrect"
             lists[category].append(noun)
-            rows += [(Judged(file, noun, category, evidence), votes) for file in task.files]
+            rows += [(JudgedPair(file, noun, category, evidence), votes) for file in task.files]
         images |= dict.fromkeys(task.files, ImageAnnotations(**{c: tuple(found) for c, found in lists.items()}))
     counts = Counts("annotations")
     flow = counts.flow("pairs", pairs, "image-noun pairs")

@@ -52,7 +52,7 @@ SCHEMA = {
 }
 
 
-class Group(NamedTuple):
+class NounGroup(NamedTuple):
     """Nouns of a picture that are asked about together."""
 
     image: str  # sha256
@@ -60,34 +60,34 @@ class Group(NamedTuple):
     nouns: tuple[str, ...]  # distinct, also in `canon`
 
 
-class Reading(NamedTuple):
+class ModelReading(NamedTuple):
     """What an answer says."""
 
     description: str
     categories: dict[str, str]  # noun -> category, of those that were judged, and once
 
 
-def groups_of(task: Task, nouns: Sequence[str], most: int) -> list[Group]:
+def groups_of(task: Task, nouns: Sequence[str], most: int) -> list[NounGroup]:
     """A picture's nouns in groups of like size, in alphabetical order; nouns that are the same word are asked once."""
     distinct = sorted({canon(noun): noun for noun in sorted(nouns, reverse=True)}.values())
     n = -(-len(distinct) // most)
-    return [Group(task.image, task.files[0], tuple(distinct[start::n])) for start in range(n)]
+    return [NounGroup(task.image, task.files[0], tuple(distinct[start::n])) for start in range(n)]
 
 
-def picture_url(content: bytes, longest_side: int) -> str:
+def picture_url(content: bytes, max_side: int) -> str:
     """A picture file's bytes as a data URL: upright, on white, at most so many pixels long.
 
     Raises:
         ImageError: it cannot be read.
     """
     image = open_image(content)
-    image.thumbnail((longest_side, longest_side))
+    image.thumbnail((max_side, max_side))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def request_of(group: Group, url: str, attempt: int, settings: OpenAIAnnotatorConfig) -> Request:
+def request_of(group: NounGroup, url: str, attempt: int, settings: OpenAIAnnotatorConfig) -> Request:
     """The question of one vote. Each vote has an order of its own; the picture stands first, so that servers can keep
     its beginning. The key holds a digest of all of it: another picture or list is another question.
     """
@@ -109,7 +109,7 @@ def request_of(group: Group, url: str, attempt: int, settings: OpenAIAnnotatorCo
     )
 
 
-def read_answer(text: str, nouns: Sequence[str]) -> Reading:
+def read_answer(text: str, nouns: Sequence[str]) -> ModelReading:
     """What an answer says of the nouns that it was asked about; each noun is read by itself.
 
     Left out: what was not asked, what is in no category, and a noun in two categories.
@@ -130,4 +130,4 @@ def read_answer(text: str, nouns: Sequence[str]) -> Reading:
         if (noun := asked.get(canon(str(one.get("noun")).strip(' "')))) is not None:
             said.setdefault(noun, set()).add(one["category"])
     categories = {noun: min(found) for noun, found in said.items() if len(found) == 1}
-    return Reading(description if isinstance(description, str) else "", categories)
+    return ModelReading(description if isinstance(description, str) else "", categories)

@@ -13,7 +13,7 @@ from nounflow.captions.check_report import ReportTally
 from nounflow.captions.checks import CaptionChecks, Checked, with_secondary
 from nounflow.captions.near_duplicates import Kept
 from nounflow.captions.spool import Spool
-from nounflow.captions.table import Draft, Rows, Written, record_nouns
+from nounflow.captions.table import CaptionDraft, Rows, Written, record_nouns
 from nounflow.captions.templates import Number
 from nounflow.counts import Counts
 from nounflow.llm.requests import Failure, Outcome
@@ -56,14 +56,14 @@ class NounTask:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CaptionVerdict:
     """Whether an answer brought a caption, and what became of all that it brought."""
 
     accepted: bool
     reason: str
 
 
-class Answers:
+class CaptionAnswers:
     """What the nouns' answers brought, kept and refused."""
 
     def __init__(self, checks: CaptionChecks, spool: Spool) -> None:
@@ -71,14 +71,14 @@ class Answers:
         self.totals: Counter[str | None] = Counter()  # fault (None: kept) -> captions
         self._spool = spool
 
-    def take(self, task: NounTask, result: Outcome | Failure) -> Verdict | None:
+    def take(self, task: NounTask, result: Outcome | Failure) -> CaptionVerdict | None:
         """Read and check one answer; returns what is thought of it, None where there is none."""
         if isinstance(result, Failure):
             task.given_up = f"no answer: {result.detail}"
             return None
         if result.status == "refused":
             task.given_up = f"refused: {result.detail}"
-            return Verdict(False, task.given_up)
+            return CaptionVerdict(False, task.given_up)
         earlier = Kept(self.checks.settings.near_duplicate, self._plain(task))
         known = len(earlier.words)
         found: list[tuple[Number, str, str | None, tuple[int, ...], int]] = []
@@ -101,7 +101,7 @@ class Answers:
         faults.update(fault for _, _, fault, _, _ in found if fault is not None)
         said = [f"kept: {kept.total()}"] if kept else []
         said += [f"{fault}: {n}" for fault, n in sorted(faults.items())]
-        return Verdict(bool(kept), "; ".join(said) or "no caption in it")
+        return CaptionVerdict(bool(kept), "; ".join(said) or "no caption in it")
 
     def captions(self, task: NounTask) -> Iterator[tuple[Number, str, Checked]]:
         """All captions of a noun, as they came."""
@@ -109,8 +109,8 @@ class Answers:
             for number, text, fault, others, related in json.loads(piece)[0]:
                 yield number, text, Checked(fault, tuple(others), related)
 
-    def draft(self, tasks: list[NounTask], tally: ReportTally, nouns: int) -> Draft:
-        """The captions that passed, further nouns as secondary targets; `tally` is given those that did not as well."""
+    def draft(self, tasks: list[NounTask], tally: ReportTally, nouns: int) -> CaptionDraft:
+        """The captions that passed, other nouns as secondary targets; `tally` gets those that did not as well."""
 
         def batches() -> Iterator[pl.DataFrame]:
             for table, checked in self._tables(tasks):
@@ -128,7 +128,7 @@ class Answers:
             record_nouns(counts, nouns, written, "no caption passed the checks")
             return counts
 
-        return Draft(batches(), count)
+        return CaptionDraft(batches(), count)
 
     def quarantine(self, tasks: Iterable[NounTask]) -> pl.DataFrame:
         """Nouns short of their quota: noun key, kept, quota, and the commonest reasons."""

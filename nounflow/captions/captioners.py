@@ -11,13 +11,13 @@ from nounflow.config.captions import OfflineConfig
 if TYPE_CHECKING:
     import polars as pl
 
-    from nounflow.captions.table import Draft
+    from nounflow.captions.table import CaptionDraft
 
 # (lexicon, folder of resources, settings, seed) -> captions to be written
-Captioner = Callable[["pl.DataFrame", Path, OfflineConfig, int], "Draft"]
+Captioner = Callable[["pl.DataFrame", Path, OfflineConfig, int], "CaptionDraft"]
 
 
-def offline(nouns: pl.DataFrame, words: Path, settings: OfflineConfig, seed: int) -> Draft:
+def offline(nouns: pl.DataFrame, words: Path, settings: OfflineConfig, seed: int) -> CaptionDraft:
     """Captions from glosses, patterns and word lists; no language model."""
     from nounflow.captions.offline import draft_captions
     from nounflow.captions.scenes import SceneBook

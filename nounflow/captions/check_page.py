@@ -28,13 +28,13 @@ def as_markdown(report: CaptionReport) -> str:
     if nouns.poorest:
         poorest = ", ".join(f"{noun} ({n})" for noun, n in nouns.poorest.items())
         lines += ["", f"They keep the smallest share: {poorest}."]
-    lines += ["", "## Further nouns", ""]
+    lines += ["", "## Secondary nouns", ""]
     lines.append(
-        f"{report.with_further_nouns:,} kept captions name a noun beyond their own; {report.related:,} mentions are of "
-        "parents or synonyms of their own noun and do not count."
+        f"{report.with_secondary_nouns:,} kept captions name a noun beyond their own; {report.related:,} mentions are "
+        "of parents or synonyms of their own noun and do not count."
     )
-    if report.further_nouns:
-        common = ", ".join(f"{noun} ({n:,})" for noun, n in report.further_nouns.items())
+    if report.secondary_nouns:
+        common = ", ".join(f"{noun} ({n:,})" for noun, n in report.secondary_nouns.items())
         lines += ["", f"The commonest: {common}."]
     lines += ["", "## Cost", "", _cost(report)]
     lines += ["", "## Samples", "", *(f"- {_one_line(text)}" for text in report.samples)]
@@ -67,7 +67,7 @@ def _overview(reports: Sequence[CaptionReport]) -> list[list[str]]:
             "kept a noun, mean": f"{report.nouns.mean:.1f}",
             **{f"distinct-{n}": f"{value:.4f}" for n, value in report.distinct.items()},
             "words a caption": f"{report.words:.1f}",
-            "kept with further nouns": f"{report.with_further_nouns:,}",
+            "kept with secondary nouns": f"{report.with_secondary_nouns:,}",
             "calls": "-" if report.usage is None else f"{report.usage.calls:,}",
             "USD per 1,000 kept": "-" if report.usd_per_1000_kept is None else f"{report.usd_per_1000_kept:.4f}",
         }

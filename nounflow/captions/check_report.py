@@ -20,7 +20,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Usage(_Part):
+class LLMUsage(_Part):
     """What a source has cost, as far as its captioner recorded it."""
 
     calls: int = Field(0, ge=0)
@@ -50,10 +50,10 @@ class CaptionReport(_Part):
     nouns: NounYield
     distinct: dict[str, float]  # n -> different n-grams of words / all n-grams, over the kept captions
     words: float  # mean length of the kept captions
-    with_further_nouns: int  # kept captions that name nouns beyond their targets
-    further_nouns: dict[str, int]  # the commonest of them -> captions
-    related: int  # mentions of parents and synonyms of a target, which do not count as further nouns
-    usage: Usage | None  # None: not known
+    with_secondary_nouns: int  # kept captions that name nouns beyond their targets
+    secondary_nouns: dict[str, int]  # the commonest of them -> captions
+    related: int  # mentions of parents and synonyms of a target, which do not count as secondary nouns
+    usage: LLMUsage | None  # None: not known
     usd_per_1000_kept: float | None
     samples: tuple[str, ...]
     refused_samples: dict[str, tuple[str, ...]]  # reason -> captions
@@ -75,7 +75,7 @@ class ReportTally:
         self._samples = {
             fault: _Spread(n, _SAMPLES if fault is None else _REFUSED_SAMPLES) for fault, n in totals.items()
         }
-        self._asked, self._kept, self._further = Counter[int](), Counter[int](), Counter[int]()
+        self._asked, self._kept, self._secondary = Counter[int](), Counter[int](), Counter[int]()
         self._words = self._related = self._with_further = 0
 
     def add(self, table: pl.DataFrame, checked: Sequence[Checked]) -> None:
@@ -87,17 +87,17 @@ class ReportTally:
                 self._kept.update(targets)
                 self._ngrams.add(text)
                 self._words += len(text.split())
-            self._further.update(result.others)
+            self._secondary.update(result.others)
             self._with_further += bool(result.others)
             self._related += result.related
 
-    def report(self, usage: Usage | None = None) -> CaptionReport:
+    def report(self, usage: LLMUsage | None = None) -> CaptionReport:
         """The report of all that was added."""
         kept, n = self._totals[None], self._totals.total()
         refused = {fault: count for fault, count in self._totals.items() if fault is not None and count}
         by_count = sorted(refused, key=lambda reason: (-refused[reason], reason))
         further = sorted(
-            ((self._names[noun], n) for noun, n in self._further.items()), key=lambda item: (-item[1], item)
+            ((self._names[noun], n) for noun, n in self._secondary.items()), key=lambda item: (-item[1], item)
         )
         known_cost = usage is not None and usage.cost_usd is not None and kept > 0
         return CaptionReport(
@@ -109,8 +109,8 @@ class ReportTally:
             nouns=self._noun_yield(),
             distinct=self._ngrams.shares(),
             words=self._words / max(kept, 1),
-            with_further_nouns=self._with_further,
-            further_nouns=dict(further[:_NOUNS]),
+            with_secondary_nouns=self._with_further,
+            secondary_nouns=dict(further[:_NOUNS]),
             related=self._related,
             usage=usage,
             usd_per_1000_kept=1000 * usage.cost_usd / kept if known_cost else None,  # type: ignore[union-attr, operator]

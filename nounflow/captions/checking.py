@@ -12,7 +12,7 @@ from pathlib import Path
 
 import polars as pl
 
-from nounflow.captions.check_report import CaptionReport, ReportTally, Usage
+from nounflow.captions.check_report import CaptionReport, LLMUsage, ReportTally
 from nounflow.captions.checks import CaptionChecks, Checked, with_secondary
 from nounflow.captions.spool import Spool
 from nounflow.config.captions import ChecksConfig
@@ -28,7 +28,7 @@ def check_file(
     settings: ChecksConfig,
     folder: Path,
     kept: Path | None = None,
-    usage: Usage | None = None,
+    usage: LLMUsage | None = None,
     window: int = ROW_GROUP,
 ) -> CaptionReport:
     """Check all rows of a parquet file of schema `CAPTIONS`.
@@ -38,7 +38,7 @@ def check_file(
         nouns: its lexicon.
         settings: of the checks.
         folder: has room for the file's rows, for as long as this takes.
-        kept: write the kept rows here, with further nouns as targets.
+        kept: write the kept rows here, with secondary nouns as targets.
         usage: what the captions have cost.
         window: rows held at a time.
 

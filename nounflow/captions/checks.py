@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from nounflow.captions.further_nouns import FurtherNouns
-from nounflow.captions.mentions import FormIndex, Reading, Sense
+from nounflow.captions.mentions import FormIndex, ReadText, Sense
 from nounflow.captions.near_duplicates import Kept, plain_words
+from nounflow.captions.secondary_nouns import SecondaryNouns
 from nounflow.captions.templates import Number
-from nounflow.captions.wording import latin_share, meta_fault, reads_as_english
+from nounflow.captions.wording import meta_fault, min_latin_share, reads_as_english
 from nounflow.config.captions import ChecksConfig
 
 _ONE = frozenset(("a", "an", "another", "each", "every", "this"))
@@ -26,8 +26,8 @@ class Checked:
     """What the checks say of one caption."""
 
     fault: str | None  # why it is refused; None: kept
-    others: tuple[int, ...] = ()  # ids of further nouns it names, in order of mention
-    related: int = 0  # mentions of parents and synonyms of its nouns, which are no further nouns
+    others: tuple[int, ...] = ()  # ids of secondary nouns it names, in order of mention
+    related: int = 0  # mentions of parents and synonyms of its nouns, which are no secondary nouns
 
 
 def number_of(template: str) -> Number | None:
@@ -42,7 +42,7 @@ class CaptionChecks:
     def __init__(self, nouns: pl.DataFrame, settings: ChecksConfig) -> None:
         self.settings = settings
         self._index = FormIndex(nouns)
-        self._further = FurtherNouns(nouns)
+        self._secondary = SecondaryNouns(nouns)
 
     def check_table(self, table: pl.DataFrame) -> list[Checked]:
         """Check all rows of a table of schema `CAPTIONS`; of captions that are alike, the first is kept.
@@ -78,28 +78,28 @@ class CaptionChecks:
             fault = kept.fault(_plain(reading, targets))
         if fault is not None:
             return Checked(fault)
-        others, related = self._further.of(reading, targets)
+        others, related = self._secondary.of(reading, targets)
         return Checked(None, others, related)
 
-    def _form_fault(self, reading: Reading) -> str | None:
+    def _form_fault(self, reading: ReadText) -> str | None:
         settings, text = self.settings, reading.text
         if not text.strip():
             return "empty"
         if reason := meta_fault(text):
             return f"no caption alone: {reason}"
         n_words = len(text.split())
-        if n_words < settings.shortest:
-            return f"shorter than {settings.shortest} words"
-        if n_words > settings.longest or len(text) > settings.longest_characters:
-            return f"longer than {settings.longest} words or {settings.longest_characters} characters"
+        if n_words < settings.min_words:
+            return f"shorter than {settings.min_words} words"
+        if n_words > settings.max_words or len(text) > settings.max_characters:
+            return f"longer than {settings.max_words} words or {settings.max_characters} characters"
         named = {word for mention in reading.mentions for word in range(mention.first, mention.stop)}
         rest = [word for i, word in enumerate(reading.words) if i not in named]
         outside = "".join(text[word.start : word.end] for word in rest)
-        if latin_share(outside) < settings.latin_share or not reads_as_english([word.bare for word in rest]):
+        if min_latin_share(outside) < settings.min_latin_share or not reads_as_english([word.bare for word in rest]):
             return "does not read as English"
         return None
 
-    def _noun_fault(self, reading: Reading, targets: Sequence[int], number: Number | None) -> str | None:
+    def _noun_fault(self, reading: ReadText, targets: Sequence[int], number: Number | None) -> str | None:
         for noun in targets:
             found = reading.of(noun)
             if not found:
@@ -113,12 +113,12 @@ class CaptionChecks:
 
 
 def with_secondary(table: pl.DataFrame, checked: Sequence[Checked], share: float) -> pl.DataFrame:
-    """The kept rows, with further nouns as targets behind the others.
+    """The kept rows, with secondary nouns as targets behind the others.
 
     Args:
         table: of schema `CAPTIONS`.
         checked: one result for each row.
-        share: weight of all further nouns of a text together; the earlier targets keep the rest in proportion.
+        share: weight of all secondary nouns of a text together; the earlier targets keep the rest in proportion.
     """
     targets, weights = table["targets"].to_list(), table["target_weights"].to_list()
     for row, result in enumerate(checked):
@@ -133,7 +133,7 @@ def with_secondary(table: pl.DataFrame, checked: Sequence[Checked], share: float
     return table.with_columns(**lists).filter(pl.Series([result.fault is None for result in checked], dtype=pl.Boolean))
 
 
-def _plain(reading: Reading, targets: Sequence[int]) -> tuple[str, ...]:
+def _plain(reading: ReadText, targets: Sequence[int]) -> tuple[str, ...]:
     """The words that tell captions apart; a target's form is replaced by its number, so that spellings are one."""
     words = [word.bare for word in reading.words]
     for place, noun in enumerate(targets):
@@ -143,7 +143,7 @@ def _plain(reading: Reading, targets: Sequence[int]) -> tuple[str, ...]:
     return plain_words(filter(None, words))
 
 
-def _disagrees(reading: Reading, first: int, stop: int, sense: Sense) -> bool:
+def _disagrees(reading: ReadText, first: int, stop: int, sense: Sense) -> bool:
     """Whether "a" stands right before a plural or "two" before a singular, and no other word follows the noun.
 
     A word behind it may be what the determiner belongs to: "a sports car", "two dog sleds".

@@ -8,25 +8,25 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
-from nounflow.captions.forms import Forms, Lexicon
-from nounflow.captions.further_nouns import FurtherNouns
+from nounflow.captions.forms import CaptionLexicon, Forms
 from nounflow.captions.mentions import FormIndex
+from nounflow.captions.secondary_nouns import SecondaryNouns
 
 
 class Companions:
     """The companions of each noun of a lexicon.
 
-    A gloss's nouns are its own entry and the nouns that it names, as the checks of captions find further nouns. Any
+    A gloss's nouns are its own entry and the nouns that it names, as the checks of captions find secondary nouns. Any
     two of them are companions, but for synonyms and for a noun and its parent ("a robin and a bird").
     """
 
-    def __init__(self, nouns: pl.DataFrame, lexicon: Lexicon) -> None:
-        index, further = FormIndex(nouns), FurtherNouns(nouns)
+    def __init__(self, nouns: pl.DataFrame, lexicon: CaptionLexicon) -> None:
+        index, secondary = FormIndex(nouns), SecondaryNouns(nouns)
         found: dict[int, set[int]] = defaultdict(set)
         for noun, gloss in nouns.select("id", "gloss").iter_rows():
-            together = (noun, *further.of(index.read(gloss or "", (noun,)), (noun,))[0])
+            together = (noun, *secondary.of(index.read(gloss or "", (noun,)), (noun,))[0])
             for one, other in combinations(together, 2):
-                if not (further.is_related(one, other) or further.is_related(other, one)):
+                if not (secondary.is_related(one, other) or secondary.is_related(other, one)):
                     found[one].add(other)
                     found[other].add(one)
         self._of = {

@@ -29,7 +29,7 @@ class Forms:
 
 
 @dataclass(frozen=True)
-class Lexicon:
+class CaptionLexicon:
     """What text making needs of a lexicon; noun id = position."""
 
     keys: tuple[str, ...]
@@ -39,7 +39,7 @@ class Lexicon:
     synonyms: np.ndarray  # int64, sorted: lower id x nouns + higher id of each pair that shares a meaning; [-1] if none
 
     @classmethod
-    def of(cls, nouns: pl.DataFrame) -> Lexicon:
+    def of(cls, nouns: pl.DataFrame) -> CaptionLexicon:
         """Gather the forms of a table of schema `NOUNS`.
 
         Raises:

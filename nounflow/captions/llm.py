@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from nounflow.captions.answers import Answers, NounTask
+from nounflow.captions.answers import CaptionAnswers, NounTask
 from nounflow.captions.quotas import quotas
 from nounflow.captions.templates import Number
 from nounflow.config.captions import LLMCaptionsConfig
@@ -66,7 +66,7 @@ def first_requests(tasks: Iterable[NounTask], settings: LLMCaptionsConfig) -> It
 
 
 async def write_captions(
-    client: LLMClient, tasks: list[NounTask], answers: Answers, verdicts: Verdicts, settings: LLMCaptionsConfig
+    client: LLMClient, tasks: list[NounTask], answers: CaptionAnswers, verdicts: Verdicts, settings: LLMCaptionsConfig
 ) -> AsyncIterator[tuple[Outcome | Failure, int]]:
     """Ask round after round until each noun has its quota or its attempts are used up; fills tasks and answers.
 

@@ -59,7 +59,7 @@ class Mention:
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadText:
     """A text as words, and the nouns it names: the longest forms, without overlap, in order."""
 
     text: str
@@ -109,10 +109,10 @@ class FormIndex:
         """The nouns that a form, in any spelling of it, may stand for."""
         return self._senses.get(canon(form), ())
 
-    def read(self, text: str, wanted: Collection[int] = ()) -> Reading:
+    def read(self, text: str, wanted: Collection[int] = ()) -> ReadText:
         """Find the nouns of a text; where two equally long ones overlap, a `wanted` one counts, else the first."""
         words = tuple(_words(text))
-        bare = Reading(text, words)
+        bare = ReadText(text, words)
         found = [mention for first in range(len(words)) for mention in self._starting_at(bare, first)]
         if len(found) > 1:
             found.sort(key=lambda mention: mention.rank(wanted))
@@ -122,14 +122,14 @@ class FormIndex:
             if not any(taken[mention.first : mention.stop]):
                 taken[mention.first : mention.stop] = [True] * (mention.stop - mention.first)
                 mentions.append(mention)
-        return Reading(text, words, tuple(sorted(mentions, key=lambda mention: mention.first)))
+        return ReadText(text, words, tuple(sorted(mentions, key=lambda mention: mention.first)))
 
-    def hidden(self, reading: Reading, noun: int) -> bool:
+    def hidden(self, reading: ReadText, noun: int) -> bool:
         """Whether a form of the noun stands in a text at all, if only inside a longer noun, as "dog" in "hot dog"."""
         starts = range(len(reading.words))
         return any(mention.of(noun) for first in starts for mention in self._starting_at(reading, first))
 
-    def _starting_at(self, reading: Reading, first: int) -> Iterator[Mention]:
+    def _starting_at(self, reading: ReadText, first: int) -> Iterator[Mention]:
         """All forms that begin at a word."""
         words = reading.words
         most = max(self._longest.get(words[first].canon, 0), self._longest.get(words[first].bare, 0))
@@ -139,14 +139,14 @@ class FormIndex:
             if senses := self._at(reading, first, stop):
                 yield Mention(first, stop, senses)
 
-    def _one_phrase(self, reading: Reading, word: int) -> bool:
+    def _one_phrase(self, reading: ReadText, word: int) -> bool:
         """Whether a word and the one behind it may belong to one noun."""
         if reading.joined(word):
             return True
         here, behind = reading.words[word], reading.words[word + 1]
         return here.canon in self._titles and bool(_AFTER_TITLE.fullmatch(reading.text, here.end, behind.start))
 
-    def _at(self, reading: Reading, first: int, stop: int) -> tuple[Sense, ...]:
+    def _at(self, reading: ReadText, first: int, stop: int) -> tuple[Sense, ...]:
         words = reading.words
         spelling = " ".join([*(word.canon for word in words[first : stop - 1]), words[stop - 1].bare])
         senses = self._senses.get(spelling, ())

@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 
 from nounflow.captions.companions import Companions
-from nounflow.captions.forms import Forms, Lexicon
+from nounflow.captions.forms import CaptionLexicon, Forms
 from nounflow.captions.quotas import quotas
-from nounflow.captions.table import Draft, Rows, Written, caption_frame, record_nouns, record_texts
+from nounflow.captions.table import CaptionDraft, Rows, Written, caption_frame, record_nouns, record_texts
 from nounflow.captions.templates import Template, Templates
 from nounflow.captions.tuples import Population, bring_together, draw_tuples
 from nounflow.config.captions import MultisetConfig
@@ -32,7 +32,7 @@ BLOCK = 512  # rows of M2, M3, ... that are drawn together; the last block is cu
 class Multiset:
     """What M_m of a lexicon is; `multiset_rows` makes its rows."""
 
-    lexicon: Lexicon
+    lexicon: CaptionLexicon
     templates: Templates
     m: int
     texts_per_noun: int  # rows of M_m = this x nouns of the lexicon
@@ -96,7 +96,9 @@ def multiset_rows(multiset: Multiset, start: int = 0, stop: int | None = None) -
     return _single_rows(multiset, start, stop) if multiset.m == 1 else _tuple_rows(multiset, start, stop)
 
 
-def compose(nouns: pl.DataFrame, templates: Templates, source: str, settings: MultisetConfig, seed: int) -> Draft:
+def compose(
+    nouns: pl.DataFrame, templates: Templates, source: str, settings: MultisetConfig, seed: int
+) -> CaptionDraft:
     """The whole of a source "m1", "m2", ...
 
     Raises:
@@ -110,7 +112,7 @@ def compose(nouns: pl.DataFrame, templates: Templates, source: str, settings: Mu
             fix="give `texts_per_noun` and `shards` one entry for each of m1, m2, ...",
         )
     m = declared.index(source) + 1
-    lexicon = Lexicon.of(nouns)
+    lexicon = CaptionLexicon.of(nouns)
     companions = Companions(nouns, lexicon) if m > 1 and settings.co_occurring else None
     multiset = Multiset(lexicon, templates, m, settings.texts_per_noun[m - 1], seed, settings.co_occurring, companions)
 
@@ -122,13 +124,13 @@ def compose(nouns: pl.DataFrame, templates: Templates, source: str, settings: Mu
         return counts
 
     starts = range(0, multiset.rows, ROW_GROUP)
-    return Draft((multiset_rows(multiset, start, start + ROW_GROUP) for start in starts), count)
+    return CaptionDraft((multiset_rows(multiset, start, start + ROW_GROUP) for start in starts), count)
 
 
 # --- M1 -------------------------------------------------------------------------------------------------------------
 
 
-def _core(templates: Templates, lexicon: Lexicon, noun: int) -> tuple[Forms, tuple[Template, ...], int]:
+def _core(templates: Templates, lexicon: CaptionLexicon, noun: int) -> tuple[Forms, tuple[Template, ...], int]:
     """Forms, templates and number of the core texts of a noun: singular, or plural where it has no singular."""
     singular = len(lexicon.singular.of(noun)) > 0
     chosen = templates.singular if singular else templates.plural

@@ -18,8 +18,8 @@ import polars as pl
 
 from nounflow.captions.glosses import GlossPhrases, GlossReader
 from nounflow.captions.quotas import quotas
-from nounflow.captions.scenes import NOUN_SLOTS, WORD_SLOTS, Group, Pattern, SceneBook
-from nounflow.captions.table import Draft, Rows, Written, record_nouns, record_texts
+from nounflow.captions.scenes import NOUN_SLOTS, WORD_SLOTS, Pattern, SceneBook, SceneGroup
+from nounflow.captions.table import CaptionDraft, Rows, Written, record_nouns, record_texts
 from nounflow.config.captions import OfflineConfig
 from nounflow.counts import Counts
 from nounflow.streams import stream
@@ -36,7 +36,7 @@ _SLOT = re.compile(r"\{(\w+)\}")
 _LITTLE = re.compile(r"[^\w ]|\b(?:a|an|the|some|one|two|three|several|few|many)\b")
 
 
-def draft_captions(nouns: pl.DataFrame, book: SceneBook, settings: OfflineConfig, seed: int) -> Draft:
+def draft_captions(nouns: pl.DataFrame, book: SceneBook, settings: OfflineConfig, seed: int) -> CaptionDraft:
     """Captions of a whole lexicon."""
     captioner = OfflineCaptioner(nouns, book, settings, seed)
     refused = Counter[str]()
@@ -51,7 +51,7 @@ def draft_captions(nouns: pl.DataFrame, book: SceneBook, settings: OfflineConfig
         record_nouns(counts, len(nouns), written, "no sentence could be made")
         return counts
 
-    return Draft(captioner.batches(refused), count)
+    return CaptionDraft(captioner.batches(refused), count)
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Subject:
     weight: float
     forms: tuple[tuple[str, ...], tuple[str, ...]]  # singular, plural
     shares: tuple[tuple[float, ...], tuple[float, ...]]
-    group: Group
+    group: SceneGroup
     uncountable: bool
     phrases: GlossPhrases
     classes: tuple[str, ...]  # parents that can be named: "thrush"

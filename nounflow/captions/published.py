@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 from nounflow.captions.json_list import read_json_list
 from nounflow.captions.mentions import FormIndex
 from nounflow.captions.spool import Spool
-from nounflow.captions.table import Draft, Rows, Written, record_nouns
+from nounflow.captions.table import CaptionDraft, Rows, Written, record_nouns
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
 from nounflow.text import canon, indefinite_article
@@ -98,7 +98,9 @@ class NounMatcher:
         return _by_forms(entry, self._index) if noun is None else noun
 
 
-def import_captions(nouns: pl.DataFrame, entries: Iterable[PublishedNoun], spool: Spool) -> tuple[Draft, list[str]]:
+def import_captions(
+    nouns: pl.DataFrame, entries: Iterable[PublishedNoun], spool: Spool
+) -> tuple[CaptionDraft, list[str]]:
     """Published captions as a draft, and the target nouns of the entries without a noun in the lexicon.
 
     Each caption is written with each form that the lexicon has in its number. A noun's sampling weights sum to its
@@ -123,7 +125,9 @@ def import_captions(nouns: pl.DataFrame, entries: Iterable[PublishedNoun], spool
         else:
             found.add(noun)
             spool.append(noun, entry.model_dump_json().encode())
-    return Draft(_batches(nouns, sorted(found), spool, tally), partial(_count, len(nouns), tally)), tally.unmatched
+    return CaptionDraft(
+        _batches(nouns, sorted(found), spool, tally), partial(_count, len(nouns), tally)
+    ), tally.unmatched
 
 
 def _batches(nouns: pl.DataFrame, found: list[int], spool: Spool, tally: _Tally) -> Iterator[pl.DataFrame]:

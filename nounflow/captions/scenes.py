@@ -27,7 +27,7 @@ _NOUN_PHRASE = re.compile(r"(?:^|(?<= ))(?:[#@]|the) (?:\{(?:adjective|trait)\} 
 
 
 @dataclass(frozen=True)
-class Group:
+class SceneGroup:
     """Nouns that are found in the same places and do the same things."""
 
     name: str
@@ -59,7 +59,7 @@ class SceneBook:
 
     def __init__(
         self,
-        groups: dict[str, Group],
+        groups: dict[str, SceneGroup],
         claims: dict[tuple[str, str], str],
         patterns: dict[str, tuple[Pattern, ...]],
         words: dict[tuple[str, str], tuple[str, ...]],
@@ -83,20 +83,20 @@ class SceneBook:
         for name in groups:
             if not any(pattern.slots <= WORD_SLOTS | {"noun"} for pattern in book.patterns(name)):
                 raise NounflowError(
-                    f"Group '{name}' has no pattern that fits a noun without a gloss",
+                    f"SceneGroup '{name}' has no pattern that fits a noun without a gloss",
                     where=folder / "patterns.tsv",
                     fix=f"add one for the group or for '{ROOT}', such as: @ {{noun}} {{place}} {{light}}.",
                 )
             used = {slot for pattern in book.patterns(name) for slot in pattern.slots & WORD_SLOTS}
             if missing := sorted(slot for slot in used if not book.words(slot, name)):
                 raise NounflowError(
-                    f"Group '{name}' has no words for the slots {', '.join(missing)}",
+                    f"SceneGroup '{name}' has no words for the slots {', '.join(missing)}",
                     where=folder / "words.tsv",
                     fix=f"add a row for the group, or for '{ROOT}'",
                 )
         return book
 
-    def group_of(self, kind: str, names: Iterable[str]) -> Group:
+    def group_of(self, kind: str, names: Iterable[str]) -> SceneGroup:
         """The group of a noun, from its WordNet class and its own name and parents', nearest first."""
         for name in names:
             if group := self._claims.get((kind, name.lower())):
@@ -119,8 +119,8 @@ class SceneBook:
         return next((self._words[slot, name] for name in self.lineage(group) if (slot, name) in self._words), ())
 
 
-def _read_groups(path: Path) -> tuple[dict[str, Group], dict[tuple[str, str], str]]:
-    groups: dict[str, Group] = {}
+def _read_groups(path: Path) -> tuple[dict[str, SceneGroup], dict[tuple[str, str], str]]:
+    groups: dict[str, SceneGroup] = {}
     claims: dict[tuple[str, str], str] = {}
     for line, row in read_rows(path, ("group", "parent", "kind", "uncountable", "hypernyms"), "group"):
         name, parent, kind = row["group"], row["parent"] or None, row["kind"] or None
@@ -132,7 +132,7 @@ def _read_groups(path: Path) -> tuple[dict[str, Group], dict[tuple[str, str], st
             reject(path, line, f"kind '{kind}': found, allowed: {', '.join(LEXNAMES.values())}")
         if row["uncountable"] not in ("0", "1"):
             reject(path, line, f"uncountable '{row['uncountable']}': 0 or 1 expected")
-        groups[name] = Group(name, parent, kind, row["uncountable"] == "1")
+        groups[name] = SceneGroup(name, parent, kind, row["uncountable"] == "1")
         for hypernym in _split(row["hypernyms"]):
             claims.setdefault((str(kind), hypernym.lower()), name)  # the first group that names it
     if ROOT not in groups:
@@ -140,7 +140,7 @@ def _read_groups(path: Path) -> tuple[dict[str, Group], dict[tuple[str, str], st
     return groups, claims
 
 
-def _read_patterns(path: Path, groups: dict[str, Group]) -> dict[str, tuple[Pattern, ...]]:
+def _read_patterns(path: Path, groups: dict[str, SceneGroup]) -> dict[str, tuple[Pattern, ...]]:
     patterns: dict[str, list[Pattern]] = {}
     known: set[str] = set()
     for line, row in read_rows(path, ("id", "group", "weight", "pattern"), "pattern"):
@@ -165,7 +165,7 @@ def _read_patterns(path: Path, groups: dict[str, Group]) -> dict[str, tuple[Patt
     return {group: tuple(of_group) for group, of_group in patterns.items()}
 
 
-def _read_words(path: Path, groups: dict[str, Group]) -> dict[tuple[str, str], tuple[str, ...]]:
+def _read_words(path: Path, groups: dict[str, SceneGroup]) -> dict[tuple[str, str], tuple[str, ...]]:
     words: dict[tuple[str, str], tuple[str, ...]] = {}
     for line, row in read_rows(path, ("list", "group", "words"), "word list"):
         name = (row["list"], row["group"])

@@ -31,7 +31,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Draft:
+class CaptionDraft:
     """Captions that are yet to be written: `nounflow.captions.writing` does it."""
 
     batches: Iterator[pl.DataFrame]  # columns of schema `CAPTIONS`; equal texts are not yet merged

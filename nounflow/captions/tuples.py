@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nounflow.captions.companions import Companions
-from nounflow.captions.forms import Forms, Lexicon
+from nounflow.captions.forms import CaptionLexicon, Forms
 from nounflow.errors import NounflowError
 
 _GOLDEN = 0.6180339887498949  # multiples of it, modulo 1, fill the unit interval evenly
@@ -18,13 +18,13 @@ _SWAPS = 50  # tries to part two nouns that may not stand together, before the r
 class Population:
     """The forms of one number to draw tuples from."""
 
-    lexicon: Lexicon
+    lexicon: CaptionLexicon
     forms: Forms
     mass: np.ndarray  # float64 [forms]: noun weight x form share
     cumulated: np.ndarray  # float64 [forms]: up to 1
 
     @classmethod
-    def of(cls, lexicon: Lexicon, forms: Forms) -> Population:
+    def of(cls, lexicon: CaptionLexicon, forms: Forms) -> Population:
         """All forms of a number."""
         mass = lexicon.weights[forms.nouns] * forms.shares
         return cls(lexicon, forms, mass, np.cumsum(mass) / max(mass.sum(), 1e-300))
@@ -54,8 +54,8 @@ def bring_together(
 ) -> np.ndarray:
     """A tuple whose nouns go together: positions of forms, int64 [m], the first is that of `members`, int64 [m].
 
-    Each further noun is a companion of one before it, drawn by noun weight x form share among those with a form of this
-    number. Where there is none, the tuple's own member stays, or another one comes that may stand there.
+    Each noun behind the first is a companion of one before it, drawn by noun weight x form share among those with a
+    form of this number. Where there is none, the tuple's own member stays, or another one comes that may stand there.
     """
     nouns = population.forms.nouns
     chosen = [int(members[0])]

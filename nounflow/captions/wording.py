@@ -42,7 +42,7 @@ def meta_fault(text: str) -> str | None:
     return None
 
 
-def latin_share(text: str) -> float:
+def min_latin_share(text: str) -> float:
     """Share of Latin letters, accents or not, among the letters of a text; 1 where there is none."""
     letters = [letter for letter in text if letter.isalpha()]
     return sum(map(_is_latin, letters)) / len(letters) if letters else 1.0

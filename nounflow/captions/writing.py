@@ -16,12 +16,12 @@ import numpy as np
 import polars as pl
 
 from nounflow.captions.spool import Spool
-from nounflow.captions.table import Draft, Written, merge_equal_texts, merge_pieces
+from nounflow.captions.table import CaptionDraft, Written, merge_equal_texts, merge_pieces
 from nounflow.counts import Counts
 from nounflow.schemas.tables import CAPTIONS, ROW_GROUP, rebatched, write_batches
 
 
-def write_draft(path: Path, draft: Draft) -> Counts:
+def write_draft(path: Path, draft: CaptionDraft) -> Counts:
     """Write captions to a parquet file of schema `CAPTIONS`; returns their counts."""
     rows = texts = 0
     named: set[int] = set()

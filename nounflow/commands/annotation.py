@@ -63,7 +63,7 @@ def _annotate(arguments: argparse.Namespace) -> None:
     _need("fastapi", "uvicorn", "krippendorff", "sklearn")
     from nounflow.annotation.log import DecisionLog
     from nounflow.web import start
-    from nounflow.web.desk import Desk
+    from nounflow.web.task_queue import TaskQueue
 
     config = _config(arguments)
     predictions = start.find_predictions(arguments.predictions, arguments.image_set)
@@ -73,31 +73,31 @@ def _annotate(arguments: argparse.Namespace) -> None:
     work = start.prepare(predictions, place, arguments.top_k)
     with DecisionLog.open(Path(settings.log)) as log:
         second_pass = 0.0 if arguments.missing else settings.second_pass
-        desk = Desk(work.tasks, log.records(), second_pass=second_pass)
+        queue = TaskQueue(work.tasks, log.records(), second_pass=second_pass)
         print(f"image set {work.image_set}: {len(work.tasks):,} pictures; decision log {settings.log}")
-        print("\n".join(start.coverage_lines(work, desk)), flush=True)
+        print("\n".join(start.coverage_lines(work, queue)), flush=True)
         address = (arguments.host, arguments.port)
         name, browser = arguments.annotator, not arguments.no_browser
-        start.serve(work, desk, log, dictionary, address=address, annotator=name, browser=browser)
-        print("\n".join(start.coverage_lines(work, desk)), flush=True)
+        start.serve(work, queue, log, dictionary, address=address, annotator=name, browser=browser)
+        print("\n".join(start.coverage_lines(work, queue)), flush=True)
 
 
 def _show(arguments: argparse.Namespace) -> None:
     _need("krippendorff", "sklearn")
     from nounflow.annotation.agreement import agreement, shared_judgements
     from nounflow.annotation.consensus import Policy, contradicted
+    from nounflow.annotation.current_decisions import CurrentDecisions
     from nounflow.annotation.log import read_records
-    from nounflow.annotation.standing import Standing
 
     settings = _people(arguments)
     path = Path(settings.log)
     records = read_records(path)
-    standing = Standing(records)
-    print(f"{path}: {len(records):,} records on {sum(1 for _ in standing.pairs()):,} image-noun pairs")
-    for name in standing.annotators():
-        judged = sum(name in standing.judgements(pair) for pair in standing.pairs())
+    current = CurrentDecisions(records)
+    print(f"{path}: {len(records):,} records on {sum(1 for _ in current.pairs()):,} image-noun pairs")
+    for name in current.annotators():
+        judged = sum(name in current.judgements(pair) for pair in current.pairs())
         print(f"  {name}: {judged:,} pairs judged")
-    shared = shared_judgements(standing)
+    shared = shared_judgements(current)
     found = agreement(list(shared.values()))
     print(f"judged by two or more: {found.pairs:,}; Krippendorff's alpha {_figure(found.alpha)}, ", end="")
     print(f"on correct, close, incorrect {_figure(found.alpha_coarse)}")
@@ -105,7 +105,7 @@ def _show(arguments: argparse.Namespace) -> None:
         kappas = f"Cohen's kappa {_figure(two.kappa)} ({_figure(two.kappa_coarse)})"
         print(f"  {two.first}, {two.second}: {two.pairs:,} pairs, {two.share:.1%} the same, {kappas}")
     policy = Policy(settings.policy, settings.seniority)
-    differing = list(contradicted(standing, policy, settings.members))
+    differing = list(contradicted(current, policy, settings.members))
     print(f"contradictions: {len(differing):,}, settled by {', '.join(policy.rules) or 'nothing, so they stay open'}")
     for (image, noun), judgements, verdict in differing:
         words = ", ".join(f"{d.annotator}: {d.category.replace('_', ' ')}" for d in judgements)
@@ -123,7 +123,7 @@ def _merge(arguments: argparse.Namespace) -> None:
 
 
 def _import(arguments: argparse.Namespace) -> None:
-    from nounflow.annotation.exchange import Origin, read_judgements, records_of
+    from nounflow.annotation.exchange import DecisionOrigin, read_judgements, records_of
     from nounflow.annotation.log import DecisionLog
     from nounflow.annotation.pictures import digest_images, folder_and_digests
     from nounflow.counts import Counts
@@ -138,7 +138,7 @@ def _import(arguments: argparse.Namespace) -> None:
     folder, known = folder_and_digests(_place(arguments, image_set))
     digests = digest_images(folder, {one.file for one in imported.judged}, known)
     written = time_text(arguments.file.stat().st_mtime_ns // 1000)
-    origin = Origin(annotator, imported.tool or "imported five lists", image_set or "", written)
+    origin = DecisionOrigin(annotator, imported.tool or "imported five lists", image_set or "", written)
     records = records_of(imported.judged, digests.images, origin, counts)
     counts.print()
     with DecisionLog.open(_log(arguments)) as log:
@@ -147,10 +147,10 @@ def _import(arguments: argparse.Namespace) -> None:
 
 def _export(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.consensus import Policy, five_lists
+    from nounflow.annotation.current_decisions import CurrentDecisions
     from nounflow.annotation.exchange import write_five_lists
     from nounflow.annotation.log import TEXT_SUFFIX, read_records, write_records
     from nounflow.annotation.pictures import digest_images, folder_and_digests
-    from nounflow.annotation.standing import Standing
     from nounflow.images import list_images
     from nounflow.web.start import people_settings
 
@@ -166,7 +166,7 @@ def _export(arguments: argparse.Namespace) -> None:
     digests = digest_images(folder, list_images(folder), known)
     who = (arguments.annotator,) if arguments.annotator else settings.members
     policy = Policy(settings.policy, settings.seniority)
-    lists, differing, counts = five_lists(Standing(records), digests.images, policy, who)
+    lists, differing, counts = five_lists(CurrentDecisions(records), digests.images, policy, who)
     write_five_lists(arguments.out, lists)
     counts.print()
     for row in differing:

@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
     check.add_argument("--nouns", type=Path, required=True, help="lexicon that they were written for, parquet")
     check.add_argument("--min-yield", type=float, help="least share to be kept (default: captions.checks.min_yield)")
     check.add_argument("--out", type=Path, help="also write the report: .json, and .md to read")
-    check.add_argument("--kept", type=Path, help="also write the kept captions, with further nouns as targets: parquet")
+    check.add_argument("--kept", type=Path, help="also write the kept captions (parquet), secondary nouns as targets")
     check.add_argument("--configfile", nargs="*", type=Path, default=[], help="files laid over config/config.yaml")
     check.set_defaults(call=_check)
     compare = with_captions.add_parser("compare", help="reports of checks side by side")

@@ -30,7 +30,7 @@ def _estimate(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.judgements import known_judgements, missing_groups
     from nounflow.annotation.log import read_records
     from nounflow.annotation.pictures import read_picture
-    from nounflow.annotation.questions import Group, picture_url
+    from nounflow.annotation.questions import NounGroup, picture_url
     from nounflow.config.experiment import read_config
     from nounflow.llm.estimate import estimate
     from nounflow.llm.ledger import Ledger
@@ -52,8 +52,8 @@ def _estimate(arguments: argparse.Namespace) -> None:
     judged = known_judgements(records, arguments.annotator, settings)
     groups = list(missing_groups(work.tasks, judged, settings))
 
-    def picture(group: Group) -> str:
-        return picture_url(read_picture(work.folder, group.file, group.image), settings.longest_side)
+    def picture(group: NounGroup) -> str:
+        return picture_url(read_picture(work.folder, group.file, group.image), settings.max_side)
 
     nouns = sum(len(group.nouns) for group in groups)
     guess = _TOKENS_OF_DESCRIPTION + _TOKENS_PER_NOUN * nouns / max(len(groups), 1)
@@ -64,7 +64,7 @@ def _estimate(arguments: argparse.Namespace) -> None:
     pairs = sum(len(task.asks) for task in work.tasks)
     print(f"{pairs:,} nouns on {len(work.tasks):,} pictures; {nouns:,} to be judged by {settings.server.model}")
     print(f"{found.requests:,} requests, {found.known:,} of them answered by the ledger; {found.calls:,} calls to make")
-    votes, more = settings.least_votes, settings.most_votes / settings.least_votes
+    votes, more = settings.min_votes, settings.max_votes / settings.min_votes
     print(f"{found.prompt_tokens:,} prompt and {found.output_tokens:,} output tokens for {votes} votes each")
     print(f"about {found.expected_usd:.2f} USD, {found.expected_usd * more:.2f} USD if every noun needs its last vote,")
     print(f"{found.worst_usd * more:.2f} USD at the very most for one sending each")

@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
     """Add `name` to the parsers of `nounflow`."""
     name = commands.add_parser("name", help="name the images of a folder, or some image files")
     name.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folders and image files")
-    name.add_argument("--run", type=Path, default=Path("results/decoders/small"), help="folder of a trained run")
+    name.add_argument("--run", type=Path, default=Path("results/models/small"), help="folder of a trained run")
     name.add_argument("--top", type=at_least_one, default=3, help="nouns an image gets (default 3)")
     name.add_argument("--out", type=Path, help="also write a table: .tsv, .csv, .json or .parquet")
     name.add_argument("--device", default="auto", help="auto, cpu or cuda")

@@ -55,12 +55,12 @@ class OpenAIAnnotatorConfig(Settings):
     server: LLMConfig = Field(description="the model and its server; see `server` below")
     top_k: int = Field(5, ge=1, description="how many nouns of each run are judged")
     nouns_per_request: int = Field(12, ge=1, le=50, description="most nouns of one picture in a request")
-    least_votes: int = Field(3, ge=1, description="votes that each noun gets")
-    most_votes: int = Field(5, ge=1, description="votes that a noun gets at most, where the first ones differ")
+    min_votes: int = Field(3, ge=1, description="votes that each noun gets")
+    max_votes: int = Field(5, ge=1, description="votes that a noun gets at most, where the first ones differ")
     confidence: float = Field(
         0.78, gt=0.5, lt=1, description="share of the votes for correct, close or incorrect that settles a noun"
     )
-    longest_side: int = Field(512, ge=64, le=4096, description="longest side of the picture that is sent, in pixels")
+    max_side: int = Field(512, ge=64, le=4096, description="longest side of the picture that is sent, in pixels")
     detail: Literal["low", "high", "auto"] = Field("high", description="how closely OpenAI's servers look")
     image_tokens: int = Field(
         1000, ge=1, description="most prompt tokens that the model counts for one picture: for the budget"
@@ -73,7 +73,7 @@ class OpenAIAnnotatorConfig(Settings):
     people: str = Field(
         "people", description="annotator of kind people that votes are calibrated on and agreement is measured with"
     )
-    least_calibrated: int = Field(50, ge=10, description="pairs judged by people from which on votes are calibrated")
+    min_calibrated: int = Field(50, ge=10, description="pairs judged by people from which on votes are calibrated")
 
     @field_validator("log", "ledger")
     @classmethod
@@ -82,18 +82,18 @@ class OpenAIAnnotatorConfig(Settings):
 
     @model_validator(mode="after")
     def _ordered(self) -> OpenAIAnnotatorConfig:
-        if self.least_votes > self.most_votes:
-            raise ValueError("`least_votes` must not be above `most_votes`")
+        if self.min_votes > self.max_votes:
+            raise ValueError("`min_votes` must not be above `max_votes`")
         return self
 
     def asked(self) -> dict[str, Any]:
         """What decides which answers come: judgements under other values of these are another judge's."""
-        asked = {"nouns_per_request", "least_votes", "most_votes", "confidence", "longest_side", "detail", "seed"}
+        asked = {"nouns_per_request", "min_votes", "max_votes", "confidence", "max_side", "detail", "seed"}
         return self.model_dump(mode="json", include=dict.fromkeys(asked, True) | {"server": {"model", "temperature"}})
 
     def shape(self) -> dict[str, Any]:
         """What decides about the annotations. All else (server, budget, prices, ledger ...) is no reason to rerun."""
-        return self.asked() | self.model_dump(include={"top_k", "log", "least_calibrated"})
+        return self.asked() | self.model_dump(include={"top_k", "log", "min_calibrated"})
 
 
 AnnotatorConfig = Annotated[

@@ -40,10 +40,10 @@ class OfflineConfig(Settings):
 class ChecksConfig(Settings):
     """What a caption must be like to be kept."""
 
-    shortest: int = Field(4, ge=1, description="fewest words of a caption")
-    longest: int = Field(30, ge=1, description="most words of a caption")
-    longest_characters: int = Field(250, ge=1, description="most characters of a caption")
-    latin_share: float = Field(
+    min_words: int = Field(4, ge=1, description="fewest words of a caption")
+    max_words: int = Field(30, ge=1, description="most words of a caption")
+    max_characters: int = Field(250, ge=1, description="most characters of a caption")
+    min_latin_share: float = Field(
         0.9, ge=0, le=1, description="least share of Latin letters among those outside its nouns"
     )
     near_duplicate: float = Field(
@@ -56,8 +56,8 @@ class ChecksConfig(Settings):
 
     @model_validator(mode="after")
     def _ordered(self) -> ChecksConfig:
-        if self.shortest > self.longest:
-            raise ValueError("`shortest` must not be above `longest`")
+        if self.min_words > self.max_words:
+            raise ValueError("`min_words` must not be above `max_words`")
         return self
 
 
@@ -82,7 +82,7 @@ class LLMCaptionsConfig(Settings):
         change of it makes no caption another one, so it is no reason to run again.
         """
         asked = {"captions_per_noun", "captions_per_request", "attempts_per_noun"}
-        answered = {"model", "temperature", "max_output_tokens", "longest_output_tokens"}
+        answered = {"model", "temperature", "max_output_tokens", "max_retry_tokens"}
         return self.model_dump(mode="json", include=dict.fromkeys(asked, True) | {"server": answered})
 
 

@@ -32,6 +32,23 @@ from nounflow.config.mixture import MixtureConfig
 from nounflow.config.scoring import ScoringConfig
 from nounflow.errors import NounflowError
 
+_RENAMED = {  # keys of the first release -> what they are called now
+    "latin_share": "min_latin_share",
+    "least_calibrated": "min_calibrated",
+    "least_votes": "min_votes",
+    "longest": "max_words",
+    "longest_characters": "max_characters",
+    "longest_output_tokens": "max_retry_tokens",
+    "longest_side": "max_side",
+    "longest_wait_s": "max_wait_s",
+    "most_bytes": "max_bytes",
+    "most_queued_tokens": "max_queued_tokens",
+    "most_requests": "max_requests",
+    "most_under_way": "max_open_batches",
+    "most_votes": "max_votes",
+    "shortest": "min_words",
+}
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]  # names become folders and wildcards
 
 
@@ -250,6 +267,8 @@ def _explain(mistake: Mapping[str, Any]) -> str:
     key = ".".join(str(part) for part in mistake["loc"])
     if mistake["type"] == "extra_forbidden":
         allowed = _fields_at(mistake["loc"][:-1])
+        if (renamed := _RENAMED.get(str(mistake["loc"][-1]))) in allowed:
+            return f"{key}: is called {renamed} now"
         close = difflib.get_close_matches(str(mistake["loc"][-1]), allowed, n=1)
         hint = f" (did you mean {close[0]}?)" if close else ""
         return f"{key}: unknown key{hint}; allowed: {', '.join(allowed)}"

@@ -25,16 +25,16 @@ class PriceConfig(Settings):
 class BatchConfig(Settings):
     """The Batch API: files of many requests that the server answers within a day, for less money."""
 
-    most_requests: int = Field(50_000, ge=1, le=50_000, description="most requests of one batch")
-    most_bytes: int = Field(100_000_000, ge=1000, description="most bytes of one batch's input file")
-    most_queued_tokens: int | None = Field(
+    max_requests: int = Field(50_000, ge=1, le=50_000, description="most requests of one batch")
+    max_bytes: int = Field(100_000_000, ge=1000, description="most bytes of one batch's input file")
+    max_queued_tokens: int | None = Field(
         2_000_000,
         ge=1,
         description="most prompt tokens (estimated) in all batches under way; see the limits of your account",
     )
-    most_under_way: int = Field(8, ge=1, description="most batches under way at a time")
+    max_open_batches: int = Field(8, ge=1, description="most batches under way at a time")
     poll_s: float = Field(30.0, gt=0, description="seconds between two looks at the batches")
-    longest_wait_s: float = Field(
+    max_wait_s: float = Field(
         90_000.0, gt=0, description="seconds after which a batch is cancelled, and what it has answered is read"
     )
     transfer_timeout_s: float = Field(1800.0, gt=0, description="seconds until an upload or download is given up")
@@ -60,7 +60,7 @@ class LLMConfig(Settings):
         None, ge=0, le=2, description="sampling temperature; unset: the server's own (some models allow no other)"
     )
     max_output_tokens: int = Field(1000, ge=1, description="most tokens of an answer")
-    longest_output_tokens: int = Field(
+    max_retry_tokens: int = Field(
         4000, ge=1, description="most tokens when an answer that was cut off is asked for again, once"
     )
     concurrency: int = Field(16, ge=1, le=1000, description="most calls under way at a time (mode chat)")
@@ -80,7 +80,7 @@ class LLMConfig(Settings):
     )
     max_attempts: int = Field(5, ge=1, description="sendings of one request that may fail (429 does not count)")
     first_wait_s: float = Field(1.0, gt=0, description="wait after a first failure; doubles with each further one")
-    longest_wait_s: float = Field(
+    max_wait_s: float = Field(
         300.0, gt=0, description="longest wait between sendings; a server that asks for more (Retry-After) ends the run"
     )
     failures_in_a_row: int = Field(

@@ -37,7 +37,7 @@ def attend(
     return F.dropout(F.softmax(scores, dim=-1), dropout, training=dropout > 0).to(value.dtype) @ value
 
 
-class Layer(nn.Module):
+class DecoderLayer(nn.Module):
     """Pre-LN transformer layer without biases."""
 
     def __init__(self, config: DecoderConfig) -> None:
@@ -89,7 +89,7 @@ class ObjectDecoder(nn.Module):
         self.prefix = nn.Linear(dim, config.prefix_tokens * config.width, bias=False)
         self.tokens = nn.Embedding(vocabulary, config.width)
         self.positions = nn.Parameter(torch.empty(config.prefix_tokens + max_tokens - 1, config.width))
-        self.layers = nn.ModuleList(Layer(config) for _ in range(config.layers))
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width, bias=False)
         self.output = None if config.tied else nn.Linear(config.width, vocabulary, bias=False)
         nn.init.normal_(self.positions, std=math.sqrt(0.5))
@@ -107,7 +107,7 @@ class ObjectDecoder(nn.Module):
             nn.init.normal_(weight, std=math.sqrt(0.5))
         spread = _balanced_spread if self.config.init == "balanced" else _open_spread
         for layer in self.layers:
-            assert isinstance(layer, Layer)
+            assert isinstance(layer, DecoderLayer)
             matrices = (layer.qkv, layer.attention_out, layer.feedforward_in, layer.feedforward_out)
             for matrix, std in zip(matrices, spread(self.config, layer.feedforward_in.out_features), strict=True):
                 nn.init.normal_(matrix.weight, std=std)

@@ -18,15 +18,15 @@ _CONFUSIONS = 20
 
 
 @dataclass(frozen=True)
-class Answers:
+class ClassRanking:
     """What the nearest classes of each image are."""
 
     ranks: np.ndarray  # int64 [images]: classes nearer than the right one; 0 is right
     nearest: np.ndarray  # int64 [images]: the nearest class
 
 
-def zero_shot(images: np.ndarray, gold: np.ndarray, classes: np.ndarray) -> Answers:
-    """Answers for unit images [n, dim] with right classes gold [n] among unit classes [classes, dim].
+def zero_shot(images: np.ndarray, gold: np.ndarray, classes: np.ndarray) -> ClassRanking:
+    """ClassRanking for unit images [n, dim] with right classes gold [n] among unit classes [classes, dim].
 
     Of equally near classes the earlier one counts as nearer.
     """
@@ -40,7 +40,7 @@ def zero_shot(images: np.ndarray, gold: np.ndarray, classes: np.ndarray) -> Answ
         own = np.take_along_axis(cosines, right, axis=1)
         ranks[rows] = ((cosines > own) | ((cosines == own) & (numbers < right))).sum(1)
         nearest[rows] = cosines.argmax(1)
-    return Answers(ranks, nearest)
+    return ClassRanking(ranks, nearest)
 
 
 def share(correct: int, n: int) -> Share:

@@ -9,12 +9,12 @@ import torch
 
 from nounflow.config.check_set import Prompts
 from nounflow.config.decoder import NoiseConfig
-from nounflow.decoder.noise import apply_noise
 from nounflow.embedder_checks.angles import all_angles, angles_within, parallel_angles
 from nounflow.embedder_checks.prompts import class_embeddings, prompts_name
 from nounflow.embedders.protocol import Embedder
 from nounflow.schemas.embedder_checks import AngleStatistics, ModalityGap, TextGap
 from nounflow.streams import stream, stream_key
+from nounflow.training.noise import apply_noise
 
 SEED = 1  # of samples among very many pairs, and of noise
 _NOISED = 20_000  # at least so many draws of noise

@@ -12,7 +12,7 @@ _STEP = 8
 
 
 @dataclass(frozen=True)
-class Batch:
+class TextBatch:
     """Rows to encode together; fewer than `size` in a bucket's last batch, which dummies fill up."""
 
     rows: np.ndarray  # int64 [<= size], indices of texts
@@ -26,7 +26,7 @@ def bucket_widths(lengths: np.ndarray, longest: int) -> np.ndarray:
     return np.where(lengths <= _EXACT, np.maximum(lengths, 1), padded)
 
 
-def plan_batches(lengths: Sequence[int] | np.ndarray, batch_tokens: int, longest: int) -> list[Batch]:
+def plan_batches(lengths: Sequence[int] | np.ndarray, batch_tokens: int, longest: int) -> list[TextBatch]:
     """Every row in exactly one batch; the shape of a batch depends on its width and `batch_tokens` only.
 
     A batch has at least two rows: a single row takes another path through the matrix library,
@@ -37,11 +37,11 @@ def plan_batches(lengths: Sequence[int] | np.ndarray, batch_tokens: int, longest
     for width in np.unique(widths).tolist():
         rows = np.flatnonzero(widths == width)
         size = max(2, batch_tokens // width)
-        batches += [Batch(rows[start : start + size], width, size) for start in range(0, len(rows), size)]
+        batches += [TextBatch(rows[start : start + size], width, size) for start in range(0, len(rows), size)]
     return batches
 
 
-def fill_batch(batch: Batch, tokens: Sequence[Sequence[int]], pad: int) -> tuple[np.ndarray, np.ndarray]:
+def fill_batch(batch: TextBatch, tokens: Sequence[Sequence[int]], pad: int) -> tuple[np.ndarray, np.ndarray]:
     """Token ids [size, width] of a batch's texts and their mask, True where a token counts.
 
     A dummy is a copy of the first text: a row of nothing but padding has no vector in some towers.
@@ -56,20 +56,20 @@ def fill_batch(batch: Batch, tokens: Sequence[Sequence[int]], pad: int) -> tuple
 
 
 def stream_batches(
-    portions: Iterable[list[list[int]]], batch_tokens: int, longest: int
-) -> Iterator[tuple[Batch, np.ndarray, list[list[int]]]]:
-    """Batches of token rows that arrive in portions: (batch, the number of each of its texts, its texts' tokens).
+    chunks: Iterable[list[list[int]]], batch_tokens: int, longest: int
+) -> Iterator[tuple[TextBatch, np.ndarray, list[list[int]]]]:
+    """Batches of token rows that arrive in chunks: (batch, the number of each of its texts, its texts' tokens).
 
-    A batch is given out when it is full; what a portion leaves over waits for the next, so that only the very last
+    A batch is given out when it is full; what a chunk leaves over waits for the next, so that only the very last
     batches have dummies.
     """
     numbers = np.zeros(0, dtype=np.int64)
     tokens: list[list[int]] = []
     start = 0
-    for portion in portions:
-        numbers = np.concatenate([numbers, np.arange(start, start + len(portion))])
-        tokens = tokens + portion
-        start += len(portion)
+    for chunk in chunks:
+        numbers = np.concatenate([numbers, np.arange(start, start + len(chunk))])
+        tokens = tokens + chunk
+        start += len(chunk)
         partial = []
         for batch in plan_batches([len(ids) for ids in tokens], batch_tokens, longest):
             if len(batch.rows) == batch.size:

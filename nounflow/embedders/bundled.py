@@ -45,7 +45,7 @@ class BundledEmbedder:
     def __init__(self, options: ComputeOptions, images: bool) -> None:
         self.device = options.device
         self._text = minilm.MiniLM(options)
-        self.target_digest = self._text.words.target_digest
+        self.target_digest = self._text.tokenizer.target_digest
         weights = [minilm.model_folder() / "model.safetensors", _image_weights()]
         self.identity = make_identity(
             spec=SPEC,
@@ -98,11 +98,11 @@ class BundledEmbedder:
 
     def target_tokens(self, texts: Sequence[str]) -> list[list[int]]:
         """See `TargetTokenizer.target_tokens`."""
-        return self._text.words.target_tokens(texts)
+        return self._text.tokenizer.target_tokens(texts)
 
     def target_decode(self, ids: Sequence[int]) -> str:
         """See `TargetTokenizer.target_decode`."""
-        return self._text.words.target_decode(ids)
+        return self._text.tokenizer.target_decode(ids)
 
 
 def conse(probabilities: torch.Tensor, class_embeddings: torch.Tensor) -> torch.Tensor:

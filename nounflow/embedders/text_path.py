@@ -20,7 +20,7 @@ from nounflow.embedders.golden import EXACT, GOLDEN_TEXTS
 from nounflow.embedders.options import DTYPES, ComputeOptions
 from nounflow.embedders.text_pipeline import encode_in_batches, measured_rate
 from nounflow.embedders.text_tower import TextTower
-from nounflow.embedders.words import Words
+from nounflow.embedders.tokenizer import TowerTokenizer
 
 _SMALL_BATCH = 64  # tokens: a dozen texts of a dozen lengths would be mostly dummies in larger ones
 
@@ -29,7 +29,7 @@ _SMALL_BATCH = 64  # tokens: a dozen texts of a dozen lengths would be mostly du
 class TextSide:
     """A text tower as its library loaded it, in fp32 on the device."""
 
-    words: Words
+    tokenizer: TowerTokenizer
     plain: Callable[[Tensor], Tensor]  # the library's forward: ids [batch, context] -> features [batch, dim]
     written_out: TextTower | None  # the same function, where its kind is known
     masks_padding: bool = False  # `plain` takes shorter rows and hides their padding
@@ -46,9 +46,9 @@ class TextPath:
     """Texts to unit vectors by the fastest way that is right."""
 
     def __init__(self, side: TextSide, options: ComputeOptions) -> None:
-        self._words, self._device = side.words, options.device
+        self._tokenizer, self._device = side.tokenizer, options.device
         with torch.inference_mode():
-            ids = side.words.padded(GOLDEN_TEXTS).to(options.device)
+            ids = side.tokenizer.padded(GOLDEN_TEXTS).to(options.device)
             self.golden = F.normalize(side.plain(ids).float(), dim=-1).cpu().numpy()  # [texts, dim]
         self.dim = int(self.golden.shape[1])
         self._batch_tokens = options.batch_tokens
@@ -89,25 +89,25 @@ class TextPath:
     def _encode(self, way: _Way, texts: Sequence[str], batch_tokens: int, progress: bool) -> np.ndarray:
         return encode_in_batches(
             texts,
-            self._words.tokens if way.cut else self._full_rows,
+            self._tokenizer.tokens if way.cut else self._full_rows,
             lambda ids, _mask: way.forward(ids),
-            pad=self._words.pad,
+            pad=self._tokenizer.pad,
             dim=self.dim,
             batch_tokens=batch_tokens,
-            longest=self._words.context,
+            longest=self._tokenizer.context,
             device=self._device,
             progress=progress,
         )
 
     def _full_rows(self, texts: Sequence[str]) -> list[list[int]]:
-        words = self._words
-        return [ids + [words.pad] * (words.context - len(ids)) for ids in words.tokens(texts)]
+        tokenizer = self._tokenizer
+        return [ids + [tokenizer.pad] * (tokenizer.context - len(ids)) for ids in tokenizer.tokens(texts)]
 
     @torch.inference_mode()
     def _rate(self, batch_tokens: int) -> float:
         """Tokens a second in batches of that size, of rows as long as captions are."""
-        width = 16 if self._way.cut else self._words.context
-        row = (self._words.tokens if self._way.cut else self._full_rows)([GOLDEN_TEXTS[0]])[0]
+        width = 16 if self._way.cut else self._tokenizer.context
+        row = (self._tokenizer.tokens if self._way.cut else self._full_rows)([GOLDEN_TEXTS[0]])[0]
         ids = torch.tensor([(row * width)[:width]], device=self._device).repeat(max(2, batch_tokens // width), 1)
         return measured_rate(lambda: self._way.forward(ids), ids.numel(), self._device)
 

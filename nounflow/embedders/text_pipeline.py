@@ -14,7 +14,7 @@ from torch import Tensor
 from nounflow.embedders.batching import fill_batch, stream_batches
 from nounflow.progress import Progress
 
-_PORTION = 8192  # texts whose tokens are made at once
+_CHUNK = 8192  # texts whose tokens are made at once
 Tokenise = Callable[[Sequence[str]], list[list[int]]]
 
 
@@ -59,11 +59,11 @@ def _placed(array: np.ndarray, device: str) -> Tensor:
 
 
 def _tokens_ahead(texts: Sequence[str], tokenise: Tokenise) -> Iterator[list[list[int]]]:
-    """The tokens of each portion, made in a thread while the portion before is computed."""
+    """The tokens of each chunk, made in a thread while the chunk before is computed."""
     with ThreadPoolExecutor(1) as pool:
         waiting = None
-        for start in range(0, len(texts), _PORTION):
-            following = pool.submit(tokenise, texts[start : start + _PORTION])
+        for start in range(0, len(texts), _CHUNK):
+            following = pool.submit(tokenise, texts[start : start + _CHUNK])
             if waiting is not None:
                 yield waiting.result()
             waiting = following

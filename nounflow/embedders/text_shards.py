@@ -11,9 +11,9 @@ import numpy as np
 from nounflow.counts import Counts
 from nounflow.embedders.protocol import Embedder
 from nounflow.schemas.tables import NOUNS, lexicon_digest, read_table
-from nounflow.store.reuse import Origin, computation, copy_known
+from nounflow.store.partition import shard_texts
+from nounflow.store.reuse import VectorOrigin, computation, copy_known
 from nounflow.store.rows import StoredRows, StoredType, encode
-from nounflow.store.scatter import shard_texts
 from nounflow.store.shards import write_shard
 from nounflow.store.texts import text_keys, texts_digest
 
@@ -42,7 +42,7 @@ def embed_shard(
     lexicon = lexicon_digest(read_table(job.nouns, NOUNS, "lexicon")["noun"].to_list())
     total, start, texts = shard_texts(job.captions, job.shard, job.shards)
     keys = text_keys(texts)
-    origin = Origin(model.identity, dtype, model.batch_tokens, computation(device, threads))
+    origin = VectorOrigin(model.identity, dtype, model.batch_tokens, computation(device, threads))
     rows = StoredRows.empty(len(texts), model.dim, dtype)
     copied = copy_known(keys, origin, known, rows)
     new = np.flatnonzero(~copied)

@@ -22,7 +22,7 @@ Pooling = Literal["argmax", "eos", "first", "last"]
 
 
 @dataclass(frozen=True)
-class Layer:
+class TowerLayer:
     """Weights of one transformer layer."""
 
     norm1: Affine
@@ -40,7 +40,7 @@ class TextTower:
 
     tokens: Tensor  # [vocabulary, width]
     positions: Tensor  # [context, width]
-    layers: Sequence[Layer]
+    layers: Sequence[TowerLayer]
     final_norm: Affine
     projection: Affine | None
     heads: int
@@ -61,7 +61,7 @@ class TextTower:
         fp32 = torch.float32
         norms = ("norm1", "norm2")
         layers = [
-            Layer(
+            TowerLayer(
                 **{name: _placed(part, device, fp32 if name in norms else dtype) for name, part in vars(layer).items()}
             )
             for layer in self.layers
@@ -91,7 +91,7 @@ class TextTower:
             features = F.linear(features, *self.projection)
         return F.normalize(features, dim=-1)
 
-    def _layer(self, layer: Layer, x: Tensor, context: Tensor, blocked: Tensor | None) -> Tensor:
+    def _layer(self, layer: TowerLayer, x: Tensor, context: Tensor, blocked: Tensor | None) -> Tensor:
         """One layer for the rows x [batch, queries, width] that look at context [batch, tokens, width]."""
         dtype = self.tokens.dtype
         seen = self._norm(context, layer.norm1).to(dtype)

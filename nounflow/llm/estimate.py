@@ -12,11 +12,11 @@ from nounflow.llm.outcomes import question_of
 from nounflow.llm.prices import cost, price_of, prompt_tokens_estimate, worst_cost
 from nounflow.llm.requests import Request
 
-_PORTION = 5000
+_CHUNK = 5000
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class CostEstimate:
     """Calls, tokens and USD that are still to come. `expected` is a guess, `worst_usd` a bound for a sending each."""
 
     requests: int
@@ -32,11 +32,11 @@ class Estimate:
 
 def estimate(
     requests: Iterable[Request], config: LLMConfig, ledger: Ledger | None, *, output_tokens_guess: float
-) -> Estimate:
+) -> CostEstimate:
     """Price the requests that the ledger (None: there is none yet) does not answer.
 
     Args:
-        requests: gone through once, in portions.
+        requests: gone through once, in chunks.
         config: whose price table must have the model.
         ledger: gives the replayed answers and, where it has any, the mean length of answers to the same prompt.
         output_tokens_guess: tokens of an answer while there is no such mean.
@@ -49,8 +49,8 @@ def estimate(
     output_tokens = worst = 0.0
     means: dict[str, float | None] = {}
     iterator = iter(requests)
-    while portion := list(itertools.islice(iterator, _PORTION)):
-        questions = [question_of(config, request) for request in portion]
+    while chunk := list(itertools.islice(iterator, _CHUNK)):
+        questions = [question_of(config, request) for request in chunk]
         entries = ledger.look_up([question.key for question in questions]) if ledger is not None else {}
         for question in questions:
             count += 1
@@ -63,7 +63,7 @@ def estimate(
             prompt_tokens += prompt_tokens_estimate(question.request)
             output_tokens += means[version] or output_tokens_guess * question.request.choices
             worst += worst_cost(price, question.request, config.max_output_tokens)
-    return Estimate(
+    return CostEstimate(
         requests=count,
         known=known,
         calls=count - known,

@@ -22,8 +22,8 @@ from typing import Any
 from nounflow.errors import MismatchError
 from nounflow.journal import Journal
 from nounflow.llm import ledger_tables as tables
-from nounflow.llm.records import Ending, Entry, Totals, Unanswered, insert_ending, insert_sending
-from nounflow.llm.requests import Question, Usage
+from nounflow.llm.records import Ending, LedgerEntry, Totals, Unanswered, insert_ending, insert_sending
+from nounflow.llm.requests import Question, TokenUsage
 
 
 class Ledger:
@@ -83,18 +83,18 @@ class Ledger:
 
         return self.submit(write)
 
-    def look_up(self, keys: Sequence[str]) -> dict[str, Entry]:
-        """What is known of many keys at once; unknown ones are absent. Holds their raw answers, so ask in portions."""
-        entries: dict[str, Entry] = {}
+    def look_up(self, keys: Sequence[str]) -> dict[str, LedgerEntry]:
+        """What is known of many keys at once; unknown ones are absent. Holds their raw answers, so ask in chunks."""
+        entries: dict[str, LedgerEntry] = {}
         latest: dict[str, int] = {}  # number of the sending whose ending stands
         rows = self.rows(tables.HISTORY, json.dumps(sorted(keys)))  # sorted: neighbours share pages of the index
         for key, digest, sending, room, outcome, raw, detail, prompt, output, usd, batch in rows:
             entry = entries.get(key)
             if entry is None:
-                entry = entries[key] = Entry(digest, None, 0)
+                entry = entries[key] = LedgerEntry(digest, None, 0)
             if outcome in ("answered", "refused") and sending > latest.get(key, 0):
                 latest[key] = sending
-                entry.last, entry.room = Ending(outcome, raw, detail, Usage(prompt, output), usd), room
+                entry.last, entry.room = Ending(outcome, raw, detail, TokenUsage(prompt, output), usd), room
             elif batch is not None:
                 entry.batch = batch
         return entries
@@ -119,7 +119,7 @@ class Ledger:
         """Mean length of the answers so far; None without any."""
         return self.rows(tables.MEAN_OUTPUT, model, prompt_version)[0][0]
 
-    def check_messages(self, question: Question, entry: Entry) -> None:
+    def check_messages(self, question: Question, entry: LedgerEntry) -> None:
         """Refuse other words under a known key.
 
         Raises:

@@ -47,7 +47,7 @@ class Limiter:
 
     def __init__(self, config: LLMConfig) -> None:
         self._turn = asyncio.Lock()
-        self._longest_wait_s = config.longest_wait_s
+        self._longest_wait_s = config.max_wait_s
         self._own: dict[Unit, Bucket] = {}
         self._served: dict[Unit, Bucket] = {}
         for unit, limit in zip(_UNITS, (config.requests_per_minute, config.tokens_per_minute), strict=True):

@@ -6,7 +6,7 @@ from nounflow.config.llm import LLMConfig, PriceConfig
 from nounflow.llm.answers import MalformedAnswerError, read_answer, read_usage
 from nounflow.llm.faults import Fault
 from nounflow.llm.prices import settled_cost
-from nounflow.llm.records import Ending, Entry, How
+from nounflow.llm.records import Ending, How, LedgerEntry
 from nounflow.llm.requests import Outcome, Question, Request, Status
 
 
@@ -15,18 +15,18 @@ def question_of(config: LLMConfig, request: Request) -> Question:
     return Question.of(request, config.model, request.parameters(config.temperature, config.max_output_tokens))
 
 
-def room_of(config: LLMConfig, entry: Entry | None) -> int:
+def room_of(config: LLMConfig, entry: LedgerEntry | None) -> int:
     """Most tokens of the answer: more where it was cut off before."""
     cut_off = entry is not None and entry.last is not None
-    return config.longest_output_tokens if cut_off else config.max_output_tokens
+    return config.max_retry_tokens if cut_off else config.max_output_tokens
 
 
-def replay(config: LLMConfig, question: Question, entry: Entry | None) -> Outcome | None:
+def replay(config: LLMConfig, question: Question, entry: LedgerEntry | None) -> Outcome | None:
     """The outcome that the ledger holds; None if the server must be asked (again)."""
     if entry is None or entry.last is None:
         return None
     outcome = outcome_of(question, entry.last, replayed=True)
-    if outcome.status == "truncated" and entry.room < config.longest_output_tokens:
+    if outcome.status == "truncated" and entry.room < config.max_retry_tokens:
         return None
     return outcome
 

@@ -108,9 +108,9 @@ class Pace:
         Raises:
             RunStoppedError: for longer than the config allows.
         """
-        if wait_s is not None and wait_s > self._config.longest_wait_s:
+        if wait_s is not None and wait_s > self._config.max_wait_s:
             raise RunStoppedError(
-                f"The server asks to wait {wait_s:,.0f} s, longer than `longest_wait_s` allows ({detail})", fix=AGAIN
+                f"The server asks to wait {wait_s:,.0f} s, longer than `max_wait_s` allows ({detail})", fix=AGAIN
             )
         if wait_s is None and sent_at >= self._resume_at:  # those sent before the last wait tell nothing new
             wait_s = self.backoff(self._throttled)
@@ -120,7 +120,7 @@ class Pace:
 
     def backoff(self, failures: int) -> float:
         """Seconds to wait after so many failures and one more."""
-        return min(self._config.first_wait_s * 2.0 ** min(failures, 30), self._config.longest_wait_s)
+        return min(self._config.first_wait_s * 2.0 ** min(failures, 30), self._config.max_wait_s)
 
     def answered(self) -> None:
         """The server works."""

@@ -7,7 +7,7 @@ import math
 
 from nounflow.config.llm import LLMConfig, PriceConfig
 from nounflow.errors import NounflowError
-from nounflow.llm.requests import Request, Usage
+from nounflow.llm.requests import Request, TokenUsage
 
 _MESSAGE_TOKENS = 16  # role, separators and the start of the answer, generously
 _CHARACTERS_PER_TOKEN = 4.0  # of English text; only for estimates
@@ -59,7 +59,7 @@ def worst_cost(price: PriceConfig, request: Request, max_output_tokens: int) -> 
     return cost(price, prompt_tokens_bound(request), max_output_tokens * request.choices)
 
 
-def settled_cost(price: PriceConfig, usage: Usage, worst: float) -> float:
+def settled_cost(price: PriceConfig, usage: TokenUsage, worst: float) -> float:
     """USD of an answer: by the server's count of tokens, or the worst case where it gave none."""
     if usage.prompt_tokens is None or usage.output_tokens is None:
         return worst

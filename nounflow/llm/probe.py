@@ -6,8 +6,8 @@ import dataclasses
 import json
 
 from nounflow.llm.answers import Answer
-from nounflow.llm.requests import Request, Usage
-from nounflow.llm.wire import Server
+from nounflow.llm.http import Server
+from nounflow.llm.requests import Request, TokenUsage
 
 ROOM = 256  # tokens; models that reason first need some before their first word
 _SCHEMA = {
@@ -45,7 +45,7 @@ def weaker(server: Server, detail: str) -> Server | None:
     return None
 
 
-def learnt(server: Server, answer: Answer, usage: Usage) -> Server:
+def learnt(server: Server, answer: Answer, usage: TokenUsage) -> Server:
     """What the answer to a probe shows; a server may accept a parameter and ignore it."""
     return dataclasses.replace(
         server,

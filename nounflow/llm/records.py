@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Literal
 
-from nounflow.llm.requests import NO_USAGE, Question, Usage
+from nounflow.llm.requests import NO_USAGE, Question, TokenUsage
 
 How = Literal["answered", "refused", "failed", "throttled"]
 
@@ -19,12 +19,12 @@ class Ending:
     outcome: How
     raw: str = ""
     detail: str = ""
-    usage: Usage = NO_USAGE
+    usage: TokenUsage = NO_USAGE
     charged_usd: float = 0.0
 
 
 @dataclass(slots=True)
-class Entry:
+class LedgerEntry:
     """What the ledger knows of a key."""
 
     messages_hash: str

@@ -46,14 +46,14 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class TokenUsage:
     """Tokens that the server counted; None where it did not say."""
 
     prompt_tokens: int | None = None
     output_tokens: int | None = None
 
 
-NO_USAGE = Usage()
+NO_USAGE = TokenUsage()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Outcome:
     status: Status
     texts: tuple[str, ...]
     detail: str  # why it was refused
-    usage: Usage
+    usage: TokenUsage
     usd: float  # charged to the budget for the sending that brought this answer; 0 when replayed
     replayed: bool
 

@@ -29,7 +29,7 @@ CountPieces = Callable[[str], int]
 
 
 @dataclass(frozen=True)
-class Entry:
+class NounEntry:
     """One noun before it becomes a row."""
 
     noun: str  # display form
@@ -106,7 +106,7 @@ class _Draft:
         return tuple(dict.fromkeys(canon(form) for form in (*self.singulars, *self.plurals)))
 
 
-def _entries(wordnet: WordNet, selected: frozenset[int], rules: Rules, frequencies: Frequencies) -> list[Entry]:
+def _entries(wordnet: WordNet, selected: frozenset[int], rules: Rules, frequencies: Frequencies) -> list[NounEntry]:
     """One entry for each canon of the selected synsets, sorted by canon."""
     table = SenseTable(wordnet)
     drafts = _drafts(wordnet, selected, rules, table, Inflector(wordnet, rules, frequencies))
@@ -118,7 +118,7 @@ def _entries(wordnet: WordNet, selected: frozenset[int], rules: Rules, frequenci
         uses = {spelling: frequencies(spelling) / sharing[spelling] for spelling in draft.spellings}
         objects = sum(use * set_shares.get(spelling, share) for spelling, use in uses.items())
         entries.append(
-            Entry(
+            NounEntry(
                 noun=draft.noun,
                 canon=canon(draft.noun),
                 senses=draft.senses,
@@ -173,8 +173,8 @@ def _forms(
 
 
 def _filtered(
-    entries: list[Entry], config: LexiconConfig, rules: Rules, count_pieces: CountPieces | None, flow: Flow
-) -> list[Entry]:
+    entries: list[NounEntry], config: LexiconConfig, rules: Rules, count_pieces: CountPieces | None, flow: Flow
+) -> list[NounEntry]:
     """The filters, in their order; each dropped noun is counted once, under the first that drops it."""
     left_out = rules.left_out if config.photographed else {}
     always: Collection[str] = rules.kept if config.hand_kept else ()
@@ -212,7 +212,7 @@ def _loosen(flow: Flow) -> str:
     return "loosen " + " or ".join(f"{setting} (it dropped {n:,})" for setting, n in drops.most_common(3))
 
 
-def _reason(entry: Entry, config: LexiconConfig, left_out: dict[str, str], always: bool) -> str | None:
+def _reason(entry: NounEntry, config: LexiconConfig, left_out: dict[str, str], always: bool) -> str | None:
     """Why an entry is dropped by itself; `always`: it stands under `keep`."""
     if not _WRITABLE.fullmatch(entry.noun) or len(entry.canon) < 2:
         return "one letter, or signs other than letters, digits, space, ' . / -"
@@ -230,15 +230,15 @@ def _reason(entry: Entry, config: LexiconConfig, left_out: dict[str, str], alway
     return None
 
 
-def _rare_synonyms(entries: Iterable[Entry], ratio: float, always: Collection[str]) -> list[str]:
+def _rare_synonyms(entries: Iterable[NounEntry], ratio: float, always: Collection[str]) -> list[str]:
     """Canons whose first sense has another entry `ratio` times as frequent in it, or a commoner spelling."""
     entries = list(entries)
-    by_synset: dict[int, list[tuple[Entry, float]]] = {}
+    by_synset: dict[int, list[tuple[NounEntry, float]]] = {}
     for entry in entries:
         for sense in entry.senses:
             by_synset.setdefault(sense.synset.offset, []).append((entry, entry.sense_frequency(sense)))
 
-    def loses(entry: Entry) -> bool:
+    def loses(entry: NounEntry) -> bool:
         own = entry.sense_frequency(entry.senses[0])
         for other, frequency in by_synset[entry.senses[0].synset.offset]:
             if other is not entry and (frequency >= ratio * own or (frequency > own and _alike(entry, other))):
@@ -248,7 +248,7 @@ def _rare_synonyms(entries: Iterable[Entry], ratio: float, always: Collection[st
     return [entry.canon for entry in entries if entry.canon not in always and loses(entry)]
 
 
-def _alike(entry: Entry, other: Entry) -> bool:
+def _alike(entry: NounEntry, other: NounEntry) -> bool:
     """Two spellings or derivations of one word: "theatre" and "theater"."""
     first, second = entry.canon.replace(" ", ""), other.canon.replace(" ", "")
     if abs(len(first) - len(second)) > 2:  # "airplane" is not a spelling of "plane"
@@ -256,7 +256,7 @@ def _alike(entry: Entry, other: Entry) -> bool:
     return difflib.SequenceMatcher(None, first, second, autojunk=False).ratio() >= _ALIKE
 
 
-def _table(wordnet: WordNet, entries: list[Entry], frequencies: Frequencies) -> pl.DataFrame:
+def _table(wordnet: WordNet, entries: list[NounEntry], frequencies: Frequencies) -> pl.DataFrame:
     rows = []
     for i, entry in enumerate(entries):
         first = entry.senses[0].synset

@@ -8,8 +8,8 @@ import torch
 from nounflow.config.decoder import DecoderConfig, GenerationConfig
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.decoder.generation import generate
-from nounflow.decoder.given_nouns import log_probabilities
 from nounflow.decoder.model import ObjectDecoder
+from nounflow.decoder.noun_log_probabilities import log_probabilities
 from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import END, TargetVocabulary
 from nounflow.embedders import load_target_tokenizer

@@ -75,7 +75,7 @@ def check_origin(
         raise MismatchError(
             f"They are of two lexicons ({one.lexicon[:12]} against {other.lexicon[:12]})",
             where=f"{where} against {other_where}",
-            fix="fuse runs of one lexicon; if it was built anew, run the decoder stage again",
+            fix="fuse runs of one lexicon; if it was built anew, run the models stage again",
         )
 
 
@@ -91,7 +91,7 @@ def check_fitted(rule: FusedRule, parts: Sequence[PredictorManifest], path: Path
                 f"The rule was fitted to another '{known.run}' ({known.predictor}, weights "
                 f"{known.weights_sha256[:12]}) than stands there now ({part.predictor}, {part.weights_sha256[:12]})",
                 where=f"{path} against {known.path}",
-                fix="fit the rule again: run the decoder stage, or fit_fused.py",
+                fix="fit the rule again: run the models stage, or fit_fused.py",
             )
 
 

@@ -10,10 +10,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from nounflow.config.decoder import HeadConfig
-from nounflow.decoder.loss import LossParts
 from nounflow.predictors.protocol import Answers, lexicon_answers, of_given
 from nounflow.schemas.documents import PredictorManifest
-from nounflow.store.training_set import TrainingSet
 
 
 class NounHead(nn.Module):
@@ -30,33 +28,6 @@ class NounHead(nn.Module):
         if self.hidden is not None:
             x = F.gelu(self.hidden(x))
         return self.output(x)
-
-
-class HeadTrainee:
-    """The head as the training loop sees it (`nounflow.decoder.trainee.Trainee`)."""
-
-    def __init__(self, module: NounHead, training_set: TrainingSet, label_smoothing: float = 0.0) -> None:
-        self.module = module
-        self._set, self._smoothing = training_set, label_smoothing
-
-    def cost(self, rows: np.ndarray) -> np.ndarray:
-        """All rows cost the same."""
-        return np.zeros(len(rows), dtype=np.int64)
-
-    def loss(self, embeddings: torch.Tensor, rows: np.ndarray) -> LossParts:
-        """Cross-entropy against the target distribution of each row."""
-        targets, weights, offsets = self._set.targets_of(rows)
-        device = embeddings.device
-        labels = torch.from_numpy(targets).to(device)
-        weight = torch.from_numpy(weights).to(device)
-        sample = torch.from_numpy(np.repeat(np.arange(len(rows)), np.diff(offsets))).to(device)
-        log_probabilities = F.log_softmax(self.module(embeddings).float(), dim=-1)
-        losses = -log_probabilities[sample, labels]
-        if self._smoothing:
-            losses = (1 - self._smoothing) * losses - self._smoothing * log_probabilities.mean(-1)[sample]
-        with torch.no_grad():
-            correct = (weight * (log_probabilities.argmax(-1)[sample] == labels)).sum()
-        return LossParts(total=(weight * losses).sum(), basis=weight.sum(), correct=correct)
 
 
 class HeadPredictor:

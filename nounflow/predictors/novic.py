@@ -21,7 +21,7 @@ MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
-class Imported:
+class ImportedDecoder:
     """What was written, and what was left out of it."""
 
     manifest: PredictorManifest
@@ -72,7 +72,7 @@ def target_vocabulary(published: PublishedDecoder, words: TargetTokenizer) -> tu
     )
 
 
-def import_decoder(checkpoint: Path, published: PublishedDecoder, embedder: Embedder, out: Path) -> Imported:
+def import_decoder(checkpoint: Path, published: PublishedDecoder, embedder: Embedder, out: Path) -> ImportedDecoder:
     """Write the predictor's folder `out`: weights.safetensors and, last, manifest.json.
 
     Raises:
@@ -109,7 +109,7 @@ def import_decoder(checkpoint: Path, published: PublishedDecoder, embedder: Embe
         tokens=vocabulary.as_dict(),
         samples=0,  # the file does not say
     )
-    return Imported(manifest, repeated)
+    return ImportedDecoder(manifest, repeated)
 
 
 def _distinct(nouns: Sequence[str], spelled: Sequence[list[int]]) -> tuple[list[str], list[list[int]], tuple[str, ...]]:

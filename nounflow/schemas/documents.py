@@ -96,7 +96,7 @@ class TrainingSetManifest(_Document):
 
 
 class PredictorManifest(_Document):
-    """results/decoders/{run}/manifest.json beside weights.safetensors (fused: rule.json): any predictor."""
+    """results/models/{run}/manifest.json beside weights.safetensors (fused: rule.json): any predictor."""
 
     run: str
     predictor: str
@@ -126,7 +126,7 @@ class RulePart(_Document):
 
 
 class FusedRule(_Document):
-    """results/decoders/{run}/rule.json: how a fused predictor combines its parts, and what that was fitted on."""
+    """results/models/{run}/rule.json: how a fused predictor combines its parts, and what that was fitted on."""
 
     parts: tuple[RulePart, ...]
     none: float  # log of what "none of the candidates" weighs
@@ -140,7 +140,7 @@ class FusedRule(_Document):
 
 
 class Angles(_Document):
-    """results/decoders/{run}/angles.json: how far noise turns text embeddings, and how far apart captions lie."""
+    """results/models/{run}/angles.json: how far noise turns text embeddings, and how far apart captions lie."""
 
     bins_deg: tuple[float, ...]  # edges, ascending, one more than there are counts
     noise: tuple[int, ...]  # an embedding and its noised version

@@ -40,7 +40,7 @@ def read_labels(path: Path) -> dict[str, Labels]:
             raise NounflowError(
                 "A row must have a file that no other row has, one gold noun, and no more cells than the header",
                 where=f"{path}, line {line}: {cells}",
-                fix="further nouns that are right too go into a column `accepted`, separated by ;",
+                fix="secondary nouns that are right too go into a column `accepted`, separated by ;",
             )
         labels[file] = Labels(
             gold=gold[0],

@@ -16,7 +16,7 @@ NOTHING = UNJUDGED + 1  # the run gave no noun at this rank; as a first noun it 
 
 
 @dataclass(frozen=True)
-class Answers:
+class RunAnswers:
     """What a run said about each image, best noun first; nothing where the image could not be read."""
 
     run: str
@@ -28,7 +28,7 @@ class Answers:
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedAnswers:
     """A run's nouns on an image set under one annotator. Images are sorted by file name."""
 
     images: tuple[str, ...]
@@ -65,12 +65,12 @@ def only_decoding(predictions: Predictions) -> DecodingPredictions:
     return next(iter(predictions.predictions.values()))
 
 
-def answers(predictions: Predictions) -> Answers:
+def answers(predictions: Predictions) -> RunAnswers:
     """All images of a predictions file, the unreadable ones with no nouns."""
     decoding = only_decoding(predictions)
     nouns = dict(zip(predictions.samples, decoding.pred, strict=True))
     first = zip(predictions.samples, decoding.probability, strict=True)
-    return Answers(
+    return RunAnswers(
         run=predictions.run,
         image_set=predictions.image_set,
         nouns=nouns | dict.fromkeys(predictions.unreadable, ()),
@@ -80,7 +80,7 @@ def answers(predictions: Predictions) -> Answers:
     )
 
 
-def judge(answer: Answers, table: Judgements) -> Judged:
+def judge(answer: RunAnswers, table: Judgements) -> JudgedAnswers:
     """Look every noun up, exactly as it was predicted."""
     images = tuple(sorted(answer.nouns))
     ranks = max((len(nouns) for nouns in answer.nouns.values()), default=0)
@@ -89,4 +89,4 @@ def judge(answer: Answers, table: Judgements) -> Judged:
         known = table.get(image, {})
         found = [CODES.get(known.get(noun, ""), UNJUDGED) for noun in answer.nouns[image]]
         codes[row, : len(found)] = found
-    return Judged(images, codes)
+    return JudgedAnswers(images, codes)

@@ -21,15 +21,15 @@ from nounflow.schemas.documents import (
 from nounflow.schemas.labels import read_labels
 from nounflow.schemas.tables import METRICS, NOUNS, lexicon_digest, read_table
 from nounflow.scoring.answers import only_decoding
-from nounflow.scoring.session import ImageSet, Lexicon, Run
+from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
 from nounflow.text import canon
 
 
 @dataclass(frozen=True)
-class Material:
+class ScoringMaterial:
     """All that was predicted and judged, checked to belong together."""
 
-    runs: dict[str, Run]
+    runs: dict[str, ScoredRun]
     predictions: tuple[Predictions, ...]  # sorted by run, image set
     annotations: tuple[Annotations, ...]  # sorted by image set, annotator
     image_sets: dict[str, ImageSet]
@@ -39,14 +39,14 @@ class Material:
 def load_material(
     predictions: Sequence[Path],
     annotations: Sequence[Path],
-    decoders: Sequence[Path],
+    models: Sequence[Path],
     nouns: Sequence[Path],
     labels: Mapping[str, str | None],
-) -> Material:
+) -> ScoringMaterial:
     """Read and join the files.
 
     Args:
-        decoders: manifests of the runs that predicted.
+        models: manifests of the runs that predicted.
         nouns: lexicons that the runs were made with.
         labels: image set -> its label file, or None.
 
@@ -55,9 +55,9 @@ def load_material(
     """
     lexicons, tables = read_lexicons(nouns)
     runs = {}
-    for path in decoders:
+    for path in models:
         manifest = read_document(PredictorManifest, path, "manifest of a run")
-        runs[manifest.run] = Run(manifest, _lexicon_of(manifest, path, lexicons))
+        runs[manifest.run] = ScoredRun(manifest, _lexicon_of(manifest, path, lexicons))
     predicted: dict[tuple[str, str], Predictions] = {}
     for path in predictions:
         document = read_document(Predictions, path, "predictions file")
@@ -67,7 +67,7 @@ def load_material(
     for path in annotations:
         annotation = read_document(Annotations, path, "annotations file")
         _put(judged, (annotation.image_set, annotation.annotator), annotation, path)
-    return Material(
+    return ScoringMaterial(
         runs=dict(sorted(runs.items())),
         predictions=tuple(document for _, document in sorted(predicted.items())),
         annotations=tuple(document for _, document in sorted(judged.items())),
@@ -78,9 +78,9 @@ def load_material(
     )
 
 
-def read_lexicons(paths: Sequence[Path]) -> tuple[dict[str, list[Lexicon]], dict[str, pl.DataFrame]]:
+def read_lexicons(paths: Sequence[Path]) -> tuple[dict[str, list[ScoredLexicon]], dict[str, pl.DataFrame]]:
     """Lexicons by digest (two names may hold the same nouns), and their tables by name."""
-    lexicons: dict[str, list[Lexicon]] = {}
+    lexicons: dict[str, list[ScoredLexicon]] = {}
     tables: dict[str, pl.DataFrame] = {}
     for path in paths:
         table = read_table(path, NOUNS, "lexicon")
@@ -110,19 +110,19 @@ class CountsRecord(BaseModel):
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """What training left beside a run's manifest; None where the run has none."""
 
     metrics: pl.DataFrame | None  # METRICS
     angles: Angles | None
 
 
-def read_progress(manifests: Sequence[Path]) -> dict[str, Progress]:
-    """Run -> its training's metrics and angles."""
+def read_progress(manifests: Sequence[Path]) -> dict[str, TrainingProgress]:
+    """ScoredRun -> its training's metrics and angles."""
     progress = {}
     for path in manifests:
         metrics, angles = path.parent / "metrics.parquet", path.parent / "angles.json"
-        progress[read_document(PredictorManifest, path, "manifest of a run").run] = Progress(
+        progress[read_document(PredictorManifest, path, "manifest of a run").run] = TrainingProgress(
             read_table(metrics, METRICS, "metrics of a run") if metrics.exists() else None,
             read_document(Angles, angles, "angles of a run") if angles.exists() else None,
         )
@@ -140,9 +140,9 @@ def lexicon_entries(table: pl.DataFrame) -> dict[str, tuple[str, float]]:
     return entries
 
 
-def _lexicon(name: str, digest: str, table: pl.DataFrame) -> Lexicon:
+def _lexicon(name: str, digest: str, table: pl.DataFrame) -> ScoredLexicon:
     entries = lexicon_entries(table)
-    return Lexicon(name, digest, frozenset(entries), entries)
+    return ScoredLexicon(name, digest, frozenset(entries), entries)
 
 
 def _put(documents: dict[tuple[str, str], Document], key: tuple[str, str], document: Document, path: Path) -> None:
@@ -151,22 +151,24 @@ def _put(documents: dict[tuple[str, str], Document], key: tuple[str, str], docum
     documents[key] = document
 
 
-def _lexicon_of(manifest: PredictorManifest, path: Path, lexicons: Mapping[str, Sequence[Lexicon]]) -> Lexicon:
+def _lexicon_of(
+    manifest: PredictorManifest, path: Path, lexicons: Mapping[str, Sequence[ScoredLexicon]]
+) -> ScoredLexicon:
     known = lexicons.get(manifest.lexicon, ())
     if not known:
         raise MismatchError(
-            f"Run '{manifest.run}' was made with a lexicon that is none of those given",
+            f"ScoredRun '{manifest.run}' was made with a lexicon that is none of those given",
             where=path,
-            fix="pass its lexicon with --nouns; if the lexicon was built anew, run the decoder stage again",
+            fix="pass its lexicon with --nouns; if the lexicon was built anew, run the models stage again",
         )
     stem = Path(manifest.lexicon_path).stem
     return next((lexicon for lexicon in known if lexicon.name == stem), known[0])
 
 
-def _check(document: Predictions, path: Path, runs: Mapping[str, Run], labels: Mapping[str, str | None]) -> None:
+def _check(document: Predictions, path: Path, runs: Mapping[str, ScoredRun], labels: Mapping[str, str | None]) -> None:
     if document.run not in runs:
         raise MismatchError(
-            f"There is no manifest of the run '{document.run}'", where=path, fix="pass it with --decoders"
+            f"There is no manifest of the run '{document.run}'", where=path, fix="pass it with --models"
         )
     if document.image_set not in labels:
         raise MismatchError(

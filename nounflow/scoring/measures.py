@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nounflow.schemas.documents import CATEGORIES
-from nounflow.scoring.answers import UNJUDGED, Judged
+from nounflow.scoring.answers import UNJUDGED, JudgedAnswers
 from nounflow.scoring.intervals import mean_interval
 from nounflow.scoring.points import CORRECT, POINTS, PRIMARY
 
@@ -43,7 +43,7 @@ _PRIMARY = _weights({name: points if name in PRIMARY else 0.0 for name, points i
 _CORRECT = _weights({name: float(name in CORRECT) for name in POINTS})
 
 
-def image_values(judged: Judged, factors: np.ndarray | None = None) -> dict[str, Values]:
+def image_values(judged: JudgedAnswers, factors: np.ndarray | None = None) -> dict[str, Values]:
     """Every measure that judgements alone give.
 
     Args:
@@ -64,12 +64,12 @@ def image_values(judged: Judged, factors: np.ndarray | None = None) -> dict[str,
     return measures
 
 
-def prediction_values(judged: Judged) -> Values:
+def prediction_values(judged: JudgedAnswers) -> Values:
     """Points of the first noun of each image."""
     return _best_of(judged.codes[:, :1], _PREDICTION)
 
 
-def top_k(judged: Judged) -> list[tuple[int, float, float, float]]:
+def top_k(judged: JudgedAnswers) -> list[tuple[int, float, float, float]]:
     """For k = 1, 2, ...: the points of the best of the first k nouns, the share of images with a right one, and the
     points if every unjudged noun were right."""
     worst, correct, best = (
@@ -79,7 +79,7 @@ def top_k(judged: Judged) -> list[tuple[int, float, float, float]]:
     return list(zip(range(1, len(worst) + 1), worst, correct, best, strict=True))
 
 
-def first_correct(judged: Judged) -> np.ndarray:
+def first_correct(judged: JudgedAnswers) -> np.ndarray:
     """Whether each first noun is right (primary or secondary), bool [images]."""
     return np.asarray(_CORRECT[judged.codes[:, 0]] > 0)
 

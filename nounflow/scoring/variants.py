@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nounflow.schemas.documents import Labels
-from nounflow.scoring.answers import CODES, NOTHING, Answers, Judged
+from nounflow.scoring.answers import CODES, NOTHING, JudgedAnswers, RunAnswers
 from nounflow.scoring.hierarchy import Hierarchy
 from nounflow.scoring.measures import Measure, Values, measured
 from nounflow.scoring.points import Judgements
@@ -29,8 +29,8 @@ class Part:
 
 
 def with_synonyms(
-    answer: Answers, judged: Judged, table: Judgements, labels: Mapping[str, Labels], hierarchy: Hierarchy
-) -> Judged:
+    answer: RunAnswers, judged: JudgedAnswers, table: Judgements, labels: Mapping[str, Labels], hierarchy: Hierarchy
+) -> JudgedAnswers:
     """First nouns [images, 1], each with the best judgement of any noun of its image that names the same thing.
 
     The image's label and its accepted nouns count as judged correct_primary, its secondary ones correct_secondary.
@@ -43,11 +43,11 @@ def with_synonyms(
         known = _known(table.get(image, {}), labels.get(image))
         found = (CODES[category] for other, category in known if hierarchy.same(noun, other))
         codes[row, 0] = min(found, default=codes[row, 0])
-    return Judged(judged.images, np.minimum(codes, judged.codes[:, :1]))
+    return JudgedAnswers(judged.images, np.minimum(codes, judged.codes[:, :1]))
 
 
 def nearness_values(
-    answer: Answers, images: Sequence[str], labels: Mapping[str, Labels], hierarchy: Hierarchy
+    answer: RunAnswers, images: Sequence[str], labels: Mapping[str, Labels], hierarchy: Hierarchy
 ) -> np.ndarray:
     """Nearness of the first noun to the label, float64 [labelled images]; 0 where there was no answer."""
     labelled = [(answer.nouns[image], labels[image]) for image in images if image in labels]
@@ -67,7 +67,7 @@ def band_order(name: str) -> int:
 
 
 def parts(
-    groups: Sequence[str], values: Values, judged: Judged, rng: Callable[[str], np.random.Generator]
+    groups: Sequence[str], values: Values, judged: JudgedAnswers, rng: Callable[[str], np.random.Generator]
 ) -> tuple[Part, ...]:
     """The prediction score of each group of images, the largest group first.
 

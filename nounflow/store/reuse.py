@@ -21,7 +21,7 @@ from nounflow.store.shards import checked_rows, find_manifests, read_keys, read_
 
 
 @dataclass(frozen=True)
-class Origin:
+class VectorOrigin:
     """What decides about the bytes of a text's stored vector."""
 
     embedder: EmbedderIdentity
@@ -55,7 +55,7 @@ def computation(device: str, threads: int) -> dict[str, str]:
     }
 
 
-def copy_known(keys: np.ndarray, origin: Origin, folders: Sequence[Path], out: StoredRows) -> np.ndarray:
+def copy_known(keys: np.ndarray, origin: VectorOrigin, folders: Sequence[Path], out: StoredRows) -> np.ndarray:
     """Fill the rows of `out` whose texts stand in a whole shard of the same origin.
 
     Args:
@@ -98,7 +98,7 @@ class _Lookup:
         return rows, self._order[place[rows]]
 
 
-def _copy_from(path: Path, origin: Origin, lookup: _Lookup, found: np.ndarray, out: StoredRows) -> None:
+def _copy_from(path: Path, origin: VectorOrigin, lookup: _Lookup, found: np.ndarray, out: StoredRows) -> None:
     manifest = read_manifest(path)
     if not origin.made(manifest):
         return

@@ -60,7 +60,7 @@ class TrainingSet:
 
     def count_texts(self, run: str) -> Counts:
         """What a run that trains on this set takes in, and what it leaves for validation."""
-        counts = Counts("decoders")
+        counts = Counts("models")
         flow = counts.flow(f"{run}: texts", len(self.heldout), "texts")
         flow.drop(int(self.heldout.sum()), "held out for validation")
         flow.out(int((~self.heldout).sum()), "texts to draw samples from")

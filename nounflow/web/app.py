@@ -16,8 +16,8 @@ from nounflow.annotation.cards import Dictionary
 from nounflow.annotation.log import DecisionLog
 from nounflow.images import ImageError
 from nounflow.schemas.decisions import AnnotatorName, Digest, Draft
-from nounflow.web.desk import Desk
 from nounflow.web.photographs import SIZES, Photographs
+from nounflow.web.task_queue import TaskQueue
 
 TOOL = "nounflow annotate 2"  # raise it when what people are asked, or how, changes
 PAGES = Path(__file__).with_name("pages")
@@ -37,12 +37,12 @@ Who = Annotated[AnnotatorName, Query()]
 
 
 def annotation_app(
-    desk: Desk, log: DecisionLog, photographs: Photographs, dictionary: Dictionary, image_set: str
+    queue: TaskQueue, log: DecisionLog, photographs: Photographs, dictionary: Dictionary, image_set: str
 ) -> FastAPI:
     """The server's routes; `nounflow.web.security.Guard` stands before them."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     _add_pages(app)
-    images = frozenset(task.image for task in desk.tasks)
+    images = frozenset(task.image for task in queue.tasks)
 
     def with_meanings(task: dict[str, Any]) -> dict[str, Any]:
         nouns = [
@@ -55,9 +55,9 @@ def annotation_app(
         return {
             "image_set": image_set,
             "tool": TOOL,
-            "images": len(desk.tasks),
-            "progress": desk.progress(annotator),
-            **desk.history(annotator),
+            "images": len(queue.tasks),
+            "progress": queue.progress(annotator),
+            **queue.history(annotator),
         }
 
     @app.get("/api/tasks")
@@ -68,12 +68,12 @@ def annotation_app(
         n: Annotated[int, Query(ge=1, le=10)] = 3,
         skipped: bool = False,
     ) -> dict[str, Any]:
-        found = desk.next_tasks(annotator, after, frozenset(have.split(",")), n, skipped)
-        return {"tasks": [with_meanings(task) for task in found], "progress": desk.progress(annotator)}
+        found = queue.next_tasks(annotator, after, frozenset(have.split(",")), n, skipped)
+        return {"tasks": [with_meanings(task) for task in found], "progress": queue.progress(annotator)}
 
     @app.get("/api/tasks/{image}")
     async def task(image: Annotated[Digest, InPath()], annotator: Who) -> dict[str, Any]:
-        found = desk.task(image, annotator)
+        found = queue.task(image, annotator)
         if found is None:
             raise HTTPException(404, "this picture is not asked about")
         return with_meanings(found)
@@ -86,17 +86,17 @@ def annotation_app(
             raise HTTPException(507, f"the decision log cannot be written ({error})") from None
         for receipt in receipts:
             if receipt.new and receipt.record:
-                desk.add(receipt.record)
+                queue.add(receipt.record)
         annotator = sending.records[-1].annotator if sending.records else ""
         return {
             "accepted": [receipt.id for receipt in receipts if not receipt.refused],
             "refused": {receipt.id: receipt.refused for receipt in receipts if receipt.refused},
-            "progress": desk.progress(annotator),
+            "progress": queue.progress(annotator),
         }
 
     @app.get("/api/agreement")
     async def agree(annotator: Who) -> dict[str, Any]:
-        shared = shared_judgements(desk.standing, images=images)
+        shared = shared_judgements(queue.decisions, images=images)
         found = await asyncio.to_thread(agreement, list(shared.values()))
         differing = [
             {"image": image, "noun": noun, "said": said}

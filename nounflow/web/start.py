@@ -20,7 +20,7 @@ from nounflow.config.experiment import Config
 from nounflow.errors import NounflowError
 from nounflow.inputs import input_folder
 from nounflow.schemas.documents import Predictions, read_document
-from nounflow.web.desk import Desk
+from nounflow.web.task_queue import TaskQueue
 
 if TYPE_CHECKING:
     from nounflow.annotation.cards import Dictionary
@@ -131,7 +131,7 @@ def load_dictionary(manifest: Path) -> Dictionary:
     return Dictionary(WordNet.load(input_folder(manifest)))
 
 
-def coverage_lines(work: Work, desk: Desk) -> list[str]:
+def coverage_lines(work: Work, queue: TaskQueue) -> list[str]:
     """How much is judged: of all that is asked, and of each run's first nouns, which its score is made from."""
     pairs = {(task.image, ask.noun) for task in work.tasks for ask in task.asks}
     rows = [
@@ -140,7 +140,7 @@ def coverage_lines(work: Work, desk: Desk) -> list[str]:
     ]
     lines = []
     for number, (name, wanted) in enumerate(rows):
-        judged = desk.coverage(wanted)
+        judged = queue.coverage(wanted)
         what = "pairs judged" if number == 0 else f"first nouns of {name} judged"
         lines.append(f"{judged:,} of {len(wanted):,} {what} ({judged / max(1, len(wanted)):.1%})")
     return lines
@@ -148,7 +148,7 @@ def coverage_lines(work: Work, desk: Desk) -> list[str]:
 
 def serve(
     work: Work,
-    desk: Desk,
+    queue: TaskQueue,
     log: DecisionLog,
     dictionary: Dictionary,
     *,
@@ -168,7 +168,7 @@ def serve(
         port = listening.getsockname()[1]
         token = secrets.token_urlsafe(24)
         files: Mapping[str, str] = {task.image: task.files[0] for task in work.tasks}
-        app = annotation_app(desk, log, Photographs(work.folder, files), dictionary, work.image_set)
+        app = annotation_app(queue, log, Photographs(work.folder, files), dictionary, work.image_set)
         url = page_address(host, port, token, annotator)
         print(f"open  {url}\nstop  Ctrl+C; every decision is on the disk already", flush=True)
         if host not in ("127.0.0.1", "localhost", "::1"):

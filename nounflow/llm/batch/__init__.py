@@ -1,0 +1,1 @@
+"""The Batch API: files of many requests, answered within a day for less money."""

@@ -1,0 +1,210 @@
+"""Asks a language model many questions at once in files (Batch API). See `client` for how it is used.
+
+What is to be asked waits in a pool until it fills a batch. What a batch leaves unanswered returns to the pool. Batches
+that an earlier run has left are read before anything is asked that is in them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import sqlite3
+import tempfile
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from types import TracebackType
+
+from nounflow.config.llm import LLMConfig
+from nounflow.files import disk_errors
+from nounflow.llm.batch.machine import BatchMachine, LineEnd
+from nounflow.llm.batch.pool import BatchJob, Pool
+from nounflow.llm.batch.rows import Batch, BatchRows
+from nounflow.llm.budget import BudgetReachedError
+from nounflow.llm.chat import ChatClient
+from nounflow.llm.chunks import chunks
+from nounflow.llm.http import Server
+from nounflow.llm.ledger import Ledger
+from nounflow.llm.outcomes import outcome_of, question_of, replay, room_of
+from nounflow.llm.pace import AGAIN, Pace, RunStoppedError, not_written
+from nounflow.llm.prices import price_of
+from nounflow.llm.requests import Failure, Outcome, Question, Request
+
+
+class BatchClient:
+    """`client.LLMClient` by the Batch API."""
+
+    def __init__(self, config: LLMConfig, ledger: Ledger) -> None:
+        """See `client.open_client`."""
+        self._config, self._ledger = config, ledger
+        # The tiny first request is a call of its own, at its own price; both draw on one budget.
+        self._chat = ChatClient(config.model_copy(update={"mode": "chat"}), ledger)
+        self._machine = BatchMachine(config, BatchRows(ledger), self._chat.budget)
+
+    async def __aenter__(self) -> BatchClient:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._machine.close()
+        await self._chat.__aexit__(kind, error, trace)
+
+    async def ask(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[Outcome | Failure]:
+        """See `client.LLMClient`. What is under way when the asker or the run stops is read by the next one."""
+        asking = _Asking(self._config, self._ledger, self._chat, self._machine)
+        try:
+            async for result in asking.results(requests):
+                yield result
+        except sqlite3.Error as error:
+            raise not_written(self._ledger.path, error) from error
+
+    async def learn_server(self) -> Server:
+        """See `client.LLMClient`."""
+        return await self._chat.learn_server()
+
+
+class _Asking:
+    """One call of `ask`."""
+
+    def __init__(self, config: LLMConfig, ledger: Ledger, chat: ChatClient, machine: BatchMachine) -> None:
+        self._config, self._ledger, self._chat, self._machine = config, ledger, chat, machine
+        self._pace = Pace(config)
+        self._pool = Pool(config, price_of(config))
+        self._waiting: dict[str, BatchJob] = {}  # in batches
+        self._blocked = False  # the next batch needs what those under way hold
+        self._barren = 0  # batches in a row that brought no answer
+
+    async def results(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[Outcome | Failure]:
+        """Fill the pool, send what fills a batch, look at the batches; again until all is answered."""
+        self._machine.adopt()
+        feed, fed = chunks(requests), False
+        while True:
+            while not fed and not self._pool.full:
+                chunk = await anext(feed, None)
+                fed = chunk is None
+                for result in await self._look_up(chunk or []):
+                    yield result
+            while await self._submit():
+                pass
+            if fed and not self._pool.jobs and not self._waiting:
+                return
+            changed = False
+            for batch in list(self._machine.open.values()):
+                async for result in self._advance(batch):
+                    yield result
+                changed = changed or batch.number not in self._machine.open
+            if not changed:
+                await self._rest()
+
+    async def _look_up(self, chunk: list[Request]) -> list[Outcome | Failure]:
+        """Replay what is known, wait for what is under way, put the rest into the pool."""
+        questions = [question_of(self._config, request) for request in chunk]
+        known = await asyncio.to_thread(self._ledger.look_up, [question.key for question in questions])
+        results: list[Outcome | Failure] = []
+        for question in questions:
+            entry = known.get(question.key)
+            if entry is not None:
+                self._ledger.check_messages(question, entry)
+            same = self._waiting.get(question.key) or self._pool.jobs.get(question.key)
+            job = BatchJob(question, room_of(self._config, entry))
+            if same is not None:
+                same.others += 1
+            elif (outcome := replay(self._config, question, entry)) is not None:
+                results.append(outcome)
+            elif entry is not None and entry.batch is not None:
+                self._check_is_ours(question, entry.batch)
+                self._waiting[question.key] = job
+            elif not self._pool.add(job):
+                detail = "larger than a batch may be (`max_bytes`, `max_queued_tokens`)"
+                results.append(Failure(question.request, question.key, detail))
+        return results
+
+    async def _submit(self) -> bool:
+        """Send the next batch; False when there is none, or others must end first."""
+        under_way = self._machine.open
+        if (
+            not self._pool.jobs
+            or self._blocked
+            or self._pace.held_s() > 0
+            or len(under_way) >= self._config.batch.max_open_batches
+        ):
+            return False
+        try:
+            server = await self._chat.learn(self._pace)
+        except BudgetReachedError:
+            if not under_way:
+                raise
+            self._blocked = True  # what is under way at its worst price may leave enough
+            return False
+        folder, budget = self._ledger.path.parent, self._chat.budget
+        with disk_errors(folder), tempfile.TemporaryFile(dir=folder) as file:
+            queued = sum(batch.prompt_tokens for batch in under_way.values())
+            draft = self._pool.draft(server, file, queued, budget.left)
+            # Crumbs of the queue or of the budget are not worth a batch while others may give back more.
+            self._blocked = bool(draft.short_of and under_way)
+            if self._blocked:
+                return False
+            if not draft.jobs:
+                first = next(iter(self._pool.jobs.values()))
+                raise budget.reached(self._pool.worst_usd(first))
+            self._pool.take(draft)
+            self._waiting |= {job.question.key: job for job in draft.jobs}
+            await self._machine.submit(draft.lines, file, draft.tokens, self._chat.run, self._pace)
+        return True
+
+    async def _advance(self, batch: Batch) -> AsyncIterator[Outcome | Failure]:
+        """Look at a batch; yields what it brought."""
+        answered, given_up = False, []
+        async for ends in self._machine.advance(batch, self._pace):
+            answered = answered or any(end.fault is None for end in ends)
+            for result in [result for end in ends for result in self._take(end)]:
+                if isinstance(result, Failure) or result.status == "refused":
+                    given_up.append(result.detail)
+                yield result
+        if batch.number in self._machine.open:
+            return
+        self._blocked = False
+        if answered:
+            self._barren = 0
+            self._pace.answered()
+            return
+        self._pace.hold(self._pace.backoff(self._barren))
+        self._barren += 1
+        for detail in given_up:
+            self._pace.given_up(detail)
+
+    def _take(self, end: LineEnd) -> list[Outcome | Failure]:
+        """What the asker gets of a line; nothing if it returns to the pool, or nobody asks (any more)."""
+        job = self._waiting.pop(end.key, None)
+        if job is None:
+            return []
+        if end.fault is None or end.fault.kind == "refused":
+            outcome = outcome_of(job.question, end.ending, replayed=False)
+            if outcome.status != "truncated" or job.room >= self._config.max_retry_tokens:
+                return [outcome, *[dataclasses.replace(outcome, usd=0.0, replayed=True)] * job.others]
+            job.room, job.failures = self._config.max_retry_tokens, 0
+        elif end.fault.kind == "retry":
+            job.failures += 1
+            if job.failures >= self._config.max_attempts:
+                return [Failure(job.question.request, job.question.key, end.fault.detail)] * (1 + job.others)
+        self._pool.add(job)
+        return []
+
+    async def _rest(self) -> None:
+        """Wait until it is time to look again.
+
+        Raises:
+            RunStoppedError: the deadline is over.
+        """
+        if self._pace.late:
+            state = self._machine.describe()
+            raise self._pace.deadline(f"; still under way: {state}" if state else "")
+        await self._pace.sleep(max(self._config.batch.poll_s if self._machine.open else 0.0, self._pace.held_s()))
+
+    def _check_is_ours(self, question: Question, number: int) -> None:
+        if number not in self._machine.open:
+            raise RunStoppedError(
+                f"The request for {question.request.item!r} is under way in a batch of another server "
+                f"(number {number} of the ledger)",
+                where="`base_url`",
+                fix=f"name that server again until the batch is read; asked here, it would be paid twice; then {AGAIN}",
+            )

@@ -1,0 +1,61 @@
+"""The files of a batch: one JSON object a line, what is asked and what came back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+from nounflow.config.llm import LLMConfig
+from nounflow.llm.faults import Fault, fault_of_code, fault_of_status
+from nounflow.llm.http import Server, call
+from nounflow.llm.requests import Question
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of results: the body of the answer, or why there is none."""
+
+    key: str
+    body: str | Fault
+
+
+def input_line(config: LLMConfig, question: Question, room: int, server: Server) -> bytes:
+    """The line that asks a question; its `custom_id` is the question's key."""
+    messages, parameters = call(config, question.request, room, server)
+    body = {"model": config.model, "messages": messages, **parameters}
+    line = {"custom_id": question.key, "method": "POST", "url": "/v1/chat/completions", "body": body}
+    return json.dumps(line, ensure_ascii=False).encode() + b"\n"
+
+
+def read_results(file: IO[bytes], strike: Callable[[str], str]) -> Iterator[Result | None]:
+    """The lines of a results file; None for one that cannot be read, as where the file is cut off.
+
+    Args:
+        file: output or error file, from its start.
+        strike: takes the key out of a text.
+    """
+    file.seek(0)
+    for raw in file:
+        try:
+            line = json.loads(raw)
+            result = Result(str(line["custom_id"]), _body(line, strike))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            yield None
+        else:
+            yield result
+
+
+def _body(line: Mapping[str, Any], strike: Callable[[str], str]) -> str | Fault:
+    error, response = line.get("error"), line.get("response")
+    if response is None:
+        said = error if isinstance(error, dict) else {}
+        return fault_of_code(str(said.get("code") or "no answer"), strike(str(said.get("message") or "")))
+    status, body = int(response.get("status_code") or 200), response.get("body")
+    raw = strike(body if isinstance(body, str) else json.dumps(body, ensure_ascii=False))
+    if status < 300:
+        return raw
+    told = body.get("error") if isinstance(body, dict) else None
+    said = {name: strike(str(value)) for name, value in told.items() if value} if isinstance(told, dict) else {}
+    return fault_of_status(status, said, raw)

@@ -1,0 +1,190 @@
+"""The Batch API over the network, through the official client: each call once, a value or a fault."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import IO, Any, TypeVar
+
+import httpx2
+import openai
+
+from nounflow.config.llm import LLMConfig
+from nounflow.llm.faults import Fault, fault_of, struck
+from nounflow.llm.keys import read_key, redact
+
+T = TypeVar("T")
+ENDED = ("completed", "failed", "expired", "cancelled")
+_TOKEN = "nounflow"  # the name of our token among a batch's metadata
+_PAGE = 100  # batches listed at a time
+_CLOCKS_S = 86_400.0  # the server's clock may differ by so much
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """What the server says of a batch; what it leaves out is empty."""
+
+    id: str
+    status: str
+    output_file_id: str
+    error_file_id: str
+    total: int
+    completed: int
+    errors: str  # why it failed, as one text
+    codes: frozenset[str]  # of these errors
+
+
+class BatchHttp:
+    """Never retries. No text that it returns holds the key."""
+
+    def __init__(self, config: LLMConfig) -> None:
+        self._config = config
+        self._key = read_key(config)
+        self._client = openai.AsyncOpenAI(
+            api_key=self._key, base_url=config.base_url, max_retries=0, timeout=config.timeout_s
+        )
+
+    def __repr__(self) -> str:
+        return f"BatchHttp({self._config.base_url!r})"
+
+    def strike(self, text: str) -> str:
+        """The text without the key."""
+        return redact(text, self._key)
+
+    async def upload(self, name: str, file: IO[bytes]) -> str | Fault:
+        """Send an input file; its id."""
+
+        async def send() -> str | Fault:
+            file.seek(0)
+            response = await self._client.files.with_raw_response.create(
+                file=(name, file, "application/jsonl"), purpose="batch", timeout=self._config.batch.transfer_timeout_s
+            )
+            return self._text(self._object(response.content), "id") or Fault("retry", "an uploaded file without an id")
+
+        return await self._once(send, self._config.batch.transfer_timeout_s)
+
+    async def create(self, file_id: str, token: str) -> Remote | Fault:
+        """Start a batch. After a fault of kind `retry` nobody knows whether there is one."""
+
+        async def send() -> Remote | Fault:
+            response = await self._client.batches.with_raw_response.create(
+                input_file_id=file_id,
+                endpoint="/v1/chat/completions",
+                completion_window="24h",
+                metadata={_TOKEN: token},
+            )
+            return self._remote(self._object(response.content))
+
+        return await self._once(send)
+
+    async def retrieve(self, remote_id: str) -> Remote | Fault:
+        """How a batch stands."""
+
+        async def send() -> Remote | Fault:
+            response = await self._client.batches.with_raw_response.retrieve(remote_id)
+            return self._remote(self._object(response.content))
+
+        return await self._once(send)
+
+    async def cancel(self, remote_id: str) -> Remote | Fault:
+        """Ask for a batch to be cancelled; what it has answered can be read later."""
+
+        async def send() -> Remote | Fault:
+            response = await self._client.batches.with_raw_response.cancel(remote_id)
+            return self._remote(self._object(response.content))
+
+        return await self._once(send)
+
+    async def find(self, file_id: str, token: str, since: float) -> Remote | Fault | None:
+        """The batch with our token or input file, among those created after `since`; None if there is none."""
+        after: str | None = None
+        while True:
+            page = await self._page(after)
+            if isinstance(page, Fault):
+                return page
+            batches = [batch for batch in page.get("data") or [] if isinstance(batch, dict)]
+            for batch in batches:
+                if (batch.get("metadata") or {}).get(_TOKEN) == token or batch.get("input_file_id") == file_id:
+                    return self._remote(batch)
+            oldest = min((batch.get("created_at") or since for batch in batches), default=0.0)
+            last = str(batches[-1].get("id") or "") if batches else ""
+            if not page.get("has_more") or not last or last == after or oldest < since - _CLOCKS_S:
+                return None
+            after = last
+
+    async def delete(self, file_id: str) -> bool | Fault:
+        """Remove an input file."""
+
+        async def send() -> bool:
+            await self._client.files.with_raw_response.delete(file_id)
+            return True
+
+        return await self._once(send)
+
+    async def download(self, file_id: str, target: IO[bytes]) -> bool | Fault:
+        """Write a file of results to `target`, which is emptied first."""
+
+        async def send() -> bool:
+            target.seek(0)
+            target.truncate()
+            stream = self._client.files.with_streaming_response
+            async with stream.content(file_id, timeout=self._config.batch.transfer_timeout_s) as response:
+                async for piece in response.iter_bytes():
+                    target.write(piece)
+            return True
+
+        return await self._once(send, self._config.batch.transfer_timeout_s)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    async def _page(self, after: str | None) -> dict[str, Any] | Fault:
+        async def send() -> dict[str, Any]:
+            place = {"after": after} if after else {}
+            response = await self._client.batches.with_raw_response.list(limit=_PAGE, **place)  # type: ignore[arg-type]
+            return self._object(response.content)
+
+        return await self._once(send)
+
+    async def _once(self, send: Callable[[], Awaitable[T | Fault]], timeout_s: float | None = None) -> T | Fault:
+        try:
+            async with asyncio.timeout(timeout_s or self._config.timeout_s):
+                return await send()
+        except (openai.APIError, httpx2.HTTPError, TimeoutError) as error:
+            return struck(fault_of(error), self._key)
+        except ValueError as error:
+            return Fault("retry", f"the server's answer cannot be read ({self.strike(str(error))[:200]})")
+
+    @staticmethod
+    def _object(body: bytes) -> dict[str, Any]:
+        value = json.loads(body)
+        if not isinstance(value, dict):
+            raise ValueError("no JSON object")
+        return value
+
+    def _text(self, value: Mapping[str, Any], name: str) -> str:
+        return self.strike(str(value.get(name) or ""))
+
+    def _remote(self, batch: Mapping[str, Any]) -> Remote:
+        """Raises ValueError without id or status."""
+        if not batch.get("id") or not batch.get("status"):
+            raise ValueError("a batch without id or status")
+        counts = batch.get("request_counts") or {}
+        errors = [error for error in (batch.get("errors") or {}).get("data") or [] if isinstance(error, dict)]
+        return Remote(
+            id=self._text(batch, "id"),
+            status=self._text(batch, "status"),
+            output_file_id=self._text(batch, "output_file_id"),
+            error_file_id=self._text(batch, "error_file_id"),
+            total=int(counts.get("total") or 0),
+            completed=int(counts.get("completed") or 0),
+            errors="; ".join(self._error(error) for error in errors[:5]),
+            codes=frozenset(str(error.get("code")) for error in errors),
+        )
+
+    def _error(self, error: Mapping[str, Any]) -> str:
+        line = f" (line {error['line']})" if error.get("line") else ""
+        return f"{self._text(error, 'code')}: {self._text(error, 'message')[:300]}{line}"

@@ -1,0 +1,1 @@
+"""The report: one HTML page made of what was scored."""

@@ -1,0 +1,1 @@
+"""Training: noise, loss, samples and the loop that every trained predictor shares."""

@@ -1,0 +1,45 @@
+"""Held-out texts as a predictor will meet images: one noun each, noisy. What is fitted is fitted to them alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from nounflow.config.decoder import NoiseConfig
+from nounflow.errors import NounflowError
+from nounflow.store.training_set import TrainingSet
+from nounflow.training.batches import torch_seed
+from nounflow.training.noise import apply_noise
+from nounflow.training.noise_shape import load_noise_shape
+
+_LEAST = 5
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Noisy embeddings of held-out texts, and the noun of each."""
+
+    embeddings: np.ndarray  # float32 [n, dim]
+    nouns: np.ndarray  # int64 [n]
+
+
+def held_out(training_set: TrainingSet, noise: NoiseConfig, seed: int, most: int) -> HeldOut:
+    """At most `most` held-out texts that name one noun, evenly spaced, so that every source is among them.
+
+    Raises:
+        NounflowError: too few texts are held out.
+    """
+    rows = np.flatnonzero(training_set.heldout & (np.diff(training_set.offsets) == 1))
+    if len(rows) < _LEAST:
+        raise NounflowError(
+            f"Probabilities are fitted to held-out texts that name one noun, and there are {len(rows)}",
+            fix="raise `heldout` of the mixture (or, for retrieval, give it a `temperature`)",
+        )
+    if len(rows) > most:
+        rows = rows[np.arange(most) * len(rows) // most]
+    generator = torch.Generator().manual_seed(torch_seed(seed, "held-out noise"))
+    shape = load_noise_shape(noise, None, training_set)
+    embeddings = apply_noise(torch.from_numpy(training_set.vectors[rows]).float(), noise, generator, shape)
+    return HeldOut(embeddings.numpy(), training_set.targets[training_set.offsets[rows]].astype(np.int64))

@@ -1,0 +1,158 @@
+"""From a training script's arguments to a predictor on disk, by way of checkpoints; decoder and head alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from nounflow.config.decoder import DecoderTrainingSettings, HeadTrainingSettings
+from nounflow.device import autocast_dtype, prepare_device
+from nounflow.files import sha256_json
+from nounflow.schemas.tables import NOUNS, read_table
+from nounflow.store.training_set import TrainingSet, open_training_set
+from nounflow.store.weights import with_image_shift, write_predictor
+from nounflow.synonyms import synonym_groups
+from nounflow.training.arguments import TrainingArguments
+from nounflow.training.checkpoint import Checkpoints
+from nounflow.training.loop import train
+from nounflow.training.memory import check_size
+from nounflow.training.noise_shape import NoiseShape, load_noise_shape
+from nounflow.training.processes import Processes, joined_processes
+from nounflow.training.synonyms import share_with_synonyms
+from nounflow.training.tracking import Reporter
+from nounflow.training.training_task import TrainingTask
+from nounflow.training.validation import Samples, hold_out, templates_of
+
+Module = TypeVar("Module", bound=nn.Module)
+
+# Settings that leave the weights as they are: a run may go on with others.
+_WITHOUT_EFFECT = {"training": {"checkpoint_minutes", "checkpoint_steps", "trackers"}}
+
+
+@dataclass(frozen=True)
+class TrainingMaterial:
+    """What a predictor is trained from, and where."""
+
+    device: str
+    names: tuple[str, ...]  # display nouns by target id
+    texts: TrainingSet
+    shape: NoiseShape
+
+    @classmethod
+    def read(cls, asked: TrainingArguments[Any]) -> TrainingMaterial:
+        """Read what the arguments name; torch's threads are set before anything is computed."""
+        device = prepare_device(asked.device, asked.threads)
+        table = read_table(asked.nouns, NOUNS, "lexicon")
+        texts = share_with_synonyms(
+            open_training_set(asked.training_set), synonym_groups(table), asked.settings.training.synonym_share
+        )
+        shape = load_noise_shape(asked.settings.noise, asked.gap[0] if asked.gap else None, texts)
+        return cls(device, tuple(table["noun"].to_list()), texts, shape)
+
+
+def train_predictor(
+    asked: TrainingArguments[Any],
+    material: TrainingMaterial,
+    build: Callable[[], Module],
+    task_of: Callable[[Module], TrainingTask],
+    *,
+    code: str,
+    beside: Callable[[], None] = lambda: None,
+    **fields: Any,
+) -> None:
+    """Train a module and write its weights, its counts and, last, its manifest. One process of several writes.
+
+    Args:
+        build: makes the module, untrained.
+        task_of: the module as the loop sees it.
+        code: fingerprint of what trains.
+        beside: writes what else belongs into the folder.
+        fields: of the manifest.
+
+    Raises:
+        NounflowError: the module cannot fit into memory, or a tracker's package is not installed.
+    """
+    settings, texts = asked.settings, material.texts
+    with joined_processes(material.device) as processes:
+        check_size(build, settings.training, material.device)
+        torch.manual_seed(settings.seed)
+        module = build().to(material.device)
+        task = task_of(module)
+        autocast = autocast_dtype(settings.training.precision, material.device)
+        checkpoints = _checkpoints(asked, material, processes, autocast, code)
+        trackers = settings.training.trackers if processes.first else ()
+        reporter = Reporter(asked.run, asked.out.parent, settings.model_dump(mode="json"), trackers)
+        if asked.restart and processes.first:
+            checkpoints.remove()
+        processes.wait()
+        samples = _samples(asked, material)
+        curves = train(task, samples, settings, processes, autocast, checkpoints, reporter)
+        if not processes.first:
+            return
+        beside()
+        write_predictor(
+            asked.out,
+            with_image_shift(module.state_dict(), material.shape.image_shift),
+            run=asked.run,
+            embedder=texts.manifest.embedder,
+            lexicon=texts.manifest.lexicon,
+            lexicon_path=asked.nouns.as_posix(),
+            nouns=material.names,
+            settings=settings.model_dump(mode="json"),
+            samples=curves.samples,
+            metrics=curves.of_kept(),
+            **fields,
+        )
+        texts.count_texts(asked.run).write(asked.out.with_suffix(".counts.json"))
+        reporter.close()
+        checkpoints.remove()  # of no more use
+
+
+def _checkpoints(
+    asked: TrainingArguments[Any],
+    material: TrainingMaterial,
+    processes: Processes,
+    autocast: torch.dtype | None,
+    code: str,
+) -> Checkpoints:
+    """Beside the output: Snakemake deletes the declared outputs of a failed job, and this folder is none of them."""
+    return Checkpoints(
+        asked.out.parent / "checkpoint",
+        recipe=recipe_of(asked.settings, material.texts, material.shape, autocast),
+        environment={
+            "device": material.device,
+            "threads": torch.get_num_threads(),
+            "processes": processes.count,
+            "torch": torch.__version__,
+            "code": code,
+        },
+    )
+
+
+def _samples(asked: TrainingArguments[Any], material: TrainingMaterial) -> Samples:
+    """The training set less what the settings hold out."""
+    config, templates = asked.settings.training, None
+    if config.heldout_templates:
+        by_source = {path.stem: path for path in asked.captions}
+        templates = templates_of(asked.training_set, material.texts, by_source)
+    return hold_out(material.texts, config, material.names, templates, material.shape)
+
+
+def recipe_of(
+    settings: DecoderTrainingSettings | HeadTrainingSettings,
+    training_set: TrainingSet,
+    shape: NoiseShape,
+    autocast: torch.dtype | None,
+) -> Mapping[str, Any]:
+    """What weights depend on, as JSON."""
+    manifest = training_set.manifest.model_dump(mode="json")
+    return {
+        **settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
+        "precision": "fp32" if autocast is None else "bf16",
+        "training_set": {**manifest, "shards": sha256_json(manifest["shards"])},
+        "gap": shape.source,
+    }

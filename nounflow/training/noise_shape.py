@@ -1,0 +1,115 @@
+"""What noise takes from measurements: angles, a mean shift, a covariance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+
+from nounflow.config.decoder import NoiseConfig
+from nounflow.errors import MismatchError, NounflowError
+from nounflow.files import sha256_file
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.gap import ImageTextGap
+from nounflow.store.training_set import TrainingSet
+from nounflow.streams import stream
+from nounflow.training.gap import principal_axes
+
+_TEXTS = 20_000  # drawn for their covariance
+
+
+@dataclass(frozen=True)
+class NoiseShape:
+    """Measured parts of a noise, float32; None where its scheme has no use for one."""
+
+    angles: torch.Tensor | None = None  # [quantiles], degrees, evenly spaced from least to greatest
+    axes: torch.Tensor | None = None  # [rank, dim], and
+    deviations: torch.Tensor | None = None  # [dim] beside them: together E|perturbation|^2 is 1
+    text_shift: torch.Tensor | None = None  # [dim], added to texts
+    image_shift: torch.Tensor | None = None  # [dim], subtracted from images
+    source: str | None = None  # sha256 of the document that it was read from
+
+    def to(self, device: str) -> NoiseShape:
+        """The same on another device."""
+
+        def moved(part: torch.Tensor | None) -> torch.Tensor | None:
+            return None if part is None else part.to(device)
+
+        return replace(
+            self,
+            angles=moved(self.angles),
+            axes=moved(self.axes),
+            deviations=moved(self.deviations),
+            text_shift=moved(self.text_shift),
+            image_shift=moved(self.image_shift),
+        )
+
+    def shifted(self, texts: torch.Tensor) -> torch.Tensor:
+        """Unit text embeddings [n, dim] moved to where images lie, at unit length again, if the noise asks for it."""
+        return texts if self.text_shift is None else F.normalize(texts + self.text_shift, dim=-1)
+
+
+NO_SHAPE = NoiseShape()
+
+
+def load_noise_shape(config: NoiseConfig, gap: Path | None, training_set: TrainingSet) -> NoiseShape:
+    """What a run's noise needs, from the gap's document or the training set's own texts.
+
+    Raises:
+        NounflowError: the noise needs the gap, and no document is named.
+        MismatchError: the document is of another embedder or training set.
+    """
+    shape = shape_of(config, *_read_gap(config, gap, training_set)) if config.needs_images else NO_SHAPE
+    if config.scheme != "covariance" or config.covariance == "residuals":
+        return shape
+    rows = training_set.draw(stream(0, "covariance"), _TEXTS)
+    of_texts = covariance_shape(*principal_axes(torch.from_numpy(training_set.vectors[rows]).double()), config)
+    return replace(shape, axes=of_texts.axes, deviations=of_texts.deviations)
+
+
+def _read_gap(config: NoiseConfig, gap: Path | None, training_set: TrainingSet) -> tuple[ImageTextGap, str]:
+    """The gap's document, and its digest."""
+    if gap is None:
+        raise NounflowError(
+            f"The noise ({config.described}) needs the measured gap between images and texts",
+            fix="make it with measure_gap.py and name it with --gap",
+        )
+    document = read_document(ImageTextGap, gap, "gap document")
+    manifest = training_set.manifest
+    for name, there, here in (
+        ("embedder", document.embedder.digest, manifest.embedder.digest),
+        ("training set", document.training_set, manifest.index_sha256),
+        ("image set", document.image_set, config.images),
+    ):
+        if there != here:
+            raise MismatchError(
+                f"The gap was measured on another {name}: {there}, the run asks for {here}",
+                where=gap,
+                fix=f"delete {gap} and run again",
+            )
+    return document, sha256_file(gap)
+
+
+def shape_of(config: NoiseConfig, gap: ImageTextGap, source: str) -> NoiseShape:
+    """What a noise takes of a measured gap; `source` is the document's digest."""
+    covariance = NO_SHAPE
+    if config.scheme == "covariance" and config.covariance == "residuals":
+        covariance = covariance_shape(torch.tensor(gap.axes), torch.tensor(gap.variances), config)
+    shift = torch.tensor(gap.shift)
+    return replace(
+        covariance,
+        angles=torch.tensor(gap.angles) if config.scheme == "gap" else None,
+        text_shift=shift if config.shift == "texts" else None,
+        image_shift=shift if config.shift == "images" else None,
+        source=source,
+    )
+
+
+def covariance_shape(axes: torch.Tensor, variances: torch.Tensor, config: NoiseConfig) -> NoiseShape:
+    """Covariance as `rank` principal axes [axes, dim] and, of the variances [dim], what these leave."""
+    kept = axes[: config.rank]
+    left = (variances - kept.square().sum(0)).clamp(min=0)
+    length = (kept.square().sum() + left.sum()).sqrt()
+    return NoiseShape(axes=(kept / length).float(), deviations=(left.sqrt() / length).float())

@@ -1,0 +1,127 @@
+"""Where the curves go: a parquet file always, TensorBoard and Weights & Biases where they are asked for."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from nounflow.errors import NounflowError
+from nounflow.files import write_text
+from nounflow.schemas.tables import METRICS, write_table
+from nounflow.training.curves import Curves
+
+_MODULES = {"tensorboard": "torch.utils.tensorboard", "wandb": "wandb"}
+
+
+class Tracker(Protocol):
+    """Takes figures as they come."""
+
+    def log(self, samples: int, figures: Mapping[str, float]) -> None:
+        """Figures ("train/loss") after so many training samples."""
+        ...
+
+    def close(self) -> None:
+        """The run ended well."""
+        ...
+
+
+class TensorBoard:
+    """Event files in `tensorboard/` of the run's folder."""
+
+    def __init__(self, folder: Path, first: int, fresh: bool) -> None:
+        """
+        Args:
+            first: samples of the first figures to come; what a killed process wrote from there on is passed over.
+            fresh: the run began anew, so that events of an earlier one are of no use.
+        """
+        from torch.utils.tensorboard import SummaryWriter
+
+        if fresh:
+            shutil.rmtree(folder / "tensorboard", ignore_errors=True)
+        self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=first)
+
+    def log(self, samples: int, figures: Mapping[str, float]) -> None:
+        """See `Tracker.log`."""
+        for name, value in figures.items():
+            self._writer.add_scalar(name, value, samples)
+        self._writer.flush()
+
+    def close(self) -> None:
+        """See `Tracker.close`."""
+        self._writer.close()
+
+
+class WeightsAndBiases:
+    """A run of the project `nounflow`; where it goes and whose it is, the environment says (WANDB_*)."""
+
+    def __init__(self, folder: Path, run: str, settings: Mapping[str, Any], fresh: bool) -> None:
+        import wandb
+
+        self._id_file = folder / "wandb.id"  # a run that goes on stays one run there, too
+        if fresh or not self._id_file.exists():
+            write_text(self._id_file, uuid.uuid4().hex)
+        self._run = wandb.init(
+            project="nounflow",
+            name=run,
+            id=self._id_file.read_text(encoding="utf-8"),
+            resume="allow",
+            config=dict(settings),
+            dir=str(folder),
+        )
+        self._run.define_metric("*", step_metric="samples")
+
+    def log(self, samples: int, figures: Mapping[str, float]) -> None:
+        """See `Tracker.log`."""
+        self._run.log({**figures, "samples": samples})
+
+    def close(self) -> None:
+        """See `Tracker.close`."""
+        self._run.finish()
+        self._id_file.unlink(missing_ok=True)
+
+
+class Reporter:
+    """Takes the curves whenever they have grown, and passes on what is new."""
+
+    def __init__(self, run: str, folder: Path, settings: Mapping[str, Any], trackers: Sequence[str]) -> None:
+        """
+        Raises:
+            NounflowError: a tracker's package is not installed.
+        """
+        for name in trackers:
+            try:
+                importlib.import_module(_MODULES[name])
+            except ImportError as error:
+                raise NounflowError(
+                    f"The tracker '{name}' needs a package that is not installed ({error})",
+                    fix="pip install 'nounflow[tracking]', or leave it out of `training.trackers`",
+                ) from error
+        self._run, self._folder, self._settings, self._names = run, Path(folder), settings, trackers
+        self._trackers: list[Tracker] | None = None
+
+    def __call__(self, curves: Curves) -> None:
+        """Write the curves, and track the figures of the latest number of samples."""
+        write_table(self._folder / "metrics.parquet", curves.table(), METRICS)
+        samples = curves.samples
+        if self._trackers is None:  # only now is known where the run began
+            self._trackers = self._open(samples, fresh=curves.rows[0][0] == samples)
+        figures = {f"{split}/{name}": value for at, split, name, value in curves.rows if at == samples}
+        for tracker in self._trackers:
+            tracker.log(samples, figures)
+
+    def close(self) -> None:
+        """The run ended well."""
+        for tracker in self._trackers or ():
+            tracker.close()
+
+    def _open(self, first: int, fresh: bool) -> list[Tracker]:
+        opened: list[Tracker] = []
+        if "tensorboard" in self._names:
+            opened.append(TensorBoard(self._folder, first, fresh))
+        if "wandb" in self._names:
+            opened.append(WeightsAndBiases(self._folder, self._run, self._settings, fresh))
+        return opened
