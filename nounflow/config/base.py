@@ -2,10 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, Final
+
 from pydantic import BaseModel, ConfigDict
+
+
+class _Operational:
+    """See `OPERATIONAL`."""
+
+
+# Marks a field (`Annotated[float, OPERATIONAL]`) that says how a job goes and shapes no byte of what it leaves: where a
+# server is, how often a checkpoint is written. A change of it reruns nothing.
+OPERATIONAL: Final = _Operational()
 
 
 class Settings(BaseModel):
     """A frozen group of settings; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    def shaping(self) -> dict[str, Any]:
+        """What shapes results, as JSON: all but the operational fields, also within parts."""
+        return _fields(self, operational=False)
+
+    def operational(self) -> dict[str, Any]:
+        """The other fields, as JSON: laid over `shaping` they give the whole."""
+        return _fields(self, operational=True)
+
+
+def _fields(settings: Settings, operational: bool) -> dict[str, Any]:
+    values = settings.model_dump(mode="json")
+    kept = {}
+    for name, field in type(settings).model_fields.items():
+        part = getattr(settings, name)
+        if OPERATIONAL in field.metadata:
+            kept |= {name: values[name]} if operational else {}
+        elif isinstance(part, Settings):
+            kept |= {name: inner} if (inner := _fields(part, operational)) or not operational else {}
+        elif not operational:
+            kept[name] = values[name]
+    return kept
+
+
+def merged(values: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON object with another laid over it, key by key, also within parts."""
+    found = dict(values)
+    for key, value in over.items():
+        inner = found.get(key)
+        found[key] = merged(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
+    return found
