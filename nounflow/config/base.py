@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import CoreSchema, core_schema
 
 
 class _Operational:
@@ -15,6 +16,16 @@ class _Operational:
 # Marks a field (`Annotated[float, OPERATIONAL]`) that says how a job goes and shapes no byte of what it leaves: where a
 # server is, how often a checkpoint is written. A change of it reruns nothing.
 OPERATIONAL: Final = _Operational()
+
+
+class OneOf:
+    """Makes a field (`Annotated[str, OneOf(names)]`) take the names of a registry only, as `Literal` would."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = list(names)
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> CoreSchema:
+        return core_schema.literal_schema(self._names)
 
 
 class Settings(BaseModel):
@@ -33,7 +44,7 @@ class Settings(BaseModel):
 
 def _fields(settings: Settings, operational: bool) -> dict[str, Any]:
     values = settings.model_dump(mode="json")
-    kept = {}
+    kept: dict[str, Any] = {}
     for name, field in type(settings).model_fields.items():
         part = getattr(settings, name)
         if OPERATIONAL in field.metadata:
