@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 
 from nounflow.config.embedder import EmbedderConfig
-from nounflow.embedders import load_embedder, load_target_tokenizer
 from nounflow.embedders.batching import plan_batches
 from nounflow.embedders.bundled import class_names, conse
 from nounflow.embedders.image_files import embed_image_files
+from nounflow.embedders.load import load_embedder
+from nounflow.embedders.targets import load_target_tokenizer
 from nounflow.errors import NounflowError
 
 TEXTS = [
@@ -44,7 +45,7 @@ def noise_image(size, seed=0):
 def test_the_lean_text_tower_equals_transformers(bundled):
     from transformers import AutoModel, AutoTokenizer
 
-    from nounflow.embedders.minilm import model_folder
+    from nounflow.embedders.minilm_tokenizer import model_folder
 
     tokenizer = AutoTokenizer.from_pretrained(model_folder())
     model = AutoModel.from_pretrained(model_folder()).eval()

@@ -15,7 +15,8 @@ import scipy.optimize
 import torch
 from training_material import DIM, NAMES, SMALL, write_project
 
-from nounflow.config.decoder import HeadConfig, NoiseConfig
+from nounflow.config.head import HeadConfig
+from nounflow.config.noise import NoiseConfig
 from nounflow.counts import Counts
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.vocabulary import TargetVocabulary

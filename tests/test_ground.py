@@ -14,13 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nounflow.atomic import atomic_file, atomic_folder
 from nounflow.commandline import reported_errors
-from nounflow.config.decoder import GenerationConfig
 from nounflow.config.experiment import json_schema, load_config
+from nounflow.config.generation import GenerationConfig
 from nounflow.config.reference import key_tables
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
-from nounflow.files import atomic_file, atomic_folder, read_json, sha256_text, write_json
+from nounflow.files import read_json, sha256_text, write_json
 from nounflow.fingerprint import code_fingerprint, imported_files
 from nounflow.schemas.labels import read_labels
 from nounflow.streams import stream, unit_hash

@@ -16,8 +16,8 @@ from PIL import Image
 
 from nounflow import NounClassifier
 from nounflow.cli import main
-from nounflow.config.decoder import GenerationConfig
 from nounflow.config.embedder import EmbedderConfig
+from nounflow.config.generation import GenerationConfig
 from nounflow.decoder.generation import generate
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.novic import read_checkpoint
@@ -25,8 +25,8 @@ from nounflow.decoder.packing import pack
 from nounflow.decoder.training_task import decoder_loss
 from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import END
-from nounflow.embedders import load_embedder
-from nounflow.embedders.minilm import WordPieces
+from nounflow.embedders.load import load_embedder
+from nounflow.embedders.minilm_tokenizer import WordPieces
 from nounflow.embedders.openclip import load_tokenizer, parse_name
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.predictors.loading import load_predictor

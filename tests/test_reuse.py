@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from shard_material import DIM, identity, unit_rows, write, write_nouns
 
 from nounflow.config.embedder import EmbedderConfig
-from nounflow.embedders.minilm import WordPieces
+from nounflow.embedders.minilm_tokenizer import WordPieces
 from nounflow.errors import NounflowError
 from nounflow.fingerprint import PACKAGE
 from nounflow.schemas.tables import CAPTIONS, write_table

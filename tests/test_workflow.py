@@ -22,11 +22,12 @@ from PIL import Image
 from tiny_workflow import results_of
 
 from nounflow.annotation.log import DecisionLog
-from nounflow.config.decoder import DecoderConfig, GenerationConfig
+from nounflow.config.decoder import DecoderConfig
 from nounflow.config.experiment import read_config
+from nounflow.config.generation import GenerationConfig
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.vocabulary import TargetVocabulary
-from nounflow.embedders.minilm import WordPieces
+from nounflow.embedders.minilm_tokenizer import WordPieces
 from nounflow.predictors.decoder import DecoderPredictor
 from nounflow.schemas.decisions import DecisionDraft
 from nounflow.store.shards import find_manifests, open_shard, read_manifest, sealed

@@ -13,7 +13,10 @@ import polars as pl
 import torch
 from shard_material import write_nouns
 
-from nounflow.config.decoder import DecoderConfig, DecoderTrainingSettings, NoiseConfig, TrainingConfig
+from nounflow.config.decoder import DecoderConfig
+from nounflow.config.noise import NoiseConfig
+from nounflow.config.runs import DecoderRun
+from nounflow.config.training import TrainingConfig
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.training_task import DecoderTask
 from nounflow.decoder.vocabulary import TargetVocabulary
@@ -85,13 +88,13 @@ class Tiny:
 
     vocabulary: TargetVocabulary
     training_set: TrainingSet
-    settings: DecoderTrainingSettings
+    settings: DecoderRun
 
     @classmethod
     def of(cls, nouns=8, seed=1, config=SMALL, training_set=None, noise=0.1, **training):
         """Settings are those of the tests of learning unless they are given."""
         training = {"samples": 640, "batch_size": 64, "learning_rate": 5e-3, **training}
-        settings = DecoderTrainingSettings(
+        settings = DecoderRun(
             decoder=config, noise=NoiseConfig(norm=noise), training=TrainingConfig(**training), seed=seed
         )
         return cls(random_vocabulary(nouns, seed=9), training_set or tiny_training_set(nouns), settings)

@@ -26,15 +26,15 @@ class EmbeddedImages:
 
 
 def embed_image_files(
-    embedder: Embedder, folder: Path, files: Sequence[str], batch: int, threads: int
+    embedder: Embedder, folder: Path, files: Sequence[str], batch: int, threads: int, quiet: bool = False
 ) -> EmbeddedImages:
-    """Embed `files` below `folder`, in their order."""
+    """Embed `files` below `folder`, in their order; unless `quiet`, with progress and each unreadable file by name."""
     readable: list[str] = []
     parts: list[np.ndarray] = []
     unreadable: dict[str, str] = {}
     start = time.monotonic()
     batches = [files[i : i + batch] for i in range(0, len(files), batch)]
-    with ThreadPoolExecutor(threads) as pool, Progress("images", len(files), "images") as progress:
+    with ThreadPoolExecutor(threads) as pool, Progress("images", len(files), "images", quiet=quiet) as progress:
 
         def prepare(names: Sequence[str]) -> list[Future[np.ndarray | str]]:
             return [pool.submit(_preprocessed_or_reason, embedder, folder / name) for name in names]
@@ -48,7 +48,8 @@ def embed_image_files(
             for name, image in zip(names, prepared, strict=True):
                 if isinstance(image, str):
                     unreadable[name] = image
-                    print(f"unreadable: {name}: {image}", flush=True)
+                    if not quiet:
+                        print(f"unreadable: {name}: {image}", flush=True)
                 else:
                     readable.append(name)
             if images:

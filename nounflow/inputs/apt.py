@@ -19,8 +19,8 @@ from urllib.parse import unquote
 
 from filelock import FileLock
 
+from nounflow.atomic import disk_errors
 from nounflow.errors import DamagedFileError, NounflowError
-from nounflow.files import disk_errors
 from nounflow.inputs.archives import unpack_tar
 from nounflow.inputs.transfer import TransferError, last_line, retried, run_program
 

@@ -10,8 +10,8 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from nounflow.atomic import disk_errors
 from nounflow.errors import NounflowError
-from nounflow.files import disk_errors
 from nounflow.images import list_images
 from nounflow.inputs.archives import unpack_zip
 from nounflow.inputs.placing import InputOrigin, put_in_place

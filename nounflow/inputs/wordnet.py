@@ -12,8 +12,8 @@ import time
 import zlib
 from pathlib import Path
 
+from nounflow.atomic import disk_errors
 from nounflow.errors import NounflowError
-from nounflow.files import disk_errors
 from nounflow.inputs import apt
 from nounflow.inputs.archives import unpack_tar
 from nounflow.inputs.placing import InputOrigin, point_at, put_in_place
