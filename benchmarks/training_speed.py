@@ -42,6 +42,9 @@ from nounflow.training.validation import Samples
 _BF16 = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "RTX A6000": 155e12}
 
 
+NAMES = {"lexicon": "small", "embedder": "bundled", "mixture": "m3_captions"}
+
+
 @dataclass
 class Case:
     """A decoder, its data and how it is trained."""
@@ -141,7 +144,7 @@ def published(batch: int, micro: int | None) -> tuple[TargetVocabulary, Training
     training = TrainingConfig(
         samples=929_000_000, batch_size=batch, micro_batch=micro, learning_rate=1.5e-3, warmup=0.0, beta2=0.95
     )
-    settings = DecoderRun(decoder=DECODER, noise=NOISE, training=training)
+    settings = DecoderRun(**NAMES, decoder=DECODER, noise=NOISE, training=training)
     return published_vocabulary(), published_training_set(), DIM, settings
 
 
@@ -153,7 +156,7 @@ def of_run(
     vocabulary = TargetVocabulary.from_dict(manifest.nouns, manifest.tokens)
     shape = {key: manifest.settings[key] for key in ("decoder", "noise")}
     training = TrainingConfig(batch_size=batch, micro_batch=micro)
-    settings = DecoderRun.model_validate({**shape, "training": training})
+    settings = DecoderRun.model_validate({**NAMES, **shape, "training": training})
     return vocabulary, open_training_set(training_set), manifest.embedder.dim, settings
 
 

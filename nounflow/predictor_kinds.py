@@ -32,7 +32,7 @@ PREDICTORS: Registry[PredictorKind] = {
     "decoder": PredictorKind(
         rule="train_decoder",
         says="Training the decoder",
-        train="nounflow.decoder.training_task:train",
+        train="nounflow.predictors.decoder_training:train",
         load="nounflow.predictors.decoder:load",
         leaves=("metrics.parquet", "angles.json"),
         minutes=720,

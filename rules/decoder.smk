@@ -92,7 +92,7 @@ for predictor, kind in PREDICTORS.items():
         message:
             f"{kind.says} {{wildcards.run}}"
         shell:
-            "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/train_model.py"
+            "export NOUNFLOW_RULE={rule}; python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/train_model.py"
             " --run {wildcards.run:q}"
             ' --settings {params.settings:q} "${{NOUNFLOW_RUN_{wildcards.run}:-}}"'
             " --training-set {input.training_set:q}"

@@ -404,7 +404,7 @@ def test_a_value_of_the_config_comes_before_the_table(published):
 
 @pytest.fixture(scope="module")
 def bundled():
-    return load_embedder(EmbedderConfig(spec="bundled:minilm-conse", precision="fp32"), "cpu", 1)
+    return load_embedder(EmbedderConfig(spec="bundled:minilm-conse", precision="fp32"), "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -425,7 +425,7 @@ def open_clip_model(tmp_path_factory):
     preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3}
     (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": shape, "preprocess_cfg": preprocess}))
     settings_ = EmbedderConfig(spec=f"openclip:local-dir:{folder}", precision="fp32")
-    return model.eval(), load_embedder(settings_, "cpu", 1), folder
+    return model.eval(), load_embedder(settings_, "cpu"), folder
 
 
 def test_a_class_embedding_is_the_normalised_mean_over_its_prompts(bundled):

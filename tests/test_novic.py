@@ -294,7 +294,7 @@ def test_an_imported_run_names_pictures_by_every_ordinary_way(imported, pictures
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(imported, embedder_folder, published):
-    embedder = load_embedder(EmbedderConfig(spec=f"openclip:local-dir:{embedder_folder}", precision="fp32"), "cpu", 1)
+    embedder = load_embedder(EmbedderConfig(spec=f"openclip:local-dir:{embedder_folder}", precision="fp32"), "cpu")
     before = (imported / "manifest.json").read_bytes()
     with pytest.raises(NounflowError, match="predictor already"):
         import_decoder(CHECKPOINT, published, embedder, imported)
@@ -325,7 +325,7 @@ def test_another_tokenizer_is_refused_with_a_noun_that_shows_it(published):
 
 
 def test_an_embedder_of_another_dimension_is_refused(published, tmp_path):
-    bundled = load_embedder(EmbedderConfig(spec="bundled:minilm-conse", precision="fp32"), "cpu", 1, images=False)
+    bundled = load_embedder(EmbedderConfig(spec="bundled:minilm-conse", precision="fp32"), "cpu", images=False)
     with pytest.raises(NounflowError, match=r"reads 512 dimensions.*makes 384"):
         import_decoder(CHECKPOINT, published, bundled, tmp_path / "run")
     assert not (tmp_path / "run").exists()

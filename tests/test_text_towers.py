@@ -42,7 +42,7 @@ TEXTS = [
 
 
 def load(spec, precision="fp32", **settings):
-    return load_embedder(EmbedderConfig(spec=spec, precision=precision, **settings), "cpu", 1)
+    return load_embedder(EmbedderConfig(spec=spec, precision=precision, **settings), "cpu")
 
 
 def siglip_folder(folder):

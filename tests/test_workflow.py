@@ -277,7 +277,7 @@ def test_a_killed_training_job_leaves_its_checkpoint_and_the_next_run_goes_on_fr
         time.sleep(0.02)
     trainers = [
         child for child in psutil.Process(running.pid).children(recursive=True)
-        if any(part.endswith("train_decoder.py") for part in child.cmdline()[1:2])
+        if any(part.endswith("train_model.py") for part in child.cmdline()[1:2])
     ]  # fmt: skip
     assert len(trainers) == 1
     trainers[0].kill()
