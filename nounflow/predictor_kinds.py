@@ -21,6 +21,7 @@ class PredictorKind(NamedTuple):
     load: str  # place: `function(manifest, tensors, path of the manifest, device, generation)` -> Predictor
     weights: str = WEIGHTS  # what answers are computed from, beside the manifest
     leaves: tuple[str, ...] = ()  # further files that training leaves
+    trained: bool = False  # by the training loop; its weights depend on the threads
     minutes: int = 60  # a job may take, at most
     gpu: bool = True  # making it gains by one
     writes_tokens: bool = False  # is read by beam search (`generation` of the run)
@@ -35,6 +36,7 @@ PREDICTORS: Registry[PredictorKind] = {
         train="nounflow.predictors.decoder_training:train",
         load="nounflow.predictors.decoder:load",
         leaves=("metrics.parquet", "angles.json"),
+        trained=True,
         minutes=720,
         writes_tokens=True,
     ),
@@ -44,6 +46,7 @@ PREDICTORS: Registry[PredictorKind] = {
         train="nounflow.predictors.head_training:train",
         load="nounflow.predictors.head:load",
         leaves=("metrics.parquet",),
+        trained=True,
         minutes=240,
     ),
     "retrieval": PredictorKind(

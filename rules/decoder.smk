@@ -22,7 +22,7 @@ def training_inputs(
     """Training set and lexicon; captions where templates are held out, for only they say which text is of which; the
     measured gap where the noise is matched to images; the parts of a fused run."""
     run = CONFIG.runs[wildcards.run]
-    held_out = "training" in run.model_fields and run.training.heldout_templates
+    held_out = PREDICTORS[run.predictor].trained and run.training.heldout_templates
     sources = CONFIG.mixtures[run.mixture].weights if held_out else []
     images = run.noise.images if run.noise.needs_images else []
     return {
@@ -87,7 +87,7 @@ for predictor, kind in PREDICTORS.items():
                 CONFIG.embedders[CONFIG.runs[wildcards.run].embedder].of_tokens()
             ),
             device=DEVICE,
-            threads=CONFIG.threads,
+            threads=CONFIG.threads if kind.trained else "any",
             code=training_code,
         message:
             f"{kind.says} {{wildcards.run}}"
@@ -102,6 +102,6 @@ for predictor, kind in PREDICTORS.items():
             " --parts {input.parts:q}"
             " --embedder {params.embedder:q}"
             ' --device "$NOUNFLOW_DEVICE"'
-            " --threads {params.threads}"
+            ' --threads "$NOUNFLOW_THREADS"'
             " --out {output.manifest:q}"
             " 2>&1 | tee {log:q}"

@@ -124,7 +124,7 @@ def noise_of(
 ):
     """The noise of the first run that trains on an embedder, if it can be drawn without measurements."""
     for run in CONFIG.runs.values():
-        if run.embedder == wildcards.embedder and "training" in run.model_fields:
+        if run.embedder == wildcards.embedder and PREDICTORS[run.predictor].trained:
             known = run.noise.scheme != "none" and not run.noise.draws_from
             return run.noise if known else None
     return None

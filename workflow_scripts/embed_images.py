@@ -54,7 +54,7 @@ def main(
         flow.add(len(set(files) - set(found)), "listed in the label file, but missing from the folder")
     embedder = embedder.of_images()
     model = load_embedder(embedder, prepare_process(device, threads))
-    embedded = embed_image_files(model, folder, files, embedder.image_batch, threads)
+    embedded = embed_image_files(model, folder, files, embedder.image_batch, threads, fixed_shape=True)
     for reason in embedded.unreadable.values():
         flow.drop(1, f"unreadable ({reason}); counted as wrong in the scores")
     flow.out(len(embedded.files), "embeddings")
