@@ -52,7 +52,9 @@ class EmbedderConfig(Settings):
     dtype: Literal["float16", "int8"] = Field(
         "float16", description="how text vectors are stored; int8 takes half the space (docs/embeddings.md)"
     )
-    image_batch: Annotated[int, OPERATIONAL] = Field(32, ge=1, description="images decoded and held at a time; computed are 16, on a GPU 64")
+    image_batch: Annotated[int, OPERATIONAL] = Field(
+        32, ge=1, description="images decoded and held at a time; computed are 16, on a GPU 64"
+    )
 
     @field_validator("spec")
     @classmethod
