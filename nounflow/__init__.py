@@ -10,20 +10,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nounflow.classifier import NounClassifier
-    from nounflow.errors import NounflowError
+    from nounflow.classifier import Naming, NounClassifier
+    from nounflow.config.generation import GenerationConfig
+    from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 
-__all__ = ["NounClassifier", "NounflowError"]
+__all__ = ["DamagedFileError", "GenerationConfig", "MismatchError", "Naming", "NounClassifier", "NounflowError"]
+
+_MODULES = {
+    "classifier": ("Naming", "NounClassifier"),
+    "config.generation": ("GenerationConfig",),
+    "errors": ("DamagedFileError", "MismatchError", "NounflowError"),
+}
 
 
 def __getattr__(name: str) -> Any:
     """Export lazily: `import nounflow` loads no model library."""
-    if name == "NounClassifier":
-        from nounflow.classifier import NounClassifier
+    from importlib import import_module
 
-        return NounClassifier
-    if name == "NounflowError":
-        from nounflow.errors import NounflowError
-
-        return NounflowError
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"nounflow.{module}"), name)
     raise AttributeError(f"module 'nounflow' has no attribute {name!r}")

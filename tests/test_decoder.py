@@ -248,6 +248,20 @@ def test_fewer_nouns_than_places_leave_empty_places_marked():
     assert (found.nouns[:, :3] >= 0).all()
 
 
+def test_a_length_exponent_changes_the_ranks_and_leaves_the_probabilities_true():
+    vocabulary = random_vocabulary(12, seed=3)
+    model, embeddings = decoder_for(vocabulary), unit_rows(6)
+    expected = all_log_probabilities(model, vocabulary, embeddings)
+    trie, width = TokenTrie.build(vocabulary), len(vocabulary.nouns)
+    found = generate(model, embeddings, trie, GenerationConfig(beam_width=width, length_alpha=2.0))
+    assert torch.allclose(found.totals, expected.gather(1, found.nouns), atol=1e-5)
+    assert (found.totals.exp().sum(1) <= 1 + 1e-5).all()
+    lengths = torch.from_numpy(vocabulary.lengths)[found.nouns] + 1  # the end token counts
+    assert torch.allclose(found.scores, found.totals / lengths**2.0, atol=1e-5)
+    assert (found.scores.diff(dim=1) <= 0).all()
+    assert (found.totals.diff(dim=1) > 0).any()  # other ranks than by probability
+
+
 def test_unguided_decoding_marks_what_is_no_noun_of_the_lexicon():
     vocabulary = random_vocabulary(20, seed=8, tokens=12, longest=2)
     model = decoder_for(vocabulary)

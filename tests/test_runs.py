@@ -1,0 +1,73 @@
+"""A run's `predictor` says which keys it has; keys of the first release are named by their new names."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import yaml
+
+from nounflow.config.experiment import load_config
+from nounflow.config.runs import RUN
+from nounflow.errors import NounflowError
+from nounflow.predictor_kinds import PREDICTORS
+from nounflow.registry import resolve
+
+
+@pytest.fixture
+def settings(repository):
+    return yaml.safe_load((repository / "config/config.yaml").read_text())
+
+
+def message(settings, change):
+    changed = copy.deepcopy(settings)
+    change(changed)
+    with pytest.raises(NounflowError) as caught:
+        load_config(changed)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("run", "key", "value"),
+    [
+        ("small_head", "decoder", {"width": 96}),
+        ("small_head", "generation", {"beam_width": 4}),
+        ("small", "fused", {"parts": ["nonsense"]}),
+        ("small", "head", {"hidden": 8}),
+        ("small_retrieval", "training", {"samples": 7}),
+        ("small_fused", "training", {"samples": 7}),
+    ],
+)
+def test_a_key_of_another_predictor_is_refused_by_name(settings, run, key, value):
+    said = message(settings, lambda config: config["runs"][run].update({key: value}))
+    predictor = settings["runs"][run].get("predictor", "decoder")
+    assert f"runs.{run}.{key}: unknown key of predictor {predictor}" in said
+    assert "seed" in said.split("allowed: ")[1]
+
+
+def test_an_unknown_predictor_is_answered_with_those_there_are(settings):
+    said = message(settings, lambda config: config["runs"]["small"].update(predictor="oracle"))
+    assert f"runs.small.predictor: found 'oracle', allowed: {', '.join(PREDICTORS)}" in said
+
+
+def test_a_mistake_within_a_part_is_named_by_its_keys_alone(settings):
+    said = message(settings, lambda config: config["runs"]["small"].update(decoder={"width": "wide"}))
+    assert "runs.small.decoder.width: found 'wide'" in said
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("longest_wait_s", "max_wait_s"), ("longest_output_tokens", "max_retry_tokens"), ("most_bytes", None)],
+)
+def test_a_key_of_the_first_release_is_answered_with_its_new_name(settings, old, new):
+    said = message(settings, lambda config: config["captions"].update(llm={"server": {"model": "m", old: 3}}))
+    expected = f"is called {new} now" if new else "unknown key"
+    assert f"captions.llm.server.{old}: {expected}" in said
+
+
+@pytest.mark.parametrize("predictor", PREDICTORS)
+def test_every_kind_of_predictor_has_its_settings_its_training_and_its_answers(predictor):
+    kind = PREDICTORS[predictor]
+    assert RUN.validate_python({"predictor": predictor, **dict.fromkeys(("lexicon", "embedder", "mixture"), "x")})
+    assert callable(resolve(kind.train))
+    assert callable(resolve(kind.load))
