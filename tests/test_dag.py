@@ -24,7 +24,7 @@ def test_the_jobs_of_the_default_config_and_their_order_are_as_recorded(reposito
         [*command, "--forceall", "--dag", "dot", "--cores", "1", "--quiet"], cwd=repository, capture_output=True,
         text=True, env={**os.environ, "PYTHONPATH": str(repository)}, check=False,
     )  # fmt: skip
-    rules = {job: label for job, label in re.findall(r'^\s*(\d+)\[label = "(\w+)', done.stdout, flags=re.MULTILINE)}
+    rules = dict(re.findall(r'^\s*(\d+)\[label = "(\w+)', done.stdout, flags=re.MULTILINE))
     assert rules, done.stderr
     edges = re.findall(r"^\s*(\d+) -> (\d+)$", done.stdout, flags=re.MULTILINE)
     waiting = Counter(f"{rules[after]} <- {rules[before]}" for before, after in edges)
