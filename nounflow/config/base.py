@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from pathlib import Path
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import CoreSchema, core_schema
 
 
@@ -16,6 +17,9 @@ class _Operational:
 # Marks a field (`Annotated[float, OPERATIONAL]`) that says how a job goes and shapes no byte of what it leaves: where a
 # server is, how often a checkpoint is written. A change of it reruns nothing.
 OPERATIONAL: Final = _Operational()
+
+
+HomePath = Annotated[str, AfterValidator(lambda path: str(Path(path).expanduser()))]  # "~/x" is of the user's home
 
 
 class OneOf:

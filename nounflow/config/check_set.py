@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, RootModel, field_validator, model_validator
 
-from nounflow.config.base import Settings
+from nounflow.config.base import HomePath, Settings
 
 Kind = Literal["cifar10", "cifar100", "food101", "imagenette", "imagenet", "folder"]
 Prompts = Literal["imagenet80", "imagenet7"] | tuple[str, ...]
@@ -20,8 +19,8 @@ class CheckSetConfig(Settings):
     kind: Kind = Field(
         description="layout: cifar10, cifar100, food101, imagenette, imagenet, or folder (a folder of images a class)"
     )
-    folder: str = Field(min_length=1, description="where the set was unpacked")
-    labels: str | None = Field(
+    folder: HomePath = Field(min_length=1, description="where the set was unpacked")
+    labels: HomePath | None = Field(
         None, description="imagenet whose images all lie in one folder: file with a name and a WordNet id a line"
     )
     classes: dict[str, str] = Field(
@@ -34,11 +33,6 @@ class CheckSetConfig(Settings):
         default_factory=dict,
         description="published top-1 accuracy in percent, by name of the embedder, where the shipped table has none",
     )
-
-    @field_validator("folder", "labels")
-    @classmethod
-    def _home(cls, path: str | None) -> str | None:
-        return path and str(Path(path).expanduser())
 
     @field_validator("prompts")
     @classmethod

@@ -14,7 +14,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from nounflow.config.annotators import AnnotatorConfig, WordNetAnnotatorConfig
-from nounflow.config.base import OPERATIONAL, Settings
+from nounflow.config.base import OPERATIONAL, HomePath, Settings
 from nounflow.config.captions import CaptionsConfig
 from nounflow.config.check_set import CheckSetConfig
 from nounflow.config.embedder import EmbedderConfig
@@ -49,20 +49,15 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]  # names become folders
 class ImageSetConfig(Settings):
     """Pictures to name: a folder of yours, or a source that nounflow fetches."""
 
-    folder: str | None = Field(None, description="a folder of images (searched with its sub-folders)")
+    folder: HomePath | None = Field(None, description="a folder of images (searched with its sub-folders)")
     source: Literal["tuxpaint", "novic_world", "novic_wiki", "novic_val3k"] | None = Field(
         None, description="a set to fetch"
     )
-    labels: str | None = Field(None, description="TSV with columns file, gold[, sense, accepted, secondary]")
+    labels: HomePath | None = Field(None, description="TSV with columns file, gold[, sense, accepted, secondary]")
     only_labelled: bool = Field(False, description="take only the files that `labels` lists")
     captions: Literal["txt"] | None = Field(
         None, description="txt: each image's caption is the first line of a file beside it that ends in .txt"
     )
-
-    @field_validator("folder", "labels")
-    @classmethod
-    def _home(cls, path: str | None) -> str | None:
-        return path and str(Path(path).expanduser())
 
     @model_validator(mode="after")
     def _one_source(self) -> ImageSetConfig:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pydantic import Field
 
-from pydantic import Field, field_validator
-
-from nounflow.config.base import Settings
+from nounflow.config.base import HomePath, Settings
 
 
 class ScoringConfig(Settings):
@@ -15,12 +13,7 @@ class ScoringConfig(Settings):
     coarse_from: int = Field(
         30, ge=1, description="a noun of which WordNet has so many kinds or more is coarse: half its points count"
     )
-    specificity: str | None = Field(
+    specificity: HomePath | None = Field(
         None, description='flat JSON {"noun": factor from 0 to 1} that overrules `coarse_from`'
     )
     published: bool = Field(True, description="show the published scores of NOVIC, RAM and Tag2Text in the report")
-
-    @field_validator("specificity")
-    @classmethod
-    def _home(cls, path: str | None) -> str | None:
-        return path and str(Path(path).expanduser())

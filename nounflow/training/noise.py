@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 
@@ -16,31 +15,30 @@ from nounflow.training.noise_shape import NO_SHAPE, NoiseShape
 
 
 @dataclass(frozen=True)
-class Draws:
-    """Random numbers for the rows of a batch, in the dtype and on the device of its embeddings [n, dim]."""
+class Clean:
+    """What a scheme (`nounflow.training.noise_schemes`) perturbs: unit rows [n, dim], and all that decides how."""
 
     embeddings: torch.Tensor
+    config: NoiseConfig
     generator: torch.Generator
+    shape: NoiseShape
+    scale: float  # of norm and angles
 
-    def normal(self, columns: int) -> torch.Tensor:
-        """Standard normal, [n, columns]."""
-        like = self.embeddings
-        return torch.randn(len(like), columns, generator=self.generator, device=like.device, dtype=like.dtype)
+    @property
+    def norm(self) -> float:
+        """Expected norm of Gaussian noise."""
+        return self.scale * self.config.norm
+
+    def normal(self, columns: int | None = None) -> torch.Tensor:
+        """Standard normal numbers, [n, columns]; as many columns as the embeddings have unless said."""
+        rows = self.embeddings
+        size = (len(rows), rows.shape[1] if columns is None else columns)
+        return torch.randn(*size, generator=self.generator, device=rows.device, dtype=rows.dtype)
 
     def uniform(self) -> torch.Tensor:
-        """Between 0 and 1, [n, 1]."""
-        like = self.embeddings
-        return torch.rand(len(like), 1, generator=self.generator, device=like.device, dtype=like.dtype)
-
-
-class Scheme(Protocol):
-    """What a noise scheme is; `nounflow.training.noise_schemes` has those there are."""
-
-    def __call__(
-        self, embeddings: torch.Tensor, config: NoiseConfig, draws: Draws, shape: NoiseShape, scale: float
-    ) -> torch.Tensor:
-        """Perturb unit rows [n, dim] and renormalise; `scale` multiplies norm and angles."""
-        ...
+        """Numbers between 0 and 1, [n, 1]."""
+        rows = self.embeddings
+        return torch.rand(len(rows), 1, generator=self.generator, device=rows.device, dtype=rows.dtype)
 
 
 def apply_noise(
@@ -59,8 +57,8 @@ def apply_noise(
     Raises:
         NounflowError: the scheme draws from measurements, and `shape` has none.
     """
-    scheme: Scheme = resolve(SCHEMES[config.scheme].place)
-    return scheme(embeddings, config, Draws(embeddings, generator), shape, scale)
+    noised: torch.Tensor = resolve(SCHEMES[config.scheme].place)(Clean(embeddings, config, generator, shape, scale))
+    return noised
 
 
 def noise_scale(config: NoiseConfig, progress: float) -> float:

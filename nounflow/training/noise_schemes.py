@@ -1,14 +1,7 @@
-"""The schemes of noise, each a function of unit embeddings [n, dim] (NOVIC paper, section 3.2, and some that it lacks).
+"""The schemes of noise (NOVIC paper, section 3.2, and some that it lacks). Each takes unit rows and gives unit rows,
+[n, dim]; `nounflow.config.noise` registers them.
 
-With e the embedding and g standard normal:
-  gauss_elem      normalise(e + norm / sqrt(dim) * g)
-  gauss_vec       normalise(e + norm * r * g / |g|), r ~ N(0, 1) for each row
-  gauss_angle     rotate by r * angle_std degrees, clamped to +-angle_max
-  uniform_angle   rotate by a uniform angle in [angle_min, angle_max] degrees
-  gauss_elem_uniform_angle   uniform_angle with probability mix_ratio, else gauss_elem
-  gap             rotate by an angle drawn from the measured ones
-  covariance      normalise(e + norm * d), d normal with the measured covariance, scaled to E|d|^2 = 1
-Rotations are towards a direction drawn uniformly in the tangent plane. `nounflow.config.noise` registers them.
+Rotations are towards a direction drawn uniformly in the tangent plane. e is the embedding, g standard normal.
 """
 
 from __future__ import annotations
@@ -18,114 +11,90 @@ import math
 import torch
 import torch.nn.functional as F
 
-from nounflow.config.noise import NoiseConfig
 from nounflow.errors import NounflowError
-from nounflow.training.noise import Draws
-from nounflow.training.noise_shape import NoiseShape
+from nounflow.training.noise import Clean
 
 
-def none(
-    embeddings: torch.Tensor, _config: NoiseConfig, _draws: Draws, _shape: NoiseShape, _scale: float
-) -> torch.Tensor:
+def none(clean: Clean) -> torch.Tensor:
     """No noise."""
-    return embeddings.clone()
+    return clean.embeddings.clone()
 
 
-def gauss_elem(
-    embeddings: torch.Tensor, config: NoiseConfig, draws: Draws, _shape: NoiseShape, scale: float
-) -> torch.Tensor:
-    """Independent Gaussian noise on each element."""
-    return _elementwise(embeddings, draws.normal(embeddings.shape[-1]), scale * config.norm)
+def gauss_elem(clean: Clean) -> torch.Tensor:
+    """normalise(e + norm / sqrt(dim) * g)"""
+    return _elementwise(clean, clean.normal())
 
 
-def gauss_vec(
-    embeddings: torch.Tensor, config: NoiseConfig, draws: Draws, _shape: NoiseShape, scale: float
-) -> torch.Tensor:
-    """A step of Gaussian length in a uniform direction."""
-    direction = F.normalize(draws.normal(embeddings.shape[-1]), dim=-1)
-    return F.normalize(embeddings + scale * config.norm * draws.normal(1) * direction, dim=-1)
+def gauss_vec(clean: Clean) -> torch.Tensor:
+    """normalise(e + norm * r * g / |g|), r ~ N(0, 1) for each row"""
+    direction = F.normalize(clean.normal(), dim=-1)
+    return F.normalize(clean.embeddings + clean.norm * clean.normal(1) * direction, dim=-1)
 
 
-def gauss_angle(
-    embeddings: torch.Tensor, config: NoiseConfig, draws: Draws, _shape: NoiseShape, scale: float
-) -> torch.Tensor:
-    """A rotation by a Gaussian angle."""
-    gaussian = draws.normal(embeddings.shape[-1])
-    angle = (config.angle_std * draws.normal(1)).clamp(-config.angle_max, config.angle_max)
-    return _rotate(embeddings, gaussian, scale * angle)
+def gauss_angle(clean: Clean) -> torch.Tensor:
+    """Rotate by r * angle_std degrees, clamped to +-angle_max."""
+    gaussian, most = clean.normal(), clean.config.angle_max
+    return _rotate(clean, gaussian, (clean.config.angle_std * clean.normal(1)).clamp(-most, most))
 
 
-def uniform_angle(
-    embeddings: torch.Tensor, config: NoiseConfig, draws: Draws, _shape: NoiseShape, scale: float
-) -> torch.Tensor:
-    """A rotation by a uniform angle."""
-    return _rotate_uniformly(embeddings, draws.normal(embeddings.shape[-1]), config, draws, scale)
+def uniform_angle(clean: Clean) -> torch.Tensor:
+    """Rotate by a uniform angle in [angle_min, angle_max] degrees."""
+    return _rotate_uniformly(clean, clean.normal())
 
 
-def gauss_elem_uniform_angle(
-    embeddings: torch.Tensor, config: NoiseConfig, draws: Draws, _shape: NoiseShape, scale: float
-) -> torch.Tensor:
-    """Some rows rotated, the others with noise on each element."""
-    gaussian = draws.normal(embeddings.shape[-1])
-    rotated = _rotate_uniformly(embeddings, gaussian, config, draws, scale)
-    chosen = draws.uniform() < config.mix_ratio  # [n, 1]
-    return torch.where(chosen, rotated, _elementwise(embeddings, gaussian, scale * config.norm))
+def gauss_elem_uniform_angle(clean: Clean) -> torch.Tensor:
+    """uniform_angle with probability mix_ratio, else gauss_elem."""
+    gaussian = clean.normal()
+    rotated = _rotate_uniformly(clean, gaussian)
+    return torch.where(clean.uniform() < clean.config.mix_ratio, rotated, _elementwise(clean, gaussian))
 
 
-def gap(embeddings: torch.Tensor, config: NoiseConfig, draws: Draws, shape: NoiseShape, scale: float) -> torch.Tensor:
-    """A rotation by a measured angle.
+def gap(clean: Clean) -> torch.Tensor:
+    """Rotate by an angle drawn from the measured ones.
 
     Raises:
         NounflowError: nothing was measured.
     """
-    if shape.angles is None:
-        raise _unmeasured(config)
-    gaussian = draws.normal(embeddings.shape[-1])
-    return _rotate(embeddings, gaussian, scale * _quantile(shape.angles, draws.uniform()))
+    if (quantiles := clean.shape.angles) is None:  # [q], evenly spaced shares
+        raise _unmeasured(clean)
+    gaussian, place = clean.normal(), clean.uniform() * (len(quantiles) - 1)
+    below = place.floor().long().clamp(max=len(quantiles) - 2)  # [n, 1]
+    return _rotate(clean, gaussian, torch.lerp(quantiles[below], quantiles[below + 1], place - below))
 
 
-def covariance(
-    embeddings: torch.Tensor, config: NoiseConfig, draws: Draws, shape: NoiseShape, scale: float
-) -> torch.Tensor:
-    """Gaussian noise with a measured covariance.
+def covariance(clean: Clean) -> torch.Tensor:
+    """normalise(e + norm * d), d normal with the measured covariance, scaled to E|d|^2 = 1
 
     Raises:
         NounflowError: nothing was measured.
     """
-    if shape.axes is None or shape.deviations is None:
-        raise _unmeasured(config)
-    independent = draws.normal(embeddings.shape[-1]) * shape.deviations
-    perturbation = independent + draws.normal(len(shape.axes)) @ shape.axes  # [n, rank] @ [rank, dim]
-    return F.normalize(embeddings + scale * config.norm * perturbation, dim=-1)
+    axes, deviations = clean.shape.axes, clean.shape.deviations
+    if axes is None or deviations is None:
+        raise _unmeasured(clean)
+    perturbation = clean.normal() * deviations + clean.normal(len(axes)) @ axes  # [n, rank] @ [rank, dim]
+    return F.normalize(clean.embeddings + clean.norm * perturbation, dim=-1)
 
 
-def _unmeasured(config: NoiseConfig) -> NounflowError:
+def _unmeasured(clean: Clean) -> NounflowError:
     return NounflowError(
-        f"The noise ({config.described}) draws from what was measured in a training set, and nothing was measured here",
+        f"The noise ({clean.config.described}) draws from what was measured in a training set, and nothing was "
+        "measured here",
         fix="take a scheme that norm or angles describe",
     )
 
 
-def _elementwise(embeddings: torch.Tensor, gaussian: torch.Tensor, norm: float) -> torch.Tensor:
-    return F.normalize(embeddings + norm / math.sqrt(embeddings.shape[-1]) * gaussian, dim=-1)
+def _elementwise(clean: Clean, gaussian: torch.Tensor) -> torch.Tensor:
+    return F.normalize(clean.embeddings + clean.norm / math.sqrt(clean.embeddings.shape[-1]) * gaussian, dim=-1)
 
 
-def _rotate_uniformly(
-    embeddings: torch.Tensor, gaussian: torch.Tensor, config: NoiseConfig, draws: Draws, scale: float
-) -> torch.Tensor:
-    angle = config.angle_min + (config.angle_max - config.angle_min) * draws.uniform()
-    return _rotate(embeddings, gaussian, scale * angle)
+def _rotate_uniformly(clean: Clean, gaussian: torch.Tensor) -> torch.Tensor:
+    least, most = clean.config.angle_min, clean.config.angle_max
+    return _rotate(clean, gaussian, least + (most - least) * clean.uniform())
 
 
-def _rotate(embeddings: torch.Tensor, gaussian: torch.Tensor, degrees: torch.Tensor) -> torch.Tensor:
-    """Rotate each row by its angle [n, 1] towards the tangent part of a Gaussian direction."""
-    tangent = F.normalize(gaussian - (embeddings * gaussian).sum(-1, keepdim=True) * embeddings, dim=-1)
-    radians = torch.deg2rad(degrees)
-    return F.normalize(torch.cos(radians) * embeddings + torch.sin(radians) * tangent, dim=-1)
-
-
-def _quantile(quantiles: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """Values at shares [n, 1] of evenly spaced quantiles [q], linear between them."""
-    place = share * (len(quantiles) - 1)
-    below = place.floor().long().clamp(max=len(quantiles) - 2)
-    return torch.lerp(quantiles[below], quantiles[below + 1], place - below)
+def _rotate(clean: Clean, gaussian: torch.Tensor, degrees: torch.Tensor) -> torch.Tensor:
+    """Rotate each row by its angle [n, 1] towards the tangent part of a Gaussian direction [n, dim]."""
+    e = clean.embeddings
+    tangent = F.normalize(gaussian - (e * gaussian).sum(-1, keepdim=True) * e, dim=-1)
+    radians = torch.deg2rad(clean.scale * degrees)
+    return F.normalize(torch.cos(radians) * e + torch.sin(radians) * tangent, dim=-1)
