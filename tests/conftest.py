@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from caption_material import book, nouns, template_files, templates  # noqa: F401  (fixtures)
+from check_material import check_nouns, checks  # noqa: F401  (fixtures)
 from tiny_workflow import finished, project  # noqa: F401  (fixtures)
 
 from nounflow.inputs import input_folder

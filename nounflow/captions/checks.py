@@ -9,15 +9,17 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from nounflow.captions.mentions import FormIndex, ReadText, Sense
+from nounflow.captions.mentions import FormIndex, ReadText
 from nounflow.captions.near_duplicates import Kept, plain_words
-from nounflow.captions.secondary_nouns import SecondaryNouns
+from nounflow.captions.secondary_nouns import secondary_nouns
 from nounflow.captions.templates import Number
 from nounflow.captions.wording import meta_fault, min_latin_share, reads_as_english
 from nounflow.config.captions import ChecksConfig
+from nounflow.senses import FormUse
+from nounflow.text import word_set
 
-_ONE = frozenset(("a", "an", "another", "each", "every", "this"))
-_MANY = frozenset(("two", "three", "four", "several", "many", "these", "those", "both"))
+_ONE = word_set("a an another each every this")
+_MANY = word_set("two three four several many these those both")
 _NUMBER = re.compile(r"(?:^|-)(singular|plural)$")
 
 
@@ -42,7 +44,6 @@ class CaptionChecks:
     def __init__(self, nouns: pl.DataFrame, settings: ChecksConfig) -> None:
         self.settings = settings
         self._index = FormIndex(nouns)
-        self._secondary = SecondaryNouns(nouns)
 
     def check_table(self, table: pl.DataFrame) -> list[Checked]:
         """Check all rows of a table of schema `CAPTIONS`; of captions that are alike, the first is kept.
@@ -78,7 +79,7 @@ class CaptionChecks:
             fault = kept.fault(_plain(reading, targets))
         if fault is not None:
             return Checked(fault)
-        others, related = self._secondary.of(reading, targets)
+        others, related = secondary_nouns(self._index.forms, reading, targets)
         return Checked(None, others, related)
 
     def _form_fault(self, reading: ReadText) -> str | None:
@@ -105,9 +106,9 @@ class CaptionChecks:
             if not found:
                 inside = self._index.hidden(reading, noun)
                 return "its noun stands only inside a longer noun" if inside else "its noun is missing"
-            if number is not None and not any(getattr(sense, number) for _, sense in found):
+            if number is not None and not any(getattr(use, number) for _, use in found):
                 return f"its noun is not in the {number}"
-            if any(_disagrees(reading, mention.first, mention.stop, sense) for mention, sense in found):
+            if any(_disagrees(reading, mention.first, mention.stop, use) for mention, use in found):
                 return "a word of number and its noun disagree"
         return None
 
@@ -137,13 +138,13 @@ def _plain(reading: ReadText, targets: Sequence[int]) -> tuple[str, ...]:
     """The words that tell captions apart; a target's form is replaced by its number, so that spellings are one."""
     words = [word.bare for word in reading.words]
     for place, noun in enumerate(targets):
-        for mention, sense in reading.of(noun):
-            words[mention.first] = f"#{place}{'' if sense.singular else 's'}"
+        for mention, use in reading.of(noun):
+            words[mention.first] = f"#{place}{'' if use.singular else 's'}"
             words[mention.first + 1 : mention.stop] = [""] * (mention.stop - mention.first - 1)
     return plain_words(filter(None, words))
 
 
-def _disagrees(reading: ReadText, first: int, stop: int, sense: Sense) -> bool:
+def _disagrees(reading: ReadText, first: int, stop: int, use: FormUse) -> bool:
     """Whether "a" stands right before a plural or "two" before a singular, and no other word follows the noun.
 
     A word behind it may be what the determiner belongs to: "a sports car", "two dog sleds".
@@ -151,4 +152,4 @@ def _disagrees(reading: ReadText, first: int, stop: int, sense: Sense) -> bool:
     if first == 0 or reading.joined(stop - 1) or not reading.joined(first - 1):
         return False
     before = reading.words[first - 1].canon
-    return (before in _ONE and not sense.singular) or (before in _MANY and not sense.plural)
+    return (before in _ONE and not use.singular) or (before in _MANY and not use.plural)

@@ -10,7 +10,7 @@ import polars as pl
 
 from nounflow.captions.forms import CaptionLexicon, Forms
 from nounflow.captions.mentions import FormIndex
-from nounflow.captions.secondary_nouns import SecondaryNouns
+from nounflow.captions.secondary_nouns import secondary_nouns
 
 
 class Companions:
@@ -21,12 +21,13 @@ class Companions:
     """
 
     def __init__(self, nouns: pl.DataFrame, lexicon: CaptionLexicon) -> None:
-        index, secondary = FormIndex(nouns), SecondaryNouns(nouns)
+        index = FormIndex(nouns)
+        related = index.forms.is_related
         found: dict[int, set[int]] = defaultdict(set)
         for noun, gloss in nouns.select("id", "gloss").iter_rows():
-            together = (noun, *secondary.of(index.read(gloss or "", (noun,)), (noun,))[0])
+            together = (noun, *secondary_nouns(index.forms, index.read(gloss or "", (noun,)), (noun,))[0])
             for one, other in combinations(together, 2):
-                if not (secondary.is_related(one, other) or secondary.is_related(other, one)):
+                if not (related(one, other) or related(other, one)):
                     found[one].add(other)
                     found[other].add(one)
         self._of = {

@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from nounflow.errors import MismatchError
-from nounflow.synonyms import synonym_groups
 from nounflow.text import with_article
 
 
@@ -36,7 +35,7 @@ class CaptionLexicon:
     weights: np.ndarray  # float64 [nouns]
     singular: Forms
     plural: Forms
-    synonyms: np.ndarray  # int64, sorted: lower id x nouns + higher id of each pair that shares a meaning; [-1] if none
+    meanings: np.ndarray  # int64 [nouns], a number for each first synset: synonyms have the same
 
     @classmethod
     def of(cls, nouns: pl.DataFrame) -> CaptionLexicon:
@@ -59,7 +58,8 @@ class CaptionLexicon:
                 where=f"id {row['id']}, weight {row['weight']}, forms {row['singulars']} and {row['plurals']}",
                 fix="delete the lexicon and run the nouns stage again",
             )
-        return cls(tuple(nouns["key"]), weights, singular, plural, _synonyms(nouns))
+        meanings = nouns.select(pl.coalesce(pl.col("synsets").list.first(), "key").rank("dense")).to_series()
+        return cls(tuple(nouns["key"]), weights, singular, plural, meanings.cast(pl.Int64).to_numpy())
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -75,11 +75,8 @@ class CaptionLexicon:
     def clashes(self, tuples: np.ndarray) -> np.ndarray:
         """Which rows of noun ids [rows, m] name a noun twice, or two synonyms: bool [rows]."""
         found = np.zeros(len(tuples), dtype=bool)
-        for a, b in combinations(tuples.T, 2):
-            pairs = np.minimum(a, b) * len(self) + np.maximum(a, b)
-            places = np.searchsorted(self.synonyms, pairs)
-            synonyms = self.synonyms[np.minimum(places, len(self.synonyms) - 1)] == pairs
-            found |= (a == b) | synonyms
+        for a, b in combinations(self.meanings[tuples].T, 2):
+            found |= a == b
         return found
 
 
@@ -106,8 +103,3 @@ def _forms(nouns: pl.DataFrame, number: str) -> Forms:
         np.asarray(shares, dtype=np.float64),
         np.asarray(starts, dtype=np.int64),
     )
-
-
-def _synonyms(nouns: pl.DataFrame) -> np.ndarray:
-    pairs = (pair for members in synonym_groups(nouns) for pair in combinations(members, 2))
-    return np.sort(np.array([a * len(nouns) + b for a, b in pairs] or [-1], dtype=np.int64))

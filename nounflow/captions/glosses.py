@@ -11,14 +11,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from nounflow.captions.inflection import plural_of, plural_only, singular_of
-from nounflow.text import canon, with_article
+from nounflow.text import canon, regular_plural, regular_singular, with_article, word_set
 
 LONGEST = 13  # words of a phrase
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
 
 
 _PARENTHESES = re.compile(r"\s*[(\[][^()\[\]]*[)\]]")
@@ -54,25 +49,27 @@ _KIND_OF = re.compile(
 )
 _DETERMINER = re.compile(r"^(a|an|any|one|the)\s+", re.IGNORECASE)
 # A phrase behind a head noun begins with one of these words; those of the two _MOVABLE sets fit behind another noun.
-_MOVABLE_STARTS = _words("with having for that which whose native suitable")
-_STARTS = _MOVABLE_STARTS | _words(
+_MOVABLE_STARTS = word_set("with having for that which whose native suitable")
+_STARTS = _MOVABLE_STARTS | word_set(
     "of in on from to at by between under over through without near around into when where who during along after "
     "before within beneath above below across against so as wherein usually typically commonly normally widely being "
     "noted consisting containing resembling"
 )
-_MOVABLE_PARTICIPLES = _words(
+_MOVABLE_PARTICIPLES = word_set(
     "used made worn covered designed consisting containing resembling found noted served cooked eaten filled attached "
     "built equipped grown bred kept carried fitted composed intended operated powered driven played prepared fried "
     "baked flavored stuffed decorated shaped producing bearing supported mounted held drawn pulled propelled "
     "cultivated raised living growing inhabiting"
 )
-_IRREGULAR_PARTICIPLES = _words("set taken cut hung sold fed laid sent put given dug spun woven sewn cast")
-_BARE_STARTS = _words("with having for from by of in on to at as aside")  # behind a participle: "made from"
-_DANGLING = _STARTS | _words(
+_IRREGULAR_PARTICIPLES = word_set("set taken cut hung sold fed laid sent put given dug spun woven sewn cast")
+_BARE_STARTS = word_set("with having for from by of in on to at as aside")  # behind a participle: "made from"
+_DANGLING = _STARTS | word_set(
     "a an the and or is are was be been not very more most can may has have than its their if used made some each "
     "both either any no little much many few less only up off out down"
 )
-_NOT_IN_HEAD = _words(
+_PLURAL_WITHOUT_S = word_set("men women children teeth feet geese mice people cattle oxen lice fungi algae")
+_PLURAL_ONLY = word_set("goods clothes viscera")
+_NOT_IN_HEAD = word_set(
     "is are was were be can may has have had than a an the all each every not nor if something someone anything"
 )
 _SINGULAR_VERB = re.compile(r"^(?:that|which) (?:is|has|was|\w+[^s\W]s)\b")
@@ -158,7 +155,7 @@ class GlossReader:
         else:
             yield "singular", with_article(text)
             if len(words) == n_head and not {"and", "or"} & set(head):
-                yield "plural", " ".join([*words[:-1], plural_of(words[-1])])
+                yield "plural", " ".join([*words[:-1], regular_plural(words[-1])])
             else:
                 yield "plural", f"each {with_article(text)}"
 
@@ -216,10 +213,12 @@ class GlossReader:
         return last in self._nouns or any(last[i:] in self._nouns for i in range(2, len(last) - 3))
 
     def _is_plural(self, word: str) -> bool:
-        if plural_only(word):
+        if word in _PLURAL_ONLY:
             return True
-        singular = singular_of(word)
-        return singular is not None and word not in self._uncountable and self._known(singular)
+        if (not word.endswith("s") and word not in _PLURAL_WITHOUT_S) or word in self._uncountable:
+            return False
+        singular = regular_singular(word)
+        return singular is not None and self._known(singular)
 
 
 def _parts(gloss: str) -> list[str]:

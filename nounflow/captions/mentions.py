@@ -6,10 +6,11 @@ import functools
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import polars as pl
 
+from nounflow.senses import FormUse, LexiconForms, is_acronym
 from nounflow.text import canon
 
 _WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*")
@@ -17,18 +18,6 @@ _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 _WITHIN = re.compile(r"[\s/_-]+")  # what may stand between two words of one noun
 _AFTER_TITLE = re.compile(r"\.\s*")
 _TITLE = re.compile(r"(\w+)\.\s")  # "St. Bernard"
-_ACRONYM = re.compile(r"[A-Z]{2}")
-
-
-@dataclass(frozen=True)
-class Sense:
-    """A noun that a form may stand for."""
-
-    noun: int  # noun id
-    singular: bool
-    plural: bool
-    mass: float  # noun weight x share of the form in the noun's use
-    acronym: bool  # "PC", which "pc" in small letters does not name
 
 
 @dataclass(frozen=True)
@@ -47,15 +36,15 @@ class Mention:
 
     first: int
     stop: int
-    senses: tuple[Sense, ...]
+    uses: tuple[FormUse, ...]
 
-    def of(self, noun: int) -> Sense | None:
-        """The noun's sense, None if the form is none of the noun's."""
-        return next((sense for sense in self.senses if sense.noun == noun), None)
+    def of(self, noun: int) -> FormUse | None:
+        """What the form is of the noun, None if it is none of the noun's."""
+        return next((use for use in self.uses if use.noun == noun), None)
 
     def rank(self, wanted: Collection[int]) -> tuple[int, bool, int]:
         """Order in which overlapping mentions are taken: the longest, a wanted one, the first."""
-        return self.first - self.stop, all(sense.noun not in wanted for sense in self.senses), self.first
+        return self.first - self.stop, all(use.noun not in wanted for use in self.uses), self.first
 
 
 @dataclass(frozen=True)
@@ -64,11 +53,11 @@ class ReadText:
 
     text: str
     words: tuple[Word, ...]
-    mentions: tuple[Mention, ...] = field(default=())
+    mentions: tuple[Mention, ...] = ()
 
-    def of(self, noun: int) -> list[tuple[Mention, Sense]]:
+    def of(self, noun: int) -> list[tuple[Mention, FormUse]]:
         """Mentions of one noun."""
-        return [(mention, sense) for mention in self.mentions if (sense := mention.of(noun))]
+        return [(mention, use) for mention in self.mentions if (use := mention.of(noun))]
 
     def joined(self, word: int) -> bool:
         """Whether only a space or a hyphen separates a word from the one behind it."""
@@ -78,36 +67,17 @@ class ReadText:
 
 
 class FormIndex:
-    """All written forms of a lexicon, by normal spelling."""
+    """Finds all written forms of a lexicon in texts."""
 
     def __init__(self, nouns: pl.DataFrame) -> None:
-        found: dict[str, dict[int, list[tuple[str, str, float]]]] = defaultdict(lambda: defaultdict(list))
-        for noun, weight, *columns in nouns.select(
-            "id", "weight", "singulars", "singular_shares", "plurals", "plural_shares"
-        ).iter_rows():
-            for number, forms, shares in (("singular", *columns[:2]), ("plural", *columns[2:])):
-                for form, share in zip(forms or (), shares or (), strict=True):
-                    found[canon(form)][noun].append((number, form, weight * share))
-        self._senses = {
-            spelling: tuple(_sense(noun, uses) for noun, uses in by_noun.items()) for spelling, by_noun in found.items()
-        }
+        self.forms = LexiconForms(nouns)
         # words whose dot is no full stop
-        self._titles = {
-            canon(title)
-            for columns in nouns.select("singulars", "plurals").iter_rows()
-            for forms in columns
-            for form in forms or ()
-            for title in _TITLE.findall(form)
-        }
+        written = pl.concat([nouns["singulars"].explode(), nouns["plurals"].explode()]).drop_nulls()
+        self._titles = {canon(title) for form in written for title in _TITLE.findall(form)}
         self._longest: dict[str, int] = defaultdict(int)  # first word -> words of its longest form
-        for spelling in self._senses:
-            words = spelling.split()
-            if words:
-                self._longest[words[0]] = max(self._longest[words[0]], len(words))
-
-    def senses(self, form: str) -> tuple[Sense, ...]:
-        """The nouns that a form, in any spelling of it, may stand for."""
-        return self._senses.get(canon(form), ())
+        for form in filter(None, self.forms.canons()):
+            words = form.split()
+            self._longest[words[0]] = max(self._longest[words[0]], len(words))
 
     def read(self, text: str, wanted: Collection[int] = ()) -> ReadText:
         """Find the nouns of a text; where two equally long ones overlap, a `wanted` one counts, else the first."""
@@ -136,8 +106,8 @@ class FormIndex:
         for stop in range(first + 1, min(first + most, len(words)) + 1):
             if stop > first + 1 and not self._one_phrase(reading, stop - 2):
                 return
-            if senses := self._at(reading, first, stop):
-                yield Mention(first, stop, senses)
+            if uses := self._at(reading, first, stop):
+                yield Mention(first, stop, uses)
 
     def _one_phrase(self, reading: ReadText, word: int) -> bool:
         """Whether a word and the one behind it may belong to one noun."""
@@ -146,25 +116,13 @@ class FormIndex:
         here, behind = reading.words[word], reading.words[word + 1]
         return here.canon in self._titles and bool(_AFTER_TITLE.fullmatch(reading.text, here.end, behind.start))
 
-    def _at(self, reading: ReadText, first: int, stop: int) -> tuple[Sense, ...]:
+    def _at(self, reading: ReadText, first: int, stop: int) -> tuple[FormUse, ...]:
         words = reading.words
         spelling = " ".join([*(word.canon for word in words[first : stop - 1]), words[stop - 1].bare])
-        senses = self._senses.get(spelling, ())
-        if any(sense.acronym for sense in senses):
-            raised = _ACRONYM.search(reading.text, words[first].start, words[stop - 1].end)
-            senses = tuple(sense for sense in senses if raised or not sense.acronym)
-        return senses
-
-
-def _sense(noun: int, uses: list[tuple[str, str, float]]) -> Sense:
-    numbers = {number for number, _, _ in uses}
-    return Sense(
-        noun,
-        "singular" in numbers,
-        "plural" in numbers,
-        sum(mass for _, _, mass in uses),
-        all(_ACRONYM.search(form) for _, form, _ in uses),
-    )
+        uses = self.forms.uses(spelling)
+        if any(use.acronym for use in uses) and not is_acronym(reading.text[words[first].start : words[stop - 1].end]):
+            return tuple(use for use in uses if not use.acronym)
+        return uses
 
 
 def _words(text: str) -> Iterator[Word]:

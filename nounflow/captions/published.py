@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,11 +19,11 @@ import pydantic
 from pydantic import BaseModel, ConfigDict
 
 from nounflow.captions.json_list import read_json_list
-from nounflow.captions.mentions import FormIndex
 from nounflow.captions.spool import Spool
 from nounflow.captions.table import CaptionDraft, Rows, Written, record_nouns
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
+from nounflow.senses import LexiconForms
 from nounflow.text import canon, indefinite_article
 
 _ARTICLE = re.compile(r"\b(an?) (?=\{singular\})", re.IGNORECASE)
@@ -81,21 +81,19 @@ def read_published(path: Path) -> Iterator[PublishedNoun]:
             ) from error
 
 
-class NounMatcher:
-    """Finds the lexicon's noun of an entry.
+def noun_of(entry: PublishedNoun, names: Mapping[str, int], forms: LexiconForms) -> int | None:
+    """Id of the lexicon's noun of an entry, None where there is none.
 
     An entry belongs to the noun whose name is its target; else to the noun that shares most of its forms, of those
-    to the one with the most use.
+    to the one with the most use. `names`: canon -> noun id.
     """
-
-    def __init__(self, nouns: pl.DataFrame) -> None:
-        self._index = FormIndex(nouns)
-        self._by_name = {spelling: noun for noun, spelling in enumerate(nouns["canon"].to_list())}
-
-    def match(self, entry: PublishedNoun) -> int | None:
-        """Id of the noun, None where the lexicon has none."""
-        noun = self._by_name.get(canon(entry.target_noun))
-        return _by_forms(entry, self._index) if noun is None else noun
+    if (noun := names.get(canon(entry.target_noun))) is not None:
+        return noun
+    shared: dict[int, list[float]] = {}
+    for spelling in dict.fromkeys(map(canon, entry.forms)):
+        for use in forms.uses(spelling):
+            shared.setdefault(use.noun, []).append(use.mass)
+    return max(shared, key=lambda noun: (len(shared[noun]), sum(shared[noun]), -noun), default=None)
 
 
 def import_captions(
@@ -112,13 +110,13 @@ def import_captions(
         entries: gone through at once; the captions that match go to the spool.
         spool: must stay open until the draft is written.
     """
-    matcher, tally = NounMatcher(nouns), _Tally()
+    names, forms, tally = dict(nouns.select("canon", "id").iter_rows()), LexiconForms(nouns), _Tally()
     found: set[int] = set()
     for entry in entries:
         tally.nouns += 1
         n = len(entry.singular_captions) + len(entry.plural_captions)
         tally.captions += n
-        noun = matcher.match(entry)
+        noun = noun_of(entry, names, forms)
         if noun is None:
             tally.unmatched.append(entry.target_noun)
             tally.faults[_UNMATCHED] += n
@@ -148,14 +146,6 @@ def _batches(nouns: pl.DataFrame, found: list[int], spool: Spool, tally: _Tally)
             fix="check that the file has the published layout and is for this lexicon",
         )
     yield rows.frame()
-
-
-def _by_forms(entry: PublishedNoun, index: FormIndex) -> int | None:
-    shared: dict[int, list[float]] = {}
-    for spelling in dict.fromkeys(canon(form) for form in entry.forms):
-        for sense in index.senses(spelling):
-            shared.setdefault(sense.noun, []).append(sense.mass)
-    return max(shared, key=lambda noun: (len(shared[noun]), sum(shared[noun]), -noun), default=None)
 
 
 def _add_noun(rows: Rows, noun: dict, entries: Sequence[PublishedNoun], tally: _Tally) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from nounflow.nouns.frequencies import Frequencies
 from nounflow.nouns.rules import Rules
-from nounflow.text import canon
+from nounflow.text import canon, regular_plural, regular_singular
 from nounflow.wordnet import WordNet
 
 # "bird of paradise": what follows one of these does not inflect.
@@ -47,7 +47,7 @@ class Inflector:
             return not self._has_own_sense(head)  # "dice" is the plural of "die", "cola" not that of "colon"
         if len(head) < 4 or not head.endswith("s") or head.endswith(_NOT_PLURAL_ENDINGS):
             return False
-        return bool(_inflect().singular_noun(head))
+        return regular_singular(head) is not None
 
     def plurals(self, noun: str) -> tuple[str, ...]:
         """Plurals of a singular, commonest first; empty for mass nouns, taxa and whatever cannot be inflected."""
@@ -65,7 +65,7 @@ class Inflector:
             return ()
         # WordNet's list has slips ("street" for "child"), hence the first letter; `inflect` writes "banjoes".
         candidates = [form for form in self._irregular.get(word, ()) if form[0] == word[0] and "'" not in form]
-        for regular in (_inflect().plural_noun(word), word + "s" if word.endswith("o") else ""):
+        for regular in (regular_plural(word), word + "s" if word.endswith("o") else ""):
             if regular and not _doubles_s(word, regular) and regular not in candidates:
                 candidates.append(regular)
         frequency = {form: self._frequencies(form) for form in candidates}
@@ -121,13 +121,6 @@ _RANKS = frozenset(
 
 def _doubles_s(word: str, plural: str) -> bool:
     return plural == word + "s" and word.endswith("s")
-
-
-@functools.lru_cache(maxsize=1)
-def _inflect():  # noqa: ANN202 - imported late, it takes 0.3 s
-    import inflect
-
-    return inflect.engine()
 
 
 def form_shares(

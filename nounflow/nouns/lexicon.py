@@ -18,8 +18,8 @@ from nounflow.nouns.frequencies import THRESHOLD, Frequencies, log_weight
 from nounflow.nouns.inflection import Inflector, form_shares
 from nounflow.nouns.rules import Rules
 from nounflow.nouns.selection import later_senses, select_synsets
-from nounflow.nouns.senses import SenseTable, WordSense
 from nounflow.schemas.tables import NOUNS
+from nounflow.senses import WordSense, WordSenses
 from nounflow.text import canon
 from nounflow.wordnet import WordNet
 
@@ -106,15 +106,15 @@ class _Draft:
         return tuple(dict.fromkeys(canon(form) for form in (*self.singulars, *self.plurals)))
 
 
-def _entries(wordnet: WordNet, selected: frozenset[int], rules: Rules, frequencies: Frequencies) -> list[NounEntry]:
+def _entries(wordnet: WordNet, selected: frozenset[str], rules: Rules, frequencies: Frequencies) -> list[NounEntry]:
     """One entry for each canon of the selected synsets, sorted by canon."""
-    table = SenseTable(wordnet)
-    drafts = _drafts(wordnet, selected, rules, table, Inflector(wordnet, rules, frequencies))
+    words = WordSenses(wordnet)
+    drafts = _drafts(wordnet, selected, rules, words, Inflector(wordnet, rules, frequencies))
     sharing = Counter(spelling for draft in drafts for spelling in draft.spellings)  # entries part a spelling's use
     set_shares = rules.set_shares
     entries = []
     for draft in drafts:
-        share, noun_share = table.shares(draft.name, selected)
+        share, noun_share = words.shares(draft.name, selected)
         uses = {spelling: frequencies(spelling) / sharing[spelling] for spelling in draft.spellings}
         objects = sum(use * set_shares.get(spelling, share) for spelling, use in uses.items())
         entries.append(
@@ -133,20 +133,20 @@ def _entries(wordnet: WordNet, selected: frozenset[int], rules: Rules, frequenci
 
 
 def _drafts(
-    wordnet: WordNet, selected: frozenset[int], rules: Rules, table: SenseTable, inflector: Inflector
+    wordnet: WordNet, selected: frozenset[str], rules: Rules, words: WordSenses, inflector: Inflector
 ) -> list[_Draft]:
     display, later = rules.display, later_senses(wordnet, rules)
-    taxa = {synset.offset for synset in wordnet.senses("taxonomic group")}
-    known = {canon(lemma) for offset in selected for lemma in wordnet.synsets[offset].lemmas}
+    taxa = {synset.id for synset in wordnet.senses("taxonomic group")}
+    known = {canon(lemma) for synset in selected for lemma in wordnet.synsets[synset].lemmas}
     drafts = []
     for name in sorted(known):
         shown_as = display.get(name)
         if shown_as is not None and canon(shown_as) != name and canon(shown_as) in known:
             shown_as = None  # the word in use is an entry of its own
-        senses = [sense for sense in table.senses(name) if sense.synset.offset in selected]
-        senses.sort(key=lambda sense: sense.synset.offset in later)  # stable: commonest first, `later` ones last
+        senses = [sense for sense in words.by_mass(name) if sense.synset.id in selected]
+        senses.sort(key=lambda sense: sense.synset.id in later)  # stable: commonest first, `later` ones last
         noun, singulars, plurals = _forms(senses, shown_as, inflector)
-        if taxa.intersection(wordnet.ancestors(senses[0].synset.offset)):  # no "Liliums"
+        if taxa.intersection(wordnet.ancestors(senses[0].synset.id)):  # no "Liliums"
             plurals = tuple(plural for plural in plurals if plural == noun)
         drafts.append(_Draft(name, noun, tuple(senses), singulars, plurals))
     return drafts
@@ -233,14 +233,14 @@ def _reason(entry: NounEntry, config: LexiconConfig, left_out: dict[str, str], a
 def _rare_synonyms(entries: Iterable[NounEntry], ratio: float, always: Collection[str]) -> list[str]:
     """Canons whose first sense has another entry `ratio` times as frequent in it, or a commoner spelling."""
     entries = list(entries)
-    by_synset: dict[int, list[tuple[NounEntry, float]]] = {}
+    by_synset: dict[str, list[tuple[NounEntry, float]]] = {}
     for entry in entries:
         for sense in entry.senses:
-            by_synset.setdefault(sense.synset.offset, []).append((entry, entry.sense_frequency(sense)))
+            by_synset.setdefault(sense.synset.id, []).append((entry, entry.sense_frequency(sense)))
 
     def loses(entry: NounEntry) -> bool:
         own = entry.sense_frequency(entry.senses[0])
-        for other, frequency in by_synset[entry.senses[0].synset.offset]:
+        for other, frequency in by_synset[entry.senses[0].synset.id]:
             if other is not entry and (frequency >= ratio * own or (frequency > own and _alike(entry, other))):
                 return True
         return False
@@ -260,6 +260,7 @@ def _table(wordnet: WordNet, entries: list[NounEntry], frequencies: Frequencies)
     rows = []
     for i, entry in enumerate(entries):
         first = entry.senses[0].synset
+        above = wordnet.hypernym_chain(first.id)
         singular_shares, plural_shares = form_shares(entry.singulars, entry.plurals, frequencies, THRESHOLD / 10)
         rows.append(
             {
@@ -268,9 +269,11 @@ def _table(wordnet: WordNet, entries: list[NounEntry], frequencies: Frequencies)
                 "noun": entry.noun,
                 "canon": entry.canon,
                 "kind": first.lexname,
-                "synsets": [sense.key for sense in entry.senses],
+                "synsets": [sense.synset.id for sense in entry.senses],
+                "sense_keys": [sense.key for sense in entry.senses],
                 "gloss": first.gloss,
-                "hypernyms": [synset.lemmas[0] for synset in wordnet.hypernym_chain(first.offset)],
+                "hypernyms": [synset.lemmas[0] for synset in above],
+                "hypernym_synsets": [synset.id for synset in above],
                 "singulars": list(entry.singulars),
                 "singular_shares": singular_shares,
                 "plurals": list(entry.plurals),
