@@ -16,24 +16,28 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent
 
 
-def code_fingerprint(script: Path, within: Path | None = None) -> str:
-    """Digest over a script and, followed through imports, the modules of `nounflow` (16 hex digits).
+def code_fingerprint(*roots: Path | str, within: Path | None = None) -> str:
+    """Digest over code and, followed through imports, the modules of `nounflow` (16 hex digits).
 
     `nounflow/__init__.py` is not followed: it exports lazily and would tie every stage to all code.
-    Only files below the folder `within` count, if it is given.
+
+    Args:
+        roots: scripts, and places of registry entries that they use, "nounflow.module:name".
+        within: only files below this folder count, if it is given.
     """
     named = [
         (os.path.relpath(path, PACKAGE.parent), _parsed(path, path.stat().st_mtime_ns)[0])
-        for path in imported_files(script)
+        for path in imported_files(*roots)
         if within is None or path.is_relative_to(within)
     ]
     return hashlib.sha256(repr(named).encode()).hexdigest()[:16]
 
 
-def imported_files(script: Path) -> list[Path]:
-    """The script and all project files that it imports, directly or not, sorted."""
+def imported_files(*roots: Path | str) -> list[Path]:
+    """Scripts, modules of places, and all project files that they import, directly or not, sorted."""
     seen: set[Path] = set()
-    waiting = [Path(script).resolve()]
+    waiting = [root.resolve() for root in roots if isinstance(root, Path)]
+    waiting += [path for root in roots if isinstance(root, str) for path in _module_files(root.partition(":")[0])]
     while waiting:
         path = waiting.pop()
         if path not in seen:

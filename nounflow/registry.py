@@ -1,13 +1,18 @@
-"""Entries of registries by their place in the code, "nounflow.module:name": what is not used is never imported.
+"""Registries: tables of entries by name in light modules, with places in the code, "nounflow.module:name".
 
-A registry is a table in a light module: names and such places. So config and rules know all names without the libraries
-behind them, and a stage's code fingerprint follows the entries in use only (`nounflow.fingerprint`).
+Config and rules know all names without the libraries behind them; what is not used is never imported. A table is no
+part of a stage's code fingerprint, for another entry changes no result of this one: a rule names the places of the
+entries that it uses (`nounflow.fingerprint`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
+
+Entry = TypeVar("Entry")
+Registry = Mapping[str, Entry]  # annotate a table with it
 
 
 def resolve(place: str) -> Any:

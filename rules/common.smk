@@ -16,6 +16,7 @@ from snakemake.utils import update_config
 from nounflow.annotation.log import log_digest
 from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.config.experiment import load_config
+from nounflow.config.inputs import INPUTS
 from nounflow.embedder_checks.layouts import images_folder
 from nounflow.earlier_results import EarlierResults
 from nounflow.errors import NounflowError
@@ -87,9 +88,9 @@ wildcard_constraints:
     shard=r"\d+",
 
 
-def code(script):
-    """Fingerprint of a stage's script and of the library modules that it imports."""
-    return code_fingerprint(HOME / "workflow_scripts" / f"{script}.py")
+def code(script, *places):
+    """Fingerprint of a stage's script, the registry entries that it uses, and the modules that these import."""
+    return code_fingerprint(HOME / "workflow_scripts" / f"{script}.py", *places)
 
 
 def settings(part):

@@ -36,7 +36,8 @@ def test_the_scripts_answer_a_mistake_with_one_message_and_no_traceback(reposito
     singular, plural = template_files
     done = run(
         repository, "compose_captions.py", "--nouns", tmp_path / "none.parquet", "--singular-templates", singular,
-        "--plural-templates", plural, "--source", "m1", "--settings", "{}", "--seed", 1, "--out", tmp_path / "m1.parquet",
+        "--plural-templates", plural, "--source", "m1", "--settings", "{}", "--seed", 1,
+        "--out", tmp_path / "m1.parquet",
     )  # fmt: skip
     assert done.returncode == 1
     assert "There is no lexicon" in done.stderr

@@ -14,7 +14,7 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from nounflow.config.annotators import AnnotatorConfig, WordNetAnnotatorConfig
-from nounflow.config.base import Settings
+from nounflow.config.base import OneOf, Settings
 from nounflow.config.captions import CaptionsConfig
 from nounflow.config.check_set import CheckSetConfig
 from nounflow.config.decoder import (
@@ -27,6 +27,7 @@ from nounflow.config.decoder import (
     TrainingConfig,
 )
 from nounflow.config.embedder import EmbedderConfig
+from nounflow.config.inputs import IMAGE_SOURCES
 from nounflow.config.lexicon import LexiconConfig
 from nounflow.config.mixture import MixtureConfig
 from nounflow.config.scoring import ScoringConfig
@@ -73,9 +74,7 @@ class ImageSetConfig(Settings):
     """Pictures to name: a folder of yours, or a source that nounflow fetches."""
 
     folder: str | None = Field(None, description="a folder of images (searched with its sub-folders)")
-    source: Literal["tuxpaint", "novic_world", "novic_wiki", "novic_val3k"] | None = Field(
-        None, description="a set to fetch"
-    )
+    source: Annotated[str, OneOf(IMAGE_SOURCES)] | None = Field(None, description="a set to fetch")
     labels: str | None = Field(None, description="TSV with columns file, gold[, sense, accepted, secondary]")
     only_labelled: bool = Field(False, description="take only the files that `labels` lists")
     captions: Literal["txt"] | None = Field(

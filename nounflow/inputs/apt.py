@@ -6,13 +6,12 @@ read (sources, keys, proxies), so this also works for a user without rights and 
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -37,29 +36,38 @@ class Package:
     file: str
     bytes: int
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
 
 def missing_programs() -> list[str]:
     """Which of the programs that this module needs are not on PATH."""
     return [program for program in ("apt-get", "dpkg-deb") if shutil.which(program) is None]
 
 
-@contextlib.contextmanager
-def downloaded(name: str, cache: Path) -> Iterator[tuple[Package, Path]]:
-    """Download a package; yields what it is and its .deb, which is deleted afterwards.
+def fetch(
+    name: str, cache: Path, prefix: Path, wanted: Callable[[str], bool], destination: Path
+) -> tuple[Package, int]:
+    """Download a package and write those of its files below `prefix` whose remaining path is `wanted`.
 
-    Several processes may share `cache` (package lists). Raises NounflowError with apt's last line if the package is not
-    to be had; network failures are tried again, with fresh lists.
+    Several processes may share `cache` (package lists). Network failures are tried again, with fresh lists.
+
+    Returns:
+        The package, and how many files below `prefix` were left out.
+
+    Raises:
+        NounflowError: the package is not to be had; with apt's last line.
     """
-    cache = Path(cache).resolve()
+    cache = cache.resolve()
     with disk_errors(cache):
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f"{name}.", dir=cache) as work:
             package = retried(lambda: _download(name, cache, Path(work)))
-            yield package, Path(work) / package.file
+            return package, unpack(Path(work) / package.file, prefix, wanted, destination)
 
 
-def unpack(deb: Path, prefix: str, wanted: Callable[[str], bool], destination: Path) -> int:
-    """Write the files of a .deb below `prefix` whose remaining path is `wanted`; returns how many were left out."""
+def unpack(deb: Path, prefix: Path, wanted: Callable[[str], bool], destination: Path) -> int:
+    """Write files of a .deb as `fetch` does; returns how many were left out."""
     with tempfile.TemporaryFile() as said:
         command = ["dpkg-deb", "--fsys-tarfile", str(deb)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said) as process:
@@ -67,7 +75,7 @@ def unpack(deb: Path, prefix: str, wanted: Callable[[str], bool], destination: P
             problem = ""
             try:
                 with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
-                    left_out = unpack_tar(archive, prefix, wanted, destination)
+                    left_out = unpack_tar(archive, prefix.as_posix().lstrip("/"), wanted, destination)
             except (tarfile.TarError, EOFError) as error:
                 problem = str(error)
             while process.stdout.read(1 << 20):  # what follows the archive's end, so that dpkg-deb ends well
@@ -83,7 +91,7 @@ def unpack(deb: Path, prefix: str, wanted: Callable[[str], bool], destination: P
 
 def _download(name: str, cache: Path, work: Path) -> Package:
     package = _locate(name, cache)
-    print(f"fetching the package {name} {package.version}: {package.bytes / 1e6:.1f} MB", flush=True)
+    print(f"fetching the package {package}: {package.bytes / 1e6:.1f} MB", flush=True)
     start = time.monotonic()
     status, output = run_program([*_apt(cache), "download", name], work, echo=True)
     deb = work / package.file
@@ -100,13 +108,11 @@ def _locate(name: str, cache: Path) -> Package:
     """Find the package in the shared lists, which are fetched if they are missing, old or do not name it."""
     with FileLock(cache / "lists.lock"):
         stamp = _stamp(cache)
-        if stamp.is_file() and 0 <= time.time() - stamp.stat().st_mtime < LISTS_SECONDS:
-            package = _look_up(name, cache)
-            if package:
-                return package
+        fresh = stamp.is_file() and 0 <= time.time() - stamp.stat().st_mtime < LISTS_SECONDS
+        if fresh and (package := _look_up(name, cache)):
+            return package
         status, output = _update(cache)
-        package = _look_up(name, cache)
-        if package:  # a third party's source may have failed; what is needed is there
+        if package := _look_up(name, cache):  # a third party's source may have failed; what is needed is there
             stamp.touch()
             return package
     if status:
