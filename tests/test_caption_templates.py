@@ -22,9 +22,9 @@ def test_a_template_puts_the_article_that_is_spoken_before_each_noun(templates):
     lexicon = CaptionLexicon.of(lexicon_of(ENTRIES))
     for form, phrase in zip(lexicon.singular.texts, lexicon.singular.with_articles, strict=True):
         article = "an" if form in VOWELS else "a"
-        assert photo.fill([form], [phrase]) == f"a photo of {article} {form}."
-    assert photo.fill(["owl", "dog"], ["an owl", "a dog"]) == "a photo of an owl and a dog."
-    assert photo.fill(["owl", "dog", "ax"], ["an owl", "a dog", "an ax"]) == "a photo of an owl, a dog and an ax."
+        assert photo.around([phrase]) == f"a photo of {article} {form}."
+    assert photo.around(["an owl", "a dog"]) == "a photo of an owl and a dog."
+    assert photo.around(["an owl", "a dog", "an ax"]) == "a photo of an owl, a dog and an ax."
 
 
 @pytest.mark.parametrize(

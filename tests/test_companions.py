@@ -39,7 +39,7 @@ def companion_pairs(entries):
 
 def test_companions_are_the_nouns_of_one_gloss_without_parents_and_synonyms():
     entries = lexicon_of(TOGETHER)
-    companions = Companions(entries, CaptionLexicon.of(entries))
+    companions = Companions(entries)
     found = {(noun, other) for noun in range(len(entries)) for other in companions.of(noun)}
     assert found == companion_pairs(TOGETHER)
     names = [entry[0] for entry in TOGETHER]
@@ -54,7 +54,7 @@ def test_companions_are_the_nouns_of_one_gloss_without_parents_and_synonyms():
 def test_a_share_of_tuples_holds_companions_and_no_noun_twice(templates, m, share):
     entries = lexicon_of(TOGETHER)
     lexicon = CaptionLexicon.of(entries)
-    together = Multiset(lexicon, templates, m, 200, 1, share, Companions(entries, lexicon))
+    together = Multiset(lexicon, templates, m, 200, 1, share, Companions(entries))
     rows = multiset_rows(together)
     pairs = companion_pairs(TOGETHER)
     sure = {a for a, b in pairs if all(TOGETHER[b][5:7])}  # they have a companion in both numbers
@@ -74,15 +74,13 @@ def test_a_share_of_tuples_holds_companions_and_no_noun_twice(templates, m, shar
 def test_any_range_of_rows_with_companions_equals_the_same_rows_of_the_whole(templates):
     entries = lexicon_of(TOGETHER)
     lexicon = CaptionLexicon.of(entries)
-    whole = Multiset(lexicon, templates, 3, 100, 1, 0.5, Companions(entries, lexicon))
+    whole = Multiset(lexicon, templates, 3, 100, 1, 0.5, Companions(entries))
     rows = multiset_rows(whole)
     for start, stop in ((0, 7), (7, BLOCK + 3), (BLOCK - 3, len(rows))):
-        again = Multiset(lexicon, templates, 3, 100, 1, 0.5, Companions(entries, lexicon))
+        again = Multiset(lexicon, templates, 3, 100, 1, 0.5, Companions(entries))
         assert multiset_rows(again, start, stop).equals(rows[start:stop])
 
 
 def test_without_a_share_the_rows_are_those_of_no_companions(nouns, templates):
     plain = multiset_rows(multiset(nouns, templates, 2))
-    assert multiset_rows(
-        Multiset(CaptionLexicon.of(nouns), templates, 2, 12, 1, 0.0, Companions(nouns, CaptionLexicon.of(nouns)))
-    ).equals(plain)
+    assert multiset_rows(Multiset(CaptionLexicon.of(nouns), templates, 2, 12, 1, 0.0, Companions(nouns))).equals(plain)

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import polars as pl
 
-from nounflow.captions.forms import CaptionLexicon, Forms
+from nounflow.captions.forms import Forms
 from nounflow.captions.mentions import FormIndex
 from nounflow.captions.secondary_nouns import secondary_nouns
 
@@ -20,7 +20,7 @@ class Companions:
     two of them are companions, but for synonyms and for a noun and its parent ("a robin and a bird").
     """
 
-    def __init__(self, nouns: pl.DataFrame, lexicon: CaptionLexicon) -> None:
+    def __init__(self, nouns: pl.DataFrame) -> None:
         index = FormIndex(nouns)
         related = index.forms.is_related
         found: dict[int, set[int]] = defaultdict(set)
@@ -30,10 +30,7 @@ class Companions:
                 if not (related(one, other) or related(other, one)):
                     found[one].add(other)
                     found[other].add(one)
-        self._of = {
-            noun: tuple(other for other in sorted(others) if not lexicon.clashes(np.array([[noun, other]]))[0])
-            for noun, others in found.items()
-        }
+        self._of = {noun: tuple(sorted(others)) for noun, others in found.items()}
         self._forms: dict[tuple[int, int], np.ndarray] = {}
 
     def of(self, noun: int) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ stays within one or two of its share, since tuples are drawn systematically rath
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,11 +15,11 @@ import numpy as np
 import polars as pl
 
 from nounflow.captions.companions import Companions
-from nounflow.captions.forms import CaptionLexicon, Forms
+from nounflow.captions.forms import CaptionLexicon
 from nounflow.captions.quotas import quotas
 from nounflow.captions.table import CaptionDraft, Rows, Written, caption_frame, record_nouns, record_texts
 from nounflow.captions.templates import Template, Templates
-from nounflow.captions.tuples import Population, bring_together, draw_tuples
+from nounflow.captions.tuples import bring_together, draw_tuples
 from nounflow.config.captions import MultisetConfig
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
@@ -69,14 +70,9 @@ class Multiset:
         return np.concatenate([[0], np.cumsum(np.minimum(self.asked, possible))])
 
     @cached_property
-    def populations(self) -> tuple[Population, Population]:
-        """Singular and plural forms to draw from."""
-        return Population.of(self.lexicon, self.lexicon.singular), Population.of(self.lexicon, self.lexicon.plural)
-
-    @cached_property
     def plural_share(self) -> float:
         """Share of plurals in the use of all nouns, by their weights."""
-        return float(np.average(self.lexicon.plural_shares(), weights=self.lexicon.weights))
+        return float(np.average(self.lexicon.plural_shares, weights=self.lexicon.weights))
 
     @property
     def rows(self) -> int:
@@ -113,7 +109,7 @@ def compose(
         )
     m = declared.index(source) + 1
     lexicon = CaptionLexicon.of(nouns)
-    companions = Companions(nouns, lexicon) if m > 1 and settings.co_occurring else None
+    companions = Companions(nouns) if m > 1 and settings.co_occurring else None
     multiset = Multiset(lexicon, templates, m, settings.texts_per_noun[m - 1], seed, settings.co_occurring, companions)
 
     def count(written: Written) -> Counts:
@@ -130,58 +126,47 @@ def compose(
 # --- M1 -------------------------------------------------------------------------------------------------------------
 
 
-def _core(templates: Templates, lexicon: CaptionLexicon, noun: int) -> tuple[Forms, tuple[Template, ...], int]:
-    """Forms, templates and number of the core texts of a noun: singular, or plural where it has no singular."""
-    singular = len(lexicon.singular.of(noun)) > 0
-    chosen = templates.singular if singular else templates.plural
-    return lexicon.singular if singular else lexicon.plural, chosen, sum(template.core for template in chosen)
-
-
 def _single_rows(multiset: Multiset, start: int, stop: int) -> pl.DataFrame:
     """M1: all texts of one noun stand together; a noun's expected sampling weight is its lexicon weight."""
-    starts = multiset.starts
+    starts = multiset.starts.tolist()
     rows = Rows()
-    first = int(np.searchsorted(starts, start, side="right")) - 1
-    noun = first
-    while starts[noun] < stop:
-        size = int(starts[noun + 1] - starts[noun])
+    for noun in range(bisect_right(starts, start) - 1, bisect_left(starts, stop)):
+        size = starts[noun + 1] - starts[noun]
         texts = _texts_of(multiset, noun, size)
         weight = float(multiset.lexicon.weights[noun]) / max(size, 1)
         for text, template in texts[max(start - starts[noun], 0) : stop - starts[noun]]:
             rows.add(text, (noun,), weight, template.id)
-        noun += 1
     return rows.frame()
 
 
 def _texts_of(multiset: Multiset, noun: int, size: int) -> list[tuple[str, Template]]:
-    """`size` different (form, template) choices of one noun: the core ones, then singulars, then plurals."""
-    lexicon, templates = multiset.lexicon, multiset.templates
+    """`size` different (form, template) choices of one noun: the core ones, then singulars, then plurals.
+
+    The core ones are singular, or plural where the noun has no singular.
+    """
+    lexicon = multiset.lexicon
+    numbers = ((lexicon.singular, multiset.templates.singular), (lexicon.plural, multiset.templates.plural))
     rng = stream(multiset.seed, "m1", lexicon.keys[noun])
-    forms, core_templates, n_core = _core(templates, lexicon, noun)
-    main = forms.of(noun)[0]
-    chosen = [(forms, main, template) for template in core_templates if template.core]
+    main_forms, main_templates = numbers[0] if lexicon.singular.of(noun) else numbers[1]
+    main = main_forms.of(noun)[0]
+    chosen = [(main_forms, main, template) for template in main_templates if template.core]
     pools = []
-    for number, pool_templates in ((lexicon.singular, templates.singular), (lexicon.plural, templates.plural)):
+    for forms, templates in numbers:
         pool = [
-            (number, form, template)
-            for form in number.of(noun)
-            for template in pool_templates
-            if not (template.core and number is forms and form == main)
+            (forms, form, template)
+            for form in forms.of(noun)
+            for template in templates
+            if not (template.core and forms is main_forms and form == main)
         ]
-        weights = np.array([number.shares[form] * template.weight for number, form, template in pool])
+        weights = np.array([forms.shares[form] * template.weight for _, form, template in pool])
         order = np.argsort(rng.exponential(size=len(pool)) / weights)  # weighted, without replacement
         pools.append([pool[i] for i in order])
     singulars, plurals = pools
-    share = lexicon.plural.shares[lexicon.plural.starts[noun] : lexicon.plural.starts[noun + 1]].sum()
-    total = share + lexicon.singular.shares[lexicon.singular.starts[noun] : lexicon.singular.starts[noun + 1]].sum()
-    rest = size - n_core
-    n_plural = int(size * share / total + rng.random())
+    rest = size - len(chosen)
+    n_plural = int(size * lexicon.plural_shares[noun] + rng.random())
     n_plural = min(max(n_plural, rest - len(singulars)), rest, len(plurals))
     chosen += singulars[: rest - n_plural] + plurals[:n_plural]
-    return [
-        (template.fill((number.texts[form],), (number.with_articles[form],)), template)
-        for number, form, template in chosen
-    ]
+    return [(template.around([forms.phrases(template.article)[form]]), template) for forms, form, template in chosen]
 
 
 # --- M2, M3, ... ----------------------------------------------------------------------------------------------------
@@ -212,22 +197,22 @@ def _block(multiset: Multiset, block: int) -> tuple[list[str], np.ndarray, list[
     together = pairing.random(BLOCK) < multiset.co_occurring
     texts, ids = [""] * BLOCK, [""] * BLOCK
     targets = np.zeros((BLOCK, multiset.m), dtype=np.int64)
-    for population, templates, places, before in (
-        (multiset.populations[0], multiset.templates.singular, np.flatnonzero(~is_plural), block * BLOCK - plurals[0]),
-        (multiset.populations[1], multiset.templates.plural, np.flatnonzero(is_plural), plurals[0]),
+    lexicon, templates = multiset.lexicon, multiset.templates
+    for forms, of_number, places, before in (
+        (lexicon.singular, templates.singular, np.flatnonzero(~is_plural), block * BLOCK - plurals[0]),
+        (lexicon.plural, templates.plural, np.flatnonzero(is_plural), plurals[0]),
     ):
         if not len(places):
             continue
-        drawn = draw_tuples(population, multiset.m, int(before), len(places), offset, rng)  # [places, m]
+        drawn = draw_tuples(forms, multiset.m, int(before), len(places), offset, rng)  # [places, m]
         if multiset.companions is not None:
             for i in np.flatnonzero(together[places]).tolist():
-                drawn[i] = bring_together(population, multiset.companions, drawn[i], pairing)
-        forms = population.forms
-        weights = np.array([template.weight for template in templates])
-        picks = rng.choice(len(templates), size=len(places), p=weights / weights.sum())
+                drawn[i] = bring_together(forms, multiset.companions, drawn[i], pairing)
+        weights = np.array([template.weight for template in of_number])
+        picks = rng.choice(len(of_number), size=len(places), p=weights / weights.sum())
         targets[places] = forms.nouns[drawn]
         for place, members, pick in zip(places.tolist(), drawn.tolist(), picks.tolist(), strict=True):
-            template = templates[pick]
-            phrases = forms.with_articles if template.article else forms.texts
+            template = of_number[pick]
+            phrases = forms.phrases(template.article)
             texts[place], ids[place] = template.around([phrases[i] for i in members]), template.id
     return texts, targets, ids

@@ -37,12 +37,8 @@ class Template:
         """The template as written in its file."""
         return f"{self.head}{{{'a_noun' if self.article else 'noun'}}}{self.tail}"
 
-    def fill(self, nouns: Sequence[str], with_articles: Sequence[str]) -> str:
-        """The text for one or more nouns, given without and with their articles."""
-        return self.around(with_articles if self.article else nouns)
-
     def around(self, phrases: Sequence[str]) -> str:
-        """The text for nouns that have their articles already if `article` asks for them."""
+        """The text for one or more nouns, which have their articles already if `article` asks for them."""
         return f"{self.head}{join_words(phrases)}{self.tail}"
 
 
