@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import polars as pl
 
@@ -20,7 +19,6 @@ from nounflow.text import word_set
 
 _ONE = word_set("a an another each every this")
 _MANY = word_set("two three four several many these those both")
-_NUMBER = re.compile(r"(?:^|-)(singular|plural)$")
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,8 @@ class Checked:
 
 def number_of(template: str) -> Number | None:
     """The number that a source says a text is in: its template id is or ends in -singular or -plural."""
-    match = _NUMBER.search(template)
-    return match[1] if match else None  # type: ignore[return-value]
+    last = template.rpartition("-")[2]
+    return last if last in ("singular", "plural") else None  # type: ignore[return-value]
 
 
 class CaptionChecks:
@@ -46,21 +44,15 @@ class CaptionChecks:
         self._index = FormIndex(nouns)
 
     def check_table(self, table: pl.DataFrame) -> list[Checked]:
-        """Check all rows of a table of schema `CAPTIONS`; of captions that are alike, the first is kept.
-
-        Returns:
-            One result for each row, in the table's order.
-        """
-        texts, templates = table["text"].to_list(), table["template"].to_list()
-        groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
-        for row, targets in enumerate(table["targets"].to_list()):
-            groups[tuple(targets)].append(row)
-        checked: list[Checked | None] = [None] * len(texts)
-        for targets, rows in groups.items():
-            kept = Kept(self.settings.near_duplicate)  # only one group's captions are held at a time
-            for row in rows:
-                checked[row] = self.check(texts[row], targets, number_of(templates[row]), kept)
-        return [result for result in checked if result is not None]
+        """One result for each row of a table of schema `CAPTIONS`; of captions that are alike, the first is kept."""
+        checked: dict[int, Checked] = {}
+        rows = enumerate(table.select("text", "targets", "template").iter_rows())
+        # only the captions of one group of nouns are held at a time
+        for _, of_group in groupby(sorted(rows, key=lambda row: row[1][1]), key=lambda row: row[1][1]):
+            kept = Kept(self.settings.near_duplicate)
+            for number, (text, targets, template) in of_group:
+                checked[number] = self.check(text, targets, number_of(template), kept)
+        return [checked[number] for number in sorted(checked)]
 
     def check(
         self, text: str, targets: Sequence[int], number: Number | None = None, kept: Kept | None = None
@@ -123,15 +115,14 @@ def with_secondary(table: pl.DataFrame, checked: Sequence[Checked], share: float
     """
     targets, weights = table["targets"].to_list(), table["target_weights"].to_list()
     for row, result in enumerate(checked):
-        if result.others:
+        if n := len(result.others):
             targets[row] = [*targets[row], *result.others]
-            further = [share / len(result.others)] * len(result.others)
-            weights[row] = [*((1 - share) * weight for weight in weights[row]), *further]
-    lists = {
-        "targets": pl.Series(targets, dtype=pl.List(pl.UInt32)),
-        "target_weights": pl.Series(weights, dtype=pl.List(pl.Float32)),
-    }
-    return table.with_columns(**lists).filter(pl.Series([result.fault is None for result in checked], dtype=pl.Boolean))
+            weights[row] = [*((1 - share) * weight for weight in weights[row]), *[share / n] * n]
+    table = table.with_columns(
+        pl.Series("targets", targets, table.schema["targets"]),
+        pl.Series("target_weights", weights, table.schema["target_weights"]),
+    )
+    return table.filter(pl.Series([result.fault is None for result in checked], dtype=pl.Boolean))
 
 
 def _plain(reading: ReadText, targets: Sequence[int]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pydantic
@@ -20,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from nounflow.captions.json_list import read_json_list
 from nounflow.captions.spool import Spool
-from nounflow.captions.table import CaptionDraft, Rows, Written, record_nouns
+from nounflow.captions.table import MERGED, CaptionDraft, Rows, Written, record_nouns
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
 from nounflow.senses import LexiconForms
@@ -29,7 +30,6 @@ from nounflow.text import canon, indefinite_article
 _ARTICLE = re.compile(r"\b(an?) (?=\{singular\})", re.IGNORECASE)
 _BRACES = re.compile(r"[{}]")
 _END = ".,?!:"
-_UNMATCHED = "its noun is not in the lexicon"
 _BATCH = 16_384  # rows
 
 
@@ -119,13 +119,12 @@ def import_captions(
         noun = noun_of(entry, names, forms)
         if noun is None:
             tally.unmatched.append(entry.target_noun)
-            tally.faults[_UNMATCHED] += n
+            tally.faults["its noun is not in the lexicon"] += n
         else:
             found.add(noun)
             spool.append(noun, entry.model_dump_json().encode())
-    return CaptionDraft(
-        _batches(nouns, sorted(found), spool, tally), partial(_count, len(nouns), tally)
-    ), tally.unmatched
+    batches = _batches(nouns, sorted(found), spool, tally)
+    return CaptionDraft(batches, partial(_count, len(nouns), tally)), tally.unmatched
 
 
 def _batches(nouns: pl.DataFrame, found: list[int], spool: Spool, tally: _Tally) -> Iterator[pl.DataFrame]:
@@ -133,46 +132,45 @@ def _batches(nouns: pl.DataFrame, found: list[int], spool: Spool, tally: _Tally)
     made = 0
     for noun in found:
         entries = [PublishedNoun.model_validate_json(piece) for piece in spool.pieces(noun)]
+        before = len(rows)
         _add_noun(rows, nouns.row(noun, named=True), entries, tally)
+        made += len(rows) - before
         if len(rows) >= _BATCH:
-            made += len(rows)
             yield rows.frame()
             rows = Rows()
-    if not made + len(rows):
+    if not made:
+        reasons = ", ".join(f"{reason}: {n:,}" for reason, n in tally.faults.most_common())
         raise NounflowError(
             f"Not one of the {tally.captions:,} published captions can be used",
-            where=", ".join(f"{reason}: {n:,}" for reason, n in tally.faults.most_common())
-            or "no captions in the file",
+            where=reasons or "no captions in the file",
             fix="check that the file has the published layout and is for this lexicon",
         )
     yield rows.frame()
 
 
-def _add_noun(rows: Rows, noun: dict, entries: Sequence[PublishedNoun], tally: _Tally) -> None:
+def _add_noun(rows: Rows, noun: dict[str, Any], entries: Sequence[PublishedNoun], tally: _Tally) -> None:
     """Append the captions of one noun of the lexicon."""
     numbers: list[tuple[str, list[str], list[tuple[str, float]]]] = []
     for number in ("singular", "plural"):
-        templates = _templates(
-            [text for entry in entries for text in getattr(entry, f"{number}_captions")], number, tally
-        )
+        captions = [text for entry in entries for text in getattr(entry, f"{number}_captions")]
+        templates = _templates(captions, f"{{{number}}}", tally)
         pairs = zip(noun[f"{number}s"], noun[f"{number}_shares"], strict=True)
         forms = [(form, share) for form, share in pairs if share > 0]
         if templates and not forms:
             tally.faults[f"the noun has no {number} in the lexicon"] += len(templates)
         elif templates:
             numbers.append((number, templates, forms))
+            tally.further += len(templates) * (len(forms) - 1)
     used = sum(share for _, _, forms in numbers for _, share in forms)
     for number, templates, forms in numbers:
         for template in templates:
             for form, share in forms:
                 weight = noun["weight"] * share / used / len(templates)
-                rows.add(_fill(template, number, form), (noun["id"],), weight, f"published-{number}")
-        tally.further += len(templates) * (len(forms) - 1)
+                rows.add(_fill(template, f"{{{number}}}", form), (noun["id"],), weight, f"published-{number}")
 
 
-def _templates(captions: Sequence[str], number: str, tally: _Tally) -> list[str]:
+def _templates(captions: Sequence[str], place: str, tally: _Tally) -> list[str]:
     """The sound ones of a noun's captions of one number, each once."""
-    place = f"{{{number}}}"
     kept: dict[str, None] = {}
     for caption in captions:
         text = " ".join(caption.split()).rstrip(_END).rstrip()
@@ -187,12 +185,10 @@ def _templates(captions: Sequence[str], number: str, tally: _Tally) -> list[str]
     return list(kept)
 
 
-def _fill(template: str, number: str, form: str) -> str:
-    def article(match: re.Match[str]) -> str:
-        word = indefinite_article(form)
-        return f"{word.capitalize() if match[1][0].isupper() else word} "
-
-    text = _ARTICLE.sub(article, template).replace(f"{{{number}}}", form)
+def _fill(template: str, place: str, form: str) -> str:
+    article = indefinite_article(form)
+    text = _ARTICLE.sub(lambda match: f"{article.capitalize() if match[1][0].isupper() else article} ", template)
+    text = text.replace(place, form)
     return f"{text[0].upper()}{text[1:]}." if template.startswith("{") and form.islower() else f"{text}."
 
 
@@ -205,7 +201,7 @@ def _count(nouns: int, tally: _Tally, written: Written) -> Counts:
     for reason, n in sorted(tally.faults.items()):
         flow.drop(n, reason)
     flow.add(tally.further, "written with a further form of the noun")
-    flow.drop(written.rows - written.texts, "the same text as another one (merged: targets united, weights added)")
+    flow.drop(written.rows - written.texts, MERGED)
     flow.out(written.texts, "distinct texts")
     record_nouns(counts, nouns, written, "the file has no caption of it")
     return counts
