@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, KeysView
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import polars as pl
@@ -167,18 +167,14 @@ class LexiconForms:
             for plural, forms, shares in ((False, ones, one_shares), (True, many, many_shares)):
                 for form, share in zip(forms or (), shares or (), strict=True):
                     found[canon(form)][noun].append((plural, form, weight * share))
-        self._uses = {form: tuple(_use(noun, uses) for noun, uses in nouns.items()) for form, nouns in found.items()}
+        self.by_canon = {form: tuple(_use(noun, uses) for noun, uses in nouns.items()) for form, nouns in found.items()}
         self._synsets = [frozenset(ids) for ids in nouns["synsets"].to_list()]
         own_and_above = nouns.select(pl.col("synsets").list.head(1).list.concat("hypernym_synsets")).to_series()
         self._kinds = [frozenset(ids) for ids in own_and_above.to_list()]
 
-    def canons(self) -> KeysView[str]:
-        """All forms."""
-        return self._uses.keys()
-
     def uses(self, form: str) -> tuple[FormUse, ...]:
         """The nouns that a form, in any spelling of it, may stand for."""
-        return self._uses.get(canon(form), ())
+        return self.by_canon.get(canon(form), ())
 
     def is_related(self, noun: int, target: int) -> bool:
         """Whether a noun can mean what the target means or a kind of thing that it is: "bird" for a robin."""

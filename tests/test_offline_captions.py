@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -14,14 +15,12 @@ from nounflow.captions.scenes import SceneBook
 from nounflow.config.captions import OfflineConfig
 from nounflow.errors import NounflowError
 
-
-def write_captions(*arguments):
-    return written(draft_captions(*arguments))
+WORDS = Path(__file__).parent.parent / "resources/captions"
 
 
 @pytest.fixture(scope="module")
-def captions(nouns, book):
-    return write_captions(nouns, book, OfflineConfig(captions_per_noun=20), 1)
+def captions(nouns):
+    return written(draft_captions(nouns, WORDS, OfflineConfig(captions_per_noun=20), 1))
 
 
 def test_every_caption_names_its_noun_once_as_a_whole_word_and_has_5_to_25_words(nouns, captions):
@@ -46,8 +45,8 @@ def test_captions_are_distinct_weigh_what_the_lexicon_says_and_tally(nouns, capt
 
 
 @pytest.mark.parametrize("mean", [1, 8, 20])
-def test_every_noun_gets_at_least_four_captions_and_the_mean_is_kept(nouns, book, mean):
-    table, _ = write_captions(nouns, book, OfflineConfig(captions_per_noun=mean), 1)
+def test_every_noun_gets_at_least_four_captions_and_the_mean_is_kept(nouns, mean):
+    table, _ = written(draft_captions(nouns, WORDS, OfflineConfig(captions_per_noun=mean), 1))
     counts = Counter(target for targets in table["targets"] for target in targets)
     assert min(counts.values()) >= FEWEST
     assert sum(counts.values()) == pytest.approx(max(mean, FEWEST) * len(nouns), rel=0.02)

@@ -8,9 +8,8 @@ from itertools import groupby
 
 import polars as pl
 
-from nounflow.captions.mentions import FormIndex, ReadText
+from nounflow.captions.mentions import FormIndex, ReadText, secondary_nouns
 from nounflow.captions.near_duplicates import Kept, plain_words
-from nounflow.captions.secondary_nouns import secondary_nouns
 from nounflow.captions.templates import Number
 from nounflow.captions.wording import meta_fault, min_latin_share, reads_as_english
 from nounflow.config.captions import ChecksConfig

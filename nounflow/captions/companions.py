@@ -9,8 +9,7 @@ import numpy as np
 import polars as pl
 
 from nounflow.captions.forms import Forms
-from nounflow.captions.mentions import FormIndex
-from nounflow.captions.secondary_nouns import secondary_nouns
+from nounflow.captions.mentions import FormIndex, secondary_nouns
 
 
 class Companions:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,9 +37,9 @@ _SLOT = re.compile(r"\{(\w+)\}")
 _LITTLE = re.compile(r"[^\w ]|\b(?:a|an|the|some|one|two|three|several|few|many)\b")
 
 
-def draft_captions(nouns: pl.DataFrame, book: SceneBook, settings: OfflineConfig, seed: int) -> CaptionDraft:
-    """Captions of a whole lexicon."""
-    captioner = OfflineCaptioner(nouns, book, settings, seed)
+def draft_captions(nouns: pl.DataFrame, words: Path, settings: OfflineConfig, seed: int) -> CaptionDraft:
+    """Captions of a whole lexicon; `words`: the folder of the files that `SceneBook` reads."""
+    captioner = OfflineCaptioner(nouns, SceneBook.read(words), settings, seed)
     refused = Counter[str]()
 
     def count(written: Written) -> Counts:
