@@ -7,9 +7,9 @@ import re
 import pytest
 from caption_material import ENTRIES, lexicon_of, multiset
 
-from nounflow.captions.companions import Companions
 from nounflow.captions.forms import CaptionLexicon
 from nounflow.captions.multisets import BLOCK, Multiset, multiset_rows
+from nounflow.captions.tuples import Companions
 
 TOGETHER = [
     ("cup", "artifact", "crockery<tableware", "a vessel that stands on a saucer and holds tea", 8, "cup", "cups"),

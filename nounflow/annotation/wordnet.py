@@ -67,12 +67,12 @@ class WordNetAnnotator:
 
     def _targets(self, labels: Labels) -> Iterator[_Target]:
         gold = self._gold_sense(labels)
-        accepted = tuple(filter(None, (self._accepted_sense(noun, gold) for noun in labels.accepted)))
-        golds = (gold,) if gold else accepted
-        yield _Target("primary", (labels.gold, *labels.accepted), tuple(filter(None, (gold, *accepted))), golds)
+        meanings = [gold, *(self._accepted_sense(noun, gold) for noun in labels.accepted)]
+        known = tuple(filter(None, meanings))
+        yield _Target("primary", (labels.gold, *labels.accepted), known, known[:1] if gold else known)
         for noun in labels.secondary:
-            meanings = tuple(filter(None, (default_sense(self._words, noun),)))
-            yield _Target("secondary", (noun,), meanings, meanings)
+            known = tuple(filter(None, [default_sense(self._words, noun)]))
+            yield _Target("secondary", (noun,), known, known)
 
     def _gold_sense(self, labels: Labels) -> Synset | None:
         """The labelled sense, else the gold noun's commonest object sense; None if WordNet does not know the noun."""

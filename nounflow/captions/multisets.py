@@ -14,12 +14,11 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from nounflow.captions.companions import Companions
 from nounflow.captions.forms import CaptionLexicon
 from nounflow.captions.quotas import quotas
 from nounflow.captions.table import CaptionDraft, Rows, Written, caption_frame, record_nouns, record_texts
 from nounflow.captions.templates import Template, Templates
-from nounflow.captions.tuples import bring_together, draw_tuples
+from nounflow.captions.tuples import Companions, bring_together, draw_tuples
 from nounflow.config.captions import MultisetConfig
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
@@ -41,25 +40,11 @@ class Multiset:
     co_occurring: float = 0.0  # share of rows whose nouns are companions
     companions: Companions | None = None  # None: there are no such rows
 
-    @property
-    def source(self) -> str:
-        """Name of the caption source: "m1", "m2", ..."""
-        return f"m{self.m}"
-
-    @property
-    def wanted(self) -> int:
-        """Rows asked for."""
-        return self.texts_per_noun * len(self.lexicon)
-
-    @property
-    def core(self) -> int:
-        """Texts that every noun gets in M1."""
-        return max(sum(t.core for t in templates) for templates in (self.templates.singular, self.templates.plural))
-
     @cached_property
     def asked(self) -> np.ndarray:
-        """M1: texts due to each noun by its weight, int64 [nouns]."""
-        low = max(self.core, self.texts_per_noun // 2)
+        """M1: texts due to each noun by its weight, int64 [nouns]; never fewer than the core ones."""
+        core = (sum(t.core for t in of_number) for of_number in (self.templates.singular, self.templates.plural))
+        low = max(*core, self.texts_per_noun // 2)
         return quotas(self.lexicon.weights, self.texts_per_noun, low, max(low, 3 * self.texts_per_noun))
 
     @cached_property
@@ -77,7 +62,7 @@ class Multiset:
     @property
     def rows(self) -> int:
         """Rows there are, before equal texts are merged."""
-        return int(self.starts[-1]) if self.m == 1 else self.wanted
+        return int(self.starts[-1]) if self.m == 1 else self.texts_per_noun * len(self.lexicon)
 
 
 def multiset_rows(multiset: Multiset, start: int = 0, stop: int | None = None) -> pl.DataFrame:
@@ -114,7 +99,7 @@ def compose(
 
     def count(written: Written) -> Counts:
         counts = Counts("captions")
-        asked = int(multiset.asked.sum()) if m == 1 else multiset.wanted
+        asked = int(multiset.asked.sum()) if m == 1 else multiset.rows
         record_texts(counts, source, asked, written)
         record_nouns(counts, len(nouns), written, "too light to be drawn")
         return counts
@@ -188,12 +173,13 @@ def _tuple_rows(multiset: Multiset, start: int, stop: int) -> pl.DataFrame:
 
 def _block(multiset: Multiset, block: int) -> tuple[list[str], np.ndarray, list[str]]:
     """Texts, targets int64 [BLOCK, m] and template ids of the rows of one block."""
-    rng = stream(multiset.seed, multiset.source, block)
-    offset = stream(multiset.seed, multiset.source).random()
+    source = f"m{multiset.m}"
+    rng = stream(multiset.seed, source, block)
+    offset = stream(multiset.seed, source).random()
     # plural rows before each row, from the block's first to the next block's first: [BLOCK + 1]
     plurals = np.floor((block * BLOCK + np.arange(BLOCK + 1)) * multiset.plural_share + offset).astype(np.int64)
     is_plural = np.diff(plurals) > 0
-    pairing = stream(multiset.seed, multiset.source, "together", block)
+    pairing = stream(multiset.seed, source, "together", block)
     together = pairing.random(BLOCK) < multiset.co_occurring
     texts, ids = [""] * BLOCK, [""] * BLOCK
     targets = np.zeros((BLOCK, multiset.m), dtype=np.int64)

@@ -10,8 +10,10 @@ import functools
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Annotated
 
 import polars as pl
+from pydantic import Field, TypeAdapter, ValidationError
 
 from nounflow.errors import NounflowError
 from nounflow.files import read_json
@@ -20,6 +22,7 @@ from nounflow.senses import WordSenses
 from nounflow.text import canon
 from nounflow.wordnet import WordNet
 
+_OVERRIDES = TypeAdapter(dict[str, Annotated[float, Field(strict=True, ge=0, le=1)]])
 COARSE = 0.5  # factor of a coarse noun in the overall score (NOVIC paper, section 4.2)
 
 
@@ -127,13 +130,10 @@ class Hierarchy:
 
 def read_overrides(path: Path) -> dict[str, float]:
     """A specificity file: flat JSON, noun -> factor between 0 and 1."""
-    values = read_json(path, "specificity file", fix='write flat JSON such as {"animal": 0.5, "robin": 1}')
-    if not isinstance(values, dict) or not all(
-        isinstance(factor, int | float) and 0 <= factor <= 1 for factor in values.values()
-    ):
+    fix = 'write flat JSON such as {"animal": 0.5, "robin": 1}'
+    try:
+        return _OVERRIDES.validate_python(read_json(path, "specificity file", fix))
+    except ValidationError:
         raise NounflowError(
-            "The specificity file holds something else than nouns with factors from 0 to 1",
-            where=path,
-            fix='write flat JSON such as {"animal": 0.5, "robin": 1}',
-        )
-    return {str(noun): float(factor) for noun, factor in values.items()}
+            "The specificity file holds something else than nouns with factors from 0 to 1", where=path, fix=fix
+        ) from None
