@@ -32,7 +32,6 @@ class SceneGroup:
 
     name: str
     parent: str | None
-    kind: str | None  # WordNet class that it belongs to; None: all
     uncountable: bool  # "some rice" rather than "a rice"
 
 
@@ -131,7 +130,7 @@ def _read_groups(path: Path) -> tuple[dict[str, SceneGroup], dict[tuple[str, str
         no_kind = kind not in kinds if name != ROOT else kind
         row.refuse_if(no_kind, f"kind '{kind}': found, allowed: {', '.join(kinds)}")
         row.refuse_if(uncountable not in ("0", "1"), f"uncountable '{uncountable}': 0 or 1 expected")
-        groups[name] = SceneGroup(name, parent or None, kind or None, uncountable == "1")
+        groups[name] = SceneGroup(name, parent or None, uncountable == "1")
         for hypernym in _split(row["hypernyms"]):
             claims.setdefault((kind, hypernym.lower()), name)  # the first group that names it
     if ROOT not in groups:

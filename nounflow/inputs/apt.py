@@ -19,9 +19,8 @@ from urllib.parse import unquote
 from filelock import FileLock
 
 from nounflow.errors import DamagedFileError, NounflowError
-from nounflow.files import disk_errors
 from nounflow.inputs.archives import unpack_tar
-from nounflow.inputs.transfer import TransferError, last_line, retried, run_program
+from nounflow.inputs.transfer import TransferError, last_line, retried, run_program, work_folder
 
 LISTS_SECONDS = 24 * 3600  # age up to which package lists are used again
 LISTS_MEGABYTES = 10  # of Debian 12's main archive; apt cannot say beforehand
@@ -58,16 +57,12 @@ def fetch(
     Raises:
         NounflowError: the package is not to be had; with apt's last line.
     """
-    cache = cache.resolve()
-    with disk_errors(cache):
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f"{name}.", dir=cache) as work:
-            package = retried(lambda: _download(name, cache, Path(work)))
-            return package, unpack(Path(work) / package.file, prefix, wanted, destination)
+    with work_folder(cache, name) as work:
+        package = retried(lambda: _download(name, cache.resolve(), work))
+        return package, _unpack(work / package.file, prefix, wanted, destination)
 
 
-def unpack(deb: Path, prefix: Path, wanted: Callable[[str], bool], destination: Path) -> int:
-    """Write files of a .deb as `fetch` does; returns how many were left out."""
+def _unpack(deb: Path, prefix: Path, wanted: Callable[[str], bool], destination: Path) -> int:
     with tempfile.TemporaryFile() as said:
         command = ["dpkg-deb", "--fsys-tarfile", str(deb)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said) as process:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from pathlib import Path
 
 from nounflow.errors import NounflowError
-from nounflow.files import disk_errors
 from nounflow.images import list_images
 from nounflow.inputs.archives import unpack_zip
 from nounflow.inputs.placing import InputOrigin, put_in_place
-from nounflow.inputs.transfer import TransferError, opened, retried
+from nounflow.inputs.transfer import TransferError, opened, retried, work_folder
 from nounflow.progress import Progress
 from nounflow.schemas.documents import InputManifest
 
@@ -24,12 +22,10 @@ def fetch_zipped_images(name: str, licence: str, out: Path, cache: Path, url: st
     """Download an image set from an address (http, https or file) and unpack it."""
 
     def fill(folder: Path) -> InputOrigin:
-        with disk_errors(cache):
-            cache.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=f"{name}.", dir=cache) as work:
-                path = Path(work) / "images.zip"
-                version = retried(lambda: download(url, path))
-                count = unpack_zip(path, folder, MAX_BYTES)
+        with work_folder(cache, name) as work:
+            path = work / "images.zip"
+            version = retried(lambda: download(url, path))
+            count = unpack_zip(path, folder, MAX_BYTES)
         print(f"unpacked {count} files, {len(list_images(folder))} of them images", flush=True)
         return InputOrigin(name, url, version, licence)
 

