@@ -78,10 +78,9 @@ class WordSenses:
         """Senses of this very form, commonest first.
 
         Mass of a sense = its count in the tagged texts + a prior. WordNet orders the senses that its texts hold by
-        frequency, so their prior is 1/rank. Behind them it goes backwards through its files, not by use: there the
-        sense that was entered first (lex_id 0 in senseidx(5WN): the bullet that is shot, not the train) gets 1, the
-        next 1/2 ..., and between equals the order of the files decides: animal, artifact, food, ..., plant.
-        A sense written with a capital gets a quarter.
+        frequency, so their prior is 1/rank. The others stand in no order of use: there the sense that was entered
+        first (lex_id 0 in senseidx(5WN): the bullet that is shot, not the train) gets 1, the next 1/2 ..., and between
+        equals the order of the files decides: animal, artifact, food, ..., plant. A name gets a quarter.
         """
         return sorted(self.senses(form), key=lambda sense: (-sense.mass, _place(sense.key)))
 

@@ -43,12 +43,10 @@ class WordNetAnnotator:
         Raises:
             NounflowError: if the labels' sense key is unknown or is none of the gold noun's.
         """
-        best = Judgement("incorrect", self._why_incorrect(noun))
-        for target in self._targets(labels):
-            found = self._judge_target(target, noun)
-            if found and CATEGORIES.index(found.category) < CATEGORIES.index(best.category):
-                best = found
-        return best
+        why = "near no label" if self._words.meanings(noun) else "unknown to WordNet and no label"
+        found = [self._judge_target(target, noun) for target in self._targets(labels)]
+        judgements = [*filter(None, found), Judgement("incorrect", why)]
+        return min(judgements, key=lambda judgement: CATEGORIES.index(judgement.category))  # the first of equals
 
     def _judge_target(self, target: _Target, noun: str) -> Judgement | None:
         readings = self._words.readings(noun)
@@ -102,9 +100,6 @@ class WordNetAnnotator:
         """
         own = self._words.knows(noun)
         return frozenset({canon(noun)} | {s for s in self._words.singulars(noun) if not (own and self._words.knows(s))})
-
-    def _why_incorrect(self, noun: str) -> str:
-        return "near no label" if self._words.meanings(noun) else "unknown to WordNet and no label"
 
 
 def _canons(synset: Synset) -> frozenset[str]:

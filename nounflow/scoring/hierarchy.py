@@ -77,8 +77,7 @@ class Hierarchy:
         """1 for the label itself or an accepted noun, in spelling or sense; else the nearest one's nearness."""
         if canon(noun) in {canon(name) for name in (labels.gold, *labels.accepted)}:
             return 1.0
-        senses = self.senses(noun)
-        return max(self.nearness(senses, known) for known in self.label_senses(labels))
+        return max(self.nearness(self.senses(noun), known) for known in self.label_senses(labels))
 
     def same(self, noun: str, other: str) -> bool:
         """Are two nouns names of one thing: do they share a sense?"""
