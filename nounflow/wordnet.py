@@ -138,21 +138,19 @@ class WordNet:
 
     def hypernym_chain(self, synset: str) -> tuple[Synset, ...]:
         """First parents up to the root, nearest first, without the synset itself."""
-        chain: list[Synset] = []
-        current = self.synsets[synset]
-        while current.parents:
-            current = self.synsets[current.parents[0]]
-            chain.append(current)
-        return tuple(chain)
+        chain = [self.synsets[synset]]
+        while parents := chain[-1].parents:
+            chain.append(self.synsets[parents[0]])
+        return tuple(chain[1:])
 
     @functools.cached_property
     def irregular_plurals(self) -> dict[str, tuple[str, ...]]:
         """Singular -> irregular plurals, from `noun.exc` (empty where the package lacks that file)."""
-        table: dict[str, list[str]] = {}
+        table: dict[str, tuple[str, ...]] = {}
         for plural, singulars in self.exceptions.items():
             for singular in singulars:
-                table.setdefault(singular, []).append(plural)
-        return {singular: tuple(plurals) for singular, plurals in table.items()}
+                table[singular] = (*table.get(singular, ()), plural)
+        return table
 
 
 def _records(path: Path) -> Iterator[str]:

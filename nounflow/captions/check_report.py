@@ -63,12 +63,7 @@ class ReportTally:
     """Makes a report of captions that are given in their order, none of which it keeps but the samples."""
 
     def __init__(self, source: str, totals: Counter[str | None], nouns: pl.DataFrame, spool: Spool) -> None:
-        """Args:
-        source: name of the captions.
-        totals: fault -> captions with it; None: those kept. Known beforehand, so that samples spread evenly.
-        nouns: the lexicon.
-        spool: for n-grams.
-        """
+        """`totals`: fault (None: kept) -> captions, known beforehand, so that samples spread evenly."""
         self._source, self._totals = source, totals
         self._names: list[str] = nouns["noun"].to_list()
         self._ngrams = DistinctNgrams(spool)

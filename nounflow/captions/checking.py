@@ -34,9 +34,6 @@ def check_file(
     """Check all rows of a parquet file of schema `CAPTIONS`.
 
     Args:
-        captions: the file.
-        nouns: its lexicon.
-        settings: of the checks.
         folder: has room for the file's rows, for as long as this takes.
         kept: write the kept rows here, with secondary nouns as targets.
         usage: what the captions have cost.
@@ -65,11 +62,7 @@ def check_file(
 
 
 def refuse_below(least: float, report: CaptionReport, captions: Path, advice: str) -> None:
-    """Raise if a smaller share of the captions is kept.
-
-    Raises:
-        NounflowError: fewer are.
-    """
+    """NounflowError if a smaller share of the captions is kept."""
     if report.share_kept < least:
         raise NounflowError(
             f"Only {report.share_kept:.1%} of the captions are kept, {least:.1%} are the least",

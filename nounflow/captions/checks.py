@@ -56,13 +56,9 @@ class CaptionChecks:
     def check(
         self, text: str, targets: Sequence[int], number: Number | None = None, kept: Kept | None = None
     ) -> Checked:
-        """Check one caption.
+        """Check a caption that is to name the `targets`, in this number where it is known.
 
-        Args:
-            text: the caption.
-            targets: ids of the nouns it is to name.
-            number: the number it is to name them in, where that is known.
-            kept: earlier captions of the same nouns; a sound caption is added to them.
+        `kept`: earlier captions of the same nouns; a sound caption is added to them.
         """
         reading = self._index.read(text, targets)
         fault = self._form_fault(reading) or self._noun_fault(reading, targets, number)
@@ -105,12 +101,9 @@ class CaptionChecks:
 
 
 def with_secondary(table: pl.DataFrame, checked: Sequence[Checked], share: float) -> pl.DataFrame:
-    """The kept rows, with secondary nouns as targets behind the others.
+    """The kept rows of a table of schema `CAPTIONS`, with secondary nouns as targets behind the others.
 
-    Args:
-        table: of schema `CAPTIONS`.
-        checked: one result for each row.
-        share: weight of all secondary nouns of a text together; the earlier targets keep the rest in proportion.
+    `share`: weight of all secondary nouns of a text together; the earlier targets keep the rest in proportion.
     """
     targets, weights = table["targets"].to_list(), table["target_weights"].to_list()
     for row, result in enumerate(checked):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import polars as pl
@@ -158,17 +159,13 @@ def _texts_of(multiset: Multiset, noun: int, size: int) -> list[tuple[str, Templ
 
 
 def _tuple_rows(multiset: Multiset, start: int, stop: int) -> pl.DataFrame:
-    texts: list[str] = []
-    targets: list[np.ndarray] = []
-    templates: list[str] = []
-    for block in range(start // BLOCK, (stop - 1) // BLOCK + 1):
-        wanted = slice(max(start - block * BLOCK, 0), stop - block * BLOCK)
-        made = _block(multiset, block)
-        texts += made[0][wanted]
-        targets.append(made[1][wanted])
-        templates += made[2][wanted]
-    sizes = np.full(len(texts), multiset.m)
-    return caption_frame(texts, np.concatenate(targets).reshape(-1), sizes, np.ones(len(texts)), templates)
+    blocks = range(start // BLOCK, (stop - 1) // BLOCK + 1)
+    texts, targets, templates = zip(*(_block(multiset, block) for block in blocks), strict=True)
+    wanted = slice(start - blocks.start * BLOCK, stop - blocks.start * BLOCK)
+    rows = stop - start
+    ids = np.concatenate(targets)[wanted].reshape(-1)
+    text, template = ([*chain.from_iterable(parts)][wanted] for parts in (texts, templates))
+    return caption_frame(text, ids, np.full(rows, multiset.m), np.ones(rows), template)
 
 
 def _block(multiset: Multiset, block: int) -> tuple[list[str], np.ndarray, list[str]]:

@@ -106,7 +106,6 @@ def import_captions(
     are mended, a full stop is added. `template` is published-singular or published-plural.
 
     Args:
-        nouns: the lexicon.
         entries: gone through at once; the captions that match go to the spool.
         spool: must stay open until the draft is written.
     """

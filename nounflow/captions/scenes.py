@@ -75,7 +75,6 @@ class SceneBook:
         Raises:
             NounflowError: a mistake in a file, with the file and the row.
         """
-        folder = Path(folder)
         groups, claims = _read_groups(folder / "groups.tsv")
         words = _read_words(folder / "words.tsv", groups)
         book = cls(groups, claims, _read_patterns(folder / "patterns.tsv", groups), words)

@@ -45,7 +45,7 @@ class Template:
 
 @dataclass(frozen=True)
 class Templates:
-    """Both files."""
+    """The templates of both files."""
 
     singular: tuple[Template, ...]
     plural: tuple[Template, ...]

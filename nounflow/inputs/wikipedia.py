@@ -76,7 +76,7 @@ def collect(nouns: Iterable[str], out: Path, wiki: MediaWiki, wanted: int) -> Co
     """
     journal = Journal(out / JOURNAL, KIND, writable=True)
     try:
-        known = list(_rows(journal))
+        known = _rows(journal)
         names, taken = {row.noun for row in known}, {row.page_id for row in known if not row.left_out}
         with Progress("lead images", wanted, "images", done=min(len(taken), wanted)) as progress:
             for noun in nouns:
@@ -92,10 +92,9 @@ def collect(nouns: Iterable[str], out: Path, wiki: MediaWiki, wanted: int) -> Co
                     row = Collected(noun=noun, left_out=str(reason))
                 names.add(noun)
                 journal.submit(partial(_insert, row)).result()
-        found = list(_rows(journal))
+        return _write(out, _rows(journal))
     finally:
         journal.close()
-    return _write(out, found)
 
 
 def look_up(wiki: MediaWiki, noun: str, taken: Container[int], folder: Path) -> Collected:
@@ -189,9 +188,8 @@ def _insert(row: Collected, connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO nouns (noun, row) VALUES (?, ?)", (row.noun, row.model_dump_json()))
 
 
-def _rows(journal: Journal) -> Iterable[Collected]:
-    for (row,) in journal.rows("SELECT row FROM nouns ORDER BY seq"):
-        yield Collected.model_validate_json(row)
+def _rows(journal: Journal) -> list[Collected]:
+    return [Collected.model_validate_json(row) for (row,) in journal.rows("SELECT row FROM nouns ORDER BY seq")]
 
 
 def _write(out: Path, rows: list[Collected]) -> Counts:

@@ -243,22 +243,16 @@ def _table(wordnet: WordNet, entries: list[NounEntry], frequencies: Frequencies)
         singular_shares, plural_shares = form_shares(entry.singulars, entry.plurals, frequencies, THRESHOLD / 10)
         rows.append(
             {
-                "id": i,
-                "key": sha256_text(entry.canon)[:16],
-                "noun": entry.noun,
-                "canon": entry.canon,
+                "id": i, "key": sha256_text(entry.canon)[:16], "noun": entry.noun, "canon": entry.canon,
                 "kind": first.lexname,
                 "synsets": [sense.synset.id for sense in entry.senses],
                 "sense_keys": [sense.key for sense in entry.senses],
                 "gloss": first.gloss,
                 "hypernyms": [synset.lemmas[0] for synset in above],
                 "hypernym_synsets": [synset.id for synset in above],
-                "singulars": list(entry.singulars),
-                "singular_shares": singular_shares,
-                "plurals": list(entry.plurals),
-                "plural_shares": plural_shares,
-                "frequency": entry.frequency,
-                "weight": entry.weight,
+                "singulars": list(entry.singulars), "singular_shares": singular_shares,
+                "plurals": list(entry.plurals), "plural_shares": plural_shares,
+                "frequency": entry.frequency, "weight": entry.weight,
             }
-        )
+        )  # fmt: skip
     return pl.DataFrame(rows, infer_schema_length=None).select(NOUNS.names)
