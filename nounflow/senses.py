@@ -55,8 +55,6 @@ class WordSenses:
         self.senses = functools.lru_cache(maxsize=None)(self._senses)
         self.singulars = functools.lru_cache(maxsize=None)(self._singulars)
 
-    # --- one form
-
     def knows(self, form: str) -> bool:
         """Whether WordNet lists this very form."""
         return canon(form) in self._words
@@ -101,8 +99,6 @@ class WordSenses:
                 uses[canon(lemma)] += count
         return uses
 
-    # --- a form and its singulars
-
     def _singulars(self, form: str) -> tuple[str, ...]:
         """Canonical singulars that a form may be the plural of: "computer mice" -> ("computer mouse",)."""
         form = canon(form)
@@ -129,8 +125,6 @@ class WordSenses:
             for sense in self.senses(reading):
                 found[sense.synset.id] = max(sense.count, found.get(sense.synset.id, 0))
         return found
-
-    # --- what a lexicon says
 
     def synsets(self, noun: str) -> tuple[str, ...]:
         """Ids of what a noun means: in the first lexicon that has it, else in WordNet; empty if that lacks it."""

@@ -9,7 +9,7 @@ from itertools import groupby
 import polars as pl
 
 from nounflow.captions.mentions import FormIndex, ReadText, secondary_nouns
-from nounflow.captions.near_duplicates import Kept, plain_words
+from nounflow.captions.near_duplicates import Kept
 from nounflow.captions.templates import Number
 from nounflow.captions.wording import meta_fault, min_latin_share, reads_as_english
 from nounflow.config.captions import ChecksConfig
@@ -17,6 +17,7 @@ from nounflow.senses import FormUse
 from nounflow.text import word_set
 
 _ONE = word_set("a an another each every this")
+_DETERMINERS = word_set("a an the some one two three four five several few many this that these those")
 _MANY = word_set("two three four several many these those both")
 
 
@@ -124,7 +125,7 @@ def _plain(reading: ReadText, targets: Sequence[int]) -> tuple[str, ...]:
         for mention, use in reading.of(noun):
             words[mention.first] = f"#{place}{'' if use.singular else 's'}"
             words[mention.first + 1 : mention.stop] = [""] * (mention.stop - mention.first - 1)
-    return plain_words(filter(None, words))
+    return tuple(word for word in words if word and word not in _DETERMINERS)
 
 
 def _disagrees(reading: ReadText, first: int, stop: int, use: FormUse) -> bool:

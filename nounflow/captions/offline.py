@@ -65,14 +65,10 @@ class Subject:
     forms: tuple[tuple[str, ...], tuple[str, ...]]  # singular, plural
     shares: tuple[tuple[float, ...], tuple[float, ...]]
     group: SceneGroup
+    plural_share: float  # of the noun's use
     uncountable: bool
     phrases: GlossPhrases
     classes: tuple[str, ...]  # parents that can be named: "thrush"
-
-    @property
-    def plural_share(self) -> float:
-        """Share of plurals in the noun's use."""
-        return sum(self.shares[1]) / (sum(self.shares[0]) + sum(self.shares[1]))
 
     def options(self, plural: bool) -> dict[str, tuple[str, ...]]:
         """What the noun's own entry has for the slots of `NOUN_SLOTS` but the noun itself."""
@@ -185,7 +181,7 @@ def _subject(row: dict[str, Any], book: SceneBook, reader: GlossReader) -> Subje
     shares = tuple(row["singular_shares"]), tuple(row["plural_shares"])
     group = book.group_of(row["kind"], [row["canon"], *row["hypernyms"]])
     mass_word = row["canon"].rpartition(" ")[2] in book.words("uncountable")
-    rarely_plural = sum(shares[1]) < COUNTED * (sum(shares[0]) + sum(shares[1]))
+    plural_share = sum(shares[1]) / (sum(shares[0]) + sum(shares[1]))
     own = {canon(form) for form in (*forms[0], *forms[1])}
     last_words = {form.rpartition(" ")[2] for form in own}
     classes = [
@@ -200,7 +196,8 @@ def _subject(row: dict[str, Any], book: SceneBook, reader: GlossReader) -> Subje
         forms=forms,
         shares=shares,
         group=group,
-        uncountable=rarely_plural and (group.uncountable or mass_word),
+        plural_share=plural_share,
+        uncountable=plural_share < COUNTED and (group.uncountable or mass_word),
         phrases=reader.read(row["gloss"], own),
         classes=tuple(classes[:2]),
     )

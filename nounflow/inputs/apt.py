@@ -24,6 +24,7 @@ from nounflow.inputs.transfer import TransferError, last_line, retried, run_prog
 
 LISTS_SECONDS = 24 * 3600  # age up to which package lists are used again
 LISTS_MEGABYTES = 10  # of Debian 12's main archive; apt cannot say beforehand
+_STAMP = "lists.fetched"  # its time is that of the lists
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def _download(name: str, cache: Path, work: Path) -> Package:
     status, output = run_program([*_apt(cache), "download", name], work, echo=True)
     deb = work / package.file
     if status or not deb.is_file():
-        _stamp(cache).unlink(missing_ok=True)  # lists that name a version since replaced lead nowhere
+        (cache / _STAMP).unlink(missing_ok=True)  # lists that name a version since replaced lead nowhere
         raise TransferError(
             f"apt could not download {name}: {last_line(output)}", fix="check the network, then run the command again"
         )
@@ -102,7 +103,7 @@ def _download(name: str, cache: Path, work: Path) -> Package:
 def _locate(name: str, cache: Path) -> Package:
     """Find the package in the shared lists, which are fetched if they are missing, old or do not name it."""
     with FileLock(cache / "lists.lock"):
-        stamp = _stamp(cache)
+        stamp = cache / _STAMP
         fresh = stamp.is_file() and 0 <= time.time() - stamp.stat().st_mtime < LISTS_SECONDS
         if fresh and (package := _look_up(name, cache)):
             return package
@@ -152,7 +153,3 @@ def _apt(cache: Path) -> list[str]:
         "Acquire::Languages": "none",
     }
     return ["apt-get", "-q", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
-
-
-def _stamp(cache: Path) -> Path:
-    return cache / "lists.fetched"
