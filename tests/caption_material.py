@@ -118,7 +118,7 @@ def templates(template_files):
 
 @pytest.fixture(scope="module")
 def book(repository):
-    return SceneBook.read(repository / "resources/captions")
+    return SceneBook(repository / "resources/captions")
 
 
 def multiset(nouns, templates, m, texts_per_noun=12, seed=1):

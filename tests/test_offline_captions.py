@@ -142,7 +142,7 @@ def test_a_mistake_in_the_captioners_files_is_named_with_file_and_row(tmp_path, 
     for file, content in files.items():
         (tmp_path / file).write_text(content + (f"{row}\n" if file == name else ""), encoding="utf-8")
     with pytest.raises(NounflowError) as error:
-        SceneBook.read(tmp_path)
+        SceneBook(tmp_path)
     assert message in str(error.value)
     assert f"{tmp_path / name}, row 3" in str(error.value)
 
@@ -152,7 +152,7 @@ def test_a_slot_without_words_and_a_group_without_a_plain_pattern_are_refused(tm
     (tmp_path / "words.tsv").write_text("list\tgroup\twords\nplace\tthing\tin a field\n")
     (tmp_path / "patterns.tsv").write_text("id\tgroup\tweight\tpattern\np\tthing\t1\t@ {noun} {light}.\n")
     with pytest.raises(NounflowError, match="no words for the slots light"):
-        SceneBook.read(tmp_path)
+        SceneBook(tmp_path)
     (tmp_path / "patterns.tsv").write_text("id\tgroup\tweight\tpattern\np\tthing\t1\t@ {noun}, {apposition}.\n")
     with pytest.raises(NounflowError, match="fits a noun without a gloss"):
-        SceneBook.read(tmp_path)
+        SceneBook(tmp_path)

@@ -77,11 +77,11 @@ class Nearness:
         if other.id in above_gold:
             edges = above_gold[other.id]
             near = edges <= _PARENT_EDGES and self.says_enough(other)
-            return f"more general, {_edges(edges)} above {gold.lemmas[0]}" if near else None
+            return f"more general, {edges} edge{'s' * (edges > 1)} above {gold.lemmas[0]}" if near else None
         if gold.id in above_other:
             edges = above_other[gold.id]
             near = edges <= _CHILD_EDGES and self.says_enough(gold)
-            return f"more special, {_edges(edges)} below {gold.lemmas[0]}" if near else None
+            return f"more special, {edges} edge{'s' * (edges > 1)} below {gold.lemmas[0]}" if near else None
         if self._bears(gold, other) or self._bears(other, gold):
             return f"fruit and plant of one kind: {gold.lemmas[0]}, {other.lemmas[0]}"
         if self._is_young(gold, other) or self._is_young(other, gold):
@@ -117,7 +117,3 @@ class Nearness:
         kinds = (grown, *(self._wordnet.synsets[parent] for parent in grown.hypernyms))
         names = "|".join(re.escape(lemma) for kind in kinds if kind.lexname == "animal" for lemma in kind.lemmas)
         return re.search(rf"\b({names})s?\b", young.gloss, re.IGNORECASE) is not None
-
-
-def _edges(n: int) -> str:
-    return "1 edge" if n == 1 else f"{n} edges"

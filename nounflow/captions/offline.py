@@ -39,7 +39,7 @@ _LITTLE = re.compile(r"[^\w ]|\b(?:a|an|the|some|one|two|three|several|few|many)
 
 def draft_captions(nouns: pl.DataFrame, words: Path, settings: OfflineConfig, seed: int) -> CaptionDraft:
     """Captions of a whole lexicon; `words`: the folder of the files that `SceneBook` reads."""
-    captioner = OfflineCaptioner(nouns, SceneBook.read(words), settings, seed)
+    captioner = OfflineCaptioner(nouns, SceneBook(words), settings, seed)
     refused = Counter[str]()
 
     def count(written: Written) -> Counts:

@@ -56,43 +56,29 @@ class Pattern:
 class SceneBook:
     """The three files, checked."""
 
-    def __init__(
-        self,
-        groups: dict[str, SceneGroup],
-        claims: dict[tuple[str, str], str],
-        patterns: dict[str, tuple[Pattern, ...]],
-        words: dict[tuple[str, str], tuple[str, ...]],
-    ) -> None:
-        self.groups = groups
-        self._claims = claims  # (kind, parent name) -> group
-        self._patterns = patterns  # group -> its own patterns
-        self._words = words  # (list, group) -> words
-
-    @classmethod
-    def read(cls, folder: Path) -> SceneBook:
+    def __init__(self, folder: Path) -> None:
         """Read groups.tsv, patterns.tsv and words.tsv of a folder.
 
         Raises:
             NounflowError: a mistake in a file, with the file and the row.
         """
-        groups, claims = _read_groups(folder / "groups.tsv")
-        words = _read_words(folder / "words.tsv", groups)
-        book = cls(groups, claims, _read_patterns(folder / "patterns.tsv", groups), words)
-        for name in groups:
-            if not any(pattern.slots <= WORD_SLOTS | {"noun"} for pattern in book.patterns(name)):
+        self.groups, self._claims = _read_groups(folder / "groups.tsv")  # claims: (kind, parent name) -> group
+        self._words = _read_words(folder / "words.tsv", self.groups)  # (list, group) -> words
+        self._patterns = _read_patterns(folder / "patterns.tsv", self.groups)  # group -> its own patterns
+        for name in self.groups:
+            if not any(pattern.slots <= WORD_SLOTS | {"noun"} for pattern in self.patterns(name)):
                 raise NounflowError(
                     f"SceneGroup '{name}' has no pattern that fits a noun without a gloss",
                     where=folder / "patterns.tsv",
                     fix=f"add one for the group or for '{ROOT}', such as: @ {{noun}} {{place}} {{light}}.",
                 )
-            used = {slot for pattern in book.patterns(name) for slot in pattern.slots & WORD_SLOTS}
-            if missing := sorted(slot for slot in used if not book.words(slot, name)):
+            used = {slot for pattern in self.patterns(name) for slot in pattern.slots & WORD_SLOTS}
+            if missing := sorted(slot for slot in used if not self.words(slot, name)):
                 raise NounflowError(
                     f"SceneGroup '{name}' has no words for the slots {', '.join(missing)}",
                     where=folder / "words.tsv",
                     fix=f"add a row for the group, or for '{ROOT}'",
                 )
-        return book
 
     def group_of(self, kind: str, names: Iterable[str]) -> SceneGroup:
         """The group of a noun, from its WordNet class and its own name and parents', nearest first."""

@@ -52,11 +52,7 @@ class Templates:
 
     @classmethod
     def read(cls, singular: Path, plural: Path) -> Templates:
-        """Read and check both files; an id may stand in both.
-
-        Raises:
-            NounflowError: a mistake in a file, with the file and the row.
-        """
+        """Read and check both files, see `read_templates`; an id may stand in both."""
         return cls(read_templates(singular, "singular"), read_templates(plural, "plural"))
 
 

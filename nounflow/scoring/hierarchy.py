@@ -59,11 +59,6 @@ class Hierarchy:
         """Ids of the synsets that the lexicons chose for a noun; of an unknown one all that WordNet has, maybe none."""
         return self._words.synsets(noun)
 
-    def label_senses(self, labels: Labels) -> list[tuple[str, ...]]:
-        """Senses of the gold noun and of each accepted one."""
-        gold = (self._wordnet.by_sense_key(labels.sense).id,) if labels.sense else self.senses(labels.gold)
-        return [gold, *(self.senses(noun) for noun in labels.accepted)]
-
     def information(self, synset: str) -> float:
         """Information content of a synset; the root has 0, one that no lexicon uses the most."""
         return -math.log((self._below.get(synset, 0.0) + self._floor) / self._whole) + 0.0
@@ -77,7 +72,9 @@ class Hierarchy:
         """1 for the label itself or an accepted noun, in spelling or sense; else the nearest one's nearness."""
         if canon(noun) in {canon(name) for name in (labels.gold, *labels.accepted)}:
             return 1.0
-        return max(self.nearness(self.senses(noun), known) for known in self.label_senses(labels))
+        gold = (self._wordnet.by_sense_key(labels.sense).id,) if labels.sense else self.senses(labels.gold)
+        known = (gold, *map(self.senses, labels.accepted))
+        return max(self.nearness(self.senses(noun), senses) for senses in known)
 
     def same(self, noun: str, other: str) -> bool:
         """Are two nouns names of one thing: do they share a sense?"""
