@@ -69,7 +69,7 @@ def test_importing_the_package_loads_no_model_library():
 LAYERS = [  # each may import what stands before it, and itself
     {"errors", "files", "counts", "streams", "commandline", "progress", "text", "images", "wordnet", "config",
      "schemas", "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "job_log", "group_writer",
-     "retry_after", "synonyms", "workflow"},
+     "retry_after", "senses", "synonyms", "workflow"},
     {"store"},
     {"decoder", "embedders"},
     {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks"},
