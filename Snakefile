@@ -32,23 +32,32 @@ onstart:
 
 
 onsuccess:
+    from nounflow.workflow.job_costs import (
+        write_job_costs,
+    )  # polars is slow to import
+
     EARLIER_RESULTS.discard()
-    gather_job_costs()
+    write_job_costs(Path("results"))
 
 
 onerror:
-    put_back_earlier_results()
+    for (
+        path
+    ) in (
+        EARLIER_RESULTS.restore()
+    ):  # what Snakemake deleted for jobs that then failed
+        print(f"put back as it was before: {path}", file=sys.stderr)
 
 
 rule all:
     default_target: True
     input:
-        "results/scores.tsv",
-        "results/report.html",
+        rules.score.output.scores,
+        rules.report.output.page,
 
 
 rule only_models:
     input:
-        expand("results/models/{run}/manifest.json", run=CONFIG.runs),
+        MODELS,
     message:
         "All runs are trained."

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from nounflow.config.decoder import DecoderTrainingSettings
+from nounflow.config.runs import DecoderRun
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.store.training_set import TrainingSet
@@ -30,7 +30,7 @@ class PlainTraining:
         model: ObjectDecoder,
         vocabulary: TargetVocabulary,
         training_set: TrainingSet,
-        settings: DecoderTrainingSettings,
+        settings: DecoderRun,
     ) -> None:
         self.model, self._vocabulary, self._set, self._settings = model, vocabulary, training_set, settings
         self._optimizer = adamw(model, settings.training)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from nounflow.config.decoder import DecoderConfig, NoiseConfig
+from nounflow.config.decoder import DecoderConfig
+from nounflow.config.noise import NoiseConfig
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.store.training_set import TrainingSet
 

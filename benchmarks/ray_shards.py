@@ -29,11 +29,11 @@ class ShardEmbedder:
     """A Ray actor: one loaded embedder, one shard a row."""
 
     def __init__(self, captions: Path, nouns: Path, source: str, shards: int, folder: Path) -> None:
-        from nounflow.device import prepare_device
-        from nounflow.embedders import load_embedder
+        from nounflow.embedders.load import load_embedder
+        from nounflow.process import prepare_process
 
         self._config = EmbedderConfig(spec="bundled:minilm-conse")
-        self._device = prepare_device("auto", 1)
+        self._device = prepare_process("auto", 1)
         self._model = load_embedder(self._config, device=self._device, threads=1, images=False)
         self._fixed = {"captions": captions, "nouns": nouns, "source": source, "shards": shards}
         self._folder = folder

@@ -22,8 +22,9 @@ import polars as pl
 import torch
 
 from nounflow.config.embedder import EmbedderConfig
-from nounflow.device import prepare_device
-from nounflow.embedders import Embedder, load_embedder
+from nounflow.embedders.load import load_embedder
+from nounflow.embedders.protocol import Embedder
+from nounflow.process import prepare_process
 
 Way = Callable[[list[str]], np.ndarray]
 
@@ -62,7 +63,7 @@ def sentence_transformers_own(device: str) -> Way:
     """`SentenceTransformer.encode` as it comes: sorted by length, 32 at a time, fp32."""
     from sentence_transformers import SentenceTransformer
 
-    from nounflow.embedders.minilm import model_folder
+    from nounflow.embedders.minilm_tokenizer import model_folder
 
     model = SentenceTransformer(str(model_folder()), device=device)
     return lambda texts: model.encode(texts, normalize_embeddings=True, show_progress_bar=False)
@@ -152,7 +153,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
 
-    device = prepare_device(arguments.device, arguments.threads)
+    device = prepare_process(arguments.device, arguments.threads)
     texts = pl.read_parquet(arguments.captions)["text"].sample(arguments.texts, shuffle=True, seed=1).to_list()
     clock = time.process_time if arguments.processor_time else time.perf_counter
     slow, fast = arguments.slow_texts, arguments.texts

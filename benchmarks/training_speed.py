@@ -24,11 +24,13 @@ from plain_training import PlainTraining
 from published_size import DECODER, DIM, NOISE, published_training_set, published_vocabulary
 from torch.utils.flop_counter import FlopCounterMode
 
-from nounflow.config.decoder import DecoderTrainingSettings, TrainingConfig
+from nounflow.config.runs import DecoderRun
+from nounflow.config.training import TrainingConfig
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.training_task import DecoderTask
 from nounflow.decoder.vocabulary import TargetVocabulary
-from nounflow.device import autocast_dtype, prepare_device
+from nounflow.device import autocast_dtype
+from nounflow.process import prepare_process
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import read_predictor
 from nounflow.training.batches import micro_batches, rows_of_step
@@ -40,6 +42,9 @@ from nounflow.training.validation import Samples
 _BF16 = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "RTX A6000": 155e12}
 
 
+NAMES = {"lexicon": "small", "embedder": "bundled", "mixture": "m3_captions"}
+
+
 @dataclass
 class Case:
     """A decoder, its data and how it is trained."""
@@ -47,7 +52,7 @@ class Case:
     vocabulary: TargetVocabulary
     training_set: TrainingSet
     dim: int
-    settings: DecoderTrainingSettings
+    settings: DecoderRun
     device: str
     autocast: torch.dtype | None
 
@@ -134,24 +139,24 @@ def bf16_rate(device: str) -> float:
     return 2 * n**3 / min(times)
 
 
-def published(batch: int, micro: int | None) -> tuple[TargetVocabulary, TrainingSet, int, DecoderTrainingSettings]:
+def published(batch: int, micro: int | None) -> tuple[TargetVocabulary, TrainingSet, int, DecoderRun]:
     """The published FT0 recipe at its full size."""
     training = TrainingConfig(
         samples=929_000_000, batch_size=batch, micro_batch=micro, learning_rate=1.5e-3, warmup=0.0, beta2=0.95
     )
-    settings = DecoderTrainingSettings(decoder=DECODER, noise=NOISE, training=training)
+    settings = DecoderRun(**NAMES, decoder=DECODER, noise=NOISE, training=training)
     return published_vocabulary(), published_training_set(), DIM, settings
 
 
 def of_run(
     folder: Path, training_set: Path, batch: int, micro: int | None
-) -> tuple[TargetVocabulary, TrainingSet, int, DecoderTrainingSettings]:
+) -> tuple[TargetVocabulary, TrainingSet, int, DecoderRun]:
     """A trained run's decoder and data."""
     manifest, _tensors = read_predictor(folder / "manifest.json")
     vocabulary = TargetVocabulary.from_dict(manifest.nouns, manifest.tokens)
     shape = {key: manifest.settings[key] for key in ("decoder", "noise")}
     training = TrainingConfig(batch_size=batch, micro_batch=micro)
-    settings = DecoderTrainingSettings.model_validate({**shape, "training": training})
+    settings = DecoderRun.model_validate({**NAMES, **shape, "training": training})
     return vocabulary, open_training_set(training_set), manifest.embedder.dim, settings
 
 
@@ -168,7 +173,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="CPU threads")
     arguments = parser.parse_args()
 
-    device = prepare_device(arguments.device, arguments.threads)
+    device = prepare_process(arguments.device, arguments.threads)
     batch = arguments.batch or (8192 if device == "cuda" else 512)
     if arguments.run:
         parts = of_run(arguments.run, arguments.training_set, batch, arguments.micro_batch)

@@ -10,12 +10,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import pydantic
 
+from nounflow.atomic import disk_errors
+from nounflow.config.base import merged
 from nounflow.errors import NounflowError
-from nounflow.files import disk_errors
 from nounflow.job_log import footer, header
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
@@ -106,6 +107,27 @@ def at_least_one(text: str) -> int:
     if not (text.isdigit() and int(text) > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
     return int(text)
+
+
+def add_settings(
+    parser: argparse.ArgumentParser, option: str, model: type[Model] | pydantic.TypeAdapter[Model]
+) -> None:
+    """Add a required option that takes JSON objects, each laid over those before it: what shapes the result, and what
+    does not.
+    """
+    adapter = model if isinstance(model, pydantic.TypeAdapter) else pydantic.TypeAdapter(model)
+
+    class Laid(argparse.Action):
+        def __call__(self, _parser: object, namespace: object, values: Any, _option: str | None = None) -> None:
+            whole: dict[str, Any] = {}
+            try:
+                for text in filter(None, values):
+                    whole = merged(whole, json.loads(text))
+                setattr(namespace, self.dest, adapter.validate_python(whole, strict=None))
+            except (json.JSONDecodeError, pydantic.ValidationError) as error:
+                raise argparse.ArgumentError(self, str(error)) from error
+
+    parser.add_argument(option, nargs="+", action=Laid, required=True, metavar="JSON", help="settings, as JSON")
 
 
 def json_settings(model: type[Model]) -> Callable[[str], Model]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from nounflow.counts_printing import print_flows
 from nounflow.errors import NounflowError
 from nounflow.files import write_json
 
@@ -53,13 +54,6 @@ class Flow:
             "unit_out": self.unit_out,
         }
 
-    def lines(self) -> list[str]:
-        """The record as printed."""
-        lines = [f"{self.name}: {self.n_in:,} {self.unit} in"]
-        lines += [f"  - {n:,} dropped: {reason}" for reason, n in self.dropped.items()]
-        lines += [f"  + {n:,} added: {reason}" for reason, n in self.added.items()]
-        return [*lines, f"  = {self.n_out:,} {self.unit_out} out"]
-
 
 class Counts:
     """All flows of one stage's job; `write` prints and records them."""
@@ -82,9 +76,7 @@ class Counts:
 
     def print(self) -> None:
         """Print all flows."""
-        self.as_dict()
-        for flow in self.flows:
-            print("\n".join(flow.lines()), flush=True)
+        print_flows(self.as_dict()["flows"])
 
     def write(self, path: Path) -> None:
         """Print the counts and write them to `path` (by custom, the output's name + `.counts.json`)."""

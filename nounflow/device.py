@@ -1,16 +1,17 @@
-"""Where and how exactly to compute: device, threads, number format. Each choice is printed once, with its reason."""
+"""What to compute with: device and number format. Each choice is told once, with its reason.
+
+Nothing here changes the process; that is for scripts and commands (`nounflow.process`).
+"""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import functools
-import os
-import sys
+import logging
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
-from nounflow.device_lease import lease_device
 from nounflow.errors import NounflowError
 
 if TYPE_CHECKING:
@@ -18,46 +19,40 @@ if TYPE_CHECKING:
 
 Precision = Literal["fp32", "bf16", "fp16"]
 PrecisionChoice = Literal["auto", "fp32", "bf16", "fp16"]
+Value = TypeVar("Value")
 
 # Instruction sets that multiply bf16 matrices, as torch names them (x86: AVX-512, AMX; ARM: v8.6, SVE).
 _BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16", "sve_bf16")
+_MISSING = {
+    "cuda": "write `device: auto` in the config, or check the driver with nvidia-smi",
+    "mps": "write `device: auto` in the config; mps is for Macs with Apple silicon",
+}
 
 
-def prepare_device(device: str, threads: int) -> str:
-    """Set torch's CPU threads and settle "auto", "cpu" or "cuda" to "cpu" or "cuda".
+def settle_device(device: str) -> str:
+    """Settle "auto" to "cuda", "mps" or "cpu": what torch has, in this order.
 
     Raises:
-        NounflowError: cuda is asked for, and there is none.
+        NounflowError: another device is asked for than there is.
     """
     import torch
 
-    torch.set_num_threads(threads)
-    _keep_freed_memory()
-    if device in ("auto", "cuda") and (leased := lease_device(os.environ, torch.cuda.device_count())):
-        _say(f"GPU {leased}: the first that no other process of nounflow uses")
+    there: dict[str, Callable[[], bool]] = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        _say(f"device: {device} (auto: {'a GPU was found' if device == 'cuda' else 'no GPU was found'})")
-    elif device not in ("cpu", "cuda"):
-        raise NounflowError(f"Unknown device '{device}', allowed: auto, cpu, cuda", fix="change `device` in the config")
-    elif device == "cuda" and not torch.cuda.is_available():
+        device = next((name for name, found in there.items() if found()), "cpu")
+        _tell(f"device: {device} (auto: {'no GPU was found' if device == 'cpu' else 'a GPU was found'})")
+    elif device != "cpu" and device not in there:
         raise NounflowError(
-            "The device 'cuda' was asked for, but torch finds no GPU",
-            fix="write `device: auto` in the config, or check the driver with nvidia-smi",
+            f"Unknown device '{device}', allowed: auto, cpu, {', '.join(there)}", fix="change `device` in the config"
         )
+    elif device != "cpu" and not there[device]():
+        raise NounflowError(f"The device '{device}' was asked for, but torch finds no GPU", fix=_MISSING[device])
     return device
 
 
-def _keep_freed_memory() -> None:
-    """Let glibc keep what is freed, for the next step's tensors.
-
-    By default it hands large blocks back to the kernel, which has to zero them again: a quarter of training time.
-    """
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # another C library
-            mallopt = ctypes.CDLL("libc.so.6").mallopt
-            for option, value in ((-3, 32 << 20), (-1, 1 << 30), (-2, 64 << 20)):  # mmap and trim threshold, top pad
-                mallopt(option, value)
+def by_device(device: str, cpu: Value, gpu: Value) -> Value:
+    """A figure that differs between processors and GPUs of any kind."""
+    return cpu if device == "cpu" else gpu
 
 
 def choose_precision(precision: PrecisionChoice, device: str, what: str) -> Precision:
@@ -70,7 +65,7 @@ def choose_precision(precision: PrecisionChoice, device: str, what: str) -> Prec
         return precision
     fast, reason = _bf16_hardware(device)
     chosen: Precision = "bf16" if fast else "fp32"
-    _say(f"{what}: {chosen} (auto: {reason})")
+    _tell(f"{what}: {chosen} (auto: {reason})")
     return chosen
 
 
@@ -82,8 +77,18 @@ def autocast_dtype(precision: PrecisionChoice, device: str) -> torch.dtype | Non
 
 
 def on_device(tensor: torch.Tensor, device: str) -> torch.Tensor:
-    """On the device, from pinned memory, so that the copy does not hold up the host."""
-    return tensor if device == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
+    """On the device; to CUDA from pinned memory, so that the copy does not hold up the host."""
+    if device == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor if device == "cpu" else tensor.to(device)
+
+
+def wait_for(device: str) -> None:
+    """Return when the device has done what it was given."""
+    if device != "cpu":
+        import torch
+
+        torch.accelerator.synchronize()
 
 
 def free_memory(device: str) -> int | None:
@@ -94,6 +99,8 @@ def free_memory(device: str) -> int | None:
     if device != "cpu":
         import torch
 
+        if device == "mps":
+            return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
         return torch.cuda.mem_get_info()[0]
     found = []
     with contextlib.suppress(OSError):
@@ -126,6 +133,9 @@ def _bf16_hardware(device: str) -> tuple[bool, str]:
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return True, f"{name} has bf16"
         return False, f"{name} has no bf16"
+    if device == "mps":
+        found = torch.backends.mps.is_macos_or_newer(14, 0)
+        return found, f"macOS {'has' if found else 'before 14 has no'} bf16 on its GPU"
     capabilities = torch.cpu.get_capabilities()
     for instruction in _BF16_INSTRUCTIONS:
         if capabilities.get(instruction):
@@ -134,5 +144,5 @@ def _bf16_hardware(device: str) -> tuple[bool, str]:
 
 
 @functools.cache
-def _say(line: str) -> None:
-    print(line, flush=True)
+def _tell(line: str) -> None:
+    logging.getLogger("nounflow").info(line)

@@ -1,7 +1,9 @@
 """Code as a parameter: a digest of a script and of all project modules that it imports.
 
 Snakemake does not see a change in an imported module, and takes a mere `git checkout` for one in a script. So each
-rule carries this digest as a param: syntax trees without docstrings, hence comments and layout rerun nothing.
+rule carries this digest as a param. Left out is what shapes no byte of any result: comments and layout, docstrings,
+descriptions and help, what only type checkers read, the modules of `SHAPELESS`, and the tables of registries, of which
+a rule names the entries in use.
 """
 
 from __future__ import annotations
@@ -12,8 +14,29 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 PACKAGE = Path(__file__).resolve().parent
+
+# What they do is seen in logs and on terminals only; tests/test_shapeless.py puts stand-ins in their places.
+SHAPELESS = frozenset(
+    PACKAGE / path
+    for path in (
+        "atomic.py",
+        "commandline.py",
+        "counts_printing.py",
+        "device_lease.py",
+        "errors.py",
+        "fingerprint.py",  # another rule gives other digests anyway
+        "job_log.py",
+        "progress.py",
+        "training/divergence.py",
+        "training/interruption.py",
+        "training/memory.py",
+        "training/tracking.py",
+    )
+)
+_WORDS = frozenset({"description", "title", "help"})  # arguments that people read
 
 
 def code_fingerprint(*roots: Path | str, within: Path | None = None) -> str:
@@ -26,7 +49,7 @@ def code_fingerprint(*roots: Path | str, within: Path | None = None) -> str:
         within: only files below this folder count, if it is given.
     """
     named = [
-        (os.path.relpath(path, PACKAGE.parent), _parsed(path, path.stat().st_mtime_ns)[0])
+        (os.path.relpath(path, PACKAGE.parent), _parsed(path, path.stat().st_mtime_ns).digest)
         for path in imported_files(*roots)
         if within is None or path.is_relative_to(within)
     ]
@@ -40,22 +63,59 @@ def imported_files(*roots: Path | str) -> list[Path]:
     waiting += [path for root in roots if isinstance(root, str) for path in _module_files(root.partition(":")[0])]
     while waiting:
         path = waiting.pop()
-        if path not in seen:
-            seen.add(path)
-            waiting.extend(_parsed(path, path.stat().st_mtime_ns)[1])
+        if path not in seen and path not in SHAPELESS:
+            parsed = _parsed(path, path.stat().st_mtime_ns)
+            seen |= {path} if parsed.digest else set()
+            waiting.extend(parsed.imports)
     return sorted(seen)
 
 
+class _Parsed(NamedTuple):
+    digest: str  # of the file's tree; empty where nothing is in it
+    imports: tuple[Path, ...]  # project files
+
+
 @functools.cache
-def _parsed(path: Path, _mtime: int) -> tuple[str, tuple[Path, ...]]:
-    """Digest of one file's tree, and the project files that it imports."""
+def _parsed(path: Path, _mtime: int) -> _Parsed:
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    imports = tuple(dict.fromkeys(_imports(tree)))  # before docstrings go: order of appearance
-    _strip_docstrings(tree)
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), imports
+    _Shaping().visit(tree)
+    if not tree.body or isinstance(tree.body[0], ast.Pass):
+        return _Parsed("", ())
+    return _Parsed(hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(dict.fromkeys(_imports(tree))))
 
 
-def _imports(tree: ast.Module) -> Iterator[Path]:
+class _Shaping(ast.NodeTransformer):
+    """Takes out of a tree what shapes no result."""
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        """Docstrings."""
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            match node.body:
+                case [ast.Expr(value=ast.Constant(value=str())), *following]:
+                    node.body = following or [ast.Pass()]
+        visited: ast.AST = super().visit(node)
+        return visited
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """Descriptions and help."""
+        node.keywords = [keyword for keyword in node.keywords if keyword.arg not in _WORDS]
+        return self.generic_visit(node)
+
+    def visit_If(self, node: ast.If) -> ast.AST:
+        """Imports for type checkers."""
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+        return self.generic_visit(node)
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        """Tables of registries."""
+        match node.annotation:
+            case ast.Subscript(value=ast.Name(id="Registry")):
+                node.value = None
+        return self.generic_visit(node)
+
+
+def _imports(tree: ast.AST) -> Iterator[Path]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             yield from _module_files(node.module)
@@ -76,11 +136,3 @@ def _module_files(module: str) -> Iterator[Path]:
         for path in (base.with_suffix(".py"), base / "__init__.py"):
             if path.is_file():
                 yield path
-
-
-def _strip_docstrings(tree: ast.Module) -> None:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            match node.body:
-                case [ast.Expr(value=ast.Constant(value=str())), *following]:
-                    node.body = following or [ast.Pass()]

@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+RULE_VARIABLE = "NOUNFLOW_RULE"  # set where several rules have one script
 CONFIG_VARIABLE = "NOUNFLOW_CONFIG_DIGEST"  # digest of the whole config, set by the workflow
 _PACKAGES = (
     "nounflow",
@@ -37,7 +38,9 @@ def header(device: str | None, environment: Mapping[str, str] = os.environ) -> s
     Args:
         device: what was asked for; None for a stage that computes on the CPU only.
     """
+    rule = environment.get(RULE_VARIABLE)
     fields = {
+        **({"rule": rule} if rule else {}),
         "host": f"{platform.node()}, {platform.machine()}, {os.cpu_count()} CPUs{_job(environment)}",
         "device": _device(device, environment),
         "versions": ", ".join([f"Python {platform.python_version()}", *filter(None, map(_version, _PACKAGES))]),
@@ -76,7 +79,7 @@ def read_log(path: Path) -> dict[str, Any]:
     fields: dict[str, Any] = dict(_FIELD.findall(text))
     script = re.search(r"(\w+)\.py", fields.get("command", ""))
     if script:
-        fields["rule"] = script[1]
+        fields.setdefault("rule", script[1])
     if gpu := _GPU_MEMORY.search(text):
         fields["gpu_mb"] = float(gpu[1].replace(",", ""))
     return fields

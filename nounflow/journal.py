@@ -17,8 +17,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from nounflow.atomic import disk_errors
 from nounflow.errors import DamagedFileError, NounflowError
-from nounflow.files import disk_errors
 from nounflow.group_writer import GroupWriter
 
 

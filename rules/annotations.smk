@@ -5,14 +5,34 @@ output:  results/annotations/{image_set}/{annotator}.json, and the reasons, cont
 steps:   class each noun as correct, close or incorrect, primary or secondary (docs/annotations.md)
 """
 
+from nounflow.annotation.log import log_digest
+from nounflow.config.annotators import PeopleAnnotatorConfig
+
+ANNOTATIONS = "results/annotations/{image_set}/{annotator}.json"  # whoever judges
+
+
+def annotators_of(
+    kind,
+):
+    """Wildcard pattern of the annotators of a kind."""
+    return any_of(name for name, part in CONFIG.annotators.items() if part.kind == kind)
+
+
+def predictions_on(
+    wildcards,
+):
+    """What all runs said of an image set."""
+    path = rules.predict.output.predictions
+    return expand(path, run=CONFIG.runs, image_set=wildcards.image_set)
+
 
 rule annotate:
     input:
-        predictions=lambda wildcards: predictions_on(wildcards.image_set),
+        predictions=predictions_on,
         labels=lambda wildcards: labels_of(wildcards.image_set),
-        wordnet="results/inputs/wordnet/manifest.json",
+        wordnet=fetched("wordnet"),
     output:
-        annotations="results/annotations/{image_set}/{annotator}.json",
+        annotations=ANNOTATIONS,
         reasons="results/annotations/{image_set}/{annotator}.reasons.tsv",
         counts="results/annotations/{image_set}/{annotator}.counts.json",
     log:
@@ -46,12 +66,20 @@ rule annotate:
         " 2>&1 | tee {log:q}"
 
 
+def folder_listing(
+    wildcards,
+):
+    """Digest of the images of an image set's folder, if it is one."""
+    folder = CONFIG.image_sets[wildcards.image_set].folder
+    return listing_of(folder) if folder else ""
+
+
 rule collect_decisions:
     input:
-        predictions=lambda wildcards: predictions_on(wildcards.image_set),
-        fetched=fetched_images,
+        predictions=predictions_on,
+        fetched=lambda wildcards: fetched_images(wildcards.image_set),
     output:
-        annotations="results/annotations/{image_set}/{annotator}.json",
+        annotations=ANNOTATIONS,
         contradictions="results/annotations/{image_set}/{annotator}.contradictions.tsv",
         counts="results/annotations/{image_set}/{annotator}.counts.json",
     log:
@@ -67,7 +95,7 @@ rule collect_decisions:
         runtime=30,
     params:
         images=lambda wildcards: image_folder(wildcards.image_set),
-        settings=lambda wildcards: settings(CONFIG.annotators[wildcards.annotator]),
+        settings=lambda wildcards: shaping(CONFIG.annotators[wildcards.annotator]),
         decisions=lambda wildcards: log_digest(
             CONFIG.annotators[wildcards.annotator].log
         ),
@@ -88,12 +116,24 @@ rule collect_decisions:
         " 2>&1 | tee {log:q}"
 
 
+def people_of(
+    annotator,
+):
+    """The people that a language model is compared with; the defaults where the config names none."""
+    named = CONFIG.annotators.get(CONFIG.annotators[annotator].people)
+    return (
+        named
+        if named and named.kind == "people"
+        else PeopleAnnotatorConfig(kind="people")
+    )
+
+
 rule ask_judgements:
     input:
-        predictions=lambda wildcards: predictions_on(wildcards.image_set),
-        fetched=fetched_images,
+        predictions=predictions_on,
+        fetched=lambda wildcards: fetched_images(wildcards.image_set),
     output:
-        annotations="results/annotations/{image_set}/{annotator}.json",
+        annotations=ANNOTATIONS,
         votes="results/annotations/{image_set}/{annotator}.votes.tsv",
         counts="results/annotations/{image_set}/{annotator}.counts.json",
     log:
@@ -115,7 +155,7 @@ rule ask_judgements:
         shape=lambda wildcards: json.dumps(
             CONFIG.annotators[wildcards.annotator].shape()
         ),
-        people=lambda wildcards: settings(people_of(wildcards.annotator)),
+        people=lambda wildcards: shaping(people_of(wildcards.annotator)),
         decisions=lambda wildcards: log_digest(people_of(wildcards.annotator).log),
         listing=folder_listing,
         code=code("ask_judgements"),

@@ -6,14 +6,23 @@ steps:   fill templates (compose_captions: m1, m2, m3), write scenes (generate_c
          asked for, check them (check_captions) (docs/captions.md)
 """
 
+CAPTIONS = "results/captions/{lexicon}/{source}.parquet"  # whoever writes them
+
+
+def composed(
+    source,
+):
+    """What shapes one multiset, as JSON: the figures of the others do not."""
+    return shaping(CONFIG.captions.multiset.of(source))
+
 
 rule compose_captions:
     input:
-        nouns="results/nouns/{lexicon}.parquet",
+        nouns=rules.build_nouns.output.nouns,
         singular=resource(CONFIG.captions.singular_templates),
         plural=resource(CONFIG.captions.plural_templates),
     output:
-        captions="results/captions/{lexicon}/{source}.parquet",
+        captions=CAPTIONS,
         counts="results/captions/{lexicon}/{source}.counts.json",
     log:
         "results/logs/captions/{lexicon}/{source}.log",
@@ -27,7 +36,7 @@ rule compose_captions:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=settings(CONFIG.captions.multiset),
+        settings=lambda wildcards: composed(wildcards.source),
         seed=CONFIG.captions.seed,
         code=code("compose_captions"),
     message:
@@ -47,34 +56,34 @@ rule compose_captions:
 
 rule generate_captions:
     input:
-        nouns="results/nouns/{lexicon}.parquet",
+        nouns=rules.build_nouns.output.nouns,
         words=[
             resource(f"{CONFIG.captions.offline_words}/{name}.tsv")
             for name in ("groups", "patterns", "words")
         ],
     output:
-        captions="results/captions/{lexicon}/{captioner}.parquet",
-        counts="results/captions/{lexicon}/{captioner}.counts.json",
+        captions=CAPTIONS,
+        counts="results/captions/{lexicon}/{source}.counts.json",
     log:
-        "results/logs/captions/{lexicon}/{captioner}.log",
+        "results/logs/captions/{lexicon}/{source}.log",
     benchmark:
-        "results/benchmarks/captions/{lexicon}/{captioner}.tsv"
+        "results/benchmarks/captions/{lexicon}/{source}.tsv"
     wildcard_constraints:
-        captioner="offline",
+        source="offline",
     conda:
         "../environment.yml"
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=settings(CONFIG.captions.offline),
+        settings=shaping(CONFIG.captions.offline),
         seed=CONFIG.captions.seed,
         code=code("generate_captions"),
     message:
-        "Writing the {wildcards.captioner} captions of {wildcards.lexicon}"
+        "Writing the {wildcards.source} captions of {wildcards.lexicon}"
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/generate_captions.py"
-        " --captioner {wildcards.captioner:q}"
+        " --captioner {wildcards.source:q}"
         " --nouns {input.nouns:q}"
         ' --words "$(dirname {input.words[0]:q})"'
         " --settings {params.settings:q}"
@@ -86,28 +95,28 @@ rule generate_captions:
 
 rule check_captions:
     input:
-        nouns="results/nouns/{lexicon}.parquet",
-        captions="results/captions/{lexicon}/{captioner}.parquet",
+        nouns=rules.build_nouns.output.nouns,
+        captions=rules.generate_captions.output.captions,
     output:
-        report="results/captions/{lexicon}/{captioner}.check.json",
-        page="results/captions/{lexicon}/{captioner}.check.md",
-        counts="results/captions/{lexicon}/{captioner}.check.counts.json",
+        report="results/captions/{lexicon}/{source}.check.json",
+        page="results/captions/{lexicon}/{source}.check.md",
+        counts="results/captions/{lexicon}/{source}.check.counts.json",
     log:
-        "results/logs/captions/{lexicon}/{captioner}.check.log",
+        "results/logs/captions/{lexicon}/{source}.check.log",
     benchmark:
-        "results/benchmarks/captions/{lexicon}/{captioner}.check.tsv"
+        "results/benchmarks/captions/{lexicon}/{source}.check.tsv"
     wildcard_constraints:
-        captioner="offline",
+        source="offline",
     conda:
         "../environment.yml"
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=settings(CONFIG.captions.checks),
+        settings=shaping(CONFIG.captions.checks),
         code=code("check_captions"),
     message:
-        "Checking the {wildcards.captioner} captions of {wildcards.lexicon}"
+        "Checking the {wildcards.source} captions of {wildcards.lexicon}"
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/check_captions.py"
         " --nouns {input.nouns:q}"
@@ -120,17 +129,19 @@ rule check_captions:
 
 rule ask_captions:
     input:
-        nouns="results/nouns/{lexicon}.parquet",
+        nouns=rules.build_nouns.output.nouns,
     output:
-        captions="results/captions/{lexicon}/llm.parquet",
-        counts="results/captions/{lexicon}/llm.counts.json",
-        report="results/captions/{lexicon}/llm.check.json",
-        page="results/captions/{lexicon}/llm.check.md",
-        quarantine="results/captions/{lexicon}/llm.quarantine.tsv",
+        captions=CAPTIONS,
+        counts="results/captions/{lexicon}/{source}.counts.json",
+        report="results/captions/{lexicon}/{source}.check.json",
+        page="results/captions/{lexicon}/{source}.check.md",
+        quarantine="results/captions/{lexicon}/{source}.quarantine.tsv",
     log:
-        "results/logs/captions/{lexicon}/llm.log",
+        "results/logs/captions/{lexicon}/{source}.log",
     benchmark:
-        "results/benchmarks/captions/{lexicon}/llm.tsv"
+        "results/benchmarks/captions/{lexicon}/{source}.tsv"
+    wildcard_constraints:
+        source="llm",
     localrule: True  # it waits for a server, which compute nodes often cannot reach
     conda:
         "../environment.yml"
@@ -140,7 +151,7 @@ rule ask_captions:
     params:
         # what shapes no caption (budget, server, ledger ...) comes by the environment and reruns nothing
         shape=json.dumps(CONFIG.captions.llm.shape()),
-        checks=settings(CONFIG.captions.checks),
+        checks=shaping(CONFIG.captions.checks),
         code=code("ask_captions"),
     message:
         "Asking a language model for the captions of {wildcards.lexicon}"

@@ -1,182 +1,107 @@
-"""Stage 5, decoder: training, and the baselines that it must beat.
+"""Stage 5, models: training, and the baselines that a decoder must beat.
 
-input:   a training set, the lexicon
+input:   a training set, the lexicon; of a fused run its parts
 output:  results/models/{run}/manifest.json, with weights.safetensors (fused: rule.json) and the curves beside it
-steps:   one rule for each kind of predictor; a run names which. A killed job goes on from
+steps:   one rule for each kind of predictor (`nounflow.predictor_kinds`); a run names which. A killed job goes on from
          results/models/{run}/checkpoint/, which no rule declares (docs/decoder.md)
 """
 
-
-rule train_decoder:
-    input:
-        training_set=training_set_of,
-        nouns=nouns_of,
-        captions=captions_for_templates_of,
-        gap=gap_of,
-    output:
-        manifest="results/models/{run}/manifest.json",
-        weights="results/models/{run}/weights.safetensors",
-        counts="results/models/{run}/manifest.counts.json",
-        metrics="results/models/{run}/metrics.parquet",
-        angles="results/models/{run}/angles.json",
-    log:
-        "results/logs/models/{run}.log",
-    benchmark:
-        "results/benchmarks/models/{run}.tsv"
-    wildcard_constraints:
-        run=runs_with("decoder"),
-    conda:
-        "../environment.yml"
-    threads: CONFIG.threads
-    resources:
-        gpu=GPU,
-        mem_mb=8000,
-        runtime=720,
-    params:
-        settings=lambda wildcards: run_parts(
-            wildcards.run, "decoder", "noise", "training", "seed"
-        ),
-        embedder=lambda wildcards: embedder_of(wildcards.run),
-        device=CONFIG.device,
-        threads=CONFIG.threads,
-        code=code("train_decoder"),
-    message:
-        "Training the decoder {wildcards.run}"
-    shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/train_decoder.py"
-        " --run {wildcards.run:q}"
-        " --training-set {input.training_set:q}"
-        " --nouns {input.nouns:q}"
-        " --captions {input.captions:q}"
-        " --gap {input.gap:q}"
-        " --embedder {params.embedder:q}"
-        " --settings {params.settings:q}"
-        " --device {params.device:q}"
-        " --threads {params.threads}"
-        " --out {output.manifest:q}"
-        " 2>&1 | tee {log:q}"
+MODEL = "results/models/{run}/manifest.json"
 
 
-rule train_head:
-    input:
-        training_set=training_set_of,
-        nouns=nouns_of,
-        captions=captions_for_templates_of,
-        gap=gap_of,
-    output:
-        manifest="results/models/{run}/manifest.json",
-        weights="results/models/{run}/weights.safetensors",
-        counts="results/models/{run}/manifest.counts.json",
-        metrics="results/models/{run}/metrics.parquet",
-    log:
-        "results/logs/models/{run}.log",
-    benchmark:
-        "results/benchmarks/models/{run}.tsv"
-    wildcard_constraints:
-        run=runs_with("head"),
-    conda:
-        "../environment.yml"
-    threads: CONFIG.threads
-    resources:
-        gpu=GPU,
-        mem_mb=8000,
-        runtime=240,
-    params:
-        settings=lambda wildcards: run_parts(
-            wildcards.run, "head", "noise", "training", "seed"
-        ),
-        device=CONFIG.device,
-        threads=CONFIG.threads,
-        code=code("train_head"),
-    message:
-        "Training the head {wildcards.run}"
-    shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/train_head.py"
-        " --run {wildcards.run:q}"
-        " --training-set {input.training_set:q}"
-        " --nouns {input.nouns:q}"
-        " --captions {input.captions:q}"
-        " --gap {input.gap:q}"
-        " --settings {params.settings:q}"
-        " --device {params.device:q}"
-        " --threads {params.threads}"
-        " --out {output.manifest:q}"
-        " 2>&1 | tee {log:q}"
+def set_of(
+    run,
+):
+    """What tells a run's training set apart."""
+    return {key: getattr(run, key) for key in ("embedder", "lexicon", "mixture")}
 
 
-rule index_retrieval:
-    input:
-        training_set=training_set_of,
-        nouns=nouns_of,
-    output:
-        manifest="results/models/{run}/manifest.json",
-        weights="results/models/{run}/weights.safetensors",
-        counts="results/models/{run}/manifest.counts.json",
-    log:
-        "results/logs/models/{run}.log",
-    benchmark:
-        "results/benchmarks/models/{run}.tsv"
-    wildcard_constraints:
-        run=runs_with("retrieval"),
-    conda:
-        "../environment.yml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
-    params:
-        settings=lambda wildcards: run_parts(
-            wildcards.run, "retrieval", "noise", "seed"
-        ),
-        code=code("index_retrieval"),
-    message:
-        "Indexing the nouns for {wildcards.run}"
-    shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/index_retrieval.py"
-        " --run {wildcards.run:q}"
-        " --training-set {input.training_set:q}"
-        " --nouns {input.nouns:q}"
-        " --settings {params.settings:q}"
-        " --out {output.manifest:q}"
-        " 2>&1 | tee {log:q}"
+def training_inputs(
+    wildcards,
+):
+    """Training set and lexicon; captions where templates are held out, for only they say which text is of which; the
+    measured gap where the noise is matched to images; the parts of a fused run."""
+    run = CONFIG.runs[wildcards.run]
+    held_out = PREDICTORS[run.predictor].trained and run.training.heldout_templates
+    sources = CONFIG.mixtures[run.mixture].weights if held_out else []
+    images = run.noise.images if run.noise.needs_images else []
+    return {
+        "training_set": expand(rules.merge_caches.output.manifest, **set_of(run)),
+        "nouns": expand(rules.build_nouns.output.nouns, lexicon=run.lexicon),
+        "captions": expand(CAPTIONS, lexicon=run.lexicon, source=sources),
+        "gap": expand(rules.measure_gap.output.gap, image_set=images, **set_of(run)),
+        "parts": expand(MODEL, run=parts_of(wildcards)),
+    }
 
 
-rule fit_fused:
-    input:
-        parts=parts_of,
-        training_set=training_set_of,
-        nouns=nouns_of,
-    output:
-        manifest="results/models/{run}/manifest.json",
-        rule="results/models/{run}/rule.json",
-        counts="results/models/{run}/manifest.counts.json",
-    log:
-        "results/logs/models/{run}.log",
-    benchmark:
-        "results/benchmarks/models/{run}.tsv"
-    wildcard_constraints:
-        run=runs_with("fused"),
-    conda:
-        "../environment.yml"
-    threads: CONFIG.threads
-    resources:
-        gpu=GPU,
-        mem_mb=8000,
-        runtime=60,
-    params:
-        settings=lambda wildcards: run_parts(wildcards.run, "fused", "noise", "seed"),
-        device=CONFIG.device,
-        threads=CONFIG.threads,
-        code=code("fit_fused"),
-    message:
-        "Fitting the rule of {wildcards.run}"
-    shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/fit_fused.py"
-        " --run {wildcards.run:q}"
-        " --parts {input.parts:q}"
-        " --training-set {input.training_set:q}"
-        " --nouns {input.nouns:q}"
-        " --settings {params.settings:q}"
-        " --device {params.device:q}"
-        " --threads {params.threads}"
-        " --out {output.manifest:q}"
-        " 2>&1 | tee {log:q}"
+def parts_of(
+    wildcards,
+):
+    """Names of the runs that a fused run combines."""
+    run = CONFIG.runs[wildcards.run]
+    return run.fused.parts if PREDICTORS[run.predictor].combines else ()
+
+
+def training_code(
+    wildcards,
+):
+    """Fingerprint of what makes a run's predictor."""
+    run = CONFIG.runs[wildcards.run]
+    places = PREDICTORS[run.predictor].train, SCHEMES[run.noise.scheme].place
+    parts = [
+        PREDICTORS[CONFIG.runs[part].predictor].load for part in parts_of(wildcards)
+    ]
+    return code("train_model", *places, *parts, family_of(run.embedder).tokenizer)
+
+
+for predictor, kind in PREDICTORS.items():
+
+    rule:
+        name:
+            kind.rule
+        input:
+            unpack(training_inputs),
+        output:
+            manifest=MODEL,
+            weights=f"results/models/{{run}}/{kind.weights}",
+            leaves=[f"results/models/{{run}}/{name}" for name in kind.leaves],
+            counts="results/models/{run}/manifest.counts.json",
+        log:
+            "results/logs/models/{run}.log",
+        benchmark:
+            "results/benchmarks/models/{run}.tsv"
+        wildcard_constraints:
+            run=any_of(
+                name for name, run in CONFIG.runs.items() if run.predictor == predictor
+            ),
+        conda:
+            "../environment.yml"
+        threads: CONFIG.threads
+        resources:
+            gpu=GPU if kind.gpu else 0,
+            mem_mb=8000,
+            runtime=kind.minutes,
+        params:
+            settings=lambda wildcards: shaping(CONFIG.runs[wildcards.run]),
+            embedder=lambda wildcards: shaping(
+                CONFIG.embedders[CONFIG.runs[wildcards.run].embedder].of_tokens()
+            ),
+            device=DEVICE,
+            threads=CONFIG.threads if kind.trained else "any",
+            code=training_code,
+        message:
+            f"{kind.says} {{wildcards.run}}"
+        shell:
+            "export NOUNFLOW_RULE={rule}; python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/train_model.py"
+            " --run {wildcards.run:q}"
+            ' --settings {params.settings:q} "${{NOUNFLOW_RUN_{wildcards.run}:-}}"'
+            " --training-set {input.training_set:q}"
+            " --nouns {input.nouns:q}"
+            " --captions {input.captions:q}"
+            " --gap {input.gap:q}"
+            " --parts {input.parts:q}"
+            " --embedder {params.embedder:q}"
+            ' --device "$NOUNFLOW_DEVICE"'
+            ' --threads "$NOUNFLOW_THREADS"'
+            " --out {output.manifest:q}"
+            " 2>&1 | tee {log:q}"

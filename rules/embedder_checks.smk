@@ -7,6 +7,25 @@ steps:   list a check set's images, embed them (embed_images), compare with clas
          how far images lie from the texts that belong to them (docs/embedder_checks.md)
 """
 
+from nounflow.embedder_checks.layouts import images_folder
+
+
+def check_set_images(
+    name,
+):
+    """Where the images of a check set lie; some sets are unpacked below results/ first."""
+    return str(
+        images_folder(CONFIG.check_sets[name], Path(f"results/check_sets/{name}"))
+    )
+
+
+def check_set_listing(
+    wildcards,
+):
+    """Digest of a check set's image files, so that a change is noticed; the script says what is wrong with a folder."""
+    folder = check_set_images(wildcards.check_set)
+    return listing_of(folder) if Path(folder).is_dir() else ""
+
 
 rule list_check_set:
     output:
@@ -17,15 +36,13 @@ rule list_check_set:
         "results/logs/check_sets/{check_set}.log",
     benchmark:
         "results/benchmarks/check_sets/{check_set}.tsv"
-    wildcard_constraints:
-        check_set=any_of(CONFIG.check_sets),
     conda:
         "../environment.yml"
     resources:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=lambda wildcards: settings(CONFIG.check_sets[wildcards.check_set]),
+        settings=lambda wildcards: shaping(CONFIG.check_sets[wildcards.check_set]),
         listing=check_set_listing,
         code=code("list_check_set"),
     message:
@@ -42,8 +59,12 @@ rule list_check_set:
 
 rule embedder_check:
     input:
-        check_set="results/check_sets/{check_set}.json",
-        images="results/image_embeddings/{embedder}/{check_set}.json",
+        check_set=rules.list_check_set.output.images,
+        images=lambda wildcards: expand(
+            IMAGE_EMBEDDINGS,
+            embedder=wildcards.embedder,
+            image_set=wildcards.check_set,
+        ),
         published=resource("resources/embedder_checks/expected.tsv"),
     output:
         check="results/embedder_checks/{embedder}/{check_set}.json",
@@ -53,8 +74,6 @@ rule embedder_check:
         "results/logs/embedder_checks/{embedder}/{check_set}.log",
     benchmark:
         "results/benchmarks/embedder_checks/{embedder}/{check_set}.tsv"
-    wildcard_constraints:
-        check_set=any_of(CONFIG.check_sets),
     conda:
         "../environment.yml"
     threads: CONFIG.threads
@@ -63,11 +82,12 @@ rule embedder_check:
         mem_mb=4000,
         runtime=120,
     params:
-        settings=lambda wildcards: settings(CONFIG.check_sets[wildcards.check_set]),
-        embedder=lambda wildcards: settings(CONFIG.embedders[wildcards.embedder]),
-        device=CONFIG.device,
-        threads=CONFIG.threads,
-        code=code("embedder_check"),
+        settings=lambda wildcards: shaping(CONFIG.check_sets[wildcards.check_set]),
+        embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
+        device=DEVICE,
+        code=lambda wildcards: code(
+            "embedder_check", family_of(wildcards.embedder).load
+        ),
     message:
         "Checking {wildcards.embedder} on {wildcards.check_set}"
     shell:
@@ -78,12 +98,61 @@ rule embedder_check:
         " --embedder-name {wildcards.embedder:q}"
         " --embedder {params.embedder:q}"
         " --published {input.published:q}"
-        " --device {params.device:q}"
-        " --threads {params.threads}"
+        ' --device "$NOUNFLOW_DEVICE"'
+        ' --threads "$NOUNFLOW_THREADS"'
         " --out {output.check:q}"
         " --page {output.page:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"
+
+
+def gap_inputs(
+    wildcards,
+):
+    """Labels and embeddings of an image set or a check set; nothing to wait for where the script will refuse it."""
+    name = wildcards.image_set
+    if name in CONFIG.check_sets:
+        labels = expand(rules.list_check_set.output.labels, check_set=name)
+    else:
+        labels = labels_of(name)
+    images = expand(IMAGE_EMBEDDINGS, embedder=wildcards.embedder, image_set=name)
+    return {"labels": labels, "images": images if labels else []}
+
+
+def noise_of(
+    wildcards,
+):
+    """The noise of the first run that trains on an embedder, if it can be drawn without measurements."""
+    for run in CONFIG.runs.values():
+        if run.embedder == wildcards.embedder and PREDICTORS[run.predictor].trained:
+            known = run.noise.scheme != "none" and not run.noise.draws_from
+            return run.noise if known else None
+    return None
+
+
+def noise_places(
+    wildcards,
+):
+    """What draws that noise."""
+    noise = noise_of(wildcards)
+    return [SCHEMES[noise.scheme].place] if noise else []
+
+
+def gap_options(
+    wildcards,
+    input,
+):
+    """The command-line options of modality_gap that not every image set has."""
+    name = wildcards.image_set
+    options = [f"--labels {shlex.quote(path)}" for path in input.labels]
+    if name in CONFIG.check_sets:
+        prompts = json.dumps(CONFIG.check_sets[name].prompts)
+        options.append(f"--prompts {shlex.quote(prompts)}")
+    elif CONFIG.image_sets[name].captions:
+        options.append(f"--captions-in {shlex.quote(image_folder(name))}")
+    if noise := noise_of(wildcards):
+        options.append(f"--noise {shlex.quote(shaping(noise))}")
+    return " ".join(options)
 
 
 rule modality_gap:
@@ -108,10 +177,13 @@ rule modality_gap:
         runtime=60,
     params:
         options=gap_options,
-        embedder=lambda wildcards: settings(CONFIG.embedders[wildcards.embedder]),
-        device=CONFIG.device,
-        threads=CONFIG.threads,
-        code=code("modality_gap"),
+        embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
+        device=DEVICE,
+        code=lambda wildcards: code(
+            "modality_gap",
+            family_of(wildcards.embedder).load,
+            *noise_places(wildcards),
+        ),
     message:
         "Measuring the modality gap of {wildcards.embedder} on {wildcards.image_set}"
     shell:
@@ -120,8 +192,8 @@ rule modality_gap:
         " {params.options}"
         " --images results/image_embeddings/{wildcards.embedder:q}/{wildcards.image_set:q}.json"
         " --embedder {params.embedder:q}"
-        " --device {params.device:q}"
-        " --threads {params.threads}"
+        ' --device "$NOUNFLOW_DEVICE"'
+        ' --threads "$NOUNFLOW_THREADS"'
         " --out {output.gap:q}"
         " --picture {output.picture:q}"
         " --counts {output.counts:q}"

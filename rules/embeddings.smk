@@ -6,11 +6,14 @@ steps:   copy the vectors of texts that whole shards hold already, embed the oth
          manifest (docs/embeddings.md)
 """
 
+# Where a job looks for texts that are embedded already; the second folder keeps what this run is replacing.
+KNOWN_EMBEDDINGS = ["results/embeddings", "results/.earlier/files/embeddings"]
+
 
 rule embed_texts:
     input:
-        captions="results/captions/{lexicon}/{source}.parquet",
-        nouns="results/nouns/{lexicon}.parquet",
+        captions=CAPTIONS,
+        nouns=rules.build_nouns.output.nouns,
     output:
         **arrays_if_cached(
             "results/embeddings/{embedder}/{lexicon}/{source}/{shard}.zarr"
@@ -32,11 +35,10 @@ rule embed_texts:
     params:
         part=lambda wildcards: f"{wildcards.source} {wildcards.shard}",  # the cache's key has no wildcards
         shards=lambda wildcards: CONFIG.captions.shards(wildcards.source),
-        embedder=lambda wildcards: settings(CONFIG.embedders[wildcards.embedder]),
+        embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
         known=KNOWN_EMBEDDINGS,
-        device=CONFIG.device,
-        threads=CONFIG.threads,
-        code=code("embed_texts"),
+        device=DEVICE,
+        code=lambda wildcards: code("embed_texts", family_of(wildcards.embedder).load),
     message:
         "Embedding {wildcards.source} of {wildcards.lexicon} with {wildcards.embedder}, shard {wildcards.shard}"
     shell:
@@ -48,8 +50,8 @@ rule embed_texts:
         " --shards {params.shards}"
         " --known {params.known:q}"
         " --embedder {params.embedder:q}"
-        " --device {params.device:q}"
-        " --threads {params.threads}"
+        ' --device "$NOUNFLOW_DEVICE"'
+        ' --threads "$NOUNFLOW_THREADS"'
         " --out {output.manifest:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"

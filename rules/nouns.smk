@@ -8,7 +8,7 @@ steps:   select object nouns, write singular and plural forms, weigh them (docs/
 
 rule build_nouns:
     input:
-        wordnet="results/inputs/wordnet/manifest.json",
+        wordnet=fetched("wordnet"),
         rules=resource("resources/nouns/rules.yaml"),
     output:
         nouns="results/nouns/{lexicon}.parquet",
@@ -23,7 +23,7 @@ rule build_nouns:
         mem_mb=2000,
         runtime=20,
     params:
-        settings=lambda wildcards: settings(CONFIG.lexicons[wildcards.lexicon]),
+        settings=lambda wildcards: shaping(CONFIG.lexicons[wildcards.lexicon]),
         code=code("build_nouns"),
     message:
         "Building the lexicon {wildcards.lexicon}"

@@ -6,12 +6,55 @@ steps:   decode and embed images, keep the unreadable ones by name; write nouns 
 """
 
 
+def image_inputs(
+    wildcards,
+):
+    """What an image set is made of, as input files: a fetched source's manifest; of a check set the list of images."""
+    name = wildcards.image_set
+    if name in CONFIG.check_sets:
+        return {"labels": expand(rules.list_check_set.output.labels, check_set=name)}
+    return {"fetched": fetched_images(name)}
+
+
+def image_options(
+    wildcards,
+    input,
+):
+    """The command-line options that say where an image set's files are, and which of them count."""
+    name = wildcards.image_set
+    if name in CONFIG.check_sets:
+        folder = check_set_images(name)
+        return f"--folder {shlex.quote(folder)} --labels {shlex.quote(str(input.labels))} --only-labelled"
+    image_set = CONFIG.image_sets[name]
+    option = "--input-manifest" if image_set.source else "--folder"
+    options = [f"{option} {shlex.quote(image_folder(name))}"]
+    if image_set.only_labelled:
+        labels = shlex.quote(labels_of(name)[0])
+        options.append(f"--labels {labels} --only-labelled")
+    return " ".join(options)
+
+
+def listing(
+    wildcards,
+):
+    """Digest of the images that count, so that a new one is noticed; which noun is right for them does not matter."""
+    name = wildcards.image_set
+    if name in CONFIG.check_sets:  # its list of images is an input
+        return ""
+    image_set = CONFIG.image_sets[name]
+    found = [listing_of(image_set.folder)] if image_set.folder else []
+    if image_set.only_labelled:
+        names = list(read_labels(resource(image_set.labels)))
+        found.append(f"images {sha256_json(names)[:16]}")
+    return " ".join(found)
+
+
 rule embed_images:
     input:
         unpack(image_inputs),
     output:
         **arrays_if_cached("results/image_embeddings/{embedder}/{image_set}.zarr"),
-        manifest="results/image_embeddings/{embedder}/{image_set}.json",
+        manifest=IMAGE_EMBEDDINGS,
         counts="results/image_embeddings/{embedder}/{image_set}.counts.json",
     log:
         "results/logs/image_embeddings/{embedder}/{image_set}.log",
@@ -30,20 +73,21 @@ rule embed_images:
     params:
         part=lambda wildcards: wildcards.image_set,  # the cache's key has no wildcards
         images=image_options,
-        listing=folder_listing,
-        embedder=lambda wildcards: settings(CONFIG.embedders[wildcards.embedder]),
-        device=CONFIG.device,
-        threads=CONFIG.threads,
-        code=code("embed_images"),
+        listing=listing,
+        embedder=lambda wildcards: shaping(
+            CONFIG.embedders[wildcards.embedder].of_images()
+        ),
+        device=DEVICE,
+        code=lambda wildcards: code("embed_images", family_of(wildcards.embedder).load),
     message:
         "Embedding the images of {wildcards.image_set} with {wildcards.embedder}"
     shell:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/embed_images.py"
         " --image-set {wildcards.image_set:q}"
         " {params.images}"
-        " --embedder {params.embedder:q}"
-        " --device {params.device:q}"
-        " --threads {params.threads}"
+        ' --embedder {params.embedder:q} "${{NOUNFLOW_EMBEDDER_{wildcards.embedder}:-}}"'
+        ' --device "$NOUNFLOW_DEVICE"'
+        ' --threads "$NOUNFLOW_THREADS"'
         " --out {output.manifest:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"
@@ -52,11 +96,56 @@ rule embed_images:
 not_benchmarked_if_cached()
 
 
+def weights_of(
+    wildcards,
+):
+    """What a run's answers are computed from, beside its manifest."""
+    parts = parts_of(wildcards)
+    return [
+        *expand(MODEL, run=parts),
+        *(
+            f"results/models/{run}/{PREDICTORS[CONFIG.runs[run].predictor].weights}"
+            for run in (wildcards.run, *parts)
+        ),
+    ]
+
+
+def images_of(
+    wildcards,
+):
+    """An image set as the embedder of a run sees it."""
+    embedder = CONFIG.runs[wildcards.run].embedder
+    return expand(
+        rules.embed_images.output.manifest,
+        embedder=embedder,
+        image_set=wildcards.image_set,
+    )
+
+
+def generation_of(
+    run,
+):
+    """How a run is read, as JSON; nothing for kinds that are not."""
+    writes = PREDICTORS[CONFIG.runs[run].predictor].writes_tokens
+    return shaping(CONFIG.runs[run].generation) if writes else "{}"
+
+
+def predicting_code(
+    wildcards,
+):
+    """Fingerprint of what answers for a run; unguided, a decoder spells with its embedder's tokenizer."""
+    names = (wildcards.run, *parts_of(wildcards))
+    kinds = [PREDICTORS[CONFIG.runs[name].predictor] for name in names]
+    tokenizer = family_of(CONFIG.runs[wildcards.run].embedder).tokenizer
+    spelling = [tokenizer] if any(kind.writes_tokens for kind in kinds) else []
+    return code("predict", *(kind.load for kind in kinds), *spelling)
+
+
 rule predict:
     input:
-        predictor="results/models/{run}/manifest.json",
+        predictor=MODEL,
         weights=weights_of,
-        images=lambda wildcards: f"results/image_embeddings/{CONFIG.runs[wildcards.run].embedder}/{wildcards.image_set}.json",
+        images=images_of,
     output:
         predictions="results/predictions/{run}/{image_set}.json",
         counts="results/predictions/{run}/{image_set}.counts.json",
@@ -72,10 +161,9 @@ rule predict:
         mem_mb=4000,
         runtime=60,
     params:
-        generation=lambda wildcards: settings(CONFIG.runs[wildcards.run].generation),
-        device=CONFIG.device,
-        threads=CONFIG.threads,
-        code=code("predict"),
+        generation=lambda wildcards: generation_of(wildcards.run),
+        device=DEVICE,
+        code=predicting_code,
     message:
         "Naming the images of {wildcards.image_set} with {wildcards.run}"
     shell:
@@ -84,8 +172,8 @@ rule predict:
         " --images {input.images:q}"
         " --image-set {wildcards.image_set:q}"
         " --generation {params.generation:q}"
-        " --device {params.device:q}"
-        " --threads {params.threads}"
+        ' --device "$NOUNFLOW_DEVICE"'
+        ' --threads "$NOUNFLOW_THREADS"'
         " --out {output.predictions:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"

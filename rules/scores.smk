@@ -5,16 +5,40 @@ output:  results/scores.tsv and scores.json (what stands behind its rows), resul
 steps:   points for judged nouns, bootstrap intervals, paired differences; one self-contained page (docs/scores.md)
 """
 
+from nounflow.workflow.counted import counts_of_all_stages
+
+PREDICTIONS = expand(
+    rules.predict.output.predictions, image_set=CONFIG.image_sets, run=CONFIG.runs
+)
+JUDGED = expand(ANNOTATIONS, image_set=CONFIG.image_sets, annotator=CONFIG.annotators)
+MODELS = expand(MODEL, run=CONFIG.runs)
+LEXICONS = sorted(
+    set(
+        expand(
+            rules.build_nouns.output.nouns,
+            lexicon=[run.lexicon for run in CONFIG.runs.values()],
+        )
+    )
+)
+LABELS = {name: next(iter(labels_of(name)), None) for name in CONFIG.image_sets}
+LABEL_FILES = list(filter(None, LABELS.values()))
+SPECIFICITY = (
+    [resource(CONFIG.scoring.specificity)] if CONFIG.scoring.specificity else []
+)
+
 
 rule score:
     input:
         predictions=PREDICTIONS,
-        annotations=ANNOTATIONS,
-        models=expand("results/models/{run}/manifest.json", run=CONFIG.runs),
+        annotations=JUDGED,
+        models=MODELS,
         nouns=LEXICONS,
         labels=LABEL_FILES,
-        wordnet="results/inputs/wordnet/manifest.json",
-        templates=TEMPLATES,
+        wordnet=fetched("wordnet"),
+        templates=[
+            resource(CONFIG.captions.singular_templates),
+            resource(CONFIG.captions.plural_templates),
+        ],
         specificity=SPECIFICITY,
     output:
         scores=report(
@@ -34,7 +58,7 @@ rule score:
         mem_mb=2000,
         runtime=20,
     params:
-        image_sets=IMAGE_SET_LABELS,
+        labels=json.dumps(LABELS),
         coarse_from=CONFIG.scoring.coarse_from,
         specificity=(
             f"--specificity {shlex.quote(SPECIFICITY[0])}" if SPECIFICITY else ""
@@ -48,7 +72,7 @@ rule score:
         " --annotations {input.annotations:q}"
         " --models {input.models:q}"
         " --nouns {input.nouns:q}"
-        " --image-sets {params.image_sets:q}"
+        " --labels {params.labels:q}"
         " --wordnet-manifest {input.wordnet:q}"
         " --templates {input.templates:q}"
         " --coarse-from {params.coarse_from}"
@@ -61,15 +85,18 @@ rule score:
 
 rule report:
     input:
-        scores="results/scores.json",
+        scores=rules.score.output.details,
         predictions=PREDICTIONS,
-        annotations=ANNOTATIONS,
-        models=expand("results/models/{run}/manifest.json", run=CONFIG.runs),
+        annotations=JUDGED,
+        models=MODELS,
         nouns=LEXICONS,
         labels=LABEL_FILES,
-        counts=COUNTS,
-        fetched=FETCHED_IMAGES,
-        templates=REPORT_TEMPLATES,
+        counts=counts_of_all_stages(CONFIG),
+        fetched=[path for name in CONFIG.image_sets for path in fetched_images(name)],
+        templates=[
+            os.path.relpath(path)
+            for path in sorted((HOME / "nounflow/report/templates").iterdir())
+        ],
     output:
         page=report(
             "results/report.html",
@@ -87,9 +114,9 @@ rule report:
         mem_mb=2000,
         runtime=20,
     params:
-        counts=lambda wildcards: shell_words(COUNTS),
-        folders=IMAGE_FOLDERS,
-        labels=LABELS,
+        counts=lambda wildcards, input: shell_words(input.counts),
+        folders=json.dumps({name: image_folder(name) for name in CONFIG.image_sets}),
+        labels=json.dumps(LABELS),
         gallery=CONFIG.gallery,
         published="--published" if CONFIG.scoring.published else "",
         code=code("report"),

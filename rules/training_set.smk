@@ -7,16 +7,43 @@ steps:   check that all belong together, weigh the sources, hold some texts out;
          (docs/training_set.md)
 """
 
+TRAINING_SET = "results/training_sets/{embedder}/{lexicon}/{mixture}"
+
+
+def captions_of(
+    wildcards,
+):
+    """Captions of all sources of a mixture."""
+    sources = CONFIG.mixtures[wildcards.mixture].weights
+    return expand(CAPTIONS, lexicon=wildcards.lexicon, source=sources)
+
+
+def shards_of(
+    wildcards,
+):
+    """Manifests of all embedding shards of a mixture."""
+    return [
+        path
+        for source in CONFIG.mixtures[wildcards.mixture].weights
+        for path in expand(
+            rules.embed_texts.output.manifest,
+            embedder=wildcards.embedder,
+            lexicon=wildcards.lexicon,
+            source=source,
+            shard=range(CONFIG.captions.shards(source)),
+        )
+    ]
+
 
 rule merge_caches:
     input:
-        nouns="results/nouns/{lexicon}.parquet",
+        nouns=rules.build_nouns.output.nouns,
         captions=captions_of,
         shards=shards_of,
     output:
-        manifest="results/training_sets/{embedder}/{lexicon}/{mixture}/manifest.json",
-        index="results/training_sets/{embedder}/{lexicon}/{mixture}/index.parquet",
-        counts="results/training_sets/{embedder}/{lexicon}/{mixture}/manifest.counts.json",
+        manifest=f"{TRAINING_SET}/manifest.json",
+        index=f"{TRAINING_SET}/index.parquet",
+        counts=f"{TRAINING_SET}/manifest.counts.json",
     log:
         "results/logs/training_sets/{embedder}/{lexicon}/{mixture}.log",
     benchmark:
@@ -27,8 +54,9 @@ rule merge_caches:
         mem_mb=4000,
         runtime=30,
     params:
-        shards=lambda wildcards: shell_words(shards_of(wildcards)),
-        mixture=lambda wildcards: settings(CONFIG.mixtures[wildcards.mixture]),
+        shards=lambda wildcards, input: shell_words(input.shards),
+        folder=lambda wildcards, input: Path(input.captions[0]).parent.as_posix(),
+        mixture=lambda wildcards: shaping(CONFIG.mixtures[wildcards.mixture]),
         code=code("merge_caches"),
     message:
         "Merging the training set {wildcards.mixture} of {wildcards.lexicon} with {wildcards.embedder}"
@@ -36,7 +64,7 @@ rule merge_caches:
         "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/merge_caches.py"
         " --nouns {input.nouns:q}"
         " --mixture {params.mixture:q}"
-        " --captions-folder results/captions/{wildcards.lexicon:q}"
+        " --captions-folder {params.folder:q}"
         " --shards {params.shards}"
         " --out {output.manifest:q}"
         " --counts {output.counts:q}"
@@ -45,11 +73,11 @@ rule merge_caches:
 
 rule measure_gap:
     input:
-        training_set="results/training_sets/{embedder}/{lexicon}/{mixture}/manifest.json",
-        images="results/image_embeddings/{embedder}/{image_set}.json",
+        training_set=rules.merge_caches.output.manifest,
+        images=IMAGE_EMBEDDINGS,
     output:
-        gap="results/training_sets/{embedder}/{lexicon}/{mixture}/gap/{image_set}.json",
-        counts="results/training_sets/{embedder}/{lexicon}/{mixture}/gap/{image_set}.counts.json",
+        gap=f"{TRAINING_SET}/gap/{{image_set}}.json",
+        counts=f"{TRAINING_SET}/gap/{{image_set}}.counts.json",
     log:
         "results/logs/training_sets/{embedder}/{lexicon}/{mixture}/gap/{image_set}.log",
     benchmark:
@@ -61,7 +89,7 @@ rule measure_gap:
         mem_mb=4000,
         runtime=30,
     params:
-        threads=CONFIG.threads,
+        threads=CONFIG.threads,  # the last bits of principal axes depend on them
         code=code("measure_gap"),
     message:
         "Measuring how far {wildcards.image_set} lies from the texts of {wildcards.mixture}"
@@ -70,7 +98,7 @@ rule measure_gap:
         " --training-set {input.training_set:q}"
         " --images {input.images:q}"
         " --image-set {wildcards.image_set:q}"
-        " --threads {params.threads}"
+        ' --threads "$NOUNFLOW_THREADS"'
         " --out {output.gap:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"

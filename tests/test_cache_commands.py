@@ -13,9 +13,9 @@ from shard_material import DIM, identity, make_material, unit_rows, write
 
 from nounflow.cli import main
 from nounflow.errors import DamagedFileError, NounflowError
-from nounflow.schemas.tables import NOUNS, read_table
+from nounflow.schemas.tables import INDEX, NOUNS, read_table
 from nounflow.store.flat_cache import read_flat_cache
-from nounflow.store.merging import INDEX, MANIFEST, merge
+from nounflow.store.merging import MANIFEST, merge
 from nounflow.store.shards import array_folder, read_manifest, vectors_file
 from nounflow.store.training_set import open_training_set
 

@@ -19,7 +19,7 @@ from nounflow.captions.quotas import quotas
 from nounflow.captions.spool import Spool
 from nounflow.captions.table import CaptionDraft, Rows, merge_equal_texts
 from nounflow.captions.writing import merged, write_draft
-from nounflow.config.captions import MultisetConfig
+from nounflow.config.captions import MultisetConfig, SourceConfig
 from nounflow.errors import NounflowError
 from nounflow.schemas import tables
 from nounflow.schemas.tables import CAPTIONS, read_table
@@ -101,7 +101,7 @@ def test_two_texts_with_one_hash_stay_two(monkeypatch, tmp_path):
 
 
 def test_a_table_of_several_row_groups_holds_the_same_rows(nouns, templates, tmp_path, monkeypatch):
-    wanted = MultisetConfig(texts_per_noun=(40, 6, 4))
+    wanted = SourceConfig(texts_per_noun=40)
     whole, counts = written(compose(nouns, templates, "m1", wanted, 1))
     monkeypatch.setattr(tables, "ROW_GROUP", 100)
     monkeypatch.setattr(multisets, "ROW_GROUP", 100)
@@ -114,7 +114,7 @@ def test_a_table_of_several_row_groups_holds_the_same_rows(nouns, templates, tmp
 
 
 def test_a_draft_that_fails_leaves_no_file(nouns, templates, tmp_path):
-    draft = compose(nouns, templates, "m1", MultisetConfig(), 1)
+    draft = compose(nouns, templates, "m1", MultisetConfig().of("m1"), 1)
 
     def failing():
         yield from draft.batches

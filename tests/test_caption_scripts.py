@@ -21,7 +21,11 @@ def test_the_scripts_write_captions_and_counts_that_are_the_same_each_time(repos
     written = []
     for turn in ("first", "second"):
         for script, options, out in (
-            ("compose_captions.py", [*compose_options, "--settings", "{}"], tmp_path / turn / "m2.parquet"),
+            (
+                "compose_captions.py",
+                [*compose_options, "--settings", '{"texts_per_noun": 6}'],
+                tmp_path / turn / "m2.parquet",
+            ),
             ("generate_captions.py", ["--captioner", "offline", "--settings", "{}"], tmp_path / turn / "off.parquet"),
         ):
             done = run(repository, script, *common, *options, "--out", out, "--counts", out.with_suffix(".json"))
@@ -36,7 +40,7 @@ def test_the_scripts_answer_a_mistake_with_one_message_and_no_traceback(reposito
     singular, plural = template_files
     done = run(
         repository, "compose_captions.py", "--nouns", tmp_path / "none.parquet", "--singular-templates", singular,
-        "--plural-templates", plural, "--source", "m1", "--settings", "{}", "--seed", 1,
+        "--plural-templates", plural, "--source", "m1", "--settings", '{"texts_per_noun": 6}', "--seed", 1,
         "--out", tmp_path / "m1.parquet",
     )  # fmt: skip
     assert done.returncode == 1

@@ -16,11 +16,11 @@ import torch
 from training_material import SMALL, Tiny, run_training, same_weights, training_command, write_project
 
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
+from nounflow.predictor_kinds import WEIGHTS
 from nounflow.schemas.tables import METRICS, read_table
-from nounflow.store.weights import WEIGHTS
 from nounflow.training.checkpoint import DOCUMENT, Checkpoints, State, differences
 from nounflow.training.curves import Curves
-from nounflow.training.tracking import Reporter
+from nounflow.training.reporter import Reporter
 
 EVERYTHING = {"ema": 0.9, "keep": "best", "patience": 50, "micro_batch": 9, "samples": 1920, "evaluations": 30}
 

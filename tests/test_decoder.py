@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nounflow.config.decoder import DecoderConfig, GenerationConfig
+from nounflow.config.decoder import DecoderConfig
+from nounflow.config.generation import GenerationConfig
 from nounflow.decoder.generation import generate
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.packing import pack
@@ -157,7 +158,7 @@ def test_the_packed_loss_equals_that_of_repeated_sequences(seed, batch, smoothin
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("chunk", [1, 100, 1 << 21])
 def test_the_chunked_cross_entropy_has_the_loss_and_gradient_of_torch(monkeypatch, smoothing, chunk):
-    monkeypatch.setattr(loss, "_CHUNK", {"cpu": chunk})
+    monkeypatch.setattr(loss, "_CHUNK", (chunk, chunk))
     generator = torch.Generator().manual_seed(3)
     logits = 30 * torch.randn(17, 40, generator=generator)  # far apart: an unstable softmax would overflow
     logits[3] += 1e4

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
+from nounflow.atomic import remove_leftovers
 from nounflow.earlier_results import EarlierResults
-from nounflow.files import remove_leftovers
 
 
 @pytest.fixture

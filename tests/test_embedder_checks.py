@@ -22,9 +22,9 @@ from PIL import Image, ImageDraw
 from scipy.stats import binomtest
 
 from nounflow.config.check_set import CheckSetConfig
-from nounflow.config.decoder import NoiseConfig
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.experiment import load_config
+from nounflow.config.noise import NoiseConfig
 from nounflow.embedder_checks import angles, imagenet
 from nounflow.embedder_checks.accuracy import confusions, share, zero_shot
 from nounflow.embedder_checks.angles import all_angles, angles_within, parallel_angles
@@ -36,8 +36,8 @@ from nounflow.embedder_checks.labels import captions_beside, write_labels
 from nounflow.embedder_checks.layouts import images_folder, list_check_set
 from nounflow.embedder_checks.page import check_page
 from nounflow.embedder_checks.prompts import class_embeddings, fill_prompts
-from nounflow.embedders import load_embedder
 from nounflow.embedders.image_files import embed_image_files
+from nounflow.embedders.load import load_embedder
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.images import open_image
 from nounflow.schemas.documents import EmbedderIdentity, read_document
@@ -404,7 +404,7 @@ def test_a_value_of_the_config_comes_before_the_table(published):
 
 @pytest.fixture(scope="module")
 def bundled():
-    return load_embedder(EmbedderConfig(spec="bundled:minilm-conse", precision="fp32"), "cpu", 1)
+    return load_embedder(EmbedderConfig(spec="bundled:minilm-conse", precision="fp32"), "cpu")
 
 
 @pytest.fixture(scope="module")
@@ -425,7 +425,7 @@ def open_clip_model(tmp_path_factory):
     preprocess = {"mean": [0.5] * 3, "std": [0.5] * 3}
     (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": shape, "preprocess_cfg": preprocess}))
     settings_ = EmbedderConfig(spec=f"openclip:local-dir:{folder}", precision="fp32")
-    return model.eval(), load_embedder(settings_, "cpu", 1), folder
+    return model.eval(), load_embedder(settings_, "cpu"), folder
 
 
 def test_a_class_embedding_is_the_normalised_mean_over_its_prompts(bundled):

@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 
 from nounflow.config.embedder import EmbedderConfig
-from nounflow.embedders import load_embedder, load_target_tokenizer
 from nounflow.embedders.batching import plan_batches
 from nounflow.embedders.bundled import class_names, conse
 from nounflow.embedders.image_files import embed_image_files
+from nounflow.embedders.load import load_embedder
+from nounflow.embedders.targets import load_target_tokenizer
 from nounflow.errors import NounflowError
 
 TEXTS = [
@@ -30,7 +31,7 @@ TEXTS = [
 @pytest.fixture(scope="module")
 def bundled():
     config = EmbedderConfig(spec="bundled:minilm-conse", precision="fp32")
-    return load_embedder(config, device="cpu", threads=1)
+    return load_embedder(config, device="cpu")
 
 
 def noise_image(size, seed=0):
@@ -44,7 +45,7 @@ def noise_image(size, seed=0):
 def test_the_lean_text_tower_equals_transformers(bundled):
     from transformers import AutoModel, AutoTokenizer
 
-    from nounflow.embedders.minilm import model_folder
+    from nounflow.embedders.minilm_tokenizer import model_folder
 
     tokenizer = AutoTokenizer.from_pretrained(model_folder())
     model = AutoModel.from_pretrained(model_folder()).eval()
@@ -76,7 +77,7 @@ def test_vectors_are_unit_rows(bundled):
 
 
 def test_bf16_stays_close_to_fp32(bundled):
-    fast = load_embedder(EmbedderConfig(spec="bundled:minilm-conse", precision="bf16"), "cpu", 1, images=False)
+    fast = load_embedder(EmbedderConfig(spec="bundled:minilm-conse", precision="bf16"), "cpu", images=False)
     cosines = (fast.encode_texts(TEXTS, progress=False) * bundled.encode_texts(TEXTS, progress=False)).sum(1)
     assert cosines.min() > 0.998
     assert fast.identity.digest != bundled.identity.digest
@@ -181,7 +182,7 @@ def test_a_local_open_clip_model_gives_its_own_vectors(local_model):
     import open_clip
 
     folder, model = local_model
-    embedder = load_embedder(EmbedderConfig(spec=f"openclip:local-dir:{folder}", precision="fp32"), "cpu", 1)
+    embedder = load_embedder(EmbedderConfig(spec=f"openclip:local-dir:{folder}", precision="fp32"), "cpu")
     assert embedder.dim == 16
     texts = ["a cat", "a very long text " * 10, "dogs"]
     with torch.inference_mode():
@@ -196,7 +197,7 @@ def test_a_local_open_clip_model_gives_its_own_vectors(local_model):
 def test_a_plain_folder_path_means_the_same_model(local_model):
     folder, _model = local_model
     first, second = (
-        load_embedder(EmbedderConfig(spec=spec, precision="fp32"), "cpu", 1)
+        load_embedder(EmbedderConfig(spec=spec, precision="fp32"), "cpu")
         for spec in (f"openclip:local-dir:{folder}", f"openclip:{folder}")
     )
     assert first.identity.weights == second.identity.weights
@@ -206,7 +207,7 @@ def test_a_plain_folder_path_means_the_same_model(local_model):
 def test_a_folder_without_weights_is_refused_and_not_filled_at_random(local_model, tmp_path):
     (tmp_path / "open_clip_config.json").write_text((local_model[0] / "open_clip_config.json").read_text())
     with pytest.raises(NounflowError, match="weights"):
-        load_embedder(EmbedderConfig(spec=f"openclip:local-dir:{tmp_path}", precision="fp32"), "cpu", 1)
+        load_embedder(EmbedderConfig(spec=f"openclip:local-dir:{tmp_path}", precision="fp32"), "cpu")
 
 
 def test_a_pickle_that_would_run_code_is_refused(tmp_path):
@@ -218,7 +219,7 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path):
 
     (tmp_path / "model.pt").write_bytes(pickle.dumps({"state_dict": Trap()}))
     with pytest.raises(NounflowError, match="cannot be loaded"):
-        load_embedder(EmbedderConfig(spec=f"openclip:ViT-S-32-alt@{tmp_path}/model.pt", precision="fp32"), "cpu", 1)
+        load_embedder(EmbedderConfig(spec=f"openclip:ViT-S-32-alt@{tmp_path}/model.pt", precision="fp32"), "cpu")
     assert not (tmp_path / "sprung").exists()
 
 
@@ -237,7 +238,7 @@ def test_other_weights_change_the_identity(local_model, tmp_path):
     save_file(state, tmp_path / "open_clip_model.safetensors")
     (tmp_path / "open_clip_config.json").write_text((folder / "open_clip_config.json").read_text())
     first, second = (
-        load_embedder(EmbedderConfig(spec=f"openclip:local-dir:{path}", precision="fp32"), "cpu", 1).identity
+        load_embedder(EmbedderConfig(spec=f"openclip:local-dir:{path}", precision="fp32"), "cpu").identity
         for path in (folder, tmp_path)
     )
     assert first.digest != second.digest
@@ -255,7 +256,7 @@ def test_other_weights_change_the_identity(local_model, tmp_path):
 )
 def test_a_wrong_spec_says_what_would_be_right(spec, parts):
     with pytest.raises(NounflowError) as caught:
-        load_embedder(EmbedderConfig(spec=spec, precision="fp32"), "cpu", 1)
+        load_embedder(EmbedderConfig(spec=spec, precision="fp32"), "cpu")
     assert all(part in str(caught.value) for part in parts), str(caught.value)
 
 
@@ -265,5 +266,5 @@ def test_a_model_that_is_not_here_says_how_to_fetch_it(monkeypatch):
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(NounflowError) as caught:
-        load_embedder(EmbedderConfig(spec="openclip:nobody/no-such-model", precision="fp32"), "cpu", 1)
+        load_embedder(EmbedderConfig(spec="openclip:nobody/no-such-model", precision="fp32"), "cpu")
     assert "hf download" in str(caught.value)

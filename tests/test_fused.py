@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.optimize
 import torch
-from training_material import DIM, NAMES, SMALL, write_project
+from training_material import DIM, NAMES, SMALL, run_training, write_project
 
-from nounflow.config.decoder import HeadConfig, NoiseConfig
+from nounflow.config.head import HeadConfig
+from nounflow.config.noise import NoiseConfig
 from nounflow.counts import Counts
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.vocabulary import TargetVocabulary
@@ -30,24 +27,13 @@ from nounflow.store.training_set import open_training_set
 from nounflow.store.weights import write_predictor
 from nounflow.training.heldout import HeldOut, held_out
 
-SCRIPTS = Path(__file__).resolve().parent.parent / "workflow_scripts"
 PARTS = ("decoder", "head", "retrieval")
-
-
-def script(name, *options):
-    """Run a stage script; stdout and stderr in one."""
-    command = [sys.executable, str(SCRIPTS / name), *map(str, options)]
-    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
 
 
 def fit_fused(folder, **fused):
     settings = {"fused": {"candidates": 4, **fused}, "noise": {"norm": 0.3}}
-    return script(
-        "fit_fused.py", "--run", "fused", "--parts", *(folder / f"runs/{part}/manifest.json" for part in PARTS),
-        "--training-set", folder / "set/manifest.json", "--nouns", folder / "nouns.parquet",
-        "--settings", json.dumps(settings), "--device", "cpu", "--threads", 1,
-        "--out", folder / "runs/fused/manifest.json",
-    )  # fmt: skip
+    parts = [str(folder / f"runs/{part}/manifest.json") for part in PARTS]
+    return run_training(folder, folder / "runs/fused", settings, "--parts", *parts, kind="fused", run="fused")
 
 
 def write_part(folder, name, module, **fields):
@@ -77,11 +63,9 @@ def finished(tmp_path_factory):
     settings = {"decoder": SMALL.model_dump(mode="json")}
     write_part(folder, "decoder", decoder, predictor="decoder", settings=settings, tokens=vocabulary.as_dict())
     write_head(folder)
-    done = script(
-        "index_retrieval.py", "--run", "retrieval", "--training-set", folder / "set/manifest.json", "--nouns",
-        folder / "nouns.parquet", "--settings", '{"retrieval": {"temperature": null}}',
-        "--out", folder / "runs/retrieval/manifest.json",
-    )  # fmt: skip
+    done = run_training(
+        folder, folder / "runs/retrieval", {"retrieval": {"temperature": None}}, kind="retrieval", run="retrieval"
+    )
     assert done.returncode == 0, done.stdout
     assert "temperature 0.0" in done.stdout
     done = fit_fused(folder)

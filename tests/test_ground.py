@@ -14,14 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nounflow.atomic import atomic_file, atomic_folder
 from nounflow.commandline import reported_errors
-from nounflow.config.decoder import GenerationConfig
+from nounflow.config.embedder import FAMILIES
 from nounflow.config.experiment import json_schema, load_config
+from nounflow.config.generation import GenerationConfig
 from nounflow.config.reference import key_tables
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
-from nounflow.files import atomic_file, atomic_folder, read_json, sha256_text, write_json
+from nounflow.files import read_json, sha256_text, write_json
 from nounflow.fingerprint import code_fingerprint, imported_files
+from nounflow.predictor_kinds import PREDICTORS
 from nounflow.schemas.labels import read_labels
 from nounflow.streams import stream, unit_hash
 from nounflow.text import canon, join_words, with_article
@@ -339,14 +342,18 @@ def test_a_comment_a_docstring_and_layout_keep_the_fingerprint(tmp_path):
 
 
 def test_a_stage_depends_on_its_own_library_code_and_not_on_that_of_later_stages(repository):
-    names = {
-        script: {path.relative_to(repository).as_posix() for path in imported_files(repository / script)}
-        for script in ("workflow_scripts/embed_texts.py", "workflow_scripts/train_decoder.py")
+    roots = {
+        "embedding": (repository / "workflow_scripts/embed_texts.py", FAMILIES["bundled"].load),
+        "training": (repository / "workflow_scripts/train_model.py", PREDICTORS["decoder"].train),
     }
-    training = names["workflow_scripts/train_decoder.py"]
+    names = {
+        stage: {path.relative_to(repository).as_posix() for path in imported_files(*found)}
+        for stage, found in roots.items()
+    }
+    training = names["training"]
     assert "nounflow/decoder/model.py" in training
     assert "nounflow/training/noise.py" in training
     assert not {name for name in training if name.startswith(("nounflow/predictors", "nounflow/scoring"))}
     assert "nounflow/decoder/generation.py" not in training
-    assert not {name for name in names["workflow_scripts/embed_texts.py"] if name.startswith("nounflow/decoder")}
+    assert not {name for name in names["embedding"] if name.startswith("nounflow/decoder")}
     assert "nounflow/__init__.py" not in training

@@ -18,7 +18,7 @@ STAGE = """
 import argparse, sys, time
 from pathlib import Path
 from nounflow.commandline import run_stage
-from nounflow.files import atomic_file
+from nounflow.atomic import atomic_file
 
 def main(out, device, megabytes):
     with atomic_file(Path(out)) as path:

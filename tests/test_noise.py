@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nounflow.config.decoder import NoiseConfig
+from nounflow.config.noise import NoiseConfig
 from nounflow.training.noise import apply_noise, noise_scale
 from nounflow.training.noise_shape import NO_SHAPE, NoiseShape, covariance_shape
 

@@ -14,8 +14,9 @@ import torch.nn.functional as F
 from test_checkpoint import stopping_at, store
 from training_material import DIM, SMALL, Tiny, run_training, same_weights, write_project
 
-from nounflow.config.decoder import HeadConfig, NoiseConfig
 from nounflow.config.experiment import load_config
+from nounflow.config.head import HeadConfig
+from nounflow.config.noise import NoiseConfig
 from nounflow.decoder.training_task import DecoderTask
 from nounflow.embedder_checks.gap import noise_angles
 from nounflow.errors import MismatchError, NounflowError
@@ -26,9 +27,9 @@ from nounflow.store.shards import open_shard, read_manifest, write_shard
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import IMAGE_SHIFT, read_predictor
 from nounflow.training.batches import noisy
-from nounflow.training.gap import measure_gap, nearest_rows, principal_axes
+from nounflow.training.gap import measure_gap, nearest_rows
 from nounflow.training.loop import train
-from nounflow.training.noise_shape import NoiseShape, load_noise_shape, shape_of
+from nounflow.training.noise_shape import NoiseShape, load_noise_shape, principal_axes, shape_of
 from nounflow.training.processes import Processes
 from nounflow.training.validation import evaluate
 

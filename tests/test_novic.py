@@ -16,8 +16,8 @@ from PIL import Image
 
 from nounflow import NounClassifier
 from nounflow.cli import main
-from nounflow.config.decoder import GenerationConfig
 from nounflow.config.embedder import EmbedderConfig
+from nounflow.config.generation import GenerationConfig
 from nounflow.decoder.generation import generate
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.novic import read_checkpoint
@@ -25,8 +25,8 @@ from nounflow.decoder.packing import pack
 from nounflow.decoder.training_task import decoder_loss
 from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import END
-from nounflow.embedders import load_embedder
-from nounflow.embedders.minilm import WordPieces
+from nounflow.embedders.load import load_embedder
+from nounflow.embedders.minilm_tokenizer import WordPieces
 from nounflow.embedders.openclip import load_tokenizer, parse_name
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.predictors.loading import load_predictor
@@ -294,7 +294,7 @@ def test_an_imported_run_names_pictures_by_every_ordinary_way(imported, pictures
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(imported, embedder_folder, published):
-    embedder = load_embedder(EmbedderConfig(spec=f"openclip:local-dir:{embedder_folder}", precision="fp32"), "cpu", 1)
+    embedder = load_embedder(EmbedderConfig(spec=f"openclip:local-dir:{embedder_folder}", precision="fp32"), "cpu")
     before = (imported / "manifest.json").read_bytes()
     with pytest.raises(NounflowError, match="predictor already"):
         import_decoder(CHECKPOINT, published, embedder, imported)
@@ -325,7 +325,7 @@ def test_another_tokenizer_is_refused_with_a_noun_that_shows_it(published):
 
 
 def test_an_embedder_of_another_dimension_is_refused(published, tmp_path):
-    bundled = load_embedder(EmbedderConfig(spec="bundled:minilm-conse", precision="fp32"), "cpu", 1, images=False)
+    bundled = load_embedder(EmbedderConfig(spec="bundled:minilm-conse", precision="fp32"), "cpu", images=False)
     with pytest.raises(NounflowError, match=r"reads 512 dimensions.*makes 384"):
         import_decoder(CHECKPOINT, published, bundled, tmp_path / "run")
     assert not (tmp_path / "run").exists()

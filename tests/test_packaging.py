@@ -10,6 +10,8 @@ import tomllib
 import pytest
 import yaml
 
+from nounflow.predictor_kinds import PREDICTORS
+
 # PyPI name -> conda name, where they differ
 CONDA_NAMES = {
     "matplotlib": "matplotlib-base",
@@ -67,13 +69,15 @@ def test_importing_the_package_loads_no_model_library():
 
 
 LAYERS = [  # each may import what stands before it, and itself
-    {"errors", "files", "counts", "streams", "commandline", "progress", "text", "images", "wordnet", "config",
-     "schemas", "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "job_log", "group_writer",
+    {"atomic", "counts_printing", "errors", "files", "counts", "predictor_kinds", "process", "registry", "streams",
+     "commandline", "progress", "text", "images", "wordnet", "config", "schemas",
+     "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "job_log", "group_writer",
      "retry_after", "senses", "synonyms", "workflow"},
     {"store"},
+    {"training"},
     {"decoder", "embedders"},
     {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks"},
-    {"classifier"},
+    {"classifier", "report"},
     {"web"},
     {"commands"},
     {"cli"},
@@ -115,7 +119,7 @@ def test_the_rule_graph_in_the_docs_shows_the_rules_of_the_main_job(repository):
         rule
         for path in (repository / "rules").glob("*.smk")
         for rule in re.findall(r"^rule (\w+):", path.read_text(), flags=re.MULTILINE)
-    }
+    } | {kind.rule for kind in PREDICTORS.values()}
     beside = {"ask_captions", "ask_judgements", "check_captions", "collect_decisions", "embedder_check",
               "list_check_set", "measure_gap", "modality_gap", "report"}  # fmt: skip
     assert shown == rules - beside, "draw docs/rulegraph.svg anew: docs/workflow.md says how"

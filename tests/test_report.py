@@ -93,10 +93,10 @@ def write_results(folder: Path) -> list[str]:
         *("--models", *(str(folder / f"models/{run}/manifest.json") for run in ("tiny", "tiny_retrieval"))),
         *("--nouns", str(folder / "nouns/tiny.parquet")),
     ]
-    sets = json.dumps({"photos": {"labels": str(folder / "labels.tsv")}})
+    sets = json.dumps({"photos": str(folder / "labels.tsv")})
     scores = str(folder / "scores.json")
     table, counts = str(folder / "scores.tsv"), str(folder / "scores.counts.json")
-    call("score.py", [*shared, "--image-sets", sets, "--out", table, "--details", scores, "--counts", counts])
+    call("score.py", [*shared, "--labels", sets, "--out", table, "--details", scores, "--counts", counts])
     return [
         *("--scores", scores, *shared),
         *("--counts", str(folder / "nouns/tiny.counts.json"), str(folder / "scores.counts.json")),
@@ -201,7 +201,7 @@ def test_the_page_needs_neither_curves_nor_angles_nor_judgements_nor_pictures(re
     write_document(tmp_path / "annotations/photos/wordnet.json", annotations({}))
     score = [
         *arguments[2 : arguments.index("--counts")],
-        *("--image-sets", '{"photos": {"labels": null}}'),
+        *("--labels", '{"photos": null}'),
         *("--out", str(tmp_path / "scores.tsv"), "--details", str(tmp_path / "scores.json")),
         *("--counts", str(tmp_path / "scores.counts.json")),
     ]

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shard_material import DIM, identity, unit_rows, write, write_nouns
 
-from nounflow.config.embedder import EmbedderConfig
-from nounflow.embedders.minilm import WordPieces
+from nounflow.config.embedder import FAMILIES, EmbedderConfig
+from nounflow.embedders.minilm_tokenizer import WordPieces
 from nounflow.errors import NounflowError
 from nounflow.fingerprint import PACKAGE
 from nounflow.schemas.tables import CAPTIONS, write_table
@@ -221,11 +221,13 @@ def test_code_of_the_embedders_decides_about_reuse_and_other_code_does_not(tmp_p
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr("nounflow.fingerprint.PACKAGE", package)
     monkeypatch.setattr("nounflow.store.reuse.PACKAGE", package)
-    before = computation("cpu", 2)
+    before = computation(FAMILIES["bundled"], "cpu")
     for path in ("files.py", "store/shards.py"):
         (package / path).write_text((package / path).read_text() + "\nA_NEW_CONSTANT = 1\n")
-    assert computation("cpu", 2) == before
-    assert computation("cpu", 1) != before
+    assert computation(FAMILIES["bundled"], "cpu") == before
+    other_family = package / "embedders/openclip.py"
+    other_family.write_text(other_family.read_text() + "\nA_NEW_CONSTANT = 1\n")
+    assert computation(FAMILIES["bundled"], "cpu") == before
     tower = package / "embedders/minilm.py"
     tower.write_text(tower.read_text() + "\nA_NEW_CONSTANT = 1\n")
-    assert computation("cpu", 2) != before
+    assert computation(FAMILIES["bundled"], "cpu") != before

@@ -286,7 +286,7 @@ def write_results(folder: Path) -> list[str]:
         *("--annotations", str(folder / "annotations/photos/wordnet.json")),
         *("--models", str(folder / "models/a/manifest.json"), str(folder / "models/r/manifest.json")),
         *("--nouns", str(folder / "nouns/tiny.parquet")),
-        *("--image-sets", json.dumps({"photos": {"labels": str(folder / "labels.tsv")}})),
+        *("--labels", json.dumps({"photos": str(folder / "labels.tsv")})),
         *("--out", str(folder / "scores.tsv"), "--details", str(folder / "scores.json")),
         *("--counts", str(folder / "scores.counts.json")),
     ]

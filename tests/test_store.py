@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from shard_material import DIM, identity, make_material, rewrite, unit_rows, write
 
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
-from nounflow.schemas.tables import CAPTIONS, SAMPLES, read_columns, read_table
-from nounflow.store.merging import INDEX, MANIFEST, merge
+from nounflow.schemas.tables import CAPTIONS, INDEX, SAMPLES, read_columns, read_table
+from nounflow.store.merging import MANIFEST, merge
 from nounflow.store.shards import (
     array_folder,
     check_identity,

@@ -18,12 +18,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nounflow.config.embedder import EmbedderConfig
-from nounflow.embedders import load_embedder, load_target_tokenizer, text_path
+from nounflow.embedders import text_path
 from nounflow.embedders.batch_size import CPU_TOKENS, find_batch_tokens, recorded_batch_tokens
 from nounflow.embedders.batching import stream_batches
 from nounflow.embedders.bundled import class_names
 from nounflow.embedders.golden import GOLDEN_TEXTS, check_golden
+from nounflow.embedders.load import load_embedder
 from nounflow.embedders.openclip_tokenizer import OpenClipTokenizer
+from nounflow.embedders.targets import load_target_tokenizer
 from nounflow.embedders.tokenizer import NASTY, TowerTokenizer
 from nounflow.errors import MismatchError, NounflowError
 
@@ -40,7 +42,7 @@ TEXTS = [
 
 
 def load(spec, precision="fp32", **settings):
-    return load_embedder(EmbedderConfig(spec=spec, precision=precision, **settings), "cpu", 1)
+    return load_embedder(EmbedderConfig(spec=spec, precision=precision, **settings), "cpu")
 
 
 def siglip_folder(folder):
@@ -54,7 +56,7 @@ def bert_folder(folder):
     """A Hugging Face text tower; its config lies in the subfolder that `hf_model_name` names."""
     from transformers import AutoTokenizer, BertConfig
 
-    from nounflow.embedders.minilm import model_folder
+    from nounflow.embedders.minilm_tokenizer import model_folder
 
     config = BertConfig(
         vocab_size=30522, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64
@@ -72,7 +74,7 @@ def clipa_folder(folder):
     """CLIPA: no causal mask, the last place is pooled, separators become padding."""
     from transformers import AutoTokenizer
 
-    from nounflow.embedders.minilm import model_folder
+    from nounflow.embedders.minilm_tokenizer import model_folder
 
     AutoTokenizer.from_pretrained(model_folder()).save_pretrained(folder)
     text = {"context_length": 32, "vocab_size": 30522, "no_causal_mask": True, "pool_type": "last"}
@@ -248,7 +250,7 @@ def test_golden_texts_that_come_out_otherwise_are_refused_with_both_sides(folder
 def test_the_recorded_golden_vectors_are_those_of_transformers():
     from transformers import AutoModel, AutoTokenizer
 
-    from nounflow.embedders.minilm import model_folder
+    from nounflow.embedders.minilm_tokenizer import model_folder
 
     tokenizer, model = AutoTokenizer.from_pretrained(model_folder()), AutoModel.from_pretrained(model_folder()).eval()
     recorded = load("bundled:minilm-conse").golden_vectors()

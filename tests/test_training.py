@@ -23,7 +23,11 @@ from training_material import (
     write_project,
 )
 
-from nounflow.config.decoder import DecoderConfig, GenerationConfig, HeadConfig, NoiseConfig, TrainingConfig
+from nounflow.config.decoder import DecoderConfig
+from nounflow.config.generation import GenerationConfig
+from nounflow.config.head import HeadConfig
+from nounflow.config.noise import NoiseConfig
+from nounflow.config.training import TrainingConfig
 from nounflow.decoder.generation import generate
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.training_task import DecoderTask

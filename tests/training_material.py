@@ -13,7 +13,10 @@ import polars as pl
 import torch
 from shard_material import write_nouns
 
-from nounflow.config.decoder import DecoderConfig, DecoderTrainingSettings, NoiseConfig, TrainingConfig
+from nounflow.config.decoder import DecoderConfig
+from nounflow.config.noise import NoiseConfig
+from nounflow.config.runs import DecoderRun
+from nounflow.config.training import TrainingConfig
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.training_task import DecoderTask
 from nounflow.decoder.vocabulary import TargetVocabulary
@@ -33,6 +36,9 @@ NAMES = [
     "cat", "dog", "owl", "teapot", "fire engine", "hippopotamus", "kite", "x-ray", "water lily", "umbrella", "plum",
     "violin", "lighthouse", "ice cream", "dragonfly", "wheelbarrow",
 ]  # fmt: skip
+
+
+RUN = {"lexicon": "tiny", "embedder": "bundled", "mixture": "m1"}  # names of a run's parts
 
 
 def random_vocabulary(nouns, seed=0, tokens=40, longest=4):
@@ -85,14 +91,14 @@ class Tiny:
 
     vocabulary: TargetVocabulary
     training_set: TrainingSet
-    settings: DecoderTrainingSettings
+    settings: DecoderRun
 
     @classmethod
     def of(cls, nouns=8, seed=1, config=SMALL, training_set=None, noise=0.1, **training):
         """Settings are those of the tests of learning unless they are given."""
         training = {"samples": 640, "batch_size": 64, "learning_rate": 5e-3, **training}
-        settings = DecoderTrainingSettings(
-            decoder=config, noise=NoiseConfig(norm=noise), training=TrainingConfig(**training), seed=seed
+        settings = DecoderRun(
+            **RUN, decoder=config, noise=NoiseConfig(norm=noise), training=TrainingConfig(**training), seed=seed
         )
         return cls(random_vocabulary(nouns, seed=9), training_set or tiny_training_set(nouns), settings)
 
@@ -165,12 +171,15 @@ def write_project(folder: Path, texts_per_noun=6) -> Path:
     return folder
 
 
-def training_command(project: Path, out: Path, settings: dict, *options: str, kind="decoder", launcher=()) -> list[str]:
-    """The command line of a training script on a project on disk."""
-    script = Path(__file__).resolve().parent.parent / f"workflow_scripts/train_{kind}.py"
-    embedder = ["--embedder", '{"spec": "bundled:minilm-conse"}'] if kind == "decoder" else []
+def training_command(
+    project: Path, out: Path, settings: dict, *options: str, kind="decoder", run="tiny", launcher=()
+) -> list[str]:
+    """The command line of the script that trains, on a project on disk."""
+    script = Path(__file__).resolve().parent.parent / "workflow_scripts/train_model.py"
+    settings = {**RUN, "predictor": kind, **settings}
+    embedder = ["--embedder", '{"spec": "bundled:minilm-conse"}']
     return [
-        *(launcher or (sys.executable,)), str(script), "--run", "tiny", "--training-set",
+        *(launcher or (sys.executable,)), str(script), "--run", run, "--training-set",
         str(project / "set/manifest.json"), "--nouns", str(project / "nouns.parquet"), *embedder, "--settings",
         json.dumps(settings), "--device", "cpu", "--threads", "1", "--out", str(out / "manifest.json"), *options,
     ]  # fmt: skip

@@ -36,7 +36,7 @@ def main(
 
     from nounflow.annotation.judging import Reason, judge_predictions, nouns_to_judge
     from nounflow.annotation.wordnet import WordNetAnnotator
-    from nounflow.files import atomic_file
+    from nounflow.atomic import atomic_file
     from nounflow.inputs import input_folder
     from nounflow.schemas.documents import InputManifest, Predictions, read_document, write_document
     from nounflow.schemas.labels import read_labels

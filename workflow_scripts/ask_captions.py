@@ -32,6 +32,7 @@ def main(
     """Ask until every noun has its quota or its attempts are used up."""
     import asyncio
 
+    from nounflow.atomic import atomic_file
     from nounflow.captions.answers import CaptionAnswers
     from nounflow.captions.check_page import as_markdown
     from nounflow.captions.check_report import ReportTally
@@ -40,7 +41,7 @@ def main(
     from nounflow.captions.spool import Spool
     from nounflow.captions.writing import write_draft
     from nounflow.errors import NounflowError
-    from nounflow.files import atomic_file, write_text
+    from nounflow.files import write_text
     from nounflow.schemas.documents import write_document
     from nounflow.schemas.tables import NOUNS, read_table
 

@@ -130,7 +130,7 @@ async def _ask(ballots: list[Ballot], folder: Path, settings: OpenAIAnnotatorCon
 def _write_votes(path: Path, rows: list[Row], settling: Settling) -> None:
     import polars as pl
 
-    from nounflow.files import atomic_file
+    from nounflow.atomic import atomic_file
     from nounflow.schemas.documents import CATEGORIES
 
     table = []

@@ -38,7 +38,7 @@ def main(
     from nounflow.annotation.current_decisions import CurrentDecisions
     from nounflow.annotation.log import read_records
     from nounflow.annotation.pictures import digest_images, folder_and_digests
-    from nounflow.files import atomic_file
+    from nounflow.atomic import atomic_file
     from nounflow.schemas.documents import Annotations, Predictions, read_document, write_document
 
     log = Path(settings.log)

@@ -5,7 +5,7 @@ Out: a table of distinct texts with their targets, target weights and sampling w
 
     python workflow_scripts/compose_captions.py --nouns results/nouns/small.parquet \
         --singular-templates resources/templates/singular.tsv --plural-templates resources/templates/plural.tsv \
-        --source m2 --settings '{"texts_per_noun": [12, 6, 4]}' --seed 1 --out results/captions/small/m2.parquet
+        --source m2 --settings '{"texts_per_noun": 6}' --seed 1 --out results/captions/small/m2.parquet
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nounflow.commandline import json_settings, run_stage, stage_parser
-from nounflow.config.captions import MultisetConfig
+from nounflow.config.captions import SourceConfig
 
 
 def main(
@@ -21,7 +21,7 @@ def main(
     singular_templates: Path,
     plural_templates: Path,
     source: str,
-    settings: MultisetConfig,
+    settings: SourceConfig,
     seed: int,
     out: Path,
     counts: Path | None = None,
@@ -43,7 +43,7 @@ def _arguments() -> object:
     parser.add_argument("--singular-templates", type=Path, required=True, help="TSV: id, weight, template, core")
     parser.add_argument("--plural-templates", type=Path, required=True, help="TSV: id, weight, template, core")
     parser.add_argument("--source", required=True, help="m1, m2, ...: how many nouns a text names")
-    parser.add_argument("--settings", type=json_settings(MultisetConfig), required=True, help="captions.multiset, JSON")
+    parser.add_argument("--settings", type=json_settings(SourceConfig), required=True, help="its figures, JSON")
     parser.add_argument("--seed", type=int, required=True, help="seed of template and noun draws")
     parser.add_argument("--out", type=Path, required=True, help="captions, parquet")
     parser.add_argument("--counts", type=Path, help="counts, JSON (default: the output's name + .counts.json)")

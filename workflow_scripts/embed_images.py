@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser
+from nounflow.commandline import add_settings, at_least_one, run_stage, stage_parser
 from nounflow.config.embedder import EmbedderConfig
 
 
@@ -30,12 +30,13 @@ def main(
 ) -> None:
     """Embed images; see the module docstring."""
     from nounflow.counts import Counts
-    from nounflow.embedders import load_embedder
     from nounflow.embedders.image_files import embed_image_files
+    from nounflow.embedders.load import load_embedder
     from nounflow.errors import NounflowError
     from nounflow.files import sha256_file, sha256_json
     from nounflow.images import list_images
     from nounflow.inputs import input_folder
+    from nounflow.process import prepare_process
     from nounflow.schemas.labels import read_labels
     from nounflow.store.shards import write_shard
 
@@ -51,8 +52,9 @@ def main(
         files = list(read_labels(labels))
         flow.drop(len(set(found) - set(files)), "not listed in the label file")
         flow.add(len(set(files) - set(found)), "listed in the label file, but missing from the folder")
-    model = load_embedder(embedder, device=device, threads=threads, images=True)
-    embedded = embed_image_files(model, folder, files, embedder.image_batch, threads)
+    embedder = embedder.of_images()
+    model = load_embedder(embedder, prepare_process(device, threads))
+    embedded = embed_image_files(model, folder, files, embedder.image_batch, threads, fixed_shape=True)
     for reason in embedded.unreadable.values():
         flow.drop(1, f"unreadable ({reason}); counted as wrong in the scores")
     flow.out(len(embedded.files), "embeddings")
@@ -79,8 +81,8 @@ if __name__ == "__main__":
     parser.add_argument("--input-manifest", type=Path, help="manifest of a fetched set, instead of --folder")
     parser.add_argument("--labels", type=Path, help="label file of the set")
     parser.add_argument("--only-labelled", action="store_true", help="take only the files that the label file lists")
-    parser.add_argument("--embedder", type=json_settings(EmbedderConfig), required=True, help="settings, as JSON")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    add_settings(parser, "--embedder", EmbedderConfig)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="the embeddings' manifest")
     parser.add_argument("--counts", type=Path, required=True, help="where the counts go")

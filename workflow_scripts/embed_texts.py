@@ -32,18 +32,18 @@ def main(
     counts: Path,
 ) -> None:
     """Embed one shard; see the module docstring."""
-    from nounflow.device import prepare_device
-    from nounflow.embedders import load_embedder
     from nounflow.embedders.batch_size import settle_batch_tokens
     from nounflow.embedders.golden import check_golden
+    from nounflow.embedders.load import load_embedder
     from nounflow.embedders.text_shards import TextShard, embed_shard
+    from nounflow.process import prepare_process
 
-    device = prepare_device(device, threads)
-    model = load_embedder(embedder, device=device, threads=threads, images=False)
+    device = prepare_process(device, threads)
+    model = load_embedder(embedder, device, images=False)
     settle_batch_tokens(model, embedder.batch_tokens, out)
     check_golden(model)
     job = TextShard(captions, nouns, source, shard, shards, out, counts)
-    embed_shard(job, model, embedder.dtype, device, threads, known)
+    embed_shard(job, model, embedder.dtype, known)
 
 
 if __name__ == "__main__":
@@ -55,7 +55,7 @@ if __name__ == "__main__":
     parser.add_argument("--shards", type=int, required=True, help="how many shards the source has")
     parser.add_argument("--known", type=Path, nargs="*", default=[], help="folders with shards to copy vectors from")
     parser.add_argument("--embedder", type=json_settings(EmbedderConfig), required=True, help="settings, as JSON")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="the shard's manifest")
     parser.add_argument("--counts", type=Path, required=True, help="where the counts go")

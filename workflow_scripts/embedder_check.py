@@ -37,15 +37,16 @@ def main(
     from nounflow.embedder_checks.check import check_embedder, expected_of
     from nounflow.embedder_checks.expected import read_published
     from nounflow.embedder_checks.page import check_page, verdict_line
-    from nounflow.embedders import load_embedder
+    from nounflow.embedders.load import load_embedder
     from nounflow.files import write_text
+    from nounflow.process import prepare_process
     from nounflow.schemas.documents import read_document, write_document
     from nounflow.schemas.embedder_checks import CheckSet
     from nounflow.store.shards import check_identity, open_shard
 
     listed = read_document(CheckSet, check_set, "list of a check set")
     manifest, vectors = open_shard(images)
-    model = load_embedder(embedder, device=device, threads=threads, images=False)
+    model = load_embedder(embedder, prepare_process(device, threads), images=False)
     check_identity(manifest.embedder, model.identity, images, f"the embedder {embedder_name}")
     check = check_embedder(model, listed, manifest.files, vectors, settings.prompts)
     known = read_published(published)
@@ -72,7 +73,7 @@ if __name__ == "__main__":
     parser.add_argument("--embedder-name", required=True, help="name of the embedder in the config")
     parser.add_argument("--embedder", type=json_settings(EmbedderConfig), required=True, help="its settings, as JSON")
     parser.add_argument("--published", type=Path, required=True, help="table of published accuracies")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="the check as JSON")
     parser.add_argument("--page", type=Path, required=True, help="the check as Markdown")

@@ -17,14 +17,14 @@ from nounflow.commandline import at_least_one, run_stage, stage_parser
 def main(training_set: Path, images: Path, image_set: str, threads: int, out: Path, counts: Path) -> None:
     """Measure; see the module docstring."""
     from nounflow.counts import Counts
-    from nounflow.device import prepare_device
     from nounflow.errors import NounflowError
+    from nounflow.process import prepare_process
     from nounflow.schemas.documents import write_document
     from nounflow.store.shards import check_identity, open_shard
     from nounflow.store.training_set import open_training_set
     from nounflow.training.gap import measure_gap
 
-    prepare_device("cpu", threads)
+    prepare_process("cpu", threads)
     texts = open_training_set(training_set)
     shard, vectors = open_shard(images)
     check_identity(shard.embedder, texts.manifest.embedder, images, training_set)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser
 from nounflow.config.check_set import PromptsSettings
-from nounflow.config.decoder import NoiseConfig
 from nounflow.config.embedder import EmbedderConfig
+from nounflow.config.noise import NoiseConfig
 
 
 def main(
@@ -38,9 +38,10 @@ def main(
     from nounflow.embedder_checks.gap import modality_gap
     from nounflow.embedder_checks.gap_picture import draw_gap, headline, shift_sentence
     from nounflow.embedder_checks.labels import captions_beside
-    from nounflow.embedders import load_embedder
+    from nounflow.embedders.load import load_embedder
     from nounflow.errors import NounflowError
     from nounflow.inputs import input_folder
+    from nounflow.process import prepare_process
     from nounflow.schemas.documents import write_document
     from nounflow.schemas.labels import read_labels
     from nounflow.store.shards import check_identity, open_shard
@@ -69,7 +70,7 @@ def main(
         flow.drop(len(rows) - len(captions), "no text file beside the image, or an empty first line")
         flow.out(len(captions), "images with a caption")
 
-    model = load_embedder(embedder, device=device, threads=threads, images=False)
+    model = load_embedder(embedder, prepare_process(device, threads), images=False)
     check_identity(manifest.embedder, model.identity, images, "the embedder of the config")
     nouns = [gold[file].gold for file in files]
     gap = modality_gap(model, image_set, vectors[rows], nouns, captions, prompts.root, noise)
@@ -90,7 +91,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--prompts", type=json_settings(PromptsSettings), default='"imagenet80"', help="prompts around nouns, as JSON"
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="the gap as JSON")
     parser.add_argument("--picture", type=Path, required=True, help="the gap as a picture, .svg or .png")

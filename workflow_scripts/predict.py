@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser
-from nounflow.config.decoder import GenerationConfig
+from nounflow.config.generation import GenerationConfig
 
 
 def main(
@@ -30,18 +30,22 @@ def main(
     import numpy as np
 
     from nounflow.counts import Counts
-    from nounflow.device import prepare_device
     from nounflow.files import write_text
+    from nounflow.predictor_kinds import PREDICTORS
     from nounflow.predictors.document import predictions_document
     from nounflow.predictors.loading import load_predictor
+    from nounflow.process import prepare_process
     from nounflow.store.shards import check_identity, open_shard
+    from nounflow.store.weights import write_generation
 
-    device = prepare_device(device, threads)
+    device = prepare_process(device, threads)
     model = load_predictor(predictor, device, generation)
+    if PREDICTORS[model.manifest.predictor].writes_tokens:
+        write_generation(predictor, generation)
     shard, vectors = open_shard(images)
     check_identity(shard.embedder, model.manifest.embedder, images, predictor)
     start = time.monotonic()
-    answers = model.answer(np.asarray(vectors, dtype=np.float32), top_k)
+    answers = model.answer(np.asarray(vectors, dtype=np.float32), min(top_k, model.width))
     milliseconds = 1000 * (time.monotonic() - start) / max(1, len(vectors))
     document = predictions_document(
         manifest=model.manifest,
@@ -69,7 +73,7 @@ if __name__ == "__main__":
         "--generation", type=json_settings(GenerationConfig), default="{}", help="how a decoder is read, as JSON"
     )
     parser.add_argument("--top-k", type=at_least_one, default=10, help="nouns an image gets")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="the predictions file")
     parser.add_argument("--counts", type=Path, required=True, help="where the counts go")

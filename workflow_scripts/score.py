@@ -8,7 +8,7 @@ Out: results/scores.tsv (a row per run x image set x annotator), scores.json (wh
 
     python workflow_scripts/score.py --predictions results/predictions/small/photos.json \
         --annotations results/annotations/photos/wordnet.json --models results/models/small/manifest.json \
-        --nouns results/nouns/small.parquet --image-sets '{"photos": {"labels": "resources/image_sets/photos.tsv"}}' \
+        --nouns results/nouns/small.parquet --labels '{"photos": "resources/image_sets/photos.tsv"}' \
         --wordnet-manifest results/inputs/wordnet/manifest.json --out results/scores.tsv \
         --details results/scores.json --counts results/scores.counts.json
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nounflow.commandline import json_settings, run_stage, stage_parser
-from nounflow.scoring.settings import ImageSetSettings
+from nounflow.scoring.settings import Paths
 
 if TYPE_CHECKING:
     from nounflow.counts import Counts
@@ -33,7 +33,7 @@ def main(
     annotations: list[Path],
     models: list[Path],
     nouns: list[Path],
-    image_sets: ImageSetSettings,
+    labels: Paths,
     wordnet_manifest: Path | None,
     coarse_from: int,
     specificity: Path | None,
@@ -51,8 +51,7 @@ def main(
     from nounflow.scoring.scores import score_all
     from nounflow.scoring.table import write_scores
 
-    labels = {name: image_set.labels for name, image_set in image_sets.root.items()}
-    material = load_material(predictions, annotations, models, nouns, labels)
+    material = load_material(predictions, annotations, models, nouns, labels.root)
     scores = score_all(
         material.predictions,
         material.annotations,
@@ -130,9 +129,7 @@ if __name__ == "__main__":
     parser.add_argument("--annotations", nargs="*", type=Path, default=[], help="judgements of all annotators")
     parser.add_argument("--models", nargs="+", type=Path, required=True, help="manifests of the runs")
     parser.add_argument("--nouns", nargs="+", type=Path, required=True, help="lexicons of the runs")
-    parser.add_argument(
-        "--image-sets", type=json_settings(ImageSetSettings), required=True, help='{"photos": {"labels": PATH or null}}'
-    )
+    parser.add_argument("--labels", type=json_settings(Paths), required=True, help='{"photos": PATH or null}')
     parser.add_argument("--wordnet-manifest", type=Path, help="results/inputs/wordnet/manifest.json")
     parser.add_argument("--coarse-from", type=int, default=30, help="kinds in WordNet that make a noun coarse")
     parser.add_argument("--specificity", type=Path, help="flat JSON, noun -> factor, that overrules --coarse-from")

@@ -7,6 +7,7 @@ stays within one or two of its share, since tuples are drawn systematically rath
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +21,7 @@ from nounflow.captions.quotas import quotas
 from nounflow.captions.table import CaptionDraft, Rows, Written, caption_frame, record_nouns, record_texts
 from nounflow.captions.templates import Template, Templates
 from nounflow.captions.tuples import Companions, bring_together, draw_tuples
-from nounflow.config.captions import MultisetConfig
+from nounflow.config.captions import SourceConfig
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
 from nounflow.schemas.tables import ROW_GROUP
@@ -78,25 +79,18 @@ def multiset_rows(multiset: Multiset, start: int = 0, stop: int | None = None) -
     return _single_rows(multiset, start, stop) if multiset.m == 1 else _tuple_rows(multiset, start, stop)
 
 
-def compose(
-    nouns: pl.DataFrame, templates: Templates, source: str, settings: MultisetConfig, seed: int
-) -> CaptionDraft:
+def compose(nouns: pl.DataFrame, templates: Templates, source: str, settings: SourceConfig, seed: int) -> CaptionDraft:
     """The whole of a source "m1", "m2", ...
 
     Raises:
-        NounflowError: a source that the settings do not declare, or a lexicon with too few nouns for it.
+        NounflowError: another source, or a lexicon with too few nouns for it.
     """
-    declared = [f"m{m}" for m in range(1, len(settings.texts_per_noun) + 1)]
-    if source not in declared:
-        raise NounflowError(
-            f"There is no multiset '{source}'; allowed: {', '.join(declared)}",
-            where="captions.multiset.texts_per_noun",
-            fix="give `texts_per_noun` and `shards` one entry for each of m1, m2, ...",
-        )
-    m = declared.index(source) + 1
+    if not re.fullmatch(r"m[1-9]", source):
+        raise NounflowError(f"There is no multiset '{source}'", fix="name one of m1, m2, ...")
+    m = int(source[1:])
     lexicon = CaptionLexicon.of(nouns)
     companions = Companions(nouns) if m > 1 and settings.co_occurring else None
-    multiset = Multiset(lexicon, templates, m, settings.texts_per_noun[m - 1], seed, settings.co_occurring, companions)
+    multiset = Multiset(lexicon, templates, m, settings.texts_per_noun, seed, settings.co_occurring, companions)
 
     def count(written: Written) -> Counts:
         counts = Counts("captions")

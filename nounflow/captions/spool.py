@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.ipc
 
-from nounflow.files import disk_errors
+from nounflow.atomic import disk_errors
 
 _HEAD = struct.Struct("<qq")  # where the chain's piece before this one begins (-1: none), bytes of this one
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")

@@ -24,9 +24,9 @@ def add(commands: Any) -> None:
     name = commands.add_parser("name", help="name the images of a folder, or some image files")
     name.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folders and image files")
     name.add_argument("--run", type=Path, default=Path("results/models/small"), help="folder of a trained run")
-    name.add_argument("--top", type=at_least_one, default=3, help="nouns an image gets (default 3)")
+    name.add_argument("--top", type=at_least_one, help="nouns an image gets (default 3)")
     name.add_argument("--out", type=Path, help="also write a table: .tsv, .csv, .json or .parquet")
-    name.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    name.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     name.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     name.set_defaults(call=_name)
 
@@ -47,11 +47,10 @@ def _name(arguments: argparse.Namespace) -> None:
         raise NounflowError("Unknown kind of table", where=arguments.out, fix=f"end the name in {', '.join(_TABLES)}")
 
     from nounflow.classifier import NounClassifier
-    from nounflow.config.decoder import GenerationConfig
+    from nounflow.process import prepare_process
 
-    usual = GenerationConfig()
-    generation = usual.model_copy(update={"beam_width": max(usual.beam_width, arguments.top)})
-    classifier = NounClassifier.load(arguments.run, arguments.device, arguments.threads, generation)
+    device = prepare_process(arguments.device, arguments.threads)
+    classifier = NounClassifier.load(arguments.run, device, arguments.threads)
     named = classifier.name(files, top_k=arguments.top)
     for naming in named:
         answers = ", ".join(
@@ -67,7 +66,7 @@ def _name(arguments: argparse.Namespace) -> None:
 def _write_table(path: Path, named: list) -> None:
     import polars as pl
 
-    from nounflow.files import atomic_file
+    from nounflow.atomic import atomic_file
 
     table = pl.DataFrame(
         [

@@ -38,7 +38,7 @@ def _embedder_spec(text: str) -> str:
 def _import_novic(arguments: argparse.Namespace) -> None:
     from nounflow.config.embedder import EmbedderConfig
     from nounflow.decoder.novic import read_checkpoint
-    from nounflow.embedders import load_embedder
+    from nounflow.embedders.load import load_embedder
     from nounflow.predictors.novic import embedder_spec, import_decoder
 
     published = read_checkpoint(arguments.checkpoint, arguments.ignore)

@@ -38,7 +38,7 @@ class Settings(BaseModel):
         return _fields(self, operational=False)
 
     def operational(self) -> dict[str, Any]:
-        """The other fields, as JSON: laid over `shaping` they give the whole."""
+        """The operational fields that are not as usual, as JSON: laid over `shaping` they give the whole."""
         return _fields(self, operational=True)
 
 
@@ -48,7 +48,8 @@ def _fields(settings: Settings, operational: bool) -> dict[str, Any]:
     for name, field in type(settings).model_fields.items():
         part = getattr(settings, name)
         if OPERATIONAL in field.metadata:
-            kept |= {name: values[name]} if operational else {}
+            usual = not field.is_required() and part == field.get_default(call_default_factory=True)
+            kept |= {name: values[name]} if operational and not usual else {}
         elif isinstance(part, Settings):
             kept |= {name: inner} if (inner := _fields(part, operational)) or not operational else {}
         elif not operational:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from nounflow.config.base import Settings
+from nounflow.config.base import OPERATIONAL, Settings
 from nounflow.config.llm import LLMConfig
+
+
+class SourceConfig(Settings):
+    """One multiset: what shapes its texts."""
+
+    texts_per_noun: int = Field(ge=1, description="texts for each noun of the lexicon")
+    co_occurring: float = Field(0.0, ge=0, le=1, description="share of texts whose nouns go together")
 
 
 class MultisetConfig(Settings):
@@ -19,7 +26,12 @@ class MultisetConfig(Settings):
     co_occurring: float = Field(
         0.0, ge=0, le=1, description="share of M2, M3, ... whose nouns stand together in a WordNet gloss"
     )
-    shards: tuple[int, ...] = Field((1, 1, 1), description="embedding jobs for M1, M2, ...")
+    shards: Annotated[tuple[int, ...], OPERATIONAL] = Field((1, 1, 1), description="embedding jobs for M1, M2, ...")
+
+    def of(self, source: str) -> SourceConfig:
+        """What shapes "m1", "m2", ...: the figures of the others do not."""
+        m = int(source[1:])
+        return SourceConfig(texts_per_noun=self.texts_per_noun[m - 1], co_occurring=self.co_occurring if m > 1 else 0.0)
 
     @model_validator(mode="after")
     def _parallel(self) -> MultisetConfig:
@@ -34,7 +46,7 @@ class OfflineConfig(Settings):
     """Scene-like captions written from WordNet glosses and word lists, with no language model."""
 
     captions_per_noun: int = Field(8, ge=1, description="mean number of captions a noun gets, 4 or more each")
-    shards: int = Field(1, ge=1, description="embedding jobs")
+    shards: Annotated[int, OPERATIONAL] = Field(1, ge=1, description="embedding jobs")
 
 
 class ChecksConfig(Settings):

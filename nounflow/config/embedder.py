@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
-from nounflow.config.base import Settings
+from nounflow.config.base import OPERATIONAL, Settings
+from nounflow.registry import Registry
+
+
+class EmbedderFamily(NamedTuple):
+    """Models of one library; a spec is "family:model"."""
+
+    load: str  # place: `function(model, options, images)` -> Embedder, see `nounflow.embedders.protocol`
+    tokenizer: str  # place: `function(model)` -> TargetTokenizer
+    models: tuple[str, ...] = ()  # that there are; none named: any that the library knows
+
+
+FAMILIES: Registry[EmbedderFamily] = {
+    "bundled": EmbedderFamily(
+        "nounflow.embedders.bundled:load", "nounflow.embedders.minilm_tokenizer:load_tokenizer", ("minilm-conse",)
+    ),
+    "openclip": EmbedderFamily("nounflow.embedders.openclip:load", "nounflow.embedders.openclip:load_tokenizer"),
+    "transformers": EmbedderFamily(
+        "nounflow.embedders.transformers_clip:load", "nounflow.embedders.transformers_clip:load_tokenizer"
+    ),
+}
+
+
+def family_of(spec: str) -> EmbedderFamily:
+    """Whose model a spec names."""
+    return FAMILIES[spec.partition(":")[0]]
 
 
 class EmbedderConfig(Settings):
     """A frozen model that puts text and images into one space."""
 
     spec: str = Field(
-        pattern=r"^(bundled|openclip|transformers):.+",
         description="bundled:minilm-conse; openclip: or transformers: with a model name, a hub id or a local folder",
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
@@ -28,11 +52,34 @@ class EmbedderConfig(Settings):
     dtype: Literal["float16", "int8"] = Field(
         "float16", description="how text vectors are stored; int8 takes half the space (docs/embeddings.md)"
     )
-    image_batch: int = Field(32, ge=1, description="images in one batch")
+    image_batch: Annotated[int, OPERATIONAL] = Field(
+        32, ge=1, description="images decoded and held at a time; computed are 16, on a GPU 64"
+    )
 
     @field_validator("spec")
     @classmethod
     def _known(cls, spec: str) -> str:
-        if spec.startswith("bundled:") and spec != "bundled:minilm-conse":
-            raise ValueError(f"there is no bundled embedder {spec!r}, allowed: bundled:minilm-conse")
+        family, _, model = spec.partition(":")
+        if family not in FAMILIES or not model:
+            raise ValueError(f"found {spec!r}, expected FAMILY:MODEL with one of the families {', '.join(FAMILIES)}")
+        if (models := FAMILIES[family].models) and model not in models:
+            raise ValueError(f"there is no {family} embedder {spec!r}, allowed: {family}:{f', {family}:'.join(models)}")
         return spec
+
+    @property
+    def family(self) -> EmbedderFamily:
+        """Who loads it."""
+        return family_of(self.spec)
+
+    @property
+    def model(self) -> str:
+        """The spec without its family."""
+        return self.spec.partition(":")[2]
+
+    def of_images(self) -> EmbedderConfig:
+        """With what is about texts as usual, so that it shapes no vector of an image (`bundled` embeds some)."""
+        return EmbedderConfig(spec=self.spec, precision=self.precision, image_batch=self.image_batch)
+
+    def of_tokens(self) -> EmbedderConfig:
+        """With all as usual that does not shape how nouns are spelled."""
+        return EmbedderConfig(spec=self.spec)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -14,22 +14,14 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from nounflow.config.annotators import AnnotatorConfig, WordNetAnnotatorConfig
-from nounflow.config.base import OneOf, Settings
+from nounflow.config.base import OPERATIONAL, OneOf, Settings
 from nounflow.config.captions import CaptionsConfig
 from nounflow.config.check_set import CheckSetConfig
-from nounflow.config.decoder import (
-    DecoderConfig,
-    FusedConfig,
-    GenerationConfig,
-    HeadConfig,
-    NoiseConfig,
-    RetrievalConfig,
-    TrainingConfig,
-)
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.inputs import IMAGE_SOURCES
 from nounflow.config.lexicon import LexiconConfig
 from nounflow.config.mixture import MixtureConfig
+from nounflow.config.runs import FusedRun, RetrievalRun, Run, RunConfig
 from nounflow.config.scoring import ScoringConfig
 from nounflow.errors import NounflowError
 
@@ -50,24 +42,9 @@ _RENAMED = {  # keys of the first release -> what they are called now
     "shortest": "min_words",
 }
 
+_QUOTE = "'"
+
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]  # names become folders and wildcards
-
-
-class RunConfig(Settings):
-    """One trained (or indexed) predictor."""
-
-    lexicon: str = Field(description="name under `lexicons`")
-    embedder: str = Field(description="name under `embedders`")
-    mixture: str = Field(description="name under `mixtures`")
-    predictor: Literal["decoder", "head", "retrieval", "fused"] = Field("decoder", description="what answers")
-    decoder: DecoderConfig = DecoderConfig()
-    head: HeadConfig = HeadConfig()
-    retrieval: RetrievalConfig = RetrievalConfig()
-    fused: FusedConfig = FusedConfig()
-    noise: NoiseConfig = NoiseConfig()
-    training: TrainingConfig = TrainingConfig()
-    generation: GenerationConfig = GenerationConfig()
-    seed: int = Field(1, ge=0, description="seed of initialisation, sample order and noise")
 
 
 class ImageSetConfig(Settings):
@@ -99,7 +76,9 @@ class Config(Settings):
     """The whole of `config/config.yaml`."""
 
     threads: int = Field(2, ge=1, description="CPU threads of the heavy stages; weights may differ between counts")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: a GPU if there is one")
+    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], OPERATIONAL] = Field(
+        "auto", description="auto: a GPU if there is one"
+    )
     lexicons: dict[Name, LexiconConfig] = Field(min_length=1, description="which nouns")
     captions: CaptionsConfig = CaptionsConfig()
     embedders: dict[Name, EmbedderConfig] = Field(min_length=1, description="which embedding space")
@@ -133,12 +112,12 @@ class Config(Settings):
                 known = getattr(self, f"{key}s")
                 if (name := getattr(run, key)) not in known:
                     raise ValueError(f"runs.{run_name}.{key}: found {name!r}, allowed: {', '.join(sorted(known))}")
-            if run.predictor == "retrieval" and "m1" not in self.mixtures[run.mixture].weights:
+            if isinstance(run, RetrievalRun) and "m1" not in self.mixtures[run.mixture].weights:
                 raise ValueError(
                     f"runs.{run_name}.mixture: retrieval needs texts that name one noun; "
                     f"{run.mixture!r} gives m1 no weight"
                 )
-            if run.predictor == "fused":
+            if isinstance(run, FusedRun):
                 self._check_parts(run_name, run)
             self._check_noise(f"runs.{run_name}.noise.images", run)
         for mixture_name, mixture in self.mixtures.items():
@@ -162,11 +141,11 @@ class Config(Settings):
                     raise ValueError(f"annotators.{name}.people: found {annotator.people!r}, allowed: {known}")
         return self
 
-    def _check_parts(self, name: str, run: RunConfig) -> None:
+    def _check_parts(self, name: str, run: FusedRun) -> None:
         possible = sorted(
             other
             for other, part in self.runs.items()
-            if part.predictor != "fused" and (part.lexicon, part.embedder) == (run.lexicon, run.embedder)
+            if not isinstance(part, FusedRun) and (part.lexicon, part.embedder) == (run.lexicon, run.embedder)
         )
         allowed = f"allowed: {', '.join(possible) or 'none'} (runs of its lexicon and embedder that are not fused)"
         if not run.fused.parts:
@@ -182,12 +161,12 @@ class Config(Settings):
         if len(set(run.fused.parts)) < len(run.fused.parts):
             raise ValueError(f"runs.{name}.fused.parts: one is named twice")
 
-    def _check_noise(self, key: str, run: RunConfig) -> None:
+    def _check_noise(self, key: str, run: Run) -> None:
         if not run.noise.needs_images:
             return
-        if run.predictor == "retrieval":
+        if isinstance(run, RetrievalRun):
             raise ValueError(f"{key}: retrieval is not trained, so there is nothing to match to images")
-        if run.predictor == "fused":
+        if isinstance(run, FusedRun):
             raise ValueError(f"{key}: a rule is fitted to words alone, so its noise cannot be matched to images")
         if run.noise.images not in self.image_sets:
             known = ", ".join(sorted(self.image_sets))
@@ -263,14 +242,18 @@ def _without_nulls(part: Any) -> Any:
 
 
 def _explain(mistake: Mapping[str, Any]) -> str:
-    key = ".".join(str(part) for part in mistake["loc"])
+    location, model, kind = _place(mistake["loc"][:-1])
+    found = str(mistake["loc"][-1]) if mistake["loc"] else ""
+    key = ".".join(filter(None, (*location, found)))
     if mistake["type"] == "extra_forbidden":
-        allowed = _fields_at(mistake["loc"][:-1])
-        if (renamed := _RENAMED.get(str(mistake["loc"][-1]))) in allowed:
+        allowed = sorted(model.model_fields)
+        if (renamed := _RENAMED.get(found)) in allowed:
             return f"{key}: is called {renamed} now"
-        close = difflib.get_close_matches(str(mistake["loc"][-1]), allowed, n=1)
+        close = difflib.get_close_matches(found, allowed, n=1)
         hint = f" (did you mean {close[0]}?)" if close else ""
-        return f"{key}: unknown key{hint}; allowed: {', '.join(allowed)}"
+        return f"{key}: unknown key{kind}{hint}; allowed: {', '.join(allowed)}"
+    if mistake["type"].startswith("union_tag"):
+        return f"{key}.{mistake['ctx']['discriminator'].strip(_QUOTE)}: {_union_mistake(mistake)}"
     if mistake["type"] == "value_error":
         return f"{key}: {mistake['ctx']['error']}" if key else str(mistake["ctx"]["error"])
     if mistake["type"] == "missing":
@@ -278,20 +261,41 @@ def _explain(mistake: Mapping[str, Any]) -> str:
     return f"{key}: found {mistake['input']!r}, {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
 
 
-def _fields_at(location: tuple[Any, ...]) -> list[str]:
-    """Keys that the config model allows at a location such as ("runs", "small", "noise")."""
+def _union_mistake(mistake: Mapping[str, Any]) -> str:
+    if mistake["type"] == "union_tag_not_found":
+        return "missing"
+    return f"found {mistake['ctx']['tag']!r}, allowed: {mistake['ctx']['expected_tags'].replace(_QUOTE, '')}"
+
+
+def _place(location: tuple[Any, ...]) -> tuple[list[str], type[Settings], str]:
+    """Where a mistake is: its keys, the settings that they lead to, and of which kind these are, in words.
+
+    Among kinds of a part (runs, annotators) the location names the kind too, which is no key.
+    """
     current: Any = Config
+    keys: list[str] = []
+    kind = ""
     for part in location:
         if isinstance(current, type) and issubclass(current, Settings):
             current = current.model_fields[part].annotation
-        elif isinstance(current, UnionType):  # kinds of a part; the location names the kind
-            current = next(kind for kind in get_args(current) if part in get_args(kind.model_fields["kind"].annotation))
+        elif get_origin(current) is UnionType or isinstance(current, UnionType):
+            found = {tag: (model, name) for model in get_args(current) for tag, name in _tags(model)}
+            current, name = found[part]
+            kind = f" of {name} {part}"
             continue
         else:  # a dict of named parts
-            current = get_args(current)[1]
-            if get_origin(current) is Annotated:
-                current = get_args(current)[0]
-                continue
-        if isinstance(current, UnionType):  # a part that may be left out
+            current = get_args(current)[1] if get_args(current) else current
+        keys.append(str(part))
+        kind = ""
+        while get_origin(current) is Annotated:
             current = get_args(current)[0]
-    return sorted(current.model_fields)
+        if isinstance(current, UnionType) and type(None) in get_args(current):  # a part that may be left out
+            current = get_args(current)[0]
+    return keys, current, kind
+
+
+def _tags(model: type[Settings]) -> Iterator[tuple[str, str]]:
+    """What a kind of a part is called, and under which key."""
+    for name in ("predictor", "kind"):
+        if name in model.model_fields:
+            yield from ((tag, name) for tag in get_args(model.model_fields[name].annotation))

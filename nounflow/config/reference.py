@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
-from nounflow.config.base import Settings
+from nounflow.config.base import OPERATIONAL, Settings
 from nounflow.config.experiment import Config
 
 MARK = "<!-- Key tables: written by `nounflow schema --markdown`, do not edit below. -->\n"
@@ -27,6 +27,7 @@ def key_tables() -> str:
         for name, field in model.model_fields.items():
             parts = _settings_within(field.annotation)
             meaning = field.description or (f"see `{name}` below" if parts else "")
+            meaning += "; reruns nothing" if OPERATIONAL in field.metadata else ""
             lines.append(f"| `{name}` | {_default(field)} | {meaning} |")
             waiting += [(_place(place, name, field) + _kind(part), part) for part in parts]
     sections = ["\n".join([f"\n## {', '.join(places[model])}\n", *lines]) + "\n" for model, lines in tables.items()]
@@ -47,8 +48,10 @@ def _settings_within(annotation: Any) -> list[type[Settings]]:
 
 def _kind(part: type[Settings]) -> str:
     """What tells a group from the others that may stand in its place."""
-    field = part.model_fields.get("kind")
-    return f" with `kind: {get_args(field.annotation)[0]}`" if field else ""
+    for name in ("kind", "predictor"):
+        if field := part.model_fields.get(name):
+            return f" with `{name}: {get_args(field.annotation)[0]}`"
+    return ""
 
 
 def _default(field: FieldInfo) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 
-from nounflow.config.decoder import GenerationConfig
+from nounflow.config.generation import GenerationConfig
 from nounflow.decoder.model import Cache, ObjectDecoder
 from nounflow.decoder.trie import ROOT, TokenTrie
 from nounflow.decoder.vocabulary import END
@@ -22,7 +22,8 @@ class Generated:
 
     tokens: torch.Tensor  # int64 [batch, k, max_tokens], END and padding as 0
     nouns: torch.Tensor  # int64 [batch, k], id in the lexicon, -1 if not a noun of it (unguided) or none
-    scores: torch.Tensor  # float32 [batch, k], sum of token log-probabilities / length ** length_alpha
+    scores: torch.Tensor  # float32 [batch, k], by which they are ranked: totals / length ** length_alpha
+    totals: torch.Tensor  # float32 [batch, k], log-probability: sum over the tokens, the end token included
 
 
 @dataclass
@@ -50,6 +51,7 @@ def generate(model: ObjectDecoder, embeddings: torch.Tensor, trie: TokenTrie, co
         tokens=torch.zeros(batch, width, model.max_tokens, dtype=torch.int64, device=device),
         nouns=torch.full((batch, width), -1, dtype=torch.int64, device=device),
         scores=torch.full((batch, width), -torch.inf, device=device),
+        totals=torch.full((batch, width), -torch.inf, device=device),
     )
     live = _Live(
         sample=torch.arange(batch, device=device),
@@ -121,15 +123,15 @@ def _finish(
     if len(ended) == 0:
         return done
     batch, width = done.scores.shape
-    sample = candidates.sample[ended]
-    score = candidates.total[ended] / (place + 1) ** config.length_alpha
+    sample, total = candidates.sample[ended], candidates.total[ended]
+    score = total / (place + 1) ** config.length_alpha
     nouns = trie.noun[candidates.node[ended]] if config.guided != "none" else _lookup(trie, candidates.tokens[ended])
     order, rank = _ranked(sample, score, width)
-    ended, sample, score, nouns = ended[order], sample[order], score[order], nouns[order]
-    new_scores = torch.full_like(done.scores, -torch.inf)
+    ended, sample, score, total, nouns = ended[order], sample[order], score[order], total[order], nouns[order]
+    new_scores, new_totals = (torch.full_like(done.scores, -torch.inf) for _ in range(2))
     new_nouns = torch.full_like(done.nouns, -1)
     new_tokens = torch.zeros_like(done.tokens)
-    new_scores[sample, rank], new_nouns[sample, rank] = score, nouns
+    new_scores[sample, rank], new_totals[sample, rank], new_nouns[sample, rank] = score, total, nouns
     new_tokens[sample, rank] = candidates.tokens[ended]
     scores, order = torch.cat([done.scores, new_scores], 1).topk(width, dim=1)
     rows = torch.arange(batch, device=scores.device)[:, None]
@@ -137,6 +139,7 @@ def _finish(
         tokens=torch.cat([done.tokens, new_tokens], 1)[rows, order],
         nouns=torch.cat([done.nouns, new_nouns], 1)[rows, order],
         scores=scores,
+        totals=torch.cat([done.totals, new_totals], 1)[rows, order],
     )
 
 

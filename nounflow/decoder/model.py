@@ -29,7 +29,7 @@ def attend(
     On a CPU it is spelled out: torch's fused kernel is made for long rows, and its backward pass took half of all
     training time on rows of some ten tokens.
     """
-    if query.is_cuda:
+    if query.device.type != "cpu":
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
     scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
     if mask is not None:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from nounflow.decoder.vocabulary import TargetVocabulary
+from nounflow.device import on_device
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class PackedTargets:
         moved = {f.name: getattr(self, f.name) for f in fields(self)}
         for name, value in moved.items():
             if isinstance(value, torch.Tensor):
-                moved[name] = (value.pin_memory() if device.type == "cuda" else value).to(device, non_blocking=True)
+                moved[name] = on_device(value, device.type)
         return PackedTargets(**moved)
 
     @functools.cached_property

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from nounflow.atomic import atomic_folder
 from nounflow.errors import DamagedFileError, NounflowError
-from nounflow.files import atomic_folder
 
 _SIDE = 32
 _PIXELS = 3 * _SIDE * _SIDE

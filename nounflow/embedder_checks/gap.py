@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from nounflow.config.check_set import Prompts
-from nounflow.config.decoder import NoiseConfig
+from nounflow.config.noise import NoiseConfig
 from nounflow.embedder_checks.angles import all_angles, angles_within, parallel_angles
 from nounflow.embedder_checks.prompts import class_embeddings, prompts_name
 from nounflow.embedders.protocol import Embedder

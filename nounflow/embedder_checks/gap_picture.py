@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nounflow.files import atomic_file
+from nounflow.atomic import atomic_file
 from nounflow.schemas.embedder_checks import AngleStatistics, ModalityGap, TextGap
 
 _OWN, _ANY, _SAME, _NOISE = "#0b6e99", "#8fa3ad", "#c77d2b", "#7b5ea7"

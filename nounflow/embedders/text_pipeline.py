@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nounflow.device import on_device, wait_for
 from nounflow.embedders.batching import fill_batch, stream_batches
 from nounflow.progress import Progress
 
@@ -55,7 +56,7 @@ def encode_in_batches(
 
 def _placed(array: np.ndarray, device: str) -> Tensor:
     tensor = torch.from_numpy(array)
-    return tensor.pin_memory().to(device, non_blocking=True) if device == "cuda" else tensor
+    return on_device(tensor, device)
 
 
 def _tokens_ahead(texts: Sequence[str], tokenise: Tokenise) -> Iterator[list[list[int]]]:
@@ -77,7 +78,6 @@ def measured_rate(work: Callable[[], Tensor], amount: int, device: str) -> float
     for _round in range(4):
         start = time.perf_counter()
         work()
-        if device == "cuda":
-            torch.cuda.synchronize()
+        wait_for(device)
         seconds.append(time.perf_counter() - start)
     return amount / min(seconds[1:])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nounflow.config.embedder import family_of
 from nounflow.counts import Counts
 from nounflow.embedders.protocol import Embedder
 from nounflow.schemas.tables import NOUNS, lexicon_digest, read_table
@@ -31,18 +32,14 @@ class TextShard:
     counts: Path
 
 
-def embed_shard(
-    job: TextShard, model: Embedder, dtype: StoredType, device: str, threads: int, known: Sequence[Path] = ()
-) -> None:
-    """Embed a shard and write it; texts in whole shards of the same origin below `known` are copied.
-
-    Args:
-        device, threads: what the model computes with, settled.
-    """
+def embed_shard(job: TextShard, model: Embedder, dtype: StoredType, known: Sequence[Path] = ()) -> None:
+    """Embed a shard and write it; texts in whole shards of the same origin below `known` are copied."""
     lexicon = lexicon_digest(read_table(job.nouns, NOUNS, "lexicon")["noun"].to_list())
     total, start, texts = shard_texts(job.captions, job.shard, job.shards)
     keys = text_keys(texts)
-    origin = VectorOrigin(model.identity, dtype, model.batch_tokens, computation(device, threads))
+    origin = VectorOrigin(
+        model.identity, dtype, model.batch_tokens, computation(family_of(model.identity.spec), model.device)
+    )
     rows = StoredRows.empty(len(texts), model.dim, dtype)
     copied = copy_known(keys, origin, known, rows)
     new = np.flatnonzero(~copied)

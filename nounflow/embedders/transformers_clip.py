@@ -80,8 +80,8 @@ def load_tokenizer(name: str) -> TransformersTokenizer:
     return TransformersTokenizer(own, config.model_type, int(config.text_config.max_position_embeddings))
 
 
-def load_transformers(name: str, options: ComputeOptions) -> TwoTowers:
-    """A CLIP or SigLIP model; both towers share its space.
+def load(name: str, options: ComputeOptions, _images: bool = True) -> TwoTowers:
+    """A CLIP or SigLIP model, both towers, which share its space.
 
     Raises:
         NounflowError: the model is of another kind, or its weights are not here.

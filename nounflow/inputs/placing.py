@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from nounflow.files import atomic_folder, sha256_file
+from nounflow.atomic import atomic_folder
+from nounflow.files import sha256_file
 from nounflow.schemas.documents import InputManifest, write_document
 
 FOLDER = "files"  # of fetched files, beside the manifest

@@ -16,8 +16,8 @@ from urllib.parse import urlsplit
 
 import tenacity
 
+from nounflow.atomic import disk_errors
 from nounflow.errors import NounflowError
-from nounflow.files import disk_errors
 from nounflow.retry_after import retry_after
 
 ATTEMPTS = 3

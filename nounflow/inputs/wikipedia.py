@@ -19,9 +19,9 @@ from typing import Any
 import polars as pl
 import pydantic
 
+from nounflow.atomic import atomic_file
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
-from nounflow.files import atomic_file
 from nounflow.images import ImageError, open_image
 from nounflow.inputs.mediawiki import MediaWiki
 from nounflow.inputs.transfer import TransferError

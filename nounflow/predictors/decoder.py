@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 
-from nounflow.config.decoder import DecoderConfig, GenerationConfig
+from nounflow.config.decoder import DecoderConfig
 from nounflow.config.embedder import EmbedderConfig
+from nounflow.config.generation import GenerationConfig
 from nounflow.decoder.generation import generate
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.noun_log_probabilities import log_probabilities
 from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import END, TargetVocabulary
-from nounflow.embedders import load_target_tokenizer
+from nounflow.embedders.targets import load_target_tokenizer
 from nounflow.predictors.protocol import Answers
 from nounflow.schemas.documents import PredictorManifest
 
 _BATCH = 256
+
+
+def load(
+    manifest: PredictorManifest,
+    tensors: dict[str, torch.Tensor],
+    _path: Path,
+    device: str,
+    generation: GenerationConfig,
+) -> DecoderPredictor:
+    """See `PredictorKind.load`."""
+    return DecoderPredictor(manifest, tensors, device, generation)
 
 
 class DecoderPredictor:
@@ -38,21 +52,28 @@ class DecoderPredictor:
         self._trie = TokenTrie.build(vocabulary).to(device)
         self._vocabulary = vocabulary
 
+    @property
+    def width(self) -> int:
+        """See `Predictor.width`."""
+        return self.config.beam_width
+
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
-        """See `Predictor.answer`; at most as many nouns as the beam is wide.
+        """See `Predictor.answer`; a beam that is narrower than `top_k` is widened to it.
 
         Unguided, what is written may be no noun of the lexicon.
         """
+        config = self.config.model_copy(update={"beam_width": max(self.config.beam_width, top_k)})
         parts = [
-            generate(self._model, torch.from_numpy(batch).to(self._device, torch.float32), self._trie, self.config)
+            generate(self._model, torch.from_numpy(batch).to(self._device, torch.float32), self._trie, config)
             for batch in np.array_split(embeddings, max(1, -(-len(embeddings) // _BATCH)))
         ]
         ids = torch.cat([part.nouns for part in parts])[:, :top_k].cpu().numpy()
         scores = torch.cat([part.scores for part in parts])[:, :top_k].cpu().numpy()
+        totals = torch.cat([part.totals for part in parts])[:, :top_k].cpu().numpy()
         texts = [[self._vocabulary.nouns[i] if i >= 0 else "" for i in row] for row in ids.tolist()]
-        if self.config.guided == "none":
+        if config.guided == "none":
             self._spell_out(texts, ids, scores, torch.cat([part.tokens for part in parts]).cpu().numpy())
-        return Answers(ids, texts, scores, np.exp(scores))
+        return Answers(ids, texts, scores, np.exp(totals))
 
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
         """See `Predictor.log_probabilities`; exact, whatever beam search would have found."""

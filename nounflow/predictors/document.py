@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nounflow.config.decoder import GenerationConfig
+from nounflow.config.generation import GenerationConfig
+from nounflow.predictor_kinds import PREDICTORS
 from nounflow.predictors.protocol import Answers
 from nounflow.schemas.documents import DecodingPredictions, Predictions, PredictorManifest, ShardManifest
-from nounflow.store.weights import RULE, WEIGHTS
 
 _IN_GUIDE, _NEITHER = 1, 3  # result codes of the published layout; 0 needs labels, 2 a vocabulary beyond the guide
 
@@ -24,13 +24,13 @@ def predictions_document(
     generation: GenerationConfig,
 ) -> Predictions:
     """The published layout, with probabilities, unreadable files and the time an image took."""
-    name = generation.name if manifest.predictor == "decoder" else manifest.predictor
-    weights = RULE if manifest.predictor == "fused" else WEIGHTS
+    kind = PREDICTORS[manifest.predictor]
+    name = generation.name if kind.writes_tokens else manifest.predictor
     valid = answers.nouns >= 0
     first_k_valid = np.logical_and.accumulate(valid, axis=1)
     percent = tuple(float(share) for share in 100 * first_k_valid.mean(axis=0)) if images.files else ()
     decoding = DecodingPredictions(
-        gen_cfg=generation.model_dump(mode="json") if manifest.predictor == "decoder" else {"method": name},
+        gen_cfg=generation.model_dump(mode="json") if kind.writes_tokens else {"method": name},
         valid_guide=percent,
         valid_vocab=percent,
         valid=percent,
@@ -42,10 +42,10 @@ def predictions_document(
     )
     targets = tuple(sorted(manifest.nouns))
     return Predictions(
-        model=f"{manifest.run}/{weights}",
+        model=f"{manifest.run}/{kind.weights}",
         model_path=manifest_path.parent.as_posix(),
         model_dir=manifest_path.parent.name,
-        model_name=weights,
+        model_name=kind.weights,
         model_cfg=manifest.settings,
         infer_cfg={"image_set": image_set, "embedder": manifest.embedder.spec},
         guide_targets=targets,

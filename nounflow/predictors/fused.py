@@ -7,13 +7,25 @@ from pathlib import Path
 
 import numpy as np
 
+from nounflow.config.generation import GenerationConfig
 from nounflow.errors import MismatchError
+from nounflow.predictor_kinds import RULE
+from nounflow.predictors.loading import load_parts
 from nounflow.predictors.log_linear import LogLinear
 from nounflow.predictors.protocol import Answers, Predictor, lexicon_answers
-from nounflow.schemas.documents import FusedRule, PredictorManifest, TrainingSetManifest
-from nounflow.store.shards import check_identity
+from nounflow.schemas.documents import FusedRule, PredictorManifest, read_document
 
 _BATCH = 256
+
+
+def load(
+    manifest: PredictorManifest, _tensors: object, path: Path, device: str, _generation: GenerationConfig
+) -> FusedPredictor:
+    """See `PredictorKind.load`."""
+    rule = read_document(FusedRule, path.parent / RULE, "rule of a fused predictor")
+    parts = load_parts([path.parent / part.path for part in rule.parts], device, rule.candidates)
+    check_fitted(rule, [part.manifest for part in parts], path.parent / RULE)
+    return FusedPredictor(manifest, rule, parts)
 
 
 class FusedPredictor:
@@ -23,6 +35,11 @@ class FusedPredictor:
         self.manifest = manifest
         self._parts, self._candidates = parts, rule.candidates
         self._rule = LogLinear(tuple(part.weight for part in rule.parts), rule.none)
+
+    @property
+    def width(self) -> int:
+        """See `Predictor.width`."""
+        return self._candidates
 
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
         """See `Predictor.answer`; scores are log-probabilities."""
@@ -62,23 +79,6 @@ def evidence(parts: Sequence[Predictor], embeddings: np.ndarray, candidates: int
     return nouns, np.stack([part.log_probabilities(embeddings, nouns) for part in parts], axis=-1)
 
 
-def check_origin(
-    one: PredictorManifest | TrainingSetManifest, other: PredictorManifest, where: Path, other_where: Path
-) -> None:
-    """Refuse two things that are not of one embedder and one lexicon.
-
-    Raises:
-        MismatchError: naming both sides.
-    """
-    check_identity(one.embedder, other.embedder, where, other_where)
-    if one.lexicon != other.lexicon:
-        raise MismatchError(
-            f"They are of two lexicons ({one.lexicon[:12]} against {other.lexicon[:12]})",
-            where=f"{where} against {other_where}",
-            fix="fuse runs of one lexicon; if it was built anew, run the models stage again",
-        )
-
-
 def check_fitted(rule: FusedRule, parts: Sequence[PredictorManifest], path: Path) -> None:
     """Refuse a rule whose parts are not those that it was fitted to.
 
@@ -91,7 +91,7 @@ def check_fitted(rule: FusedRule, parts: Sequence[PredictorManifest], path: Path
                 f"The rule was fitted to another '{known.run}' ({known.predictor}, weights "
                 f"{known.weights_sha256[:12]}) than stands there now ({part.predictor}, {part.weights_sha256[:12]})",
                 where=f"{path} against {known.path}",
-                fix="fit the rule again: run the models stage, or fit_fused.py",
+                fix="fit the rule again: run the models stage",
             )
 
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from nounflow.config.runs import FusedRun
+from nounflow.counts import Counts
 from nounflow.predictors.fused import evidence
+from nounflow.predictors.loading import check_origin, load_parts
 from nounflow.predictors.log_linear import LogLinear, fit
 from nounflow.predictors.protocol import Predictor
-from nounflow.training.heldout import HeldOut
+from nounflow.schemas.documents import FusedRule, RulePart
+from nounflow.store.training_set import open_training_set
+from nounflow.store.weights import write_fused
+from nounflow.training.arguments import TrainingArguments
+from nounflow.training.heldout import HeldOut, held_out
 
 _BLOCK = 256  # texts
 _FOLDS = 5
@@ -31,6 +39,64 @@ class Fitted:
     rule: LogLinear
     fused: Fit
     alone: tuple[Fit, ...]
+
+
+def train(asked: TrainingArguments[FusedRun]) -> None:
+    """Fit a rule; see `PredictorKind.train`."""
+    settings, texts = asked.settings, open_training_set(asked.training_set)
+    config = settings.fused
+    predictors = load_parts(asked.parts, asked.device, config.candidates)
+    first = predictors[0].manifest
+    check_origin(texts.manifest, first, asked.training_set, asked.parts[0])
+    sample = held_out(texts, settings.noise, settings.seed, config.texts)
+    fitted = fit_rule(predictors, sample, config.candidates)
+    parts = zip(asked.parts, predictors, fitted.rule.weights, fitted.alone, strict=True)
+    rule = FusedRule(
+        parts=tuple(
+            RulePart(
+                path=os.path.relpath(path, asked.out.parent),
+                run=part.manifest.run,
+                predictor=part.manifest.predictor,
+                weights_sha256=part.manifest.weights_sha256,
+                weight=weight,
+                log_likelihood=alone.log_likelihood,
+                top1=alone.top1,
+            )
+            for path, part, weight, alone in parts
+        ),
+        none=fitted.rule.none,
+        candidates=config.candidates,
+        training_set=texts.manifest.index_sha256,
+        noise=settings.noise.model_dump(mode="json"),
+        seed=settings.seed,
+        texts=len(sample.nouns),
+        log_likelihood=fitted.fused.log_likelihood,
+        top1=fitted.fused.top1,
+    )
+    write_fused(
+        asked.out,
+        rule,
+        run=asked.run,
+        predictor=settings.predictor,
+        embedder=first.embedder,
+        lexicon=first.lexicon,
+        lexicon_path=asked.nouns.as_posix(),
+        nouns=first.nouns,
+        settings=settings.recipe(),
+        samples=0,
+        metrics={"log_likelihood": rule.log_likelihood, "top1": rule.top1},
+    )
+    for part in rule.parts:
+        print(f"{part.run}: weight {part.weight:.3f}; alone, log-likelihood {part.log_likelihood:.4f}, {part.top1:.1%}")
+    print(
+        f"{asked.run}: log-likelihood {rule.log_likelihood:.4f}, {rule.top1:.1%} first "
+        f"(of {rule.texts:,} held-out texts)"
+    )
+    counts = Counts("models")
+    flow = counts.flow(f"{asked.run}: texts", len(texts.heldout), "texts")
+    flow.drop(len(texts.heldout) - len(sample.nouns), "trained on, of several nouns, or more than are needed")
+    flow.out(len(sample.nouns), "held-out texts that the rule was fitted to")
+    counts.write(asked.out.with_suffix(".counts.json"))
 
 
 def fit_rule(parts: Sequence[Predictor], texts: HeldOut, candidates: int) -> Fitted:

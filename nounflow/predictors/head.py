@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from nounflow.config.decoder import HeadConfig
+from nounflow.config.head import HeadConfig
 from nounflow.predictors.protocol import Answers, lexicon_answers, of_given
 from nounflow.schemas.documents import PredictorManifest
 
@@ -30,6 +31,13 @@ class NounHead(nn.Module):
         return self.output(x)
 
 
+def load(
+    manifest: PredictorManifest, tensors: dict[str, torch.Tensor], _path: Path, device: str, _generation: object
+) -> HeadPredictor:
+    """See `PredictorKind.load`."""
+    return HeadPredictor(manifest, tensors, device)
+
+
 class HeadPredictor:
     """Exact top-k in one matrix product."""
 
@@ -40,6 +48,11 @@ class HeadPredictor:
         )
         self._model.load_state_dict(tensors)
         self._model.to(device).eval()
+
+    @property
+    def width(self) -> int:
+        """See `Predictor.width`."""
+        return len(self.manifest.nouns)
 
     @torch.inference_mode()
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:

@@ -1,4 +1,4 @@
-"""The head as the training loop sees it (`nounflow.training.training_task`)."""
+"""Training the head: from arguments to weights, and as the loop sees it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,24 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from nounflow.config.runs import HeadRun
 from nounflow.predictors.head import NounHead
 from nounflow.store.training_set import TrainingSet
+from nounflow.training.arguments import TrainingArguments
+from nounflow.training.job import TrainingMaterial, train_predictor
 from nounflow.training.loss import LossParts
+
+
+def train(asked: TrainingArguments[HeadRun]) -> None:
+    """Train a head; see `PredictorKind.train`."""
+    material, settings = TrainingMaterial.read(asked), asked.settings
+    texts = material.texts
+    train_predictor(
+        asked,
+        material,
+        build=lambda: NounHead(texts.manifest.embedder.dim, len(material.names), settings.head),
+        task_of=lambda head: HeadTask(head, texts, settings.training.label_smoothing),
+    )
 
 
 class HeadTask:

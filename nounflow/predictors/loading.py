@@ -5,50 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
-from nounflow.config.decoder import GenerationConfig
-from nounflow.errors import NounflowError
-from nounflow.predictors.decoder import DecoderPredictor
-from nounflow.predictors.fused import FusedPredictor, check_fitted, check_origin
-from nounflow.predictors.head import HeadPredictor
+from nounflow.config.generation import GenerationConfig
+from nounflow.errors import MismatchError, NounflowError
+from nounflow.predictor_kinds import PREDICTORS
 from nounflow.predictors.protocol import Predictor
-from nounflow.predictors.retrieval import RetrievalPredictor
 from nounflow.predictors.shifted import ShiftedPredictor
-from nounflow.schemas.documents import FusedRule, PredictorManifest, read_document
-from nounflow.store.weights import IMAGE_SHIFT, RULE, read_predictor, read_predictor_manifest
+from nounflow.registry import resolve
+from nounflow.schemas.documents import PredictorManifest, TrainingSetManifest
+from nounflow.store.shards import check_identity
+from nounflow.store.weights import IMAGE_SHIFT, read_generation, read_predictor
 
 
 def load_predictor(manifest_path: Path, device: str, generation: GenerationConfig | None = None) -> Predictor:
     """Load any predictor from its folder's manifest.
 
     Args:
-        generation: how a decoder is read; the default settings if None. The others have no use for it.
+        device: settled.
+        generation: how a decoder is read; None: as its run says. The other kinds have no use for it.
+
+    Raises:
+        NounflowError: it is damaged, or of a kind that is not known.
     """
-    if (manifest := read_predictor_manifest(manifest_path)).predictor == "fused":
-        return _load_fused(manifest, Path(manifest_path), device)
-    manifest, tensors = read_predictor(manifest_path)
+    path = Path(manifest_path)
+    manifest, tensors = read_predictor(path)
     shift = tensors.pop(IMAGE_SHIFT, None)
-    predictor = _bare_predictor(manifest, tensors, manifest_path, device, generation or GenerationConfig())
+    load = resolve(PREDICTORS[manifest.predictor].load)
+    predictor: Predictor = load(manifest, tensors, path, device, generation or read_generation(path))
     return predictor if shift is None else ShiftedPredictor(predictor, shift.numpy())
-
-
-def _bare_predictor(
-    manifest: PredictorManifest,
-    tensors: dict[str, torch.Tensor],
-    manifest_path: Path,
-    device: str,
-    generation: GenerationConfig,
-) -> Predictor:
-    if manifest.predictor == "decoder":
-        return DecoderPredictor(manifest, tensors, device, generation)
-    if manifest.predictor == "head":
-        return HeadPredictor(manifest, tensors, device)
-    if manifest.predictor == "retrieval":
-        return RetrievalPredictor(manifest, tensors, device)
-    raise NounflowError(
-        f"Unknown predictor '{manifest.predictor}', known: decoder, head, retrieval, fused", where=manifest_path
-    )
 
 
 def load_parts(paths: Sequence[Path], device: str, candidates: int) -> list[Predictor]:
@@ -61,7 +44,7 @@ def load_parts(paths: Sequence[Path], device: str, candidates: int) -> list[Pred
     parts = [load_predictor(path, device, GenerationConfig(beam_width=candidates)) for path in paths]
     for part, path in zip(parts, paths, strict=True):
         check_origin(part.manifest, parts[0].manifest, path, paths[0])
-        if part.manifest.predictor == "fused":
+        if PREDICTORS[part.manifest.predictor].combines:
             raise NounflowError("A fused predictor cannot be part of another", where=path, fix="name its own parts")
         if part.manifest.settings.get("noise", {}).get("shift", "none") != "none":
             raise NounflowError(
@@ -73,8 +56,18 @@ def load_parts(paths: Sequence[Path], device: str, candidates: int) -> list[Pred
     return parts
 
 
-def _load_fused(manifest: PredictorManifest, path: Path, device: str) -> FusedPredictor:
-    rule = read_document(FusedRule, path.parent / RULE, "rule of a fused predictor")
-    parts = load_parts([path.parent / part.path for part in rule.parts], device, rule.candidates)
-    check_fitted(rule, [part.manifest for part in parts], path.parent / RULE)
-    return FusedPredictor(manifest, rule, parts)
+def check_origin(
+    one: PredictorManifest | TrainingSetManifest, other: PredictorManifest, where: Path, other_where: Path
+) -> None:
+    """Refuse two things that are not of one embedder and one lexicon.
+
+    Raises:
+        MismatchError: naming both sides.
+    """
+    check_identity(one.embedder, other.embedder, where, other_where)
+    if one.lexicon != other.lexicon:
+        raise MismatchError(
+            f"They are of two lexicons ({one.lexicon[:12]} against {other.lexicon[:12]})",
+            where=f"{where} against {other_where}",
+            fix="fuse runs of one lexicon; if it was built anew, run the models stage again",
+        )

@@ -17,7 +17,8 @@ class Answers:
 
     nouns: np.ndarray  # int64 [n, k], ids in the predictor's lexicon; -1 where there are fewer than k
     texts: list[list[str]]  # [n][k], what was written; "" where there are fewer than k
-    scores: np.ndarray  # float32 [n, k]: log-probabilities, for retrieval cosines; -inf where fewer than k
+    scores: np.ndarray  # float32 [n, k], by which they are ranked: log-probabilities (a decoder may divide them by a
+    # power of the length), for retrieval cosines; -inf where fewer than k
     probabilities: np.ndarray  # float32 [n, k]
 
 
@@ -25,6 +26,11 @@ class Predictor(Protocol):
     """Decoder, head, retrieval and fused behind one protocol."""
 
     manifest: PredictorManifest
+
+    @property
+    def width(self) -> int:
+        """Nouns that there are for an embedding without searching wider than the run's settings say."""
+        ...
 
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
         """The `top_k` likeliest nouns of unit embeddings [n, dim]."""

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from nounflow.config.decoder import RetrievalConfig
+from nounflow.config.retrieval import RetrievalConfig
 from nounflow.predictors.protocol import Answers, lexicon_answers, of_given
 from nounflow.schemas.documents import PredictorManifest
+
+
+def load(
+    manifest: PredictorManifest, tensors: dict[str, torch.Tensor], _path: Path, device: str, _generation: object
+) -> RetrievalPredictor:
+    """See `PredictorKind.load`."""
+    return RetrievalPredictor(manifest, tensors, device)
 
 
 class RetrievalPredictor:
@@ -20,6 +29,11 @@ class RetrievalPredictor:
         temperature = RetrievalConfig.model_validate(manifest.settings["retrieval"]).temperature
         assert temperature is not None  # an index holds the fitted one
         self._temperature = temperature
+
+    @property
+    def width(self) -> int:
+        """See `Predictor.width`."""
+        return len(self.manifest.nouns)
 
     @torch.inference_mode()
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:

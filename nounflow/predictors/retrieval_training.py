@@ -6,14 +6,47 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from nounflow.counts import Flow
+from nounflow.config.runs import RetrievalRun
+from nounflow.counts import Counts, Flow
 from nounflow.errors import NounflowError
-from nounflow.store.training_set import TrainingSet
-from nounflow.training.heldout import HeldOut
+from nounflow.schemas.tables import NOUNS, read_table
+from nounflow.store.training_set import TrainingSet, open_training_set
+from nounflow.store.weights import write_predictor
+from nounflow.training.arguments import TrainingArguments
+from nounflow.training.heldout import HeldOut, held_out
 
 _BLOCK = 1 << 16
 _STEPS = 30
+_TEXTS = 2000  # held-out ones, that a temperature is fitted to
 _SHARPEST = 1e4  # where every text is nearest to its own noun, likelihood only grows
+
+
+def train(asked: TrainingArguments[RetrievalRun]) -> None:
+    """Index the nouns; see `PredictorKind.train`."""
+    settings, samples = asked.settings, open_training_set(asked.training_set)
+    names = read_table(asked.nouns, NOUNS, "lexicon")["noun"].to_list()
+    counts = Counts("models")
+    vectors = noun_embeddings(samples, len(names), counts.flow(f"{asked.run}: texts", len(samples.vectors), "texts"))
+    metrics, fitted = {}, settings.retrieval
+    if fitted.temperature is None:
+        texts = held_out(samples, settings.noise, settings.seed, _TEXTS)
+        temperature, likelihood = fit_temperature(vectors, texts)
+        print(f"temperature {temperature:.4f}: log-likelihood {likelihood:.4f} of {len(texts.nouns):,} held-out texts")
+        metrics, fitted = {"log_likelihood": likelihood}, fitted.model_copy(update={"temperature": temperature})
+    write_predictor(
+        asked.out,
+        {"nouns": torch.from_numpy(vectors)},
+        run=asked.run,
+        predictor=settings.predictor,
+        embedder=samples.manifest.embedder,
+        lexicon=samples.manifest.lexicon,
+        lexicon_path=asked.nouns.as_posix(),
+        nouns=tuple(names),
+        settings={**settings.recipe(), "retrieval": fitted.model_dump(mode="json")},
+        samples=len(samples.vectors),
+        metrics=metrics,
+    )
+    counts.write(asked.out.with_suffix(".counts.json"))
 
 
 def noun_embeddings(training_set: TrainingSet, nouns: int, flow: Flow) -> np.ndarray:

@@ -17,6 +17,11 @@ class ShiftedPredictor:
         """
         self.manifest, self._predictor, self._shift = predictor.manifest, predictor, shift
 
+    @property
+    def width(self) -> int:
+        """See `Predictor.width`."""
+        return self._predictor.width
+
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
         """See `Predictor.answer`."""
         return self._predictor.answer(self._moved(embeddings), top_k)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from nounflow.config.decoder import NoiseConfig
+from nounflow.config.noise import NoiseConfig
 from nounflow.schemas.documents import Annotations, Predictions
 from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.table import ScoreRow, percent, points, upper_bound

@@ -10,8 +10,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nounflow.atomic import atomic_file
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
-from nounflow.files import atomic_file, sha256_text
+from nounflow.files import sha256_text
 
 _strings = pa.list_(pa.field("item", pa.string()))
 _ids = pa.list_(pa.field("item", pa.uint32()))
@@ -70,6 +71,7 @@ METRICS = pa.schema(
     ]
 )
 
+INDEX = "index.parquet"  # of a training set, beside its manifest
 ROW_GROUP = 65_536  # rows: what a table that is written or read bit by bit holds in memory
 
 

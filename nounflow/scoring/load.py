@@ -174,7 +174,7 @@ def _check(document: Predictions, path: Path, runs: Mapping[str, ScoredRun], lab
         raise MismatchError(
             f"The image set '{document.image_set}' is not among those given",
             where=path,
-            fix=f'name it: {{"{document.image_set}": {{"labels": null}}}} if it has no label file',
+            fix=f'name it in --labels: {{"{document.image_set}": null}} if it has no label file',
         )
     decoding = only_decoding(document)
     fix = "delete the file and run the predictions stage again"

@@ -2,17 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, RootModel
-
-
-class LabelFile(BaseModel):
-    """What scoring needs of an image set's config; its other keys are passed over."""
-
-    labels: str | None = None
-
-
-class ImageSetSettings(RootModel[dict[str, LabelFile]]):
-    """`--image-sets`: image set -> its label file."""
+from pydantic import RootModel
 
 
 class Paths(RootModel[dict[str, str | None]]):

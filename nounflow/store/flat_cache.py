@@ -18,9 +18,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nounflow.atomic import atomic_file
 from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError, NounflowError
-from nounflow.files import atomic_file
 from nounflow.schemas.documents import EmbedderIdentity
 from nounflow.schemas.tables import CAPTIONS, NOUNS, lexicon_digest, write_table
 from nounflow.store.merging import merge

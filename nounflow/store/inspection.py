@@ -12,12 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nounflow.atomic import atomic_file
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
-from nounflow.files import atomic_file, read_json
+from nounflow.files import read_json
 from nounflow.schemas.documents import ShardManifest, TrainingSetManifest, read_document
-from nounflow.schemas.tables import CAPTIONS, read_columns
+from nounflow.schemas.tables import CAPTIONS, INDEX, read_columns
 from nounflow.store.matrix import merged_shard
-from nounflow.store.merging import INDEX
 from nounflow.store.shards import (
     array_folder,
     check_identity,

@@ -15,16 +15,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nounflow.atomic import atomic_file
 from nounflow.counts import Counts
 from nounflow.errors import MismatchError, NounflowError
-from nounflow.files import atomic_file, sha256_file
+from nounflow.files import sha256_file
 from nounflow.schemas.documents import ShardManifest, ShardReference, TrainingSetManifest, write_document
-from nounflow.schemas.tables import CAPTIONS, NOUNS, SAMPLES, count_rows, lexicon_digest, read_columns, read_table
+from nounflow.schemas.tables import (
+    CAPTIONS,
+    INDEX,
+    NOUNS,
+    SAMPLES,
+    count_rows,
+    lexicon_digest,
+    read_columns,
+    read_table,
+)
 from nounflow.store.shards import check_identity, read_keys, read_manifest
 from nounflow.store.texts import RunningTextsDigest, heldout_mask
 
 MANIFEST = "manifest.json"
-INDEX = "index.parquet"
 _AGAIN = "delete the shard and run again"
 
 

@@ -7,12 +7,14 @@ before. Shards may be written meanwhile: a shard counts when its manifest stands
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from nounflow.config.embedder import EmbedderFamily
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.fingerprint import PACKAGE, code_fingerprint
 from nounflow.schemas.documents import EmbedderIdentity, ShardManifest
@@ -39,19 +41,23 @@ class VectorOrigin:
         )
 
 
-def computation(device: str, threads: int) -> dict[str, str]:
-    """What decides about the last bits of a vector, beside embedder and batch shapes."""
+def computation(family: EmbedderFamily, device: str) -> dict[str, str]:
+    """What decides about the last bits of a text's vector, beside embedder and batch shapes.
+
+    The number of threads does not (tests/test_reuse.py). Of the code, what the embedder's family is made of counts.
+    """
     import torch
 
     if device == "cuda":
         machine = torch.cuda.get_device_name()
+    elif device == "mps":
+        machine = platform.platform(terse=True)
     else:
-        machine = f"{torch.backends.cpu.get_cpu_capability()}, {threads} threads"
-    embedders = PACKAGE / "embedders"
+        machine = torch.backends.cpu.get_cpu_capability()
     return {
         "machine": f"{device}: {machine}",
         "torch": torch.__version__,
-        "code": code_fingerprint(embedders / "__init__.py", within=embedders),
+        "code": code_fingerprint(family.load, within=PACKAGE / "embedders"),
     }
 
 

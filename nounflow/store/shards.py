@@ -21,8 +21,9 @@ import numpy as np
 import zarr
 from zarr.codecs import BytesCodec, Crc32cCodec
 
+from nounflow.atomic import atomic_folder
 from nounflow.errors import DamagedFileError, MismatchError
-from nounflow.files import atomic_folder, sha256_file, sha256_json
+from nounflow.files import sha256_file, sha256_json
 from nounflow.schemas.documents import EmbedderIdentity, ShardManifest, StoredFile, read_document, write_document
 from nounflow.store.rows import StoredRows, StoredType, encode
 from nounflow.store.texts import KEY_BYTES

@@ -19,9 +19,8 @@ from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError
 from nounflow.files import sha256_file
 from nounflow.schemas.documents import TrainingSetManifest, read_document
-from nounflow.schemas.tables import SAMPLES, read_columns
+from nounflow.schemas.tables import INDEX, SAMPLES, read_columns
 from nounflow.store.matrix import MappedMatrix, load_matrix
-from nounflow.store.merging import INDEX
 from nounflow.store.sampling import WeightedRows, training_batches
 
 

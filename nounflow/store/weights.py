@@ -12,12 +12,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from nounflow.errors import DamagedFileError
-from nounflow.files import atomic_file, sha256_file
+from nounflow.atomic import atomic_file
+from nounflow.config.generation import GenerationConfig
+from nounflow.errors import DamagedFileError, NounflowError
+from nounflow.files import sha256_file
+from nounflow.predictor_kinds import PREDICTORS, RULE, WEIGHTS
 from nounflow.schemas.documents import FusedRule, PredictorManifest, read_document, write_document
 
-WEIGHTS = "weights.safetensors"
-RULE = "rule.json"
+GENERATION = "generation.json"
 IMAGE_SHIFT = "image_shift"  # beside the weights: subtracted from images before they are named
 
 
@@ -42,7 +44,7 @@ def write_fused(manifest_path: Path, rule: FusedRule, **fields: Any) -> Predicto
     manifest_path.unlink(missing_ok=True)
     path = manifest_path.parent / RULE
     write_document(path, rule)
-    return _write_manifest(manifest_path, path, predictor="fused", parameters=len(rule.parts) + 1, **fields)
+    return _write_manifest(manifest_path, path, parameters=len(rule.parts) + 1, **fields)
 
 
 def _write_manifest(manifest_path: Path, weights: Path, **fields: Any) -> PredictorManifest:
@@ -58,6 +60,19 @@ def _write_manifest(manifest_path: Path, weights: Path, **fields: Any) -> Predic
     return manifest
 
 
+def write_generation(manifest_path: Path, config: GenerationConfig) -> None:
+    """Keep with a model how it is read, so that all who open it get the same answers. No part of the manifest: other
+    settings make no other model.
+    """
+    write_document(manifest_path.parent / GENERATION, config)
+
+
+def read_generation(manifest_path: Path) -> GenerationConfig:
+    """How a model is read: as it was written beside it, else the defaults."""
+    path = manifest_path.parent / GENERATION
+    return read_document(GenerationConfig, path, "generation settings") if path.exists() else GenerationConfig()
+
+
 def with_image_shift(weights: Mapping[str, torch.Tensor], shift: torch.Tensor | None) -> dict[str, torch.Tensor]:
     """Weights, and the mean shift [dim] that images are to be freed of, where there is one."""
     return dict(weights) if shift is None else {**weights, IMAGE_SHIFT: shift}
@@ -70,7 +85,11 @@ def read_predictor_manifest(manifest_path: Path) -> PredictorManifest:
         DamagedFileError: they are missing or not those that the manifest describes.
     """
     manifest = read_document(PredictorManifest, manifest_path, "predictor manifest")
-    path = manifest_path.parent / (RULE if manifest.predictor == "fused" else WEIGHTS)
+    if (kind := PREDICTORS.get(manifest.predictor)) is None:
+        raise NounflowError(
+            f"Unknown predictor '{manifest.predictor}', known: {', '.join(PREDICTORS)}", where=manifest_path
+        )
+    path = manifest_path.parent / kind.weights
     if not path.is_file() or sha256_file(path) != manifest.weights_sha256:
         raise DamagedFileError(
             "A predictor's weights are missing or not those that its manifest describes",
@@ -81,7 +100,7 @@ def read_predictor_manifest(manifest_path: Path) -> PredictorManifest:
 
 
 def read_predictor(manifest_path: Path) -> tuple[PredictorManifest, dict[str, torch.Tensor]]:
-    """Read and check a predictor's manifest and weights.
+    """Read and check a predictor's manifest and weights; of a rule there are no tensors.
 
     Raises:
         DamagedFileError: the weights are missing or not those that the manifest describes.
@@ -90,6 +109,6 @@ def read_predictor(manifest_path: Path) -> tuple[PredictorManifest, dict[str, to
     manifest = read_predictor_manifest(manifest_path)
     weights = manifest_path.parent / WEIGHTS
     try:
-        return manifest, load_file(weights)
+        return manifest, load_file(weights) if PREDICTORS[manifest.predictor].weights == WEIGHTS else {}
     except SafetensorError as error:
         raise DamagedFileError(f"The weights cannot be read ({error})", where=weights) from error

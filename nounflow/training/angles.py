@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from nounflow.config.decoder import NoiseConfig
+from nounflow.config.noise import NoiseConfig
 from nounflow.schemas.documents import Angles
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import stream, stream_key

@@ -1,45 +1,30 @@
-"""The command line that the scripts which train a predictor share."""
+"""What the script that makes a predictor is told."""
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from nounflow.commandline import at_least_one, json_settings, stage_parser
-from nounflow.config.decoder import DecoderTrainingSettings, HeadTrainingSettings
+from nounflow.config.embedder import EmbedderConfig
+from nounflow.config.runs import Run
 
-Kind = TypeVar("Kind", bound=DecoderTrainingSettings | HeadTrainingSettings)
+RunKind = TypeVar("RunKind", bound=Run)
 
 
 @dataclass(frozen=True)
-class TrainingArguments(Generic[Kind]):
-    """What a training script is told; the options of `training_parser`."""
+class TrainingArguments(Generic[RunKind]):
+    """The options of train_model.py; a kind of predictor takes those that it has a use for."""
 
-    run: str
+    run: str  # its name
+    settings: RunKind
     training_set: Path
     nouns: Path
-    captions: list[Path]
-    gap: list[Path]
-    settings: Kind
-    device: str
-    threads: int
+    captions: list[Path]  # where templates are held out
+    gap: list[Path]  # where the noise is matched to images
+    parts: list[Path]  # manifests of the runs that are combined
+    embedder: EmbedderConfig  # whose tokenizer spells the nouns
+    device: str  # settled, and the process prepared for it
     restart: bool
-    out: Path
-
-
-def training_parser(doc: str | None, settings: type[Kind]) -> argparse.ArgumentParser:
-    """A parser of `TrainingArguments`; its help is the script's docstring."""
-    parser = stage_parser(doc)
-    parser.add_argument("--run", required=True, help="name of the run")
-    parser.add_argument("--training-set", type=Path, required=True, help="the training set's manifest")
-    parser.add_argument("--nouns", type=Path, required=True, help="the lexicon")
-    parser.add_argument("--captions", type=Path, nargs="*", default=[], help="needed where templates are held out")
-    parser.add_argument("--gap", type=Path, nargs="*", default=[], help="needed where the noise is matched to images")
-    parser.add_argument("--settings", type=json_settings(settings), required=True, help="as JSON")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-    parser.add_argument("--restart", action="store_true", help="begin anew where a checkpoint stands")
-    parser.add_argument("--out", type=Path, required=True, help="the predictor's manifest")
-    return parser
+    out: Path  # the predictor's manifest
+    code: str  # fingerprint of what trains

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from nounflow.config.decoder import NoiseConfig
+from nounflow.config.noise import NoiseConfig
+from nounflow.device import by_device
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import stream, stream_key
 from nounflow.training.noise import apply_noise
@@ -19,7 +20,7 @@ from nounflow.training.noise_shape import NO_SHAPE, NoiseShape
 
 _NOISE_BLOCK = 1024  # places of a batch whose noise is one random stream
 # What one more group of rows costs, in states (prefix vectors and tokens): kernels have to be started for it.
-_GROUP_COST = {"cpu": 256, "cuda": 2048}
+_GROUP_COST = (256, 2048)  # CPU and GPU
 _EIGHTHS = 8
 
 
@@ -58,7 +59,7 @@ def micro_batches(cost: np.ndarray, most: int, device: str) -> Iterator[list[np.
     """
     order = np.argsort(cost, kind="stable")
     for part in np.array_split(order, -(-len(order) // most)):
-        cuts = length_cuts(cost[part], _GROUP_COST[torch.device(device).type])
+        cuts = length_cuts(cost[part], by_device(torch.device(device).type, *_GROUP_COST))
         yield np.split(part, cuts)
 
 

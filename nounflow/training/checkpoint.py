@@ -18,8 +18,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from nounflow.atomic import atomic_file
 from nounflow.errors import DamagedFileError, MismatchError
-from nounflow.files import atomic_file, read_json, sha256_file, write_json
+from nounflow.files import read_json, sha256_file, write_json
 from nounflow.training.optimisation import AveragedWeights
 
 DOCUMENT = "checkpoint.json"

@@ -11,8 +11,8 @@ from nounflow.schemas.documents import EmbedderIdentity
 from nounflow.schemas.gap import ImageTextGap
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import stream
+from nounflow.training.noise_shape import principal_axes
 
-AXES = 64  # most principal axes
 _QUANTILES = 101
 _IMAGES, _TEXTS = 10_000, 1_000_000  # more are drawn from
 _BLOCK = 8192  # texts compared at once
@@ -61,13 +61,6 @@ def nearest_rows(training_set: TrainingSet, rows: np.ndarray, images: torch.Tens
         best = torch.where(nearer, cosines, best)
         found = torch.where(nearer, torch.from_numpy(block)[place], found)
     return found.numpy()
-
-
-def principal_axes(vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """(principal axes [at most 64, dim], each as long as its standard deviation; variances [dim]) of rows [n, dim]."""
-    centred = vectors - vectors.mean(0)
-    _, singular, directions = torch.linalg.svd(centred / len(vectors) ** 0.5, full_matrices=False)
-    return (singular[:, None] * directions)[:AXES], centred.square().mean(0)
 
 
 def _drawn(values: np.ndarray, most: int, name: str) -> np.ndarray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from nounflow.config.decoder import NoiseConfig
+from nounflow.config.noise import NoiseConfig
 from nounflow.errors import NounflowError
 from nounflow.store.training_set import TrainingSet
 from nounflow.training.batches import torch_seed

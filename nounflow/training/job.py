@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from nounflow.config.decoder import DecoderTrainingSettings, HeadTrainingSettings
-from nounflow.device import autocast_dtype, prepare_device
+from nounflow.config.runs import TrainedRun
+from nounflow.device import autocast_dtype
 from nounflow.files import sha256_json
 from nounflow.schemas.tables import NOUNS, read_table
 from nounflow.store.training_set import TrainingSet, open_training_set
@@ -22,36 +22,31 @@ from nounflow.training.loop import train
 from nounflow.training.memory import check_size
 from nounflow.training.noise_shape import NoiseShape, load_noise_shape
 from nounflow.training.processes import Processes, joined_processes
+from nounflow.training.reporter import Reporter
 from nounflow.training.synonyms import share_with_synonyms
-from nounflow.training.tracking import Reporter
 from nounflow.training.training_task import TrainingTask
 from nounflow.training.validation import Samples, hold_out, templates_of
 
 Module = TypeVar("Module", bound=nn.Module)
-
-# Settings that leave the weights as they are: a run may go on with others.
-_WITHOUT_EFFECT = {"training": {"checkpoint_minutes", "checkpoint_steps", "trackers"}}
 
 
 @dataclass(frozen=True)
 class TrainingMaterial:
     """What a predictor is trained from, and where."""
 
-    device: str
     names: tuple[str, ...]  # display nouns by target id
     texts: TrainingSet
     shape: NoiseShape
 
     @classmethod
     def read(cls, asked: TrainingArguments[Any]) -> TrainingMaterial:
-        """Read what the arguments name; torch's threads are set before anything is computed."""
-        device = prepare_device(asked.device, asked.threads)
+        """Read what the arguments name."""
         table = read_table(asked.nouns, NOUNS, "lexicon")
         texts = share_with_synonyms(
             open_training_set(asked.training_set), synonym_groups(table), asked.settings.training.synonym_share
         )
         shape = load_noise_shape(asked.settings.noise, asked.gap[0] if asked.gap else None, texts)
-        return cls(device, tuple(table["noun"].to_list()), texts, shape)
+        return cls(tuple(table["noun"].to_list()), texts, shape)
 
 
 def train_predictor(
@@ -60,7 +55,6 @@ def train_predictor(
     build: Callable[[], Module],
     task_of: Callable[[Module], TrainingTask],
     *,
-    code: str,
     beside: Callable[[], None] = lambda: None,
     **fields: Any,
 ) -> None:
@@ -69,7 +63,6 @@ def train_predictor(
     Args:
         build: makes the module, untrained.
         task_of: the module as the loop sees it.
-        code: fingerprint of what trains.
         beside: writes what else belongs into the folder.
         fields: of the manifest.
 
@@ -77,13 +70,13 @@ def train_predictor(
         NounflowError: the module cannot fit into memory, or a tracker's package is not installed.
     """
     settings, texts = asked.settings, material.texts
-    with joined_processes(material.device) as processes:
-        check_size(build, settings.training, material.device)
+    with joined_processes(asked.device) as processes:
+        check_size(build, settings.training, asked.device)
         torch.manual_seed(settings.seed)
-        module = build().to(material.device)
+        module = build().to(asked.device)
         task = task_of(module)
-        autocast = autocast_dtype(settings.training.precision, material.device)
-        checkpoints = _checkpoints(asked, material, processes, autocast, code)
+        autocast = autocast_dtype(settings.training.precision, asked.device)
+        checkpoints = _checkpoints(asked, material, processes, autocast)
         trackers = settings.training.trackers if processes.first else ()
         reporter = Reporter(asked.run, asked.out.parent, settings.model_dump(mode="json"), trackers)
         if asked.restart and processes.first:
@@ -102,7 +95,8 @@ def train_predictor(
             lexicon=texts.manifest.lexicon,
             lexicon_path=asked.nouns.as_posix(),
             nouns=material.names,
-            settings=settings.model_dump(mode="json"),
+            settings=settings.recipe(),
+            predictor=settings.predictor,
             samples=curves.samples,
             metrics=curves.of_kept(),
             **fields,
@@ -117,18 +111,17 @@ def _checkpoints(
     material: TrainingMaterial,
     processes: Processes,
     autocast: torch.dtype | None,
-    code: str,
 ) -> Checkpoints:
     """Beside the output: Snakemake deletes the declared outputs of a failed job, and this folder is none of them."""
     return Checkpoints(
         asked.out.parent / "checkpoint",
         recipe=recipe_of(asked.settings, material.texts, material.shape, autocast),
         environment={
-            "device": material.device,
+            "device": asked.device,
             "threads": torch.get_num_threads(),
             "processes": processes.count,
             "torch": torch.__version__,
-            "code": code,
+            "code": asked.code,
         },
     )
 
@@ -143,7 +136,7 @@ def _samples(asked: TrainingArguments[Any], material: TrainingMaterial) -> Sampl
 
 
 def recipe_of(
-    settings: DecoderTrainingSettings | HeadTrainingSettings,
+    settings: TrainedRun,
     training_set: TrainingSet,
     shape: NoiseShape,
     autocast: torch.dtype | None,
@@ -151,7 +144,7 @@ def recipe_of(
     """What weights depend on, as JSON."""
     manifest = training_set.manifest.model_dump(mode="json")
     return {
-        **settings.model_dump(mode="json", exclude=_WITHOUT_EFFECT),
+        **settings.recipe(),
         "precision": "fp32" if autocast is None else "bf16",
         "training_set": {**manifest, "shards": sha256_json(manifest["shards"])},
         "gap": shape.source,

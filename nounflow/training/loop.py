@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from nounflow.config.decoder import Recipe
-from nounflow.device import free_memory, on_device
+from nounflow.config.runs import TrainedRun
+from nounflow.device import by_device, free_memory, on_device
 from nounflow.errors import NounflowError
 from nounflow.progress import Progress
 from nounflow.training.batches import micro_batches, noisy, rows_of_step, torch_seed
@@ -31,14 +31,14 @@ from nounflow.training.training_task import TrainingTask
 from nounflow.training.validation import SPLITS, Choice, Samples, autocasting, evaluate
 
 _LOGS = 60  # rows of the training curve
-_LOOK = {"cpu": 1, "cuda": 20}  # steps between looks at the figures: a look makes the host wait for a GPU
-_MICRO_BATCH = {"cpu": 512, "cuda": 8192}
+_LOOK = (1, 20)  # CPU and GPU: steps between looks at the figures: a look makes the host wait for a GPU
+_MICRO_BATCH = (512, 8192)  # CPU and GPU: rows
 
 
 def train(
     task: TrainingTask,
     samples: Samples,
-    recipe: Recipe,
+    recipe: TrainedRun,
     processes: Processes,
     autocast: torch.dtype | None,
     checkpoints: Checkpoints | None = None,
@@ -85,7 +85,7 @@ class TrainingRun:
         self,
         task: TrainingTask,
         samples: Samples,
-        recipe: Recipe,
+        recipe: TrainedRun,
         processes: Processes,
         autocast: torch.dtype | None,
         checkpoints: Checkpoints | None = None,
@@ -100,7 +100,8 @@ class TrainingRun:
         self._processes, self._autocast, self._checkpoints = processes, autocast, checkpoints
         self._module, self._device = task.module, processes.device
         self._shape = samples.shape.to(self._device)
-        self._micro_batch = config.micro_batch or _MICRO_BATCH[self._device]
+        self._micro_batch = config.micro_batch or by_device(self._device, *_MICRO_BATCH)
+        self._look_every = by_device(self._device, *_LOOK)
         self.steps = math.ceil(config.samples / config.batch_size)
         self.step = 0  # steps done
         self.curves, self.note = Curves(), ""
@@ -146,7 +147,7 @@ class TrainingRun:
         """Look at the figures where that is due; says whether the curves have grown."""
         config = self._recipe.training
         log, evaluation = self._due(_LOGS), self._due(config.evaluations)
-        if log or self.step % _LOOK[self._device] == 0:
+        if log or self.step % self._look_every == 0:
             self._look()
         if log:
             loss, basis, correct = self._totals.tolist()
@@ -161,7 +162,7 @@ class TrainingRun:
         """Whether any process is to stop; they ask each other at looks only."""
         if self._processes.count == 1:
             return stop
-        if self.step % _LOOK[self._device]:
+        if self.step % self._look_every:
             return False
         return bool(self._processes.sum(torch.tensor(float(stop), device=self._device)).item())
 

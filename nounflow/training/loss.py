@@ -12,8 +12,10 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
+from nounflow.device import by_device
+
 # Logits that are worked on together: on a CPU what the caches hold, on a GPU enough to keep it busy.
-_CHUNK = {"cpu": 1 << 21, "cuda": 1 << 28}
+_CHUNK = (1 << 21, 1 << 28)
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class _CrossEntropy(torch.autograd.Function):
         ctx: Any, logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, smoothing: float
     ) -> tuple[torch.Tensor, torch.Tensor]:
         total, correct = (torch.zeros((), device=logits.device) for _ in range(2))
-        rows = max(1, _CHUNK[logits.device.type] // logits.shape[1])
+        rows = max(1, by_device(logits.device.type, *_CHUNK) // logits.shape[1])
         for part, label, weight in zip(logits.split(rows), labels.split(rows), weights.split(rows), strict=True):
             loss, right = _chunk(part, label[:, None], weight[:, None], smoothing)
             total += loss
@@ -57,7 +59,8 @@ class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, total: torch.Tensor, _correct: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        scaled = total.is_cuda or float(total) != 1.0  # on a GPU the question would cost more than the product
+        # on a GPU the question would cost more than the product
+        scaled = total.device.type != "cpu" or float(total) != 1.0
         return ctx.gradient * total.to(ctx.gradient.dtype) if scaled else ctx.gradient, None, None, None
 
 

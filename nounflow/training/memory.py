@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from nounflow.config.decoder import TrainingConfig
+from nounflow.config.training import TrainingConfig
 from nounflow.device import free_memory
 from nounflow.errors import NounflowError
 from nounflow.training.training_task import TrainingTask

@@ -8,15 +8,15 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-from nounflow.config.decoder import NoiseConfig
+from nounflow.config.noise import NoiseConfig
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.files import sha256_file
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.gap import ImageTextGap
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import stream
-from nounflow.training.gap import principal_axes
 
+AXES = 64  # most principal axes
 _TEXTS = 20_000  # drawn for their covariance
 
 
@@ -62,7 +62,7 @@ def load_noise_shape(config: NoiseConfig, gap: Path | None, training_set: Traini
         MismatchError: the document is of another embedder or training set.
     """
     shape = shape_of(config, *_read_gap(config, gap, training_set)) if config.needs_images else NO_SHAPE
-    if config.scheme != "covariance" or config.covariance == "residuals":
+    if config.draws_from != "texts":
         return shape
     rows = training_set.draw(stream(0, "covariance"), _TEXTS)
     of_texts = covariance_shape(*principal_axes(torch.from_numpy(training_set.vectors[rows]).double()), config)
@@ -95,12 +95,12 @@ def _read_gap(config: NoiseConfig, gap: Path | None, training_set: TrainingSet) 
 def shape_of(config: NoiseConfig, gap: ImageTextGap, source: str) -> NoiseShape:
     """What a noise takes of a measured gap; `source` is the document's digest."""
     covariance = NO_SHAPE
-    if config.scheme == "covariance" and config.covariance == "residuals":
+    if config.draws_from == "residuals":
         covariance = covariance_shape(torch.tensor(gap.axes), torch.tensor(gap.variances), config)
     shift = torch.tensor(gap.shift)
     return replace(
         covariance,
-        angles=torch.tensor(gap.angles) if config.scheme == "gap" else None,
+        angles=torch.tensor(gap.angles) if config.draws_from == "angles" else None,
         text_shift=shift if config.shift == "texts" else None,
         image_shift=shift if config.shift == "images" else None,
         source=source,
@@ -113,3 +113,10 @@ def covariance_shape(axes: torch.Tensor, variances: torch.Tensor, config: NoiseC
     left = (variances - kept.square().sum(0)).clamp(min=0)
     length = (kept.square().sum() + left.sum()).sqrt()
     return NoiseShape(axes=(kept / length).float(), deviations=(left.sqrt() / length).float())
+
+
+def principal_axes(vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(principal axes [at most 64, dim], each as long as its standard deviation; variances [dim]) of rows [n, dim]."""
+    centred = vectors - vectors.mean(0)
+    _, singular, directions = torch.linalg.svd(centred / len(vectors) ** 0.5, full_matrices=False)
+    return (singular[:, None] * directions)[:AXES], centred.square().mean(0)

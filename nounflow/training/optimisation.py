@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from nounflow.config.decoder import TrainingConfig
+from nounflow.config.training import TrainingConfig
 
 
 def adamw(module: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:

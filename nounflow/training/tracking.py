@@ -1,4 +1,4 @@
-"""Where the curves go: a parquet file always, TensorBoard and Weights & Biases where they are asked for."""
+"""Where else the curves go: TensorBoard and Weights & Biases, where they are asked for."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from typing import Any, Protocol
 
 from nounflow.errors import NounflowError
 from nounflow.files import write_text
-from nounflow.schemas.tables import METRICS, write_table
-from nounflow.training.curves import Curves
 
 _MODULES = {"tensorboard": "torch.utils.tensorboard", "wandb": "wandb"}
 
@@ -84,44 +82,29 @@ class WeightsAndBiases:
         self._id_file.unlink(missing_ok=True)
 
 
-class Reporter:
-    """Takes the curves whenever they have grown, and passes on what is new."""
+def check_trackers(names: Sequence[str]) -> None:
+    """Refuse trackers whose package is not installed.
 
-    def __init__(self, run: str, folder: Path, settings: Mapping[str, Any], trackers: Sequence[str]) -> None:
-        """
-        Raises:
-            NounflowError: a tracker's package is not installed.
-        """
-        for name in trackers:
-            try:
-                importlib.import_module(_MODULES[name])
-            except ImportError as error:
-                raise NounflowError(
-                    f"The tracker '{name}' needs a package that is not installed ({error})",
-                    fix="pip install 'nounflow[tracking]', or leave it out of `training.trackers`",
-                ) from error
-        self._run, self._folder, self._settings, self._names = run, Path(folder), settings, trackers
-        self._trackers: list[Tracker] | None = None
+    Raises:
+        NounflowError: naming the package.
+    """
+    for name in names:
+        try:
+            importlib.import_module(_MODULES[name])
+        except ImportError as error:
+            raise NounflowError(
+                f"The tracker '{name}' needs a package that is not installed ({error})",
+                fix="pip install 'nounflow[tracking]', or leave it out of `training.trackers`",
+            ) from error
 
-    def __call__(self, curves: Curves) -> None:
-        """Write the curves, and track the figures of the latest number of samples."""
-        write_table(self._folder / "metrics.parquet", curves.table(), METRICS)
-        samples = curves.samples
-        if self._trackers is None:  # only now is known where the run began
-            self._trackers = self._open(samples, fresh=curves.rows[0][0] == samples)
-        figures = {f"{split}/{name}": value for at, split, name, value in curves.rows if at == samples}
-        for tracker in self._trackers:
-            tracker.log(samples, figures)
 
-    def close(self) -> None:
-        """The run ended well."""
-        for tracker in self._trackers or ():
-            tracker.close()
-
-    def _open(self, first: int, fresh: bool) -> list[Tracker]:
-        opened: list[Tracker] = []
-        if "tensorboard" in self._names:
-            opened.append(TensorBoard(self._folder, first, fresh))
-        if "wandb" in self._names:
-            opened.append(WeightsAndBiases(self._folder, self._run, self._settings, fresh))
-        return opened
+def open_trackers(
+    names: Sequence[str], folder: Path, run: str, settings: Mapping[str, Any], first: int, fresh: bool
+) -> list[Tracker]:
+    """The trackers of a run; see their constructors."""
+    opened: list[Tracker] = []
+    if "tensorboard" in names:
+        opened.append(TensorBoard(folder, first, fresh))
+    if "wandb" in names:
+        opened.append(WeightsAndBiases(folder, run, settings, fresh))
+    return opened

@@ -14,7 +14,10 @@ from nounflow.training.loss import LossParts
 class TrainingTask(Protocol):
     """What the loop trains."""
 
-    module: nn.Module
+    @property
+    def module(self) -> nn.Module:
+        """What has the weights."""
+        ...
 
     def cost(self, rows: np.ndarray) -> np.ndarray:
         """Length of each training-set row, int64 [n]; rows of like length are computed together."""

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from nounflow.config.decoder import TrainingConfig
+from nounflow.config.training import TrainingConfig
 from nounflow.device import on_device
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.schemas.documents import ShardManifest, read_document

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from nounflow.config.experiment import Config, RunConfig
+from nounflow.config.experiment import Config
+from nounflow.config.runs import TrainedRun
 from nounflow.errors import NounflowError
 from nounflow.images import list_images
 
@@ -144,10 +145,9 @@ def _merging(config: Config, nouns: Mapping[str, int], rates: Rates) -> Iterator
 
 def _training(config: Config, rates: Rates) -> Iterator[Step]:
     for name, run in config.runs.items():
-        if run.predictor in ("decoder", "head"):
+        if isinstance(run, TrainedRun):
             samples = run.training.samples
-            found = rates.get(("samples", _shape(run)))
-            yield Step(f"train {name}", 1, samples, "samples", **_time(samples, found))
+            yield Step(f"train {name}", 1, samples, "samples", **_time(samples, rates.get(("samples", run.size))))
 
 
 def _naming(config: Config, rates: Rates) -> Iterator[Step]:
@@ -157,10 +157,6 @@ def _naming(config: Config, rates: Rates) -> Iterator[Step]:
             images = len(list_images(folder)) if folder and folder.is_dir() else _IMAGES.get(image_set.source or "")
             yield Step(f"embed {name} with {embedder}", 1, images, "images",
                        **_time(images, rates.get(("images", config.embedders[embedder].spec))))  # fmt: skip
-
-
-def _shape(run: RunConfig) -> str:
-    return f"head:{run.head.hidden}" if run.predictor == "head" else f"decoder:{run.decoder.width}x{run.decoder.layers}"
 
 
 def _time(amount: int | None, rate: tuple[float, str] | None) -> dict:

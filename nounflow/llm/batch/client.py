@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from types import TracebackType
 
+from nounflow.atomic import disk_errors
 from nounflow.config.llm import LLMConfig
-from nounflow.files import disk_errors
 from nounflow.llm.batch.machine import BatchMachine, LineEnd
 from nounflow.llm.batch.pool import BatchJob, Pool
 from nounflow.llm.batch.rows import Batch, BatchRows

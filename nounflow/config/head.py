@@ -1,0 +1,13 @@
+"""The `head` baseline."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from nounflow.config.base import Settings
+
+
+class HeadConfig(Settings):
+    """The `head` baseline: a classifier over all nouns."""
+
+    hidden: int = Field(0, ge=0, description="width of a hidden layer (0: linear)")

@@ -1,0 +1,69 @@
+"""The kinds of predictors, by the name under `predictor` of a run: how each is made and opened. Light to import.
+
+A new one is a module in `predictors/`, an entry here, and its settings in `nounflow.config.runs`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from nounflow.registry import Registry
+
+WEIGHTS, RULE = "weights.safetensors", "rule.json"
+
+
+class PredictorKind(NamedTuple):
+    """What the workflow and the library need to know of a kind."""
+
+    rule: str  # that makes it
+    says: str  # what it does, for people
+    train: str  # place: `function(asked)`, see `nounflow.training.arguments.TrainingArguments`
+    load: str  # place: `function(manifest, tensors, path of the manifest, device, generation)` -> Predictor
+    weights: str = WEIGHTS  # what answers are computed from, beside the manifest
+    leaves: tuple[str, ...] = ()  # further files that training leaves
+    trained: bool = False  # by the training loop; its weights depend on the threads
+    minutes: int = 60  # a job may take, at most
+    gpu: bool = True  # making it gains by one
+    writes_tokens: bool = False  # is read by beam search (`generation` of the run)
+    baseline: bool = False  # others are compared with it
+    combines: bool = False  # is made of other runs
+
+
+PREDICTORS: Registry[PredictorKind] = {
+    "decoder": PredictorKind(
+        rule="train_decoder",
+        says="Training the decoder",
+        train="nounflow.predictors.decoder_training:train",
+        load="nounflow.predictors.decoder:load",
+        leaves=("metrics.parquet", "angles.json"),
+        trained=True,
+        minutes=720,
+        writes_tokens=True,
+    ),
+    "head": PredictorKind(
+        rule="train_head",
+        says="Training the head",
+        train="nounflow.predictors.head_training:train",
+        load="nounflow.predictors.head:load",
+        leaves=("metrics.parquet",),
+        trained=True,
+        minutes=240,
+    ),
+    "retrieval": PredictorKind(
+        rule="index_retrieval",
+        says="Indexing the nouns for",
+        train="nounflow.predictors.retrieval_training:train",
+        load="nounflow.predictors.retrieval:load",
+        minutes=30,
+        gpu=False,
+        baseline=True,
+    ),
+    "fused": PredictorKind(
+        rule="fit_fused",
+        says="Fitting the rule of",
+        train="nounflow.predictors.fused_training:train",
+        load="nounflow.predictors.fused:load",
+        weights=RULE,
+        combines=True,
+    ),
+}

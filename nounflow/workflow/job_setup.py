@@ -1,0 +1,44 @@
+"""What stands before each job's command: its environment."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from nounflow.config.experiment import Config
+from nounflow.files import sha256_json
+
+
+def job_setup(config: Config, settings: Mapping[str, Any], home: str, python_folder: str | None) -> str:
+    """Shell commands for `shell.prefix`.
+
+    They export what a job needs and no rule may depend on, or it would run again for it: NOUNFLOW_HOME, where its
+    script is; settings that shape no result (`OPERATIONAL`, and threads for
+    stages whose results do not depend on them); NOUNFLOW_CONFIG for scores.json, and its digest for logs.
+
+    Args:
+        settings: the config as it was written.
+        home: folder of the project, seen from the working folder.
+        python_folder: of the python that runs Snakemake; None where jobs have environments of their own.
+    """
+    exports = {
+        "NOUNFLOW_HOME": home,
+        "NOUNFLOW_DEVICE": config.device,
+        "NOUNFLOW_THREADS": str(config.threads),
+        "NOUNFLOW_LLM": config.captions.llm.model_dump_json(),
+        "NOUNFLOW_CONFIG": json.dumps(settings),
+        "NOUNFLOW_CONFIG_DIGEST": sha256_json(config.model_dump(mode="json"))[:16],
+    }
+    for kind, parts in (("RUN", config.runs), ("EMBEDDER", config.embedders)):
+        for name, part in parts.items():
+            if operational := part.operational():
+                exports[f"NOUNFLOW_{kind}_{name}"] = json.dumps(operational)
+    for name, annotator in config.annotators.items():
+        if annotator.kind == "openai":
+            exports[f"NOUNFLOW_ANNOTATOR_{name}"] = annotator.model_dump_json()
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
+    if python_folder is not None:
+        lines.append(f"export PATH={shlex.quote(python_folder)}:$PATH")
+    return "; ".join([*lines, 'source "$NOUNFLOW_HOME/rules/job_setup.sh"', ""])

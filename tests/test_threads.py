@@ -1,0 +1,74 @@
+"""Which results do not depend on the number of threads, so that another number reruns nothing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from nounflow.config.embedder import EmbedderConfig
+from nounflow.embedders.image_files import embed_image_files
+from nounflow.embedders.load import load_embedder
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    return load_embedder(EmbedderConfig(spec="bundled:minilm-conse"), "cpu")
+
+
+@pytest.fixture
+def with_threads():
+    """Sets torch's threads for the test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def test_vectors_of_texts_have_the_same_bytes_under_any_number_of_threads(bundled, with_threads):
+    texts = [f"a photo of {n} {word}s beside a {word}" for word in ("cat", "lorry", "xylophone") for n in range(200)]
+    found = set()
+    for threads in (1, 2, 3):
+        with_threads(threads)
+        found.add(bundled.encode_texts(texts, progress=False).tobytes())
+    assert len(found) == 1
+
+
+def test_vectors_of_images_depend_neither_on_threads_nor_on_the_batch_nor_on_neighbours(
+    bundled, with_threads, tmp_path
+):
+    files = [f"{i}.png" for i in range(19)]
+    for i, file in enumerate(files):
+        image = Image.new("RGB", (60 + i, 50), (10 * i, 255 - 9 * i, 120))
+        ImageDraw.Draw(image).ellipse((5, 5, 20 + 2 * i, 40), fill=(200, 12 * i, 30))
+        image.save(tmp_path / file)
+
+    def embedded(names, batch):
+        return embed_image_files(bundled, tmp_path, names, batch, 2, fixed_shape=True, quiet=True).vectors
+
+    expected = embedded(files, 32)
+    for threads, batch in ((1, 32), (2, 5), (3, 1)):
+        with_threads(threads)
+        assert np.array_equal(embedded(files, batch), expected)
+    assert np.array_equal(embedded(files[7:9], 32), expected[7:9])
+
+
+def test_predictions_are_the_same_under_any_number_of_threads(finished, tmp_path):
+    results, script = finished.folder / "results", Path(__file__).parent.parent / "workflow_scripts/predict.py"
+
+    def predicted(run, threads):
+        out = tmp_path / f"{run}{threads}.json"
+        images = results / "image_embeddings/bundled/drawn.json"
+        subprocess.run(
+            [sys.executable, script, "--predictor", results / f"models/{run}/manifest.json", "--images", images,
+             "--image-set", "drawn", "--device", "cpu", "--threads", str(threads), "--out", out, "--counts",
+             tmp_path / "counts.json"], check=True, capture_output=True,
+        )  # fmt: skip
+        return {key: value for key, value in json.loads(out.read_text()).items() if key != "milliseconds"}
+
+    assert predicted("tiny_fused", 1) == predicted("tiny_fused", 2)
