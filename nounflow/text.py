@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Sequence
+from typing import Any
 
 _DELETED = re.compile(r"['’.]")
 _SEPARATORS = re.compile(r"[\s/_-]+")
@@ -20,6 +21,11 @@ def canon(text: str) -> str:
     Lower case, apostrophes and dots deleted, hyphens, slashes and underscores as spaces.
     """
     return _SEPARATORS.sub(" ", _DELETED.sub("", text.lower())).strip()
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text: a set of words that is easy to read where it is written."""
+    return frozenset(text.split())
 
 
 @functools.lru_cache(maxsize=65536)
@@ -47,8 +53,20 @@ def join_words(words: Sequence[str]) -> str:
     return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
+@functools.lru_cache(maxsize=65536)
+def regular_plural(word: str) -> str:
+    """The plural by the rules of `inflect`: "songbirds"; it knows some irregular words, and no compounds."""
+    return str(_inflect_engine().plural_noun(word))
+
+
+@functools.lru_cache(maxsize=65536)
+def regular_singular(word: str) -> str | None:
+    """The singular by the rules of `inflect`; None if it takes the word for no plural."""
+    return _inflect_engine().singular_noun(word) or None
+
+
 @functools.lru_cache(maxsize=1)
-def _inflect_engine():  # noqa: ANN202 - the library is imported late, it takes 0.3 s
-    import inflect
+def _inflect_engine() -> Any:
+    import inflect  # late: it takes 0.3 s
 
     return inflect.engine()

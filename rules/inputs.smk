@@ -13,7 +13,7 @@ rule fetch_inputs:
     log:
         "results/logs/inputs/{name}.log",
     wildcard_constraints:
-        name="wordnet|tuxpaint|novic_world|novic_wiki|novic_val3k",
+        name="|".join(INPUTS),
     localrule: True  # compute nodes often have no network
     conda:
         "../environment.yml"
@@ -21,7 +21,7 @@ rule fetch_inputs:
         mem_mb=1000,
         runtime=60,
     params:
-        code=code("fetch_inputs"),
+        code=lambda wildcards: code("fetch_inputs", INPUTS[wildcards.name]),
     message:
         "Fetching {wildcards.name}"
     shell:

@@ -41,7 +41,8 @@ def write_nouns(path, names=NAMES):
     n = len(names)
     columns = {
         "id": range(n), "key": names, "noun": names, "canon": names, "kind": ["animal"] * n, "synsets": [[]] * n,
-        "gloss": [""] * n, "hypernyms": [[]] * n, "singulars": [[name] for name in names],
+        "sense_keys": [[]] * n, "gloss": [""] * n, "hypernyms": [[]] * n, "hypernym_synsets": [[]] * n,
+        "singulars": [[name] for name in names],
         "singular_shares": [[1.0]] * n, "plurals": [[]] * n, "plural_shares": [[]] * n, "frequency": [0.0] * n,
         "weight": [1.0] * n,
     }  # fmt: skip

@@ -159,7 +159,7 @@ def test_siblings_fruit_and_young_are_close_both_ways(wordnet):
     meanings = [wordnet.by_sense_key(key) for key in sorted(keys)]
     close = 0
     for one, other in itertools.combinations(meanings, 2):
-        if one.offset not in wordnet.ancestors(other.offset) and other.offset not in wordnet.ancestors(one.offset):
+        if one.id not in wordnet.ancestors(other.id) and other.id not in wordnet.ancestors(one.id):
             assert bool(nearness.why_close(one, other)) == bool(nearness.why_close(other, one))
             close += bool(nearness.why_close(one, other))
     assert close > 20

@@ -38,8 +38,9 @@ def write_lexicon(path, rows):
         [
             {
                 "id": i, "key": f"k{i}", "noun": noun, "canon": noun, "kind": "artifact",
-                "synsets": [f"{noun}%1:06:00::"],
+                "synsets": [f"n{i:08d}"], "sense_keys": [f"{noun}%1:06:00::"],
                 "gloss": f"the gloss of {noun}", "hypernyms": [f"parent of {noun}", "thing"],
+                "hypernym_synsets": [f"n1{i:07d}", "n20000000"],
                 "singulars": [noun] if plural else [], "singular_shares": [0.75] if plural else [],
                 "plurals": [plural or noun], "plural_shares": [0.25 if plural else 1.0],
                 "frequency": 1e-6, "weight": weight,

@@ -22,8 +22,8 @@ from nounflow.nouns.inflection import Inflector, form_shares
 from nounflow.nouns.lexicon import build_lexicon
 from nounflow.nouns.rules import Rules, load_rules
 from nounflow.nouns.selection import select_synsets
-from nounflow.nouns.senses import SenseTable
 from nounflow.schemas.tables import NOUNS, read_table
+from nounflow.senses import WordSenses
 from nounflow.text import canon
 from nounflow.wordnet import WordNet
 
@@ -232,17 +232,19 @@ def test_form_shares_are_positive_and_sum_to_one(singulars, plurals, table):
 
 
 def test_untagged_senses_are_ordered_by_what_was_entered_first(wordnet):
-    table = SenseTable(wordnet)
-    assert table.senses("bullet train")[0].synset.lexname == "artifact"
-    assert [sense.key for sense in table.senses("abacus")] == ["abacus%1:06:00::", "abacus%1:06:01::"]
+    words = WordSenses(wordnet)
+    assert words.by_mass("bullet train")[0].synset.lexname == "artifact"
+    assert [sense.key for sense in words.by_mass("abacus")] == ["abacus%1:06:00::", "abacus%1:06:01::"]
 
 
 def test_names_are_not_objects_and_tagged_senses_come_first(tiny):
     table, counts = build_lexicon(tiny, FULL, rules_of(), frequencies_of({}))
     crane = table.filter(pl.col("noun") == "crane").row(0, named=True)
-    assert crane["synsets"] == ["crane%1:06:00::", "crane%1:05:00::"]
+    assert crane["synsets"] == ["n00000005", "n00000004"]
+    assert crane["sense_keys"] == ["crane%1:06:00::", "crane%1:05:00::"]
     assert (crane["kind"], crane["gloss"]) == ("artifact", "lifts heavy objects")
     assert crane["hypernyms"] == ["artifact", "entity"]
+    assert crane["hypernym_synsets"] == ["n00000003", "n00000001"]
     assert counts.flows[0].dropped["name of a single thing"] == 1
 
 
@@ -258,10 +260,10 @@ def test_the_nearest_rule_wins_and_an_exclusion_wins_a_tie(tiny):
         include=[{"senses": ["crane%1:05:00::"], "reason": "a test"}],
     )
     chosen = select_synsets(tiny, rules, LexiconConfig(), Counts("nouns"))
-    assert {4}.issubset(chosen)
-    assert not {2, 8} & set(chosen)
+    assert "n00000004" in chosen
+    assert not {"n00000002", "n00000008"} & set(chosen)
     tied = rules_of(**{key: [{"senses": "dog%1:05:00::", "reason": "a test"}] for key in ("exclude", "include")})
-    assert 8 not in select_synsets(tiny, tied, LexiconConfig(), Counts("nouns"))
+    assert "n00000008" not in select_synsets(tiny, tied, LexiconConfig(), Counts("nouns"))
 
 
 def test_exclusions_only_hold_for_photographed_lexicons(tiny):
@@ -272,7 +274,7 @@ def test_exclusions_only_hold_for_photographed_lexicons(tiny):
     some, _ = build_lexicon(tiny, FULL.model_copy(update={"photographed": True}), rules, frequencies_of({}))
     assert "dog" in nouns_of(everything)
     assert "dog" not in nouns_of(some)
-    assert some.filter(pl.col("noun") == "crane")["synsets"].to_list() == [["crane%1:06:00::"]]
+    assert some.filter(pl.col("noun") == "crane")["sense_keys"].to_list() == [["crane%1:06:00::"]]
 
 
 # --- filters
@@ -404,6 +406,8 @@ def test_lexicons_are_whole(which, request):
     assert sums.min() > 0.999
     assert sums.max() < 1.001
     assert table["synsets"].list.len().min() >= 1
+    assert table["synsets"].list.len().equals(table["sense_keys"].list.len())
+    assert table["hypernyms"].list.len().equals(table["hypernym_synsets"].list.len())
     assert (table["gloss"].str.len_chars() > 0).all()
 
 

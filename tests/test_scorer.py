@@ -270,13 +270,13 @@ def test_images_of_one_probability_are_in_no_order(correct):
 def hierarchy(wordnet):
     table = nouns_table(("dog", "wolf", "cat", "bird", "robin", "car", "automobile"))
     keys = {name: [wordnet.senses(name)[0].sense_keys[0]] for name in table["noun"]}
-    table = table.with_columns(pl.Series("synsets", [keys[name] for name in table["noun"]]))
+    table = table.with_columns(pl.Series("sense_keys", [keys[name] for name in table["noun"]]))
     return Hierarchy(wordnet, [table])
 
 
 def test_information_grows_downwards_and_lin_is_a_similarity(hierarchy, wordnet):
-    chain = [wordnet.senses("robin")[0], *wordnet.hypernym_chain(wordnet.senses("robin")[0].offset)]
-    content = [hierarchy.information(synset.offset) for synset in chain]
+    chain = [wordnet.senses("robin")[0], *wordnet.hypernym_chain(wordnet.senses("robin")[0].id)]
+    content = [hierarchy.information(synset.id) for synset in chain]
     assert content == sorted(content, reverse=True)
     assert content[-1] == 0.0
     senses = {name: hierarchy.senses(name) for name in ("dog", "wolf", "cat", "car")}
@@ -294,10 +294,10 @@ def test_lin_agrees_with_a_count_over_all_nouns(hierarchy, wordnet):
 
     def content(offset):
         held = set(wordnet.descendants(offset))
-        below = sum(f for name, f in frequencies.items() if wordnet.senses(name)[0].offset in held)
+        below = sum(f for name, f in frequencies.items() if wordnet.senses(name)[0].id in held)
         return -math.log((below + floor) / (sum(frequencies.values()) + floor))
 
-    dog, cat = (wordnet.senses(name)[0].offset for name in ("dog", "cat"))
+    dog, cat = (wordnet.senses(name)[0].id for name in ("dog", "cat"))
     shared = set(wordnet.ancestors(dog)) & set(wordnet.ancestors(cat))
     expected = 2 * max(map(content, shared)) / (content(dog) + content(cat))
     assert hierarchy.nearness((dog,), (cat,)) == pytest.approx(expected)

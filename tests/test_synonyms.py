@@ -73,12 +73,12 @@ def test_a_share_of_nothing_changes_nothing():
     assert share_with_synonyms(texts, [], 0.5) is texts
 
 
-def test_nouns_of_one_gloss_under_the_same_parents_are_synonyms():
+def test_nouns_of_one_first_synset_are_synonyms_whatever_their_glosses_and_further_senses_are():
     table = pl.DataFrame(
         {
             "id": [0, 1, 2, 3, 4, 5],
-            "gloss": ["seat for many", "animal", "seat for many", "", "", "seat for many"],
-            "hypernyms": [["seat"], ["being"], ["seat"], [], [], ["place"]],
+            "gloss": ["seat for many", "animal", "long seat", "", "", "seat for many"],
+            "synsets": [["n1", "n4"], ["n2", "n1"], ["n1"], [], [], ["n3"]],
         }
     )
     assert synonym_groups(table) == [[0, 2]]
@@ -104,8 +104,8 @@ def test_the_loss_is_that_of_both_nouns_by_their_weights():
 def test_a_head_gives_a_synonym_its_share_of_the_probability(tmp_path):
     project = write_project(tmp_path)
     table = read_table(project / "nouns.parquet", NOUNS, "lexicon")
-    meaning = pl.Series(["one thing", "one thing", *(f"thing {i}" for i in range(2, len(table)))])
-    write_table(project / "nouns.parquet", table.with_columns(gloss=meaning), NOUNS)
+    meaning = pl.Series([["n0"], ["n0"], *([f"n{i}"] for i in range(2, len(table)))])
+    write_table(project / "nouns.parquet", table.with_columns(synsets=meaning), NOUNS)
     assert synonym_groups(read_table(project / "nouns.parquet", NOUNS, "lexicon")) == [[0, 1]]
     training = {"samples": 6400, "batch_size": 64, "learning_rate": 0.02, "synonym_share": 0.4, "weight_decay": 0}
     done = run_training(project, tmp_path / "out", {"training": training, "noise": {"scheme": "none"}}, kind="head")

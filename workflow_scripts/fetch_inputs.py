@@ -10,17 +10,26 @@ Prints what is fetched and how many MB. The environment variable NOUNFLOW_WORDNE
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from nounflow.commandline import run_stage, stage_parser
+from nounflow.config.inputs import INPUTS
+from nounflow.errors import NounflowError
+from nounflow.registry import resolve
 
 
 def main(name: str, out: Path, cache: Path | None, url: str | None) -> None:
     """Fetch, and say what is there now."""
     from nounflow.counts import Counts
-    from nounflow.inputs.sources import fetch
 
-    manifest = fetch(name, out, cache or out.parent / ".apt", url)
+    source = resolve(INPUTS[name])
+    if url is not None and not takes_address(source):
+        possible = ", ".join(name for name, place in INPUTS.items() if takes_address(resolve(place)))
+        raise NounflowError(f"--url is for {possible}; {name} comes from a package", fix="leave --url out")
+    manifest = source(out, cache or out.parent / ".apt", **({} if url is None else {"url": url}))
     print(
         f"{manifest.name} {manifest.version}: {len(manifest.files)} files, {manifest.megabytes:.1f} MB "
         f"in {manifest.folder if Path(manifest.folder).is_absolute() else out / manifest.folder}, "
@@ -33,10 +42,14 @@ def main(name: str, out: Path, cache: Path | None, url: str | None) -> None:
     record.write(out / "manifest.counts.json")
 
 
+def takes_address(source: Callable[..., Any]) -> bool:
+    """Whether a source fetches from an address, which may be another one."""
+    return "url" in inspect.signature(source).parameters
+
+
 if __name__ == "__main__":
     parser = stage_parser(__doc__)
-    names = ["wordnet", "tuxpaint", "novic_world", "novic_wiki", "novic_val3k"]
-    parser.add_argument("--name", choices=names, required=True, help="which input")
+    parser.add_argument("--name", choices=list(INPUTS), required=True, help="which input")
     parser.add_argument("--out", type=Path, required=True, help="folder for the files and manifest.json")
     parser.add_argument("--cache", type=Path, help="package lists, may be shared (default: .apt beside OUT)")
     parser.add_argument("--url", help="novic_*: fetch this zip file instead of the published one")

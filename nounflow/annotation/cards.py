@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-from nounflow.annotation.words import Vocabulary
+from nounflow.annotation.words import usual_senses
+from nounflow.senses import WordSenses
 from nounflow.wordnet import Synset, WordNet
 
 _MEANINGS, _SYNONYMS, _KINDS = 4, 6, 4  # most that a card shows
@@ -24,15 +25,15 @@ class Dictionary:
 
     def __init__(self, wordnet: WordNet) -> None:
         self._wordnet = wordnet
-        self._words = Vocabulary(wordnet)
+        self._words = WordSenses(wordnet)
         self.meanings = functools.lru_cache(maxsize=100_000)(self._meanings)
 
     def _meanings(self, noun: str) -> tuple[Meaning, ...]:
-        usual = self._words.usual_senses(noun)
-        ordered = dict.fromkeys((*usual, *self._words.senses(noun)))
-        return tuple(self._meaning(synset, noun) for synset in list(ordered)[:_MEANINGS])
+        usual = (synset.id for synset in usual_senses(self._words, noun))
+        ordered = dict.fromkeys((*usual, *self._words.meanings(noun)))
+        return tuple(self._meaning(self._wordnet.synsets[sense], noun) for sense in list(ordered)[:_MEANINGS])
 
     def _meaning(self, synset: Synset, noun: str) -> Meaning:
         synonyms = tuple(lemma for lemma in synset.lemmas if lemma.lower() != noun.lower())
-        kinds = tuple(parent.lemmas[0] for parent in self._wordnet.hypernym_chain(synset.offset))
+        kinds = tuple(parent.lemmas[0] for parent in self._wordnet.hypernym_chain(synset.id))
         return Meaning(synset.gloss, synonyms[:_SYNONYMS], kinds[:_KINDS])

@@ -50,38 +50,38 @@ class Nearness:
 
     def __init__(self, wordnet: WordNet) -> None:
         self._wordnet = wordnet
-        self._sizes: dict[int, int] = {}
+        self._sizes: dict[str, int] = {}
         self._families, self._mankind, self._young, self._person, self._vague = (
-            frozenset(s.offset for key in keys if (s := _find(wordnet, key)))
+            frozenset(wordnet.sense_ids[key] for key in keys if key in wordnet.sense_ids)
             for keys in (_FAMILIES, _MANKIND, _YOUNG, _PERSON, _VAGUE)
         )
 
-    def size(self, offset: int) -> int:
+    def size(self, synset: str) -> int:
         """Number of synsets at or below."""
-        if offset not in self._sizes:
-            self._sizes[offset] = sum(1 for _ in self._wordnet.descendants(offset))
-        return self._sizes[offset]
+        if synset not in self._sizes:
+            self._sizes[synset] = sum(1 for _ in self._wordnet.descendants(synset))
+        return self._sizes[synset]
 
     def says_enough(self, synset: Synset) -> bool:
         """Whether a meaning is special enough to be a near miss for what lies below it."""
         if synset.lexname == "tops":
-            return synset.offset in self._person
-        if synset.offset in self._vague:
+            return synset.id in self._person
+        if synset.id in self._vague:
             return False
         limit = _PARENT_SIZE.get(synset.lexname, _PARENT_SIZE_OTHER)
-        return self.size(synset.offset) <= limit
+        return self.size(synset.id) <= limit
 
     def why_close(self, gold: Synset, other: Synset) -> str | None:
         """The reason, in short words, if `other` is close to `gold` (two different meanings); else None."""
-        above_gold, above_other = self._wordnet.ancestors(gold.offset), self._wordnet.ancestors(other.offset)
-        if other.offset in above_gold:
-            edges = above_gold[other.offset]
+        above_gold, above_other = self._wordnet.ancestors(gold.id), self._wordnet.ancestors(other.id)
+        if other.id in above_gold:
+            edges = above_gold[other.id]
             near = edges <= _PARENT_EDGES and self.says_enough(other)
-            return f"more general, {_edges(edges)} above {gold.lemmas[0]}" if near else None
-        if gold.offset in above_other:
-            edges = above_other[gold.offset]
+            return f"more general, {edges} edge{'s' * (edges > 1)} above {gold.lemmas[0]}" if near else None
+        if gold.id in above_other:
+            edges = above_other[gold.id]
             near = edges <= _CHILD_EDGES and self.says_enough(gold)
-            return f"more special, {_edges(edges)} below {gold.lemmas[0]}" if near else None
+            return f"more special, {edges} edge{'s' * (edges > 1)} below {gold.lemmas[0]}" if near else None
         if self._bears(gold, other) or self._bears(other, gold):
             return f"fruit and plant of one kind: {gold.lemmas[0]}, {other.lemmas[0]}"
         if self._is_young(gold, other) or self._is_young(other, gold):
@@ -89,23 +89,18 @@ class Nearness:
         return self._why_siblings(gold, other, above_gold, above_other)
 
     def _why_siblings(
-        self, gold: Synset, other: Synset, above_gold: dict[int, int], above_other: dict[int, int]
+        self, gold: Synset, other: Synset, above_gold: dict[str, int], above_other: dict[str, int]
     ) -> str | None:
         if (self._mankind & above_gold.keys()) != (self._mankind & above_other.keys()):
             return None
-        shared = [offset for offset in above_gold if offset in above_other]
-        if family := next((offset for offset in shared if offset in self._families), None):
+        shared = [above for above in above_gold if above in above_other]
+        if family := next((above for above in shared if above in self._families), None):
             return f"both a kind of {self._wordnet.synsets[family].lemmas[0]}"
-        for parent in sorted(shared, key=lambda offset: (self.size(offset), offset)):
+        for parent in sorted(shared, key=lambda above: (self.size(above), above)):
             up, down = above_gold[parent], above_other[parent]
             synset = self._wordnet.synsets[parent]
-            limit = _SIBLING_SIZE.get(synset.lexname, _SIBLING_SIZE_OTHER)
-            if (
-                max(up, down) <= 2
-                and up + down <= _SIBLING_EDGES
-                and self.size(parent) <= limit
-                and synset.lexname != "tops"
-            ):
+            small = self.size(parent) <= _SIBLING_SIZE.get(synset.lexname, _SIBLING_SIZE_OTHER)
+            if small and max(up, down) <= 2 and up + down <= _SIBLING_EDGES and synset.lexname != "tops":
                 return f"sibling of {gold.lemmas[0]} under {synset.lemmas[0]}"
         return None
 
@@ -113,21 +108,12 @@ class Nearness:
         """Whether `plant` bears the food `fruit`: WordNet makes the fruit a part of its plant (or of a kind of it)."""
         if fruit.lexname != "food" or plant.lexname != "plant":
             return False
-        return any(self._wordnet.ancestors(whole).get(plant.offset, 9) <= 1 for whole in fruit.wholes)
+        return any(self._wordnet.ancestors(whole).get(plant.id, 9) <= 1 for whole in fruit.wholes)
 
     def _is_young(self, young: Synset, grown: Synset) -> bool:
         """Whether `young` is a young animal that its definition calls one of `grown`: "young of domestic cattle"."""
-        if grown.lexname != "animal" or not self._young & self._wordnet.ancestors(young.offset).keys():
+        if grown.lexname != "animal" or not self._young & self._wordnet.ancestors(young.id).keys():
             return False
         kinds = (grown, *(self._wordnet.synsets[parent] for parent in grown.hypernyms))
         names = "|".join(re.escape(lemma) for kind in kinds if kind.lexname == "animal" for lemma in kind.lemmas)
         return re.search(rf"\b({names})s?\b", young.gloss, re.IGNORECASE) is not None
-
-
-def _find(wordnet: WordNet, key: str) -> Synset | None:
-    offset = next((s.offset for s in wordnet.senses(key.split("%")[0]) if key in s.sense_keys), None)
-    return None if offset is None else wordnet.synsets[offset]
-
-
-def _edges(n: int) -> str:
-    return "1 edge" if n == 1 else f"{n} edges"

@@ -45,9 +45,12 @@ def as_markdown(report: CaptionReport) -> str:
 
 def comparison(reports: Sequence[CaptionReport], names: Sequence[str]) -> str:
     """Several reports side by side; `names`: what each is called."""
-    reasons = dict.fromkeys(reason for report in reports for reason in report.refused)
-    by_share = sorted(reasons, key=lambda reason: -sum(_share(report, reason) for report in reports))
-    refused = [[reason, *(f"{_share(report, reason):.2%}" for report in reports)] for reason in by_share]
+    shares = {
+        reason: [report.refused.get(reason, 0) / max(report.captions, 1) for report in reports]
+        for reason in dict.fromkeys(reason for report in reports for reason in report.refused)
+    }
+    by_share = sorted(shares, key=lambda reason: -sum(shares[reason]))
+    refused = [[reason, *(f"{share:.2%}" for share in shares[reason])] for reason in by_share]
     samples = zip_longest(*(report.samples[:: -(-len(report.samples) // _SIDE_BY_SIDE) or 1] for report in reports))
     lines = ["# Captions side by side", "", *_table(["", *names], _overview(reports), right=True)]
     lines += ["", "## Refused", ""]
@@ -74,10 +77,6 @@ def _overview(reports: Sequence[CaptionReport]) -> list[list[str]]:
         for report in reports
     ]
     return [[label, *(column.get(label, "-") for column in columns)] for label in columns[0]]
-
-
-def _share(report: CaptionReport, reason: str) -> float:
-    return report.refused.get(reason, 0) / max(report.captions, 1)
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: bool = False) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 from pydantic import BaseModel, ConfigDict, Field
@@ -63,59 +63,58 @@ class ReportTally:
     """Makes a report of captions that are given in their order, none of which it keeps but the samples."""
 
     def __init__(self, source: str, totals: Counter[str | None], nouns: pl.DataFrame, spool: Spool) -> None:
-        """Args:
-        source: name of the captions.
-        totals: fault -> captions with it; None: those kept. Known beforehand, so that samples spread evenly.
-        nouns: the lexicon.
-        spool: for n-grams.
-        """
+        """`totals`: fault (None: kept) -> captions, known beforehand, so that samples spread evenly."""
         self._source, self._totals = source, totals
         self._names: list[str] = nouns["noun"].to_list()
         self._ngrams = DistinctNgrams(spool)
-        self._samples = {
-            fault: _Spread(n, _SAMPLES if fault is None else _REFUSED_SAMPLES) for fault, n in totals.items()
-        }
+        self._samples: dict[str | None, list[str]] = {fault: [] for fault in totals}
+        self._seen = Counter[str | None]()
         self._asked, self._kept, self._secondary = Counter[int](), Counter[int](), Counter[int]()
-        self._words = self._related = self._with_further = 0
+        self._words = self._related = self._with_secondary = 0
 
     def add(self, table: pl.DataFrame, checked: Sequence[Checked]) -> None:
         """Count a table of schema `CAPTIONS` with one result for each row."""
         for text, targets, result in zip(table["text"].to_list(), table["targets"].to_list(), checked, strict=True):
             self._asked.update(targets)
-            self._samples[result.fault].see(text)
+            self._sample(result.fault, text)
             if result.fault is None:
                 self._kept.update(targets)
                 self._ngrams.add(text)
                 self._words += len(text.split())
             self._secondary.update(result.others)
-            self._with_further += bool(result.others)
+            self._with_secondary += bool(result.others)
             self._related += result.related
+
+    def _sample(self, fault: str | None, text: str) -> None:
+        """Keep a text if it is one of those that spread evenly from the first to the last with this fault."""
+        place, total = self._seen[fault], self._totals[fault]
+        n = min(_SAMPLES if fault is None else _REFUSED_SAMPLES, total)
+        if place == len(self._samples[fault]) * total // max(n, 1) and len(self._samples[fault]) < n:
+            self._samples[fault].append(text)
+        self._seen[fault] += 1
 
     def report(self, usage: LLMUsage | None = None) -> CaptionReport:
         """The report of all that was added."""
         kept, n = self._totals[None], self._totals.total()
-        refused = {fault: count for fault, count in self._totals.items() if fault is not None and count}
-        by_count = sorted(refused, key=lambda reason: (-refused[reason], reason))
-        further = sorted(
-            ((self._names[noun], n) for noun, n in self._secondary.items()), key=lambda item: (-item[1], item)
-        )
-        known_cost = usage is not None and usage.cost_usd is not None and kept > 0
+        refused = _by_count({fault: count for fault, count in self._totals.items() if fault is not None and count})
+        secondary = _by_count({self._names[noun]: count for noun, count in self._secondary.items()})
+        cost = usage.cost_usd if usage is not None and kept else None
         return CaptionReport(
             source=self._source,
             captions=n,
             kept=kept,
             share_kept=kept / n if n else 0.0,
-            refused={reason: refused[reason] for reason in by_count},
+            refused=refused,
             nouns=self._noun_yield(),
             distinct=self._ngrams.shares(),
             words=self._words / max(kept, 1),
-            with_secondary_nouns=self._with_further,
-            secondary_nouns=dict(further[:_NOUNS]),
+            with_secondary_nouns=self._with_secondary,
+            secondary_nouns=dict(list(secondary.items())[:_NOUNS]),
             related=self._related,
             usage=usage,
-            usd_per_1000_kept=1000 * usage.cost_usd / kept if known_cost else None,  # type: ignore[union-attr, operator]
-            samples=tuple(self._samples[None].texts) if kept else (),
-            refused_samples={reason: tuple(self._samples[reason].texts) for reason in by_count},
+            usd_per_1000_kept=None if cost is None else 1000 * cost / kept,
+            samples=tuple(self._samples.get(None, ())),
+            refused_samples={reason: tuple(self._samples[reason]) for reason in refused},
         )
 
     def _noun_yield(self) -> NounYield:
@@ -130,18 +129,8 @@ class ReportTally:
         )
 
 
-class _Spread:
-    """Up to `n` of so many texts, evenly from first to last."""
-
-    def __init__(self, total: int, n: int) -> None:
-        self._wanted = {i * total // n for i in range(n)} if total > n else range(total)
-        self._seen = 0
-        self.texts: list[str] = []
-
-    def see(self, text: str) -> None:
-        if self._seen in self._wanted:
-            self.texts.append(text)
-        self._seen += 1
+def _by_count(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 def count_checks(report: CaptionReport) -> Counts:

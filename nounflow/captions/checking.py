@@ -34,9 +34,6 @@ def check_file(
     """Check all rows of a parquet file of schema `CAPTIONS`.
 
     Args:
-        captions: the file.
-        nouns: its lexicon.
-        settings: of the checks.
         folder: has room for the file's rows, for as long as this takes.
         kept: write the kept rows here, with secondary nouns as targets.
         usage: what the captions have cost.
@@ -54,22 +51,18 @@ def check_file(
             for number, table in enumerate(read_batches(captions, CAPTIONS, _WHAT, window)):
                 checked = _results(results, number)
                 tally.add(table, checked)
-                yield with_secondary(table, checked, settings.secondary_share) if kept else table[:0]
+                if kept:
+                    yield with_secondary(table, checked, settings.secondary_share)
 
         if kept:
             write_batches(kept, tables(), CAPTIONS)
         else:
-            for _ in tables():
-                pass
+            list(tables())
         return tally.report(usage)
 
 
 def refuse_below(least: float, report: CaptionReport, captions: Path, advice: str) -> None:
-    """Raise if a smaller share of the captions is kept.
-
-    Raises:
-        NounflowError: fewer are.
-    """
+    """NounflowError if a smaller share of the captions is kept."""
     if report.share_kept < least:
         raise NounflowError(
             f"Only {report.share_kept:.1%} of the captions are kept, {least:.1%} are the least",
@@ -103,22 +96,13 @@ def _check_parts(checks: CaptionChecks, parts: Spool, n_parts: int, results: Spo
     """Check part by part; the results go to the windows of their rows. Returns fault (None: kept) -> captions."""
     totals: Counter[str | None] = Counter()
     for part in range(n_parts):
-        frames = list(parts.frames(part))
-        if not frames:
+        if not (frames := list(parts.frames(part))):
             continue
         rows = pl.concat(frames)
         checked = checks.check_table(rows)
         totals.update(result.fault for result in checked)
-        found = pl.DataFrame(
-            {
-                "row": rows["row"],
-                "fault": [result.fault for result in checked],
-                "others": [result.others for result in checked],
-                "related": [result.related for result in checked],
-                "window": rows["row"] // window,
-            },
-            schema_overrides={"fault": pl.String, "others": pl.List(pl.UInt32)},
-        )
+        found = pl.DataFrame(checked, schema={"fault": pl.String, "others": pl.List(pl.UInt32), "related": pl.UInt32})
+        found = found.with_columns(rows["row"], window=rows["row"] // window)
         for (number,), piece in found.partition_by("window", as_dict=True, include_key=False).items():
             results.append_frame(number, piece)
     return totals
@@ -126,5 +110,5 @@ def _check_parts(checks: CaptionChecks, parts: Spool, n_parts: int, results: Spo
 
 def _results(results: Spool, window: int) -> list[Checked]:
     """One result for each row of a window, in their order."""
-    found = pl.concat(results.frames(window)).sort("row")
-    return [Checked(fault, tuple(others), related) for _, fault, others, related in found.iter_rows()]
+    found = pl.concat(results.frames(window)).sort("row").drop("row")
+    return [Checked(fault, tuple(others), related) for fault, others, related in found.iter_rows()]

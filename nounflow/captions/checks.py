@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import polars as pl
 
-from nounflow.captions.mentions import FormIndex, ReadText, Sense
-from nounflow.captions.near_duplicates import Kept, plain_words
-from nounflow.captions.secondary_nouns import SecondaryNouns
+from nounflow.captions.mentions import FormIndex, ReadText, secondary_nouns
+from nounflow.captions.near_duplicates import Kept
 from nounflow.captions.templates import Number
 from nounflow.captions.wording import meta_fault, min_latin_share, reads_as_english
 from nounflow.config.captions import ChecksConfig
+from nounflow.senses import FormUse
+from nounflow.text import word_set
 
-_ONE = frozenset(("a", "an", "another", "each", "every", "this"))
-_MANY = frozenset(("two", "three", "four", "several", "many", "these", "those", "both"))
-_NUMBER = re.compile(r"(?:^|-)(singular|plural)$")
+_ONE = word_set("a an another each every this")
+_DETERMINERS = word_set("a an the some one two three four five several few many this that these those")
+_MANY = word_set("two three four several many these those both")
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class Checked:
 
 def number_of(template: str) -> Number | None:
     """The number that a source says a text is in: its template id is or ends in -singular or -plural."""
-    match = _NUMBER.search(template)
-    return match[1] if match else None  # type: ignore[return-value]
+    last = template.rpartition("-")[2]
+    return last if last in ("singular", "plural") else None  # type: ignore[return-value]
 
 
 class CaptionChecks:
@@ -42,35 +42,24 @@ class CaptionChecks:
     def __init__(self, nouns: pl.DataFrame, settings: ChecksConfig) -> None:
         self.settings = settings
         self._index = FormIndex(nouns)
-        self._secondary = SecondaryNouns(nouns)
 
     def check_table(self, table: pl.DataFrame) -> list[Checked]:
-        """Check all rows of a table of schema `CAPTIONS`; of captions that are alike, the first is kept.
-
-        Returns:
-            One result for each row, in the table's order.
-        """
-        texts, templates = table["text"].to_list(), table["template"].to_list()
-        groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
-        for row, targets in enumerate(table["targets"].to_list()):
-            groups[tuple(targets)].append(row)
-        checked: list[Checked | None] = [None] * len(texts)
-        for targets, rows in groups.items():
-            kept = Kept(self.settings.near_duplicate)  # only one group's captions are held at a time
-            for row in rows:
-                checked[row] = self.check(texts[row], targets, number_of(templates[row]), kept)
-        return [result for result in checked if result is not None]
+        """One result for each row of a table of schema `CAPTIONS`; of captions that are alike, the first is kept."""
+        checked: dict[int, Checked] = {}
+        rows = enumerate(table.select("text", "targets", "template").iter_rows())
+        # only the captions of one group of nouns are held at a time
+        for _, of_group in groupby(sorted(rows, key=lambda row: row[1][1]), key=lambda row: row[1][1]):
+            kept = Kept(self.settings.near_duplicate)
+            for number, (text, targets, template) in of_group:
+                checked[number] = self.check(text, targets, number_of(template), kept)
+        return [checked[number] for number in sorted(checked)]
 
     def check(
         self, text: str, targets: Sequence[int], number: Number | None = None, kept: Kept | None = None
     ) -> Checked:
-        """Check one caption.
+        """Check a caption that is to name the `targets`, in this number where it is known.
 
-        Args:
-            text: the caption.
-            targets: ids of the nouns it is to name.
-            number: the number it is to name them in, where that is known.
-            kept: earlier captions of the same nouns; a sound caption is added to them.
+        `kept`: earlier captions of the same nouns; a sound caption is added to them.
         """
         reading = self._index.read(text, targets)
         fault = self._form_fault(reading) or self._noun_fault(reading, targets, number)
@@ -78,7 +67,7 @@ class CaptionChecks:
             fault = kept.fault(_plain(reading, targets))
         if fault is not None:
             return Checked(fault)
-        others, related = self._secondary.of(reading, targets)
+        others, related = secondary_nouns(self._index.forms, reading, targets)
         return Checked(None, others, related)
 
     def _form_fault(self, reading: ReadText) -> str | None:
@@ -105,45 +94,41 @@ class CaptionChecks:
             if not found:
                 inside = self._index.hidden(reading, noun)
                 return "its noun stands only inside a longer noun" if inside else "its noun is missing"
-            if number is not None and not any(getattr(sense, number) for _, sense in found):
+            if number is not None and not any(getattr(use, number) for _, use in found):
                 return f"its noun is not in the {number}"
-            if any(_disagrees(reading, mention.first, mention.stop, sense) for mention, sense in found):
+            if any(_disagrees(reading, mention.first, mention.stop, use) for mention, use in found):
                 return "a word of number and its noun disagree"
         return None
 
 
 def with_secondary(table: pl.DataFrame, checked: Sequence[Checked], share: float) -> pl.DataFrame:
-    """The kept rows, with secondary nouns as targets behind the others.
+    """The kept rows of a table of schema `CAPTIONS`, with secondary nouns as targets behind the others.
 
-    Args:
-        table: of schema `CAPTIONS`.
-        checked: one result for each row.
-        share: weight of all secondary nouns of a text together; the earlier targets keep the rest in proportion.
+    `share`: weight of all secondary nouns of a text together; the earlier targets keep the rest in proportion.
     """
     targets, weights = table["targets"].to_list(), table["target_weights"].to_list()
     for row, result in enumerate(checked):
-        if result.others:
+        if n := len(result.others):
             targets[row] = [*targets[row], *result.others]
-            further = [share / len(result.others)] * len(result.others)
-            weights[row] = [*((1 - share) * weight for weight in weights[row]), *further]
-    lists = {
-        "targets": pl.Series(targets, dtype=pl.List(pl.UInt32)),
-        "target_weights": pl.Series(weights, dtype=pl.List(pl.Float32)),
-    }
-    return table.with_columns(**lists).filter(pl.Series([result.fault is None for result in checked], dtype=pl.Boolean))
+            weights[row] = [*((1 - share) * weight for weight in weights[row]), *[share / n] * n]
+    table = table.with_columns(
+        pl.Series("targets", targets, table.schema["targets"]),
+        pl.Series("target_weights", weights, table.schema["target_weights"]),
+    )
+    return table.filter(pl.Series([result.fault is None for result in checked], dtype=pl.Boolean))
 
 
 def _plain(reading: ReadText, targets: Sequence[int]) -> tuple[str, ...]:
     """The words that tell captions apart; a target's form is replaced by its number, so that spellings are one."""
     words = [word.bare for word in reading.words]
     for place, noun in enumerate(targets):
-        for mention, sense in reading.of(noun):
-            words[mention.first] = f"#{place}{'' if sense.singular else 's'}"
+        for mention, use in reading.of(noun):
+            words[mention.first] = f"#{place}{'' if use.singular else 's'}"
             words[mention.first + 1 : mention.stop] = [""] * (mention.stop - mention.first - 1)
-    return plain_words(filter(None, words))
+    return tuple(word for word in words if word and word not in _DETERMINERS)
 
 
-def _disagrees(reading: ReadText, first: int, stop: int, sense: Sense) -> bool:
+def _disagrees(reading: ReadText, first: int, stop: int, use: FormUse) -> bool:
     """Whether "a" stands right before a plural or "two" before a singular, and no other word follows the noun.
 
     A word behind it may be what the determiner belongs to: "a sports car", "two dog sleds".
@@ -151,4 +136,4 @@ def _disagrees(reading: ReadText, first: int, stop: int, sense: Sense) -> bool:
     if first == 0 or reading.joined(stop - 1) or not reading.joined(first - 1):
         return False
     before = reading.words[first - 1].canon
-    return (before in _ONE and not sense.singular) or (before in _MANY and not sense.plural)
+    return (before in _ONE and not use.singular) or (before in _MANY and not use.plural)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 
 import numpy as np
 import polars as pl
 
 from nounflow.errors import MismatchError
-from nounflow.synonyms import synonym_groups
 from nounflow.text import with_article
 
 
@@ -21,11 +21,30 @@ class Forms:
     with_articles: tuple[str, ...]  # plurals: the same as `texts`
     nouns: np.ndarray  # int64, noun id of each form
     shares: np.ndarray  # float64, share of the form in its noun's use
+    mass: np.ndarray  # float64, share x weight of the noun
+    meanings: np.ndarray  # int64, a number for each meaning: synonyms have the same
     starts: np.ndarray  # int64 [nouns + 1], where each noun's forms begin
 
     def of(self, noun: int) -> range:
         """Positions of one noun's forms."""
         return range(self.starts[noun], self.starts[noun + 1])
+
+    def phrases(self, article: bool) -> tuple[str, ...]:
+        """All forms, behind a or an if so wanted."""
+        return self.with_articles if article else self.texts
+
+    @cached_property
+    def cumulated(self) -> np.ndarray:
+        """Share of the mass up to each form: float64, the last is 1."""
+        cumulated: np.ndarray = np.cumsum(self.mass) / max(self.mass.sum(), 1e-300)
+        return cumulated
+
+    def clash(self, tuples: np.ndarray) -> np.ndarray:
+        """Which rows of positions of forms [rows, m] name a noun twice, or two synonyms: bool [rows]."""
+        found = np.zeros(len(tuples), dtype=bool)
+        for a, b in combinations(self.meanings[tuples].T, 2):
+            found |= a == b
+        return found
 
 
 @dataclass(frozen=True)
@@ -36,7 +55,7 @@ class CaptionLexicon:
     weights: np.ndarray  # float64 [nouns]
     singular: Forms
     plural: Forms
-    synonyms: np.ndarray  # int64, sorted: lower id x nouns + higher id of each pair that shares a meaning; [-1] if none
+    plural_shares: np.ndarray  # float64 [nouns], share of plural forms in each noun's use
 
     @classmethod
     def of(cls, nouns: pl.DataFrame) -> CaptionLexicon:
@@ -46,10 +65,10 @@ class CaptionLexicon:
             MismatchError: ids that are not the row numbers, a weight that is not above 0, or a noun without forms.
         """
         weights = nouns["weight"].cast(pl.Float64).to_numpy()
-        singular, plural = _forms(nouns, "singular"), _forms(nouns, "plural")
-        used = np.zeros(len(nouns))
-        for forms in (singular, plural):
-            np.add.at(used, forms.nouns, forms.shares)
+        meanings = nouns.select(pl.coalesce(pl.col("synsets").list.first(), "key").rank("dense")).to_series().to_numpy()
+        singular, plural = (_forms(nouns, number, weights, meanings) for number in ("singular", "plural"))
+        ones, many = (np.bincount(forms.nouns, forms.shares, len(nouns)) for forms in (singular, plural))
+        used = ones + many
         bad = ~((weights > 0) & (used > 0) & np.isfinite(weights * used))
         bad |= nouns["id"].to_numpy() != np.arange(len(nouns))
         if bad.any():
@@ -59,55 +78,25 @@ class CaptionLexicon:
                 where=f"id {row['id']}, weight {row['weight']}, forms {row['singulars']} and {row['plurals']}",
                 fix="delete the lexicon and run the nouns stage again",
             )
-        return cls(tuple(nouns["key"]), weights, singular, plural, _synonyms(nouns))
+        return cls(tuple(nouns["key"]), weights, singular, plural, many / used)
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def plural_shares(self) -> np.ndarray:
-        """Share of plural forms in each noun's use: float64 [nouns]."""
-        total = np.zeros(len(self))
-        plural = np.zeros(len(self))
-        np.add.at(plural, self.plural.nouns, self.plural.shares)
-        np.add.at(total, self.singular.nouns, self.singular.shares)
-        return plural / (total + plural)
 
-    def clashes(self, tuples: np.ndarray) -> np.ndarray:
-        """Which rows of noun ids [rows, m] name a noun twice, or two synonyms: bool [rows]."""
-        found = np.zeros(len(tuples), dtype=bool)
-        for a, b in combinations(tuples.T, 2):
-            pairs = np.minimum(a, b) * len(self) + np.maximum(a, b)
-            places = np.searchsorted(self.synonyms, pairs)
-            synonyms = self.synonyms[np.minimum(places, len(self.synonyms) - 1)] == pairs
-            found |= (a == b) | synonyms
-        return found
-
-
-def _forms(nouns: pl.DataFrame, number: str) -> Forms:
+def _forms(nouns: pl.DataFrame, number: str, weights: np.ndarray, meanings: np.ndarray) -> Forms:
     """Forms with a share above 0, the commonest of each noun first."""
-    texts: list[str] = []
-    owners: list[int] = []
-    shares: list[float] = []
-    starts = [0]
-    for i, (forms, form_shares) in enumerate(
-        zip(nouns[f"{number}s"].to_list(), nouns[f"{number}_shares"].to_list(), strict=True)
-    ):
-        pairs = [(share, form) for form, share in zip(forms or (), form_shares or (), strict=True) if share > 0]
-        for share, form in sorted(pairs, key=lambda pair: -pair[0]):
-            texts.append(form)
-            owners.append(i)
-            shares.append(share)
-        starts.append(len(texts))
-    articled = tuple(map(with_article, texts)) if number == "singular" else tuple(texts)
+    columns = nouns.select(form=f"{number}s", share=f"{number}_shares").with_row_index("noun")
+    used = columns.explode("form", "share").filter(pl.col("share") > 0)
+    used = used.sort("noun", "share", descending=[False, True], maintain_order=True)
+    texts, owners = tuple(used["form"]), used["noun"].cast(pl.Int64).to_numpy()
+    shares = used["share"].cast(pl.Float64).to_numpy()
     return Forms(
-        tuple(texts),
-        articled,
-        np.asarray(owners, dtype=np.int64),
-        np.asarray(shares, dtype=np.float64),
-        np.asarray(starts, dtype=np.int64),
+        texts,
+        tuple(map(with_article, texts)) if number == "singular" else texts,
+        owners,
+        shares,
+        weights[owners] * shares,
+        meanings[owners].astype(np.int64),
+        np.searchsorted(owners, np.arange(len(nouns) + 1)),
     )
-
-
-def _synonyms(nouns: pl.DataFrame) -> np.ndarray:
-    pairs = (pair for members in synonym_groups(nouns) for pair in combinations(members, 2))
-    return np.sort(np.array([a * len(nouns) + b for a, b in pairs] or [-1], dtype=np.int64))

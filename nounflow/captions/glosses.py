@@ -11,14 +11,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from nounflow.captions.inflection import plural_of, plural_only, singular_of
-from nounflow.text import canon, with_article
+from nounflow.text import canon, regular_plural, regular_singular, with_article, word_set
 
 LONGEST = 13  # words of a phrase
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
 
 
 _PARENTHESES = re.compile(r"\s*[(\[][^()\[\]]*[)\]]")
@@ -54,25 +49,27 @@ _KIND_OF = re.compile(
 )
 _DETERMINER = re.compile(r"^(a|an|any|one|the)\s+", re.IGNORECASE)
 # A phrase behind a head noun begins with one of these words; those of the two _MOVABLE sets fit behind another noun.
-_MOVABLE_STARTS = _words("with having for that which whose native suitable")
-_STARTS = _MOVABLE_STARTS | _words(
+_MOVABLE_STARTS = word_set("with having for that which whose native suitable")
+_STARTS = _MOVABLE_STARTS | word_set(
     "of in on from to at by between under over through without near around into when where who during along after "
     "before within beneath above below across against so as wherein usually typically commonly normally widely being "
     "noted consisting containing resembling"
 )
-_MOVABLE_PARTICIPLES = _words(
+_MOVABLE_PARTICIPLES = word_set(
     "used made worn covered designed consisting containing resembling found noted served cooked eaten filled attached "
     "built equipped grown bred kept carried fitted composed intended operated powered driven played prepared fried "
     "baked flavored stuffed decorated shaped producing bearing supported mounted held drawn pulled propelled "
     "cultivated raised living growing inhabiting"
 )
-_IRREGULAR_PARTICIPLES = _words("set taken cut hung sold fed laid sent put given dug spun woven sewn cast")
-_BARE_STARTS = _words("with having for from by of in on to at as aside")  # behind a participle: "made from"
-_DANGLING = _STARTS | _words(
+_IRREGULAR_PARTICIPLES = word_set("set taken cut hung sold fed laid sent put given dug spun woven sewn cast")
+_BARE_STARTS = word_set("with having for from by of in on to at as aside")  # behind a participle: "made from"
+_DANGLING = _STARTS | word_set(
     "a an the and or is are was be been not very more most can may has have than its their if used made some each "
     "both either any no little much many few less only up off out down"
 )
-_NOT_IN_HEAD = _words(
+_PLURAL_WITHOUT_S = word_set("men women children teeth feet geese mice people cattle oxen lice fungi algae")
+_PLURAL_ONLY = word_set("goods clothes viscera")
+_NOT_IN_HEAD = word_set(
     "is are was were be can may has have had than a an the all each every not nor if something someone anything"
 )
 _SINGULAR_VERB = re.compile(r"^(?:that|which) (?:is|has|was|\w+[^s\W]s)\b")
@@ -112,13 +109,13 @@ class GlossReader:
 
     def _phrases(self, part: str) -> Iterator[tuple[str, str]]:
         """(field of `GlossPhrases`, phrase) of one part of a gloss."""
-        part, of_many = _cut_lead(_MANY, part)
+        part, of_many = _MANY.subn("", part)
         if not of_many:
-            part, _ = _cut_lead(_KIND_OF, part)
+            part = _KIND_OF.sub("", part)
         match = _DETERMINER.match(part)
         determiner = match[1].lower() if match and not of_many else ""
         words = (part[match.end() :] if match else part).split()
-        if not match and self._bare_detail(words):  # "made from residue of grapes"
+        if not match and _is_detail(words):  # "made from residue of grapes"
             yield from _details(self._shorten(words), plural=False)
             return
         head = self._head(words)
@@ -158,32 +155,24 @@ class GlossReader:
         else:
             yield "singular", with_article(text)
             if len(words) == n_head and not {"and", "or"} & set(head):
-                yield "plural", " ".join([*words[:-1], plural_of(words[-1])])
+                yield "plural", " ".join([*words[:-1], regular_plural(words[-1])])
             else:
                 yield "plural", f"each {with_article(text)}"
 
-    def _bare_detail(self, words: list[str]) -> bool:
-        first = words[0].lower() if words else ""
-        followed = len(words) > 1 and words[1].lower() in _BARE_STARTS
-        return first in _MOVABLE_STARTS or (first in _MOVABLE_PARTICIPLES and followed)
-
     def _head(self, words: list[str]) -> list[str]:
         """The words up to the head noun, without a comma behind it; empty if there is no clear one."""
+        lower = [*map(str.lower, words), "", ""]
         for i, word in enumerate(words):
-            bare = word.rstrip(",").lower()
+            bare, following, behind = lower[i].rstrip(","), lower[i + 1], lower[i + 2]
             if bare in _NOT_IN_HEAD:
                 return []
-            nominal = self._known(bare) or self._is_plural(bare)
+            nominal = self._is_noun(bare)
             if word.endswith(",") and nominal:
                 return [*words[:i], word.rstrip(",")]
-            following = words[i + 1].lower() if i + 1 < len(words) else ""
-            behind = words[i + 2].lower() if i + 2 < len(words) else ""
-            set_apart = following in _IRREGULAR_PARTICIPLES and behind in _BARE_STARTS
-            selling = following.endswith("ing") and not self._known(following)  # "a shop selling wine"
             verbal = (
-                selling
-                or _is_participle(following)
-                or set_apart
+                _is_participle(following)
+                or (following in _IRREGULAR_PARTICIPLES and behind in _BARE_STARTS)
+                or (following.endswith("ing") and not self._known(following))  # "a shop selling wine"
                 or (following.endswith("ly") and _is_participle(behind))
             )
             if not following or following in _STARTS or (nominal and verbal):
@@ -199,12 +188,11 @@ class GlossReader:
                 words = [*words[:i], word.rstrip(",")]
                 break
         for n in range(min(len(words), LONGEST), 1, -1):
-            last = words[n - 1].lower()
+            before, last = words[n - 2].lower(), words[n - 1].lower()
             if last in _DANGLING:
                 continue
-            nominal = self._known(last) or self._is_plural(last)
-            before = words[n - 2].lower()
-            if last.endswith(("ed", "ly")) and not nominal and (self._known(before) or self._is_plural(before)):
+            nominal = self._is_noun(last)
+            if last.endswith(("ed", "ly")) and not nominal and self._is_noun(before):
                 continue  # the participle of a clause that was cut: "a sausage of pork smoked"
             if n == len(words) or (nominal and (words[n].lower() in _STARTS or _is_participle(words[n].lower()))):
                 return words[:n]
@@ -215,11 +203,16 @@ class GlossReader:
         last = canon(word).rpartition(" ")[2]
         return last in self._nouns or any(last[i:] in self._nouns for i in range(2, len(last) - 3))
 
+    def _is_noun(self, word: str) -> bool:
+        return self._known(word) or self._is_plural(word)
+
     def _is_plural(self, word: str) -> bool:
-        if plural_only(word):
+        if word in _PLURAL_ONLY:
             return True
-        singular = singular_of(word)
-        return singular is not None and word not in self._uncountable and self._known(singular)
+        if (not word.endswith("s") and word not in _PLURAL_WITHOUT_S) or word in self._uncountable:
+            return False
+        singular = regular_singular(word)
+        return singular is not None and self._known(singular)
 
 
 def _parts(gloss: str) -> list[str]:
@@ -233,13 +226,14 @@ def _parts(gloss: str) -> list[str]:
     return [part for part in tidy if part and not _UNREADABLE.search(part)]
 
 
+def _is_detail(words: list[str]) -> bool:
+    """Whether a part begins as what stands behind a noun: "made from ...", "with ..."."""
+    first, second, *_ = [*map(str.lower, words), "", ""]
+    return first in _MOVABLE_STARTS or (first in _MOVABLE_PARTICIPLES and second in _BARE_STARTS)
+
+
 def _is_participle(word: str) -> bool:
     return word in _MOVABLE_PARTICIPLES or word.endswith("ed")
-
-
-def _cut_lead(pattern: re.Pattern[str], text: str) -> tuple[str, bool]:
-    match = pattern.match(text)
-    return (text[match.end() :], True) if match else (text, False)
 
 
 def _details(words: list[str], plural: bool) -> Iterator[tuple[str, str]]:

@@ -1,34 +1,32 @@
-"""Which nouns of a lexicon a text names, in which number and where."""
+"""Which nouns of a lexicon a text names, in which number and where, and which of them are news beside its own."""
 
 from __future__ import annotations
 
 import functools
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
-from nounflow.text import canon
+from nounflow.senses import FormUse, LexiconForms, is_acronym
+from nounflow.text import canon, word_set
 
 _WORD = re.compile(r"[^\W_]+(?:['’.][^\W_]+)*")
 _POSSESSIVE = re.compile(r"['’]s$", re.IGNORECASE)
 _WITHIN = re.compile(r"[\s/_-]+")  # what may stand between two words of one noun
 _AFTER_TITLE = re.compile(r"\.\s*")
 _TITLE = re.compile(r"(\w+)\.\s")  # "St. Bernard"
-_ACRONYM = re.compile(r"[A-Z]{2}")
-
-
-@dataclass(frozen=True)
-class Sense:
-    """A noun that a form may stand for."""
-
-    noun: int  # noun id
-    singular: bool
-    plural: bool
-    mass: float  # noun weight x share of the form in the noun's use
-    acronym: bool  # "PC", which "pc" in small letters does not name
+# Verbs and small words that are spelled like nouns.
+_NOT_NOUNS = word_set(
+    "can will may might must saw left lead leaves like well still just back down close past round near over about"
+)
+# What a caption calls the picture itself.
+_FRAMES = word_set(
+    "photo photos photograph photographs picture pictures image images portrait portraits view shot snapshot"
+)
+_DETERMINERS = word_set("a an the some his her its their")
 
 
 @dataclass(frozen=True)
@@ -47,15 +45,15 @@ class Mention:
 
     first: int
     stop: int
-    senses: tuple[Sense, ...]
+    uses: tuple[FormUse, ...]
 
-    def of(self, noun: int) -> Sense | None:
-        """The noun's sense, None if the form is none of the noun's."""
-        return next((sense for sense in self.senses if sense.noun == noun), None)
+    def of(self, noun: int) -> FormUse | None:
+        """What the form is of the noun, None if it is none of the noun's."""
+        return next((use for use in self.uses if use.noun == noun), None)
 
     def rank(self, wanted: Collection[int]) -> tuple[int, bool, int]:
         """Order in which overlapping mentions are taken: the longest, a wanted one, the first."""
-        return self.first - self.stop, all(sense.noun not in wanted for sense in self.senses), self.first
+        return self.first - self.stop, all(use.noun not in wanted for use in self.uses), self.first
 
 
 @dataclass(frozen=True)
@@ -64,11 +62,11 @@ class ReadText:
 
     text: str
     words: tuple[Word, ...]
-    mentions: tuple[Mention, ...] = field(default=())
+    mentions: tuple[Mention, ...] = ()
 
-    def of(self, noun: int) -> list[tuple[Mention, Sense]]:
+    def of(self, noun: int) -> list[tuple[Mention, FormUse]]:
         """Mentions of one noun."""
-        return [(mention, sense) for mention in self.mentions if (sense := mention.of(noun))]
+        return [(mention, use) for mention in self.mentions if (use := mention.of(noun))]
 
     def joined(self, word: int) -> bool:
         """Whether only a space or a hyphen separates a word from the one behind it."""
@@ -78,44 +76,23 @@ class ReadText:
 
 
 class FormIndex:
-    """All written forms of a lexicon, by normal spelling."""
+    """Finds all written forms of a lexicon in texts."""
 
     def __init__(self, nouns: pl.DataFrame) -> None:
-        found: dict[str, dict[int, list[tuple[str, str, float]]]] = defaultdict(lambda: defaultdict(list))
-        for noun, weight, *columns in nouns.select(
-            "id", "weight", "singulars", "singular_shares", "plurals", "plural_shares"
-        ).iter_rows():
-            for number, forms, shares in (("singular", *columns[:2]), ("plural", *columns[2:])):
-                for form, share in zip(forms or (), shares or (), strict=True):
-                    found[canon(form)][noun].append((number, form, weight * share))
-        self._senses = {
-            spelling: tuple(_sense(noun, uses) for noun, uses in by_noun.items()) for spelling, by_noun in found.items()
-        }
+        self.forms = LexiconForms(nouns)
         # words whose dot is no full stop
-        self._titles = {
-            canon(title)
-            for columns in nouns.select("singulars", "plurals").iter_rows()
-            for forms in columns
-            for form in forms or ()
-            for title in _TITLE.findall(form)
-        }
+        written = pl.concat([nouns["singulars"].explode(), nouns["plurals"].explode()]).drop_nulls()
+        self._titles = {canon(title) for form in written for title in _TITLE.findall(form)}
         self._longest: dict[str, int] = defaultdict(int)  # first word -> words of its longest form
-        for spelling in self._senses:
-            words = spelling.split()
-            if words:
-                self._longest[words[0]] = max(self._longest[words[0]], len(words))
-
-    def senses(self, form: str) -> tuple[Sense, ...]:
-        """The nouns that a form, in any spelling of it, may stand for."""
-        return self._senses.get(canon(form), ())
+        for first, *others in filter(None, map(str.split, self.forms.by_canon)):
+            self._longest[first] = max(self._longest[first], 1 + len(others))
 
     def read(self, text: str, wanted: Collection[int] = ()) -> ReadText:
         """Find the nouns of a text; where two equally long ones overlap, a `wanted` one counts, else the first."""
-        words = tuple(_words(text))
+        words = tuple(Word(match.start(), match.end(), *_spellings(match[0])) for match in _WORD.finditer(text))
         bare = ReadText(text, words)
         found = [mention for first in range(len(words)) for mention in self._starting_at(bare, first)]
-        if len(found) > 1:
-            found.sort(key=lambda mention: mention.rank(wanted))
+        found.sort(key=lambda mention: mention.rank(wanted))
         taken = [False] * len(words)
         mentions: list[Mention] = []
         for mention in found:
@@ -136,8 +113,13 @@ class FormIndex:
         for stop in range(first + 1, min(first + most, len(words)) + 1):
             if stop > first + 1 and not self._one_phrase(reading, stop - 2):
                 return
-            if senses := self._at(reading, first, stop):
-                yield Mention(first, stop, senses)
+            spelling = " ".join([*(word.canon for word in words[first : stop - 1]), words[stop - 1].bare])
+            uses = self.forms.by_canon.get(spelling, ())
+            if any(use.acronym for use in uses):
+                raised = is_acronym(reading.text[words[first].start : words[stop - 1].end])
+                uses = tuple(use for use in uses if raised or not use.acronym)
+            if uses:
+                yield Mention(first, stop, uses)
 
     def _one_phrase(self, reading: ReadText, word: int) -> bool:
         """Whether a word and the one behind it may belong to one noun."""
@@ -146,33 +128,35 @@ class FormIndex:
         here, behind = reading.words[word], reading.words[word + 1]
         return here.canon in self._titles and bool(_AFTER_TITLE.fullmatch(reading.text, here.end, behind.start))
 
-    def _at(self, reading: ReadText, first: int, stop: int) -> tuple[Sense, ...]:
-        words = reading.words
-        spelling = " ".join([*(word.canon for word in words[first : stop - 1]), words[stop - 1].bare])
-        senses = self._senses.get(spelling, ())
-        if any(sense.acronym for sense in senses):
-            raised = _ACRONYM.search(reading.text, words[first].start, words[stop - 1].end)
-            senses = tuple(sense for sense in senses if raised or not sense.acronym)
-        return senses
-
-
-def _sense(noun: int, uses: list[tuple[str, str, float]]) -> Sense:
-    numbers = {number for number, _, _ in uses}
-    return Sense(
-        noun,
-        "singular" in numbers,
-        "plural" in numbers,
-        sum(mass for _, _, mass in uses),
-        all(_ACRONYM.search(form) for _, form, _ in uses),
-    )
-
-
-def _words(text: str) -> Iterator[Word]:
-    for match in _WORD.finditer(text):
-        yield Word(match.start(), match.end(), *_spellings(match[0]))
-
 
 @functools.lru_cache(maxsize=65536)
 def _spellings(word: str) -> tuple[str, str]:
     """Normal spelling with and without a possessive s."""
     return canon(word), canon(_POSSESSIVE.sub("", word))
+
+
+def secondary_nouns(forms: LexiconForms, reading: ReadText, targets: Sequence[int]) -> tuple[tuple[int, ...], int]:
+    """Ids of secondary nouns in order of mention, and how often a target's parents and synonyms are mentioned."""
+    others: dict[int, None] = {}
+    related = 0
+    starts = {mention.first for mention in reading.mentions}
+    for mention in reading.mentions:
+        if any(mention.of(noun) for noun in targets) or not _is_object(reading, mention, starts):
+            continue
+        noun = max(mention.uses, key=lambda use: (use.mass, -use.noun)).noun
+        if any(forms.is_related(noun, target) for target in targets):
+            related += 1
+        else:
+            others[noun] = None
+    return tuple(others), related
+
+
+def _is_object(reading: ReadText, mention: Mention, starts: Collection[int]) -> bool:
+    """Whether a mention stands for a thing in the picture; `starts`: where the text's mentions begin."""
+    word = reading.words[mention.first].canon
+    if mention.stop == mention.first + 1 and (word in _NOT_NOUNS or word in _FRAMES):
+        return False
+    if not reading.joined(mention.stop - 1):
+        return True
+    # "kitchen table": it only describes the noun behind it; "watches the sea": it is a verb
+    return mention.stop not in starts and reading.words[mention.stop].canon not in _DETERMINERS

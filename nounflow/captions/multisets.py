@@ -8,18 +8,19 @@ stays within one or two of its share, since tuples are drawn systematically rath
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 import polars as pl
 
-from nounflow.captions.companions import Companions
-from nounflow.captions.forms import CaptionLexicon, Forms
+from nounflow.captions.forms import CaptionLexicon
 from nounflow.captions.quotas import quotas
 from nounflow.captions.table import CaptionDraft, Rows, Written, caption_frame, record_nouns, record_texts
 from nounflow.captions.templates import Template, Templates
-from nounflow.captions.tuples import Population, bring_together, draw_tuples
+from nounflow.captions.tuples import Companions, bring_together, draw_tuples
 from nounflow.config.captions import SourceConfig
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
@@ -41,25 +42,11 @@ class Multiset:
     co_occurring: float = 0.0  # share of rows whose nouns are companions
     companions: Companions | None = None  # None: there are no such rows
 
-    @property
-    def source(self) -> str:
-        """Name of the caption source: "m1", "m2", ..."""
-        return f"m{self.m}"
-
-    @property
-    def wanted(self) -> int:
-        """Rows asked for."""
-        return self.texts_per_noun * len(self.lexicon)
-
-    @property
-    def core(self) -> int:
-        """Texts that every noun gets in M1."""
-        return max(sum(t.core for t in templates) for templates in (self.templates.singular, self.templates.plural))
-
     @cached_property
     def asked(self) -> np.ndarray:
-        """M1: texts due to each noun by its weight, int64 [nouns]."""
-        low = max(self.core, self.texts_per_noun // 2)
+        """M1: texts due to each noun by its weight, int64 [nouns]; never fewer than the core ones."""
+        core = (sum(t.core for t in of_number) for of_number in (self.templates.singular, self.templates.plural))
+        low = max(*core, self.texts_per_noun // 2)
         return quotas(self.lexicon.weights, self.texts_per_noun, low, max(low, 3 * self.texts_per_noun))
 
     @cached_property
@@ -70,19 +57,14 @@ class Multiset:
         return np.concatenate([[0], np.cumsum(np.minimum(self.asked, possible))])
 
     @cached_property
-    def populations(self) -> tuple[Population, Population]:
-        """Singular and plural forms to draw from."""
-        return Population.of(self.lexicon, self.lexicon.singular), Population.of(self.lexicon, self.lexicon.plural)
-
-    @cached_property
     def plural_share(self) -> float:
         """Share of plurals in the use of all nouns, by their weights."""
-        return float(np.average(self.lexicon.plural_shares(), weights=self.lexicon.weights))
+        return float(np.average(self.lexicon.plural_shares, weights=self.lexicon.weights))
 
     @property
     def rows(self) -> int:
         """Rows there are, before equal texts are merged."""
-        return int(self.starts[-1]) if self.m == 1 else self.wanted
+        return int(self.starts[-1]) if self.m == 1 else self.texts_per_noun * len(self.lexicon)
 
 
 def multiset_rows(multiset: Multiset, start: int = 0, stop: int | None = None) -> pl.DataFrame:
@@ -107,12 +89,12 @@ def compose(nouns: pl.DataFrame, templates: Templates, source: str, settings: So
         raise NounflowError(f"There is no multiset '{source}'", fix="name one of m1, m2, ...")
     m = int(source[1:])
     lexicon = CaptionLexicon.of(nouns)
-    companions = Companions(nouns, lexicon) if m > 1 and settings.co_occurring else None
+    companions = Companions(nouns) if m > 1 and settings.co_occurring else None
     multiset = Multiset(lexicon, templates, m, settings.texts_per_noun, seed, settings.co_occurring, companions)
 
     def count(written: Written) -> Counts:
         counts = Counts("captions")
-        asked = int(multiset.asked.sum()) if m == 1 else multiset.wanted
+        asked = int(multiset.asked.sum()) if m == 1 else multiset.rows
         record_texts(counts, source, asked, written)
         record_nouns(counts, len(nouns), written, "too light to be drawn")
         return counts
@@ -124,104 +106,90 @@ def compose(nouns: pl.DataFrame, templates: Templates, source: str, settings: So
 # --- M1 -------------------------------------------------------------------------------------------------------------
 
 
-def _core(templates: Templates, lexicon: CaptionLexicon, noun: int) -> tuple[Forms, tuple[Template, ...], int]:
-    """Forms, templates and number of the core texts of a noun: singular, or plural where it has no singular."""
-    singular = len(lexicon.singular.of(noun)) > 0
-    chosen = templates.singular if singular else templates.plural
-    return lexicon.singular if singular else lexicon.plural, chosen, sum(template.core for template in chosen)
-
-
 def _single_rows(multiset: Multiset, start: int, stop: int) -> pl.DataFrame:
     """M1: all texts of one noun stand together; a noun's expected sampling weight is its lexicon weight."""
-    starts = multiset.starts
+    starts = multiset.starts.tolist()
     rows = Rows()
-    first = int(np.searchsorted(starts, start, side="right")) - 1
-    noun = first
-    while starts[noun] < stop:
-        size = int(starts[noun + 1] - starts[noun])
+    for noun in range(bisect_right(starts, start) - 1, bisect_left(starts, stop)):
+        size = starts[noun + 1] - starts[noun]
         texts = _texts_of(multiset, noun, size)
         weight = float(multiset.lexicon.weights[noun]) / max(size, 1)
         for text, template in texts[max(start - starts[noun], 0) : stop - starts[noun]]:
             rows.add(text, (noun,), weight, template.id)
-        noun += 1
     return rows.frame()
 
 
 def _texts_of(multiset: Multiset, noun: int, size: int) -> list[tuple[str, Template]]:
-    """`size` different (form, template) choices of one noun: the core ones, then singulars, then plurals."""
-    lexicon, templates = multiset.lexicon, multiset.templates
+    """`size` different (form, template) choices of one noun: the core ones, then singulars, then plurals.
+
+    The core ones are singular, or plural where the noun has no singular.
+    """
+    lexicon = multiset.lexicon
+    numbers = ((lexicon.singular, multiset.templates.singular), (lexicon.plural, multiset.templates.plural))
     rng = stream(multiset.seed, "m1", lexicon.keys[noun])
-    forms, core_templates, n_core = _core(templates, lexicon, noun)
-    main = forms.of(noun)[0]
-    chosen = [(forms, main, template) for template in core_templates if template.core]
+    main_forms, main_templates = numbers[0] if lexicon.singular.of(noun) else numbers[1]
+    main = main_forms.of(noun)[0]
+    chosen = [(main_forms, main, template) for template in main_templates if template.core]
     pools = []
-    for number, pool_templates in ((lexicon.singular, templates.singular), (lexicon.plural, templates.plural)):
+    for forms, templates in numbers:
         pool = [
-            (number, form, template)
-            for form in number.of(noun)
-            for template in pool_templates
-            if not (template.core and number is forms and form == main)
+            (forms, form, template)
+            for form in forms.of(noun)
+            for template in templates
+            if not (template.core and forms is main_forms and form == main)
         ]
-        weights = np.array([number.shares[form] * template.weight for number, form, template in pool])
+        weights = np.array([forms.shares[form] * template.weight for _, form, template in pool])
         order = np.argsort(rng.exponential(size=len(pool)) / weights)  # weighted, without replacement
         pools.append([pool[i] for i in order])
     singulars, plurals = pools
-    share = lexicon.plural.shares[lexicon.plural.starts[noun] : lexicon.plural.starts[noun + 1]].sum()
-    total = share + lexicon.singular.shares[lexicon.singular.starts[noun] : lexicon.singular.starts[noun + 1]].sum()
-    rest = size - n_core
-    n_plural = int(size * share / total + rng.random())
+    rest = size - len(chosen)
+    n_plural = int(size * lexicon.plural_shares[noun] + rng.random())
     n_plural = min(max(n_plural, rest - len(singulars)), rest, len(plurals))
     chosen += singulars[: rest - n_plural] + plurals[:n_plural]
-    return [
-        (template.fill((number.texts[form],), (number.with_articles[form],)), template)
-        for number, form, template in chosen
-    ]
+    return [(template.around([forms.phrases(template.article)[form]]), template) for forms, form, template in chosen]
 
 
 # --- M2, M3, ... ----------------------------------------------------------------------------------------------------
 
 
 def _tuple_rows(multiset: Multiset, start: int, stop: int) -> pl.DataFrame:
-    texts: list[str] = []
-    targets: list[np.ndarray] = []
-    templates: list[str] = []
-    for block in range(start // BLOCK, (stop - 1) // BLOCK + 1):
-        wanted = slice(max(start - block * BLOCK, 0), stop - block * BLOCK)
-        made = _block(multiset, block)
-        texts += made[0][wanted]
-        targets.append(made[1][wanted])
-        templates += made[2][wanted]
-    sizes = np.full(len(texts), multiset.m)
-    return caption_frame(texts, np.concatenate(targets).reshape(-1), sizes, np.ones(len(texts)), templates)
+    blocks = range(start // BLOCK, (stop - 1) // BLOCK + 1)
+    texts, targets, templates = zip(*(_block(multiset, block) for block in blocks), strict=True)
+    wanted = slice(start - blocks.start * BLOCK, stop - blocks.start * BLOCK)
+    rows = stop - start
+    ids = np.concatenate(targets)[wanted].reshape(-1)
+    text, template = ([*chain.from_iterable(parts)][wanted] for parts in (texts, templates))
+    return caption_frame(text, ids, np.full(rows, multiset.m), np.ones(rows), template)
 
 
 def _block(multiset: Multiset, block: int) -> tuple[list[str], np.ndarray, list[str]]:
     """Texts, targets int64 [BLOCK, m] and template ids of the rows of one block."""
-    rng = stream(multiset.seed, multiset.source, block)
-    offset = stream(multiset.seed, multiset.source).random()
+    source = f"m{multiset.m}"
+    rng = stream(multiset.seed, source, block)
+    offset = stream(multiset.seed, source).random()
     # plural rows before each row, from the block's first to the next block's first: [BLOCK + 1]
     plurals = np.floor((block * BLOCK + np.arange(BLOCK + 1)) * multiset.plural_share + offset).astype(np.int64)
     is_plural = np.diff(plurals) > 0
-    pairing = stream(multiset.seed, multiset.source, "together", block)
+    pairing = stream(multiset.seed, source, "together", block)
     together = pairing.random(BLOCK) < multiset.co_occurring
     texts, ids = [""] * BLOCK, [""] * BLOCK
     targets = np.zeros((BLOCK, multiset.m), dtype=np.int64)
-    for population, templates, places, before in (
-        (multiset.populations[0], multiset.templates.singular, np.flatnonzero(~is_plural), block * BLOCK - plurals[0]),
-        (multiset.populations[1], multiset.templates.plural, np.flatnonzero(is_plural), plurals[0]),
+    lexicon, templates = multiset.lexicon, multiset.templates
+    for forms, of_number, places, before in (
+        (lexicon.singular, templates.singular, np.flatnonzero(~is_plural), block * BLOCK - plurals[0]),
+        (lexicon.plural, templates.plural, np.flatnonzero(is_plural), plurals[0]),
     ):
         if not len(places):
             continue
-        drawn = draw_tuples(population, multiset.m, int(before), len(places), offset, rng)  # [places, m]
+        drawn = draw_tuples(forms, multiset.m, int(before), len(places), offset, rng)  # [places, m]
         if multiset.companions is not None:
             for i in np.flatnonzero(together[places]).tolist():
-                drawn[i] = bring_together(population, multiset.companions, drawn[i], pairing)
-        forms = population.forms
-        weights = np.array([template.weight for template in templates])
-        picks = rng.choice(len(templates), size=len(places), p=weights / weights.sum())
+                drawn[i] = bring_together(forms, multiset.companions, drawn[i], pairing)
+        weights = np.array([template.weight for template in of_number])
+        picks = rng.choice(len(of_number), size=len(places), p=weights / weights.sum())
         targets[places] = forms.nouns[drawn]
         for place, members, pick in zip(places.tolist(), drawn.tolist(), picks.tolist(), strict=True):
-            template = templates[pick]
-            phrases = forms.with_articles if template.article else forms.texts
+            template = of_number[pick]
+            phrases = forms.phrases(template.article)
             texts[place], ids[place] = template.around([phrases[i] for i in members]), template.id
     return texts, targets, ids

@@ -9,15 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
-_DETERMINERS = "a an the some one two three four five several few many this that these those"
-_LITTLE = frozenset(_DETERMINERS.split())
-
 Shingles = frozenset[str]
-
-
-def plain_words(words: Iterable[str]) -> tuple[str, ...]:
-    """Words without articles, numbers and other determiners."""
-    return tuple(word for word in words if word not in _LITTLE)
 
 
 def shingles(words: Sequence[str]) -> Shingles:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ import polars as pl
 
 from nounflow.captions.glosses import GlossPhrases, GlossReader
 from nounflow.captions.quotas import quotas
-from nounflow.captions.scenes import NOUN_SLOTS, WORD_SLOTS, Pattern, SceneBook, SceneGroup
+from nounflow.captions.scenes import WORD_SLOTS, Pattern, SceneBook, SceneGroup
 from nounflow.captions.table import CaptionDraft, Rows, Written, record_nouns, record_texts
 from nounflow.config.captions import OfflineConfig
 from nounflow.counts import Counts
@@ -36,9 +37,9 @@ _SLOT = re.compile(r"\{(\w+)\}")
 _LITTLE = re.compile(r"[^\w ]|\b(?:a|an|the|some|one|two|three|several|few|many)\b")
 
 
-def draft_captions(nouns: pl.DataFrame, book: SceneBook, settings: OfflineConfig, seed: int) -> CaptionDraft:
-    """Captions of a whole lexicon."""
-    captioner = OfflineCaptioner(nouns, book, settings, seed)
+def draft_captions(nouns: pl.DataFrame, words: Path, settings: OfflineConfig, seed: int) -> CaptionDraft:
+    """Captions of a whole lexicon; `words`: the folder of the files that `SceneBook` reads."""
+    captioner = OfflineCaptioner(nouns, SceneBook(words), settings, seed)
     refused = Counter[str]()
 
     def count(written: Written) -> Counts:
@@ -64,14 +65,20 @@ class Subject:
     forms: tuple[tuple[str, ...], tuple[str, ...]]  # singular, plural
     shares: tuple[tuple[float, ...], tuple[float, ...]]
     group: SceneGroup
+    plural_share: float  # of the noun's use
     uncountable: bool
     phrases: GlossPhrases
     classes: tuple[str, ...]  # parents that can be named: "thrush"
 
-    @property
-    def plural_share(self) -> float:
-        """Share of plurals in the noun's use."""
-        return sum(self.shares[1]) / (sum(self.shares[0]) + sum(self.shares[1]))
+    def options(self, plural: bool) -> dict[str, tuple[str, ...]]:
+        """What the noun's own entry has for the slots of `NOUN_SLOTS` but the noun itself."""
+        phrases = self.phrases
+        return {
+            "apposition": phrases.plural if plural else phrases.singular,
+            "detail": phrases.plural_detail if plural else phrases.singular_detail,
+            "class": self.classes,
+            "trait": phrases.traits,
+        }
 
 
 class OfflineCaptioner:
@@ -79,11 +86,9 @@ class OfflineCaptioner:
 
     def __init__(self, nouns: pl.DataFrame, book: SceneBook, settings: OfflineConfig, seed: int) -> None:
         self._book, self._seed = book, seed
-        uncountable = frozenset(book.words("uncountable"))
-        vocabulary = [*nouns["singulars"].explode().drop_nulls(), *nouns["hypernyms"].explode().drop_nulls()]
-        reader = GlossReader(set(vocabulary), book.words("trait"), uncountable)
-        unspoken = frozenset(book.words("unspoken"))
-        self.subjects = [_subject(row, book, reader, uncountable, unspoken) for row in nouns.iter_rows(named=True)]
+        vocabulary = {*nouns["singulars"].explode().drop_nulls(), *nouns["hypernyms"].explode().drop_nulls()}
+        reader = GlossReader(vocabulary, book.words("trait"), book.words("uncountable"))
+        self.subjects = [_subject(row, book, reader) for row in nouns.iter_rows(named=True)]
         mean = settings.captions_per_noun
         low = max(FEWEST, mean // 2)
         weights = np.array([subject.weight for subject in self.subjects])
@@ -107,15 +112,15 @@ class OfflineCaptioner:
     def _captions(self, subject: Subject, asked: int, refused: Counter[str]) -> list[tuple[str, str]]:
         """(caption, pattern id), different from each other after normalisation."""
         rng = stream(self._seed, "offline", subject.key)
-        patterns = self._book.patterns(subject.group.name)
         n_plural = min(int(asked * subject.plural_share + rng.random()), asked)
         plurals = rng.permutation([True] * n_plural + [False] * (asked - n_plural)).tolist()
-        orders = {plural: self._ordered(subject, patterns, plural, rng) for plural in set(plurals)}
-        own = re.compile(rf"(?<!\w)(?:{'|'.join(_escaped_forms(subject))})(?!\w)", re.IGNORECASE)
+        patterns = {plural: self._ordered(subject, plural, rng) for plural in set(plurals)}
+        forms = sorted({*subject.forms[0], *subject.forms[1]}, key=len, reverse=True)
+        own = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, forms))})(?!\w)", re.IGNORECASE)
         kept: dict[str, tuple[str, str]] = {}
         for plural in plurals:
             for _ in range(_TRIES):
-                pattern = next(orders[plural])
+                pattern = next(patterns[plural])
                 form = _pick(subject.forms[plural], subject.shares[plural], rng)
                 text = self._sentence(subject, pattern, form, plural, rng)
                 plain = " ".join(_LITTLE.sub(" ", canon(text)).split())
@@ -128,12 +133,14 @@ class OfflineCaptioner:
                 refused[reason] += 1
         return list(kept.values())
 
-    def _ordered(
-        self, subject: Subject, patterns: list[Pattern], plural: bool, rng: np.random.Generator
-    ) -> Iterator[Pattern]:
+    def _ordered(self, subject: Subject, plural: bool, rng: np.random.Generator) -> Iterator[Pattern]:
         """Patterns that can be filled for this noun and number, by weight without replacement, again and again."""
-        available = _own_slots(subject, plural) | WORD_SLOTS | {"noun"}
-        fitting = [pattern for pattern in patterns if pattern.slots <= available]
+        own = {slot for slot, options in subject.options(plural).items() if options}
+        fitting = [
+            pattern
+            for pattern in self._book.patterns(subject.group.name)
+            if pattern.slots <= own | WORD_SLOTS | {"noun"}
+        ]
         weights = np.array([pattern.weight for pattern in fitting])
         while True:
             for i in np.argsort(rng.exponential(size=len(fitting)) / weights):
@@ -141,10 +148,11 @@ class OfflineCaptioner:
 
     def _sentence(self, subject: Subject, pattern: Pattern, form: str, plural: bool, rng: np.random.Generator) -> str:
         values = {"noun": form}
+        own = subject.options(plural)
         for slot in sorted(pattern.slots - {"noun"}, key=lambda slot: (slot in _ADJECTIVES, slot)):
-            options = _own_options(subject, slot, plural) if slot in NOUN_SLOTS else ()
-            if slot == "adjective" and subject.phrases.traits and rng.random() < 0.5:
-                options = subject.phrases.traits
+            options = own.get(slot, ())
+            if slot == "adjective" and own["trait"] and rng.random() < 0.5:
+                options = own["trait"]
             options = options or self._book.words(slot, subject.group.name)
             if slot in _ADJECTIVES:  # not "a woven rug woven on a loom"
                 said = re.findall(r"[\w-]+", " ".join(values.values()).lower())
@@ -153,7 +161,9 @@ class OfflineCaptioner:
         text = _SLOT.sub(lambda match: values[match[1]], pattern.inflected(plural))
         quantities = self._book.words("quantity")
         quantity = "" if rng.random() < 0.25 else f"{quantities[int(rng.integers(len(quantities)))]} "
-        return _sentence_case(_MARKED.sub(lambda match: _determined(match, subject, plural, quantity), text))
+        text = _MARKED.sub(lambda match: _determined(match, subject, plural, quantity), text)
+        first = text.split(maxsplit=1)[0]
+        return text if first != first.lower() else text[0].upper() + text[1:]  # "iPods" has a capital of its own
 
 
 def _determined(match: re.Match[str], subject: Subject, plural: bool, quantity: str) -> str:
@@ -166,22 +176,19 @@ def _determined(match: re.Match[str], subject: Subject, plural: bool, quantity: 
     return f"{indefinite_article(word)} {word}"
 
 
-def _subject(
-    row: dict[str, Any], book: SceneBook, reader: GlossReader, uncountable: frozenset[str], unspoken: frozenset[str]
-) -> Subject:
+def _subject(row: dict[str, Any], book: SceneBook, reader: GlossReader) -> Subject:
     forms = tuple(row["singulars"]), tuple(row["plurals"])
     shares = tuple(row["singular_shares"]), tuple(row["plural_shares"])
     group = book.group_of(row["kind"], [row["canon"], *row["hypernyms"]])
-    mass_word = row["canon"].rpartition(" ")[2] in uncountable
-    rarely_plural = sum(shares[1]) < COUNTED * (sum(shares[0]) + sum(shares[1]))
+    mass_word = row["canon"].rpartition(" ")[2] in book.words("uncountable")
+    plural_share = sum(shares[1]) / (sum(shares[0]) + sum(shares[1]))
     own = {canon(form) for form in (*forms[0], *forms[1])}
     last_words = {form.rpartition(" ")[2] for form in own}
     classes = [
         name
         for name in row["hypernyms"][:3]
-        if name not in unspoken and canon(name) not in own and canon(name).rpartition(" ")[2] not in last_words
+        if name not in book.words("unspoken") and canon(name).rpartition(" ")[2] not in last_words
     ]
-    phrases = reader.read(row["gloss"], own)
     return Subject(
         id=row["id"],
         key=row["key"],
@@ -189,27 +196,11 @@ def _subject(
         forms=forms,
         shares=shares,
         group=group,
-        uncountable=rarely_plural and (group.uncountable or mass_word),
-        phrases=phrases,
+        plural_share=plural_share,
+        uncountable=plural_share < COUNTED and (group.uncountable or mass_word),
+        phrases=reader.read(row["gloss"], own),
         classes=tuple(classes[:2]),
     )
-
-
-def _own_options(subject: Subject, slot: str, plural: bool) -> tuple[str, ...]:
-    phrases = subject.phrases
-    if slot == "apposition":
-        return phrases.plural if plural else phrases.singular
-    if slot == "detail":
-        return phrases.plural_detail if plural else phrases.singular_detail
-    return {"class": subject.classes, "trait": phrases.traits}.get(slot, ())
-
-
-def _own_slots(subject: Subject, plural: bool) -> frozenset[str]:
-    return frozenset(slot for slot in NOUN_SLOTS if _own_options(subject, slot, plural))
-
-
-def _escaped_forms(subject: Subject) -> list[str]:
-    return [re.escape(form) for form in sorted({*subject.forms[0], *subject.forms[1]}, key=len, reverse=True)]
 
 
 def _pick(options: tuple[str, ...], shares: tuple[float, ...], rng: np.random.Generator) -> str:
@@ -232,9 +223,3 @@ def _fault(text: str, form: str, own: re.Pattern[str]) -> str | None:
     if any(a == b for a, b in pairwise(words)):
         return "repeats a word"
     return None
-
-
-def _sentence_case(text: str) -> str:
-    """A capital at the start, unless the first word has its own: "iPods"."""
-    first = text.split(maxsplit=1)[0]
-    return text if first != first.lower() else text[0].upper() + text[1:]

@@ -9,27 +9,27 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pydantic
 from pydantic import BaseModel, ConfigDict
 
 from nounflow.captions.json_list import read_json_list
-from nounflow.captions.mentions import FormIndex
 from nounflow.captions.spool import Spool
-from nounflow.captions.table import CaptionDraft, Rows, Written, record_nouns
+from nounflow.captions.table import MERGED, CaptionDraft, Rows, Written, record_nouns
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
+from nounflow.senses import LexiconForms
 from nounflow.text import canon, indefinite_article
 
 _ARTICLE = re.compile(r"\b(an?) (?=\{singular\})", re.IGNORECASE)
 _BRACES = re.compile(r"[{}]")
 _END = ".,?!:"
-_UNMATCHED = "its noun is not in the lexicon"
 _BATCH = 16_384  # rows
 
 
@@ -81,21 +81,19 @@ def read_published(path: Path) -> Iterator[PublishedNoun]:
             ) from error
 
 
-class NounMatcher:
-    """Finds the lexicon's noun of an entry.
+def noun_of(entry: PublishedNoun, names: Mapping[str, int], forms: LexiconForms) -> int | None:
+    """Id of the lexicon's noun of an entry, None where there is none.
 
     An entry belongs to the noun whose name is its target; else to the noun that shares most of its forms, of those
-    to the one with the most use.
+    to the one with the most use. `names`: canon -> noun id.
     """
-
-    def __init__(self, nouns: pl.DataFrame) -> None:
-        self._index = FormIndex(nouns)
-        self._by_name = {spelling: noun for noun, spelling in enumerate(nouns["canon"].to_list())}
-
-    def match(self, entry: PublishedNoun) -> int | None:
-        """Id of the noun, None where the lexicon has none."""
-        noun = self._by_name.get(canon(entry.target_noun))
-        return _by_forms(entry, self._index) if noun is None else noun
+    if (noun := names.get(canon(entry.target_noun))) is not None:
+        return noun
+    shared: dict[int, list[float]] = {}
+    for spelling in dict.fromkeys(map(canon, entry.forms)):
+        for use in forms.uses(spelling):
+            shared.setdefault(use.noun, []).append(use.mass)
+    return max(shared, key=lambda noun: (len(shared[noun]), sum(shared[noun]), -noun), default=None)
 
 
 def import_captions(
@@ -108,26 +106,24 @@ def import_captions(
     are mended, a full stop is added. `template` is published-singular or published-plural.
 
     Args:
-        nouns: the lexicon.
         entries: gone through at once; the captions that match go to the spool.
         spool: must stay open until the draft is written.
     """
-    matcher, tally = NounMatcher(nouns), _Tally()
+    names, forms, tally = dict(nouns.select("canon", "id").iter_rows()), LexiconForms(nouns), _Tally()
     found: set[int] = set()
     for entry in entries:
         tally.nouns += 1
         n = len(entry.singular_captions) + len(entry.plural_captions)
         tally.captions += n
-        noun = matcher.match(entry)
+        noun = noun_of(entry, names, forms)
         if noun is None:
             tally.unmatched.append(entry.target_noun)
-            tally.faults[_UNMATCHED] += n
+            tally.faults["its noun is not in the lexicon"] += n
         else:
             found.add(noun)
             spool.append(noun, entry.model_dump_json().encode())
-    return CaptionDraft(
-        _batches(nouns, sorted(found), spool, tally), partial(_count, len(nouns), tally)
-    ), tally.unmatched
+    batches = _batches(nouns, sorted(found), spool, tally)
+    return CaptionDraft(batches, partial(_count, len(nouns), tally)), tally.unmatched
 
 
 def _batches(nouns: pl.DataFrame, found: list[int], spool: Spool, tally: _Tally) -> Iterator[pl.DataFrame]:
@@ -135,54 +131,45 @@ def _batches(nouns: pl.DataFrame, found: list[int], spool: Spool, tally: _Tally)
     made = 0
     for noun in found:
         entries = [PublishedNoun.model_validate_json(piece) for piece in spool.pieces(noun)]
+        before = len(rows)
         _add_noun(rows, nouns.row(noun, named=True), entries, tally)
+        made += len(rows) - before
         if len(rows) >= _BATCH:
-            made += len(rows)
             yield rows.frame()
             rows = Rows()
-    if not made + len(rows):
+    if not made:
+        reasons = ", ".join(f"{reason}: {n:,}" for reason, n in tally.faults.most_common())
         raise NounflowError(
             f"Not one of the {tally.captions:,} published captions can be used",
-            where=", ".join(f"{reason}: {n:,}" for reason, n in tally.faults.most_common())
-            or "no captions in the file",
+            where=reasons or "no captions in the file",
             fix="check that the file has the published layout and is for this lexicon",
         )
     yield rows.frame()
 
 
-def _by_forms(entry: PublishedNoun, index: FormIndex) -> int | None:
-    shared: dict[int, list[float]] = {}
-    for spelling in dict.fromkeys(canon(form) for form in entry.forms):
-        for sense in index.senses(spelling):
-            shared.setdefault(sense.noun, []).append(sense.mass)
-    return max(shared, key=lambda noun: (len(shared[noun]), sum(shared[noun]), -noun), default=None)
-
-
-def _add_noun(rows: Rows, noun: dict, entries: Sequence[PublishedNoun], tally: _Tally) -> None:
+def _add_noun(rows: Rows, noun: dict[str, Any], entries: Sequence[PublishedNoun], tally: _Tally) -> None:
     """Append the captions of one noun of the lexicon."""
     numbers: list[tuple[str, list[str], list[tuple[str, float]]]] = []
     for number in ("singular", "plural"):
-        templates = _templates(
-            [text for entry in entries for text in getattr(entry, f"{number}_captions")], number, tally
-        )
+        captions = [text for entry in entries for text in getattr(entry, f"{number}_captions")]
+        templates = _templates(captions, f"{{{number}}}", tally)
         pairs = zip(noun[f"{number}s"], noun[f"{number}_shares"], strict=True)
         forms = [(form, share) for form, share in pairs if share > 0]
         if templates and not forms:
             tally.faults[f"the noun has no {number} in the lexicon"] += len(templates)
         elif templates:
             numbers.append((number, templates, forms))
+            tally.further += len(templates) * (len(forms) - 1)
     used = sum(share for _, _, forms in numbers for _, share in forms)
     for number, templates, forms in numbers:
         for template in templates:
             for form, share in forms:
                 weight = noun["weight"] * share / used / len(templates)
-                rows.add(_fill(template, number, form), (noun["id"],), weight, f"published-{number}")
-        tally.further += len(templates) * (len(forms) - 1)
+                rows.add(_fill(template, f"{{{number}}}", form), (noun["id"],), weight, f"published-{number}")
 
 
-def _templates(captions: Sequence[str], number: str, tally: _Tally) -> list[str]:
+def _templates(captions: Sequence[str], place: str, tally: _Tally) -> list[str]:
     """The sound ones of a noun's captions of one number, each once."""
-    place = f"{{{number}}}"
     kept: dict[str, None] = {}
     for caption in captions:
         text = " ".join(caption.split()).rstrip(_END).rstrip()
@@ -197,12 +184,10 @@ def _templates(captions: Sequence[str], number: str, tally: _Tally) -> list[str]
     return list(kept)
 
 
-def _fill(template: str, number: str, form: str) -> str:
-    def article(match: re.Match[str]) -> str:
-        word = indefinite_article(form)
-        return f"{word.capitalize() if match[1][0].isupper() else word} "
-
-    text = _ARTICLE.sub(article, template).replace(f"{{{number}}}", form)
+def _fill(template: str, place: str, form: str) -> str:
+    article = indefinite_article(form)
+    text = _ARTICLE.sub(lambda match: f"{article.capitalize() if match[1][0].isupper() else article} ", template)
+    text = text.replace(place, form)
     return f"{text[0].upper()}{text[1:]}." if template.startswith("{") and form.islower() else f"{text}."
 
 
@@ -215,7 +200,7 @@ def _count(nouns: int, tally: _Tally, written: Written) -> Counts:
     for reason, n in sorted(tally.faults.items()):
         flow.drop(n, reason)
     flow.add(tally.further, "written with a further form of the noun")
-    flow.drop(written.rows - written.texts, "the same text as another one (merged: targets united, weights added)")
+    flow.drop(written.rows - written.texts, MERGED)
     flow.out(written.texts, "distinct texts")
     record_nouns(counts, nouns, written, "the file has no caption of it")
     return counts

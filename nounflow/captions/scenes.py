@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nounflow.captions.tsv import read_rows, reject
+from nounflow.captions.tsv import read_rows
 from nounflow.errors import NounflowError
 from nounflow.wordnet import LEXNAMES
 
@@ -32,7 +32,6 @@ class SceneGroup:
 
     name: str
     parent: str | None
-    kind: str | None  # WordNet class that it belongs to; None: all
     uncountable: bool  # "some rice" rather than "a rice"
 
 
@@ -57,44 +56,29 @@ class Pattern:
 class SceneBook:
     """The three files, checked."""
 
-    def __init__(
-        self,
-        groups: dict[str, SceneGroup],
-        claims: dict[tuple[str, str], str],
-        patterns: dict[str, tuple[Pattern, ...]],
-        words: dict[tuple[str, str], tuple[str, ...]],
-    ) -> None:
-        self.groups = groups
-        self._claims = claims  # (kind, parent name) -> group
-        self._patterns = patterns  # group -> its own patterns
-        self._words = words  # (list, group) -> words
-
-    @classmethod
-    def read(cls, folder: Path) -> SceneBook:
+    def __init__(self, folder: Path) -> None:
         """Read groups.tsv, patterns.tsv and words.tsv of a folder.
 
         Raises:
             NounflowError: a mistake in a file, with the file and the row.
         """
-        folder = Path(folder)
-        groups, claims = _read_groups(folder / "groups.tsv")
-        words = _read_words(folder / "words.tsv", groups)
-        book = cls(groups, claims, _read_patterns(folder / "patterns.tsv", groups), words)
-        for name in groups:
-            if not any(pattern.slots <= WORD_SLOTS | {"noun"} for pattern in book.patterns(name)):
+        self.groups, self._claims = _read_groups(folder / "groups.tsv")  # claims: (kind, parent name) -> group
+        self._words = _read_words(folder / "words.tsv", self.groups)  # (list, group) -> words
+        self._patterns = _read_patterns(folder / "patterns.tsv", self.groups)  # group -> its own patterns
+        for name in self.groups:
+            if not any(pattern.slots <= WORD_SLOTS | {"noun"} for pattern in self.patterns(name)):
                 raise NounflowError(
                     f"SceneGroup '{name}' has no pattern that fits a noun without a gloss",
                     where=folder / "patterns.tsv",
                     fix=f"add one for the group or for '{ROOT}', such as: @ {{noun}} {{place}} {{light}}.",
                 )
-            used = {slot for pattern in book.patterns(name) for slot in pattern.slots & WORD_SLOTS}
-            if missing := sorted(slot for slot in used if not book.words(slot, name)):
+            used = {slot for pattern in self.patterns(name) for slot in pattern.slots & WORD_SLOTS}
+            if missing := sorted(slot for slot in used if not self.words(slot, name)):
                 raise NounflowError(
                     f"SceneGroup '{name}' has no words for the slots {', '.join(missing)}",
                     where=folder / "words.tsv",
                     fix=f"add a row for the group, or for '{ROOT}'",
                 )
-        return book
 
     def group_of(self, kind: str, names: Iterable[str]) -> SceneGroup:
         """The group of a noun, from its WordNet class and its own name and parents', nearest first."""
@@ -122,19 +106,18 @@ class SceneBook:
 def _read_groups(path: Path) -> tuple[dict[str, SceneGroup], dict[tuple[str, str], str]]:
     groups: dict[str, SceneGroup] = {}
     claims: dict[tuple[str, str], str] = {}
-    for line, row in read_rows(path, ("group", "parent", "kind", "uncountable", "hypernyms"), "group"):
-        name, parent, kind = row["group"], row["parent"] or None, row["kind"] or None
-        if name in groups or not name:
-            reject(path, line, f"group '{name}': a new name expected")
-        if (parent is None) != (name == ROOT) or (parent is not None and parent not in groups):
-            reject(path, line, f"parent '{parent}': a group of a row above expected")
-        if (kind is None) != (name == ROOT) or (kind is not None and kind not in LEXNAMES.values()):
-            reject(path, line, f"kind '{kind}': found, allowed: {', '.join(LEXNAMES.values())}")
-        if row["uncountable"] not in ("0", "1"):
-            reject(path, line, f"uncountable '{row['uncountable']}': 0 or 1 expected")
-        groups[name] = SceneGroup(name, parent, kind, row["uncountable"] == "1")
+    kinds = LEXNAMES.values()
+    for row in read_rows(path, ("group", "parent", "kind", "uncountable", "hypernyms"), "group"):
+        name, parent, kind, uncountable = row["group"], row["parent"], row["kind"], row["uncountable"]
+        row.refuse_if(name in groups or not name, f"group '{name}': a new name expected")
+        no_parent = parent not in groups if name != ROOT else parent
+        row.refuse_if(no_parent, f"parent '{parent}': a group of a row above expected")
+        no_kind = kind not in kinds if name != ROOT else kind
+        row.refuse_if(no_kind, f"kind '{kind}': found, allowed: {', '.join(kinds)}")
+        row.refuse_if(uncountable not in ("0", "1"), f"uncountable '{uncountable}': 0 or 1 expected")
+        groups[name] = SceneGroup(name, parent or None, uncountable == "1")
         for hypernym in _split(row["hypernyms"]):
-            claims.setdefault((str(kind), hypernym.lower()), name)  # the first group that names it
+            claims.setdefault((kind, hypernym.lower()), name)  # the first group that names it
     if ROOT not in groups:
         raise NounflowError(f"The group file has no group '{ROOT}'", where=path)
     return groups, claims
@@ -143,41 +126,37 @@ def _read_groups(path: Path) -> tuple[dict[str, SceneGroup], dict[tuple[str, str
 def _read_patterns(path: Path, groups: dict[str, SceneGroup]) -> dict[str, tuple[Pattern, ...]]:
     patterns: dict[str, list[Pattern]] = {}
     known: set[str] = set()
-    for line, row in read_rows(path, ("id", "group", "weight", "pattern"), "pattern"):
-        text = row["pattern"]
+    for row in read_rows(path, ("id", "group", "weight", "pattern"), "pattern"):
+        name, group, weight, text = row["id"], row["group"], row["weight"], row["pattern"]
         slots = _SLOT.findall(text)
-        if row["id"] in known or not row["id"]:
-            reject(path, line, f"id '{row['id']}': a new id expected")
-        if row["group"] not in groups:
-            reject(path, line, f"group '{row['group']}' is not in groups.tsv")
-        if not row["weight"].isdigit() or int(row["weight"]) < 1:
-            reject(path, line, f"weight '{row['weight']}': a whole number of 1 or more expected")
-        if unknown := sorted(set(slots) - NOUN_SLOTS - WORD_SLOTS):
-            reject(path, line, f"unknown slot {', '.join(unknown)}", f"allowed: {', '.join(NOUN_SLOTS | WORD_SLOTS)}")
-        if slots.count("noun") != 1 or not _NOUN_PHRASE.search(text):
-            reject(path, line, f"'{text}': one {{noun}} behind #, @ or the expected", "write: # {adjective} {noun}")
-        if not text.endswith(".") or text != " ".join(text.split()):
-            reject(path, line, f"'{text}': single spaces and a full stop at the end expected")
-        if set("{}[]") & set(_FORM_CHOICE.sub("", _SLOT.sub("", text))):
-            reject(path, line, f"'{text}': a bracket is not closed")
-        known.add(row["id"])
-        patterns.setdefault(row["group"], []).append(Pattern(row["id"], int(row["weight"]), text, frozenset(slots)))
+        row.refuse_if(name in known or not name, f"id '{name}': a new id expected")
+        row.refuse_if(group not in groups, f"group '{group}' is not in groups.tsv")
+        low = not weight.isdigit() or int(weight) < 1
+        row.refuse_if(low, f"weight '{weight}': a whole number of 1 or more expected")
+        unknown = sorted(set(slots) - NOUN_SLOTS - WORD_SLOTS)
+        allowed = f"allowed: {', '.join(NOUN_SLOTS | WORD_SLOTS)}"
+        row.refuse_if(unknown, f"unknown slot {', '.join(unknown)}", allowed)
+        lost = slots.count("noun") != 1 or not _NOUN_PHRASE.search(text)
+        row.refuse_if(lost, f"'{text}': one {{noun}} behind #, @ or the expected", "write: # {adjective} {noun}")
+        untidy = not text.endswith(".") or text != " ".join(text.split())
+        row.refuse_if(untidy, f"'{text}': single spaces and a full stop at the end expected")
+        torn = set("{}[]") & set(_FORM_CHOICE.sub("", _SLOT.sub("", text)))
+        row.refuse_if(torn, f"'{text}': a bracket is not closed")
+        known.add(name)
+        patterns.setdefault(group, []).append(Pattern(name, int(weight), text, frozenset(slots)))
     return {group: tuple(of_group) for group, of_group in patterns.items()}
 
 
 def _read_words(path: Path, groups: dict[str, SceneGroup]) -> dict[tuple[str, str], tuple[str, ...]]:
     words: dict[tuple[str, str], tuple[str, ...]] = {}
-    for line, row in read_rows(path, ("list", "group", "words"), "word list"):
-        name = (row["list"], row["group"])
-        if row["group"] not in groups:
-            reject(path, line, f"group '{row['group']}' is not in groups.tsv")
-        if row["list"] not in WORD_SLOTS and not (row["list"] in _SETTINGS and row["group"] == ROOT):
-            reject(path, line, f"unknown list '{row['list']}'", f"allowed: {', '.join(sorted(WORD_SLOTS))}")
-        if name in words:
-            reject(path, line, f"list '{row['list']}' of '{row['group']}' stands twice")
-        words[name] = tuple(dict.fromkeys(_split(row["words"])))
-        if not words[name]:
-            reject(path, line, "the list is empty")
+    for row in read_rows(path, ("list", "group", "words"), "word list"):
+        name, group, found = row["list"], row["group"], _split(row["words"])
+        row.refuse_if(group not in groups, f"group '{group}' is not in groups.tsv")
+        known = name in WORD_SLOTS or (name in _SETTINGS and group == ROOT)
+        row.refuse_if(not known, f"unknown list '{name}'", f"allowed: {', '.join(sorted(WORD_SLOTS))}")
+        row.refuse_if((name, group) in words, f"list '{name}' of '{group}' stands twice")
+        row.refuse_if(not found, "the list is empty")
+        words[name, group] = tuple(dict.fromkeys(found))
     return words
 
 

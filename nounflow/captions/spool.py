@@ -8,7 +8,6 @@ import struct
 import tempfile
 from collections.abc import Hashable, Iterator
 from pathlib import Path
-from types import TracebackType
 
 import polars as pl
 import pyarrow as pa
@@ -71,8 +70,6 @@ class Spool:
     def __enter__(self) -> Spool:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):  # what was not yet on a disk that is full is needed no more
             self._file.close()

@@ -11,14 +11,10 @@ import polars as pl
 import pyarrow as pa
 
 from nounflow.counts import Counts
+from nounflow.schemas.tables import CAPTIONS
 
-_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
-    "text": pl.String,
-    "targets": pl.List(pl.UInt32),
-    "target_weights": pl.List(pl.Float32),
-    "weight": pl.Float32,
-    "template": pl.String,
-}
+MERGED = "the same text as another one (merged: targets united, weights added)"
+_TYPES = pl.DataFrame(CAPTIONS.empty_table()).schema
 
 
 @dataclass(frozen=True)
@@ -59,8 +55,8 @@ class Rows:
 
     def frame(self) -> pl.DataFrame:
         """All rows with the columns of schema `CAPTIONS`; target weights are 1/m."""
-        sizes = np.fromiter(map(len, self.targets), dtype=np.int64, count=len(self.targets))
-        ids = np.fromiter(chain.from_iterable(self.targets), dtype=np.uint32, count=int(sizes.sum()))
+        sizes = np.fromiter(map(len, self.targets), dtype=np.int64)
+        ids = np.fromiter(chain.from_iterable(self.targets), dtype=np.uint32)
         return caption_frame(self.texts, ids, sizes, self.weights, self.templates)
 
 
@@ -95,22 +91,17 @@ def merge_pieces(pieces: Iterable[pl.DataFrame]) -> pl.DataFrame:
     Sampling weights add up; targets are united; a target's weight is its mean over the merged rows by sampling
     weight, so it is the share of draws of this text that named it. The first row's number and template stay.
     """
-    firsts: list[pl.DataFrame] = []
-    masses: list[pl.DataFrame] = []
+    firsts: list[pl.DataFrame] = []  # one table, in which each text stands once
+    masses: list[pl.DataFrame] = []  # one table, in which each pair of text and target stands once
     for piece in pieces:
-        new = piece.select("row", "text", "template", pl.col("weight").cast(pl.Float64))
+        new = piece.select("text", "row", "template", pl.col("weight").cast(pl.Float64))
         by_text = pl.concat([*firsts, new]).group_by("text", maintain_order=True)
-        once = by_text.agg(pl.col("row").first(), pl.col("template").first(), pl.col("weight").sum())
-        firsts = [once.select("row", "text", "template", "weight")]
-        flat = piece.select("text", "targets", "target_weights", "weight").explode(["targets", "target_weights"])
+        firsts = [by_text.agg(pl.col("row", "template").first(), pl.col("weight").sum())]
+        flat = piece.explode(["targets", "target_weights"])
         flat = flat.select("text", "targets", mass=pl.col("target_weights").cast(pl.Float64) * pl.col("weight"))
-        by_target = pl.concat([*masses, flat]).group_by("text", "targets", maintain_order=True)
-        masses = [by_target.agg(pl.col("mass").sum())]
-    united = (
-        pl.concat(masses)
-        .group_by("text", maintain_order=True)
-        .agg("targets", target_weights=(pl.col("mass") / pl.col("mass").sum()).cast(pl.Float32))
-    )
+        masses = [pl.concat([*masses, flat]).group_by("text", "targets", maintain_order=True).agg(pl.col("mass").sum())]
+    shares = (pl.col("mass") / pl.col("mass").sum()).cast(pl.Float32)
+    united = pl.concat(masses).group_by("text", maintain_order=True).agg("targets", target_weights=shares)
     merged = pl.concat(firsts).with_columns(pl.col("weight").cast(pl.Float32)).join(united, on="text")
     return merged.sort("row").select("row", *_TYPES)  # joins do not keep order
 
@@ -119,7 +110,7 @@ def record_texts(counts: Counts, name: str, asked: int, written: Written) -> Non
     """Record the way from the texts asked for over the rows made to the distinct texts of a table."""
     flow = counts.flow(name, asked, "texts asked for")
     flow.drop(asked - written.rows, "not made: the noun has too few forms, templates or different sentences")
-    flow.drop(written.rows - written.texts, "the same text as another one (merged: targets united, weights added)")
+    flow.drop(written.rows - written.texts, MERGED)
     flow.out(written.texts, "distinct texts")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from nounflow.captions.tsv import read_rows, reject
+from nounflow.captions.tsv import Row, read_rows
 from nounflow.errors import NounflowError
 from nounflow.text import join_words
 
@@ -18,6 +18,7 @@ CORE_PREFIX = "core-"  # so that a table of captions tells by itself which texts
 
 _PLACES = {"{noun}", "{a_noun}"}
 _BRACED = re.compile(r"\{[^{}]*\}|[{}]")
+_NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _LITERAL_ARTICLE = re.compile(r"(?:^|\s)an? \{noun\}", re.IGNORECASE)
 
 
@@ -37,29 +38,21 @@ class Template:
         """The template as written in its file."""
         return f"{self.head}{{{'a_noun' if self.article else 'noun'}}}{self.tail}"
 
-    def fill(self, nouns: Sequence[str], with_articles: Sequence[str]) -> str:
-        """The text for one or more nouns, given without and with their articles."""
-        return self.around(with_articles if self.article else nouns)
-
     def around(self, phrases: Sequence[str]) -> str:
-        """The text for nouns that have their articles already if `article` asks for them."""
+        """The text for one or more nouns, which have their articles already if `article` asks for them."""
         return f"{self.head}{join_words(phrases)}{self.tail}"
 
 
 @dataclass(frozen=True)
 class Templates:
-    """Both files."""
+    """The templates of both files."""
 
     singular: tuple[Template, ...]
     plural: tuple[Template, ...]
 
     @classmethod
     def read(cls, singular: Path, plural: Path) -> Templates:
-        """Read and check both files; an id may stand in both.
-
-        Raises:
-            NounflowError: a mistake in a file, with the file and the row.
-        """
+        """Read and check both files, see `read_templates`; an id may stand in both."""
         return cls(read_templates(singular, "singular"), read_templates(plural, "plural"))
 
 
@@ -70,14 +63,12 @@ def read_templates(path: Path, number: Number) -> tuple[Template, ...]:
         NounflowError: a mistake in the file, with the file and the row.
     """
     templates: list[Template] = []
-    rows_by_id: dict[str, int] = {}
-    rows_by_text: dict[str, int] = {}
-    for line, row in read_rows(path, COLUMNS, f"{number} template"):
-        template = _template(path, line, row, number)
-        for known, value in ((rows_by_id, template.id), (rows_by_text, template.text)):
-            if value in known:
-                reject(path, line, f"'{value}' stands already in row {known[value]}")
-            known[value] = line
+    places: dict[str, str] = {}  # id or text of a template -> where it stands
+    for row in read_rows(path, COLUMNS, f"{number} template"):
+        template = _template(row, number)
+        for known in (template.id, template.text):
+            place = places.setdefault(known, row.place)
+            row.refuse_if(place != row.place, f"'{known}' stands already in {place.rpartition(', ')[2]}")
         templates.append(template)
     if not any(template.core for template in templates):
         raise NounflowError(
@@ -88,29 +79,23 @@ def read_templates(path: Path, number: Number) -> tuple[Template, ...]:
     return tuple(templates)
 
 
-def _template(path: Path, line: int, row: dict[str, str], number: Number) -> Template:
-    name, text, core = row["id"], row["template"], row["core"]
-    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
-        reject(path, line, f"id '{name}': small letters, digits and hyphens expected")
-    if core not in ("0", "1") or (core == "1") != name.startswith(CORE_PREFIX):
-        reject(path, line, f"core '{core}': 1 expected where the id begins with {CORE_PREFIX}, else 0")
-    try:
-        weight = float(row["weight"])
-    except ValueError:
-        weight = 0.0
-    if not 0 < weight < 1e6:
-        reject(path, line, f"weight '{row['weight']}': a number above 0 and below a million expected")
-    braced = _BRACED.findall(text)
-    if len(braced) != 1 or braced[0] not in _PLACES:
-        example = "{a_noun}" if number == "singular" else "{noun}"
-        reject(
-            path, line, f"'{text}': exactly one {{noun}} or {{a_noun}} expected", f"for example: a photo of {example}."
-        )
-    if number == "plural" and braced[0] == "{a_noun}":
-        reject(path, line, f"'{text}': plurals have no article", "write {noun}")
-    if _LITERAL_ARTICLE.search(text):
-        reject(path, line, f"'{text}': a or an cannot be fixed before the noun is known", "write {a_noun}")
-    if text != " ".join(text.split()) or not text.endswith(".") or text.endswith(".."):
-        reject(path, line, f"'{text}': single spaces and one full stop at the end expected")
-    head, tail = text.split(braced[0])
-    return Template(name, weight, head, tail, braced[0] == "{a_noun}", core == "1")
+def _template(row: Row, number: Number) -> Template:
+    name, text, core, weight = row["id"], row["template"], row["core"], row["weight"]
+    no_id = not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name)
+    row.refuse_if(no_id, f"id '{name}': small letters, digits and hyphens expected")
+    no_core = core not in ("0", "1") or (core == "1") != name.startswith(CORE_PREFIX)
+    row.refuse_if(no_core, f"core '{core}': 1 expected where the id begins with {CORE_PREFIX}, else 0")
+    no_weight = not _NUMBER.fullmatch(weight) or not 0 < float(weight) < 1e6
+    row.refuse_if(no_weight, f"weight '{weight}': a number above 0 and below a million expected")
+    places = _BRACED.findall(text)
+    example = f"for example: a photo of {{{'a_noun' if number == 'singular' else 'noun'}}}."
+    no_place = len(places) != 1 or places[0] not in _PLACES
+    row.refuse_if(no_place, f"'{text}': exactly one {{noun}} or {{a_noun}} expected", example)
+    article = places[0] == "{a_noun}"
+    row.refuse_if(number == "plural" and article, f"'{text}': plurals have no article", "write {noun}")
+    written = _LITERAL_ARTICLE.search(text)
+    row.refuse_if(written, f"'{text}': a or an cannot be fixed before the noun is known", "write {a_noun}")
+    untidy = text != " ".join(text.split()) or not text.endswith(".") or text.endswith("..")
+    row.refuse_if(untidy, f"'{text}': single spaces and one full stop at the end expected")
+    head, tail = text.split(places[0])
+    return Template(name, float(weight), head, tail, article, core == "1")

@@ -5,13 +5,23 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 from nounflow.errors import NounflowError
 
 
-def read_rows(path: Path, columns: tuple[str, ...], what: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line number, column -> cell) of each row; `what` names the file's role in messages.
+class Row(dict[str, str]):
+    """Column -> cell of one row."""
+
+    place: str  # file and row, for messages
+
+    def refuse_if(self, wrong: object, what: str, fix: str | None = None) -> None:
+        """Refuse the row, for a reason, if something is wrong with it."""
+        if wrong:
+            raise NounflowError(what, where=self.place, fix=fix)
+
+
+def read_rows(path: Path, columns: tuple[str, ...], what: str) -> Iterator[Row]:
+    """The rows of a file; `what` names its role in messages.
 
     Raises:
         NounflowError: no such file, not UTF-8, another header, or a row with another number of cells.
@@ -31,11 +41,7 @@ def read_rows(path: Path, columns: tuple[str, ...], what: str) -> Iterator[tuple
             where=f"{path}, row 1",
         )
     for line, cells in enumerate(reader, 2):
-        if len(cells) != len(columns):
-            reject(path, line, f"{len(columns)} cells expected, {len(cells)} found")
-        yield line, dict(zip(columns, cells, strict=True))
-
-
-def reject(path: Path, line: int, what: str, fix: str | None = None) -> NoReturn:
-    """Refuse a row."""
-    raise NounflowError(what, where=f"{path}, row {line}", fix=fix)
+        row = Row(zip(columns, cells, strict=False))
+        row.place = f"{path}, row {line}"
+        row.refuse_if(len(cells) != len(columns), f"{len(columns)} cells expected, {len(cells)} found")
+        yield row

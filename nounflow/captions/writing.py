@@ -1,9 +1,12 @@
-"""Captions to disk, equal texts merged, while memory holds one window of rows and 16 bytes for each further one.
+"""Captions to disk, equal texts merged. Memory holds one window of rows and 16 bytes for each further row.
 
-A window is what a row group of the file holds. A table that fits into one is merged in memory. Of a larger one the rows
-go to a spool, and in memory stays a 64-bit hash of each text, twice while they are sorted. Rows whose hash comes only
-once pass through. The others are sent to the window where their hash comes first, and are merged there by their texts,
-so that two texts with one hash stay two.
+A window is as many rows as one row group of the file. Captions that fit into one are merged in memory. With more:
+
+1. All rows go to a file on disk (`Spool`), window by window; in memory stays a 64-bit hash of each text.
+2. A hash that comes only once is a text that comes only once: nothing is to be done.
+3. Of a hash that comes again, each row is sent to the first window that has the hash, its home.
+4. Each window is written with the rows that were sent to it. They are merged by their texts, so that two texts with the
+   same hash stay two.
 """
 
 from __future__ import annotations
@@ -62,65 +65,53 @@ def merged(batches: Iterable[pl.DataFrame], folder: Path, window: int = ROW_GROU
             rows.append_frame(number, frame)
             hashes.append(_hashes(frame))
         start.clear()
-        repeated = _repeated(hashes)
+        n_windows, homes = len(hashes), _Homes(hashes)
         hashes.clear()
-        homes = np.full(len(repeated), -1, dtype=np.int32)  # window in which a repeated hash comes first
-        for number, frame in _numbered(rows):
-            _send_home(frame, number, (repeated, homes), late)
-        for number, frame in _numbered(rows):
-            yield _merged_window(frame, number, (repeated, homes), rebatched(late.frames(number), window))
 
+        def located() -> Iterator[tuple[int, pl.DataFrame]]:
+            """The windows, with columns `row` and `home` (-1: the text comes once)."""
+            for number in range(n_windows):
+                (frame,) = rows.frames(number)
+                yield number, frame.with_row_index("row", number * window).with_columns(home=homes.of(_hashes(frame)))
 
-def _numbered(rows: Spool) -> Iterator[tuple[int, pl.DataFrame]]:
-    """The windows in order, with a column `row`."""
-    number = first = 0
-    while frames := list(rows.frames(number)):
-        yield number, frames[0].with_row_index("row", first)
-        number, first = number + 1, first + len(frames[0])
+        for number, frame in located():
+            later = frame.filter(pl.col("home").is_between(0, number, closed="left"))
+            for (home,), part in later.partition_by("home", as_dict=True, include_key=False).items():
+                late.append_frame(home, part)
+        for number, frame in located():
+            once = frame.filter(pl.col("home") < 0).drop("home")
+            own = frame.filter(pl.col("home") == number).drop("home")
+            if len(own):
+                own = merge_pieces(chain([own], rebatched(late.frames(number), window)))
+            yield pl.concat([once, own]).sort("row").drop("row")
 
 
 def _hashes(frame: pl.DataFrame) -> np.ndarray:
     return frame["text"].hash(seed=0).to_numpy()
 
 
-def _repeated(hashes: list[np.ndarray]) -> np.ndarray:
-    """The hashes that come more than once, sorted, uint64."""
-    ordered = np.concatenate(hashes)
-    ordered.sort()
-    return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+class _Homes:
+    """The hashes that come more than once, each with the first window that has it."""
 
+    def __init__(self, hashes: list[np.ndarray]) -> None:
+        """`hashes`: uint64 [rows] of each window."""
+        ordered = np.concatenate(hashes)
+        ordered.sort()
+        self._repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        self._homes = np.zeros(len(self._repeated), dtype=np.int32)
+        for number in reversed(range(len(hashes))):
+            places, found = self._places(hashes[number])
+            self._homes[places[found]] = number
 
-def _found(frame: pl.DataFrame, repeated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Position of each row's hash among the repeated ones, int64 [rows], and whether it is one, bool [rows]."""
-    hashes = _hashes(frame)
-    places = np.searchsorted(repeated, hashes)
-    places[places == len(repeated)] = 0
-    return places, repeated[places] == hashes if len(repeated) else np.zeros(len(hashes), dtype=bool)
+    def of(self, hashes: np.ndarray) -> pl.Series:
+        """The window of each hash, -1 where it comes once."""
+        places, found = self._places(hashes)
+        homes = np.full(len(hashes), -1, dtype=np.int32)
+        homes[found] = self._homes[places[found]]
+        return pl.Series(homes)
 
-
-def _send_home(frame: pl.DataFrame, number: int, known: tuple[np.ndarray, np.ndarray], late: Spool) -> None:
-    """Give each repeated hash its first window; rows that come later go there through `late`."""
-    repeated, homes = known
-    places, found = _found(frame, repeated)
-    new = places[found]
-    homes[new[homes[new] < 0]] = number
-    if found.any():
-        own = pl.Series("home", np.where(found, homes[places], number))
-        later = frame.with_columns(own).filter(pl.col("home") < number)
-        for (home,), part in later.partition_by("home", as_dict=True, include_key=False).items():
-            late.append_frame(home, part)
-
-
-def _merged_window(
-    frame: pl.DataFrame, number: int, known: tuple[np.ndarray, np.ndarray], late: Iterator[pl.DataFrame]
-) -> pl.DataFrame:
-    """The rows of one window whose texts come first in it, those from later windows merged into them."""
-    repeated, homes = known
-    places, found = _found(frame, repeated)
-    if not found.any():
-        return frame.drop("row")
-    own = frame.filter(found & (homes[places] == number))
-    if not len(own):
-        return frame.filter(~found).drop("row")
-    together = pl.concat([frame.filter(~found), merge_pieces(chain([own], late))])
-    return together.sort("row").drop("row")
+    def _places(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Position of each hash among the repeated ones, int64 [rows], and whether it is one, bool [rows]."""
+        places = np.searchsorted(self._repeated, hashes)
+        places[places == len(self._repeated)] = 0
+        return places, self._repeated[places] == hashes if len(self._repeated) else np.zeros(len(hashes), dtype=bool)

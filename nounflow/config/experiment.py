@@ -14,10 +14,11 @@ import yaml
 from pydantic import Field, field_validator, model_validator
 
 from nounflow.config.annotators import AnnotatorConfig, WordNetAnnotatorConfig
-from nounflow.config.base import OPERATIONAL, HomePath, Settings
+from nounflow.config.base import OPERATIONAL, HomePath, OneOf, Settings
 from nounflow.config.captions import CaptionsConfig
 from nounflow.config.check_set import CheckSetConfig
 from nounflow.config.embedder import EmbedderConfig
+from nounflow.config.inputs import IMAGE_SOURCES
 from nounflow.config.lexicon import LexiconConfig
 from nounflow.config.mixture import MixtureConfig
 from nounflow.config.runs import FusedRun, RetrievalRun, Run, RunConfig
@@ -50,9 +51,7 @@ class ImageSetConfig(Settings):
     """Pictures to name: a folder of yours, or a source that nounflow fetches."""
 
     folder: HomePath | None = Field(None, description="a folder of images (searched with its sub-folders)")
-    source: Literal["tuxpaint", "novic_world", "novic_wiki", "novic_val3k"] | None = Field(
-        None, description="a set to fetch"
-    )
+    source: Annotated[str, OneOf(IMAGE_SOURCES)] | None = Field(None, description="a set to fetch")
     labels: HomePath | None = Field(None, description="TSV with columns file, gold[, sense, accepted, secondary]")
     only_labelled: bool = Field(False, description="take only the files that `labels` lists")
     captions: Literal["txt"] | None = Field(

@@ -10,7 +10,6 @@ from nounflow.schemas.documents import InputManifest, read_document
 
 def input_folder(manifest_path: Path) -> Path:
     """The folder that a fetched input's `manifest.json` points at; NounflowError if it is gone."""
-    manifest_path = Path(manifest_path)
     manifest = read_document(InputManifest, manifest_path, "manifest of a fetched input")
     folder = manifest_path.parent / manifest.folder  # an absolute folder stays itself
     if not folder.is_dir():

@@ -6,26 +6,25 @@ read (sources, keys, proxies), so this also works for a user without rights and 
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
 from filelock import FileLock
 
-from nounflow.atomic import disk_errors
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.inputs.archives import unpack_tar
-from nounflow.inputs.transfer import TransferError, last_line, retried, run_program
+from nounflow.inputs.transfer import TransferError, last_line, retried, run_program, work_folder
 
 LISTS_SECONDS = 24 * 3600  # age up to which package lists are used again
 LISTS_MEGABYTES = 10  # of Debian 12's main archive; apt cannot say beforehand
+_STAMP = "lists.fetched"  # its time is that of the lists
 
 
 @dataclass(frozen=True)
@@ -37,29 +36,34 @@ class Package:
     file: str
     bytes: int
 
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
 
 def missing_programs() -> list[str]:
     """Which of the programs that this module needs are not on PATH."""
     return [program for program in ("apt-get", "dpkg-deb") if shutil.which(program) is None]
 
 
-@contextlib.contextmanager
-def downloaded(name: str, cache: Path) -> Iterator[tuple[Package, Path]]:
-    """Download a package; yields what it is and its .deb, which is deleted afterwards.
+def fetch(
+    name: str, cache: Path, prefix: Path, wanted: Callable[[str], bool], destination: Path
+) -> tuple[Package, int]:
+    """Download a package and write those of its files below `prefix` whose remaining path is `wanted`.
 
-    Several processes may share `cache` (package lists). Raises NounflowError with apt's last line if the package is not
-    to be had; network failures are tried again, with fresh lists.
+    Several processes may share `cache` (package lists). Network failures are tried again, with fresh lists.
+
+    Returns:
+        The package, and how many files below `prefix` were left out.
+
+    Raises:
+        NounflowError: the package is not to be had; with apt's last line.
     """
-    cache = Path(cache).resolve()
-    with disk_errors(cache):
-        cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f"{name}.", dir=cache) as work:
-            package = retried(lambda: _download(name, cache, Path(work)))
-            yield package, Path(work) / package.file
+    with work_folder(cache, name) as work:
+        package = retried(lambda: _download(name, cache.resolve(), work))
+        return package, _unpack(work / package.file, prefix, wanted, destination)
 
 
-def unpack(deb: Path, prefix: str, wanted: Callable[[str], bool], destination: Path) -> int:
-    """Write the files of a .deb below `prefix` whose remaining path is `wanted`; returns how many were left out."""
+def _unpack(deb: Path, prefix: Path, wanted: Callable[[str], bool], destination: Path) -> int:
     with tempfile.TemporaryFile() as said:
         command = ["dpkg-deb", "--fsys-tarfile", str(deb)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said) as process:
@@ -67,7 +71,7 @@ def unpack(deb: Path, prefix: str, wanted: Callable[[str], bool], destination: P
             problem = ""
             try:
                 with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
-                    left_out = unpack_tar(archive, prefix, wanted, destination)
+                    left_out = unpack_tar(archive, prefix.as_posix().lstrip("/"), wanted, destination)
             except (tarfile.TarError, EOFError) as error:
                 problem = str(error)
             while process.stdout.read(1 << 20):  # what follows the archive's end, so that dpkg-deb ends well
@@ -83,12 +87,12 @@ def unpack(deb: Path, prefix: str, wanted: Callable[[str], bool], destination: P
 
 def _download(name: str, cache: Path, work: Path) -> Package:
     package = _locate(name, cache)
-    print(f"fetching the package {name} {package.version}: {package.bytes / 1e6:.1f} MB", flush=True)
+    print(f"fetching the package {package}: {package.bytes / 1e6:.1f} MB", flush=True)
     start = time.monotonic()
     status, output = run_program([*_apt(cache), "download", name], work, echo=True)
     deb = work / package.file
     if status or not deb.is_file():
-        _stamp(cache).unlink(missing_ok=True)  # lists that name a version since replaced lead nowhere
+        (cache / _STAMP).unlink(missing_ok=True)  # lists that name a version since replaced lead nowhere
         raise TransferError(
             f"apt could not download {name}: {last_line(output)}", fix="check the network, then run the command again"
         )
@@ -99,14 +103,12 @@ def _download(name: str, cache: Path, work: Path) -> Package:
 def _locate(name: str, cache: Path) -> Package:
     """Find the package in the shared lists, which are fetched if they are missing, old or do not name it."""
     with FileLock(cache / "lists.lock"):
-        stamp = _stamp(cache)
-        if stamp.is_file() and 0 <= time.time() - stamp.stat().st_mtime < LISTS_SECONDS:
-            package = _look_up(name, cache)
-            if package:
-                return package
+        stamp = cache / _STAMP
+        fresh = stamp.is_file() and 0 <= time.time() - stamp.stat().st_mtime < LISTS_SECONDS
+        if fresh and (package := _look_up(name, cache)):
+            return package
         status, output = _update(cache)
-        package = _look_up(name, cache)
-        if package:  # a third party's source may have failed; what is needed is there
+        if package := _look_up(name, cache):  # a third party's source may have failed; what is needed is there
             stamp.touch()
             return package
     if status:
@@ -151,7 +153,3 @@ def _apt(cache: Path) -> list[str]:
         "Acquire::Languages": "none",
     }
     return ["apt-get", "-q", *(word for key, value in options.items() for word in ("-o", f"{key}={value}"))]
-
-
-def _stamp(cache: Path) -> Path:
-    return cache / "lists.fetched"

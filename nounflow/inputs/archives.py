@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from nounflow.errors import DamagedFileError, NounflowError
 
@@ -26,12 +27,9 @@ def unpack_tar(archive: tarfile.TarFile, prefix: str, wanted: Callable[[str], bo
         if not wanted(name):
             left_out += 1
             continue
-        target = destination / safe_name(name, archive.name)
         source = archive.extractfile(member)
         assert source is not None
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with source, open(target, "wb") as handle:
-            shutil.copyfileobj(source, handle)
+        _write(source, destination / safe_name(name, archive.name))
     return left_out
 
 
@@ -54,15 +52,18 @@ def unpack_zip(path: Path, destination: Path, max_bytes: int) -> int:
                     fix="unpack it by hand if you trust it, and point `folder:` under `image_sets` at the result",
                 )
             for member, name in zip(members, names, strict=True):
-                target = destination / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(member) as source, open(target, "wb") as handle:  # reads file_size bytes at most
-                    shutil.copyfileobj(source, handle)
+                _write(archive.open(member), destination / name)  # reads file_size bytes at most
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DamagedFileError(f"The zip file is damaged or cut off ({error})", where=path, fix=damaged) from error
     except (RuntimeError, NotImplementedError) as error:  # encrypted, or an unknown compression
         raise DamagedFileError(f"The zip file cannot be unpacked ({error})", where=path, fix=damaged) from error
     return len(names)
+
+
+def _write(source: IO[bytes], target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with source, open(target, "wb") as handle:
+        shutil.copyfileobj(source, handle)
 
 
 def safe_name(name: str, archive: object) -> PurePosixPath:

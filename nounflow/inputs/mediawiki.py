@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import time
-import urllib.error
-import urllib.request
-from email.message import Message
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from nounflow.errors import NounflowError
-from nounflow.inputs.transfer import TransferError, retried
+from nounflow.inputs.transfer import TransferError, opened, retried
 from nounflow.retry_after import retry_after
 
-WIKIPEDIA = "https://en.wikipedia.org/w/api.php"
-_SECONDS = 60  # without a byte before a connection counts as dead
 _MAX_BYTES = 30_000_000  # of one answer
 _PASSING = ("maxlag", "ratelimited", "readonly", "internal_api_error_DBQueryError")  # errors of the API
+_LATER = "run the same command again later: what is collected is kept"
 
 
 class MediaWiki:
@@ -63,7 +58,9 @@ class MediaWiki:
                 problem = f"The wiki answered {error.get('code')}: {str(error.get('info'))[:200]}"
                 if error.get("code") not in _PASSING:
                     raise NounflowError(problem, where=address, fix="check --api: it must end in api.php")
-                raise _later(TransferError(problem, where=address), wait_s)
+                busy = TransferError(problem, where=address, fix=_LATER)
+                busy.wait_s = wait_s or 0.0
+                raise busy
             return dict(found)
 
         return retried(ask, self._first_wait_s)
@@ -74,33 +71,12 @@ class MediaWiki:
 
     def _get(self, address: str) -> tuple[bytes, float | None]:
         """A body, and how long it asks to wait."""
-        if urlsplit(address).scheme not in ("http", "https"):
-            raise NounflowError("Not an address to fetch from", where=address, fix="use http:// or https://")
         time.sleep(max(self._last + self._pause_s - time.monotonic(), 0.0))
-        request = urllib.request.Request(address, headers={"User-Agent": self._agent})
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
+            with opened(address, ("http", "https"), self._agent, later=_LATER) as answer:
                 content = answer.read(_MAX_BYTES + 1)
                 if len(content) > _MAX_BYTES:
                     raise NounflowError(f"The file is larger than {_MAX_BYTES / 1e6:.0f} MB", where=address)
-                return content, retry_after(_lower(answer.headers))
-        except urllib.error.HTTPError as error:
-            problem = f"The server answered {error.code} {error.reason}"
-            if error.code in (408, 425, 429) or error.code >= 500:
-                raise _later(TransferError(problem, where=address), retry_after(_lower(error.headers))) from error
-            raise NounflowError(problem, where=address) from error
-        except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-            reason = getattr(error, "reason", None) or error
-            raise TransferError(f"The wiki cannot be reached ({reason})", where=address) from error
+                return content, retry_after(answer.headers)
         finally:
             self._last = time.monotonic()
-
-
-def _lower(headers: Message) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
-
-
-def _later(error: TransferError, wait_s: float | None) -> TransferError:
-    error.wait_s = wait_s or 0.0
-    error.fix = "run the same command again later: what is collected is kept"
-    return error

@@ -27,10 +27,8 @@ def fetch_tuxpaint(out: Path, cache: Path, installed: Path = INSTALLED) -> Input
     if (installed / _WITNESS).is_file():
         version = _installed_version(installed)
         print(f"Tux Paint's stamps {version}: installed, {installed}; nothing is fetched", flush=True)
-        files = [path.relative_to(installed).as_posix() for path in installed.rglob("*") if path.is_file()]
-        wanted = list(filter(_wanted, files))
-        origin = InputOrigin("tuxpaint", "installed", version, LICENCE, left_out=len(files) - len(wanted))
-        return point_at(out, origin, installed, wanted)
+        origin = InputOrigin("tuxpaint", "installed", version, LICENCE)
+        return point_at(out, origin, installed, installed.rglob("*"), _wanted)
     missing = apt.missing_programs()
     if missing:
         raise NounflowError(
@@ -39,18 +37,17 @@ def fetch_tuxpaint(out: Path, cache: Path, installed: Path = INSTALLED) -> Input
             fix=f"on Debian or Ubuntu install {PACKAGE}; elsewhere unpack that package's stamps there; {_OTHERWISE}",
         )
     try:
-        return put_in_place(out, lambda folder: _from_apt(folder, Path(cache)))
+        return put_in_place(out, lambda folder: _from_apt(folder, cache))
     except NounflowError as error:
         error.fix = f"{error.fix}; {_OTHERWISE}" if error.fix else _OTHERWISE
         raise
 
 
 def _from_apt(folder: Path, cache: Path) -> InputOrigin:
-    with apt.downloaded(PACKAGE, cache) as (package, deb):
-        left_out = apt.unpack(deb, INSTALLED.as_posix().lstrip("/"), _wanted, folder)
+    package, left_out = apt.fetch(PACKAGE, cache, INSTALLED, _wanted, folder)
     if not (folder / _WITNESS).is_file():
-        raise NounflowError(f"The package {PACKAGE} {package.version} lacks {_WITNESS}: its layout has changed")
-    return InputOrigin("tuxpaint", f"package {PACKAGE} {package.version}", package.version, LICENCE, left_out)
+        raise NounflowError(f"The package {package} lacks {_WITNESS}: its layout has changed")
+    return InputOrigin("tuxpaint", f"package {package}", package.version, LICENCE, left_out)
 
 
 def _wanted(file: str) -> bool:

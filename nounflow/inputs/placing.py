@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from nounflow.atomic import atomic_folder
@@ -24,11 +24,15 @@ class InputOrigin:
     left_out: int = 0  # files of the source that are of no use here
 
 
-def point_at(out: Path, origin: InputOrigin, folder: Path, files: Iterable[str]) -> InputManifest:
-    """Write a manifest that points at an installed folder; nothing is copied."""
-    folder = Path(folder).resolve()
-    manifest = _manifest(origin, str(folder), folder, files)
-    write_document(Path(out) / "manifest.json", manifest)
+def point_at(
+    out: Path, origin: InputOrigin, folder: Path, files: Iterable[Path], wanted: Callable[[str], bool]
+) -> InputManifest:
+    """Write a manifest that points at the `wanted` ones of an installed folder's `files`; nothing is copied."""
+    names = [path.relative_to(folder).as_posix() for path in files if path.is_file()]
+    kept = list(filter(wanted, names))
+    origin = replace(origin, left_out=len(names) - len(kept))
+    manifest = _manifest(origin, str(folder.resolve()), folder, kept)
+    write_document(out / "manifest.json", manifest)
     return manifest
 
 
@@ -37,7 +41,6 @@ def put_in_place(out: Path, fill: Callable[[Path], InputOrigin]) -> InputManifes
 
     If `fill` raises, what `out` held before stays as it was.
     """
-    out = Path(out)
     with atomic_folder(out / FOLDER) as folder:
         origin = fill(folder)
         files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
@@ -49,13 +52,5 @@ def put_in_place(out: Path, fill: Callable[[Path], InputOrigin]) -> InputManifes
 
 def _manifest(origin: InputOrigin, named: str, folder: Path, files: Iterable[str]) -> InputManifest:
     digests = {file: sha256_file(folder / file) for file in sorted(files)}
-    return InputManifest(
-        name=origin.name,
-        source=origin.source,
-        version=origin.version,
-        licence=origin.licence,
-        left_out=origin.left_out,
-        folder=named,
-        files=digests,
-        megabytes=round(sum((folder / file).stat().st_size for file in digests) / 1e6, 2),
-    )
+    megabytes = round(sum((folder / file).stat().st_size for file in digests) / 1e6, 2)
+    return InputManifest(**asdict(origin), folder=named, files=digests, megabytes=megabytes)

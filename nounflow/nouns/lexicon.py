@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -18,8 +18,8 @@ from nounflow.nouns.frequencies import THRESHOLD, Frequencies, log_weight
 from nounflow.nouns.inflection import Inflector, form_shares
 from nounflow.nouns.rules import Rules
 from nounflow.nouns.selection import later_senses, select_synsets
-from nounflow.nouns.senses import SenseTable, WordSense
 from nounflow.schemas.tables import NOUNS
+from nounflow.senses import WordSense, WordSenses
 from nounflow.text import canon
 from nounflow.wordnet import WordNet
 
@@ -32,19 +32,29 @@ CountPieces = Callable[[str], int]
 class NounEntry:
     """One noun before it becomes a row."""
 
+    name: str  # canon of WordNet's word
     noun: str  # display form
-    canon: str
     senses: tuple[WordSense, ...]  # selected ones, commonest first
     singulars: tuple[str, ...]
     plurals: tuple[str, ...]
-    frequency: float  # relative to "the", over all forms and meanings
-    object_frequency: float  # of this, as the object: P(object | word) times the frequency, form by form
-    noun_share: float  # P(object | word, used as a noun)
+    frequency: float = 0.0  # relative to "the", over all forms and meanings
+    object_frequency: float = 0.0  # of this, as the object: P(object | word) times the frequency, form by form
+    noun_share: float = 0.0  # P(object | word, used as a noun)
+
+    @property
+    def canon(self) -> str:
+        """Its name in the lexicon."""
+        return canon(self.noun)
 
     @property
     def weight(self) -> float:
         """g of the frequency with which the word means the object, 1 or more."""
         return log_weight(self.object_frequency)
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """Distinct canons of all forms."""
+        return tuple(dict.fromkeys(canon(form) for form in (*self.singulars, *self.plurals)))
 
     def sense_frequency(self, sense: WordSense) -> float:
         """Frequency in one sense; a noun without evidence stands at half the weight threshold."""
@@ -90,65 +100,37 @@ def build_lexicon(
     return _table(wordnet, kept, frequencies), counts
 
 
-@dataclass(frozen=True)
-class _Draft:
-    """An entry before its frequencies: they depend on which other entries share a spelling."""
-
-    name: str  # canon of WordNet's word
-    noun: str
-    senses: tuple[WordSense, ...]
-    singulars: tuple[str, ...]
-    plurals: tuple[str, ...]
-
-    @property
-    def spellings(self) -> tuple[str, ...]:
-        """Distinct canons of all forms."""
-        return tuple(dict.fromkeys(canon(form) for form in (*self.singulars, *self.plurals)))
-
-
-def _entries(wordnet: WordNet, selected: frozenset[int], rules: Rules, frequencies: Frequencies) -> list[NounEntry]:
+def _entries(wordnet: WordNet, selected: frozenset[str], rules: Rules, frequencies: Frequencies) -> list[NounEntry]:
     """One entry for each canon of the selected synsets, sorted by canon."""
-    table = SenseTable(wordnet)
-    drafts = _drafts(wordnet, selected, rules, table, Inflector(wordnet, rules, frequencies))
+    words = WordSenses(wordnet)
+    drafts = _drafts(words, selected, rules, Inflector(wordnet, rules, frequencies))
     sharing = Counter(spelling for draft in drafts for spelling in draft.spellings)  # entries part a spelling's use
     set_shares = rules.set_shares
     entries = []
     for draft in drafts:
-        share, noun_share = table.shares(draft.name, selected)
+        share, noun_share = words.shares(draft.name, selected)
         uses = {spelling: frequencies(spelling) / sharing[spelling] for spelling in draft.spellings}
         objects = sum(use * set_shares.get(spelling, share) for spelling, use in uses.items())
-        entries.append(
-            NounEntry(
-                noun=draft.noun,
-                canon=canon(draft.noun),
-                senses=draft.senses,
-                singulars=draft.singulars,
-                plurals=draft.plurals,
-                frequency=sum(uses.values()),
-                object_frequency=objects,
-                noun_share=noun_share,
-            )
-        )
+        entries.append(replace(draft, frequency=sum(uses.values()), object_frequency=objects, noun_share=noun_share))
     return sorted(entries, key=lambda entry: entry.canon)
 
 
-def _drafts(
-    wordnet: WordNet, selected: frozenset[int], rules: Rules, table: SenseTable, inflector: Inflector
-) -> list[_Draft]:
-    display, later = rules.display, later_senses(wordnet, rules)
-    taxa = {synset.offset for synset in wordnet.senses("taxonomic group")}
-    known = {canon(lemma) for offset in selected for lemma in wordnet.synsets[offset].lemmas}
+def _drafts(words: WordSenses, selected: frozenset[str], rules: Rules, inflector: Inflector) -> list[NounEntry]:
+    """The entries without frequencies, which depend on which other entries share a spelling."""
+    wordnet, display, later = words.wordnet, rules.display, later_senses(words.wordnet, rules)
+    taxa = {synset.id for synset in wordnet.senses("taxonomic group")}
+    known = {canon(lemma) for synset in selected for lemma in wordnet.synsets[synset].lemmas}
     drafts = []
     for name in sorted(known):
         shown_as = display.get(name)
         if shown_as is not None and canon(shown_as) != name and canon(shown_as) in known:
             shown_as = None  # the word in use is an entry of its own
-        senses = [sense for sense in table.senses(name) if sense.synset.offset in selected]
-        senses.sort(key=lambda sense: sense.synset.offset in later)  # stable: commonest first, `later` ones last
+        senses = [sense for sense in words.by_mass(name) if sense.synset.id in selected]
+        senses.sort(key=lambda sense: sense.synset.id in later)  # stable: commonest first, `later` ones last
         noun, singulars, plurals = _forms(senses, shown_as, inflector)
-        if taxa.intersection(wordnet.ancestors(senses[0].synset.offset)):  # no "Liliums"
+        if taxa.intersection(wordnet.ancestors(senses[0].synset.id)):  # no "Liliums"
             plurals = tuple(plural for plural in plurals if plural == noun)
-        drafts.append(_Draft(name, noun, tuple(senses), singulars, plurals))
+        drafts.append(NounEntry(name, noun, tuple(senses), singulars, plurals))
     return drafts
 
 
@@ -187,12 +169,9 @@ def _filtered(
             kept.append(entry)
         else:
             flow.drop(1, reason)
-    if config.synonym_ratio:
-        rarer = set(_rare_synonyms(kept, config.synonym_ratio, always))
-        flow.drop(
-            len(rarer),
-            f"a synonym is {config.synonym_ratio:g} times as frequent, or a commoner spelling (synonym_ratio)",
-        )
+    if ratio := config.synonym_ratio:
+        rarer = _rare_synonyms(kept, ratio, always)
+        flow.drop(len(rarer), f"a synonym is {ratio:g} times as frequent, or a commoner spelling (synonym_ratio)")
         kept = [entry for entry in kept if entry.canon not in rarer]
     if config.max_nouns and len(kept) > config.max_nouns:
         flow.drop(len(kept) - config.max_nouns, f"not among the {config.max_nouns:,} heaviest (max_nouns)")
@@ -230,22 +209,22 @@ def _reason(entry: NounEntry, config: LexiconConfig, left_out: dict[str, str], a
     return None
 
 
-def _rare_synonyms(entries: Iterable[NounEntry], ratio: float, always: Collection[str]) -> list[str]:
+def _rare_synonyms(entries: Sequence[NounEntry], ratio: float, always: Collection[str]) -> set[str]:
     """Canons whose first sense has another entry `ratio` times as frequent in it, or a commoner spelling."""
-    entries = list(entries)
-    by_synset: dict[int, list[tuple[NounEntry, float]]] = {}
+    by_synset: dict[str, list[tuple[NounEntry, float]]] = defaultdict(list)
     for entry in entries:
         for sense in entry.senses:
-            by_synset.setdefault(sense.synset.offset, []).append((entry, entry.sense_frequency(sense)))
+            by_synset[sense.synset.id].append((entry, entry.sense_frequency(sense)))
 
     def loses(entry: NounEntry) -> bool:
         own = entry.sense_frequency(entry.senses[0])
-        for other, frequency in by_synset[entry.senses[0].synset.offset]:
-            if other is not entry and (frequency >= ratio * own or (frequency > own and _alike(entry, other))):
-                return True
-        return False
+        return any(
+            frequency >= ratio * own or (frequency > own and _alike(entry, other))
+            for other, frequency in by_synset[entry.senses[0].synset.id]
+            if other is not entry
+        )
 
-    return [entry.canon for entry in entries if entry.canon not in always and loses(entry)]
+    return {entry.canon for entry in entries if entry.canon not in always and loses(entry)}
 
 
 def _alike(entry: NounEntry, other: NounEntry) -> bool:
@@ -260,23 +239,20 @@ def _table(wordnet: WordNet, entries: list[NounEntry], frequencies: Frequencies)
     rows = []
     for i, entry in enumerate(entries):
         first = entry.senses[0].synset
+        above = wordnet.hypernym_chain(first.id)
         singular_shares, plural_shares = form_shares(entry.singulars, entry.plurals, frequencies, THRESHOLD / 10)
         rows.append(
             {
-                "id": i,
-                "key": sha256_text(entry.canon)[:16],
-                "noun": entry.noun,
-                "canon": entry.canon,
+                "id": i, "key": sha256_text(entry.canon)[:16], "noun": entry.noun, "canon": entry.canon,
                 "kind": first.lexname,
-                "synsets": [sense.key for sense in entry.senses],
+                "synsets": [sense.synset.id for sense in entry.senses],
+                "sense_keys": [sense.key for sense in entry.senses],
                 "gloss": first.gloss,
-                "hypernyms": [synset.lemmas[0] for synset in wordnet.hypernym_chain(first.offset)],
-                "singulars": list(entry.singulars),
-                "singular_shares": singular_shares,
-                "plurals": list(entry.plurals),
-                "plural_shares": plural_shares,
-                "frequency": entry.frequency,
-                "weight": entry.weight,
+                "hypernyms": [synset.lemmas[0] for synset in above],
+                "hypernym_synsets": [synset.id for synset in above],
+                "singulars": list(entry.singulars), "singular_shares": singular_shares,
+                "plurals": list(entry.plurals), "plural_shares": plural_shares,
+                "frequency": entry.frequency, "weight": entry.weight,
             }
-        )
+        )  # fmt: skip
     return pl.DataFrame(rows, infer_schema_length=None).select(NOUNS.names)

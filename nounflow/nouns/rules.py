@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 import yaml
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field
 
 from nounflow.config.base import Settings
 from nounflow.config.lexicon import Kind
@@ -15,31 +17,27 @@ from nounflow.errors import NounflowError
 from nounflow.text import canon
 
 
+def _split(pattern: str, value: Any) -> Any:
+    return [part for part in re.split(pattern, value.strip()) if part] if isinstance(value, str) else value
+
+
+Keys = Annotated[tuple[str, ...], BeforeValidator(partial(_split, r"\s+"))]
+Words = Annotated[tuple[str, ...], BeforeValidator(partial(_split, r"\s*,\s*"))]  # "praying mantis, ant"
+
+
 class SenseRule(Settings):
     """Synsets that are taken or left, named by sense keys."""
 
-    senses: tuple[str, ...] = Field(min_length=1, description="sense keys, as crane%1:05:00::")
+    senses: Keys = Field(min_length=1, description="sense keys, as crane%1:05:00::")
     below: bool = Field(True, description="also what is below these synsets, down to a nearer rule")
     reason: str = Field(min_length=3)
-
-    @field_validator("senses", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        return tuple(value.split()) if isinstance(value, str) else value
 
 
 class WordRule(Settings):
     """Words that share one decision; in the file a list, or one text with commas."""
 
-    words: tuple[str, ...] = Field(min_length=1)
+    words: Words = Field(min_length=1)
     reason: str = Field(min_length=3)
-
-    @field_validator("words", mode="before")
-    @classmethod
-    def _split(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return tuple(word.strip() for word in value.split(",") if word.strip())
-        return value
 
 
 class ShareRule(WordRule):
@@ -68,15 +66,14 @@ class Rules(Settings):
         return {canon(word): rule.reason for rule in self.leave_out for word in rule.words}
 
     @property
-    def kept(self) -> frozenset[str]:
-        """Canons."""
-        return frozenset(canon(word) for rule in self.keep for word in rule.words)
+    def kept(self) -> dict[str, str]:
+        """Canon -> the word as the file writes it."""
+        return {canon(word): word for rule in self.keep for word in rule.words}
 
     @property
     def display(self) -> dict[str, str]:
-        """Canon of WordNet's word -> how it is shown: kept words as the file writes them, and `shown_as`."""
-        kept = {canon(word): word for rule in self.keep for word in rule.words}
-        return kept | {canon(word): shown for word, shown in self.shown_as.items()}
+        """Canon of WordNet's word -> how it is shown."""
+        return self.kept | {canon(word): shown for word, shown in self.shown_as.items()}
 
     @property
     def set_shares(self) -> dict[str, float]:
@@ -100,7 +97,7 @@ def load_rules(path: Path) -> Rules:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise NounflowError(f"The rule file is not valid: {place}: {first['msg']}", where=path, fix="mend it") from None
-    if torn := sorted(rules.kept & set(rules.left_out)):
+    if torn := sorted(rules.kept.keys() & rules.left_out.keys()):
         raise NounflowError(
             f"The rule file both keeps and leaves out: {', '.join(torn)}", where=path, fix="decide for one of them"
         )

@@ -25,9 +25,13 @@ NOUNS = pa.schema(
         ("noun", pa.string()),  # display form, what the decoder writes: "x-ray", "St. Bernard"
         ("canon", pa.string()),  # nounflow.text.canon(noun); unique
         ("kind", pa.string()),  # WordNet class of the first sense: animal, plant, food, artifact, ...
-        ("synsets", _strings),  # sense keys of the selected senses, commonest first
+        # ids of the selected synsets, commonest first: "n02084071". They are those of the WordNet that the lexicon was
+        # built from; 3.0 and 3.1 have other ids for the same synset. Code that compares meanings compares these.
+        ("synsets", _strings),
+        ("sense_keys", _strings),  # beside each synset this noun's key in it, which 3.0 and 3.1 share: "dog%1:05:00::"
         ("gloss", pa.string()),  # of the first selected sense
-        ("hypernyms", _strings),  # names from the first sense's parent up to the root
+        ("hypernyms", _strings),  # names, to be read, from the first sense's parent up to the root
+        ("hypernym_synsets", _strings),  # their ids
         ("singulars", _strings),
         ("singular_shares", _floats),  # share of each form in the noun's use; singular and plural shares sum to 1
         ("plurals", _strings),

@@ -10,15 +10,19 @@ import functools
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Annotated
 
 import polars as pl
+from pydantic import Field, TypeAdapter, ValidationError
 
 from nounflow.errors import NounflowError
 from nounflow.files import read_json
 from nounflow.schemas.documents import Labels
+from nounflow.senses import WordSenses
 from nounflow.text import canon
 from nounflow.wordnet import WordNet
 
+_OVERRIDES = TypeAdapter(dict[str, Annotated[float, Field(strict=True, ge=0, le=1)]])
 COARSE = 0.5  # factor of a coarse noun in the overall score (NOVIC paper, section 4.2)
 
 
@@ -38,36 +42,29 @@ class Hierarchy:
             coarse_from: a noun is coarse if WordNet has at least so many kinds of it.
             overrides: noun -> specificity factor, in place of that rule.
         """
+        tables = list(tables)
         self._wordnet = wordnet
+        self._words = WordSenses(wordnet, tables)
         self._coarse_from = coarse_from
         self._overrides = {canon(noun): factor for noun, factor in (overrides or {}).items()}
-        self._senses: dict[str, tuple[int, ...]] = {}
         frequencies: dict[str, float] = {}
         for table in tables:
-            for spelling, keys, frequency in table.select("canon", "synsets", "frequency").iter_rows():
-                if spelling not in self._senses:
-                    self._senses[spelling] = tuple(wordnet.by_sense_key(key).offset for key in keys)
-                    frequencies[spelling] = frequency
+            for name, frequency in table.select("canon", "frequency").iter_rows():
+                frequencies.setdefault(name, frequency)
         self._below, self._floor = self._pour(frequencies)
         self._whole = sum(frequencies.values()) + self._floor
 
     @functools.lru_cache(maxsize=1 << 16)  # noqa: B019 - lives as long as the scorer
-    def senses(self, noun: str) -> tuple[int, ...]:
-        """Synsets that the lexicons chose for a noun; of an unknown one all that WordNet has, maybe none."""
-        known = self._senses.get(canon(noun))
-        return known if known else tuple(synset.offset for synset in self._wordnet.senses(noun))
+    def senses(self, noun: str) -> tuple[str, ...]:
+        """Ids of the synsets that the lexicons chose for a noun; of an unknown one all that WordNet has, maybe none."""
+        return self._words.synsets(noun)
 
-    def label_senses(self, labels: Labels) -> list[tuple[int, ...]]:
-        """Senses of the gold noun and of each accepted one."""
-        gold = (self._wordnet.by_sense_key(labels.sense).offset,) if labels.sense else self.senses(labels.gold)
-        return [gold, *(self.senses(noun) for noun in labels.accepted)]
-
-    def information(self, offset: int) -> float:
+    def information(self, synset: str) -> float:
         """Information content of a synset; the root has 0, one that no lexicon uses the most."""
-        return -math.log((self._below.get(offset, 0.0) + self._floor) / self._whole) + 0.0
+        return -math.log((self._below.get(synset, 0.0) + self._floor) / self._whole) + 0.0
 
     @functools.lru_cache(maxsize=1 << 18)  # noqa: B019
-    def nearness(self, one: tuple[int, ...], other: tuple[int, ...]) -> float:
+    def nearness(self, one: tuple[str, ...], other: tuple[str, ...]) -> float:
         """Lin's similarity of the nearest pair of senses; 0 without senses."""
         return max((self._lin(a, b) for a in one for b in other), default=0.0)
 
@@ -75,20 +72,21 @@ class Hierarchy:
         """1 for the label itself or an accepted noun, in spelling or sense; else the nearest one's nearness."""
         if canon(noun) in {canon(name) for name in (labels.gold, *labels.accepted)}:
             return 1.0
-        senses = self.senses(noun)
-        return max(self.nearness(senses, known) for known in self.label_senses(labels))
+        gold = (self._wordnet.by_sense_key(labels.sense).id,) if labels.sense else self.senses(labels.gold)
+        known = (gold, *map(self.senses, labels.accepted))
+        return max(self.nearness(self.senses(noun), senses) for senses in known)
 
     def same(self, noun: str, other: str) -> bool:
         """Are two nouns names of one thing: do they share a sense?"""
         return not self._identity(noun).isdisjoint(self._identity(other))
 
     @functools.lru_cache(maxsize=1 << 16)  # noqa: B019
-    def _identity(self, noun: str) -> frozenset[str | int]:
+    def _identity(self, noun: str) -> frozenset[str]:
         return frozenset((canon(noun), *self.senses(noun)))
 
     def lexname(self, noun: str, sense: str = "") -> str:
         """WordNet class of a noun's first sense, or of the sense given: "animal"; empty if WordNet lacks it."""
-        senses = (self._wordnet.by_sense_key(sense).offset,) if sense else self.senses(noun)
+        senses = (self._wordnet.by_sense_key(sense).id,) if sense else self.senses(noun)
         return self._wordnet.synsets[senses[0]].lexname if senses else ""
 
     @functools.lru_cache(maxsize=1 << 16)  # noqa: B019
@@ -102,7 +100,7 @@ class Hierarchy:
         kinds = sum(1 for _ in self._wordnet.descendants(senses[0])) - 1
         return COARSE if kinds >= self._coarse_from else 1.0
 
-    def _lin(self, a: int, b: int) -> float:
+    def _lin(self, a: str, b: str) -> float:
         if a == b:
             return 1.0
         shared = self._wordnet.ancestors(a).keys() & self._wordnet.ancestors(b).keys()
@@ -111,30 +109,27 @@ class Hierarchy:
         both = self.information(a) + self.information(b)
         return 2 * max(map(self.information, shared)) / both if both > 0 else 0.0
 
-    def _pour(self, frequencies: Mapping[str, float]) -> tuple[dict[int, float], float]:
+    def _pour(self, frequencies: Mapping[str, float]) -> tuple[dict[str, float], float]:
         """Frequency at or below each synset, and the floor that stands for unseen use: half the rarest noun's.
 
         A noun's frequency is shared equally among its senses.
         """
         floor = min((frequency for frequency in frequencies.values() if frequency > 0), default=1.0) / 2
-        below: dict[int, float] = {}
+        below: dict[str, float] = {}
         for noun, frequency in frequencies.items():
-            senses = self._senses[noun]
-            for offset in senses:
-                for ancestor in self._wordnet.ancestors(offset):
+            senses = self.senses(noun)
+            for sense in senses:
+                for ancestor in self._wordnet.ancestors(sense):
                     below[ancestor] = below.get(ancestor, 0.0) + frequency / len(senses)
         return below, floor
 
 
 def read_overrides(path: Path) -> dict[str, float]:
     """A specificity file: flat JSON, noun -> factor between 0 and 1."""
-    values = read_json(path, "specificity file", fix='write flat JSON such as {"animal": 0.5, "robin": 1}')
-    if not isinstance(values, dict) or not all(
-        isinstance(factor, int | float) and 0 <= factor <= 1 for factor in values.values()
-    ):
+    fix = 'write flat JSON such as {"animal": 0.5, "robin": 1}'
+    try:
+        return _OVERRIDES.validate_python(read_json(path, "specificity file", fix))
+    except ValidationError:
         raise NounflowError(
-            "The specificity file holds something else than nouns with factors from 0 to 1",
-            where=path,
-            fix='write flat JSON such as {"animal": 0.5, "robin": 1}',
-        )
-    return {str(noun): float(factor) for noun, factor in values.items()}
+            "The specificity file holds something else than nouns with factors from 0 to 1", where=path, fix=fix
+        ) from None

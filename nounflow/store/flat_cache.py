@@ -197,10 +197,10 @@ def _captions(cache: FlatCache, rows: np.ndarray, weight: np.ndarray, names: lis
 
 def _write_nouns(path: Path, nouns: tuple[str, ...]) -> None:
     n = len(nouns)
+    unknown = ("synsets", "sense_keys", "hypernyms", "hypernym_synsets", "plurals", "plural_shares")
     columns = {
         "id": range(n), "key": nouns, "noun": nouns, "canon": [canon(noun) for noun in nouns], "kind": [""] * n,
-        "synsets": [[]] * n, "gloss": [""] * n, "hypernyms": [[]] * n, "singulars": [[noun] for noun in nouns],
-        "singular_shares": [[1.0]] * n, "plurals": [[]] * n, "plural_shares": [[]] * n, "frequency": [0.0] * n,
-        "weight": [1.0] * n,
+        "gloss": [""] * n, "singulars": [[noun] for noun in nouns], "singular_shares": [[1.0]] * n,
+        "frequency": [0.0] * n, "weight": [1.0] * n, **dict.fromkeys(unknown, [[]] * n),
     }  # fmt: skip
     write_table(path, pl.DataFrame(columns, strict=False), NOUNS)

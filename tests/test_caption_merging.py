@@ -1,0 +1,137 @@
+"""From rows to a table of captions: how many texts a noun gets, equal texts merged, memory that does not grow."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from caption_material import mass, written
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nounflow.captions import multisets, writing
+from nounflow.captions.multisets import compose
+from nounflow.captions.quotas import quotas
+from nounflow.captions.spool import Spool
+from nounflow.captions.table import CaptionDraft, Rows, merge_equal_texts
+from nounflow.captions.writing import merged, write_draft
+from nounflow.config.captions import MultisetConfig, SourceConfig
+from nounflow.errors import NounflowError
+from nounflow.schemas import tables
+from nounflow.schemas.tables import CAPTIONS, read_table
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    weights=st.lists(st.floats(1, 20), min_size=1, max_size=50),
+    mean=st.integers(1, 30), low=st.integers(1, 10), span=st.integers(0, 40),
+)  # fmt: skip
+def test_quotas_keep_their_bounds_and_their_mean(weights, mean, low, span):
+    numbers = quotas(np.array(weights), mean, low, low + span)
+    assert numbers.min() >= low
+    assert numbers.max() <= low + span
+    assert numbers.sum() == len(weights) * min(max(mean, low), low + span)
+
+
+def test_quotas_grow_with_the_weight():
+    assert quotas(np.array([1.0, 2.0, 3.0, 4.0]), 10, 5, 16).tolist() == [5, 8, 12, 15]
+
+
+def test_equal_texts_become_one_with_the_targets_of_both_by_their_weights():
+    rows = Rows()
+    rows.add("two axes.", (3,), 1.0, "a")
+    rows.add("a dog.", (1,), 2.0, "b")
+    rows.add("two axes.", (7,), 3.0, "c")
+    rows.add("two axes.", (3,), 1.0, "c")
+    merged = merge_equal_texts(rows.frame())
+    assert merged.rows() == [("two axes.", [3, 7], pytest.approx([0.4, 0.6]), 5.0, "a"), ("a dog.", [1], [1.0], 2, "b")]
+    assert list(merged.schema.items()) == list(rows.frame().schema.items())
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.lists(st.integers(0, 5), min_size=1, max_size=3, unique=True),
+                  st.floats(0.5, 9)), min_size=1, max_size=30)
+)  # fmt: skip
+def test_merging_keeps_each_targets_share_of_the_draws(entries):
+    rows = Rows()
+    for text, targets, weight in entries:
+        rows.add(text, targets, weight, "t")
+    table = rows.frame()
+    merged = merge_equal_texts(table)
+    assert merged["text"].to_list() == list(dict.fromkeys(text for text, _, _ in entries))
+    for row in merged.iter_rows(named=True):
+        assert sum(row["target_weights"]) == pytest.approx(1, abs=1e-5)
+        assert len(set(row["targets"])) == len(row["targets"])
+    assert mass(merged) == pytest.approx(mass(table), rel=1e-4)
+
+
+ANY_ROWS = st.lists(
+    st.tuples(st.sampled_from("abcdefgh"), st.lists(st.integers(0, 5), min_size=1, max_size=3, unique=True),
+              st.floats(0.5, 9, width=32)), min_size=1, max_size=40
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(ANY_ROWS, st.integers(1, 45), st.integers(1, 20))
+def test_merging_window_by_window_on_disk_gives_what_merging_at_once_gives(entries, window, batch):
+    rows = Rows()
+    for i, (text, targets, weight) in enumerate(entries):
+        rows.add(text, targets, weight, f"t{i}")
+    table = rows.frame()
+    batches = [table[start : start + batch] for start in range(0, len(table), batch)]
+    with tempfile.TemporaryDirectory() as folder:
+        assert pl.concat(merged(batches, Path(folder), window)).equals(merge_equal_texts(table))
+        assert not list(Path(folder).iterdir())
+
+
+def test_two_texts_with_one_hash_stay_two(monkeypatch, tmp_path):
+    rows = Rows()
+    for text in "abacabdaeb":
+        rows.add(text, (ord(text),), 1.0, "t")
+    table = rows.frame()
+    monkeypatch.setattr(writing, "_hashes", lambda frame: np.zeros(len(frame), dtype=np.uint64))
+    found = pl.concat(merged([table], tmp_path, 3))
+    assert found.sort("text").equals(merge_equal_texts(table).sort("text"))
+
+
+def test_a_table_of_several_row_groups_holds_the_same_rows(nouns, templates, tmp_path, monkeypatch):
+    wanted = SourceConfig(texts_per_noun=40)
+    whole, counts = written(compose(nouns, templates, "m1", wanted, 1))
+    monkeypatch.setattr(tables, "ROW_GROUP", 100)
+    monkeypatch.setattr(multisets, "ROW_GROUP", 100)
+    monkeypatch.setattr(writing.merged, "__defaults__", (100,))
+    path = tmp_path / "m1.parquet"
+    assert write_draft(path, compose(nouns, templates, "m1", wanted, 1)).as_dict() == counts.as_dict()
+    assert read_table(path, CAPTIONS, "captions").equals(whole)
+    assert pq.ParquetFile(path).num_row_groups == -(-len(whole) // 100) > 5
+    assert pl.concat(tables.read_batches(path, CAPTIONS, "captions", 70)).equals(whole)
+
+
+def test_a_draft_that_fails_leaves_no_file(nouns, templates, tmp_path):
+    draft = compose(nouns, templates, "m1", MultisetConfig().of("m1"), 1)
+
+    def failing():
+        yield from draft.batches
+        raise NounflowError("as scripted")
+
+    with pytest.raises(NounflowError, match="as scripted"):
+        write_draft(tmp_path / "m1.parquet", CaptionDraft(failing(), draft.count))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_spool_gives_back_each_chain_in_order_and_leaves_nothing(tmp_path):
+    with Spool(tmp_path) as spool:
+        for i in range(50):
+            spool.append(i % 7, bytes([i]) * i)
+            if i % 10 == 0:
+                assert list(spool.pieces(0)) == [bytes([j]) * j for j in range(0, i + 1, 7)]
+        for chain in range(7):
+            assert list(spool.pieces(chain)) == [bytes([j]) * j for j in range(chain, 50, 7)]
+        assert list(spool.pieces("unknown")) == []
+        assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,153 @@
+"""From written forms to meanings: WordNet's senses of a word, and what the forms of a lexicon stand for."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from nounflow.errors import NounflowError
+from nounflow.senses import LexiconForms, WordSenses
+
+
+@pytest.fixture(scope="module")
+def words(wordnet) -> WordSenses:
+    return WordSenses(wordnet)
+
+
+# --- words of WordNet ---
+
+
+def test_a_synset_id_is_what_imagenet_calls_it(wordnet):
+    dog = wordnet.by_sense_key("dog%1:05:00::")
+    if "n02084071" not in wordnet.synsets:
+        pytest.skip("this is not WordNet 3.0, whose ids ImageNet took")
+    assert dog.id == "n02084071"
+
+
+@pytest.mark.parametrize("form", ["St. Bernard", "st bernard", "ST-BERNARD", "St Bernard"])
+def test_every_spelling_of_a_word_has_its_senses(words, form):
+    assert [sense.key for sense in words.senses(form)] == ["st_bernard%1:05:00::"]
+
+
+def test_a_count_is_that_of_the_word_and_not_of_its_synonyms(words):
+    counts = {sense.key: sense.count for sense in (*words.senses("dog"), *words.senses("domestic dog"))}
+    assert counts["dog%1:05:00::"] > 0 == counts["domestic_dog%1:05:00::"]
+
+
+def test_a_sense_without_counts_has_a_mass_and_a_name_a_smaller_one(words):
+    by_key = {sense.key: sense for sense in words.senses("crane")}
+    machine, name = by_key["crane%1:06:00::"], by_key["crane%1:18:00::"]
+    assert machine.mass > machine.count
+    assert 0 < name.mass - name.count < machine.mass - machine.count
+
+
+@pytest.mark.parametrize(
+    ("plural", "singulars"),
+    [
+        ("computer mice", ("computer mouse",)),
+        ("cacti", ("cactus",)),
+        ("Dogs", ("dog",)),
+        ("glasses", ("glass",)),
+        ("zorb balls", ("zorb ball",)),
+        ("bus", ()),
+        ("x2s", ()),
+        ("", ()),
+    ],
+)
+def test_a_form_is_the_plural_of_what_it_may_be(words, plural, singulars):
+    assert words.singulars(plural) == singulars
+    assert words.readings(plural) == {plural.lower(), *singulars}
+
+
+def test_a_plural_means_what_its_singular_means_behind_its_own_meanings(words):
+    own = [sense.synset.id for sense in words.senses("glasses")]
+    both = list(words.meanings("glasses"))
+    assert own
+    assert both[: len(own)] == own
+    assert {sense.synset.id for sense in words.senses("glass")} <= set(both)
+
+
+def test_what_wordnet_does_not_know_means_nothing(words):
+    assert not words.knows("zorb ball")
+    assert words.meanings("zorb ball") == {}
+    assert words.synsets("zorb ball") == ()
+
+
+# --- with lexicons ---
+
+
+def chosen(**keys: str) -> pl.DataFrame:
+    return pl.DataFrame({"canon": list(keys), "sense_keys": [key.split() for key in keys.values()]})
+
+
+def test_the_first_lexicon_that_has_a_noun_says_what_it_means(wordnet):
+    words = WordSenses(
+        wordnet, [chosen(crane="crane%1:05:00::"), chosen(crane="crane%1:06:00::", seal="seal%1:05:00::")]
+    )
+    assert words.synsets("Crane") == (wordnet.by_sense_key("crane%1:05:00::").id,)
+    assert words.synsets("seal") == (wordnet.by_sense_key("seal%1:05:00::").id,)
+    assert len(words.synsets("bat")) > 1
+
+
+def test_a_lexicon_of_senses_that_this_wordnet_lacks_is_refused(wordnet):
+    with pytest.raises(NounflowError, match="no noun sense 'dog%1:99:00::'"):
+        WordSenses(wordnet, [chosen(dog="dog%1:99:00::")])
+
+
+# --- forms of a lexicon ---
+
+# noun, singular, plural, synsets, those above the first
+ENTRIES = [
+    ("robin", "robin", "robins", ["n1"], ["n2", "n3"]),
+    ("bird", "bird", "birds", ["n2"], ["n3"]),
+    ("songster", "songster", "songsters", ["n9", "n2"], ["n8"]),
+    ("redbreast", "redbreast", "redbreasts", ["n1"], ["n2", "n3"]),
+    ("ax", "ax", "axes", ["n4"], []),
+    ("axis", "axis", "axes", ["n5"], []),
+    ("PC", "PC", "PCs", ["n6"], []),
+    ("unheard of", "unheard of", "", [], []),
+]
+NAMES = [entry[0] for entry in ENTRIES]
+
+
+@pytest.fixture(scope="module")
+def forms() -> LexiconForms:
+    return LexiconForms(
+        pl.DataFrame(
+            {
+                "id": range(len(ENTRIES)),
+                "weight": [float(i + 1) for i in range(len(ENTRIES))],
+                "singulars": [[entry[1]] for entry in ENTRIES],
+                "singular_shares": [[0.75] for _ in ENTRIES],
+                "plurals": [[entry[2]] if entry[2] else [] for entry in ENTRIES],
+                "plural_shares": [[0.25] if entry[2] else [] for entry in ENTRIES],
+                "synsets": [entry[3] for entry in ENTRIES],
+                "hypernym_synsets": [entry[4] for entry in ENTRIES],
+            }
+        )
+    )
+
+
+def test_a_form_stands_for_each_noun_that_has_it_in_its_number_with_its_mass(forms):
+    assert [(NAMES[use.noun], use.singular, use.plural) for use in forms.uses("Axes")] == [
+        ("ax", False, True), ("axis", False, True),
+    ]  # fmt: skip
+    assert [use.mass for use in forms.uses("axes")] == [5 * 0.25, 6 * 0.25]
+    assert [use.acronym for use in (*forms.uses("pc"), *forms.uses("ax"))] == [True, False]
+    assert forms.uses("hatchet") == ()
+
+
+@pytest.mark.parametrize(
+    ("noun", "target", "related"),
+    [
+        ("bird", "robin", True),  # a parent
+        ("robin", "bird", False),  # a child
+        ("redbreast", "robin", True),  # a synonym
+        ("songster", "robin", True),  # a noun of which a further sense is the parent
+        ("robin", "songster", False),  # what counts of the target is its first sense
+        ("ax", "axis", False),
+        ("unheard of", "unheard of", False),
+    ],
+)
+def test_a_noun_is_related_that_can_mean_the_target_or_a_kind_of_thing_that_it_is(forms, noun, target, related):
+    assert forms.is_related(NAMES.index(noun), NAMES.index(target)) == related
