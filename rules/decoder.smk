@@ -82,6 +82,7 @@ for predictor, kind in PREDICTORS.items():
             mem_mb=8000,
             runtime=kind.minutes,
         params:
+            rule=kind.rule,
             settings=lambda wildcards: shaping(CONFIG.runs[wildcards.run]),
             embedder=lambda wildcards: shaping(
                 CONFIG.embedders[CONFIG.runs[wildcards.run].embedder].of_tokens()
@@ -92,7 +93,7 @@ for predictor, kind in PREDICTORS.items():
         message:
             f"{kind.says} {{wildcards.run}}"
         shell:
-            "export NOUNFLOW_RULE={rule}; python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/train_model.py"
+            "export NOUNFLOW_RULE={params.rule}; python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/train_model.py"
             " --run {wildcards.run:q}"
             ' --settings {params.settings:q} "${{NOUNFLOW_RUN_{wildcards.run}:-}}"'
             " --training-set {input.training_set:q}"
