@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from nounflow.commandline import reported_errors
+from nounflow.commandline import reported_errors, wait_passively
 from nounflow.commands import annotation, cache, captions, judging, naming, novic, schema, scores, workflow
 
 _COMMANDS = (naming, scores, annotation, judging, captions, cache, workflow, novic, schema)  # in the order of the help
@@ -20,6 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
     for module in _COMMANDS:
         module.add(commands)
     parsed = parser.parse_args(arguments)
+    wait_passively()
     with reported_errors(parsed.debug):
         try:
             parsed.call(parsed)

@@ -38,11 +38,21 @@ def run_stage(main: Callable[..., None], arguments: argparse.Namespace) -> None:
     values = vars(arguments)
     debug = values.pop("debug") or bool(os.environ.get("NOUNFLOW_DEBUG"))
     start = time.monotonic()
+    wait_passively()
     signal.signal(signal.SIGTERM, _terminate)
     print(header(values.get("device")), flush=True)
     with reported_errors(debug):
         main(**values)
     print(footer(time.monotonic() - start), flush=True)
+
+
+def wait_passively() -> None:
+    """Let OpenMP's threads sleep at barriers instead of spinning. To be called before torch is imported.
+
+    On a busy machine spinning threads cost training four fifths of its speed; on a quiet one it makes no difference
+    (benchmarks/results/training_speed.md).
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 class Terminated(KeyboardInterrupt):

@@ -9,14 +9,15 @@ from nounflow.fingerprint import PACKAGE, SHAPELESS
 
 STAND_INS = {
     "atomic.py": """
-import contextlib
+import contextlib, shutil
 @contextlib.contextmanager
 def atomic_file(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     yield path
 @contextlib.contextmanager
 def atomic_folder(path):
-    path.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
     yield path
 @contextlib.contextmanager
 def disk_errors(target):
