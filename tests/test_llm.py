@@ -400,7 +400,7 @@ class TestLedger:
         assert server.max_open_batches == 500
 
     def test_memory_does_not_grow_with_the_number_of_requests(self, tmp_path, monkeypatch):
-        monkeypatch.setattr("nounflow.llm.chunks.PORTION", 20)
+        monkeypatch.setattr("nounflow.llm.chunks.CHUNK", 20)
 
         def stream(n):
             for i in range(n):
