@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from nounflow.config.runs import DecoderRun
+from nounflow.config.runs.decoder import DecoderRun
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.store.training_set import TrainingSet

@@ -24,7 +24,7 @@ from plain_training import PlainTraining
 from published_size import DECODER, DIM, NOISE, published_training_set, published_vocabulary
 from torch.utils.flop_counter import FlopCounterMode
 
-from nounflow.config.runs import DecoderRun
+from nounflow.config.runs.decoder import DecoderRun
 from nounflow.config.training import TrainingConfig
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.training_task import DecoderTask

@@ -2,8 +2,8 @@
 
 Snakemake does not see a change in an imported module, and takes a mere `git checkout` for one in a script. So each
 rule carries this digest as a param. Left out is what shapes no byte of any result: comments and layout, docstrings,
-descriptions and help, what only type checkers read, the modules of `SHAPELESS`, and the tables of registries, of which
-a rule names the entries in use.
+descriptions and help, what only type checkers read, operational settings, the modules of `SHAPELESS`, and the tables of
+registries, of which a rule names the entries in use.
 """
 
 from __future__ import annotations
@@ -108,19 +108,25 @@ class _Shaping(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
-        """Tables of registries."""
+        """Tables of registries, and settings that say how a job goes."""
         match node.annotation:
             case ast.Subscript(value=ast.Name(id="Registry")):
                 node.value = None
+            case ast.Subscript(slice=ast.Tuple(elts=[_, ast.Name(id="OPERATIONAL")])):
+                return ast.Pass()
         return self.generic_visit(node)
 
 
 def _imports(tree: ast.AST) -> Iterator[Path]:
-    for node in ast.walk(tree):
+    """Files that the tree imports and still uses, or hands on (`__all__`, `import x as x`)."""
+    nodes = list(ast.walk(tree))
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    used |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield from _module_files(node.module)
-            for alias in node.names:
-                yield from _module_files(f"{node.module}.{alias.name}")
+            names = [alias.name for alias in node.names if alias.asname or alias.name in used]
+            for name in ["", *names] if names else []:
+                yield from _module_files(f"{node.module}.{name}")
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 yield from _module_files(alias.name)

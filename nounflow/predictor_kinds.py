@@ -1,6 +1,6 @@
 """The kinds of predictors, by the name under `predictor` of a run: how each is made and opened. Light to import.
 
-A new one is a module in `predictors/`, an entry here, and its settings in `nounflow.config.runs`.
+A new one is a module in `predictors/`, one in `config/runs/` for its settings, and an entry here.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import NamedTuple
 from nounflow.registry import Registry
 
 WEIGHTS, RULE = "weights.safetensors", "rule.json"
+GENERATION = "generation.json"  # beside a manifest: how a decoder is read; other settings make no other model
 
 
 class PredictorKind(NamedTuple):
@@ -17,6 +18,7 @@ class PredictorKind(NamedTuple):
 
     rule: str  # that makes it
     says: str  # what it does, for people
+    settings: str  # place of the class of its runs
     train: str  # place: `function(asked)`, see `nounflow.training.arguments.TrainingArguments`
     load: str  # place: `function(manifest, tensors, path of the manifest, device, generation)` -> Predictor
     weights: str = WEIGHTS  # what answers are computed from, beside the manifest
@@ -33,6 +35,7 @@ PREDICTORS: Registry[PredictorKind] = {
     "decoder": PredictorKind(
         rule="train_decoder",
         says="Training the decoder",
+        settings="nounflow.config.runs.decoder:DecoderRun",
         train="nounflow.predictors.decoder_training:train",
         load="nounflow.predictors.decoder:load",
         leaves=("metrics.parquet", "angles.json"),
@@ -43,6 +46,7 @@ PREDICTORS: Registry[PredictorKind] = {
     "head": PredictorKind(
         rule="train_head",
         says="Training the head",
+        settings="nounflow.config.runs.head:HeadRun",
         train="nounflow.predictors.head_training:train",
         load="nounflow.predictors.head:load",
         leaves=("metrics.parquet",),
@@ -52,6 +56,7 @@ PREDICTORS: Registry[PredictorKind] = {
     "retrieval": PredictorKind(
         rule="index_retrieval",
         says="Indexing the nouns for",
+        settings="nounflow.config.runs.retrieval:RetrievalRun",
         train="nounflow.predictors.retrieval_training:train",
         load="nounflow.predictors.retrieval:load",
         minutes=30,
@@ -61,6 +66,7 @@ PREDICTORS: Registry[PredictorKind] = {
     "fused": PredictorKind(
         rule="fit_fused",
         says="Fitting the rule of",
+        settings="nounflow.config.runs.fused:FusedRun",
         train="nounflow.predictors.fused_training:train",
         load="nounflow.predictors.fused:load",
         weights=RULE,

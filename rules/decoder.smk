@@ -47,7 +47,8 @@ def training_code(
 ):
     """Fingerprint of what makes a run's predictor."""
     run = CONFIG.runs[wildcards.run]
-    places = PREDICTORS[run.predictor].train, SCHEMES[run.noise.scheme].place
+    kind = PREDICTORS[run.predictor]
+    places = kind.settings, kind.train, SCHEMES[run.noise.scheme].place
     parts = [
         PREDICTORS[CONFIG.runs[part].predictor].load for part in parts_of(wildcards)
     ]

@@ -11,7 +11,7 @@ import torch
 from nounflow import GenerationConfig, Naming, NounClassifier, NounflowError
 from nounflow.config.experiment import load_config
 from nounflow.device import choose_precision, settle_device
-from nounflow.store.weights import read_generation
+from nounflow.predictors.loading import read_generation
 
 
 @pytest.fixture

@@ -16,15 +16,12 @@ from hypothesis import strategies as st
 
 from nounflow.atomic import atomic_file, atomic_folder
 from nounflow.commandline import reported_errors
-from nounflow.config.embedder import FAMILIES
 from nounflow.config.experiment import json_schema, load_config
 from nounflow.config.generation import GenerationConfig
 from nounflow.config.reference import key_tables
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
 from nounflow.files import read_json, sha256_text, write_json
-from nounflow.fingerprint import code_fingerprint, imported_files
-from nounflow.predictor_kinds import PREDICTORS
 from nounflow.schemas.labels import read_labels
 from nounflow.streams import stream, unit_hash
 from nounflow.text import canon, join_words, with_article
@@ -329,32 +326,3 @@ def test_a_reader_that_has_seen_enough_is_no_error(repository):
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, env=environment, text=True, check=False)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
-
-
-def test_a_comment_a_docstring_and_layout_keep_the_fingerprint(tmp_path):
-    script = tmp_path / "script.py"
-    script.write_text('"""Doc."""\n\ndef f(x):\n    """Say."""\n    return x + 1\n')
-    before = code_fingerprint(script)
-    script.write_text('"""Other."""\n\n# why\ndef f(\n    x,\n):\n    """Said."""\n    return (x + 1)  # one\n')
-    assert code_fingerprint(script) == before
-    script.write_text('"""Doc."""\n\ndef f(x):\n    """Say."""\n    return x + 2\n')
-    assert code_fingerprint(script) != before
-
-
-def test_a_stage_depends_on_its_own_library_code_and_not_on_that_of_later_stages(repository):
-    roots = {
-        "embedding": (repository / "workflow_scripts/embed_texts.py", FAMILIES["bundled"].load),
-        "training": (repository / "workflow_scripts/train_model.py", PREDICTORS["decoder"].train),
-    }
-    names = {
-        stage: {path.relative_to(repository).as_posix() for path in imported_files(*found)}
-        for stage, found in roots.items()
-    }
-    training = names["training"]
-    assert "nounflow/decoder/model.py" in training
-    assert "nounflow/training/noise.py" in training
-    others = {name for name in training if name.startswith(("nounflow/predictors", "nounflow/scoring"))}
-    assert others == {"nounflow/predictors/decoder_training.py"}
-    assert "nounflow/decoder/generation.py" not in training
-    assert not {name for name in names["embedding"] if name.startswith("nounflow/decoder")}
-    assert "nounflow/__init__.py" not in training

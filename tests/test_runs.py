@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from nounflow.config.experiment import load_config
-from nounflow.config.runs import RUN
+from nounflow.config.runs.run import RUN
 from nounflow.errors import NounflowError
 from nounflow.predictor_kinds import PREDICTORS
 from nounflow.registry import resolve

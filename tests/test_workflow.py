@@ -40,9 +40,6 @@ def scores(project):
         return {row["run"]: row for row in csv.DictReader(handle, delimiter="\t")}
 
 
-FROM_TRAINING = {"train_decoder": 1, "fit_fused": 1, "predict": 2, "annotate": 1, "score": 1, "report": 1}
-
-
 # --- end to end ---
 
 
@@ -245,23 +242,7 @@ def test_a_language_model_judges_once_and_again_only_for_what_changes_its_answer
     assert project.would_run(target) == {"ask_judgements": 1}
 
 
-# --- what a change reruns ---
-
-
-def test_another_learning_rate_reruns_training_and_what_follows_only(project):
-    project.configure(lambda config: config["runs"]["tiny"]["training"].update(learning_rate=0.001))
-    assert project.would_run() == FROM_TRAINING
-
-
-def test_only_a_run_whose_noise_is_matched_to_images_has_the_gap_measured(finished, project):
-    assert not list((finished.folder / "results/training_sets").rglob("gap"))
-    project.configure(lambda config: config["runs"]["tiny"].update(noise={"scheme": "gap", "images": "drawn"}))
-    assert project.would_run() == {"measure_gap": 1, **FROM_TRAINING}
-
-
-def test_other_decoding_settings_do_not_train_again(project):
-    project.configure(lambda config: config["runs"]["tiny"].update(generation={"beam_width": 4}))
-    assert project.would_run() == {"predict": 1, "annotate": 1, "score": 1, "report": 1}
+# --- what a change reruns (tests/test_reruns.py: of code and settings) ---
 
 
 def test_a_killed_training_job_leaves_its_checkpoint_and_the_next_run_goes_on_from_it(project):
@@ -299,53 +280,9 @@ def test_a_second_run_reuses_nouns_captions_and_embeddings(project):
     assert project.would_run() == {"train_decoder": 1, "predict": 1, "annotate": 1, "score": 1, "report": 1}
 
 
-def test_an_edited_template_reruns_captions_and_what_follows_but_not_nouns(project):
-    path = project.folder / "resources/templates/singular.tsv"
-    lines = path.read_text().splitlines()
-    cells = lines[1].split("\t")
-    cells[lines[0].split("\t").index("weight")] = "7"
-    path.write_text("\n".join([lines[0], "\t".join(cells), *lines[2:]]) + "\n")
-    named = project.would_run()
-    assert named["compose_captions"] == 3
-    assert {"embed_texts", "merge_caches", "train_decoder", "train_head", "predict", "score", "report"} <= set(named)
-    assert not {"build_nouns", "generate_captions", "embed_images"} & set(named)
-
-
-@pytest.mark.parametrize(
-    ("path", "expected", "untouched"),
-    [
-        ("nounflow/training/noise.py", {"train_decoder", "train_head", "score"}, {"embed_texts", "merge_caches"}),
-        ("nounflow/decoder/generation.py", {"predict", "score"}, {"train_decoder", "train_head"}),
-        ("nounflow/captions/templates.py", {"compose_captions", "train_decoder"}, {"build_nouns", "embed_images"}),
-        ("nounflow/annotation/wordnet.py", {"annotate", "score"}, {"predict"}),
-        ("nounflow/scoring/intervals.py", {"score", "report"}, {"annotate"}),
-        ("workflow_scripts/report.py", {"report"}, {"score"}),
-        ("nounflow/report/templates/report.css", {"report"}, {"score"}),
-    ],
-)
-def test_editing_a_stages_code_reruns_that_stage_and_what_follows(project, path, expected, untouched):
-    file = project.folder / path
-    file.write_text(file.read_text() + "\n\nA_NEW_CONSTANT = 1\n")
-    named = set(project.would_run())
-    assert expected <= named
-    assert not untouched & named
-
-
-def test_editing_comments_docstrings_and_layout_reruns_nothing(project):
-    for path in [*(project.folder / "nounflow").rglob("*.py"), *(project.folder / "workflow_scripts").glob("*.py")]:
-        path.write_text(path.read_text() + "\n# a comment\n")
-    project.edit("nounflow/training/noise.py", '"""Noise on', '"""Some noise on')
-    assert project.would_run() == {}
-
-
 def test_a_new_image_is_embedded_and_named_and_nothing_is_trained(project):
     Image.new("RGB", (50, 50), "orange").save(project.folder / "drawn/new.png")
     assert project.would_run() == {"embed_images": 1, "predict": 4, "annotate": 1, "score": 1, "report": 1}
-
-
-def test_a_changed_seed_trains_that_run_again_and_no_other(project):
-    project.configure(lambda config: config["runs"]["tiny"].update(seed=7))
-    assert project.would_run() == FROM_TRAINING
 
 
 def test_a_deleted_shard_is_the_only_one_embedded_again_and_nothing_follows_from_it(project):

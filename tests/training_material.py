@@ -15,7 +15,7 @@ from shard_material import write_nouns
 
 from nounflow.config.decoder import DecoderConfig
 from nounflow.config.noise import NoiseConfig
-from nounflow.config.runs import DecoderRun
+from nounflow.config.runs.decoder import DecoderRun
 from nounflow.config.training import TrainingConfig
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.training_task import DecoderTask

@@ -31,17 +31,17 @@ def main(
 
     from nounflow.counts import Counts
     from nounflow.files import write_text
-    from nounflow.predictor_kinds import PREDICTORS
+    from nounflow.predictor_kinds import GENERATION, PREDICTORS
     from nounflow.predictors.document import predictions_document
     from nounflow.predictors.loading import load_predictor
     from nounflow.process import prepare_process
+    from nounflow.schemas.documents import write_document
     from nounflow.store.shards import check_identity, open_shard
-    from nounflow.store.weights import write_generation
 
     device = prepare_process(device, threads)
     model = load_predictor(predictor, device, generation)
     if PREDICTORS[model.manifest.predictor].writes_tokens:
-        write_generation(predictor, generation)
+        write_document(predictor.parent / GENERATION, generation)
     shard, vectors = open_shard(images)
     check_identity(shard.embedder, model.manifest.embedder, images, predictor)
     start = time.monotonic()

@@ -17,7 +17,7 @@ from typing import Any
 
 from nounflow.commandline import add_settings, at_least_one, json_settings, run_stage, stage_parser
 from nounflow.config.embedder import EmbedderConfig
-from nounflow.config.runs import RUN, Run
+from nounflow.config.runs.run import RUN, Run
 
 
 def main(settings: Run, device: str, threads: int, **arguments: Any) -> None:
@@ -28,10 +28,10 @@ def main(settings: Run, device: str, threads: int, **arguments: Any) -> None:
     from nounflow.registry import resolve
     from nounflow.training.arguments import TrainingArguments
 
-    place = PREDICTORS[settings.predictor].train
+    kind = PREDICTORS[settings.predictor]
     device = prepare_process(device, threads)
-    code = code_fingerprint(Path(__file__), place)
-    resolve(place)(TrainingArguments(settings=settings, device=device, code=code, **arguments))
+    code = code_fingerprint(Path(__file__), kind.settings, kind.train)
+    resolve(kind.train)(TrainingArguments(settings=settings, device=device, code=code, **arguments))
 
 
 if __name__ == "__main__":

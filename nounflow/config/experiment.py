@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import json
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import pydantic
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from nounflow.config.annotators import AnnotatorConfig, WordNetAnnotatorConfig
 from nounflow.config.base import OPERATIONAL, HomePath, OneOf, Settings
@@ -21,9 +23,11 @@ from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.inputs import IMAGE_SOURCES
 from nounflow.config.lexicon import LexiconConfig
 from nounflow.config.mixture import MixtureConfig
-from nounflow.config.runs import FusedRun, RetrievalRun, Run, RunConfig
+from nounflow.config.runs.run import Run, decoder_unless_said, one_of
 from nounflow.config.scoring import ScoringConfig
 from nounflow.errors import NounflowError
+from nounflow.predictor_kinds import PREDICTORS
+from nounflow.registry import resolve
 
 _RENAMED = {  # keys of the first release -> what they are called now
     "latin_share": "min_latin_share",
@@ -45,6 +49,16 @@ _RENAMED = {  # keys of the first release -> what they are called now
 _QUOTE = "'"
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]  # names become folders and wildcards
+
+
+if TYPE_CHECKING:
+    RunConfig = Run
+else:
+    _runs = functools.reduce(operator.or_, (resolve(kind.settings) for kind in PREDICTORS.values()))
+    RunConfig = Annotated[
+        Annotated[_runs, Field(discriminator="predictor")],
+        BeforeValidator(decoder_unless_said),
+    ]
 
 
 class ImageSetConfig(Settings):
@@ -103,18 +117,7 @@ class Config(Settings):
     @model_validator(mode="after")
     def _references(self) -> Config:
         for run_name, run in self.runs.items():
-            for key in ("lexicon", "embedder", "mixture"):
-                known = getattr(self, f"{key}s")
-                if (name := getattr(run, key)) not in known:
-                    raise ValueError(f"runs.{run_name}.{key}: found {name!r}, allowed: {', '.join(sorted(known))}")
-            if isinstance(run, RetrievalRun) and "m1" not in self.mixtures[run.mixture].weights:
-                raise ValueError(
-                    f"runs.{run_name}.mixture: retrieval needs texts that name one noun; "
-                    f"{run.mixture!r} gives m1 no weight"
-                )
-            if isinstance(run, FusedRun):
-                self._check_parts(run_name, run)
-            self._check_noise(f"runs.{run_name}.noise.images", run)
+            run.check(f"runs.{run_name}", self)
         for mixture_name, mixture in self.mixtures.items():
             for source in mixture.weights:
                 if source not in self.captions.sources:
@@ -130,42 +133,11 @@ class Config(Settings):
             if annotator.kind == "wordnet" and name != "wordnet":
                 raise ValueError(f"annotators.{name}: the kind wordnet has no settings and is always named wordnet")
             if annotator.kind == "openai" and annotator.people != "people":
-                people = sorted(other for other, part in self.annotators.items() if part.kind == "people")
-                if annotator.people not in people:
-                    known = ", ".join(people) or "none of that kind is declared"
-                    raise ValueError(f"annotators.{name}.people: found {annotator.people!r}, allowed: {known}")
-        return self
-
-    def _check_parts(self, name: str, run: FusedRun) -> None:
-        possible = sorted(
-            other
-            for other, part in self.runs.items()
-            if not isinstance(part, FusedRun) and (part.lexicon, part.embedder) == (run.lexicon, run.embedder)
-        )
-        allowed = f"allowed: {', '.join(possible) or 'none'} (runs of its lexicon and embedder that are not fused)"
-        if not run.fused.parts:
-            raise ValueError(f"runs.{name}.fused.parts: a fused run needs some, {allowed}")
-        for part in run.fused.parts:
-            if part not in possible:
-                raise ValueError(f"runs.{name}.fused.parts: found {part!r}, {allowed}")
-            if self.runs[part].noise.shift != "none":
-                raise ValueError(
-                    f"runs.{name}.fused.parts: {part!r} moves texts or images (`noise.shift`), and a rule is fitted to "
-                    "texts as they are"
+                people = [other for other, part in self.annotators.items() if part.kind == "people"]
+                one_of(
+                    f"annotators.{name}.people", annotator.people, people, "" if people else " of that kind is declared"
                 )
-        if len(set(run.fused.parts)) < len(run.fused.parts):
-            raise ValueError(f"runs.{name}.fused.parts: one is named twice")
-
-    def _check_noise(self, key: str, run: Run) -> None:
-        if not run.noise.needs_images:
-            return
-        if isinstance(run, RetrievalRun):
-            raise ValueError(f"{key}: retrieval is not trained, so there is nothing to match to images")
-        if isinstance(run, FusedRun):
-            raise ValueError(f"{key}: a rule is fitted to words alone, so its noise cannot be matched to images")
-        if run.noise.images not in self.image_sets:
-            known = ", ".join(sorted(self.image_sets))
-            raise ValueError(f"{key}: found {run.noise.images!r}, allowed: {known}")
+        return self
 
     @model_validator(mode="after")
     def _check_sets(self) -> Config:
@@ -173,9 +145,7 @@ class Config(Settings):
             if name in self.image_sets:
                 raise ValueError(f"check_sets.{name}: an image set has this name too, and their results share a folder")
             for embedder in check_set.expected:
-                if embedder not in self.embedders:
-                    known = ", ".join(sorted(self.embedders))
-                    raise ValueError(f"check_sets.{name}.expected: found {embedder!r}, allowed: {known}")
+                one_of(f"check_sets.{name}.expected", embedder, self.embedders)
         return self
 
 

@@ -1,4 +1,4 @@
-"""The `head` baseline."""
+"""Shape of the `head` baseline."""
 
 from __future__ import annotations
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from nounflow.config.runs import DecoderRun
+from nounflow.config.runs.decoder import DecoderRun
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.training_task import DecoderTask
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.embedders.targets import load_target_tokenizer
+from nounflow.predictor_kinds import GENERATION
 from nounflow.schemas.documents import write_document
-from nounflow.store.weights import write_generation
 from nounflow.training.angles import angle_histograms
 from nounflow.training.arguments import TrainingArguments
 from nounflow.training.job import TrainingMaterial, train_predictor
@@ -30,6 +30,6 @@ def train(asked: TrainingArguments[DecoderRun]) -> None:
     def beside() -> None:
         histograms = angle_histograms(texts, settings.noise, material.shape, settings.seed)
         write_document(asked.out.parent / "angles.json", histograms)
-        write_generation(asked.out, settings.generation)
+        write_document(asked.out.parent / GENERATION, settings.generation)
 
     train_predictor(asked, material, build, task_of, beside=beside, tokens=vocabulary.as_dict())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nounflow.config.runs import FusedRun
+from nounflow.config.runs.fused import FusedRun
 from nounflow.counts import Counts
 from nounflow.predictors.fused import evidence
 from nounflow.predictors.loading import check_origin, load_parts

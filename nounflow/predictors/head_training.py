@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from nounflow.config.runs import HeadRun
+from nounflow.config.runs.head import HeadRun
 from nounflow.predictors.head import NounHead
 from nounflow.store.training_set import TrainingSet
 from nounflow.training.arguments import TrainingArguments

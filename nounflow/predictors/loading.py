@@ -7,13 +7,13 @@ from pathlib import Path
 
 from nounflow.config.generation import GenerationConfig
 from nounflow.errors import MismatchError, NounflowError
-from nounflow.predictor_kinds import PREDICTORS
+from nounflow.predictor_kinds import GENERATION, PREDICTORS
 from nounflow.predictors.protocol import Predictor
 from nounflow.predictors.shifted import ShiftedPredictor
 from nounflow.registry import resolve
-from nounflow.schemas.documents import PredictorManifest, TrainingSetManifest
+from nounflow.schemas.documents import PredictorManifest, TrainingSetManifest, read_document
 from nounflow.store.shards import check_identity
-from nounflow.store.weights import IMAGE_SHIFT, read_generation, read_predictor
+from nounflow.store.weights import IMAGE_SHIFT, read_predictor
 
 
 def load_predictor(manifest_path: Path, device: str, generation: GenerationConfig | None = None) -> Predictor:
@@ -32,6 +32,12 @@ def load_predictor(manifest_path: Path, device: str, generation: GenerationConfi
     load = resolve(PREDICTORS[manifest.predictor].load)
     predictor: Predictor = load(manifest, tensors, path, device, generation or read_generation(path))
     return predictor if shift is None else ShiftedPredictor(predictor, shift.numpy())
+
+
+def read_generation(manifest_path: Path) -> GenerationConfig:
+    """How a model is read: as it was written beside it, else the defaults."""
+    path = manifest_path.parent / GENERATION
+    return read_document(GenerationConfig, path, "generation settings") if path.exists() else GenerationConfig()
 
 
 def load_parts(paths: Sequence[Path], device: str, candidates: int) -> list[Predictor]:

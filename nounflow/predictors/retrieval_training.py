@@ -6,7 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from nounflow.config.runs import RetrievalRun
+from nounflow.config.runs.retrieval import RetrievalRun
 from nounflow.counts import Counts, Flow
 from nounflow.errors import NounflowError
 from nounflow.schemas.tables import NOUNS, read_table

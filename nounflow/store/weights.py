@@ -13,13 +13,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from nounflow.atomic import atomic_file
-from nounflow.config.generation import GenerationConfig
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.files import sha256_file
 from nounflow.predictor_kinds import PREDICTORS, RULE, WEIGHTS
 from nounflow.schemas.documents import FusedRule, PredictorManifest, read_document, write_document
 
-GENERATION = "generation.json"
 IMAGE_SHIFT = "image_shift"  # beside the weights: subtracted from images before they are named
 
 
@@ -58,19 +56,6 @@ def _write_manifest(manifest_path: Path, weights: Path, **fields: Any) -> Predic
     )
     write_document(manifest_path, manifest)
     return manifest
-
-
-def write_generation(manifest_path: Path, config: GenerationConfig) -> None:
-    """Keep with a model how it is read, so that all who open it get the same answers. No part of the manifest: other
-    settings make no other model.
-    """
-    write_document(manifest_path.parent / GENERATION, config)
-
-
-def read_generation(manifest_path: Path) -> GenerationConfig:
-    """How a model is read: as it was written beside it, else the defaults."""
-    path = manifest_path.parent / GENERATION
-    return read_document(GenerationConfig, path, "generation settings") if path.exists() else GenerationConfig()
 
 
 def with_image_shift(weights: Mapping[str, torch.Tensor], shift: torch.Tensor | None) -> dict[str, torch.Tensor]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from nounflow.config.embedder import EmbedderConfig
-from nounflow.config.runs import Run
+from nounflow.config.runs.run import Run
 
 RunKind = TypeVar("RunKind", bound=Run)
 

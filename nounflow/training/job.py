@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from nounflow.config.runs import TrainedRun
+from nounflow.config.runs.run import TrainedRun
 from nounflow.device import autocast_dtype
 from nounflow.files import sha256_json
 from nounflow.schemas.tables import NOUNS, read_table

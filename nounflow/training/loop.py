@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from nounflow.config.runs import TrainedRun
+from nounflow.config.runs.run import TrainedRun
 from nounflow.device import by_device, free_memory, on_device
 from nounflow.errors import NounflowError
 from nounflow.progress import Progress

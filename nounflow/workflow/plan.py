@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from nounflow.config.experiment import Config
-from nounflow.config.runs import TrainedRun
+from nounflow.config.runs.run import TrainedRun
 from nounflow.errors import NounflowError
 from nounflow.images import list_images
 

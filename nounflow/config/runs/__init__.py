@@ -1,0 +1,1 @@
+"""What a run is: `predictor` says which keys it has."""

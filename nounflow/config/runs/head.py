@@ -1,0 +1,22 @@
+"""Runs of the `head` baseline."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from nounflow.config.head import HeadConfig
+from nounflow.config.runs.run import TrainedRun
+
+
+class HeadRun(TrainedRun):
+    """A plain classifier over all nouns, trained on the same noisy embeddings."""
+
+    predictor: Literal["head"] = Field(description="what answers")
+    head: HeadConfig = HeadConfig()
+
+    @property
+    def size(self) -> str:
+        """See `TrainedRun.size`."""
+        return f"head:{self.head.hidden}"

@@ -1,0 +1,58 @@
+"""What a fingerprint of code sees."""
+
+from __future__ import annotations
+
+from nounflow.config.embedder import FAMILIES
+from nounflow.fingerprint import code_fingerprint, imported_files
+from nounflow.predictor_kinds import PREDICTORS
+
+
+def test_a_comment_a_docstring_and_layout_keep_the_fingerprint(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text('"""Doc."""\n\ndef f(x):\n    """Say."""\n    return x + 1\n')
+    before = code_fingerprint(script)
+    script.write_text('"""Other."""\n\n# why\ndef f(\n    x,\n):\n    """Said."""\n    return (x + 1)  # one\n')
+    assert code_fingerprint(script) == before
+    script.write_text('"""Doc."""\n\ndef f(x):\n    """Say."""\n    return x + 2\n')
+    assert code_fingerprint(script) != before
+
+
+def test_a_stage_depends_on_its_own_library_code_and_not_on_that_of_later_stages(repository):
+    roots = {
+        "embedding": (repository / "workflow_scripts/embed_texts.py", FAMILIES["bundled"].load),
+        "training": (repository / "workflow_scripts/train_model.py", PREDICTORS["decoder"].train),
+    }
+    names = {
+        stage: {path.relative_to(repository).as_posix() for path in imported_files(*found)}
+        for stage, found in roots.items()
+    }
+    training = names["training"]
+    assert "nounflow/decoder/model.py" in training
+    assert "nounflow/training/noise.py" in training
+    others = {name for name in training if name.startswith(("nounflow/predictors", "nounflow/scoring"))}
+    assert others == {"nounflow/predictors/decoder_training.py"}
+    assert "nounflow/decoder/generation.py" not in training
+    assert not {name for name in names["embedding"] if name.startswith("nounflow/decoder")}
+    assert "nounflow/__init__.py" not in training
+
+
+def test_what_is_imported_for_an_operational_setting_is_not_followed(tmp_path):
+    script = tmp_path / "script.py"
+    lines = [
+        "from nounflow.config.base import OPERATIONAL, Settings",
+        "from nounflow.config.generation import GenerationConfig",
+        "class Run(Settings):",
+        "    seed: int = 1",
+        "    generation: Annotated[GenerationConfig, OPERATIONAL] = GenerationConfig()",
+    ]
+    script.write_text("\n".join(lines))
+    assert "generation.py" not in {path.name for path in imported_files(script)}
+    script.write_text("\n".join([*lines, "used = GenerationConfig()"]))
+    assert "generation.py" in {path.name for path in imported_files(script)}
+
+
+def test_what_a_module_hands_on_is_followed(tmp_path):
+    for i, line in enumerate(("from nounflow.text import x\n__all__ = ['x']", "from nounflow.text import x as x")):
+        script = tmp_path / f"script{i}.py"
+        script.write_text(line)
+        assert "text.py" in {path.name for path in imported_files(script)}
