@@ -36,7 +36,8 @@ def indefinite_article(phrase: str) -> str:
         return _ARTICLE_EXCEPTIONS[first.lower()]
     if len(first) == 1 or (first.isupper() and len(first) <= 4 and first.isalpha()):
         return "an" if first[0].lower() in _VOWEL_LETTERS else "a"
-    return _inflect_engine().a(first).split(" ", 1)[0]
+    found: str = _inflect_engine().a(first).split(" ", 1)[0]
+    return found
 
 
 def with_article(phrase: str) -> str:

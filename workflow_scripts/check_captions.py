@@ -11,6 +11,7 @@ Out: a report (JSON, and Markdown to read); the counts; if asked for, the kept c
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from nounflow.commandline import json_settings, run_stage, stage_parser
@@ -44,7 +45,7 @@ def main(
     refuse_below(settings.min_yield if min_yield is None else min_yield, report, captions, f"read {page}")
 
 
-def _arguments() -> object:
+def _arguments() -> argparse.Namespace:
     parser = stage_parser(__doc__)
     parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
     parser.add_argument("--captions", type=Path, required=True, help="captions, parquet")

@@ -10,6 +10,7 @@ Out: a table of distinct texts with their targets, target weights and sampling w
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from nounflow.commandline import json_settings, run_stage, stage_parser
@@ -37,7 +38,7 @@ def main(
     write_draft(out, draft).write(counts or Path(f"{out}.counts.json"))
 
 
-def _arguments() -> object:
+def _arguments() -> argparse.Namespace:
     parser = stage_parser(__doc__)
     parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
     parser.add_argument("--singular-templates", type=Path, required=True, help="TSV: id, weight, template, core")

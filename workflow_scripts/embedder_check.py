@@ -33,6 +33,8 @@ def main(
     counts: Path,
 ) -> None:
     """Check an embedder; see the module docstring."""
+    import numpy as np
+
     from nounflow.counts import Counts
     from nounflow.embedder_checks.check import check_embedder, expected_of
     from nounflow.embedder_checks.expected import read_published
@@ -48,7 +50,7 @@ def main(
     manifest, vectors = open_shard(images)
     model = load_embedder(embedder, prepare_process(device, threads), images=False)
     check_identity(manifest.embedder, model.identity, images, f"the embedder {embedder_name}")
-    check = check_embedder(model, listed, manifest.files, vectors, settings.prompts)
+    check = check_embedder(model, listed, manifest.files, np.asarray(vectors), settings.prompts)
     known = read_published(published)
     check = expected_of(check, known, embedder.spec, settings.expected.get(embedder_name))
 

@@ -12,6 +12,7 @@ Out: a table of distinct captions with their targets and sampling weights; and t
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from nounflow.captions.captioners import CAPTIONERS
@@ -38,7 +39,7 @@ def main(
     write_draft(out, draft).write(counts or Path(f"{out}.counts.json"))
 
 
-def _arguments() -> object:
+def _arguments() -> argparse.Namespace:
     parser = stage_parser(__doc__)
     parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
     parser.add_argument("--captioner", choices=sorted(CAPTIONERS), required=True, help="who writes")

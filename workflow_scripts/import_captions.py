@@ -10,6 +10,7 @@ Out: a table of distinct captions with their targets and sampling weights; the c
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from nounflow.commandline import run_stage, stage_parser
@@ -32,7 +33,7 @@ def main(nouns: Path, published: Path, out: Path, unmatched: Path | None = None,
     record.write(counts or Path(f"{out}.counts.json"))
 
 
-def _arguments() -> object:
+def _arguments() -> argparse.Namespace:
     parser = stage_parser(__doc__)
     parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
     parser.add_argument("--published", type=Path, required=True, help="published captions, JSON")

@@ -9,6 +9,7 @@ Out: a TSV of singular and one of plural templates, for captions.singular_templa
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 from nounflow.commandline import run_stage, stage_parser
@@ -37,7 +38,7 @@ def main(
     record.write(counts or Path(f"{singular_templates}.counts.json"))
 
 
-def _arguments() -> object:
+def _arguments() -> argparse.Namespace:
     parser = stage_parser(__doc__)
     parser.add_argument("--prompts", type=Path, required=True, help="published prompts, JSON")
     parser.add_argument("--collections", required=True, help="names of collections, | between them")

@@ -16,6 +16,8 @@ from nounflow.commandline import at_least_one, run_stage, stage_parser
 
 def main(training_set: Path, images: Path, image_set: str, threads: int, out: Path, counts: Path) -> None:
     """Measure; see the module docstring."""
+    import numpy as np
+
     from nounflow.counts import Counts
     from nounflow.errors import NounflowError
     from nounflow.process import prepare_process
@@ -32,7 +34,7 @@ def main(training_set: Path, images: Path, image_set: str, threads: int, out: Pa
         raise NounflowError(
             "A gap wants two images at least", where=images, fix="name a larger image set in `noise.images`"
         )
-    gap = measure_gap(texts, vectors, image_set, shard.embedder, texts.manifest.index_sha256)
+    gap = measure_gap(texts, np.asarray(vectors), image_set, shard.embedder, texts.manifest.index_sha256)
     write_document(out, gap)
     record = Counts("training_sets")
     flow = record.flow(f"{image_set}: images whose nearest text is looked for", len(vectors), "images")

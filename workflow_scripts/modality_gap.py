@@ -34,6 +34,8 @@ def main(
     counts: Path,
 ) -> None:
     """Measure the gap; see the module docstring."""
+    import numpy as np
+
     from nounflow.counts import Counts
     from nounflow.embedder_checks.gap import modality_gap
     from nounflow.embedder_checks.gap_picture import draw_gap, headline, shift_sentence
@@ -73,7 +75,7 @@ def main(
     model = load_embedder(embedder, prepare_process(device, threads), images=False)
     check_identity(manifest.embedder, model.identity, images, "the embedder of the config")
     nouns = [gold[file].gold for file in files]
-    gap = modality_gap(model, image_set, vectors[rows], nouns, captions, prompts.root, noise)
+    gap = modality_gap(model, image_set, np.asarray(vectors)[rows], nouns, captions, prompts.root, noise)
     draw_gap(picture, gap)
     write_document(out, gap)
     record.write(counts)

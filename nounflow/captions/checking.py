@@ -78,7 +78,7 @@ def _part(captions: Path, nouns: int, parts: Spool, window: int) -> int:
     for table in read_batches(captions, CAPTIONS, _WHAT, window):
         targets = table["targets"]
         unknown = targets.explode().max()
-        if targets.list.len().min() == 0 or targets.null_count() or unknown is None or int(unknown) >= nouns:  # type: ignore[call-overload, operator, arg-type]
+        if targets.list.len().min() == 0 or targets.null_count() or unknown is None or int(unknown) >= nouns:  # type: ignore[arg-type]
             raise NounflowError(
                 "The captions name nouns that the lexicon does not have, or none",
                 where=captions,

@@ -22,7 +22,7 @@ def quotas(weights: np.ndarray, mean: float, low: int, high: int) -> np.ndarray:
         else:
             above = factor
     exact = np.clip(above * weights, low, high)
-    numbers = np.floor(exact + 1e-9).astype(np.int64)
+    numbers: np.ndarray = np.floor(exact + 1e-9).astype(np.int64)
     left = round(len(weights) * mean) - int(numbers.sum())
     numbers[np.argsort(numbers - exact, kind="stable")[:left]] += 1  # the largest remainders
     return numbers

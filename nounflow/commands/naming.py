@@ -63,7 +63,7 @@ def _name(arguments: argparse.Namespace) -> None:
     print(f"{len(named) - failed} images named, {failed} unreadable", file=sys.stderr)
 
 
-def _write_table(path: Path, named: list) -> None:
+def _write_table(path: Path, named: list[Any]) -> None:
     import polars as pl
 
     from nounflow.atomic import atomic_file

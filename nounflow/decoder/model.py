@@ -118,7 +118,8 @@ class ObjectDecoder(nn.Module):
     def prefix_vectors(self, embeddings: torch.Tensor) -> torch.Tensor:
         """[batch, dim] -> [batch, prefix, width], positions not yet added. Renormalises its input."""
         flat = self.prefix(F.normalize(embeddings, dim=-1))
-        return flat.view(len(embeddings), self.config.prefix_tokens, self.config.width)
+        found: torch.Tensor = flat.view(len(embeddings), self.config.prefix_tokens, self.config.width)
+        return found
 
     def forward(
         self, embeddings: torch.Tensor, tokens: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor
@@ -148,7 +149,8 @@ class ObjectDecoder(nn.Module):
             mask[..., :prefix, :prefix] = within
         for layer in self.layers:
             x, _ = layer(x, mask)
-        return self.norm(x)
+        found: torch.Tensor = self.norm(x)
+        return found
 
     def start(self, embeddings: torch.Tensor) -> tuple[torch.Tensor, list[Cache]]:
         """First step of generation: logits [batch, vocabulary] of the first token, and the prefix's cache."""

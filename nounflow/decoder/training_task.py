@@ -30,7 +30,8 @@ class DecoderTask:
 
     def cost(self, rows: np.ndarray) -> np.ndarray:
         """Prefix vectors and tokens."""
-        return self._cost[rows]
+        found: np.ndarray = self._cost[rows]
+        return found
 
     def loss(self, embeddings: torch.Tensor, rows: np.ndarray) -> LossParts:
         """See `TrainingTask.loss`."""

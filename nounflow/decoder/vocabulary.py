@@ -33,7 +33,8 @@ class TargetVocabulary:
     @property
     def max_tokens(self) -> int:
         """Longest noun in tokens, END included."""
-        return self.tokens.shape[1]
+        found: int = self.tokens.shape[1]
+        return found
 
     @classmethod
     def build(cls, nouns: Sequence[str], token_ids: Sequence[Sequence[int]]) -> TargetVocabulary:

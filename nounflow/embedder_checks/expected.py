@@ -75,7 +75,7 @@ def expectation(measured: Share, published: Published, prompts: str) -> Expectat
         top1=published.top1,
         difference=difference,
         tolerance=tolerance,
-        verdict=verdict,  # type: ignore[arg-type]
+        verdict=verdict,
         prompts=published.prompts,
         source=published.source,
         note=note,

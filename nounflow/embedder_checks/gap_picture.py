@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ def _text_rows(gap: TextGap, kind: str) -> list[tuple[str, AngleStatistics | Non
     ]
 
 
-def _draw_row(axis, base: int, label: str, angles: AngleStatistics, colour: str) -> None:  # noqa: ANN001 - matplotlib
+def _draw_row(axis: Any, base: int, label: str, angles: AngleStatistics, colour: str) -> None:
     """One filled histogram above `base`, scaled to its own highest bin, with its median."""
     counts = np.asarray(angles.histogram).reshape(-1, _BIN).sum(1)
     edges = np.linspace(0, 180, len(counts) + 1)

@@ -41,4 +41,5 @@ def class_embeddings(embedder: Embedder, names: Sequence[str], prompts: Prompts)
             means.append(vectors.reshape(len(block), each, -1).mean(1))
             progress.advance(len(block))
     mean = np.concatenate(means) if means else np.zeros((0, embedder.dim), dtype=np.float32)
-    return mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    found: np.ndarray = mean / np.linalg.norm(mean, axis=1, keepdims=True)
+    return found

@@ -23,7 +23,8 @@ class TextBatch:
 def bucket_widths(lengths: np.ndarray, longest: int) -> np.ndarray:
     """The padded width of each length: at least one, at most the `longest` that a tower takes."""
     padded = np.minimum(-(-lengths // _STEP) * _STEP, longest)
-    return np.where(lengths <= _EXACT, np.maximum(lengths, 1), padded)
+    found: np.ndarray = np.where(lengths <= _EXACT, np.maximum(lengths, 1), padded)
+    return found
 
 
 def plan_batches(lengths: Sequence[int] | np.ndarray, batch_tokens: int, longest: int) -> list[TextBatch]:

@@ -77,7 +77,8 @@ class BundledEmbedder:
     def golden_vectors(self) -> np.ndarray:
         """See `Embedder.golden_vectors`: recorded, made with `transformers`."""
         with (resources.files("nounflow.embedders") / "golden_minilm.npy").open("rb") as handle:
-            return np.load(handle)
+            found: np.ndarray = np.load(handle)
+            return found
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
         """See `Embedder.preprocess`: uint8 [side, side, 3]."""
@@ -159,7 +160,8 @@ def _load_tower(device: str) -> torch.nn.Module:
     tower = EfficientNet.from_name("efficientnet-lite2")
     tower.load_state_dict(state)
     _fold_norms(tower.eval())
-    return tower.to(device, memory_format=torch.channels_last)
+    found: torch.nn.Module = tower.to(device, memory_format=torch.channels_last)
+    return found
 
 
 def _fold_norms(tower: Any) -> None:

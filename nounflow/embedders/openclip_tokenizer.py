@@ -53,7 +53,8 @@ class OpenClipTokenizer:
         return words + ("; separators made padding" if getattr(self._own, "strip_sep_token", False) else "")
 
     def _padded(self, texts: Sequence[str]) -> Tensor:
-        return self._own(list(texts))
+        found: Tensor = self._own(list(texts))
+        return found
 
     def _slow_byte_pairs(self, context: int) -> Callable[[Sequence[str]], list[list[int]]]:
         """open_clip's own encoding, without its padding."""
@@ -122,4 +123,5 @@ def _quick_clean(clean: Callable[[str], str]) -> Callable[[str], str]:
 def _siglip_clean() -> Callable[[str], str]:
     from open_clip import tokenizer as own
 
-    return own._clean_canonicalize
+    found: Callable[[str], str] = own._clean_canonicalize
+    return found

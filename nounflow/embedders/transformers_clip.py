@@ -57,13 +57,14 @@ class TransformersTokenizer:
         return f"cleaning: {self._cleaning}; cut and padded to {self._context} tokens with {self.tower.pad}"
 
     def _padded(self, texts: Sequence[str]) -> Tensor:
-        return self._own(
+        found: Tensor = self._own(
             [self._clean(text) for text in texts],
             padding="max_length",
             truncation=True,
             max_length=self._context,
             return_tensors="pt",
         ).input_ids
+        return found
 
     def _fast(self, tokens: Callable[[Sequence[str]], list[list[int]]]) -> Callable[[Sequence[str]], list[list[int]]]:
         return lambda texts: tokens([self._clean(text) for text in texts])
@@ -178,16 +179,19 @@ def _cleaning(kind: str, tokenizer: Any) -> tuple[str, Callable[[str], str]]:
 
 def _text_features(model: Any, ids: Tensor) -> Tensor:
     """Without a mask: causal towers need none, and SigLIP was trained to see its padding."""
-    return model.get_text_features(input_ids=ids).pooler_output
+    found: Tensor = model.get_text_features(input_ids=ids).pooler_output
+    return found
 
 
 def _pixels(processor: Any, image: Image.Image) -> np.ndarray:
     """float32 [3, side, side]."""
-    return processor(images=image, return_tensors="np")["pixel_values"][0]
+    found: np.ndarray = processor(images=image, return_tensors="np")["pixel_values"][0]
+    return found
 
 
 def _pixel_features(model: Any, batch: Tensor) -> Tensor:
-    return model.get_image_features(pixel_values=batch).pooler_output
+    found: Tensor = model.get_image_features(pixel_values=batch).pooler_output
+    return found
 
 
 def _packed_patches(processor: Any, image: Image.Image) -> np.ndarray:
@@ -202,8 +206,9 @@ def _packed_patches(processor: Any, image: Image.Image) -> np.ndarray:
 def _patch_features(model: Any, batch: Tensor) -> Tensor:
     shapes, patches = batch[:, 0, :2].long(), batch[:, 1:]
     mask = torch.arange(patches.shape[1], device=batch.device)[None] < shapes.prod(1, keepdim=True)
-    found = model.get_image_features(pixel_values=patches, pixel_attention_mask=mask.int(), spatial_shapes=shapes)
-    return found.pooler_output
+    answer = model.get_image_features(pixel_values=patches, pixel_attention_mask=mask.int(), spatial_shapes=shapes)
+    found: Tensor = answer.pooler_output
+    return found
 
 
 def _settings(processor: Any) -> dict[str, Any]:

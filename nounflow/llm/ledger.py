@@ -117,7 +117,8 @@ class Ledger:
 
     def mean_output_tokens(self, model: str, prompt_version: str) -> float | None:
         """Mean length of the answers so far; None without any."""
-        return self.rows(tables.MEAN_OUTPUT, model, prompt_version)[0][0]
+        found: float | None = self.rows(tables.MEAN_OUTPUT, model, prompt_version)[0][0]
+        return found
 
     def check_messages(self, question: Question, entry: LedgerEntry) -> None:
         """Refuse other words under a known key.

@@ -28,7 +28,8 @@ class NounHead(nn.Module):
         x = F.normalize(embeddings, dim=-1) * math.sqrt(self.dim)  # unit variance an element
         if self.hidden is not None:
             x = F.gelu(self.hidden(x))
-        return self.output(x)
+        found: torch.Tensor = self.output(x)
+        return found
 
 
 def load(

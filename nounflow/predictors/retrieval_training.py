@@ -76,7 +76,8 @@ def noun_embeddings(training_set: TrainingSet, nouns: int, flow: Flow) -> np.nda
             f"{len(missing)} nouns have no text of their own to be found by",
             fix="give the run a mixture with M1, such as `multiset: [1]`",
         )
-    return (sums / np.linalg.norm(sums, axis=1, keepdims=True)).astype(np.float32)
+    found: np.ndarray = (sums / np.linalg.norm(sums, axis=1, keepdims=True)).astype(np.float32)
+    return found
 
 
 def fit_temperature(nouns: np.ndarray, texts: HeldOut) -> tuple[float, float]:

@@ -31,6 +31,6 @@ class ShiftedPredictor:
         return self._predictor.log_probabilities(self._moved(embeddings), nouns)
 
     def _moved(self, embeddings: np.ndarray) -> np.ndarray:
-        moved = embeddings.astype(np.float32) - self._shift
+        moved: np.ndarray = embeddings.astype(np.float32) - self._shift
         moved /= np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)
         return moved

@@ -37,7 +37,8 @@ class JudgedAnswers:
     @property
     def answered(self) -> np.ndarray:
         """Images with a first noun, bool [images]."""
-        return self.codes[:, 0] != NOTHING
+        found: np.ndarray = self.codes[:, 0] != NOTHING
+        return found
 
     @property
     def first_judged(self) -> np.ndarray:

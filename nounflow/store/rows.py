@@ -39,7 +39,8 @@ class StoredRows:
         if self.scales is None:
             return np.asarray(self.values[index])
         scales = np.asarray(self.scales[index])
-        return (self.values[index].astype(np.float32) * scales[..., None]).astype(np.float16)
+        found: np.ndarray = (self.values[index].astype(np.float32) * scales[..., None]).astype(np.float16)
+        return found
 
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(dtype or np.float16, copy=False)

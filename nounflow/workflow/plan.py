@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -63,7 +64,10 @@ def plan(config: Config, nouns: Mapping[str, int], rates: pl.DataFrame, machine:
 def machine_for(config: Config, nouns: Mapping[str, int], rates: pl.DataFrame) -> str:
     """The machine that has rates for most steps of a config; the first such in the file."""
     machines = [name for name in rates["machine"].unique(maintain_order=True) if name != PROCESSOR]
-    return max(machines, key=lambda name: sum(step.hours is not None for step in plan(config, nouns, rates, name)))
+    found: str = max(
+        machines, key=lambda name: sum(step.hours is not None for step in plan(config, nouns, rates, name))
+    )
+    return found
 
 
 def read_rates(path: Path) -> pl.DataFrame:
@@ -159,7 +163,7 @@ def _naming(config: Config, rates: Rates) -> Iterator[Step]:
                        **_time(images, rates.get(("images", config.embedders[embedder].spec))))  # fmt: skip
 
 
-def _time(amount: int | None, rate: tuple[float, str] | None) -> dict:
+def _time(amount: int | None, rate: tuple[float, str] | None) -> dict[str, Any]:
     if rate is None or amount is None:
         return {"source": "no rate" if rate is None else "not counted yet"}
     return {"hours": amount / rate[0] / 3600, "source": rate[1]}
