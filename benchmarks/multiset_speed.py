@@ -20,7 +20,7 @@ os.environ["POLARS_MAX_THREADS"] = "1"
 from nounflow.captions.forms import CaptionLexicon
 from nounflow.captions.multisets import Multiset, multiset_rows
 from nounflow.captions.templates import Templates
-from nounflow.schemas.tables import NOUNS, read_table
+from nounflow.schemas.tables import read_lexicon
 
 _TEMPLATES = Path(__file__).resolve().parent.parent / "resources" / "templates"
 
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="timings; the median is printed")
     arguments = parser.parse_args()
 
-    lexicon = CaptionLexicon.of(read_table(arguments.nouns, NOUNS, "lexicon"))
+    lexicon = CaptionLexicon.of(read_lexicon(arguments.nouns))
     templates = Templates.read(_TEMPLATES / "singular.tsv", _TEMPLATES / "plural.tsv")
     texts_per_noun = -(-arguments.rows // len(lexicon))
     multiset = Multiset(lexicon, templates, arguments.m, texts_per_noun, seed=1)

@@ -29,7 +29,7 @@ from nounflow.schemas.documents import (
     Predictions,
     PredictorManifest,
 )
-from nounflow.schemas.tables import NOUNS, read_table
+from nounflow.schemas.tables import read_lexicon
 from nounflow.scoring.answers import answers, judge
 from nounflow.scoring.evaluation import ImageSet, ScoredRun
 from nounflow.scoring.hierarchy import Hierarchy
@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3)
     arguments = parser.parse_args()
 
-    table = read_table(arguments.nouns, NOUNS, "lexicon")
+    table = read_lexicon(arguments.nouns)
     nouns = table["noun"].to_list()
     documents = [made_up(f"run{i}", nouns, arguments.images) for i in range(arguments.runs)]
     judged = judge_all(documents)

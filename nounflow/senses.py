@@ -42,7 +42,7 @@ class WordSenses:
     """What words mean. The senses that `lexicons` chose for their nouns come before WordNet's own."""
 
     def __init__(self, wordnet: WordNet, lexicons: Iterable[pl.DataFrame] = ()) -> None:
-        """`lexicons`: tables of schema `NOUNS`; of a noun in several the first counts."""
+        """`lexicons`: tables of schema `LEXICON`; of a noun in several the first counts."""
         self.wordnet = wordnet
         self._words: dict[str, list[str]] = defaultdict(list)  # canon -> WordNet's words
         for word in wordnet.index:
@@ -153,7 +153,7 @@ class LexiconForms:
     """What the written forms of a lexicon stand for."""
 
     def __init__(self, nouns: pl.DataFrame) -> None:
-        """`nouns`: a table of schema `NOUNS` whose ids are its row numbers."""
+        """`nouns`: a table of schema `LEXICON` whose ids are its row numbers."""
         found: dict[str, dict[int, list[tuple[bool, str, float]]]] = defaultdict(lambda: defaultdict(list))
         columns = ("singulars", "singular_shares", "plurals", "plural_shares")
         for noun, weight, ones, one_shares, many, many_shares in nouns.select("id", "weight", *columns).iter_rows():

@@ -17,7 +17,7 @@ from nounflow.captions.multisets import Multiset
 from nounflow.captions.scenes import SceneBook
 from nounflow.captions.templates import Templates
 from nounflow.captions.writing import write_draft
-from nounflow.schemas.tables import CAPTIONS, NOUNS, read_table, write_table
+from nounflow.schemas.tables import CAPTIONS, LEXICON, read_lexicon, read_table, write_table
 
 # noun, kind, parents, gloss, weight, singulars, plurals (a plural has a third of its noun's use, unless it is alone)
 ENTRIES = [
@@ -102,8 +102,8 @@ def lexicon_of(entries):
 @pytest.fixture(scope="module")
 def nouns(tmp_path_factory):
     path = tmp_path_factory.mktemp("lexicon") / "nouns.parquet"
-    write_table(path, lexicon_of(ENTRIES), NOUNS)
-    return read_table(path, NOUNS, "lexicon")
+    write_table(path, lexicon_of(ENTRIES), LEXICON)
+    return read_lexicon(path)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from nounflow.captions.checks import CaptionChecks
 from nounflow.captions.table import Rows
 from nounflow.config.captions import ChecksConfig
-from nounflow.schemas.tables import NOUNS, read_table, write_table
+from nounflow.schemas.tables import LEXICON, read_lexicon, write_table
 
 # noun, singulars, plurals, parents, gloss, weight
 ENTRIES = [
@@ -55,8 +55,8 @@ def check_nouns(tmp_path_factory):
             }
         )  # fmt: skip
     path = tmp_path_factory.mktemp("lexicon") / "nouns.parquet"
-    write_table(path, pl.DataFrame(rows), NOUNS)
-    return read_table(path, NOUNS, "lexicon")
+    write_table(path, pl.DataFrame(rows), LEXICON)
+    return read_lexicon(path)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from nounflow.schemas.documents import EmbedderIdentity, ShardManifest
-from nounflow.schemas.tables import CAPTIONS, NOUNS, lexicon_digest, read_table, write_table
+from nounflow.schemas.tables import CAPTIONS, LEXICON, lexicon_digest, read_table, write_table
 from nounflow.store.shards import sealed, write_shard
 from nounflow.store.texts import text_keys, texts_digest
 
@@ -46,7 +46,7 @@ def write_nouns(path, names=NAMES):
         "singular_shares": [[1.0]] * n, "plurals": [[]] * n, "plural_shares": [[]] * n, "frequency": [0.0] * n,
         "weight": [1.0] * n,
     }  # fmt: skip
-    write_table(path, pl.DataFrame(columns, strict=False), NOUNS)
+    write_table(path, pl.DataFrame(columns, strict=False), LEXICON)
 
 
 def make_material(folder):

@@ -13,7 +13,7 @@ from shard_material import DIM, identity, make_material, unit_rows, write
 
 from nounflow.cli import main
 from nounflow.errors import DamagedFileError, NounflowError
-from nounflow.schemas.tables import INDEX, NOUNS, read_table
+from nounflow.schemas.tables import INDEX, read_lexicon
 from nounflow.store.flat_cache import read_flat_cache
 from nounflow.store.merging import MANIFEST, merge
 from nounflow.store.shards import array_folder, read_manifest, vectors_file
@@ -186,7 +186,7 @@ def test_a_flat_cache_becomes_a_training_set(tmp_path, capsys):
     ids, weights, offsets = opened.targets_of(np.arange(3))
     assert (ids.tolist(), offsets.tolist()) == ([0, 1, 2, 2], [0, 1, 3, 4])
     assert weights.tolist() == pytest.approx([1, 0.75, 0.25, 1])
-    assert read_table(tmp_path / "set/nouns.parquet", NOUNS, "lexicon")["noun"].to_list() == NAMES
+    assert read_lexicon(tmp_path / "set/nouns.parquet")["noun"].to_list() == NAMES
     assert opened.manifest.embedder.spec == "imported"
     assert hashlib.sha256(b"embedder").hexdigest() in opened.manifest.embedder.preprocessing
     assert run("verify", tmp_path / "set") == 0

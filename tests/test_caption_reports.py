@@ -22,7 +22,7 @@ from nounflow.captions.spool import Spool
 from nounflow.captions.table import Rows
 from nounflow.config.captions import ChecksConfig
 from nounflow.errors import NounflowError
-from nounflow.schemas.tables import CAPTIONS, NOUNS, read_table, write_table
+from nounflow.schemas.tables import CAPTIONS, LEXICON, read_table, write_table
 
 
 def make_report(source, table, checked, nouns, usage=None):
@@ -175,7 +175,7 @@ def command(tmp_path, monkeypatch, capsys):
 
 
 def test_the_check_is_a_command_with_an_exit_status_and_its_reports_compare(command, check_nouns, tmp_path):
-    write_table(tmp_path / "nouns.parquet", check_nouns, NOUNS)
+    write_table(tmp_path / "nouns.parquet", check_nouns, LEXICON)
     for name, captions in (("mixed", MIXED), ("good", [MIXED[0], MIXED[4]])):
         write_table(tmp_path / f"{name}.parquet", table_of(*captions), CAPTIONS)
         out = f"{name}.check.json"
@@ -200,7 +200,7 @@ def test_the_check_is_a_command_with_an_exit_status_and_its_reports_compare(comm
     ],
 )
 def test_the_commands_answer_a_wrong_file_with_one_message(command, check_nouns, tmp_path, options, message):
-    write_table(tmp_path / "nouns.parquet", check_nouns, NOUNS)
+    write_table(tmp_path / "nouns.parquet", check_nouns, LEXICON)
     write_table(tmp_path / "mixed.parquet", table_of(*MIXED), CAPTIONS)
     (tmp_path / "text.json").write_text("[]")
     status, _, errors = command(*options)

@@ -10,11 +10,11 @@ from test_published_captions import PUBLISHED
 from test_published_prompts import PROMPTS
 
 from nounflow.captions.templates import Templates
-from nounflow.schemas.tables import CAPTIONS, NOUNS, read_table, write_table
+from nounflow.schemas.tables import CAPTIONS, LEXICON, read_table, write_table
 
 
 def test_the_scripts_write_captions_and_counts_that_are_the_same_each_time(repository, nouns, template_files, tmp_path):
-    write_table(tmp_path / "nouns.parquet", nouns, NOUNS)
+    write_table(tmp_path / "nouns.parquet", nouns, LEXICON)
     common = ["--nouns", tmp_path / "nouns.parquet", "--seed", 4]
     singular, plural = template_files
     compose_options = ["--singular-templates", singular, "--plural-templates", plural, "--source", "m2"]
@@ -50,7 +50,7 @@ def test_the_scripts_answer_a_mistake_with_one_message_and_no_traceback(reposito
 
 
 def test_the_check_writes_its_report_and_fails_below_the_least_yield(repository, check_nouns, tmp_path):
-    write_table(tmp_path / "nouns.parquet", check_nouns, NOUNS)
+    write_table(tmp_path / "nouns.parquet", check_nouns, LEXICON)
     write_table(tmp_path / "mixed.parquet", table_of(*MIXED), CAPTIONS)
     for least, status in ((0.3, 0), (0.5, 1)):
         out = tmp_path / str(status) / "mixed.check.json"
@@ -70,7 +70,7 @@ def test_the_check_writes_its_report_and_fails_below_the_least_yield(repository,
 def test_imported_captions_are_a_table_of_captions_and_the_nouns_that_no_lexicon_has_are_listed(
     repository, check_nouns, tmp_path
 ):
-    write_table(tmp_path / "nouns.parquet", check_nouns, NOUNS)
+    write_table(tmp_path / "nouns.parquet", check_nouns, LEXICON)
     (tmp_path / "published.json").write_text(json.dumps(PUBLISHED))
     done = run(
         repository, "import_captions.py", "--nouns", tmp_path / "nouns.parquet", "--published",

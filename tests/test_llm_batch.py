@@ -25,7 +25,7 @@ from nounflow.llm.estimate import estimate
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.pace import RunStoppedError
 from nounflow.llm.requests import Failure, Question
-from nounflow.schemas.tables import NOUNS, write_table
+from nounflow.schemas.tables import LEXICON, write_table
 
 PROBE = 'Answer with the JSON object {"word": "yes"}.'
 CALLS = ("upload", "create", "retrieve", "content")
@@ -542,9 +542,9 @@ def test_the_captions_of_batches_are_those_of_calls(repository, tmp_path):
             }
             for i, noun in enumerate(("robin", "crane", "kettle"))
         ],
-        schema=pl.DataFrame(NOUNS.empty_table()).schema,
+        schema=pl.DataFrame(LEXICON.empty_table()).schema,
     )  # fmt: skip
-    write_table(tmp_path / "nouns.parquet", nouns, NOUNS)
+    write_table(tmp_path / "nouns.parquet", nouns, LEXICON)
     with CaptionServer() as server:
         for mode in ("chat", "batch"):
             values = {"server": batch_config(server, mode=mode).model_dump(), "captions_per_noun": 6}

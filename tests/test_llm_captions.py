@@ -20,7 +20,7 @@ from nounflow.config.captions import LLMCaptionsConfig
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.requests import Question, Request
 from nounflow.llm.verdicts import PORTION, Verdicts
-from nounflow.schemas.tables import CAPTIONS, NOUNS, read_table, write_table
+from nounflow.schemas.tables import CAPTIONS, LEXICON, read_lexicon, read_table, write_table
 
 FEW = [("robin", "robins", 4.0), ("crane", "cranes", 2.0), ("kettle", "kettles", 1.0), ("scissors", None, 1.0)]
 MANY = "apple banana basket bell bicycle blanket book bottle bucket candle carpet chair clock coat drum engine feather "
@@ -47,9 +47,9 @@ def write_lexicon(path, rows):
             }
             for i, (noun, plural, weight) in enumerate(rows)
         ],
-        schema=pl.DataFrame(NOUNS.empty_table()).schema,
+        schema=pl.DataFrame(LEXICON.empty_table()).schema,
     )  # fmt: skip
-    write_table(path, table, NOUNS)
+    write_table(path, table, LEXICON)
     return path
 
 
@@ -140,7 +140,7 @@ def test_a_model_without_a_price_or_a_server_is_refused(repository, tmp_path, le
 
 
 def test_a_question_tells_the_sense_and_does_not_depend_on_quotas(lexicon):
-    nouns = read_table(lexicon, NOUNS, "lexicon")
+    nouns = read_lexicon(lexicon)
     few, many = (LLMCaptionsConfig(captions_per_noun=n) for n in (2, 50))
     for one, other in zip(noun_tasks(nouns, few), noun_tasks(nouns, many), strict=True):
         assert one.quota < other.quota

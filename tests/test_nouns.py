@@ -22,7 +22,7 @@ from nounflow.nouns.inflection import Inflector, form_shares
 from nounflow.nouns.lexicon import build_lexicon
 from nounflow.nouns.rules import Rules, load_rules
 from nounflow.nouns.selection import select_synsets
-from nounflow.schemas.tables import NOUNS, read_table
+from nounflow.schemas.tables import NOUNS, read_lexicon, write_table
 from nounflow.senses import WordSenses
 from nounflow.text import canon
 from nounflow.wordnet import WordNet
@@ -423,5 +423,13 @@ def test_the_command_line_writes_the_same_lexicon_twice(tmp_path, tiny, reposito
             check=True, env=os.environ | {"PYTHONPATH": str(repository)},
         )  # fmt: skip
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
-    assert "dog" in nouns_of(read_table(tmp_path / "a.parquet", NOUNS, "lexicon"))
+    assert "dog" in nouns_of(read_lexicon(tmp_path / "a.parquet"))
     assert json.loads((tmp_path / "a.json").read_text())["stage"] == "nouns"
+
+
+def test_a_lexicon_of_the_plain_columns_is_read_without_further_meanings(tiny, tmp_path):
+    table, _ = build_lexicon(tiny, FULL, rules_of(), frequencies_of({"dog": 1e-2}))
+    write_table(tmp_path / "nouns.parquet", table, NOUNS)
+    read = read_lexicon(tmp_path / "nouns.parquet")
+    assert read.columns == table.columns
+    assert read["sense_keys"].to_list() == read["hypernym_synsets"].to_list() == [[]] * len(table)

@@ -21,8 +21,7 @@ from nounflow.report.figures import breakdowns
 from nounflow.report.gallery import Card, Guess, Picture, Said, cards, choose, picture
 from nounflow.report.page import Report, render
 from nounflow.schemas.documents import Angles, InputManifest, Labels, PeopleAgreement, read_document, write_document
-from nounflow.schemas.tables import METRICS, lexicon_digest, write_table
-from nounflow.schemas.tables import NOUNS as NOUNS_SCHEMA
+from nounflow.schemas.tables import LEXICON, METRICS, lexicon_digest, write_table
 from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
 from nounflow.scoring.load import ScoringMaterial, lexicon_entries
 from nounflow.scoring.results import Scores
@@ -62,7 +61,7 @@ def judge(file: str) -> dict[str, list[str]]:
 
 def write_results(folder: Path) -> list[str]:
     """Two runs on five drawn images and a broken one, scored; returns the arguments of report.py."""
-    write_table(folder / "nouns/tiny.parquet", nouns_table(), NOUNS_SCHEMA)
+    write_table(folder / "nouns/tiny.parquet", nouns_table(), LEXICON)
     (folder / "labels.tsv").write_text("file\tgold\taccepted\ndog one.png\tdog\tpuppy;<i>hound</i>\ncat.png\tcat\t\n")
     for i, file in enumerate(IMAGES):
         draw_image(folder / "images" / file, i)

@@ -17,7 +17,7 @@ from synthetic_results import NOUNS, annotations, embedder, manifest, nouns_tabl
 
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.schemas.documents import Labels, write_document
-from nounflow.schemas.tables import NOUNS as NOUNS_SCHEMA
+from nounflow.schemas.tables import LEXICON as LEXICON_SCHEMA
 from nounflow.schemas.tables import lexicon_digest, write_table
 from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
 from nounflow.scoring.intervals import mean_interval
@@ -274,7 +274,7 @@ def test_the_terminal_table_shows_where_a_score_lies_that_is_not_wholly_judged()
 
 def write_results(folder: Path) -> list[str]:
     """Two runs on one image set, as files; returns the arguments of score.py."""
-    write_table(folder / "nouns" / "tiny.parquet", nouns_table(), NOUNS_SCHEMA)
+    write_table(folder / "nouns" / "tiny.parquet", nouns_table(), LEXICON_SCHEMA)
     (folder / "labels.tsv").write_text("file\tgold\n1.png\tdog\n2.png\twombat\n")
     for run, predictor in (("a", "decoder"), ("r", "retrieval")):
         write_document(folder / "models" / run / "manifest.json", manifest(run, predictor))
@@ -320,7 +320,7 @@ def test_the_script_writes_table_and_tallying_counts_and_says_the_comparison(tmp
 def test_the_script_refuses_a_lexicon_of_another_build_and_keeps_the_old_table(tmp_path):
     arguments = write_results(tmp_path)
     (tmp_path / "scores.tsv").write_text("earlier")
-    write_table(tmp_path / "nouns" / "tiny.parquet", nouns_table(NOUNS[:-1]), NOUNS_SCHEMA)
+    write_table(tmp_path / "nouns" / "tiny.parquet", nouns_table(NOUNS[:-1]), LEXICON_SCHEMA)
     done = run_script(arguments)
     assert done.returncode == 1
     assert "lexicon that is none of those given" in done.stderr

@@ -15,7 +15,7 @@ from training_material import Tiny, run_training, write_project
 
 from nounflow.decoder.training_task import DecoderTask
 from nounflow.predictors.loading import load_predictor
-from nounflow.schemas.tables import NOUNS, read_table, write_table
+from nounflow.schemas.tables import LEXICON, read_lexicon, write_table
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.synonyms import synonym_groups
 from nounflow.training.synonyms import share_with_synonyms
@@ -103,10 +103,10 @@ def test_the_loss_is_that_of_both_nouns_by_their_weights():
 
 def test_a_head_gives_a_synonym_its_share_of_the_probability(tmp_path):
     project = write_project(tmp_path)
-    table = read_table(project / "nouns.parquet", NOUNS, "lexicon")
+    table = read_lexicon(project / "nouns.parquet")
     meaning = pl.Series([["n0"], ["n0"], *([f"n{i}"] for i in range(2, len(table)))])
-    write_table(project / "nouns.parquet", table.with_columns(synsets=meaning), NOUNS)
-    assert synonym_groups(read_table(project / "nouns.parquet", NOUNS, "lexicon")) == [[0, 1]]
+    write_table(project / "nouns.parquet", table.with_columns(synsets=meaning), LEXICON)
+    assert synonym_groups(read_lexicon(project / "nouns.parquet")) == [[0, 1]]
     training = {"samples": 6400, "batch_size": 64, "learning_rate": 0.02, "synonym_share": 0.4, "weight_decay": 0}
     done = run_training(project, tmp_path / "out", {"training": training, "noise": {"scheme": "none"}}, kind="head")
     assert done.returncode == 0, done.stdout

@@ -43,7 +43,7 @@ def main(
     from nounflow.errors import NounflowError
     from nounflow.files import write_text
     from nounflow.schemas.documents import write_document
-    from nounflow.schemas.tables import NOUNS, read_table
+    from nounflow.schemas.tables import read_lexicon
 
     if settings.server is None:
         raise NounflowError(
@@ -51,7 +51,7 @@ def main(
             where="captions.llm.server in the config",
             fix="write server: {base_url: ..., model: ..., budget_usd: ..., prices: {...}}; docs/captions.md shows how",
         )
-    lexicon = read_table(nouns, NOUNS, "lexicon")
+    lexicon = read_lexicon(nouns)
     tasks = noun_tasks(lexicon, settings)
     with Spool(out.parent) as spool, Spool(out.parent) as ngrams:
         answers = CaptionAnswers(CaptionChecks(lexicon, checks), spool)

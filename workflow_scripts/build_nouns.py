@@ -30,7 +30,7 @@ def main(
     from nounflow.nouns.frequencies import load_frequencies
     from nounflow.nouns.lexicon import build_lexicon
     from nounflow.nouns.rules import load_rules
-    from nounflow.schemas.tables import NOUNS, write_table
+    from nounflow.schemas.tables import LEXICON, write_table
     from nounflow.wordnet import WordNet
 
     words = WordNet.load(wordnet if wordnet.is_dir() else input_folder(wordnet))
@@ -38,7 +38,7 @@ def main(
     frequencies = load_frequencies(words.index.__contains__)
     print(f"lexicon {lexicon}: {settings.model_dump_json()}", flush=True)
     table, tally = build_lexicon(words, settings, load_rules(rules), frequencies, count_pieces, lexicon)
-    write_table(out, table, NOUNS)
+    write_table(out, table, LEXICON)
     tally.write(counts)
 
 

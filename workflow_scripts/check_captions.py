@@ -34,10 +34,10 @@ def main(
     from nounflow.captions.checking import check_file, refuse_below
     from nounflow.files import write_text
     from nounflow.schemas.documents import read_document, write_document
-    from nounflow.schemas.tables import NOUNS, read_table
+    from nounflow.schemas.tables import read_lexicon
 
     used = read_document(LLMUsage, usage, "record of usage") if usage else None
-    report = check_file(captions, read_table(nouns, NOUNS, "lexicon"), settings, out.parent, kept, used)
+    report = check_file(captions, read_lexicon(nouns), settings, out.parent, kept, used)
     page = out.with_suffix(".md")
     write_text(page, as_markdown(report))
     write_document(out, report)

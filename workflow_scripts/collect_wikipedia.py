@@ -21,11 +21,11 @@ def main(nouns: Path, out: Path, images: int, contact: str, api: str, pause: flo
     from nounflow.errors import NounflowError
     from nounflow.inputs.mediawiki import MediaWiki
     from nounflow.inputs.wikipedia import collect
-    from nounflow.schemas.tables import NOUNS, read_table
+    from nounflow.schemas.tables import read_lexicon
     from nounflow.streams import stream
 
     if nouns.suffix == ".parquet":
-        words = read_table(nouns, NOUNS, "lexicon")["noun"].to_list()
+        words = read_lexicon(nouns)["noun"].to_list()
     elif nouns.is_file():
         words = [line.strip() for line in nouns.read_text(encoding="utf-8").splitlines() if line.strip()]
     else:

@@ -31,10 +31,10 @@ def main(
     from nounflow.captions.multisets import compose
     from nounflow.captions.templates import Templates
     from nounflow.captions.writing import write_draft
-    from nounflow.schemas.tables import NOUNS, read_table
+    from nounflow.schemas.tables import read_lexicon
 
     templates = Templates.read(singular_templates, plural_templates)
-    draft = compose(read_table(nouns, NOUNS, "lexicon"), templates, source, settings, seed)
+    draft = compose(read_lexicon(nouns), templates, source, settings, seed)
     write_draft(out, draft).write(counts or Path(f"{out}.counts.json"))
 
 

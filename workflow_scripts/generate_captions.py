@@ -33,9 +33,9 @@ def main(
 ) -> None:
     """Write the captions of a lexicon."""
     from nounflow.captions.writing import write_draft
-    from nounflow.schemas.tables import NOUNS, read_table
+    from nounflow.schemas.tables import read_lexicon
 
-    draft = CAPTIONERS[captioner](read_table(nouns, NOUNS, "lexicon"), words, settings, seed)
+    draft = CAPTIONERS[captioner](read_lexicon(nouns), words, settings, seed)
     write_draft(out, draft).write(counts or Path(f"{out}.counts.json"))
 
 

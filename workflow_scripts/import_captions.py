@@ -22,9 +22,9 @@ def main(nouns: Path, published: Path, out: Path, unmatched: Path | None = None,
     from nounflow.captions.spool import Spool
     from nounflow.captions.writing import write_draft
     from nounflow.files import write_text
-    from nounflow.schemas.tables import NOUNS, read_table
+    from nounflow.schemas.tables import read_lexicon
 
-    lexicon = read_table(nouns, NOUNS, "lexicon")
+    lexicon = read_lexicon(nouns)
     with Spool(out.parent) as spool:
         draft, left = import_captions(lexicon, read_published(published), spool)
         record = write_draft(out, draft)

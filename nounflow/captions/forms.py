@@ -59,7 +59,7 @@ class CaptionLexicon:
 
     @classmethod
     def of(cls, nouns: pl.DataFrame) -> CaptionLexicon:
-        """Gather the forms of a table of schema `NOUNS`.
+        """Gather the forms of a table of schema `LEXICON`.
 
         Raises:
             MismatchError: ids that are not the row numbers, a weight that is not above 0, or a noun without forms.

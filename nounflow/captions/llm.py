@@ -39,7 +39,7 @@ SCHEMA = {
 
 
 def noun_tasks(nouns: pl.DataFrame, settings: LLMCaptionsConfig) -> list[NounTask]:
-    """A task for each noun of a table of schema `NOUNS`; quotas follow the nouns' weights."""
+    """A task for each noun of a table of schema `LEXICON`; quotas follow the nouns' weights."""
     mean = settings.captions_per_noun
     asked = quotas(nouns["weight"].to_numpy(), mean, max(1, round(mean / 4)), round(mean * _MOST_FOR_ONE))
     return [_task(row, int(quota)) for row, quota in zip(nouns.iter_rows(named=True), asked, strict=True)]

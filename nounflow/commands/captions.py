@@ -38,14 +38,14 @@ def _estimate(arguments: argparse.Namespace) -> None:
     from nounflow.config.experiment import read_config
     from nounflow.llm.estimate import estimate
     from nounflow.llm.ledger import Ledger
-    from nounflow.schemas.tables import NOUNS, read_table
+    from nounflow.schemas.tables import read_lexicon
 
     settings = read_config([Path("config/config.yaml"), *arguments.configfile]).captions.llm
     if settings.server is None:
         raise NounflowError(
             "No language model is named", where="captions.llm.server", fix="docs/captions.md shows what to write"
         )
-    tasks = noun_tasks(read_table(Path(f"results/nouns/{arguments.lexicon}.parquet"), NOUNS, "lexicon"), settings)
+    tasks = noun_tasks(read_lexicon(Path(f"results/nouns/{arguments.lexicon}.parquet")), settings)
     path = Path(settings.ledger)
     with Ledger.read(path) if path.is_file() else contextlib.nullcontext() as ledger:
         # a caption has some 20 tokens
@@ -65,12 +65,12 @@ def _check(arguments: argparse.Namespace) -> None:
     from nounflow.config.experiment import read_config
     from nounflow.files import write_text
     from nounflow.schemas.documents import write_document
-    from nounflow.schemas.tables import NOUNS, read_table
+    from nounflow.schemas.tables import read_lexicon
 
     usual = Path("config/config.yaml")
     files = [*([usual] if usual.is_file() else []), *arguments.configfile]
     settings = read_config(files).captions.checks if files else ChecksConfig()
-    lexicon = read_table(arguments.nouns, NOUNS, "lexicon")
+    lexicon = read_lexicon(arguments.nouns)
     folder = arguments.out.parent if arguments.out else Path.cwd()
     report = check_file(arguments.file, lexicon, settings, folder, arguments.kept)
     page = as_markdown(report)

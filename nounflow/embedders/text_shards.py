@@ -11,7 +11,7 @@ import numpy as np
 from nounflow.config.embedder import family_of
 from nounflow.counts import Counts
 from nounflow.embedders.protocol import Embedder
-from nounflow.schemas.tables import NOUNS, lexicon_digest, read_table
+from nounflow.schemas.tables import lexicon_digest, read_lexicon
 from nounflow.store.partition import shard_texts
 from nounflow.store.reuse import VectorOrigin, computation, copy_known
 from nounflow.store.rows import StoredRows, StoredType, encode
@@ -34,7 +34,7 @@ class TextShard:
 
 def embed_shard(job: TextShard, model: Embedder, dtype: StoredType, known: Sequence[Path] = ()) -> None:
     """Embed a shard and write it; texts in whole shards of the same origin below `known` are copied."""
-    lexicon = lexicon_digest(read_table(job.nouns, NOUNS, "lexicon")["noun"].to_list())
+    lexicon = lexicon_digest(read_lexicon(job.nouns)["noun"].to_list())
     total, start, texts = shard_texts(job.captions, job.shard, job.shards)
     keys = text_keys(texts)
     origin = VectorOrigin(

@@ -18,7 +18,7 @@ from nounflow.nouns.frequencies import THRESHOLD, Frequencies, log_weight
 from nounflow.nouns.inflection import Inflector, form_shares
 from nounflow.nouns.rules import Rules
 from nounflow.nouns.selection import later_senses, select_synsets
-from nounflow.schemas.tables import NOUNS
+from nounflow.schemas.tables import LEXICON
 from nounflow.senses import WordSense, WordSenses
 from nounflow.text import canon
 from nounflow.wordnet import WordNet
@@ -70,7 +70,7 @@ def build_lexicon(
     count_pieces: CountPieces | None = None,
     name: str = "",
 ) -> tuple[pl.DataFrame, Counts]:
-    """The lexicon as a table of schema `NOUNS`, sorted by canon, ids = row numbers; and what was dropped, and why.
+    """The lexicon as a table of schema `LEXICON`, sorted by canon, ids = row numbers; and what was dropped, and why.
 
     `count_pieces` gives the word pieces of a text; it is needed where `max_pieces` is set. `name` is for messages.
 
@@ -255,4 +255,4 @@ def _table(wordnet: WordNet, entries: list[NounEntry], frequencies: Frequencies)
                 "frequency": entry.frequency, "weight": entry.weight,
             }
         )  # fmt: skip
-    return pl.DataFrame(rows, infer_schema_length=None).select(NOUNS.names)
+    return pl.DataFrame(rows, infer_schema_length=None).select(LEXICON.names)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from nounflow.config.runs.retrieval import RetrievalRun
 from nounflow.counts import Counts, Flow
 from nounflow.errors import NounflowError
-from nounflow.schemas.tables import NOUNS, read_table
+from nounflow.schemas.tables import read_lexicon
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import write_predictor
 from nounflow.training.arguments import TrainingArguments
@@ -24,7 +24,7 @@ _SHARPEST = 1e4  # where every text is nearest to its own noun, likelihood only 
 def train(asked: TrainingArguments[RetrievalRun]) -> None:
     """Index the nouns; see `PredictorKind.train`."""
     settings, samples = asked.settings, open_training_set(asked.training_set)
-    names = read_table(asked.nouns, NOUNS, "lexicon")["noun"].to_list()
+    names = read_lexicon(asked.nouns)["noun"].to_list()
     counts = Counts("models")
     vectors = noun_embeddings(samples, len(names), counts.flow(f"{asked.run}: texts", len(samples.vectors), "texts"))
     metrics, fitted = {}, settings.retrieval

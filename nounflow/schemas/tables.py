@@ -28,10 +28,8 @@ NOUNS = pa.schema(
         # ids of the selected synsets, commonest first: "n02084071". They are those of the WordNet that the lexicon was
         # built from; 3.0 and 3.1 have other ids for the same synset. Code that compares meanings compares these.
         ("synsets", _strings),
-        ("sense_keys", _strings),  # beside each synset this noun's key in it, which 3.0 and 3.1 share: "dog%1:05:00::"
         ("gloss", pa.string()),  # of the first selected sense
         ("hypernyms", _strings),  # names, to be read, from the first sense's parent up to the root
-        ("hypernym_synsets", _strings),  # their ids
         ("singulars", _strings),
         ("singular_shares", _floats),  # share of each form in the noun's use; singular and plural shares sum to 1
         ("plurals", _strings),
@@ -40,6 +38,14 @@ NOUNS = pa.schema(
         ("weight", pa.float32()),  # log scale, 1 or more; how often the noun is drawn
     ]
 )
+
+_MEANINGS = [  # what only a lexicon made from WordNet has
+    pa.field(
+        "sense_keys", _strings
+    ),  # beside each synset this noun's key in it, which 3.0 and 3.1 share: "dog%1:05:00::"
+    pa.field("hypernym_synsets", _strings),  # ids of `hypernyms`
+]
+LEXICON = pa.schema([*NOUNS, *_MEANINGS])
 
 CAPTIONS = pa.schema(
     [
@@ -131,6 +137,17 @@ def read_table(path: Path, schema: pa.Schema, what: str) -> pl.DataFrame:
         arrow = pq.read_table(path)
         _check_columns(path, arrow.column_names, schema, what)
         return pl.from_arrow(arrow.select(schema.names).cast(schema))  # type: ignore[return-value]
+
+
+def read_lexicon(path: Path) -> pl.DataFrame:
+    """Read a lexicon (schema `LEXICON`); one with the columns of `NOUNS` only has no further meanings."""
+    with _explained(path, "lexicon"):
+        arrow = pq.read_table(path)
+        _check_columns(path, arrow.column_names, NOUNS, "lexicon")
+        for field in _MEANINGS:
+            if field.name not in arrow.column_names:
+                arrow = arrow.append_column(field, pa.array([[]] * len(arrow), field.type))
+        return pl.from_arrow(arrow.select(LEXICON.names).cast(LEXICON))  # type: ignore[return-value]
 
 
 def read_columns(

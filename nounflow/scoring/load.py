@@ -19,7 +19,7 @@ from nounflow.schemas.documents import (
     read_document,
 )
 from nounflow.schemas.labels import read_labels
-from nounflow.schemas.tables import METRICS, NOUNS, lexicon_digest, read_table
+from nounflow.schemas.tables import METRICS, lexicon_digest, read_lexicon, read_table
 from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
 from nounflow.text import canon
@@ -33,7 +33,7 @@ class ScoringMaterial:
     predictions: tuple[Predictions, ...]  # sorted by run, image set
     annotations: tuple[Annotations, ...]  # sorted by image set, annotator
     image_sets: dict[str, ImageSet]
-    tables: dict[str, pl.DataFrame]  # lexicon name -> NOUNS
+    tables: dict[str, pl.DataFrame]  # lexicon name -> LEXICON
 
 
 def load_material(
@@ -83,7 +83,7 @@ def read_lexicons(paths: Sequence[Path]) -> tuple[dict[str, list[ScoredLexicon]]
     lexicons: dict[str, list[ScoredLexicon]] = {}
     tables: dict[str, pl.DataFrame] = {}
     for path in paths:
-        table = read_table(path, NOUNS, "lexicon")
+        table = read_lexicon(path)
         digest = lexicon_digest(table["noun"].to_list())
         lexicons.setdefault(digest, []).append(_lexicon(Path(path).stem, digest, table))
         tables[Path(path).stem] = table

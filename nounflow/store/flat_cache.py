@@ -197,7 +197,7 @@ def _captions(cache: FlatCache, rows: np.ndarray, weight: np.ndarray, names: lis
 
 def _write_nouns(path: Path, nouns: tuple[str, ...]) -> None:
     n = len(nouns)
-    unknown = ("synsets", "sense_keys", "hypernyms", "hypernym_synsets", "plurals", "plural_shares")
+    unknown = ("synsets", "hypernyms", "plurals", "plural_shares")
     columns = {
         "id": range(n), "key": nouns, "noun": nouns, "canon": [canon(noun) for noun in nouns], "kind": [""] * n,
         "gloss": [""] * n, "singulars": [[noun] for noun in nouns], "singular_shares": [[1.0]] * n,

@@ -20,16 +20,7 @@ from nounflow.counts import Counts
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.files import sha256_file
 from nounflow.schemas.documents import ShardManifest, ShardReference, TrainingSetManifest, write_document
-from nounflow.schemas.tables import (
-    CAPTIONS,
-    INDEX,
-    NOUNS,
-    SAMPLES,
-    count_rows,
-    lexicon_digest,
-    read_columns,
-    read_table,
-)
+from nounflow.schemas.tables import CAPTIONS, INDEX, SAMPLES, count_rows, lexicon_digest, read_columns, read_lexicon
 from nounflow.store.shards import check_identity, read_keys, read_manifest
 from nounflow.store.texts import RunningTextsDigest, heldout_mask
 
@@ -76,7 +67,7 @@ def merge(
         MismatchError: another embedder, dimension, lexicon, or captions that were not the ones embedded.
         DamagedFileError: a shard is missing, cut off, or its manifest or keys are not those written.
     """
-    digest = lexicon_digest(read_table(nouns_path, NOUNS, "lexicon")["noun"].to_list())
+    digest = lexicon_digest(read_lexicon(nouns_path)["noun"].to_list())
     sources = list(_read_sources(captions, shard_manifests, mixture))
     shards = [shard for source in sources for shard in source.shards]
     for shard in shards:

@@ -12,7 +12,7 @@ from torch import nn
 from nounflow.config.runs.run import TrainedRun
 from nounflow.device import autocast_dtype
 from nounflow.files import sha256_json
-from nounflow.schemas.tables import NOUNS, read_table
+from nounflow.schemas.tables import read_lexicon
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import with_image_shift, write_predictor
 from nounflow.synonyms import synonym_groups
@@ -41,7 +41,7 @@ class TrainingMaterial:
     @classmethod
     def read(cls, asked: TrainingArguments[Any]) -> TrainingMaterial:
         """Read what the arguments name."""
-        table = read_table(asked.nouns, NOUNS, "lexicon")
+        table = read_lexicon(asked.nouns)
         texts = share_with_synonyms(
             open_training_set(asked.training_set), synonym_groups(table), asked.settings.training.synonym_share
         )
