@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 
-from nounflow.commandline import reported_errors, wait_passively
+from nounflow.commandline import print_any_text, reported_errors, wait_passively
 from nounflow.commands import annotation, cache, captions, judging, naming, novic, schema, scores, workflow
 
 _COMMANDS = (naming, scores, annotation, judging, captions, cache, workflow, novic, schema)  # in the order of the help
@@ -21,6 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
         module.add(commands)
     parsed = parser.parse_args(arguments)
     wait_passively()
+    print_any_text()
     with reported_errors(parsed.debug):
         try:
             parsed.call(parsed)

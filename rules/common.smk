@@ -40,8 +40,7 @@ except NounflowError as error:
 # The python of the rules is the one that runs Snakemake, also where no environment is activated.
 deployed = workflow.deployment_settings.deployment_method
 python = None if deployed else str(Path(sys.executable).parent)
-SETUP = job_setup(CONFIG, SETTINGS, os.path.relpath(HOME), python)
-shell.prefix(SETUP.replace("{", "{{").replace("}", "}}"))
+shell.prefix(job_setup(CONFIG, SETTINGS, os.path.relpath(HOME), python))
 
 kept = Path("results/.earlier")
 EARLIER_RESULTS = EarlierResults(Path("results"), Path(".snakemake/metadata"), kept)

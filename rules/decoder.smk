@@ -94,7 +94,7 @@ for predictor, kind in PREDICTORS.items():
         message:
             f"{kind.says} {{wildcards.run}}"
         shell:
-            "export NOUNFLOW_RULE={params.rule}; python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/train_model.py"
+            'export NOUNFLOW_RULE={params.rule}; python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/train_model.py'
             " --run {wildcards.run:q}"
             ' --settings {params.settings:q} "${{NOUNFLOW_RUN_{wildcards.run}:-}}"'
             " --training-set {input.training_set:q}"

@@ -48,7 +48,7 @@ rule list_check_set:
     message:
         "Listing the images of {wildcards.check_set}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/list_check_set.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/list_check_set.py'
         " --check-set {wildcards.check_set:q}"
         " --settings {params.settings:q}"
         " --out {output.images:q}"
@@ -91,7 +91,7 @@ rule embedder_check:
     message:
         "Checking {wildcards.embedder} on {wildcards.check_set}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/embedder_check.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/embedder_check.py'
         " --check-set {input.check_set:q}"
         " --images {input.images:q}"
         " --settings {params.settings:q}"
@@ -187,7 +187,7 @@ rule modality_gap:
     message:
         "Measuring the modality gap of {wildcards.embedder} on {wildcards.image_set}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/modality_gap.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/modality_gap.py'
         " --image-set {wildcards.image_set:q}"
         " {params.options}"
         " --images results/image_embeddings/{wildcards.embedder:q}/{wildcards.image_set:q}.json"

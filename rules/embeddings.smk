@@ -42,7 +42,7 @@ rule embed_texts:
     message:
         "Embedding {wildcards.source} of {wildcards.lexicon} with {wildcards.embedder}, shard {wildcards.shard}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/embed_texts.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/embed_texts.py'
         " --captions {input.captions:q}"
         " --nouns {input.nouns:q}"
         " --source {wildcards.source:q}"

@@ -67,7 +67,7 @@ rule score:
     message:
         "Scoring all runs"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/score.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/score.py'
         " --predictions {input.predictions:q}"
         " --annotations {input.annotations:q}"
         " --models {input.models:q}"
@@ -123,7 +123,7 @@ rule report:
     message:
         "Writing the report"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/report.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/report.py'
         " --scores {input.scores:q}"
         " --predictions {input.predictions:q}"
         " --annotations {input.annotations:q}"
