@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 
 import pytest
 import yaml
@@ -14,6 +16,7 @@ from nounflow.predictor_kinds import PREDICTORS
 
 # PyPI name -> conda name, where they differ
 CONDA_NAMES = {
+    "huggingface-hub": "huggingface_hub",
     "matplotlib": "matplotlib-base",
     "open-clip-torch": "open_clip_torch",
     "playwright": "playwright-python",
@@ -41,6 +44,31 @@ def test_the_conda_environment_has_the_same_dependencies_and_ranges(repository, 
     conda |= dict(requirement(entry) for part in entries if isinstance(part, dict) for entry in part["pip"])
     del conda["pip"], conda["python"]
     assert conda == {CONDA_NAMES.get(name, name): versions for name, versions in pyproject.items()}
+
+
+def imports_of(paths):
+    """Top-level names that files import, also within functions."""
+    nodes = [node for path in paths for node in ast.walk(ast.parse(path.read_text()))]
+    plain = {alias.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {
+        node.module.split(".")[0]
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level
+    }
+
+
+def test_what_is_imported_is_declared(repository, pyproject):
+    tests = repository / "tests"
+    own = {"nounflow", *(path.stem for path in tests.glob("*.py"))}
+    folders = ("nounflow", "workflow_scripts", "tests")
+    imported = imports_of(path for folder in folders for path in (repository / folder).rglob("*.py"))
+    packages = packages_distributions()
+    undeclared = {
+        name
+        for name in imported - own - sys.stdlib_module_names
+        if not {re.sub(r"[-_.]+", "-", package.lower()) for package in packages.get(name, [])} & set(pyproject)
+    }
+    assert undeclared == set()
 
 
 def test_the_lock_has_every_dependency_within_its_range_and_with_hashes(repository, pyproject):
