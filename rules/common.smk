@@ -52,7 +52,8 @@ if workflow.output_settings.quiet:
 
 IMAGE_EMBEDDINGS = "results/image_embeddings/{embedder}/{image_set}.json"
 GPU = 0 if CONFIG.device == "cpu" else 1
-DEVICE = computes_on(CONFIG.device)
+DEVICE = json.dumps({"device": computes_on(CONFIG.device)})
+THREADS = json.dumps({"threads": CONFIG.threads})
 
 # Snakemake's cache between workflows (docs/workflow.md)
 CACHED = workflow.workflow_settings.cache is not None
@@ -89,8 +90,8 @@ def shaping(part):
 
 
 def resource(path):
-    """A file that the config names: in the working folder, else beside the Snakefile."""
-    return path if Path(path).exists() else os.path.relpath(HOME / path)
+    """A file that the config names: in the working folder, else beside the Snakefile; no prefix of a module moves it."""
+    return local(path if Path(path).exists() else os.path.relpath(HOME / path))
 
 
 def family_of(embedder):

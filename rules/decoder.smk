@@ -89,7 +89,7 @@ for predictor, kind in PREDICTORS.items():
                 CONFIG.embedders[CONFIG.runs[wildcards.run].embedder].of_tokens()
             ),
             device=DEVICE,
-            threads=CONFIG.threads if kind.trained else "any",
+            threads=THREADS if kind.trained else "any",
             code=training_code,
         message:
             f"{kind.says} {{wildcards.run}}"

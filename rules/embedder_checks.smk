@@ -177,6 +177,8 @@ rule modality_gap:
         runtime=60,
     params:
         options=gap_options,
+        images=lambda wildcards, input: input.images
+        or expand(IMAGE_EMBEDDINGS, **wildcards),
         embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
         device=DEVICE,
         code=lambda wildcards: code(
@@ -190,7 +192,7 @@ rule modality_gap:
         'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/modality_gap.py'
         " --image-set {wildcards.image_set:q}"
         " {params.options}"
-        " --images results/image_embeddings/{wildcards.embedder:q}/{wildcards.image_set:q}.json"
+        " --images {params.images:q}"
         " --embedder {params.embedder:q}"
         ' --device "$NOUNFLOW_DEVICE"'
         ' --threads "$NOUNFLOW_THREADS"'

@@ -118,6 +118,7 @@ rule report:
         folders=json.dumps({name: image_folder(name) for name in CONFIG.image_sets}),
         labels=json.dumps(LABELS),
         gallery=CONFIG.gallery,
+        results=lambda wildcards, output: str(Path(output.page).parent),
         published="--published" if CONFIG.scoring.published else "",
         code=code("report"),
     message:
@@ -134,7 +135,7 @@ rule report:
         " --labels {params.labels:q}"
         " --gallery {params.gallery}"
         " {params.published}"
-        " --jobs-of results"
+        " --jobs-of {params.results:q}"
         " --out {output.page:q}"
         " --report-counts {output.counts:q}"
         " 2>&1 | tee {log:q}"

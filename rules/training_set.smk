@@ -89,7 +89,7 @@ rule measure_gap:
         mem_mb=4000,
         runtime=30,
     params:
-        threads=CONFIG.threads,  # the last bits of principal axes depend on them
+        threads=THREADS,  # the last bits of principal axes depend on them
         code=code("measure_gap"),
     message:
         "Measuring how far {wildcards.image_set} lies from the texts of {wildcards.mixture}"
