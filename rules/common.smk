@@ -26,6 +26,7 @@ from nounflow.schemas.labels import read_labels
 from nounflow.workflow.devices import computes_on
 from nounflow.workflow.job_setup import job_setup
 from nounflow.workflow.shell_words import shell_words
+from nounflow.workflow.talk import LessTalk
 
 # The folder of this project, also where it is a module of another workflow (whose config need only say what differs).
 HOME = Path(str(workflow.current_basedir)).parent
@@ -45,10 +46,7 @@ shell.prefix(job_setup(CONFIG, SETTINGS, os.path.relpath(HOME), python))
 kept = Path("results/.earlier")
 EARLIER_RESULTS = EarlierResults(Path("results"), Path(".snakemake/metadata"), kept)
 
-# Snakemake leaves these out with --quiet all only, which hides errors too.
-SCHEDULER_TALK = ("Select jobs to execute", "Execute ")
-if workflow.output_settings.quiet:
-    logger.addFilter(lambda record: not record.getMessage().startswith(SCHEDULER_TALK))
+logger.addFilter(LessTalk(quiet=bool(workflow.output_settings.quiet)))
 
 IMAGE_EMBEDDINGS = "results/image_embeddings/{embedder}/{image_set}.json"
 GPU = 0 if CONFIG.device == "cpu" else 1

@@ -31,7 +31,7 @@ rule mine:
 """
 
 
-def test_another_workflow_uses_its_rules_with_a_prefix_and_a_config_of_what_differs(repository, wordnet_input, tmp_path):
+def test_another_workflow_uses_its_rules_with_a_prefix_and_a_config_of_its_own(repository, wordnet_input, tmp_path):
     (tmp_path / "Snakefile").write_text(SNAKEFILE.format(snakefile=repository / "Snakefile"))
     (tmp_path / "config.yaml").write_text(
         "lexicons: {tiny: {max_nouns: 80}}\n"
