@@ -152,9 +152,7 @@ rule ask_judgements:
     params:
         images=lambda wildcards: image_folder(wildcards.image_set),
         # what shapes no answer (budget, server, ledger ...) comes by the environment and reruns nothing
-        shape=lambda wildcards: json.dumps(
-            CONFIG.annotators[wildcards.annotator].shape()
-        ),
+        settings=lambda wildcards: shaping(CONFIG.annotators[wildcards.annotator]),
         people=lambda wildcards: shaping(people_of(wildcards.annotator)),
         decisions=lambda wildcards: log_digest(people_of(wildcards.annotator).log),
         listing=folder_listing,

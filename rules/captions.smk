@@ -150,7 +150,7 @@ rule ask_captions:
         runtime=2880,
     params:
         # what shapes no caption (budget, server, ledger ...) comes by the environment and reruns nothing
-        shape=json.dumps(CONFIG.captions.llm.shape()),
+        settings=shaping(CONFIG.captions.llm),
         checks=shaping(CONFIG.captions.checks),
         code=code("ask_captions"),
     message:

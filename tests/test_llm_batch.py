@@ -19,12 +19,14 @@ from llm_asking import PRICES, Askers, ask, config, questions, totals, words
 from llm_batches import FATES
 from llm_server import LLMServer
 
+from nounflow.config.llm import LLMConfig
 from nounflow.llm.budget import BudgetReachedError
 from nounflow.llm.client import open_client
 from nounflow.llm.estimate import estimate
 from nounflow.llm.ledger import Ledger
+from nounflow.llm.outcomes import question_of
 from nounflow.llm.pace import RunStoppedError
-from nounflow.llm.requests import Failure, Question
+from nounflow.llm.requests import Failure
 from nounflow.schemas.tables import LEXICON, write_table
 
 PROBE = 'Answer with the JSON object {"word": "yes"}.'
@@ -79,7 +81,7 @@ class TestAnswers:
         assert set(server.asked_questions.values()) == {1}
         assert [content.count(b"\n") for content in inputs(server)] == [10, 10, 10, 5]
         assert totals(tmp_path / "ledger").spent_usd == pytest.approx(35 * PAID / 2 + PAID)  # and the probe
-        keys = {Question.of(o.request, "tiny", o.request.parameters(None, 100)).key for o in first}
+        keys = {question_of(batch_config(server), o.request).key for o in first}
         assert {json.loads(line)["custom_id"] for content in inputs(server) for line in content.splitlines()} == keys
 
     @pytest.mark.parametrize("modes", [("chat", "batch"), ("batch", "chat")])
@@ -506,7 +508,7 @@ class TestOldLedger:
     def test_it_is_read_as_it_is(self, old):
         before = old.read_bytes()
         with Ledger.read(old) as ledger:
-            keys = [Question.of(r, "tiny", r.parameters(None, 100)).key for r in questions(10)]
+            keys = [question_of(LLMConfig(model="tiny", max_output_tokens=100), r).key for r in questions(10)]
             assert all(entry.last is not None for entry in ledger.look_up(keys).values())
             assert ledger.totals().answered == 11
         assert old.read_bytes() == before

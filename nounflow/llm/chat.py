@@ -73,10 +73,6 @@ class ChatClient:
             with contextlib.suppress(asyncio.CancelledError):
                 await running
 
-    async def learn_server(self) -> Server:
-        """See `client.LLMClient`."""
-        return await self.learn(Pace(self._config))
-
     async def _run_all(
         self, requests: Iterable[Request] | AsyncIterable[Request], pace: Pace, work: _Work, results: _Results
     ) -> None:
@@ -197,7 +193,11 @@ class ChatClient:
             await self.budget.settle(worst, charged)
 
     async def learn(self, pace: Pace) -> Server:
-        """`learn_server` within a run that has a pace."""
+        """Send tiny requests until one shows what the server can do; once, then remembered.
+
+        Raises:
+            RunStoppedError: it understands none of them.
+        """
         async with self._learning:
             if self._server is None:
                 self._server = await self._probe(pace)

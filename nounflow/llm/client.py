@@ -17,7 +17,6 @@ from typing import Protocol, Self
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.batch.client import BatchClient
 from nounflow.llm.chat import ChatClient
-from nounflow.llm.http import Server
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.requests import Failure, Outcome, Request
 
@@ -32,14 +31,6 @@ class LLMClient(Protocol):
             BudgetReachedError: the next request might cost more than is left.
             RunStoppedError: no access, a dead server, the deadline.
             MismatchError: a prompt has changed and its version has not.
-        """
-        ...
-
-    async def learn_server(self) -> Server:
-        """Send tiny requests until one shows what the server can do; once, then remembered.
-
-        Raises:
-            RunStoppedError: it understands none of them.
         """
         ...
 

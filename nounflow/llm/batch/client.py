@@ -21,7 +21,6 @@ from nounflow.llm.batch.rows import Batch, BatchRows
 from nounflow.llm.budget import BudgetReachedError
 from nounflow.llm.chat import ChatClient
 from nounflow.llm.chunks import chunks
-from nounflow.llm.http import Server
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.outcomes import outcome_of, question_of, replay, room_of
 from nounflow.llm.pace import AGAIN, Pace, RunStoppedError, not_written
@@ -56,10 +55,6 @@ class BatchClient:
                 yield result
         except sqlite3.Error as error:
             raise not_written(self._ledger.path, error) from error
-
-    async def learn_server(self) -> Server:
-        """See `client.LLMClient`."""
-        return await self._chat.learn_server()
 
 
 class _Asking:

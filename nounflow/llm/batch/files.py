@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.faults import Fault, fault_of_code, fault_of_status
-from nounflow.llm.http import Server, call
+from nounflow.llm.http import Server, body_of
 from nounflow.llm.requests import Question
 
 
@@ -23,8 +23,7 @@ class Result:
 
 def input_line(config: LLMConfig, question: Question, room: int, server: Server) -> bytes:
     """The line that asks a question; its `custom_id` is the question's key."""
-    messages, parameters = call(config, question.request, room, server)
-    body = {"model": config.model, "messages": messages, **parameters}
+    body = body_of(config, question.request, room, server)
     line = {"custom_id": question.key, "method": "POST", "url": "/v1/chat/completions", "body": body}
     return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
