@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nounflow.annotator_kinds import ANNOTATORS
 from nounflow.commandline import run_stage, stage_parser
 
 
@@ -35,9 +36,9 @@ def main(
     import polars as pl
 
     from nounflow.annotation.judging import Reason, judge_predictions, nouns_to_judge
-    from nounflow.annotation.wordnet import WordNetAnnotator
     from nounflow.atomic import atomic_file
     from nounflow.inputs import input_folder
+    from nounflow.registry import resolve
     from nounflow.schemas.documents import InputManifest, Predictions, read_document, write_document
     from nounflow.schemas.labels import read_labels
     from nounflow.wordnet import WordNet
@@ -46,8 +47,7 @@ def main(
     nouns = nouns_to_judge(documents, top_k, image_set)
     labelled = read_labels(labels) if labels else {}
     source = read_document(InputManifest, wordnet_manifest, "WordNet manifest")
-    annotators = {WordNetAnnotator.name: WordNetAnnotator}
-    judge = annotators[annotator](WordNet.load(input_folder(wordnet_manifest)))
+    judge = resolve(ANNOTATORS[annotator].judge)(WordNet.load(input_folder(wordnet_manifest)))
     rule = f"{judge.rule}, {source.name} {source.version}"  # the same rule on another WordNet is another judge
     annotations, judged, record = judge_predictions(judge, image_set, nouns, labelled, rule)
     with atomic_file(reasons) as temporary:
@@ -58,7 +58,8 @@ def main(
 
 if __name__ == "__main__":
     parser = stage_parser(__doc__)
-    parser.add_argument("--annotator", choices=["wordnet"], default="wordnet", help="who judges")
+    judges = [kind for kind, entry in ANNOTATORS.items() if entry.judge]
+    parser.add_argument("--annotator", choices=judges, default="wordnet", help="who judges")
     parser.add_argument("--image-set", required=True, help="name of the image set")
     parser.add_argument("--labels", type=Path, help="TSV with columns file, gold[, sense, accepted, secondary]")
     parser.add_argument("--wordnet-manifest", type=Path, required=True, help="results/inputs/wordnet/manifest.json")

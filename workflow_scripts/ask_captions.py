@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import add_settings, json_settings, run_stage, stage_parser
 from nounflow.config.captions import ChecksConfig, LLMCaptionsConfig
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ async def _ask(tasks: list[NounTask], answers: CaptionAnswers, settings: LLMCapt
 if __name__ == "__main__":
     parser = stage_parser(__doc__)
     parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
-    parser.add_argument("--settings", type=json_settings(LLMCaptionsConfig), required=True, help="captions.llm, JSON")
+    add_settings(parser, "--settings", LLMCaptionsConfig)
     parser.add_argument("--checks", type=json_settings(ChecksConfig), default=ChecksConfig(), help="captions.checks")
     parser.add_argument("--ledger", type=Path, help="SQLite file of all requests and answers (default: the settings')")
     parser.add_argument("--out", type=Path, required=True, help="captions, parquet")

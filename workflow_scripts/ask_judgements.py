@@ -17,7 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import add_settings, json_settings, run_stage, stage_parser
 from nounflow.config.annotators import OpenAIAnnotatorConfig, PeopleAnnotatorConfig
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ if __name__ == "__main__":
     parser = stage_parser(__doc__)
     parser.add_argument("--annotator", required=True, help="name under `annotators`")
     parser.add_argument("--image-set", required=True, help="name of the image set")
-    parser.add_argument("--settings", type=json_settings(OpenAIAnnotatorConfig), required=True, help="its settings")
+    add_settings(parser, "--settings", OpenAIAnnotatorConfig)
     parser.add_argument(
         "--people", type=json_settings(PeopleAnnotatorConfig), default=PeopleAnnotatorConfig(kind="people"),
         help="settings of the people that it is compared with",
