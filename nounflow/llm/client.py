@@ -11,7 +11,6 @@ Outcomes come in the order in which they are known, not in that of the requests,
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from types import TracebackType
 from typing import Protocol, Self
 
 from nounflow.config.llm import LLMConfig
@@ -36,9 +35,7 @@ class LLMClient(Protocol):
 
     async def __aenter__(self) -> Self: ...
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    async def __aexit__(self, *error: object) -> None: ...
 
 
 def open_client(config: LLMConfig, ledger: Ledger) -> LLMClient:

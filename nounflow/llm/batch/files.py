@@ -46,6 +46,12 @@ def read_results(file: IO[bytes], strike: Callable[[str], str]) -> Iterator[Resu
             yield result
 
 
+def is_whole(file: IO[bytes], expected: int) -> bool:
+    """Whether all lines of a results file can be read and there are as many as the server has counted."""
+    results = [line is not None for line in read_results(file, str)]
+    return all(results) and len(results) >= expected
+
+
 def _body(line: Mapping[str, Any], strike: Callable[[str], str]) -> str | Fault:
     error, response = line.get("error"), line.get("response")
     if response is None:
