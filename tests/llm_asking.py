@@ -64,6 +64,24 @@ def totals(path: Path):
         return ledger.totals()
 
 
+def unanswered(ledger: Ledger) -> list[tuple[str, float, float]]:
+    """Sendings without an ending: item, time, worst cost in USD."""
+    sql = """
+        SELECT requests.item, sendings.sent_at, sendings.worst_usd
+        FROM sendings JOIN requests ON requests.id = sendings.request
+        LEFT JOIN endings ON endings.sending = sendings.id
+        WHERE endings.sending IS NULL ORDER BY sendings.id"""
+    return ledger.rows(sql)
+
+
+def verdict_counts(ledger: Ledger) -> dict[str, int]:
+    """How many requests were accepted ("") or rejected, by reason; the latest verdict of each counts."""
+    sql = """
+        SELECT CASE WHEN accepted THEN '' ELSE reason END AS why, count(*) FROM verdicts
+        WHERE id IN (SELECT max(id) FROM verdicts GROUP BY request) GROUP BY why ORDER BY why"""
+    return dict(ledger.rows(sql))
+
+
 def words(outcomes) -> dict[str, tuple[str, ...]]:
     return {outcome.request.item: outcome.texts for outcome in outcomes if isinstance(outcome, Outcome)}
 

@@ -11,7 +11,7 @@ from collections import deque
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from llm_asking import ask, config, questions, right, words
+from llm_asking import ask, config, questions, right, unanswered, words
 from llm_server import LLMServer
 
 from nounflow.errors import MismatchError
@@ -86,7 +86,7 @@ def test_an_asker_that_stops_early_leaves_no_request_without_an_ending(tmp_path)
                 async for _ in outcomes:
                     break
                 await outcomes.aclose()
-            assert ledger.unanswered() == []
+            assert unanswered(ledger) == []
             return ledger.totals()
 
     with LLMServer(delay_s=0.05) as server:

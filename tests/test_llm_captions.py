@@ -13,6 +13,7 @@ import time
 import polars as pl
 import pytest
 from caption_server import CaptionServer, TroubledServer
+from llm_asking import verdict_counts
 
 from nounflow.captions.answers import read_answer
 from nounflow.captions.llm import noun_tasks, request_of
@@ -193,7 +194,7 @@ def test_verdicts_are_written_in_portions_and_the_latest_counts(tmp_path):
             with Verdicts(ledger) as verdicts:
                 full = [verdicts.add(question.key, turn < 2, f"turn {turn // 2}") for question in questions]
                 assert full.index(True) == PORTION - 1
-        assert ledger.verdict_counts() == {"turn 1": len(questions)}
+        assert verdict_counts(ledger) == {"turn 1": len(questions)}
         counts = sql(ledger.path, "SELECT count(*), count(DISTINCT request) FROM verdicts")
         assert counts == [(2 * len(questions), len(questions))]
 
@@ -248,5 +249,5 @@ def test_faults_and_kills_change_no_byte_and_no_answered_request_is_sent_again(r
     assert n_questions < asked.total() <= sendings
     for folder in (rough, calm):
         with Ledger.read(folder / "ledger.sqlite") as ledger:
-            reports.append(ledger.verdict_counts())
+            reports.append(verdict_counts(ledger))
     assert reports[2] == reports[3]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 from judge_server import JudgeServer
+from llm_asking import verdict_counts
 from llm_judging import BESIDE, MANY, NEAR, RIGHT, SAID, TRUTH, annotations, make_place, many_truth, run_judge, settings
 from synthetic_results import predictions
 
@@ -101,7 +102,7 @@ def test_the_table_of_votes_has_a_row_for_each_pair(judged):
 
 def test_the_ledger_says_how_many_votes_each_answer_brought(judged):
     with Ledger.read(judged.folder / "ledger.sqlite") as ledger:
-        assert all(reason.startswith("votes: ") or not reason for reason in ledger.verdict_counts())
+        assert all(reason.startswith("votes: ") or not reason for reason in verdict_counts(ledger))
 
 
 def decisions(judged):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from llm_asking import ask, config, questions, right, words
+from llm_asking import ask, config, questions, right, unanswered, words
 from llm_server import LLMServer
 
 from nounflow.llm.ledger import Ledger
@@ -21,7 +21,7 @@ def test_after_a_kill_no_answered_request_is_sent_again(tmp_path, askers, after)
         server.batches.kill()
         askers.wait()
         with Ledger.read(path) as ledger:
-            under_way = {lost.item for lost in ledger.unanswered()}
+            under_way = {item for item, _, _ in unanswered(ledger)}
             charged = ledger.totals().presumed_usd
         sent = set(server.asked_questions)
         assert len(under_way) <= 4
@@ -55,7 +55,7 @@ def test_whatever_fails_and_whenever_it_is_killed_the_answers_are_the_undisturbe
             askers.start(path, settings_, 12, server)
             askers.wait()
             with Ledger.read(path) as ledger:
-                lost |= {sending.item for sending in ledger.unanswered()}
+                lost |= {item for item, _, _ in unanswered(ledger)}
         outcomes = ask(path, settings_, questions(12))
     assert words(outcomes) == right(12)
     assert {item for item, n in server.answered.items() if n > 1 and item.startswith("noun")} <= lost

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from llm_asking import questions
+from llm_asking import questions, unanswered, verdict_counts
 
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.llm.ledger import Ledger
@@ -22,8 +22,7 @@ def test_answers_survive_and_a_sending_without_an_ending_is_seen(tmp_path):
         assert known[one.key].last == Ending("answered", "raw", "", TokenUsage(3, 4), 0.25)
         assert known[two.key].last is None
         assert "other" not in known
-        (lost,) = ledger.unanswered()
-        assert (lost.item, lost.sent_at, lost.worst_usd) == ("noun 1", 7.0, 0.5)
+        assert unanswered(ledger) == [("noun 1", 7.0, 0.5)]
         assert (ledger.totals().paid_usd, ledger.totals().presumed_usd) == (0.25, 0.5)
 
 
@@ -37,7 +36,7 @@ def test_rejected_answers_are_counted_by_their_latest_verdict(tmp_path):
         for key in keys:
             ledger.record_verdict(key, False, "too short").result()
         ledger.record_verdict(keys[0], True).result()
-        assert ledger.verdict_counts() == {"": 1, "too short": 2}
+        assert verdict_counts(ledger) == {"": 1, "too short": 2}
         with pytest.raises(KeyError):
             ledger.record_verdict("unknown", True).result()
 

@@ -21,7 +21,7 @@ from typing import Any
 from nounflow.errors import MismatchError
 from nounflow.journal import Journal
 from nounflow.llm import ledger_tables as tables
-from nounflow.llm.records import Ending, LedgerEntry, Totals, Unanswered, insert_ending, insert_sending
+from nounflow.llm.records import Ending, LedgerEntry, Totals, insert_ending, insert_sending
 from nounflow.llm.requests import Question, TokenUsage
 
 
@@ -98,21 +98,9 @@ class Ledger:
                 entry.batch = batch
         return entries
 
-    def unanswered(self) -> list[Unanswered]:
-        """Sendings without an ending: what was under way when a process died."""
-        return [Unanswered(*row) for row in self.rows(tables.UNANSWERED)]
-
     def totals(self) -> Totals:
         """Calls, tokens and money of all runs; rejected answers and failed sendings are in it."""
         return Totals(*self.rows(tables.TOTALS)[0])
-
-    def verdict_counts(self) -> dict[str, int]:
-        """How many requests were accepted ("") or rejected, by reason; the latest verdict of each counts."""
-        sql = (
-            "SELECT CASE WHEN accepted THEN '' ELSE reason END AS why, count(*) FROM verdicts "
-            "WHERE id IN (SELECT max(id) FROM verdicts GROUP BY request) GROUP BY why ORDER BY why"
-        )
-        return dict(self.rows(sql))
 
     def mean_output_tokens(self, model: str, prompt_version: str) -> float | None:
         """Mean length of the answers so far; None without any."""
