@@ -36,7 +36,7 @@ def main(
     import polars as pl
 
     from nounflow.annotation.judging import Reason, judge_predictions, nouns_to_judge
-    from nounflow.atomic import atomic_file
+    from nounflow.files import write_text
     from nounflow.inputs import input_folder
     from nounflow.registry import resolve
     from nounflow.schemas.documents import InputManifest, Predictions, read_document, write_document
@@ -50,8 +50,8 @@ def main(
     judge = resolve(ANNOTATORS[annotator].judge)(WordNet.load(input_folder(wordnet_manifest)))
     rule = f"{judge.rule}, {source.name} {source.version}"  # the same rule on another WordNet is another judge
     annotations, judged, record = judge_predictions(judge, image_set, nouns, labelled, rule)
-    with atomic_file(reasons) as temporary:
-        pl.DataFrame(judged, schema=list(Reason._fields), orient="row").write_csv(temporary, separator="\t")
+    table = pl.DataFrame(judged, schema=list(Reason._fields), orient="row")
+    write_text(reasons, table.write_csv(separator="\t"))
     record.write(counts)
     write_document(out, annotations)
 

@@ -32,7 +32,6 @@ def main(
     """Ask until every noun has its quota or its attempts are used up."""
     import asyncio
 
-    from nounflow.atomic import atomic_file
     from nounflow.captions.answers import CaptionAnswers
     from nounflow.captions.check_page import as_markdown
     from nounflow.captions.check_report import ReportTally
@@ -68,8 +67,7 @@ def main(
         short = answers.quarantine(tasks)
     write_text(out.with_suffix(".check.md"), as_markdown(report))
     write_document(out.with_suffix(".check.json"), report)
-    with atomic_file(out.with_suffix(".quarantine.tsv")) as temporary:
-        short.write_csv(temporary, separator="\t")
+    write_text(out.with_suffix(".quarantine.tsv"), short.write_csv(separator="\t"))
     record.write(counts or Path(f"{out}.counts.json"))
 
 

@@ -130,7 +130,7 @@ async def _ask(ballots: list[Ballot], folder: Path, settings: OpenAIAnnotatorCon
 def _write_votes(path: Path, rows: list[Row], settling: Settling) -> None:
     import polars as pl
 
-    from nounflow.atomic import atomic_file
+    from nounflow.files import write_text
     from nounflow.schemas.documents import CATEGORIES
 
     table = []
@@ -143,8 +143,7 @@ def _write_votes(path: Path, rows: list[Row], settling: Settling) -> None:
                 **{f"p_{category}": round(shares[category], 4) if shares else None for category in CATEGORIES},
             }
         )
-    with atomic_file(path) as temporary:
-        pl.DataFrame(table, infer_schema_length=None).write_csv(temporary, separator="\t")
+    write_text(path, pl.DataFrame(table, infer_schema_length=None).write_csv(separator="\t"))
 
 
 if __name__ == "__main__":
