@@ -152,11 +152,22 @@ def test_a_question_tells_the_sense_and_does_not_depend_on_quotas(lexicon):
     assert '"cranes" (plural)' in text
 
 
-def test_an_answer_in_a_fence_is_read_and_nonsense_is_not():
-    assert read_answer('```json\n{"singular": ["a"], "plural": []}\n```') == {"singular": ["a"], "plural": []}
-    for text in ("none", "[1]", '{"singular": "a"}', '{"singular": [1], "plural": []}'):
-        with pytest.raises(ValueError, match="no JSON"):
-            read_answer(text)
+@pytest.mark.parametrize(
+    "text",
+    [
+        '```json\n{"singular": ["a"], "plural": []}\n```',
+        '<think>They want {"singular": [...]} of me.</think>{"singular": ["a"], "plural": []}',
+        '{"captions": {"singular": ["a"]}}',
+    ],
+)
+def test_captions_are_read_wherever_they_stand(text):
+    assert read_answer(text) == {"singular": ["a"], "plural": []}
+
+
+@pytest.mark.parametrize("text", ["none", "[1]", '{"singular": "a"}', '{"singular": [1], "plural": []}'])
+def test_what_holds_no_captions_is_not_read(text):
+    with pytest.raises(ValueError, match="no JSON"):
+        read_answer(text)
 
 
 # --- verdicts ---
