@@ -7,9 +7,10 @@ import os
 import sys
 
 from nounflow.commandline import reported_errors, wait_passively
-from nounflow.commands import annotation, cache, captions, judging, naming, novic, schema, scores, workflow
+from nounflow.commands import annotate, cache, captions, decisions, judging, naming, novic, schema, scores, workflow
 
-_COMMANDS = (naming, scores, annotation, judging, captions, cache, workflow, novic, schema)  # in the order of the help
+# in the order of the help
+_COMMANDS = (naming, scores, annotate, decisions, judging, captions, cache, workflow, novic, schema)
 
 
 def main(arguments: list[str] | None = None) -> None:
