@@ -25,13 +25,12 @@ from nounflow.llm.records import Ending, LedgerEntry, Totals, insert_ending, ins
 from nounflow.llm.requests import Question, TokenUsage
 
 
-class Ledger:
+class Ledger(Journal):
     """See the module. Open it with `Ledger.open` to write, `Ledger.read` to look."""
 
     def __init__(self, path: Path, *, writable: bool, now: Callable[[], float] = time.time) -> None:
-        self.path = Path(path)
+        super().__init__(path, tables.LEDGER, writable=writable)
         self.now = now
-        self._journal = Journal(path, tables.LEDGER, writable=writable)
 
     @classmethod
     def open(cls, path: Path, *, now: Callable[[], float] = time.time) -> Ledger:
@@ -120,21 +119,3 @@ class Ledger:
                 where=self.path,
                 fix="raise the prompt's version, or go back to the prompt that was used",
             )
-
-    def close(self) -> None:
-        """Finish what is being written and let go of the file."""
-        self._journal.close()
-
-    def __enter__(self) -> Ledger:
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self.close()
-
-    def submit(self, write: Callable[[sqlite3.Connection], Any]) -> Future[Any]:
-        """Queue a write, all of it or nothing; what it returns is on the disk when the future is done."""
-        return self._journal.submit(write)
-
-    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """The rows of a query, as they stand now."""
-        return self._journal.rows(sql, *values)
