@@ -36,6 +36,18 @@ def test_a_stage_depends_on_its_own_library_code_and_not_on_that_of_later_stages
     assert "nounflow/__init__.py" not in training
 
 
+def test_the_code_of_an_embedding_is_that_of_its_family():
+    code = {family: {path.stem for path in imported_files(entry.load)} for family, entry in FAMILIES.items()}
+    shared = {"text_encoder", "two_towers", "tokenizer", "batching", "attention"}
+    assert all(shared <= names for names in code.values())
+    libraries = {"text_path", "text_tower", "clip_model", "library_tokenizer", "golden"}
+    assert not code["bundled"] & libraries
+    assert libraries <= code["openclip"] & code["transformers"]
+    for family, own in (("bundled", "minilm"), ("openclip", "openclip"), ("transformers", "transformers")):
+        others = set().union(*(names for other, names in code.items() if other != family))
+        assert not {name for name in others if name.startswith(own)}
+
+
 def test_what_is_imported_for_an_operational_setting_is_not_followed(tmp_path):
     script = tmp_path / "script.py"
     lines = [

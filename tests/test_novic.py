@@ -26,7 +26,7 @@ from nounflow.decoder.training_task import decoder_loss
 from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import END
 from nounflow.embedders.load import load_embedder
-from nounflow.embedders.minilm_tokenizer import WordPieces
+from nounflow.embedders.minilm_tokenizer import load_tokenizer as load_word_pieces
 from nounflow.embedders.openclip import load_tokenizer, parse_name
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.predictors.loading import load_predictor
@@ -321,7 +321,7 @@ def test_a_hub_model_keeps_its_name_and_another_library_s_is_refused():
 
 def test_another_tokenizer_is_refused_with_a_noun_that_shows_it(published):
     with pytest.raises(NounflowError, match=r"tokenizer is not the one .* such as 'african love grass'"):
-        target_vocabulary(published, WordPieces())
+        target_vocabulary(published, load_word_pieces(""))
 
 
 def test_an_embedder_of_another_dimension_is_refused(published, tmp_path):

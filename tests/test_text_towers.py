@@ -18,15 +18,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nounflow.config.embedder import EmbedderConfig
-from nounflow.embedders import text_path
+from nounflow.embedders import text_encoder
 from nounflow.embedders.batch_size import CPU_TOKENS, find_batch_tokens, recorded_batch_tokens
 from nounflow.embedders.batching import stream_batches
 from nounflow.embedders.bundled import class_names
 from nounflow.embedders.golden import GOLDEN_TEXTS, check_golden
+from nounflow.embedders.library_tokenizer import NASTY, fastest
 from nounflow.embedders.load import load_embedder
-from nounflow.embedders.openclip_tokenizer import OpenClipTokenizer
+from nounflow.embedders.openclip_tokenizer import tokenizer_of
 from nounflow.embedders.targets import load_target_tokenizer
-from nounflow.embedders.tokenizer import NASTY, TowerTokenizer
 from nounflow.errors import MismatchError, NounflowError
 
 TEXTS = [
@@ -166,6 +166,10 @@ def own_vectors(kind, folder, texts):
     return torch.nn.functional.normalize(features, dim=-1).numpy()
 
 
+def cuts_rows(encoder):
+    return len(encoder.tokenise(["owl"])[0]) < encoder.context
+
+
 PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
@@ -174,8 +178,7 @@ def test_a_tower_gives_its_librarys_own_vectors(kind, folders):
     model = load(spec_of(kind, folders))
     found = model.encode_texts(TEXTS, progress=False)
     assert np.abs(found - own_vectors(kind, folders(kind), TEXTS)).max() < 1e-5
-    way = model._texts._way
-    assert (way.name, way.cut) == KINDS[kind][2:]
+    assert (model.texts.name, cuts_rows(model.texts)) == KINDS[kind][2:]
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -203,7 +206,7 @@ def test_low_precision_stays_within_a_cosine_of_0_9999(precision, tmp_path):
     fresh = open_clip.create_model(f"local-dir:{folder}", load_weights=False)
     save_file(fresh.state_dict(), folder / "model.safetensors")
     model = load(f"openclip:{folder}", precision)
-    assert model._texts._way.forward.tokens.element_size() == 2  # the weights themselves, not a cast at each use
+    assert model.texts.forward.tokens.element_size() == 2  # the weights themselves, not a cast at each use
     check_golden(model)
     exact = load(f"openclip:{folder}").encode_texts(TEXTS, progress=False)
     assert (model.encode_texts(TEXTS, progress=False) * exact).sum(1).min() >= 0.9999
@@ -227,7 +230,7 @@ def test_a_tower_that_would_differ_is_not_used(folders, monkeypatch, capsys):
     model = load(spec_of("CLIP", folders))
     found = model.encode_texts(TEXTS, progress=False)
     assert "not used" in capsys.readouterr().out
-    assert model._texts._way.name == FULL
+    assert model.texts.name == FULL
     assert np.abs(found - own_vectors("CLIP", folders("CLIP"), TEXTS)).max() < 1e-5
 
 
@@ -240,8 +243,8 @@ def test_golden_texts_pass_for_whole_models(folders):
 
 def test_golden_texts_that_come_out_otherwise_are_refused_with_both_sides(folders):
     model = load(spec_of("CLIP", folders))
-    tower = model._texts._way.forward
-    model._texts._way = replace(model._texts._way, forward=replace(tower, positions=tower.positions.roll(1, 0)))
+    tower = model.texts.forward
+    model.texts.forward = replace(tower, positions=tower.positions.roll(1, 0))
     with pytest.raises(MismatchError) as caught:
         check_golden(model)
     assert all(part in str(caught.value) for part in ("'owl'", "found [", "expected [", "precision: fp32"))
@@ -283,8 +286,8 @@ def real_captions():
 
 @pytest.mark.parametrize("kind", ["CLIP", "SigLIP", "CLIPA", "transformers CLIP", "transformers SigLIP"])
 def test_the_fast_tokenizer_gives_the_ids_of_the_models_own(kind, folders):
-    words = load_target_tokenizer(EmbedderConfig(spec=spec_of(kind, folders))).tower
-    assert words.fast
+    words = load_target_tokenizer(EmbedderConfig(spec=spec_of(kind, folders)))
+    assert len(words.tokens(["a"])[0]) < words.context
     texts = [*real_captions(), *NASTY, *TEXTS]
     assert len(texts) > 2500
     expected = words.padded(texts).tolist()
@@ -295,7 +298,7 @@ def test_the_fast_tokenizer_gives_the_ids_of_the_models_own(kind, folders):
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(st.text(), st.text(st.characters(codec="ascii")))))
 def test_the_fast_byte_pairs_equal_open_clips_on_any_text(texts):
-    words = byte_pairs().tower
+    words = byte_pairs()
     expected = words.padded(texts).tolist() if texts else []
     assert [ids + [0] * (77 - len(ids)) for ids in words.tokens(texts)] == expected
 
@@ -307,19 +310,18 @@ def byte_pairs():
     import open_clip
 
     if not _BYTE_PAIRS:
-        _BYTE_PAIRS.append(OpenClipTokenizer(open_clip.get_tokenizer("ViT-B-32")))
+        _BYTE_PAIRS.append(tokenizer_of(open_clip.get_tokenizer("ViT-B-32")))
     return _BYTE_PAIRS[0]
 
 
 def test_a_tokenizer_that_differs_anywhere_is_not_used():
-    own = byte_pairs().tower
+    own = byte_pairs()
 
     def nearly(texts):
         return [ids if "X-Rays" not in text else ids[::-1] for text, ids in zip(texts, own.tokens(texts), strict=True)]
 
-    words = TowerTokenizer(own.padded, [nearly], own.context, own.pad)
-    assert not words.fast
-    assert words.tokens(["Two X-Rays"]) == own.padded(["Two X-Rays"]).tolist()
+    tokens = fastest(own.padded, [nearly], own.context, own.pad)
+    assert tokens(["Two X-Rays"]) == own.padded(["Two X-Rays"]).tolist()
 
 
 @pytest.mark.parametrize("kind", ["SigLIP", "transformers SigLIP"])
@@ -499,7 +501,7 @@ def test_a_gpu_without_room_for_one_batch_is_a_plain_message():
 
 
 def test_the_trial_measures_the_real_path(folders, monkeypatch):
-    monkeypatch.setattr(text_path, "find_batch_tokens", lambda rate, _device: 2048 if rate(2048) > 0 else 0)
+    monkeypatch.setattr(text_encoder, "find_batch_tokens", lambda rate, _device: 2048 if rate(2048) > 0 else 0)
     model = load(spec_of("CLIP", folders))
     assert model.batch_tokens == 2048
 

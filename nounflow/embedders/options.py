@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from nounflow.device import Precision
 
@@ -21,6 +23,11 @@ class ComputeOptions:
     batch_tokens: int | Literal["auto"]
     compile: bool
 
-    def autocast(self) -> torch.autocast:
-        """The context in which a module with fp32 weights computes in the precision."""
-        return torch.autocast(self.device, dtype=DTYPES[self.precision], enabled=self.precision != "fp32")
+    def autocast(self, forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        """A function of a module with fp32 weights, computed in the precision."""
+
+        def run(*inputs: Tensor) -> Tensor:
+            with torch.autocast(self.device, dtype=DTYPES[self.precision], enabled=self.precision != "fp32"):
+                return forward(*inputs)
+
+        return run

@@ -8,21 +8,8 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
+from nounflow.embedders.tokenizer import TargetTokenizer
 from nounflow.schemas.documents import EmbedderIdentity
-
-
-class TargetTokenizer(Protocol):
-    """How nouns are spelled for the decoder: the tokenizer of the text tower, without special tokens."""
-
-    target_digest: str  # changes whenever the same noun could get other ids
-
-    def target_tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text."""
-        ...
-
-    def target_decode(self, ids: Sequence[int]) -> str:
-        """The text of token ids; case and spacing around punctuation may differ from what was encoded."""
-        ...
 
 
 class Embedder(TargetTokenizer, Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nounflow.config.embedder import EmbedderConfig
-from nounflow.embedders.protocol import TargetTokenizer
+from nounflow.embedders.tokenizer import TargetTokenizer
 from nounflow.registry import resolve
 
 

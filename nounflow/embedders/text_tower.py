@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -75,8 +75,11 @@ class TextTower:
             projection=None if self.projection is None else _placed(self.projection, device, fp32),
         )
 
-    def __call__(self, ids: Tensor) -> Tensor:
-        """Unit vectors, fp32 [batch, dim]. Rows of less than the context are right for a cuttable tower only."""
+    def __call__(self, ids: Tensor, _mask: Tensor | None = None) -> Tensor:
+        """Unit vectors, fp32 [batch, dim], of token ids, int64 [batch, tokens]; no mask is needed.
+
+        Rows of less than the context are right for a cuttable tower only.
+        """
         batch, length = ids.shape
         x = self.tokens[ids].float() + self.positions[:length]  # fp32 [batch, tokens, width]
         places = torch.arange(length, device=ids.device)
@@ -119,6 +122,11 @@ def quick_gelu(x: Tensor) -> Tensor:
     return x * torch.sigmoid(1.702 * x)
 
 
-def _placed(affine: Affine, device: str, dtype: torch.dtype) -> Affine:
-    weight, bias = affine
+def affine(module: Any) -> Affine:
+    """Weight and bias of a linear layer or a norm."""
+    return module.weight, module.bias
+
+
+def _placed(part: Affine, device: str, dtype: torch.dtype) -> Affine:
+    weight, bias = part
     return weight.detach().to(device, dtype), None if bias is None else bias.detach().to(device, dtype)
