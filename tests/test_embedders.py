@@ -15,7 +15,7 @@ from nounflow.embedders.batching import plan_batches
 from nounflow.embedders.bundled import class_names, conse
 from nounflow.embedders.image_files import embed_image_files
 from nounflow.embedders.load import load_embedder
-from nounflow.embedders.targets import load_target_tokenizer
+from nounflow.embedders.tokenizer import load_target_tokenizer
 from nounflow.errors import NounflowError
 
 TEXTS = [

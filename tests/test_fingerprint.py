@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nounflow.config.embedder import FAMILIES
+from nounflow.config.noise import SCHEMES
 from nounflow.fingerprint import code_fingerprint, imported_files
 from nounflow.predictor_kinds import PREDICTORS
 
@@ -34,6 +35,13 @@ def test_a_stage_depends_on_its_own_library_code_and_not_on_that_of_later_stages
     assert "nounflow/decoder/generation.py" not in training
     assert not {name for name in names["embedding"] if name.startswith("nounflow/decoder")}
     assert "nounflow/__init__.py" not in training
+
+
+def test_training_a_decoder_depends_on_45_files_at_most(repository):
+    kind = PREDICTORS["decoder"]
+    noise, tokenizer = SCHEMES["gauss_elem"].place, FAMILIES["bundled"].tokenizer
+    script = repository / "workflow_scripts/train_model.py"
+    assert len(imported_files(script, kind.settings, kind.train, tokenizer, noise)) <= 45
 
 
 def test_the_code_of_an_embedding_is_that_of_its_family():

@@ -17,9 +17,9 @@ from training_material import DIM, SMALL, Tiny, run_training, same_weights, writ
 from nounflow.config.experiment import load_config
 from nounflow.config.head import HeadConfig
 from nounflow.config.noise import NoiseConfig
-from nounflow.decoder.training_task import DecoderTask
 from nounflow.embedder_checks.gap import noise_angles
 from nounflow.errors import MismatchError, NounflowError
+from nounflow.predictors.decoder_training import DecoderTask
 from nounflow.predictors.head import HeadPredictor
 from nounflow.predictors.loading import load_predictor
 from nounflow.schemas.documents import EmbedderIdentity

@@ -22,13 +22,13 @@ from nounflow.decoder.generation import generate
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.novic import read_checkpoint
 from nounflow.decoder.packing import pack
-from nounflow.decoder.training_task import decoder_loss
 from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import END
 from nounflow.embedders.load import load_embedder
 from nounflow.embedders.minilm_tokenizer import load_tokenizer as load_word_pieces
 from nounflow.embedders.openclip import load_tokenizer, parse_name
 from nounflow.errors import DamagedFileError, NounflowError
+from nounflow.predictors.decoder_training import decoder_loss
 from nounflow.predictors.loading import load_predictor
 from nounflow.predictors.novic import embedder_spec, import_decoder, target_vocabulary
 

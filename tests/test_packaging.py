@@ -72,7 +72,7 @@ LAYERS = [  # each may import what stands before it, and itself
     {"atomic", "counts_printing", "errors", "files", "counts", "predictor_kinds", "process", "registry", "streams",
      "commandline", "progress", "text", "images", "wordnet", "config", "schemas",
      "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "job_log", "group_writer",
-     "retry_after", "senses", "synonyms", "workflow"},
+     "retry_after", "senses", "workflow"},
     {"store"},
     {"training"},
     {"decoder", "embedders"},

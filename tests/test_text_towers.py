@@ -26,7 +26,7 @@ from nounflow.embedders.golden import GOLDEN_TEXTS, check_golden
 from nounflow.embedders.library_tokenizer import NASTY, fastest
 from nounflow.embedders.load import load_embedder
 from nounflow.embedders.openclip_tokenizer import tokenizer_of
-from nounflow.embedders.targets import load_target_tokenizer
+from nounflow.embedders.tokenizer import load_target_tokenizer
 from nounflow.errors import MismatchError, NounflowError
 
 TEXTS = [

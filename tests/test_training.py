@@ -30,9 +30,9 @@ from nounflow.config.noise import NoiseConfig
 from nounflow.config.training import TrainingConfig
 from nounflow.decoder.generation import generate
 from nounflow.decoder.model import ObjectDecoder
-from nounflow.decoder.training_task import DecoderTask
 from nounflow.decoder.trie import TokenTrie
 from nounflow.errors import NounflowError
+from nounflow.predictors.decoder_training import DecoderTask
 from nounflow.predictors.head import NounHead
 from nounflow.predictors.head_training import HeadTask
 from nounflow.store.matrix import MappedMatrix

@@ -22,11 +22,10 @@ from nounflow.embedders import minilm
 from nounflow.embedders.identity import make_identity
 from nounflow.embedders.minilm_tokenizer import load_tokenizer, model_folder
 from nounflow.embedders.options import ComputeOptions
-from nounflow.embedders.packages import package_folder
 from nounflow.embedders.text_encoder import TextEncoder
 from nounflow.embedders.two_towers import TwoTowers
 from nounflow.errors import DamagedFileError
-from nounflow.files import sha256_file, sha256_text
+from nounflow.files import package_folder, sha256_file, sha256_text
 
 SPEC = "bundled:minilm-conse"
 _SIDE = 260  # EfficientNet-Lite2's own input size

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nounflow.embedders.packages import package_folder
 from nounflow.embedders.tokenizer import TextTokenizer, backend_tokens
-from nounflow.files import sha256_file
+from nounflow.files import package_folder, sha256_file
 
 LONGEST = 256  # tokens: the model's own limit
 _PAD = 0

@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from nounflow.config.embedder import EmbedderConfig
+from nounflow.registry import resolve
+
 Tokenise = Callable[[Sequence[str]], list[list[int]]]
 
 
@@ -43,3 +46,13 @@ def backend_tokens(backend: Any, context: int) -> Tokenise:
     tokenizer.no_padding()
     tokenizer.enable_truncation(context)
     return lambda texts: [encoding.ids for encoding in tokenizer.encode_batch_fast(list(texts))]
+
+
+def load_target_tokenizer(config: EmbedderConfig) -> TargetTokenizer:
+    """The tokenizer of the embedder that `config.spec` names; no model is loaded.
+
+    Raises:
+        NounflowError: its files are not here.
+    """
+    tokenizer: TargetTokenizer = resolve(config.family.tokenizer)(config.model)
+    return tokenizer

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from nounflow.config.runs.head import HeadRun
+from nounflow.predictor_kinds import TrainingArguments
 from nounflow.predictors.head import NounHead
 from nounflow.store.training_set import TrainingSet
-from nounflow.training.arguments import TrainingArguments
 from nounflow.training.job import TrainingMaterial, train_predictor
 from nounflow.training.loss import LossParts
 

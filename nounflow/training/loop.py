@@ -10,6 +10,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -27,8 +28,10 @@ from nounflow.training.memory import activation_bytes, beside_weights, require
 from nounflow.training.noise import noise_scale
 from nounflow.training.optimisation import AveragedWeights, adamw, learning_rate, scale_and_clip, set_learning_rate
 from nounflow.training.processes import Processes
-from nounflow.training.training_task import TrainingTask
 from nounflow.training.validation import SPLITS, Choice, Samples, autocasting, evaluate
+
+if TYPE_CHECKING:
+    from nounflow.training.training_task import TrainingTask
 
 _LOGS = 60  # rows of the training curve
 _LOOK = (1, 20)  # CPU and GPU: steps between looks at the figures: a look makes the host wait for a GPU

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,8 +12,10 @@ from torch import nn
 from nounflow.config.training import TrainingConfig
 from nounflow.device import free_memory
 from nounflow.errors import NounflowError
-from nounflow.training.training_task import TrainingTask
 from nounflow.training.validation import autocasting
+
+if TYPE_CHECKING:
+    from nounflow.training.training_task import TrainingTask
 
 _MEASURED = 64  # rows whose activations are measured
 _FLOAT = 4  # bytes: weights, gradients and AdamW's moments are float32

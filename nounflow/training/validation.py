@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -27,7 +27,9 @@ from nounflow.store.training_set import TrainingSet
 from nounflow.streams import unit_hash
 from nounflow.training.noise_shape import NO_SHAPE, NoiseShape
 from nounflow.training.processes import Processes
-from nounflow.training.training_task import TrainingTask
+
+if TYPE_CHECKING:
+    from nounflow.training.training_task import TrainingTask
 
 SPLITS = {"captions": "heldout", "nouns": "heldout_nouns", "templates": "heldout_templates"}  # watch -> split
 
