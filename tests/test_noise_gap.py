@@ -23,7 +23,8 @@ from nounflow.predictors.decoder_training import DecoderTask
 from nounflow.predictors.head import HeadPredictor
 from nounflow.predictors.loading import load_predictor
 from nounflow.schemas.documents import EmbedderIdentity
-from nounflow.store.shards import open_shard, read_manifest, write_shard
+from nounflow.store.shard_writing import write_shard
+from nounflow.store.shards import open_shard, read_manifest
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import IMAGE_SHIFT, read_predictor
 from nounflow.training.batches import noisy

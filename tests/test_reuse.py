@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shard_material import DIM, identity, unit_rows, write, write_nouns
+from shard_material import DIM, identity, unit_rows, vectors_file, write, write_nouns
 
 from nounflow.config.embedder import FAMILIES, EmbedderConfig
 from nounflow.embedders.minilm_tokenizer import load_tokenizer as load_word_pieces
@@ -22,7 +22,7 @@ from nounflow.schemas.tables import CAPTIONS, write_table
 from nounflow.store.partition import shard_bounds, shard_texts
 from nounflow.store.reuse import VectorOrigin, computation, copy_known
 from nounflow.store.rows import StoredRows, encode
-from nounflow.store.shards import array_folder, read_manifest, vectors_file
+from nounflow.store.shards import array_folder, read_manifest
 from nounflow.store.texts import text_keys
 
 WORDS = "a photo of an old owl that sits on the branch of some tall tree beside one wide river at night"

@@ -39,12 +39,12 @@ from nounflow.store.matrix import MappedMatrix
 from nounflow.store.rows import StoredRows
 from nounflow.store.weights import read_predictor
 from nounflow.streams import stream
-from nounflow.training.batches import length_cuts, micro_batches, noisy
+from nounflow.training.batches import length_cuts, micro_batches, noisy, spaced
 from nounflow.training.loop import TrainingRun
 from nounflow.training.memory import activation_bytes, check_size, require
 from nounflow.training.optimisation import AveragedWeights, learning_rate
 from nounflow.training.processes import Processes
-from nounflow.training.validation import Choice, hold_out, spaced
+from nounflow.training.validation import Choice, hold_out
 
 # --- learning ---
 
@@ -259,7 +259,7 @@ def test_held_out_nouns_are_the_same_whatever_other_nouns_there_are():
 
 
 def test_a_split_with_many_rows_is_looked_at_evenly():
-    rows = spaced(np.arange(100_000))
+    rows = spaced(np.arange(100_000), 4096)
     assert len(rows) == 4096
     assert rows[0] == 0
     assert rows[-1] > 99_900

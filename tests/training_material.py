@@ -23,7 +23,7 @@ from nounflow.predictors.decoder_training import DecoderTask
 from nounflow.schemas.documents import EmbedderIdentity
 from nounflow.schemas.tables import CAPTIONS, lexicon_digest, write_table
 from nounflow.store.merging import merge
-from nounflow.store.shards import write_shard
+from nounflow.store.shard_writing import write_shard
 from nounflow.store.texts import text_keys, texts_digest
 from nounflow.store.training_set import TrainingSet
 from nounflow.training.loop import train

@@ -14,7 +14,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nounflow.embedders.attention import attend, split_heads
-from nounflow.embedders.compiling import compiled
 from nounflow.embedders.minilm_tokenizer import model_folder
 from nounflow.embedders.options import DTYPES, ComputeOptions
 from nounflow.embedders.text_encoder import TextEncoder
@@ -93,7 +92,7 @@ def load_encoder(tokenizer: TextTokenizer, options: ComputeOptions) -> TextEncod
     return TextEncoder(
         name="written out",
         tokenise=tokenizer.tokens,
-        forward=compiled(MiniLM(options), options.compile),
+        forward=options.compiled(MiniLM(options)),
         golden=golden,
         context=tokenizer.context,
         pad=tokenizer.pad,

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nounflow.embedders.compiling import compiled
 from nounflow.embedders.golden import EXACT, GOLDEN_TEXTS
 from nounflow.embedders.library_tokenizer import LibraryTokenizer
 from nounflow.embedders.options import DTYPES, ComputeOptions
@@ -92,5 +91,5 @@ def _in_precision(
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """A tower written out gets its weights in the precision; a library's module is autocast."""
     if isinstance(forward, TextTower):
-        return compiled(forward.prepared(options.device, DTYPES[options.precision]), options.compile)
-    return compiled(options.autocast(forward), options.compile)
+        return options.compiled(forward.prepared(options.device, DTYPES[options.precision]))
+    return options.compiled(options.autocast(forward))

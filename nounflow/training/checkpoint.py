@@ -15,12 +15,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
-from nounflow.atomic import atomic_file
 from nounflow.errors import DamagedFileError, MismatchError
 from nounflow.files import read_json, sha256_file, write_json
+from nounflow.store.weights import save_tensors
 from nounflow.training.optimisation import AveragedWeights
 
 DOCUMENT = "checkpoint.json"
@@ -120,8 +120,7 @@ class Checkpoints:
 
     def _write(self, stem: str, tensors: Mapping[str, torch.Tensor]) -> tuple[str, str]:
         path = self.folder / f"{stem}.safetensors"
-        with atomic_file(path) as temporary:
-            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        save_tensors(path, tensors)
         return path.name, sha256_file(path)
 
     def _read(self, reference: Mapping[str, Any], device: str) -> dict[str, torch.Tensor]:

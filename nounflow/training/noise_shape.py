@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,18 +34,9 @@ class NoiseShape:
 
     def to(self, device: str) -> NoiseShape:
         """The same on another device."""
-
-        def moved(part: torch.Tensor | None) -> torch.Tensor | None:
-            return None if part is None else part.to(device)
-
-        return replace(
-            self,
-            angles=moved(self.angles),
-            axes=moved(self.axes),
-            deviations=moved(self.deviations),
-            text_shift=moved(self.text_shift),
-            image_shift=moved(self.image_shift),
-        )
+        parts = vars(self).items()
+        moved: dict[str, Any] = {name: part.to(device) for name, part in parts if isinstance(part, torch.Tensor)}
+        return replace(self, **moved)
 
     def shifted(self, texts: torch.Tensor) -> torch.Tensor:
         """Unit text embeddings [n, dim] moved to where images lie, at unit length again, if the noise asks for it."""

@@ -25,6 +25,7 @@ from nounflow.schemas.tables import CAPTIONS, read_table
 from nounflow.store.texts import texts_digest
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import unit_hash
+from nounflow.training.batches import spaced
 from nounflow.training.noise_shape import NO_SHAPE, NoiseShape
 from nounflow.training.processes import Processes
 
@@ -74,9 +75,8 @@ def hold_out(
         out = [unit_hash(0, "heldout template", name) < config.heldout_templates for name in names]
         of_templates = np.array(out)[name_of_row] & ~of_nouns
     masks = (training_set.heldout & ~of_nouns & ~of_templates, of_nouns, of_templates)
-    rows = {
-        split: spaced(np.flatnonzero(mask)) for split, mask in zip(SPLITS.values(), masks, strict=True) if mask.any()
-    }
+    by_split = zip(SPLITS.values(), masks, strict=True)
+    rows = {split: spaced(np.flatnonzero(mask), _ROWS) for split, mask in by_split if mask.any()}
     if of_nouns.any() or of_templates.any():
         weights = np.where(of_nouns | of_templates, 0.0, training_set.weights)
         if not weights.any():
@@ -91,13 +91,6 @@ def hold_out(
             fix="raise `heldout` of the mixture, or `heldout_nouns` or `heldout_templates` of the training",
         )
     return Samples(training_set, rows, shape)
-
-
-def spaced(rows: np.ndarray) -> np.ndarray:
-    """At most `_ROWS` of some rows, evenly spaced, so that every source is among them."""
-    if len(rows) <= _ROWS:
-        return rows
-    return rows[np.arange(_ROWS) * len(rows) // _ROWS]
 
 
 def templates_of(training_set_path: Path, training_set: TrainingSet, captions: Mapping[str, Path]) -> np.ndarray:
