@@ -25,7 +25,7 @@ class ComputeOptions:
     compile: bool
 
     def autocast(self, forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        """A function of a module with fp32 weights, computed in the precision."""
+        """A function of tensors, with weights in fp32, that computes in the precision instead."""
 
         def run(*inputs: Tensor) -> Tensor:
             with torch.autocast(self.device, dtype=DTYPES[self.precision], enabled=self.precision != "fp32"):
@@ -34,7 +34,7 @@ class ComputeOptions:
         return run
 
     def compiled(self, forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
-        """`forward`, by torch.compile for any shape at its first call if the options say so.
+        """A function of tensors, compiled for any shape by torch.compile at its first call, if the options say so.
 
         Raises (at that call):
             NounflowError: it cannot be compiled here.

@@ -97,9 +97,11 @@ class TextTower:
     def _layer(self, layer: TowerLayer, x: Tensor, context: Tensor, blocked: Tensor | None) -> Tensor:
         """One layer for the rows x [batch, queries, width] that look at context [batch, tokens, width]."""
         dtype = self.tokens.dtype
+        # of the context, in the low precision: [batch, tokens, width]
         seen = self._norm(context, layer.norm1).to(dtype)
         asking = seen if x is context else self._norm(x, layer.norm1).to(dtype)
         key, value = F.linear(seen, *layer.key_value).chunk(2, dim=-1)
+        # each [batch * heads, queries or tokens, width / heads]
         q, k, v = (split_heads(part, self.heads) for part in (F.linear(asking, *layer.query), key, value))
         x = x + F.linear(attend(q, k, v, self.heads, blocked), *layer.out)
         inner = self.activation(F.linear(self._norm(x, layer.norm2).to(dtype), *layer.up))
@@ -118,7 +120,7 @@ class TextTower:
 
 
 def quick_gelu(x: Tensor) -> Tensor:
-    """The activation of OpenAI's own models: x * sigmoid(1.702 x)."""
+    """The activation of OpenAI's own models: x * sigmoid(1.702 x) of each element; [...] -> [...]."""
     return x * torch.sigmoid(1.702 * x)
 
 

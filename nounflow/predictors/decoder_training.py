@@ -56,7 +56,7 @@ class DecoderTask:
         self._cost = module.config.prefix_tokens + tokens
 
     def cost(self, rows: np.ndarray) -> np.ndarray:
-        """Prefix vectors and tokens."""
+        """Prefix vectors and tokens of each row [n], int64 [n]."""
         return self._cost[rows]
 
     def loss(self, embeddings: torch.Tensor, rows: np.ndarray) -> LossParts:
@@ -64,14 +64,14 @@ class DecoderTask:
         return decoder_loss(self.module, embeddings, self.packed(rows).to(embeddings.device), self._smoothing)
 
     def packed(self, rows: np.ndarray) -> PackedTargets:
-        """The targets of some rows, laid out."""
+        """The targets of some rows [n], laid out as a batch of n."""
         return pack(self._vocabulary, self.module.config.prefix_tokens, *self._set.targets_of(rows))
 
 
 def decoder_loss(
     model: ObjectDecoder, embeddings: torch.Tensor, packed: PackedTargets, label_smoothing: float = 0.0
 ) -> LossParts:
-    """Loss parts of a packed batch; logits are made at the predicting positions only.
+    """Loss parts of embeddings [batch, dim] and their packed targets; logits are made at predicting positions only.
 
     sum over targets a and their tokens t of w_a * cross_entropy(a, t); basis sum of w_a over the same tokens.
     """

@@ -22,7 +22,7 @@ IMAGE_SHIFT = "image_shift"  # beside the weights: subtracted from images before
 
 
 def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
-    """Write tensors as they are, atomically."""
+    """Write tensors of any shape by their names, atomically."""
     with atomic_file(path) as temporary:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
 

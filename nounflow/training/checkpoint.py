@@ -140,7 +140,7 @@ class Checkpoints:
 def tensors_of(
     module: nn.Module, optimizer: torch.optim.Optimizer, average: AveragedWeights | None
 ) -> dict[str, torch.Tensor]:
-    """All tensors of a run under flat names: model.*, optimizer.{parameter}.*, average.*."""
+    """All tensors of a run, in their own shapes, under flat names: model.*, optimizer.{parameter}.*, average.*."""
     tensors = {f"model.{name}": tensor for name, tensor in module.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in state.items()}
@@ -155,7 +155,7 @@ def put_back(
     optimizer: torch.optim.Optimizer,
     average: AveragedWeights | None,
 ) -> None:
-    """The reverse of `tensors_of`."""
+    """The reverse of `tensors_of`: copies its tensors into a run's module, optimiser and average."""
     parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimizer": {}, "average": {}}
     for name, tensor in tensors.items():
         part, _, rest = name.partition(".")

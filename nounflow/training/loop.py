@@ -211,17 +211,21 @@ class TrainingRun:
             self._module.load_state_dict(self._average.tensors)
 
     def gradients(self) -> torch.Tensor:
-        """Gradients of the whole batch's summed loss; returns (loss total, basis, correct) of the batch."""
+        """Compute the gradients of the whole batch's summed loss.
+
+        Returns:
+            Loss total, basis and correct of the batch (see `LossParts`), float32 [3].
+        """
         config, seed = self._recipe.training, self._recipe.seed
         places = self._processes.places(config.batch_size)
         if self._batches is None:
             left, training_set = range(self.step, self.steps), self._samples.training_set
             self._batches = training_set.batches(seed, config.batch_size, left, self._device)
-        drawn, vectors = next(self._batches)
+        drawn, vectors = next(self._batches)  # rows [batch], float16 [batch, dim]
         scale = noise_scale(self._recipe.noise, self.step / self.steps)
         embeddings = noisy(vectors, places, self._recipe.noise, seed, self.step, self._shape, scale)
         torch.manual_seed(torch_seed(seed, "dropout", self.step, self._processes.rank))
-        rows = drawn[places.start : places.stop]
+        rows = drawn[places.start : places.stop]  # of this process, as the embeddings [places, dim]
         totals = torch.zeros(3, device=self._device)
         for groups in micro_batches(self._task.cost(rows), self._micro_batch, self._device):
             with autocasting(self._device, self._autocast):  # around all groups: weights are cast once

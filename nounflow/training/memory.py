@@ -47,7 +47,7 @@ def beside_weights(parameters: int, config: TrainingConfig) -> dict[str, int]:
 
 
 def activation_bytes(task: TrainingTask, dim: int, rows: np.ndarray, device: str, autocast: torch.dtype | None) -> int:
-    """About what the backward pass of some training-set rows keeps, measured on a few of them."""
+    """Bytes that the backward pass of some training-set rows [n] keeps, about; measured on a few of them."""
     few = rows[np.linspace(0, len(rows) - 1, min(len(rows), _MEASURED)).astype(np.int64)]
     half = few[::2]
     if len(half) == len(few):

@@ -94,7 +94,7 @@ def hold_out(
 
 
 def templates_of(training_set_path: Path, training_set: TrainingSet, captions: Mapping[str, Path]) -> np.ndarray:
-    """The template of each row of a training set, from the captions files that were embedded.
+    """The template of each row of a training set, str [samples], from the captions files that were embedded.
 
     Args:
         captions: source -> its captions file.
@@ -129,7 +129,10 @@ def evaluate(
     autocast: torch.dtype | None,
     processes: Processes,
 ) -> dict[str, float]:
-    """Loss and token accuracy on some rows without noise, but shifted as in training; processes share the rows."""
+    """Mean loss (nats) and token accuracy (0 to 1) on some rows [n], which the processes share.
+
+    Embeddings have no noise, but are shifted as in training.
+    """
     task.module.eval()
     totals = torch.zeros(3, device=processes.device)
     rows, shape = rows[processes.rank :: processes.count], samples.shape.to(processes.device)
