@@ -115,7 +115,7 @@ def covariance_shape(axes: torch.Tensor, variances: torch.Tensor, config: NoiseC
 
 
 def principal_axes(vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Principal axes [at most 64, dim], each as long as its standard deviation, and variances [dim] of rows [n, dim]."""
+    """Of rows [n, dim]: principal axes [at most 64, dim], as long as their standard deviations, and variances [dim]."""
     centred = vectors - vectors.mean(0)
     _, singular, directions = torch.linalg.svd(centred / len(vectors) ** 0.5, full_matrices=False)
     return (singular[:, None] * directions)[:AXES], centred.square().mean(0)
