@@ -16,6 +16,7 @@ from caption_material import book, nouns, template_files, templates  # noqa: F40
 from check_material import check_nouns, checks  # noqa: F401  (fixtures)
 from input_material import no_waiting_and_no_wordnet, programs, wordnet_deb  # noqa: F401  (fixtures)
 from tiny_workflow import finished, project  # noqa: F401  (fixtures)
+from tower_material import folders  # noqa: F401  (fixture)
 
 from nounflow.inputs import input_folder
 from nounflow.wordnet import WordNet

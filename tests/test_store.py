@@ -13,17 +13,12 @@ import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shard_material import DIM, identity, make_material, rewrite, unit_rows, write
+from shard_material import DIM, identity, make_material, rewrite, unit_rows, vectors_file, write
 
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.schemas.tables import CAPTIONS, INDEX, SAMPLES, read_columns, read_table
 from nounflow.store.merging import MANIFEST, merge
-from nounflow.store.shards import (
-    array_folder,
-    check_identity,
-    open_shard,
-    vectors_file,
-)
+from nounflow.store.shards import array_folder, check_identity, open_shard
 from nounflow.store.texts import RunningTextsDigest, text_keys, texts_digest
 from nounflow.store.training_set import open_training_set
 
