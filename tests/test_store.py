@@ -92,7 +92,11 @@ def test_a_manifest_cut_short_is_named(tmp_path):
 def test_a_killed_write_leaves_no_manifest_beside_a_new_array(tmp_path, monkeypatch):
     path = tmp_path / "0.json"
     write(path, ["a", "b"])
-    monkeypatch.setattr("nounflow.store.shards.write_document", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+
+    def killed(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nounflow.store.shard_writing.write_document", killed)
     with pytest.raises(KeyboardInterrupt):
         write(path, ["c", "d"], vectors=unit_rows(2, 9))
     assert not path.exists()
