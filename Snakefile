@@ -2,7 +2,7 @@
 #
 #     snakemake --cores 8 results/scores.tsv
 #
-# The way of the data: nouns -> captions -> text embeddings -> training set -> decoder -> predictions
+# The stages: nouns -> captions -> text embeddings -> training set -> decoder -> predictions
 # -> annotations -> scores. Every stage has a file of this name in rules/ and a page in docs/.
 
 from snakemake.utils import min_version

@@ -26,9 +26,11 @@ def disk_errors(target: Path) -> Iterator[None]:
                 where=target,
                 fix="free some space (results/ can be a link to a larger disk), then run the same command again",
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS):
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG):
             raise NounflowError(
-                "The folder cannot be written", where=target, fix="check its permissions, or work in another folder"
+                f"The folder cannot be written ({error.strerror})",
+                where=target,
+                fix="check its permissions, or work in another folder",
             ) from error
         raise
 
@@ -44,7 +46,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
         temporary = Path(name)
         try:
             yield temporary
-            temporary.chmod(0o666 & ~_umask())  # mkstemp makes private files
+            _set_mode(temporary, 0o666)  # mkstemp makes private files
             _fsync(temporary)
             temporary.replace(path)
             _fsync(path.parent)
@@ -61,7 +63,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
         try:
             yield temporary
-            temporary.chmod(0o777 & ~_umask())
+            _set_mode(temporary, 0o777)
             for file in temporary.rglob("*"):
                 if file.is_file():
                     _fsync(file)
@@ -85,15 +87,25 @@ def remove_leftovers(folder: Path, older_than_s: float = 86_400) -> list[Path]:
     return removed
 
 
+_LOST = (errno.ENOSPC, errno.EDQUOT, errno.EIO)  # what was written may not be there
+
+
 def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    """As far as the file system can: some cannot for folders, some (by FUSE) for nothing."""
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno in _LOST:
+            raise
 
 
-def _umask() -> int:
+def _set_mode(path: Path, mode: int) -> None:
+    """What the umask leaves of a mode; object storage, SMB and exFAT know none."""
     mask = os.umask(0)
     os.umask(mask)
-    return mask
+    with contextlib.suppress(OSError):
+        path.chmod(mode & ~mask)

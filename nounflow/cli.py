@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from importlib import metadata
 
-from nounflow.commandline import reported_errors, wait_passively
+from nounflow.commandline import print_any_text, reported_errors, wait_passively
 from nounflow.commands import annotate, cache, captions, decisions, judging, naming, novic, schema, scores, workflow
 
 # in the order of the help
@@ -15,14 +16,17 @@ _COMMANDS = (naming, scores, annotate, decisions, judging, captions, cache, work
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the `nounflow` command."""
+    words = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="nounflow", description="Name what is in photographs.")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error (also behind a command)")
+    parser.add_argument("--version", action="version", version=f"nounflow {metadata.version('nounflow')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for module in _COMMANDS:
         module.add(commands)
-    parsed = parser.parse_args(arguments)
+    parsed = parser.parse_args([word for word in words if word != "--debug"])
     wait_passively()
-    with reported_errors(parsed.debug):
+    print_any_text()
+    with reported_errors("--debug" in words):
         try:
             parsed.call(parsed)
             sys.stdout.flush()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import io
 import json
 import os
 import signal
@@ -40,10 +42,18 @@ def run_stage(main: Callable[..., None], arguments: argparse.Namespace) -> None:
     start = time.monotonic()
     wait_passively()
     signal.signal(signal.SIGTERM, _terminate)
+    print_any_text()
     print(header(values.get("device")), flush=True)
     with reported_errors(debug):
         main(**values)
     print(footer(time.monotonic() - start), flush=True)
+
+
+def print_any_text() -> None:
+    """Let signs that the terminal cannot show be printed as escapes, instead of ending in a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def wait_passively() -> None:
@@ -101,15 +111,13 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 
 def _explained(error: OSError) -> NounflowError:
-    try:
-        with disk_errors(Path(error.filename or "results")):
-            raise error
-    except NounflowError as explained:
-        return explained
-    except OSError:
-        return NounflowError(
-            error.strerror or str(error), where=error.filename, fix="check the path and its permissions"
-        )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        try:
+            with disk_errors(Path(error.filename or "results")):
+                raise error
+        except NounflowError as explained:
+            return explained
+    return NounflowError(error.strerror or str(error), where=error.filename, fix="check the path and its permissions")
 
 
 def at_least_one(text: str) -> int:

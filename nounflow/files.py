@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nounflow.atomic import atomic_file
+from nounflow.atomic import atomic_folder as atomic_folder
 from nounflow.errors import NounflowError
 
 
@@ -25,15 +26,35 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path, what: str, fix: str | None = None) -> Any:
     """Read JSON; `what` names the file's role in the message when it is missing or damaged, `fix` the way out."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return parse_json(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise NounflowError(f"There is no {what}", where=path, fix=fix or "run the stage that writes it") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise NounflowError(
             f"The {what} is not readable JSON ({error})",
             where=path,
             fix=fix or "delete it and run the stage that writes it",
         ) from error
+
+
+def parse_json(text: str | bytes) -> Any:
+    """JSON from outside.
+
+    Raises:
+        ValueError: it is none, is nested too deep, holds a number too long for Python, or a text that is no UTF-8.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    if isinstance(text, bytes):
+        text = text.decode("utf-8")
+    if "\\ud" in text.lower():  # may be half a pair of surrogates, which no file can hold
+        try:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        except (UnicodeEncodeError, RecursionError) as error:
+            raise ValueError(f"a text that is no UTF-8: {error}") from None
+    return value
 
 
 def sha256_file(path: Path) -> str:
@@ -46,7 +67,7 @@ def sha256_text(*parts: str) -> str:
     """Hex SHA-256 of strings, each closed by a NUL so that ("ab", "c") and ("a", "bc") differ."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(part.encode("utf-8"))
+        digest.update(part.encode("utf-8", "surrogatepass"))  # names of files may be any bytes
         digest.update(b"\0")
     return digest.hexdigest()
 

@@ -10,12 +10,11 @@ import numpy as np
 import pillow_heif
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from nounflow.errors import NounflowError
+from nounflow.image_folders import list_images as list_images
+from nounflow.image_repair import repaired
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif")
-# Pictures that cannot be read. They are listed all the same, so that each is reported by name and not passed over.
-UNREAD = (".jxl", ".jp2", ".svg", ".psd", ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf")
 MAX_PIXELS = 178_956_970  # Pillow's own limit against decompression bombs: 0.5 GB as RGB
+_STRIP_PIXELS = 1 << 22  # converted at a time: what lies between a large image and its RGB stays small
 
 
 _TURNS = {  # EXIF orientation -> what makes it upright
@@ -35,27 +34,10 @@ class ImageError(Exception):
     """Why one image could not be used; reported by name, never fatal for the others."""
 
 
-def list_images(folder: Path) -> list[str]:
-    """Image files below `folder`, as sorted relative POSIX paths; hidden files and folders are passed over."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise NounflowError("The image folder does not exist", where=folder, fix="check the path under `image_sets`")
-    suffixes = {*EXTENSIONS, *UNREAD}
-    found = [
-        path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in suffixes and path.is_file()
-    ]
-    names = sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
-    if not names:
-        raise NounflowError(
-            "The folder holds no images",
-            where=folder,
-            fix=f"put files ending in {', '.join(EXTENSIONS)} there, or name another folder",
-        )
-    return names
-
-
 def open_image(source: Path | bytes) -> Image.Image:
     """The image in a file, or in a file's bytes, as upright RGB on white, first frame if it is animated.
+
+    Of a file that lacks something that no pixel needs, `info["note"]` says what.
 
     Raises ImageError with the reason if the file is missing, empty, broken, cut off or too large.
     """
@@ -64,13 +46,17 @@ def open_image(source: Path | bytes) -> Image.Image:
             raise ImageError("the file is empty")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # bomb warnings: our own limit decides; EXIF warnings: harmless
-            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-                width, height = image.size
-                if width * height > MAX_PIXELS:
-                    raise ImageError(f"too large: {width} x {height} pixels, at most {MAX_PIXELS:,} in all")
-                image.seek(0)
-                image.load()
-                return to_rgb(upright(image))
+            try:
+                with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+                    return _decoded(image)
+            except (OSError, ValueError) as error:
+                if isinstance(error, FileNotFoundError | PermissionError | UnidentifiedImageError):
+                    raise
+                content = source if isinstance(source, bytes) else Path(source).read_bytes()
+                if (found := repaired(content, _decoded)) is None:
+                    raise
+                found[0].info["note"] = found[1]
+                return found[0]
     except ImageError:
         raise
     except FileNotFoundError:
@@ -83,6 +69,15 @@ def open_image(source: Path | bytes) -> Image.Image:
         raise ImageError("not enough memory to decode it") from None
     except Exception as error:  # a damaged file can make a decoder raise anything
         raise ImageError(f"broken: {error}") from error
+
+
+def _decoded(image: Image.Image) -> Image.Image:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"too large: {width} x {height} pixels, at most {MAX_PIXELS:,} in all")
+    image.seek(0)
+    image.load()
+    return to_rgb(upright(image))
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -98,15 +93,37 @@ def upright(image: Image.Image) -> Image.Image:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Any Pillow mode as RGB: 16-bit and float greys scaled, alpha and transparent palettes laid on white."""
-    if image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F"):
-        grey = np.asarray(image, dtype=np.float64)
-        top = 65535.0 if image.mode.startswith("I") and grey.max(initial=0.0) > 255 else 255.0
-        if image.mode == "F" and grey.max(initial=0.0) <= 1.0:
-            top = 1.0
-        return Image.fromarray(np.clip(grey * (255.0 / top), 0, 255).astype(np.uint8), "L").convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        upper = image.convert("RGBA")
-        white = Image.new("RGBA", upper.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, upper).convert("RGB")
-    return image.convert("RGB")
+    """Any Pillow mode as RGB: 16-bit and float greys scaled, alpha and transparent palettes laid on white.
+
+    Strip by strip: beside the decoded image and its RGB nothing of their size is held.
+    """
+    rows = max(1, _STRIP_PIXELS // max(1, image.width))
+    grey = image.mode in ("I;16", "I;16L", "I;16B", "I;16N", "I", "F")
+    scale = _grey_scale(image, rows) if grey else 0.0
+    if not grey and image.mode not in ("RGBA", "LA", "PA", "La", "RGBa") and "transparency" not in image.info:
+        return image.convert("RGB")
+    whole = Image.new("RGB", image.size)
+    for top in range(0, image.height, rows):
+        strip = _strip(image, top, rows)
+        if grey:
+            values = np.clip(np.asarray(strip, dtype=np.float64) * scale, 0, 255).astype(np.uint8)
+            strip = Image.fromarray(values, "L").convert("RGB")
+        else:
+            upper = strip.convert("RGBA")
+            white = Image.new("RGBA", upper.size, (255, 255, 255, 255))
+            strip = Image.alpha_composite(white, upper).convert("RGB")
+        whole.paste(strip, (0, top))
+    return whole
+
+
+def _strip(image: Image.Image, top: int, rows: int) -> Image.Image:
+    return image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _grey_scale(image: Image.Image, rows: int) -> float:
+    """What makes 0 .. 255 of an image's greys: 16-bit ones, floats up to 1, or such as they are."""
+    strips = (np.asarray(_strip(image, top, rows)) for top in range(0, image.height, rows))
+    most = max((float(strip.max(initial=0)) for strip in strips), default=0.0)
+    if image.mode == "F":
+        return 255.0 if most <= 1.0 else 1.0
+    return 255.0 / 65535.0 if most > 255 else 1.0

@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
-from nounflow.atomic import disk_errors
+from nounflow.atomic import atomic_file, disk_errors
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.group_writer import GroupWriter
 
@@ -78,6 +78,8 @@ class Journal:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 self._lock.acquire()
                 undo.callback(self._lock.release)
+                if not self.path.exists():
+                    self._make()
                 self._writer = GroupWriter(self._connect)
                 undo.callback(self._writer.close)
             self._reader = self._connect()
@@ -109,12 +111,22 @@ class Journal:
     def __exit__(self, *_error: object) -> None:
         self.close()
 
+    def _make(self) -> None:
+        """A journal of nothing, there at once or not at all: so a file without tables has lost them."""
+        with atomic_file(self.path) as temporary, contextlib.closing(sqlite3.connect(temporary)) as connection:
+            connection.executescript(self.kind.upgrade_script(0))
+
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, isolation_level=None, timeout=60, check_same_thread=False)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
-        empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
-        fresh = version == 0 and empty and self._lock is not None
-        if not (fresh or 1 <= version <= self.kind.version):
+        if version == 0 and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
+            connection.close()
+            raise NounflowError(
+                f"The {self.kind.name} is empty: it was emptied, or copying it was cut off",
+                where=self.path,
+                fix=f"restore it from a copy; to begin anew without {self.kind.worth}, delete it",
+            )
+        if not 1 <= version <= self.kind.version:
             connection.close()
             raise NounflowError(
                 f"The {self.kind.name} has format {version}, this program writes format {self.kind.version}",
@@ -133,6 +145,13 @@ class Journal:
             connection.executescript(self.kind.upgrade_script(version))
         return connection
 
+    def _no_locks(self, reason: str) -> NounflowError:
+        return NounflowError(
+            f"The {self.kind.name} cannot be opened or written here ({reason})",
+            where=self.path,
+            fix="it needs a local disk, whose file system locks and maps files, and no other program that holds it",
+        )
+
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
         try:
@@ -142,6 +161,10 @@ class Journal:
             raise NounflowError(
                 f"Another process writes to this {self.kind.name}", where=self.path, fix="wait until it has ended"
             ) from None
+        except NotImplementedError:
+            raise self._no_locks("it has no locks") from None
+        except sqlite3.OperationalError as error:
+            raise self._no_locks(str(error)) from error
         except sqlite3.DatabaseError as error:
             raise DamagedFileError(
                 f"The {self.kind.name} cannot be read ({error})", where=self.path, fix="restore it from a copy"

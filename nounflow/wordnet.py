@@ -78,7 +78,7 @@ class WordNet:
                 raise NounflowError(
                     f"No WordNet here: {name} is missing",
                     where=folder,
-                    fix="run `snakemake results/inputs/wordnet/manifest.json`, which says how to get it",
+                    fix="run `snakemake --cores 1 results/inputs/wordnet/manifest.json`, which says how to get it",
                 )
         try:
             synsets = {synset.id: synset for synset in map(_parse_synset, _records(folder / "data.noun"))}

@@ -66,7 +66,7 @@ rule annotate:
     message:
         "Judging the predictions on {wildcards.image_set} ({wildcards.annotator})"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/annotate.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/annotate.py'
         " --annotator {wildcards.annotator:q}"
         " {params.labels}"
         " --wordnet-manifest {input.wordnet:q}"
@@ -116,7 +116,7 @@ rule collect_decisions:
     message:
         "Collecting what {wildcards.annotator} decided on {wildcards.image_set}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/collect_decisions.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/collect_decisions.py'
         " --annotator {wildcards.annotator:q}"
         " --image-set {wildcards.image_set:q}"
         " --settings {params.settings:q}"
@@ -168,7 +168,7 @@ rule ask_judgements:
     message:
         "Asking a language model ({wildcards.annotator}) to judge the predictions on {wildcards.image_set}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/ask_judgements.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/ask_judgements.py'
         " --annotator {wildcards.annotator:q}"
         " --image-set {wildcards.image_set:q}"
         ' --settings {params.settings:q} "${{NOUNFLOW_ANNOTATOR_{wildcards.annotator}:-}}"'

@@ -42,7 +42,7 @@ rule compose_captions:
     message:
         "Composing the captions {wildcards.source} of {wildcards.lexicon}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/compose_captions.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/compose_captions.py'
         " --nouns {input.nouns:q}"
         " --singular-templates {input.singular:q}"
         " --plural-templates {input.plural:q}"
@@ -82,7 +82,7 @@ rule generate_captions:
     message:
         "Writing the {wildcards.source} captions of {wildcards.lexicon}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/generate_captions.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/generate_captions.py'
         " --captioner {wildcards.source:q}"
         " --nouns {input.nouns:q}"
         ' --words "$(dirname {input.words[0]:q})"'
@@ -118,7 +118,7 @@ rule check_captions:
     message:
         "Checking the {wildcards.source} captions of {wildcards.lexicon}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/check_captions.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/check_captions.py'
         " --nouns {input.nouns:q}"
         " --captions {input.captions:q}"
         " --settings {params.settings:q}"
@@ -155,7 +155,7 @@ rule ask_captions:
     message:
         "Asking a language model for the captions of {wildcards.lexicon}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/ask_captions.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/ask_captions.py'
         " --nouns {input.nouns:q}"
         ' --settings {params.settings:q} "${{NOUNFLOW_LLM:-}}"'
         " --checks {params.checks:q}"

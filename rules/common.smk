@@ -26,6 +26,7 @@ from nounflow.schemas.labels import read_labels
 from nounflow.workflow.devices import computes_on
 from nounflow.workflow.job_setup import job_setup
 from nounflow.workflow.shell_words import shell_words
+from nounflow.workflow.talk import LessTalk
 
 # The folder of this project, also where it is a module of another workflow (whose config need only say what differs).
 HOME = Path(str(workflow.current_basedir)).parent
@@ -40,20 +41,17 @@ except NounflowError as error:
 # The python of the rules is the one that runs Snakemake, also where no environment is activated.
 deployed = workflow.deployment_settings.deployment_method
 python = None if deployed else str(Path(sys.executable).parent)
-SETUP = job_setup(CONFIG, SETTINGS, os.path.relpath(HOME), python)
-shell.prefix(SETUP.replace("{", "{{").replace("}", "}}"))
+shell.prefix(job_setup(CONFIG, SETTINGS, os.path.relpath(HOME), python))
 
 kept = Path("results/.earlier")
 EARLIER_RESULTS = EarlierResults(Path("results"), Path(".snakemake/metadata"), kept)
 
-# Snakemake leaves these out with --quiet all only, which hides errors too.
-SCHEDULER_TALK = ("Select jobs to execute", "Execute ")
-if workflow.output_settings.quiet:
-    logger.addFilter(lambda record: not record.getMessage().startswith(SCHEDULER_TALK))
+logger.addFilter(LessTalk(quiet=bool(workflow.output_settings.quiet)))
 
 IMAGE_EMBEDDINGS = "results/image_embeddings/{embedder}/{image_set}.json"
 GPU = 0 if CONFIG.device == "cpu" else 1
-DEVICE = computes_on(CONFIG.device)
+DEVICE = json.dumps({"device": computes_on(CONFIG.device)})
+THREADS = json.dumps({"threads": CONFIG.threads})
 
 # Snakemake's cache between workflows (docs/workflow.md)
 CACHED = workflow.workflow_settings.cache is not None
@@ -90,8 +88,8 @@ def shaping(part):
 
 
 def resource(path):
-    """A file that the config names: in the working folder, else beside the Snakefile."""
-    return path if Path(path).exists() else os.path.relpath(HOME / path)
+    """A file that the config names: in the working folder, else beside the Snakefile; no prefix of a module moves it."""
+    return local(path if Path(path).exists() else os.path.relpath(HOME / path))
 
 
 def family_of(embedder):

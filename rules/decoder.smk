@@ -89,12 +89,12 @@ for predictor, kind in PREDICTORS.items():
                 CONFIG.embedders[CONFIG.runs[wildcards.run].embedder].of_tokens()
             ),
             device=DEVICE,
-            threads=CONFIG.threads if kind.trained else "any",
+            threads=THREADS if kind.trained else "any",
             code=training_code,
         message:
             f"{kind.says} {{wildcards.run}}"
         shell:
-            "export NOUNFLOW_RULE={params.rule}; python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/train_model.py"
+            'export NOUNFLOW_RULE={params.rule}; python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/train_model.py'
             " --run {wildcards.run:q}"
             ' --settings {params.settings:q} "${{NOUNFLOW_RUN_{wildcards.run}:-}}"'
             " --training-set {input.training_set:q}"

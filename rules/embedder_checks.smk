@@ -48,7 +48,7 @@ rule list_check_set:
     message:
         "Listing the images of {wildcards.check_set}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/list_check_set.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/list_check_set.py'
         " --check-set {wildcards.check_set:q}"
         " --settings {params.settings:q}"
         " --out {output.images:q}"
@@ -91,7 +91,7 @@ rule embedder_check:
     message:
         "Checking {wildcards.embedder} on {wildcards.check_set}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/embedder_check.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/embedder_check.py'
         " --check-set {input.check_set:q}"
         " --images {input.images:q}"
         " --settings {params.settings:q}"
@@ -177,6 +177,8 @@ rule modality_gap:
         runtime=60,
     params:
         options=gap_options,
+        images=lambda wildcards, input: input.images
+        or expand(IMAGE_EMBEDDINGS, **wildcards),
         embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
         device=DEVICE,
         code=lambda wildcards: code(
@@ -187,10 +189,10 @@ rule modality_gap:
     message:
         "Measuring the modality gap of {wildcards.embedder} on {wildcards.image_set}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/modality_gap.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/modality_gap.py'
         " --image-set {wildcards.image_set:q}"
         " {params.options}"
-        " --images results/image_embeddings/{wildcards.embedder:q}/{wildcards.image_set:q}.json"
+        " --images {params.images:q}"
         " --embedder {params.embedder:q}"
         ' --device "$NOUNFLOW_DEVICE"'
         ' --threads "$NOUNFLOW_THREADS"'

@@ -6,8 +6,14 @@ steps:   copy the vectors of texts that whole shards hold already, embed the oth
          manifest (docs/embeddings.md)
 """
 
-# Where a job looks for texts that are embedded already; the second folder keeps what this run is replacing.
-KNOWN_EMBEDDINGS = ["results/embeddings", "results/.earlier/files/embeddings"]
+
+def known_embeddings(
+    wildcards,
+    output,
+):
+    """Where a job looks for texts that are embedded already; the second folder keeps what this run is replacing."""
+    embeddings = Path(output.manifest).parents[3]
+    return [embeddings, embeddings.parent / ".earlier/files/embeddings"]
 
 
 rule embed_texts:
@@ -36,13 +42,13 @@ rule embed_texts:
         part=lambda wildcards: f"{wildcards.source} {wildcards.shard}",  # the cache's key has no wildcards
         shards=lambda wildcards: CONFIG.captions.shards(wildcards.source),
         embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
-        known=KNOWN_EMBEDDINGS,
+        known=known_embeddings,
         device=DEVICE,
         code=lambda wildcards: code("embed_texts", family_of(wildcards.embedder).load),
     message:
         "Embedding {wildcards.source} of {wildcards.lexicon} with {wildcards.embedder}, shard {wildcards.shard}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/embed_texts.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/embed_texts.py'
         " --captions {input.captions:q}"
         " --nouns {input.nouns:q}"
         " --source {wildcards.source:q}"

@@ -25,7 +25,7 @@ rule fetch_inputs:
     message:
         "Fetching {wildcards.name}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/fetch_inputs.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/fetch_inputs.py'
         " --name {wildcards.name:q}"
         ' --out "$(dirname {output.manifest:q})"'
         " 2>&1 | tee {log:q}"

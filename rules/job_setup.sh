@@ -4,3 +4,5 @@ set -euo pipefail
 trap : TERM
 # The header of a log stays out of Snakemake's own output.
 tee() { trap '' TERM; command tee "$@" | sed -u '\|^# |d'; }
+# Where no environment has nounflow itself (--sdm conda: environment.yml names what it needs), it is found beside the rules.
+export PYTHONPATH="$(cd "$NOUNFLOW_HOME" && pwd)${PYTHONPATH:+:$PYTHONPATH}"

@@ -28,7 +28,7 @@ rule build_nouns:
     message:
         "Building the lexicon {wildcards.lexicon}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/build_nouns.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/build_nouns.py'
         " --wordnet {input.wordnet:q}"
         " --rules {input.rules:q}"
         " --lexicon {wildcards.lexicon:q}"

@@ -82,7 +82,7 @@ rule embed_images:
     message:
         "Embedding the images of {wildcards.image_set} with {wildcards.embedder}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/embed_images.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/embed_images.py'
         " --image-set {wildcards.image_set:q}"
         " {params.images}"
         ' --embedder {params.embedder:q} "${{NOUNFLOW_EMBEDDER_{wildcards.embedder}:-}}"'
@@ -167,7 +167,7 @@ rule predict:
     message:
         "Naming the images of {wildcards.image_set} with {wildcards.run}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/predict.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/predict.py'
         " --predictor {input.predictor:q}"
         " --images {input.images:q}"
         " --image-set {wildcards.image_set:q}"

@@ -67,7 +67,7 @@ rule score:
     message:
         "Scoring all runs"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/score.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/score.py'
         " --predictions {input.predictions:q}"
         " --annotations {input.annotations:q}"
         " --models {input.models:q}"
@@ -118,12 +118,13 @@ rule report:
         folders=json.dumps({name: image_folder(name) for name in CONFIG.image_sets}),
         labels=json.dumps(LABELS),
         gallery=CONFIG.gallery,
+        results=lambda wildcards, output: str(Path(output.page).parent),
         published="--published" if CONFIG.scoring.published else "",
         code=code("report"),
     message:
         "Writing the report"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/report.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/report.py'
         " --scores {input.scores:q}"
         " --predictions {input.predictions:q}"
         " --annotations {input.annotations:q}"
@@ -134,7 +135,7 @@ rule report:
         " --labels {params.labels:q}"
         " --gallery {params.gallery}"
         " {params.published}"
-        " --jobs-of results"
+        " --jobs-of {params.results:q}"
         " --out {output.page:q}"
         " --report-counts {output.counts:q}"
         " 2>&1 | tee {log:q}"

@@ -61,7 +61,7 @@ rule merge_caches:
     message:
         "Merging the training set {wildcards.mixture} of {wildcards.lexicon} with {wildcards.embedder}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/merge_caches.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/merge_caches.py'
         " --nouns {input.nouns:q}"
         " --mixture {params.mixture:q}"
         " --captions-folder {params.folder:q}"
@@ -89,12 +89,12 @@ rule measure_gap:
         mem_mb=4000,
         runtime=30,
     params:
-        threads=CONFIG.threads,  # the last bits of principal axes depend on them
+        threads=THREADS,  # the last bits of principal axes depend on them
         code=code("measure_gap"),
     message:
         "Measuring how far {wildcards.image_set} lies from the texts of {wildcards.mixture}"
     shell:
-        "python ${{NOUNFLOW_HOME:-.}}/workflow_scripts/measure_gap.py"
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/measure_gap.py'
         " --training-set {input.training_set:q}"
         " --images {input.images:q}"
         " --image-set {wildcards.image_set:q}"

@@ -22,7 +22,6 @@ from nounflow.config.reference import key_tables
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
 from nounflow.files import read_json, sha256_text, write_json
-from nounflow.schemas.labels import read_labels
 from nounflow.streams import stream, unit_hash
 from nounflow.text import canon, join_words, with_article
 
@@ -274,48 +273,6 @@ def test_the_key_tables_of_the_config_readme_are_those_of_the_models(repository)
 )
 def test_decoding_settings_have_their_published_name(config, name):
     assert config.name == name
-
-
-# --- labels ---
-
-
-def test_labels_are_read_with_their_lists(tmp_path):
-    path = tmp_path / "labels.tsv"
-    path.write_text("file\tgold\tsense\taccepted\tsecondary\na b.png\tcat\t\ttomcat;kitty\t\nc.png\tdog\t\t\tball\n")
-    labels = read_labels(path)
-    assert list(labels) == ["a b.png", "c.png"]
-    assert labels["a b.png"].accepted == ("tomcat", "kitty")
-    assert labels["c.png"].secondary == ("ball",)
-
-
-def test_a_label_file_that_excel_saved_is_read(tmp_path):
-    path = tmp_path / "labels.tsv"
-    path.write_text("file\tgold\r\na.png\tcat\r\n", encoding="utf-8-sig")
-    assert read_labels(path)["a.png"].gold == "cat"
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "image\tnoun\na.png\tcat\n",
-        "file\tgold\na.png\t\n",
-        "file\tgold\na.png\t  \n",
-        "file\tgold\na\tcat\na\tdog\n",
-        "file\tgold\na\tcat;dog\n",
-        "file\tgold\na\tcat\nb\tdog\tpuppy\n",
-        "file\tgold\na\tcaf\udce9\n",
-    ],
-)
-def test_a_label_file_of_another_form_is_refused(tmp_path, text):
-    path = tmp_path / "labels.tsv"
-    path.write_text(text, errors="surrogateescape")
-    with pytest.raises(NounflowError) as caught:
-        read_labels(path)
-    assert "labels.tsv" in str(caught.value)
-
-
-# --- fingerprints ---
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(repository):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from nounflow.errors import NounflowError
 from nounflow.images import MAX_PIXELS, ImageError, list_images, open_image, to_rgb
@@ -230,3 +230,42 @@ def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(NounflowError) as caught:
         list_images(tmp_path / "gone")
     assert "gone" in str(caught.value)
+
+
+# --- read although something is amiss that no pixel needs ---
+
+
+def test_a_png_with_a_long_comment_or_a_long_profile_is_read(tmp_path):
+    image = Image.new("RGB", (64, 48), "green")
+    comment = PngImagePlugin.PngInfo()
+    comment.add_text("parameters", "x" * 80_000_000, zip=True)
+    for path in (
+        saved(image, tmp_path / "comment.png", pnginfo=comment),
+        saved(image, tmp_path / "profile.png", icc_profile=b"\0" * 2_000_000),
+    ):
+        found = open_image(path)
+        assert np.array_equal(np.asarray(found), np.asarray(image))
+        assert "comments" in found.info["note"]
+
+
+def test_a_jpeg_that_lacks_only_its_end_mark_is_read_and_one_that_lacks_more_is_not(tmp_path):
+    noise = np.random.default_rng(1).integers(0, 255, (90, 120, 3), dtype=np.uint8)
+    whole = saved(Image.fromarray(noise), tmp_path / "whole.jpg").read_bytes()
+    found = open_image(whole[:-2])
+    assert np.array_equal(np.asarray(found), np.asarray(open_image(whole)))
+    assert "end mark" in found.info["note"]
+    for cut in (40, len(whole) // 2):
+        with pytest.raises(ImageError, match="broken"):
+            open_image(whole[:-cut])
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16", "F", "PA"])
+def test_a_large_image_is_converted_strip_by_strip_to_the_same_pixels(monkeypatch, mode):
+    values = np.random.default_rng(2).integers(0, 255, (60, 40, 4), dtype=np.uint8)
+    image = Image.fromarray(values).convert("L" if mode == "F" else mode if mode != "I;16" else "L")
+    if mode == "I;16":
+        image = Image.fromarray(values[..., 0].astype(np.uint16) * 200)
+    image = image.convert(mode) if mode == "F" else image
+    whole = np.asarray(to_rgb(image))
+    monkeypatch.setattr("nounflow.images._STRIP_PIXELS", 40 * 7)
+    assert np.array_equal(np.asarray(to_rgb(image)), whole)

@@ -13,6 +13,8 @@ configfile: "config.yaml"
 module nounflow:
     snakefile:
         "{snakefile}"
+    prefix:
+        "naming"
     config:
         config
 
@@ -21,7 +23,7 @@ use rule * from nounflow as naming_*
 rule mine:
     default_target: True
     input:
-        "results/captions/tiny/m1.parquet",
+        "naming/results/training_sets/bundled/tiny/m3_captions/manifest.json",
     output:
         "mine.txt",
     shell:
@@ -29,12 +31,13 @@ rule mine:
 """
 
 
-def test_another_workflow_uses_its_rules_with_a_config_of_what_differs(repository, wordnet_input, tmp_path):
+def test_another_workflow_uses_its_rules_with_a_prefix_and_a_config_of_its_own(repository, wordnet_input, tmp_path):
     (tmp_path / "Snakefile").write_text(SNAKEFILE.format(snakefile=repository / "Snakefile"))
     (tmp_path / "config.yaml").write_text(
-        "lexicons: {tiny: {max_nouns: 80}}\ncaptions: {multiset: {texts_per_noun: [8, 2, 2]}}\n"
+        "lexicons: {tiny: {max_nouns: 80}}\n"
+        "captions: {multiset: {texts_per_noun: [8, 2, 2], shards: [2, 1, 1]}, offline: {captions_per_noun: 4}}\n"
     )
-    shutil.copytree(wordnet_input, tmp_path / "results/inputs/wordnet")
+    shutil.copytree(wordnet_input, tmp_path / "naming/results/inputs/wordnet")
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "2"],
         cwd=tmp_path,
@@ -46,4 +49,5 @@ def test_another_workflow_uses_its_rules_with_a_config_of_what_differs(repositor
     output = done.stdout + done.stderr
     assert done.returncode == 0, output[-4000:]
     assert "naming_build_nouns" in output
-    assert (tmp_path / "mine.txt").read_text().endswith("m1.parquet\n")
+    assert (tmp_path / "mine.txt").read_text().endswith("manifest.json\n")
+    assert not (tmp_path / "results").exists()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 
 import pytest
 import yaml
@@ -14,6 +16,7 @@ from nounflow.predictor_kinds import PREDICTORS
 
 # PyPI name -> conda name, where they differ
 CONDA_NAMES = {
+    "huggingface-hub": "huggingface_hub",
     "matplotlib": "matplotlib-base",
     "open-clip-torch": "open_clip_torch",
     "playwright": "playwright-python",
@@ -43,6 +46,31 @@ def test_the_conda_environment_has_the_same_dependencies_and_ranges(repository, 
     assert conda == {CONDA_NAMES.get(name, name): versions for name, versions in pyproject.items()}
 
 
+def imports_of(paths):
+    """Top-level names that files import, also within functions."""
+    nodes = [node for path in paths for node in ast.walk(ast.parse(path.read_text()))]
+    plain = {alias.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {
+        node.module.split(".")[0]
+        for node in nodes
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level
+    }
+
+
+def test_what_is_imported_is_declared(repository, pyproject):
+    tests = repository / "tests"
+    own = {"nounflow", *(path.stem for path in tests.glob("*.py"))}
+    folders = ("nounflow", "workflow_scripts", "tests")
+    imported = imports_of(path for folder in folders for path in (repository / folder).rglob("*.py"))
+    packages = packages_distributions()
+    undeclared = {
+        name
+        for name in imported - own - sys.stdlib_module_names
+        if not {re.sub(r"[-_.]+", "-", package.lower()) for package in packages.get(name, [])} & set(pyproject)
+    }
+    assert undeclared == set()
+
+
 def test_the_lock_has_every_dependency_within_its_range_and_with_hashes(repository, pyproject):
     from packaging.specifiers import SpecifierSet
 
@@ -69,8 +97,9 @@ def test_importing_the_package_loads_no_model_library():
 
 
 LAYERS = [  # each may import what stands before it, and itself
-    {"annotator_kinds", "atomic", "counts_printing", "errors", "files", "counts", "predictor_kinds", "process",
-     "registry", "streams", "commandline", "progress", "text", "images", "wordnet", "config", "schemas",
+    {"annotator_kinds", "atomic", "counts_printing", "errors", "escaping", "files", "counts", "predictor_kinds",
+     "process", "registry", "streams", "commandline", "progress", "text", "image_folders", "image_repair", "images",
+     "wordnet", "config", "schemas",
      "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "job_log", "group_writer",
      "retry_after", "senses", "synonyms", "workflow"},
     {"store"},

@@ -127,9 +127,7 @@ def test_another_layout_of_published_captions_is_refused(tmp_path, content, mess
     assert message in str(error.value)
 
 
-@pytest.mark.parametrize("chunk", [1, 2, 3, 7, 1000])
-def test_a_json_list_is_read_in_pieces_of_any_size(tmp_path, monkeypatch, chunk):
-    monkeypatch.setattr(json_list, "_CHUNK", chunk)
+def test_a_json_list_is_read_with_all_kinds_of_values(tmp_path):
     path = tmp_path / "list.json"
     for values in ([], [1], [12, -3.5e2, 'a]b,\\"', None, True, {"x": [1, {"y": "é"}]}, []]):
         for text in (json.dumps(values), json.dumps(values, indent=1, ensure_ascii=False) + " \n"):
@@ -140,8 +138,7 @@ def test_a_json_list_is_read_in_pieces_of_any_size(tmp_path, monkeypatch, chunk)
 @pytest.mark.parametrize(
     "text", ["", " ", "[", "[1", "[1,", "[1,]", "[,1]", "[1 2]", "[1]]", "[1] x", '["a', "{", "nothing", '{"a": 1}']
 )
-def test_what_is_no_json_list_is_one_message(tmp_path, monkeypatch, text):
-    monkeypatch.setattr(json_list, "_CHUNK", 2)
+def test_what_is_no_json_list_is_one_message(tmp_path, text):
     path = tmp_path / "list.json"
     path.write_text(text)
     with pytest.raises(NounflowError, match="list of things") as error:

@@ -501,7 +501,8 @@ def test_the_commands_print_every_format_from_one_table(tmp_path, capsys):
 
 
 def test_provenance_knows_the_commit_and_whether_the_code_was_changed(tmp_path, monkeypatch):
-    monkeypatch.setenv("NOUNFLOW_CONFIG", '{"runs": {}}')
+    (tmp_path / "config.json").write_text('{"runs": {}}')
+    monkeypatch.setenv("NOUNFLOW_CONFIG", str(tmp_path / "config.json"))
     assert provenance(tmp_path).commit is None
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@example.org"]
     (tmp_path / "file").write_text("1")

@@ -338,14 +338,21 @@ def test_more_texts_in_more_shards_embed_only_the_new_texts_and_change_no_vector
     assert sum(flow["out"] for flow in counts) == len(new)
 
 
-def test_snakemake_is_content_from_another_working_folder(project, tmp_path):
+def test_snakemake_is_content_from_another_working_folder_and_with_a_path_of_any_signs(project, tmp_path):
     """As `snakemake --directory` and module users need it: the project's folder is not the working folder."""
-    elsewhere = tmp_path / "elsewhere"
+    project.folder = project.folder.rename(tmp_path / 'my "own" prójekt isn\'t $HOME')
+    elsewhere = tmp_path / "else where"
     elsewhere.mkdir()
     for name in ("results", "drawn", "drawn.tsv"):
         shutil.move(project.folder / name, elsewhere / name)
     output = project.snakemake("--directory", str(elsewhere), "--forcerun", "score").output
     assert "2 of 2 steps" in output or "3 of 3 steps" in output
+
+
+def test_a_config_of_a_thousand_runs_fits_into_a_job(project):
+    runs = {f"tiny_{n}": {"lexicon": "tiny", "embedder": "bundled", "mixture": "m3_captions"} for n in range(1000)}
+    project.configure(lambda config: config["runs"].update(runs))
+    project.snakemake("results/nouns/tiny.parquet", "--forcerun", "build_nouns")
 
 
 # --- bad input: one clear message, status not 0, earlier results untouched ---

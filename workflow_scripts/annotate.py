@@ -36,16 +36,21 @@ def main(
     import polars as pl
 
     from nounflow.annotation.judging import Reason, judge_predictions, nouns_to_judge
+    from nounflow.escaping import escaped
     from nounflow.files import write_text
     from nounflow.inputs import input_folder
     from nounflow.registry import resolve
     from nounflow.schemas.documents import InputManifest, Predictions, read_document, write_document
-    from nounflow.schemas.labels import read_labels
+    from nounflow.schemas.labels import LabelTable, read_labels, same_name
     from nounflow.wordnet import WordNet
 
     documents = [read_document(Predictions, path, "predictions") for path in predictions]
     nouns = nouns_to_judge(documents, top_k, image_set)
-    labelled = read_labels(labels) if labels else {}
+    labelled = read_labels(labels) if labels else LabelTable()
+    named = {same_name(file) for document in documents for file in (*document.samples, *document.unreadable)}
+    if strays := [file for file in labelled if file not in named]:
+        shown = ", ".join(map(escaped, strays[:10])) + (" ..." if len(strays) > 10 else "")
+        print(f"labels that match no image: {shown} ({len(strays):,} in all)", flush=True)
     source = read_document(InputManifest, wordnet_manifest, "WordNet manifest")
     judge = resolve(ANNOTATORS[annotator].judge)(WordNet.load(input_folder(wordnet_manifest)))
     rule = f"{judge.rule}, {source.name} {source.version}"  # the same rule on another WordNet is another judge

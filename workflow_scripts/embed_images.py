@@ -37,7 +37,7 @@ def main(
     from nounflow.images import list_images
     from nounflow.inputs import input_folder
     from nounflow.process import prepare_process
-    from nounflow.schemas.labels import read_labels
+    from nounflow.schemas.labels import read_labels, same_name
     from nounflow.store.shards import write_shard
 
     if folder is None:
@@ -49,7 +49,8 @@ def main(
     flow = record.flow(f"{image_set}: images", len(found), "files")
     files = found
     if labels is not None and only_labelled:
-        files = list(read_labels(labels))
+        there = {same_name(file): file for file in found}
+        files = [there.get(file, file) for file in read_labels(labels)]
         flow.drop(len(set(found) - set(files)), "not listed in the label file")
         flow.add(len(set(files) - set(found)), "listed in the label file, but missing from the folder")
     embedder = embedder.of_images()

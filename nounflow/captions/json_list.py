@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import re
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
+
+import ijson
 
 from nounflow.errors import NounflowError
 
-_CHUNK = 1 << 20  # characters
-_LONGEST = 64 << 20  # characters in which a value must end
-_SPACE = re.compile(r"[ \t\r\n]*")
-_BEHIND = frozenset(",]} \t\r\n")
+_MARK = b"\xef\xbb\xbf"  # before UTF-8 text that Windows wrote
 
 
 def read_json_list(path: Path, what: str) -> Iterator[Any]:
@@ -24,82 +22,24 @@ def read_json_list(path: Path, what: str) -> Iterator[Any]:
     """
     number = 0
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            for value in _values(_Text(file)):
+        with open(path, "rb") as file:
+            file.seek(len(_MARK) if file.read(len(_MARK)) == _MARK else 0)
+            events = ijson.parse(file, use_float=True)
+            first = next(events)
+            if first[1] != "start_array":
+                for _ in events:  # no JSON at all is another mistake
+                    pass
+                raise NounflowError(f"A JSON list is expected in the {what}", where=path)
+            for value in ijson.items(itertools.chain([first], events), "item"):
                 yield value
                 number += 1
     except FileNotFoundError:
         raise NounflowError(f"There is no {what}", where=path, fix="check its path") from None
     except IsADirectoryError:
         raise NounflowError(f"The {what} is a folder", where=path, fix="name the file in it") from None
-    except _NoListError:
-        raise NounflowError(f"A JSON list is expected in the {what}", where=path) from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        reason = error.msg if isinstance(error, json.JSONDecodeError) else f"not UTF-8, {error.reason}"
+    except (ijson.JSONError, UnicodeDecodeError) as error:
         raise NounflowError(
-            f"The {what} is not readable JSON ({reason})",
+            f"The {what} is not readable JSON ({str(error).splitlines()[0]})",
             where=f"{path}, entry {number}",
             fix="download or write it again",
         ) from error
-
-
-class _NoListError(Exception):
-    """Another JSON value than a list."""
-
-
-class _Text:
-    """The part of a file that is not yet read as JSON."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file, self._text, self._at = file, "", 0
-        self._decoder = json.JSONDecoder()
-
-    def next(self) -> str:
-        """The next character that is no space; empty at the end."""
-        while True:
-            self._at = _SPACE.match(self._text, self._at).end()  # type: ignore[union-attr]
-            if self._at < len(self._text) or not self._more():
-                return self._text[self._at : self._at + 1]
-
-    def take(self, character: str) -> None:
-        """Pass over a character that must come next."""
-        if self.next() != character:
-            raise json.JSONDecodeError(f"Expecting '{character}'", self._text, self._at)
-        self._at += 1
-
-    def value(self) -> Any:
-        """The JSON value that comes next."""
-        self.next()
-        while True:
-            try:
-                value, end = self._decoder.raw_decode(self._text, self._at)
-            except json.JSONDecodeError:
-                if len(self._text) - self._at > _LONGEST or not self._more():
-                    raise
-                continue
-            cut_off = self._text[end : end + 1] not in _BEHIND  # a number may go on
-            if cut_off and len(self._text) - self._at < _LONGEST and self._more():
-                continue
-            self._at = end
-            return value
-
-    def _more(self) -> bool:
-        read = self._file.read(_CHUNK)
-        self._text, self._at = self._text[self._at :] + read, 0
-        return bool(read)
-
-
-def _values(text: _Text) -> Iterator[Any]:
-    if text.next() not in ("[", ""):
-        text.value()  # no JSON at all is another mistake
-        raise _NoListError
-    text.take("[")
-    separator = ""
-    while text.next() != "]":
-        if separator:
-            text.take(separator)
-        separator = ","
-        yield text.value()
-    text.take("]")
-    if text.next():
-        raise json.JSONDecodeError("Extra data behind the list", "", 0)

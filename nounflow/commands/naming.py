@@ -10,6 +10,7 @@ from typing import Any
 
 from nounflow.commandline import at_least_one
 from nounflow.errors import NounflowError
+from nounflow.escaping import escaped, spreadsheet_cell
 
 _TABLES: dict[str, Callable[[Any, Path], object]] = {  # suffix -> how a polars table is written
     ".tsv": lambda table, path: table.write_csv(path, separator="\t"),
@@ -37,7 +38,7 @@ def _name(arguments: argparse.Namespace) -> None:
     files: list[str] = []
     for path in arguments.paths:
         if path.is_dir():
-            files += [str(path / name) for name in list_images(path)]
+            files += [str(path / name) for name in list_images(path, any_name=True)]
         elif path.is_file():
             files.append(str(path))
         else:
@@ -56,11 +57,13 @@ def _name(arguments: argparse.Namespace) -> None:
         answers = ", ".join(
             f"{noun} {probability:.0%}" for noun, probability in zip(naming.nouns, naming.probabilities, strict=True)
         )
-        print(f"{naming.file}\t{answers or 'unreadable: ' + naming.problem}")
+        print(f"{escaped(naming.file)}\t{answers or 'unreadable: ' + naming.problem}")
     if arguments.out:
         _write_table(arguments.out, named)
     failed = sum(bool(naming.problem) for naming in named)
     print(f"{len(named) - failed} images named, {failed} unreadable", file=sys.stderr)
+    if failed == len(named):
+        raise NounflowError("No image could be read", fix="the lines above say why")
 
 
 def _write_table(path: Path, named: list[Any]) -> None:
@@ -68,9 +71,16 @@ def _write_table(path: Path, named: list[Any]) -> None:
 
     from nounflow.atomic import atomic_file
 
+    shown = spreadsheet_cell if path.suffix in (".tsv", ".csv") else escaped
     table = pl.DataFrame(
         [
-            {"file": naming.file, "rank": rank, "noun": noun, "probability": probability, "problem": naming.problem}
+            {
+                "file": shown(naming.file),
+                "rank": rank,
+                "noun": noun,
+                "probability": probability,
+                "problem": naming.problem,
+            }
             for naming in named
             for rank, (noun, probability) in enumerate(
                 zip(naming.nouns or ("",), naming.probabilities or (0.0,), strict=True), 1

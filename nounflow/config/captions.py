@@ -21,7 +21,7 @@ class MultisetConfig(Settings):
     """M1, M2, ... Mm: templates filled with one, two, ... m nouns."""
 
     texts_per_noun: tuple[int, ...] = Field(
-        (12, 6, 4), min_length=1, max_length=4, description="texts of M1, M2, ... for each noun of the lexicon"
+        (14, 4, 3), min_length=1, max_length=4, description="texts of M1, M2, ... for each noun of the lexicon"
     )
     co_occurring: float = Field(
         0.0, ge=0, le=1, description="share of M2, M3, ... whose nouns stand together in a WordNet gloss"

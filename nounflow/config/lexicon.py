@@ -42,4 +42,4 @@ class LexiconConfig(Settings):
     synonym_ratio: float = Field(
         8.0, ge=0, description="drop a noun when a synonym is this many times as frequent (0: keep all)"
     )
-    max_nouns: int = Field(0, ge=0, description="keep only the so many heaviest nouns (0: keep all)")
+    max_nouns: int = Field(0, ge=0, description="how many nouns are kept, those of greatest weight (0: all)")

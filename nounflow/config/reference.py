@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
@@ -24,9 +25,12 @@ def key_tables() -> str:
         if model in tables:
             continue
         lines = tables[model] = [(model.__doc__ or "").strip(), "", "| key | default | meaning |", "|---|---|---|"]
+        schemas = model.model_json_schema()["properties"]
         for name, field in model.model_fields.items():
             parts = _settings_within(field.annotation)
             meaning = field.description or (f"see `{name}` below" if parts else "")
+            if not parts and (allowed := list(_allowed(schemas[name]))):
+                meaning += f" (one of {', '.join(f'`{value}`' for value in allowed)})"
             meaning += "; reruns nothing" if OPERATIONAL in field.metadata else ""
             lines.append(f"| `{name}` | {_default(field)} | {meaning} |")
             waiting += [(_place(place, name, field) + _kind(part), part) for part in parts]
@@ -44,6 +48,17 @@ def _settings_within(annotation: Any) -> list[type[Settings]]:
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return [annotation]
     return [part for inner in get_args(annotation) for part in _settings_within(inner)]
+
+
+def _allowed(schema: Any) -> Iterator[Any]:
+    """The values that a key, or each item of its list, may take, where they can be counted."""
+    if isinstance(schema, dict):
+        yield from schema.get("enum", ())
+        for key in ("anyOf", "items", "prefixItems", "propertyNames"):
+            yield from _allowed(schema.get(key))
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from _allowed(part)
 
 
 def _kind(part: type[Settings]) -> str:

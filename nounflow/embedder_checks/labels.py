@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -22,7 +24,9 @@ def write_labels(path: Path, labels: Mapping[str, str]) -> None:
                 where=f"{image!r}: {noun!r}",
                 fix="rename it, or give the class another name under `classes`",
             )
-    write_text(path, "\n".join(["file\tgold", *(f"{image}\t{noun}" for image, noun in labels.items())]) + "\n")
+    text = io.StringIO()
+    csv.writer(text, delimiter="\t", lineterminator="\n").writerows([("file", "gold"), *labels.items()])
+    write_text(path, text.getvalue())
 
 
 def captions_beside(folder: Path, images: Sequence[str]) -> dict[str, str]:

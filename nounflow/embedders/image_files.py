@@ -12,6 +12,7 @@ import numpy as np
 
 from nounflow.device import by_device
 from nounflow.embedders.protocol import Embedder
+from nounflow.escaping import escaped
 from nounflow.images import ImageError, open_image
 from nounflow.progress import Progress
 
@@ -58,7 +59,7 @@ def embed_image_files(
     with ThreadPoolExecutor(threads) as pool, Progress("images", len(files), "images", quiet=quiet) as progress:
 
         def prepare(names: Sequence[str]) -> list[Future[np.ndarray | str]]:
-            return [pool.submit(_preprocessed_or_reason, embedder, folder / name) for name in names]
+            return [pool.submit(_preprocessed_or_reason, embedder, folder, name, quiet) for name in names]
 
         waiting = prepare(batches[0]) if batches else []
         for number, names in enumerate(batches):
@@ -70,7 +71,7 @@ def embed_image_files(
                 if isinstance(image, str):
                     unreadable[name] = image
                     if not quiet:
-                        print(f"unreadable: {name}: {image}", flush=True)
+                        print(f"unreadable: {escaped(name)}: {image}", flush=True)
                 else:
                     readable.append(name)
             if images:
@@ -92,9 +93,12 @@ def _in_one_shape(embedder: Embedder, images: Sequence[np.ndarray]) -> np.ndarra
     return np.concatenate(parts)
 
 
-def _preprocessed_or_reason(embedder: Embedder, path: Path) -> np.ndarray | str:
+def _preprocessed_or_reason(embedder: Embedder, folder: Path, name: str, quiet: bool) -> np.ndarray | str:
     """Full-size images live only here, one in each thread: a batch of large photographs would fill the memory."""
     try:
-        return embedder.preprocess(open_image(path))
+        image = open_image(folder / name)
+        if (note := image.info.get("note")) and not quiet:
+            print(f"read all the same: {escaped(name)}: {note}", flush=True)
+        return embedder.preprocess(image)
     except ImageError as problem:
         return str(problem)

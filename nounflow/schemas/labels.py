@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import csv
+import posixpath
+import unicodedata
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from nounflow.errors import NounflowError
 from nounflow.schemas.documents import Labels
@@ -11,12 +15,34 @@ from nounflow.schemas.documents import Labels
 _COLUMNS = ("file", "gold", "sense", "accepted", "secondary")
 
 
-def read_labels(path: Path) -> dict[str, Labels]:
-    """Image file -> labels, in the file's order. Several nouns in a cell are separated by ';'."""
+def same_name(file: str) -> str:
+    """The spelling by which names of files are the same: accents composed (macOS takes them apart), no "./"."""
+    return unicodedata.normalize("NFC", posixpath.normpath(file))
+
+
+class LabelTable(dict[str, Labels]):
+    """Image file -> labels, in the file's order; a name is found in any spelling (`same_name`)."""
+
+    def __getitem__(self, file: str) -> Labels:
+        return super().__getitem__(same_name(file))
+
+    def __contains__(self, file: object) -> bool:
+        return super().__contains__(same_name(str(file)))
+
+    def get(self, file: str, default: Any = None) -> Any:
+        """See `dict.get`."""
+        return super().get(same_name(file), default)
+
+
+def read_labels(path: Path) -> LabelTable:
+    """Read a label file. Several nouns in a cell are separated by ';'; cells may be quoted, as spreadsheets do.
+
+    Raises:
+        NounflowError: naming the line and the way out.
+    """
     try:
         with open(path, encoding="utf-8-sig", newline="") as handle:  # -sig: Excel starts its files with a mark
-            reader = csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE)
-            header, rows = tuple(reader.fieldnames or ()), list(reader)
+            lines = list(_rows(handle, path))
     except FileNotFoundError:
         raise NounflowError(
             "The label file does not exist", where=path, fix="check `labels` of the image set in the config"
@@ -25,31 +51,62 @@ def read_labels(path: Path) -> dict[str, Labels]:
         raise NounflowError(
             f"The label file cannot be read ({error})", where=path, fix="save it as UTF-8 text"
         ) from None
-    if not {"file", "gold"} <= set(header) or not set(header) <= set(_COLUMNS):
+    header = [cell.strip() for cell in lines[0][1]] if lines else []
+    if not {"file", "gold"} <= set(header) or not set(header) <= set(_COLUMNS) or len(set(header)) < len(header):
         raise NounflowError(
             f"The label file needs tab-separated columns file and gold, and may have {', '.join(_COLUMNS[2:])}; "
-            f"found: {', '.join(map(str, header)) or 'nothing'}",
+            f"found: {', '.join(header) or 'nothing'}",
             where=path,
             fix="add a header line: file<TAB>gold",
         )
-    labels: dict[str, Labels] = {}
-    for line, row in enumerate(rows, 2):
-        file, gold = (row["file"] or "").strip(), _split(row["gold"])
-        if None in row or not file or len(gold) != 1 or file in labels:
-            cells = "<TAB>".join(str(cell) for cell in row.values() if cell is not None)
-            raise NounflowError(
-                "A row must have a file that no other row has, one gold noun, and no more cells than the header",
-                where=f"{path}, line {line}: {cells}",
-                fix="secondary nouns that are right too go into a column `accepted`, separated by ;",
-            )
-        labels[file] = Labels(
-            gold=gold[0],
-            sense=(row.get("sense") or "").strip(),
-            accepted=_split(row.get("accepted")),
-            secondary=_split(row.get("secondary")),
+    labels = LabelTable()
+    for line, cells in lines[1:]:
+        row = dict(zip(header, cells, strict=False))
+        if problem := _problem(row, cells[len(header) :], labels):
+            raise NounflowError(problem[0], where=f"{path}, line {line}: {'<TAB>'.join(cells)}", fix=problem[1])
+        labels[same_name(row["file"].strip())] = Labels(
+            gold=row["gold"].strip(" ;"),
+            sense=row.get("sense", "").strip(),
+            accepted=_split(row.get("accepted", "")),
+            secondary=_split(row.get("secondary", "")),
         )
     return labels
 
 
-def _split(cell: str | None) -> tuple[str, ...]:
-    return tuple(part.strip() for part in (cell or "").split(";") if part.strip())
+def _rows(lines: Iterator[str], path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(number of its first line, cells) of each row that is not empty."""
+    rows = csv.reader(lines, delimiter="\t", strict=True)
+    line = 1
+    try:
+        for cells in rows:
+            if any(cell.strip() for cell in cells):
+                yield line, cells
+            line = rows.line_num + 1
+    except csv.Error as error:
+        raise NounflowError(
+            f"A quotation mark opens a cell and is not closed at its end ({error})",
+            where=f"{path}, line {line}",
+            fix='put the whole cell into quotes and double those within it ("the ""old"" couch"), or take the mark out',
+        ) from None
+
+
+def _problem(row: Mapping[str, str], further: list[str], labels: LabelTable) -> tuple[str, str] | None:
+    """What is wrong with a row, and the way out."""
+    file, gold = row.get("file", "").strip(), _split(row.get("gold", ""))
+    if any(cell.strip() for cell in further):
+        return "A row has more cells than the header", "several nouns stand in one cell, separated by ;"
+    if not file:
+        return "A row names no file", "fill the cell, or delete the line"
+    if posixpath.isabs(file) or same_name(file).startswith("../"):
+        return "A file must lie below the folder of its image set", "name it as seen from that folder"
+    if file in labels:
+        return "A file stands on two lines", "delete one of them"
+    if not gold:
+        return "A row has no gold noun", "name what the picture shows, or delete the line: an image may go unlabelled"
+    if len(gold) > 1:
+        return "A row has several gold nouns", "further nouns that are right too go into a column `accepted`"
+    return None
+
+
+def _split(cell: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in cell.split(";") if part.strip())

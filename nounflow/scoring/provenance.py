@@ -14,7 +14,7 @@ from nounflow.errors import NounflowError
 from nounflow.scoring.results import Provenance, Scores
 from nounflow.scoring.table import ScoreRow
 
-CONFIG_VARIABLE = "NOUNFLOW_CONFIG"  # set by the workflow: the config that it was started with, as JSON
+CONFIG_VARIABLE = "NOUNFLOW_CONFIG"  # set by the workflow: file of the config that it was started with, as JSON
 
 
 _OTHER_NAMES = ("lexicon", "embedder", "mixture", "predictor", "kind", "source")  # of a part: no run is meant by them
@@ -29,7 +29,7 @@ def provenance(code: Path) -> Provenance:
         nounflow=metadata.version("nounflow"),
         commit=commit or None,
         changed=changed,
-        config=json.loads(config) if config else None,
+        config=json.loads(Path(config).read_text(encoding="utf-8")) if config else None,
     )
 
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from nounflow.config.base import Settings
 from nounflow.config.experiment import Config
-from nounflow.files import sha256_json
+from nounflow.files import sha256_json, sha256_text, write_text
+
+FOLDER = Path(".snakemake/nounflow")
 
 
 def job_setup(config: Config, settings: Mapping[str, Any], home: str, python_folder: str | None) -> str:
-    """Shell commands for `shell.prefix`.
+    """A shell command for `shell.prefix`: it sources a file that this function writes below the working folder.
 
-    They export what a job needs and no rule may depend on, or it would run again for it: NOUNFLOW_HOME, where its
-    script is; settings that shape no result (`OPERATIONAL`, and threads for
-    stages whose results do not depend on them); NOUNFLOW_CONFIG for scores.json, and its digest for logs.
+    A file, because Linux takes 128 KiB for a command or a variable, which the config of some hundred runs fills. It
+    exports what a job needs and no rule may depend on, or it would run again for it: NOUNFLOW_HOME, where its script
+    is; settings that shape no result (`OPERATIONAL`, and threads for stages whose results do not depend on them);
+    NOUNFLOW_CONFIG, a file with the config for scores.json, and its digest for logs.
 
     Args:
         settings: the config as it was written.
@@ -29,7 +33,7 @@ def job_setup(config: Config, settings: Mapping[str, Any], home: str, python_fol
         "NOUNFLOW_DEVICE": config.device,
         "NOUNFLOW_THREADS": str(config.threads),
         "NOUNFLOW_LLM": json.dumps(config.captions.llm.operational()),
-        "NOUNFLOW_CONFIG": json.dumps(settings),
+        "NOUNFLOW_CONFIG": str(_written(json.dumps(settings), "config.json")),
         "NOUNFLOW_CONFIG_DIGEST": sha256_json(config.model_dump(mode="json"))[:16],
     }
     named: dict[str, Mapping[str, Settings]]
@@ -41,4 +45,14 @@ def job_setup(config: Config, settings: Mapping[str, Any], home: str, python_fol
     lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
     if python_folder is not None:
         lines.append(f"export PATH={shlex.quote(python_folder)}:$PATH")
-    return "; ".join([*lines, 'source "$NOUNFLOW_HOME/rules/job_setup.sh"', ""])
+    lines.append('source "$NOUNFLOW_HOME/rules/job_setup.sh"\n')
+    script = "\n".join(lines)
+    return f"source {_written(script, 'setup.sh')}; "
+
+
+def _written(text: str, name: str) -> Path:
+    """A file with this text. Its name holds the digest, so another workflow in the same folder gets another file."""
+    path = FOLDER / f"{sha256_text(text)[:16]}.{name}"
+    if not path.exists():
+        write_text(path, text)
+    return path

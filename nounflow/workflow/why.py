@@ -121,9 +121,12 @@ def _literals(text: str) -> list[Any]:
 
 def _changes(before: Sequence[Any], now: Sequence[Any]) -> Iterator[str]:
     """What differs between two lists of params, settings key by key."""
-    if len(before) != len(now):
-        yield "its parameters have changed"
-        return
+    if len(before) != len(now):  # equal ones stand once: Snakemake tells sets
+        gone, new = ([value for value in one if value not in other] for one, other in ((before, now), (now, before)))
+        if len(gone) != len(new):
+            yield f"{_listed(gone)} -> {_listed(new)}"
+            return
+        before, now = gone, new
     for old, new in zip(before, now, strict=True):
         if _is_fingerprint(old) and _is_fingerprint(new):
             yield "its code has changed (or that of a module it imports)"
@@ -136,6 +139,10 @@ def _changes(before: Sequence[Any], now: Sequence[Any]) -> Iterator[str]:
             was, becomes = _shown(old_keys, key), _shown(new_keys, key)
             if was != becomes:
                 yield f"{key}: {was} -> {becomes}" if key else f"{was} -> {becomes}"
+
+
+def _listed(values: Sequence[Any]) -> str:
+    return ", ".join("its code" if _is_fingerprint(value) else json.dumps(value) for value in values) or "nothing"
 
 
 def _parsed(value: Any) -> Any:

@@ -9,13 +9,13 @@ from pydantic import Field
 from nounflow.config.base import OPERATIONAL
 from nounflow.config.decoder import DecoderConfig
 from nounflow.config.generation import GenerationConfig
-from nounflow.config.runs.run import TrainedRun
+from nounflow.config.runs.run import PREDICTOR, TrainedRun
 
 
 class DecoderRun(TrainedRun):
     """The object decoder: writes nouns token by token."""
 
-    predictor: Literal["decoder"] = Field("decoder", description="what answers")
+    predictor: Literal["decoder"] = Field("decoder", description=PREDICTOR)
     decoder: DecoderConfig = DecoderConfig()
     generation: Annotated[GenerationConfig, OPERATIONAL] = GenerationConfig()  # the model is the same under any
 

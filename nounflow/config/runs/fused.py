@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from nounflow.config.base import Settings
-from nounflow.config.runs.run import Run, one_of
+from nounflow.config.runs.run import PREDICTOR, Run, one_of
 from nounflow.predictor_kinds import PREDICTORS
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class FusedConfig(Settings):
 class FusedRun(Run):
     """Other runs combined; its noise is that of the held-out texts to which the rule is fitted."""
 
-    predictor: Literal["fused"] = Field(description="what answers")
+    predictor: Literal["fused"] = Field(description=PREDICTOR)
     fused: FusedConfig = FusedConfig()
 
     def check(self, key: str, config: Config) -> None:

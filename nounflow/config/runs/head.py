@@ -7,13 +7,13 @@ from typing import Literal
 from pydantic import Field
 
 from nounflow.config.head import HeadConfig
-from nounflow.config.runs.run import TrainedRun
+from nounflow.config.runs.run import PREDICTOR, TrainedRun
 
 
 class HeadRun(TrainedRun):
     """A plain classifier over all nouns, trained on the same noisy embeddings."""
 
-    predictor: Literal["head"] = Field(description="what answers")
+    predictor: Literal["head"] = Field(description=PREDICTOR)
     head: HeadConfig = HeadConfig()
 
     @property

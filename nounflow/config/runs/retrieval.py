@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from nounflow.config.retrieval import RetrievalConfig
-from nounflow.config.runs.run import Run
+from nounflow.config.runs.run import PREDICTOR, Run
 
 if TYPE_CHECKING:
     from nounflow.config.experiment import Config
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class RetrievalRun(Run):
     """The nearest noun by cosine; its noise is that of the held-out texts to which a temperature is fitted."""
 
-    predictor: Literal["retrieval"] = Field(description="what answers")
+    predictor: Literal["retrieval"] = Field(description=PREDICTOR)
     retrieval: RetrievalConfig = RetrievalConfig()
 
     def check(self, key: str, config: Config) -> None:

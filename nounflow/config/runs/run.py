@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from nounflow.config.experiment import Config
 
 
+PREDICTOR = f"what answers: {', '.join(PREDICTORS)}; a run that names none is of the first"
+
+
 class Run(Settings):
     """What all runs have."""
 

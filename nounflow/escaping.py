@@ -1,0 +1,41 @@
+"""Names of files and texts from outside, where people or spreadsheets read them."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def escaped(name: str) -> str:
+    r"""A name as one line that any terminal shows: bytes that are no UTF-8 and control codes as escapes ("caf\xe9")."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace") if _is_path(name) else name
+    return "".join(sign if _is_shown(sign) else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def spreadsheet_cell(name: str) -> str:
+    """A cell that no spreadsheet takes for a formula."""
+    text = escaped(name)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def is_utf8(name: str) -> bool:
+    """Whether a text can be written: the name of a file may hold any bytes."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _is_path(name: str) -> bool:
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:  # half an emoji, say, which no path holds
+        return False
+    return True
+
+
+def _is_shown(sign: str) -> bool:
+    return unicodedata.category(sign) not in ("Cc", "Cs", "Zl", "Zp", "Cf")
