@@ -23,17 +23,20 @@ from nounflow.schemas.tables import lexicon_digest
 from nounflow.scoring.answers import answers, judge
 from nounflow.scoring.calibration import calibration, calibration_interval, risk_coverage
 from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
-from nounflow.scoring.formats import latex, markdown
 from nounflow.scoring.hierarchy import Hierarchy, read_overrides
 from nounflow.scoring.intervals import holm, mean_estimate, mean_interval
 from nounflow.scoring.load import lexicon_entries
-from nounflow.scoring.measures import image_values, top_k
+from nounflow.scoring.markup import latex_table, markdown_table
 from nounflow.scoring.points import POINTS, judgements
 from nounflow.scoring.provenance import find_row, provenance, reproduction
 from nounflow.scoring.published import published_rows
 from nounflow.scoring.results import Provenance
+from nounflow.scoring.rows import write_scores
 from nounflow.scoring.scores import score_all
-from nounflow.scoring.table import comparison, terminal_table, write_scores
+from nounflow.scoring.tables import published_table, score_table
+from nounflow.scoring.terminal import terminal_table
+from nounflow.scoring.values import correct_values, overall_values, prediction_values, primary_values, top_k
+from nounflow.scoring.wording import comparison
 from nounflow.streams import stream
 
 ENTRIES = lexicon_entries(nouns_table())
@@ -69,21 +72,19 @@ def score(documents, judged, labels=None, **options):
 @pytest.mark.parametrize("category", TRUTH)
 @pytest.mark.parametrize("factor", [1.0, 0.5])
 def test_every_weight_is_that_of_the_table_worked_by_hand(category, factor):
-    values = image_values(judged_as([category]), np.array([factor]))
+    judged = judged_as([category])
     prediction, primary, right, bound = TRUTH[category]
-    assert values["prediction_score"].worst == prediction
-    assert values["prediction_score"].best == bound
-    assert values["primary_score"].worst == primary
-    assert values["top1_correct"].worst == right
-    assert values["overall_score"].worst == prediction * factor
-    assert values["overall_score"].best == bound * factor
+    assert prediction_values(judged) == (prediction, bound)
+    assert primary_values(judged).worst == primary
+    assert correct_values(judged, 1).worst == right
+    assert overall_values(judged, np.array([factor])) == (prediction * factor, bound * factor)
 
 
 @pytest.mark.parametrize("pair", list(itertools.product(TRUTH, repeat=2)))
 def test_the_top_k_score_takes_the_better_of_every_pair_of_categories(pair):
     judged = judged_as(pair)
     expected = max(TRUTH[category][0] for category in pair)
-    assert image_values(judged)["top3_score"].worst == expected
+    assert prediction_values(judged, 3).worst == expected
     bound = max(TRUTH[category][3] for category in pair)
     assert top_k(judged)[1] == (2, expected, max(TRUTH[category][2] for category in pair), bound)
     assert top_k(judged)[0][1] == TRUTH[pair[0]][0]
@@ -104,21 +105,20 @@ def test_the_arrays_agree_with_plain_loops(images, data):
                 lists[f"{i}.png"].setdefault(category, []).append(f"n{k}")
     judged = judge(answers(predictions("a", answered, unreadable=unreadable)), judgements(annotations(lists)))
     factors = np.array(data.draw(st.lists(st.sampled_from([0.5, 1.0]), min_size=len(images), max_size=len(images))))
-    values = image_values(judged, factors)
     weight = {name: row[0] for name, row in TRUTH.items()}
-    for k, name in ((1, "prediction_score"), (3, "top3_score"), (5, "top5_score")):
+    for k in (1, 3, 5):
         total = 0.0
         for file in judged.images:
             total += max((weight[category] for category in images[int(file[:-4])][:k]), default=0.0)
-        assert values[name].worst.mean() == pytest.approx(total / len(images))
+        assert prediction_values(judged, k).worst.mean() == pytest.approx(total / len(images))
     overall = 0.0
     for file, factor in zip(judged.images, factors, strict=True):
         image = images[int(file[:-4])]
         overall += weight[image[0]] * factor if image else 0.0
-    assert values["overall_score"].worst.mean() == pytest.approx(overall / len(images))
+    assert overall_values(judged, factors).worst.mean() == pytest.approx(overall / len(images))
     right = sum(any(c in ("correct_primary", "correct_secondary") for c in image[:5]) for image in images)
-    assert values["top5_correct"].worst.mean() == pytest.approx(right / len(images))
-    for worst, best in values.values():
+    assert correct_values(judged, 5).worst.mean() == pytest.approx(right / len(images))
+    for worst, best in (primary_values(judged), correct_values(judged, 1), prediction_values(judged, 5)):
         assert (worst <= best).all()
 
 
@@ -149,10 +149,13 @@ def test_every_published_row_is_what_whole_numbers_of_images_come_to(row):
     lists = {f"{i:04}.png": {name: ["noun"]} for i, (name, _) in enumerate(said)}
     factors = [0.5 if vague else 1.0 for _, vague in said]
     judged = judge(answers(predictions("a", {file: ["noun"] for file in lists})), judgements(annotations(lists)))
-    values = image_values(judged, np.array(factors))
-    for name in ("primary_score", "prediction_score", "overall_score"):
+    for values, expected in (
+        (primary_values(judged), row.primary_score),
+        (prediction_values(judged), row.prediction_score),
+        (overall_values(judged, np.array(factors)), row.overall_score),
+    ):
         # Published with two decimals of percent, rounded from three.
-        assert 100 * values[name].worst.mean() == pytest.approx(100 * getattr(row, name), abs=0.0055), name
+        assert 100 * values.worst.mean() == pytest.approx(100 * expected, abs=0.0055)
 
 
 # --- comparison ---
@@ -394,7 +397,8 @@ def test_markdown_and_latex_hold_the_same_cells_with_bounds_and_marked_published
     largest = [row for row in rows if row.model.endswith("378 FT0")]
     assert [row.prediction_score for row in largest] == pytest.approx([0.8827, 0.7918])
     assert [row.overall_score for row in largest] == pytest.approx([0.8790, 0.7821])
-    text, tex = markdown(scores.rows, rows), latex(scores.rows, rows)
+    tables = [score_table(scores.rows), published_table(rows)]
+    text, tex = ("\n".join(map(written, tables)) for written in (markdown_table, latex_table))
     for table in (text, tex):
         assert "published, not measured here" in table
         assert f"at most {100 * scores.rows[0].score_if_unjudged_right:.1f}" in table
@@ -428,8 +432,8 @@ def test_how_far_a_judge_agrees_with_people_stands_beside_every_score_that_it_ju
     assert (alone.judge_kappa, alone.judge_kappa_coarse, alone.judge_pairs) == (None, None, None)
     assert (compared.judge_kappa, compared.judge_kappa_coarse, compared.judge_pairs) == (0.714, None, 1120)
     words = "machine (κ 0.71 with people, 1,120 nouns)"
-    assert words in markdown(scores.rows)
-    assert words.replace("κ", r"$\kappa$") in latex(scores.rows)
+    assert words in markdown_table(score_table(scores.rows))
+    assert words.replace("κ", r"$\kappa$") in latex_table(score_table(scores.rows))
     assert words in comparison(compared)
     console = Console(width=240, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
     console.print(terminal_table(scores.rows))

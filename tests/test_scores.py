@@ -23,8 +23,10 @@ from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
 from nounflow.scoring.intervals import mean_interval
 from nounflow.scoring.load import lexicon_entries, load_material
 from nounflow.scoring.points import judgements
+from nounflow.scoring.rows import COLUMNS, read_scores, write_scores
 from nounflow.scoring.scores import score_all
-from nounflow.scoring.table import COLUMNS, comparison, read_scores, terminal_table, write_scores
+from nounflow.scoring.terminal import terminal_table
+from nounflow.scoring.wording import comparison
 from nounflow.streams import stream
 
 ROOT = Path(__file__).parents[1]
@@ -234,7 +236,7 @@ def test_the_table_is_read_back_as_it_was_written(tmp_path):
 
 def test_a_table_of_another_kind_is_refused(tmp_path):
     (tmp_path / "scores.tsv").write_text("run\tscore\na\t1\n")
-    with pytest.raises(DamagedFileError, match="expected columns"):
+    with pytest.raises(DamagedFileError, match="lacks the columns image_set, annotator"):
         read_scores(tmp_path / "scores.tsv")
 
 

@@ -10,12 +10,13 @@ import numpy as np
 import polars as pl
 
 from nounflow.report import charts
-from nounflow.scoring.formats import PUBLISHED_HEADINGS, p_value, published_cells
 from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.published import published_rows
 from nounflow.scoring.results import Comparison, Details, Scores
-from nounflow.scoring.table import ScoreRow, judged, percent, percent_interval, points
+from nounflow.scoring.rows import ScoreRow
+from nounflow.scoring.tables import published_table
 from nounflow.scoring.variants import Part
+from nounflow.scoring.wording import judged, p_value, percent, percent_interval, points
 from nounflow.text import join_words
 from nounflow.workflow.job_costs import by_rule
 
@@ -167,7 +168,8 @@ def provenance(scores: Scores, material: ScoringMaterial) -> dict[str, Any]:
 
 def published() -> dict[str, Any]:
     """Scores that others published."""
-    return {"headings": PUBLISHED_HEADINGS, "rows": published_cells(published_rows())}
+    table = published_table(published_rows())
+    return {"headings": table.headings, "rows": table.cells}
 
 
 def _groups(scores: Scores) -> Iterator[tuple[str, list[Details]]]:

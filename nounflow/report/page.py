@@ -12,13 +12,15 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
+from nounflow.predictor_kinds import is_baseline
 from nounflow.report import charts, figures, words
 from nounflow.report.gallery import Card, Picture
 from nounflow.schemas.documents import Angles, Annotations, PredictorManifest
 from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.load import CountsRecord, ScoringMaterial, TrainingProgress
 from nounflow.scoring.results import Scores
-from nounflow.scoring.table import ScoreRow, comparison, judged, percent, points
+from nounflow.scoring.rows import ScoreRow
+from nounflow.scoring.wording import comparison, judged, percent, points
 
 _TOP_NOUNS = 20
 _VERDICTS = (("right", "right"), ("close", "close"), ("wrong", "wrong"), ("unjudged", "not judged"))
@@ -99,7 +101,7 @@ def _group(rows: Sequence[ScoreRow], annotations: Annotations | None) -> dict[st
         "title": judged(first),
         "caption": f"Percent of {first.n:,} images, with 95 % intervals in brackets; the best score first.",
         "judge": words.judge(annotations) if annotations else "",
-        "bounded": any(row.coverage < 1 for row in scored),
+        "bounded": any(row.partly_judged for row in scored),
         "scores": _dots(scored, ("prediction_score", "prediction_score_low", "prediction_score_high"), percent),
         "differences": _dots(compared, ("difference_to_retrieval", "difference_low", "difference_high"), points),
         "rows": [{"name": row.run, "predictor": row.predictor, "cells": words.score_cells(row)} for row in rows],
@@ -135,7 +137,7 @@ def _dots(
                 "low": at(getattr(row, columns[1])),
                 "high": at(getattr(row, columns[2])),
                 "bound": at(row.score_if_unjudged_right)
-                if score and row.coverage < 1 and row.score_if_unjudged_right is not None
+                if score and row.partly_judged and row.score_if_unjudged_right is not None
                 else None,
                 "value": written(getattr(row, columns[0])),
             }
@@ -156,7 +158,7 @@ def _run_cells(manifest: PredictorManifest, lexicon: str) -> list[str]:
         manifest.embedder.spec,
         f"{manifest.parameters:,}",
         f"{manifest.samples:,}",
-        words.noise(noise) if noise and manifest.predictor != "retrieval" else "–",
+        words.noise(noise) if noise and not is_baseline(manifest.predictor) else "–",
         str(manifest.settings.get("seed", "–")),
     ]
 

@@ -8,21 +8,16 @@ from typing import Any
 from nounflow.config.noise import NoiseConfig
 from nounflow.schemas.documents import Annotations, Predictions
 from nounflow.scoring.load import ScoringMaterial
-from nounflow.scoring.table import ScoreRow, percent, points, upper_bound
+from nounflow.scoring.measure import Measure
+from nounflow.scoring.measures import MEASURES
+from nounflow.scoring.rows import ScoreRow
+from nounflow.scoring.wording import percent, points, upper_bound
 from nounflow.text import join_words
 
-SCORE_COLUMNS = (  # heading, explanation
-    ("Judged", "Share of first nouns that were judged; others count as wrong"),
-    ("Score", "Prediction score: points for the first noun of each image"),
-    ("Primary", "The same, when a side element of the picture earns nothing"),
-    ("Overall", "The score, when a noun that says little earns half"),
-    ("First right", "Share of images whose first noun is right"),
-    ("Right in 5", "Share of images with a right noun among the first five"),
-    ("Nearness", "How near the first noun is to the label in WordNet, 100 being the same"),
-    ("Ceiling", "Share of images whose label the lexicon can say at all"),
-    ("Different nouns", "How many different first nouns the run used"),
-    ("ms an image", "Milliseconds to open, embed and name one image"),
-    ("Minus retrieval", "Points more or less than the retrieval baseline, on the same images"),
+_MEASURES = tuple(measure for measure in MEASURES if "report" in measure.places)
+
+SCORE_COLUMNS = tuple(  # heading, explanation
+    (measure.report_heading or measure.heading.capitalize(), measure.description) for measure in _MEASURES
 )
 
 RUN_COLUMNS = ("Predictor", "Lexicon", "Embedder", "Parameters", "Training samples", "Noise", "Seed")
@@ -58,17 +53,7 @@ def lead(material: ScoringMaterial) -> str:
 
 def score_cells(row: ScoreRow) -> list[tuple[str, str]]:
     """The cells of a row in the order of SCORE_COLUMNS, each with what stands small behind it."""
-    return [
-        (percent(row.coverage), ""),
-        *(_score_cell(row, name) for name in ("prediction_score", "primary_score", "overall_score")),
-        *(_score_cell(row, name) for name in ("top1_correct", "top5_correct", "hierarchical_score")),
-        (percent(row.ceiling), ""),
-        (f"{row.distinct_nouns:,}", ""),
-        (f"{row.ms_per_image:.1f}", ""),
-        ("–", "")
-        if row.difference_to_retrieval is None
-        else (points(row.difference_to_retrieval), _brackets(points, row.difference_low, row.difference_high)),
-    ]
+    return [_cell(measure, row) for measure in _MEASURES]
 
 
 def judge(annotations: Annotations) -> str:
@@ -186,12 +171,23 @@ def reading(rows: Sequence[ScoreRow]) -> list[tuple[str, str]]:
     return entries
 
 
-def _score_cell(row: ScoreRow, name: str) -> tuple[str, str]:
-    value, low, high = (getattr(row, f"{name}{end}") for end in ("", "_low", "_high"))
-    aside = _brackets(percent, low, high)
-    if (bound := upper_bound(row, name)) is not None:
-        aside += f"\nat most {percent(bound)}"
-    return percent(value), aside
+def _cell(measure: Measure, row: ScoreRow) -> tuple[str, str]:
+    value, *beside = (getattr(row, column) for column in measure.columns)
+    if value is None:
+        return "–", ""
+    match measure.format:
+        case "score" | "interval":
+            aside = _brackets(percent, *beside[:2])
+            if measure.format == "score" and (bound := upper_bound(measure, row)) is not None:
+                aside += f"\nat most {percent(bound)}"
+            return percent(value), aside
+        case "difference":
+            return points(value), _brackets(points, *beside[:2])
+        case "count":
+            return f"{value:,}", ""
+        case "decimal":
+            return f"{value:.1f}", ""
+    return percent(value), ""
 
 
 def _brackets(written: Callable[[float], str], low: float | None, high: float | None) -> str:
