@@ -49,8 +49,11 @@ class PlainHierarchy:
         return "animal"
 
 
-def varied():
-    """Three runs on two image sets, under a judge that was compared with people, one that was not, and nobody."""
+def varied_material():
+    """Three runs on two image sets, under a judge that was compared with people, one that was not, and nobody.
+
+    Predictions, annotations, labels.
+    """
     images = [f"{i}.png" for i in range(40)]
     rng = np.random.default_rng(7)
 
@@ -72,7 +75,12 @@ def varied():
     machine = annotations(lists, annotator="machine").model_copy(update={"agreement": agreement})
     every = annotations({file: {"correct_primary": NOUNS[:3], "incorrect": NOUNS[3:]} for file in images})
     labels = {file: Labels(gold=NOUNS[i % 3]) for i, file in enumerate(images[:30])}
-    return score(documents, [machine, every], labels, hierarchy=PlainHierarchy(), templates="0123456789ab")
+    return documents, [machine, every], labels
+
+
+def varied():
+    """The scores of `varied_material`."""
+    return score(*varied_material(), hierarchy=PlainHierarchy(), templates="0123456789ab")
 
 
 def made_by_workflow():

@@ -93,7 +93,7 @@ from nounflow.scoring.measure import Measure
 def longest_noun(evaluation, run):
     return max(len(noun) for nouns in evaluation.answers[run].nouns.values() for noun in nouns)
 
-measures.MEASURES += (Measure("longest_noun", "longest", "count", "Letters of the longest noun", longest_noun),)
+measures.MEASURES += (Measure(longest_noun, "longest", "count", "Letters of the longest noun"),)
 
 from pathlib import Path
 from rich.console import Console

@@ -20,7 +20,7 @@ Format = Literal[
 ]
 Place = Literal["tables", "terminal", "report"]  # tables: Markdown and LaTeX
 
-_FURTHER: dict[Format, tuple[str, ...]] = {  # ends of the columns beside the value's
+_FURTHER: dict[Format, tuple[str, ...]] = {  # how the columns beside the value's end
     "score": ("low", "high", "if_unjudged_right"),
     "interval": ("low", "high"),
     "difference": ("low", "high", "p"),
@@ -29,31 +29,26 @@ _FURTHER: dict[Format, tuple[str, ...]] = {  # ends of the columns beside the va
 
 @dataclass(frozen=True)
 class Measure:
-    """An entry of the registry.
+    """An entry: what is computed, and how it is shown."""
 
-    Args:
-        name: column of the value.
-        heading: in tables and on the terminal.
-        format: what there is beside the value, and how all of it is written.
-        description: what it says of a run, for the reader of the report.
-        function: of an evaluation and a run's name; one number, or one for each of `columns`.
-        places: where it is shown; its columns are in the files in any case.
-        report_heading: in the report, where that is another.
-        columns: of the value, then of what stands beside it; made from `name` and `format` unless given.
-    """
+    function: Callable[[Evaluation, str], Found]  # of an evaluation and a run's name; its name is that of the column
+    heading: str  # in tables and on the terminal
+    format: Format  # what stands beside the value, and how all of it is written
+    description: str  # what it says of a run
+    report_heading: str = ""  # in the report, where that is another
+    places: tuple[Place, ...] = ("tables", "terminal", "report")  # where it is shown; the files hold it in any case
+    beside: tuple[str, ...] = ()  # columns beside the value's, where they are not named after it
 
-    name: str
-    heading: str
-    format: Format
-    description: str
-    function: Callable[[Evaluation, str], Found]
-    places: tuple[Place, ...] = ("tables", "terminal", "report")
-    report_heading: str = ""
-    columns: tuple[str, ...] = ()
+    @property
+    def name(self) -> str:
+        """Column of the value."""
+        return self.function.__name__
 
-    def __post_init__(self) -> None:
-        further = (f"{self.name}_{end}" for end in _FURTHER.get(self.format, ()))
-        object.__setattr__(self, "columns", self.columns or (self.name, *further))
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of the value, then of what stands beside it."""
+        named = (f"{self.name}_{end}" for end in _FURTHER.get(self.format, ()))
+        return self.name, *(self.beside or named)
 
     def cells(self, evaluation: Evaluation, run: str) -> dict[str, Number | None]:
         """The numbers of a run by column, all None where there is nothing to compute them from."""

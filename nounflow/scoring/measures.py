@@ -27,22 +27,18 @@ from nounflow.text import canon
 
 
 def coverage(evaluation: Evaluation, run: str) -> Found:
-    """Share of the answered images whose first noun is judged."""
     return evaluation.judged[run].coverage
 
 
 def prediction_score(evaluation: Evaluation, run: str) -> Found:
-    """Mean points of the first noun (NOVIC paper, section 4.2)."""
     return _mean_score(evaluation, run, "score", prediction_values(evaluation.judged[run]))
 
 
 def primary_score(evaluation: Evaluation, run: str) -> Found:
-    """The same without points for side elements (NOVIC paper, section 4.2)."""
     return _mean_score(evaluation, run, "primary_score", primary_values(evaluation.judged[run]))
 
 
 def overall_score(evaluation: Evaluation, run: str) -> Found:
-    """Mean points times how specific the noun is (NOVIC paper, section 4.2)."""
     if evaluation.hierarchy is None:
         return None
     judged, nouns = evaluation.judged[run], evaluation.answers[run].nouns
@@ -52,27 +48,22 @@ def overall_score(evaluation: Evaluation, run: str) -> Found:
 
 
 def top1_correct(evaluation: Evaluation, run: str) -> Found:
-    """Share of images whose first noun is right."""
     return _mean_score(evaluation, run, "top1_correct", correct_values(evaluation.judged[run], 1))
 
 
 def top5_correct(evaluation: Evaluation, run: str) -> Found:
-    """Share of images with a right noun among the first five."""
     return _mean_score(evaluation, run, "top5_correct", correct_values(evaluation.judged[run], 5))
 
 
 def top3_score(evaluation: Evaluation, run: str) -> Found:
-    """Mean points of the best of the first three nouns."""
     return _mean_score(evaluation, run, "top3_score", prediction_values(evaluation.judged[run], 3))
 
 
 def top5_score(evaluation: Evaluation, run: str) -> Found:
-    """Mean points of the best of the first five nouns."""
     return _mean_score(evaluation, run, "top5_score", prediction_values(evaluation.judged[run], 5))
 
 
 def synonym_score(evaluation: Evaluation, run: str) -> Found:
-    """The prediction score in which names of one thing share their judgement."""
     if evaluation.hierarchy is None:
         return None
     answer, judged, labels = evaluation.answers[run], evaluation.judged[run], evaluation.image_set.labels
@@ -81,7 +72,6 @@ def synonym_score(evaluation: Evaluation, run: str) -> Found:
 
 
 def hierarchical_score(evaluation: Evaluation, run: str) -> Found:
-    """Nearness of the first noun to the label in WordNet: it needs labels, and no judgements."""
     if evaluation.hierarchy is None:
         return None
     images, labels = evaluation.judged[run].images, evaluation.image_set.labels
@@ -92,7 +82,6 @@ def hierarchical_score(evaluation: Evaluation, run: str) -> Found:
 
 
 def ceiling(evaluation: Evaluation, run: str) -> Found:
-    """Share of the labelled images whose gold or accepted noun the lexicon can say at all."""
     labels, forms = evaluation.image_set.labels, evaluation.runs[run].lexicon.forms
     held = [labels[image] for image in evaluation.answers[run].nouns if image in labels]
     if not held:
@@ -101,17 +90,14 @@ def ceiling(evaluation: Evaluation, run: str) -> Found:
 
 
 def distinct_nouns(evaluation: Evaluation, run: str) -> Found:
-    """Different first nouns."""
     return len(evaluation.answers[run].first_noun_counts)
 
 
 def ms_per_image(evaluation: Evaluation, run: str) -> Found:
-    """Milliseconds to open, embed and name one image."""
     return evaluation.answers[run].milliseconds
 
 
 def difference_to_retrieval(evaluation: Evaluation, run: str) -> Found:
-    """Prediction score minus the baseline's, paired image by image."""
     baseline = evaluation.baseline(run)
     if baseline is None or not evaluation.any_judged(run):
         return None
@@ -120,19 +106,16 @@ def difference_to_retrieval(evaluation: Evaluation, run: str) -> Found:
 
 
 def effective_nouns(evaluation: Evaluation, run: str) -> Found:
-    """exp of the entropy of the first nouns."""
     shares = _first_noun_shares(evaluation, run)
     return float(np.exp(-(shares @ np.log(shares)))) if len(shares) else None
 
 
 def top_noun_share(evaluation: Evaluation, run: str) -> Found:
-    """Share of the answered images with the commonest first noun."""
     shares = _first_noun_shares(evaluation, run)
     return float(shares[0]) if len(shares) else None
 
 
 def calibration_error(evaluation: Evaluation, run: str) -> Found:
-    """Expected calibration error of the run's own probabilities, over judged first nouns."""
     if not evaluation.any_judged(run):
         return None
     probability, correct = evaluation.claims(run)
@@ -141,7 +124,6 @@ def calibration_error(evaluation: Evaluation, run: str) -> Found:
 
 
 def risk_coverage_area(evaluation: Evaluation, run: str) -> Found:
-    """Share of wrong first nouns among the surest, averaged over all coverages."""
     return risk_coverage(*evaluation.claims(run)).area if evaluation.any_judged(run) else None
 
 
@@ -157,148 +139,97 @@ def _first_noun_shares(evaluation: Evaluation, run: str) -> np.ndarray:
     return counts / max(1.0, counts.sum())
 
 
-MEASURES = (  # in the order in which they are shown
+MEASURES = (  # function, heading, format, description; in the order in which they are shown
+    Measure(coverage, "judged", "share", "Share of first nouns that were judged; others count as wrong"),
     Measure(
-        name="coverage",
-        heading="judged",
-        format="share",
-        description="Share of first nouns that were judged; others count as wrong",
-        function=coverage,
-    ),
-    Measure(
-        name="prediction_score",
-        heading="prediction",
-        format="score",
-        description="Prediction score: points for the first noun of each image",
-        function=prediction_score,
+        prediction_score,
+        "prediction",
+        "score",
+        "Prediction score: points for the first noun of each image",
         report_heading="Score",
-        columns=("prediction_score", "prediction_score_low", "prediction_score_high", "score_if_unjudged_right"),
+        beside=("prediction_score_low", "prediction_score_high", "score_if_unjudged_right"),
     ),
+    Measure(primary_score, "primary", "score", "The same, when a side element of the picture earns nothing"),
+    Measure(overall_score, "overall", "score", "The score, when a noun that says little earns half"),
+    Measure(top1_correct, "top-1", "score", "Share of images whose first noun is right", report_heading="First right"),
     Measure(
-        name="primary_score",
-        heading="primary",
-        format="score",
-        description="The same, when a side element of the picture earns nothing",
-        function=primary_score,
-    ),
-    Measure(
-        name="overall_score",
-        heading="overall",
-        format="score",
-        description="The score, when a noun that says little earns half",
-        function=overall_score,
-    ),
-    Measure(
-        name="top1_correct",
-        heading="top-1",
-        format="score",
-        description="Share of images whose first noun is right",
-        function=top1_correct,
-        report_heading="First right",
-    ),
-    Measure(
-        name="top5_correct",
-        heading="top-5",
-        format="score",
-        description="Share of images with a right noun among the first five",
-        function=top5_correct,
+        top5_correct,
+        "top-5",
+        "score",
+        "Share of images with a right noun among the first five",
         report_heading="Right in 5",
     ),
+    Measure(top3_score, "score in 3", "score", "Points for the best of the first three nouns of each image", places=()),
+    Measure(top5_score, "score in 5", "score", "Points for the best of the first five nouns of each image", places=()),
     Measure(
-        name="top3_score",
-        heading="score in 3",
-        format="score",
-        description="Points for the best of the first three nouns of each image",
-        function=top3_score,
-        places=(),
-    ),
-    Measure(
-        name="top5_score",
-        heading="score in 5",
-        format="score",
-        description="Points for the best of the first five nouns of each image",
-        function=top5_score,
-        places=(),
-    ),
-    Measure(
-        name="synonym_score",
-        heading="synonyms",
-        format="score",
-        description="The score, when names of one thing share their judgement",
-        function=synonym_score,
+        synonym_score,
+        "synonyms",
+        "score",
+        "The score, when names of one thing share their judgement",
         places=("tables",),
     ),
     Measure(
-        name="hierarchical_score",
-        heading="nearness",
-        format="interval",
-        description="How near the first noun is to the label in WordNet, 100 being the same",
-        function=hierarchical_score,
+        hierarchical_score,
+        "nearness",
+        "interval",
+        "How near the first noun is to the label in WordNet, 100 being the same",
         places=("tables", "report"),
     ),
     Measure(
-        name="ceiling",
-        heading="ceiling",
-        format="share",
-        description="Share of images whose label the lexicon can say at all",
-        function=ceiling,
+        ceiling,
+        "ceiling",
+        "share",
+        "Share of images whose label the lexicon can say at all",
         places=("terminal", "report"),
     ),
     Measure(
-        name="distinct_nouns",
-        heading="nouns",
-        format="count",
-        description="How many different first nouns the run used",
-        function=distinct_nouns,
+        distinct_nouns,
+        "nouns",
+        "count",
+        "How many different first nouns the run used",
         report_heading="Different nouns",
     ),
     Measure(
-        name="ms_per_image",
-        heading="ms",
-        format="decimal",
-        description="Milliseconds to open, embed and name one image",
-        function=ms_per_image,
+        ms_per_image,
+        "ms",
+        "decimal",
+        "Milliseconds to open, embed and name one image",
         report_heading="ms an image",
         places=("terminal", "report"),
     ),
     Measure(
-        name="difference_to_retrieval",
-        heading="minus retrieval",
-        format="difference",
-        description="Points more or less than the retrieval baseline, on the same images",
-        function=difference_to_retrieval,
-        columns=("difference_to_retrieval", "difference_low", "difference_high", "difference_p"),
+        difference_to_retrieval,
+        "minus retrieval",
+        "difference",
+        "Points more or less than the retrieval baseline, on the same images",
+        beside=("difference_low", "difference_high", "difference_p"),
     ),
     Measure(
-        name="effective_nouns",
-        heading="effective nouns",
-        format="decimal",
-        description="exp of the entropy of the first nouns: so many equally frequent ones would be as diverse",
-        function=effective_nouns,
+        effective_nouns,
+        "effective nouns",
+        "decimal",
+        "exp of the entropy of the first nouns: so many equally frequent ones would be as diverse",
         places=(),
     ),
     Measure(
-        name="top_noun_share",
-        heading="commonest noun",
-        format="share",
-        description="Share of the answered images with the commonest first noun",
-        function=top_noun_share,
+        top_noun_share,
+        "commonest noun",
+        "share",
+        "Share of the answered images with the commonest first noun",
         places=(),
     ),
     Measure(
-        name="calibration_error",
-        heading="calibration error",
-        format="interval",
-        description="How far the run's own probabilities are off, over judged first nouns",
-        function=calibration_error,
+        calibration_error,
+        "calibration error",
+        "interval",
+        "How far the run's own probabilities are off, over judged first nouns",
         places=(),
     ),
     Measure(
-        name="risk_coverage_area",
-        heading="mean risk",
-        format="share",
-        description="Share of wrong first nouns among the surest, averaged over all coverages",
-        function=risk_coverage_area,
+        risk_coverage_area,
+        "mean risk",
+        "share",
+        "Share of wrong first nouns among the surest, averaged over all coverages",
         places=(),
     ),
 )
