@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
+from rich.console import Console
 from synthetic_results import NOUNS, annotations, manifest, nouns_table, predictions
 
 from nounflow.schemas.documents import Labels, PeopleAgreement
@@ -11,6 +14,7 @@ from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
 from nounflow.scoring.load import lexicon_entries
 from nounflow.scoring.results import Provenance
 from nounflow.scoring.scores import score_all
+from nounflow.scoring.terminal import terminal_table
 
 ENTRIES = lexicon_entries(nouns_table(plurals={"goose": "geese"}))
 LEXICON = ScoredLexicon("tiny", lexicon_digest(NOUNS), frozenset(ENTRIES), ENTRIES)
@@ -30,7 +34,12 @@ def noisy(run, share, predictor="decoder", n=200):
     return predictions(run, {f"{i}.png": ["dog" if rng.random() < share else "cat"] for i in range(n)}, predictor)
 
 
-DOGS = annotations({f"{i}.png": {"correct_primary": ["dog"], "incorrect": ["cat"]} for i in range(200)})
+def dogs_are_right(n):
+    """Judgements of n images that all show a dog."""
+    return annotations({f"{i}.png": {"correct_primary": ["dog"], "incorrect": ["cat"]} for i in range(n)})
+
+
+DOGS = dogs_are_right(200)
 
 
 class PlainHierarchy:
@@ -89,3 +98,48 @@ def made_by_workflow():
     scores = score([noisy("a", 0.6), noisy("bb", 0.5), noisy("ccc", 0.1, "retrieval")], [DOGS])
     origin = Provenance(nounflow="0.1.0", commit="0123abc", config=config)
     return scores.model_copy(update={"provenance": origin})
+
+
+# One image of each category, by the first noun; the last image's noun nobody judged.
+JUDGED = annotations(
+    {
+        "1.png": {"correct_primary": ["dog"], "incorrect": ["cat"]},
+        "2.png": {"correct_secondary": ["cat"], "correct_primary": ["dog"]},
+        "3.png": {"close_primary": ["sheep"], "correct_primary": ["goose"]},
+        "4.png": {"close_secondary": ["mouse"]},
+        "5.png": {"incorrect": ["teapot", "apple"]},
+        "6.png": {},
+    }
+)
+ANSWERS = {
+    "1.png": ["dog", "cat"],
+    "2.png": ["cat", "dog"],
+    "3.png": ["sheep", "goose"],
+    "4.png": ["mouse", "dog"],
+    "5.png": ["teapot", "apple"],
+    "6.png": ["apple", "dog"],
+}
+
+
+def rows_of(documents, manifests=(), judged=(JUDGED,), labels=None):
+    """Rows of the score table, of what JUDGED judges unless other judgements are given."""
+    return list(score(documents, judged, labels, manifests).rows)
+
+
+def many(right: set[int], n: int = 60):
+    """Answers to n images, "dog" to those given and "cat" to the others."""
+    return {f"{i}.png": ["dog" if i in right else "cat"] for i in range(n)}
+
+
+def pair(ours: set[int], theirs: set[int], **changes):
+    """Rows by run of a decoder "a" and retrieval "r" that are right about these of 60 images."""
+    documents = [predictions("a", many(ours)), predictions("r", many(theirs), "retrieval")]
+    rows = rows_of(documents, [manifest("a"), manifest("r", "retrieval", **changes)], [dogs_are_right(60)])
+    return {row.run: row for row in rows}
+
+
+def printed(rows, width=200):
+    """The score table as a terminal of some width shows it, without spaces at the ends of lines."""
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(terminal_table(rows, width))
+    return "\n".join(line.rstrip() for line in console.export_text().splitlines()) + "\n"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import re
@@ -13,8 +12,7 @@ import sys
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
-from score_material import varied
+from score_material import pair, printed, varied
 
 from nounflow.cli import main as nounflow_command
 from nounflow.errors import DamagedFileError
@@ -24,7 +22,6 @@ from nounflow.scoring.markup import latex_table, markdown_table
 from nounflow.scoring.results import Scores
 from nounflow.scoring.rows import COLUMNS, ScoreRow, read_scores, write_scores
 from nounflow.scoring.tables import score_table
-from nounflow.scoring.terminal import terminal_table
 
 KEYS = ("run", "image_set", "annotator", "n")
 FORMS = {"scores.md": markdown_table, "scores.tex": latex_table}
@@ -38,12 +35,6 @@ def scores():
 @pytest.fixture(scope="module")
 def golden(repository):
     return repository / "tests/fixtures/scores"
-
-
-def printed(table_rows, width):
-    console = Console(width=width, record=True, file=io.StringIO())
-    console.print(terminal_table(table_rows, width))
-    return "\n".join(line.rstrip() for line in console.export_text().splitlines()) + "\n"
 
 
 def changed(path, cells):
@@ -97,7 +88,7 @@ measures.MEASURES += (Measure(longest_noun, "longest", "count", "Letters of the 
 
 from pathlib import Path
 from rich.console import Console
-from score_material import varied
+from score_material import pair, printed, varied
 from nounflow.report.words import SCORE_COLUMNS, score_cells
 from nounflow.scoring.markup import latex_table, markdown_table
 from nounflow.scoring.rows import read_scores, write_scores
@@ -126,6 +117,18 @@ def test_an_entry_is_all_that_a_new_measure_takes(repository, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_the_table_is_read_back_as_it_was_written(tmp_path):
+    rows = list(pair({1, 2, 3}, {3, 4}).values())
+    write_scores(tmp_path / "scores.tsv", rows)
+    lines = (tmp_path / "scores.tsv").read_text().splitlines()
+    assert lines[0].split("\t") == list(COLUMNS)
+    assert lines[1].split("\t")[COLUMNS.index("prediction_score")] == "0.05"
+    for read, row in zip(read_scores(tmp_path / "scores.tsv"), rows, strict=True):
+        for column in COLUMNS:
+            value = getattr(row, column)
+            assert getattr(read, column) == (pytest.approx(value, rel=1e-5) if isinstance(value, float) else value)
 
 
 @settings(max_examples=30, deadline=None)
@@ -164,6 +167,12 @@ def test_a_table_without_a_key_column_is_refused_with_its_name(golden, tmp_path,
     with pytest.raises(DamagedFileError, match=f"lacks the column {key}") as caught:
         read_scores(path)
     assert caught.value.where == str(path)
+
+
+def test_a_table_of_another_kind_is_refused(tmp_path):
+    (tmp_path / "scores.tsv").write_text("run\tscore\na\t1\n")
+    with pytest.raises(DamagedFileError, match="lacks the columns image_set, annotator"):
+        read_scores(tmp_path / "scores.tsv")
 
 
 @pytest.mark.parametrize(
