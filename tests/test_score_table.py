@@ -16,7 +16,7 @@ from score_material import pair, printed, varied
 
 from nounflow.cli import main as nounflow_command
 from nounflow.errors import DamagedFileError
-from nounflow.report.words import score_cells as report_cells
+from nounflow.report.score_tables import score_cells as report_cells
 from nounflow.schemas.documents import read_document, write_document
 from nounflow.scoring.markup import latex_table, markdown_table
 from nounflow.scoring.results import Scores
@@ -87,9 +87,8 @@ def longest_noun(evaluation, run):
 measures.MEASURES += (Measure(longest_noun, "longest", "count", "Letters of the longest noun"),)
 
 from pathlib import Path
-from rich.console import Console
-from score_material import pair, printed, varied
-from nounflow.report.words import SCORE_COLUMNS, score_cells
+from score_material import varied
+from nounflow.report.score_tables import COLUMNS, score_cells
 from nounflow.scoring.markup import latex_table, markdown_table
 from nounflow.scoring.rows import read_scores, write_scores
 from nounflow.scoring.tables import score_table
@@ -103,7 +102,7 @@ assert "longest_noun" in varied().rows[0].model_dump()
 for table in (markdown_table(score_table(rows)), latex_table(score_table(rows))):
     assert "longest" in table
 assert "longest" in [column.header for column in terminal_table(rows).columns]
-assert SCORE_COLUMNS[-1] == ("Longest", "Letters of the longest noun")
+assert COLUMNS[-1] == ("Longest", "Letters of the longest noun")
 assert score_cells(rows[1])[-1] == ("6", "")
 """
 

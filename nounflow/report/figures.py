@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from nounflow.report import charts
-from nounflow.scoring.load import ScoringMaterial
-from nounflow.scoring.published import published_rows
 from nounflow.scoring.results import Comparison, Details, Scores
 from nounflow.scoring.rows import ScoreRow
-from nounflow.scoring.tables import published_table
 from nounflow.scoring.variants import Part
 from nounflow.scoring.wording import judged, p_value, percent, percent_interval, points
 from nounflow.text import join_words
-from nounflow.workflow.job_costs import by_rule
 
 _STYLES = 6  # runs that one chart tells apart
 _KINDS = 9
@@ -57,27 +51,6 @@ def breakdowns(scores: Scores) -> list[dict[str, Any]]:
         if any(drawn):
             found.append({"title": title, "by": by, "legend": _legend(details), "charts": list(filter(None, drawn))})
     return found
-
-
-def costs(jobs: pl.DataFrame) -> dict[str, Any] | None:
-    """Time and memory by rule, the dearest first, and where it ran; None without jobs (columns: job_costs.SCHEMA)."""
-    if jobs.is_empty():
-        return None
-
-    def cell(value: float | None, unit: str) -> str:
-        return "–" if value is None else f"{value:,.1f} {unit}" if unit == "s" else f"{value:,.0f} {unit}"
-
-    machines = jobs.select("host", "device").drop_nulls().iter_rows()
-    return {
-        "rows": [
-            (row["rule"], [str(row["jobs"]), cell(row["seconds"], "s"), cell(row["longest_s"], "s"),
-                           cell(row["cpu_seconds"], "s"), cell(row["memory_mb"], "MB"), cell(row["gpu_mb"], "MB")])
-            for row in by_rule(jobs).iter_rows(named=True)
-        ],
-        "total": f"{len(jobs):,} jobs took {jobs['seconds'].sum():,.0f} seconds, one after the other.",
-        # without the name of the machine, which is nobody's business, and the number of a SLURM job
-        "places": sorted({f"{', '.join(host.split(', ')[1:3])}; device: {device}" for host, device in machines}),
-    }  # fmt: skip
 
 
 def diversity(scores: Scores) -> list[dict[str, Any]]:
@@ -136,40 +109,6 @@ def calibrations(scores: Scores) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def provenance(scores: Scores, material: ScoringMaterial) -> dict[str, Any]:
-    """Config, versions, seeds and digests."""
-    origin = scores.provenance
-    facts = [("Bootstrap", f"{scores.draws:,} draws, seed {scores.seed}")]
-    if origin:
-        changed = ", with changes that were not committed" if origin.changed else ""
-        facts.append(("nounflow", origin.nounflow))
-        facts.append(("Commit", (origin.commit or "not under git") + changed))
-    return {
-        "facts": facts,
-        "headings": ("Seed", "Templates", "Class list", "Preprocessing", "Split", "Config"),
-        "rows": [
-            (row.name, (row.seed, row.templates, row.class_list, row.preprocessing, row.split, row.config))
-            for row in scores.rows
-        ],
-        "runs": [
-            (
-                name,
-                run.manifest.weights_sha256,
-                run.manifest.embedder.digest,
-                ", ".join(f"{library} {version}" for library, version in run.manifest.versions.items()) or "–",
-            )
-            for name, run in material.runs.items()
-        ],
-        "config": json.dumps(origin.config, indent=2, ensure_ascii=False) if origin and origin.config else "",
-    }
-
-
-def published() -> dict[str, Any]:
-    """Scores that others published."""
-    table = published_table(published_rows())
-    return {"headings": table.headings, "rows": table.cells}
 
 
 def _groups(scores: Scores) -> Iterator[tuple[str, list[Details]]]:

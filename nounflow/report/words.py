@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from nounflow.config.noise import NoiseConfig
-from nounflow.schemas.documents import Annotations, Predictions
+from nounflow.predictor_kinds import is_baseline
+from nounflow.schemas.documents import Annotations, Predictions, PredictorManifest
 from nounflow.scoring.load import ScoringMaterial
-from nounflow.scoring.measure import Measure
-from nounflow.scoring.measures import MEASURES
-from nounflow.scoring.rows import ScoreRow
-from nounflow.scoring.wording import percent, points, upper_bound
 from nounflow.text import join_words
-
-_MEASURES = tuple(measure for measure in MEASURES if "report" in measure.places)
-
-SCORE_COLUMNS = tuple(  # heading, explanation
-    (measure.report_heading or measure.heading.capitalize(), measure.description) for measure in _MEASURES
-)
-
-RUN_COLUMNS = ("Predictor", "Lexicon", "Embedder", "Parameters", "Training samples", "Noise", "Seed")
-
-_METRICS = {"loss": "Loss", "noun_accuracy": "Nouns right", "token_accuracy": "Word pieces right"}
 
 _CATEGORIES = {
     "": "not judged",
@@ -49,11 +35,6 @@ def lead(material: ScoringMaterial) -> str:
         f"Built from captions of {nouns} nouns, then shown pictures: {runs}. "
         "Only the frozen embedder underneath has ever seen an image."
     )
-
-
-def score_cells(row: ScoreRow) -> list[tuple[str, str]]:
-    """The cells of a row in the order of SCORE_COLUMNS, each with what stands small behind it."""
-    return [_cell(measure, row) for measure in _MEASURES]
 
 
 def judge(annotations: Annotations) -> str:
@@ -86,109 +67,12 @@ def category(name: str) -> str:
     return _CATEGORIES[name]
 
 
-def metric(name: str) -> str:
-    """A training metric in plain words."""
-    return _METRICS.get(name, name.replace("_", " ").capitalize())
-
-
 def probability(value: float) -> str:
     """A probability as whole percent, "<1 %" below that."""
     return "<1 %" if 0 < value < 0.005 else f"{100 * value:.0f} %"
 
 
-def noise(settings: Mapping[str, Any]) -> str:
-    """A run's noise settings in one cell."""
-    return NoiseConfig.model_validate(settings).described
-
-
-def reading(rows: Sequence[ScoreRow]) -> list[tuple[str, str]]:
-    """Terms and limits, those that matter for these rows."""
-    entries = [
-        (
-            "Score",
-            "The first noun of each image earns 1 point if it names the main subject rightly, 0.8 if it rightly names "
-            "a side element, 0.5 and 0.4 if it is close to these, and 0 if it is wrong. The score is the mean over "
-            "all images; one that could not be read earns 0.",
-        ),
-        (
-            "Interval",
-            "Other images of the same kind would have given another score. The 95 % interval says how far off it may "
-            "be: it comes from drawing the images anew, with replacement, 10,000 times. The luck of one training seed "
-            "and the judge's own errors are not in it, and of twenty comparisons about one misses by chance.",
-        ),
-        (
-            "Minus retrieval",
-            "Retrieval gives the noun whose text embedding is nearest to the image: no training, a few lines of code. "
-            "The difference is taken image by image. Where its interval holds 0 no difference is shown.",
-        ),
-        (
-            "Judged",
-            "A noun that nobody judged counts as wrong, so below 100 % the score is a lower bound; the dashed line in "
-            "the chart ends where the score would be if all such nouns were right.",
-        ),
-        (
-            "Overall",
-            "Calling a robin a bird is safe and says little. The overall score halves the points of nouns of which "
-            "WordNet has many kinds.",
-        ),
-        (
-            "Nearness",
-            "Two nouns are near if what they have in common in WordNet is rarely said (Lin's measure, with the "
-            "frequencies of the lexicon). No judge takes part: the noun is held against the image's label.",
-        ),
-        (
-            "Calibration",
-            "Of the images that a run names with 80 % some 80 % should be right. The calibration error is how far off "
-            "that is on average. Risk against coverage says how many names are wrong if only the surest are given.",
-        ),
-        (
-            "Ceiling",
-            "A run can only say what its lexicon holds. The ceiling is the share of labelled images whose label, or "
-            "an accepted other name, is in it.",
-        ),
-        (
-            "Marks",
-            "Circle and check: right. Diamond and wave: close. Square and cross: wrong. Dashed ring: not judged.",
-        ),
-    ]
-    if any(row.annotator == "wordnet" for row in rows):
-        entries.append(
-            (
-                "The judge is a dictionary",
-                "The wordnet judge never looks at the picture. It compares the noun with the image's label, by "
-                "synonymy and by distance in WordNet, so it can call a fitting name wrong and an unfitting one close.",
-            )
-        )
-    if any(row.embedder.startswith("bundled:") for row in rows):
-        entries.append(
-            (
-                "The bundled embedder is not CLIP",
-                "Its image side is an ImageNet classifier: a picture becomes a mixture of the embeddings of ten class "
-                "names. What lies outside those thousand classes is guessed by likeness. Scores with it say little "
-                "about the method on a model that learned text and images together.",
-            )
-        )
-    return entries
-
-
-def _cell(measure: Measure, row: ScoreRow) -> tuple[str, str]:
-    value, *beside = (getattr(row, column) for column in measure.columns)
-    if value is None:
-        return "–", ""
-    match measure.format:
-        case "score" | "interval":
-            aside = _brackets(percent, *beside[:2])
-            if measure.format == "score" and (bound := upper_bound(measure, row)) is not None:
-                aside += f"\nat most {percent(bound)}"
-            return percent(value), aside
-        case "difference":
-            return points(value), _brackets(points, *beside[:2])
-        case "count":
-            return f"{value:,}", ""
-        case "decimal":
-            return f"{value:.1f}", ""
-    return percent(value), ""
-
-
-def _brackets(written: Callable[[float], str], low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"[{written(low)}, {written(high)}]"
+def noise(manifest: PredictorManifest) -> str:
+    """A run's noise settings in one cell; a dash where it was not trained with noise."""
+    settings = manifest.settings.get("noise")
+    return NoiseConfig.model_validate(settings).described if settings and not is_baseline(manifest.predictor) else "–"

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from pydantic import BaseModel, Field
 
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.schemas.documents import (
-    Angles,
     Annotations,
     Document,
     Predictions,
@@ -19,7 +17,7 @@ from nounflow.schemas.documents import (
     read_document,
 )
 from nounflow.schemas.labels import read_labels
-from nounflow.schemas.tables import METRICS, NOUNS, lexicon_digest, read_table
+from nounflow.schemas.tables import NOUNS, lexicon_digest, read_table
 from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
 from nounflow.text import canon
@@ -88,45 +86,6 @@ def read_lexicons(paths: Sequence[Path]) -> tuple[dict[str, list[ScoredLexicon]]
         lexicons.setdefault(digest, []).append(_lexicon(Path(path).stem, digest, table))
         tables[Path(path).stem] = table
     return lexicons, tables
-
-
-class FlowRecord(BaseModel):
-    """One flow of a `*.counts.json`, as `nounflow.counts` writes it."""
-
-    name: str
-    n_in: int = Field(alias="in")
-    unit: str
-    dropped: dict[str, int]
-    added: dict[str, int]
-    n_out: int = Field(alias="out")
-    unit_out: str
-
-
-class CountsRecord(BaseModel):
-    """A `*.counts.json`."""
-
-    stage: str
-    flows: tuple[FlowRecord, ...]
-
-
-@dataclass(frozen=True)
-class TrainingProgress:
-    """What training left beside a run's manifest; None where the run has none."""
-
-    metrics: pl.DataFrame | None  # METRICS
-    angles: Angles | None
-
-
-def read_progress(manifests: Sequence[Path]) -> dict[str, TrainingProgress]:
-    """ScoredRun -> its training's metrics and angles."""
-    progress = {}
-    for path in manifests:
-        metrics, angles = path.parent / "metrics.parquet", path.parent / "angles.json"
-        progress[read_document(PredictorManifest, path, "manifest of a run").run] = TrainingProgress(
-            read_table(metrics, METRICS, "metrics of a run") if metrics.exists() else None,
-            read_document(Angles, angles, "angles of a run") if angles.exists() else None,
-        )
-    return progress
 
 
 def lexicon_entries(table: pl.DataFrame) -> dict[str, tuple[str, float]]:
