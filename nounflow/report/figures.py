@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 
 from nounflow.report import charts
+from nounflow.scoring.measures import MEASURES
 from nounflow.scoring.results import Comparison, Details, Scores
 from nounflow.scoring.rows import ScoreRow
 from nounflow.scoring.variants import Part
-from nounflow.scoring.wording import judged, p_value, percent, percent_interval, points
+from nounflow.scoring.wording import cell, interval, judged, p_value, percent, points
 from nounflow.text import join_words
 
 _STYLES = 6  # runs that one chart tells apart
 _KINDS = 9
 _LEAST = 5  # images of a kind that is drawn
+_CALIBRATION_ERROR = next(measure for measure in MEASURES if measure.name == "calibration_error")
 
 
 def comparisons(scores: Scores) -> list[dict[str, Any]]:
@@ -94,7 +96,7 @@ def calibrations(scores: Scores) -> list[dict[str, Any]]:
             if one.risk_coverage:
                 risks.append(charts.Series(one.run, one.risk_coverage.coverage, one.risk_coverage.risk, f"s{i + 1}"))
         kept = [rows[one.run, one.image_set, one.annotator] for one in known]
-        errors = [f"{row.run}: error {_calibration_error(row)}" for row in kept]
+        errors = [f"{row.run}: error {cell(_CALIBRATION_ERROR, row).with_interval}" for row in kept]
         areas = [f"{row.run}: mean risk {percent(row.risk_coverage_area)}" for row in kept]
         label = f"Probability and share right, {title}: " + "; ".join(errors)
         risk_label = f"Share wrong among the surest, {title}: " + "; ".join(areas)
@@ -135,7 +137,7 @@ def _cell(one: Comparison, i: int, j: int) -> dict[str, str] | None:
         "verdict": verdict,
         "words": {"none": "no difference shown", "better": "better", "worse": "worse"}[verdict],
         "difference": points(one.difference[i][j]),
-        "interval": f"[{points(low)}, {points(high)}]",
+        "interval": interval(points, low, high),
         "p": f"p {p_value(one.p[i][j])}, corrected {p_value(one.p_holm[i][j])}",
     }
 
@@ -160,10 +162,7 @@ def _parts_chart(title: str, parts: Sequence[tuple[Part, ...]], where: str) -> d
     }
 
 
-def _calibration_error(row: ScoreRow) -> str:
-    return percent_interval(row.calibration_error, row.calibration_error_low, row.calibration_error_high)
-
-
 def _diversity_cells(row: ScoreRow) -> list[str]:
+    different = "–" if row.distinct_nouns is None else f"{row.distinct_nouns:,}"
     effective = "–" if row.effective_nouns is None else f"{row.effective_nouns:.0f}"
-    return [f"{row.distinct_nouns:,}", effective, percent(row.top_noun_share)]
+    return [different, effective, percent(row.top_noun_share)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nounflow.predictor_kinds import is_baseline
@@ -12,7 +12,7 @@ from nounflow.scoring.measure import Measure
 from nounflow.scoring.measures import MEASURES
 from nounflow.scoring.results import Scores
 from nounflow.scoring.rows import ScoreRow
-from nounflow.scoring.wording import judged, percent, points, upper_bound
+from nounflow.scoring.wording import cell, judged
 
 _MEASURES = tuple(measure for measure in MEASURES if "report" in measure.places)
 
@@ -32,45 +32,48 @@ def groups(scores: Scores, annotations: Iterable[Annotations]) -> list[dict[str,
 
 def score_cells(row: ScoreRow) -> list[tuple[str, str]]:
     """The cells of a row in the order of COLUMNS, each with what stands small behind it."""
-    return [_cell(measure, row) for measure in _MEASURES]
+    return [_score_cell(measure, row) for measure in _MEASURES]
+
+
+def _score_cell(measure: Measure, row: ScoreRow) -> tuple[str, str]:
+    found = cell(measure, row)
+    value = getattr(row, measure.name)
+    written = f"{value:,}" if measure.format == "count" and value is not None else found.value
+    return written, found.interval + (f"\nat most {found.bound}" if found.bound else "")
 
 
 def _group(rows: Sequence[ScoreRow], annotations: Annotations | None) -> dict[str, Any]:
     """Runs on one image set under one annotator, best first."""
     rows = sorted(rows, key=lambda row: (-(row.prediction_score or 0.0), row.run))
     first = rows[0]
-    scored = [row for row in rows if row.prediction_score is not None]
-    compared = [row for row in rows if row.difference_to_retrieval is not None]
     return {
         "title": judged(first),
         "caption": f"Percent of {first.n:,} images, with 95 % intervals in brackets; the best score first.",
         "judge": words.judge(annotations) if annotations else "",
-        "bounded": any(row.partly_judged for row in scored),
-        "scores": _dots(scored, ("prediction_score", "prediction_score_low", "prediction_score_high"), percent),
-        "differences": _dots(compared, ("difference_to_retrieval", "difference_low", "difference_high"), points),
+        "bounded": any(row.partly_judged for row in rows if row.prediction_score is not None),
+        "scores": _dots("prediction_score", rows),
+        "differences": _dots("difference_to_retrieval", rows),
         "rows": [{"name": row.run, "predictor": row.predictor, "cells": score_cells(row)} for row in rows],
     }
 
 
-def _dots(
-    rows: Sequence[ScoreRow], columns: tuple[str, str, str], written: Callable[[float], str]
-) -> dict[str, Any] | None:
-    """A dot and an interval for each row, placed in percent of the width; None without rows."""
-    if not rows:
+def _dots(name: str, rows: Sequence[ScoreRow]) -> dict[str, Any] | None:
+    """A dot and an interval for each row that has them, placed in percent of the width; None without such rows."""
+    measure = next(measure for measure in MEASURES if measure.name == name)
+    score = measure.format == "score"
+    dots = [(row, [getattr(row, column) for column in measure.columns]) for row in rows]
+    dots = [(row, values) for row, values in dots if None not in values[:3]]
+    if not dots:
         return None
-    score = columns[0] == "prediction_score"
-    values = [getattr(row, column) for row in rows for column in columns]
-    if score:
-        values += [row.score_if_unjudged_right for row in rows if row.score_if_unjudged_right is not None]
-    ticks = charts.nice_ticks(min(0.0, *values), max(0.0, *values))
-    width = ticks[-1] - ticks[0]
+    placed = [value for _, values in dots for value in (values if score else values[:3]) if value is not None]
+    ticks = charts.nice_ticks(min(0.0, *placed), max(0.0, *placed))
 
     def at(value: float) -> str:
-        return f"{100 * (value - ticks[0]) / width:.2f}"
+        return f"{100 * (value - ticks[0]) / (ticks[-1] - ticks[0]):.2f}"
 
     return {
         "ticks": [
-            {"at": at(tick), "zero": not score and tick == 0, "text": _signed(tick) if not score else f"{100 * tick:g}"}
+            {"at": at(tick), "zero": not score and tick == 0, "text": f"{100 * tick:g}" if score else _signed(tick)}
             for tick in ticks
         ],
         "rows": [
@@ -78,41 +81,16 @@ def _dots(
                 "name": row.run,
                 "predictor": row.predictor,
                 "baseline": is_baseline(row.predictor),
-                "mid": at(getattr(row, columns[0])),
-                "low": at(getattr(row, columns[1])),
-                "high": at(getattr(row, columns[2])),
-                "bound": at(row.score_if_unjudged_right)
-                if score and row.partly_judged and row.score_if_unjudged_right is not None
-                else None,
-                "value": written(getattr(row, columns[0])),
+                "mid": at(value),
+                "low": at(low),
+                "high": at(high),
+                "bound": at(bound) if score and row.partly_judged and bound is not None else None,
+                "value": cell(measure, row).value,
             }
-            for row in rows
+            for row, (value, low, high, bound) in dots
         ],
     }
 
 
 def _signed(value: float) -> str:
     return f"{100 * value:+g}".replace("-", "−") if value else "0"
-
-
-def _cell(measure: Measure, row: ScoreRow) -> tuple[str, str]:
-    value, *beside = (getattr(row, column) for column in measure.columns)
-    if value is None:
-        return "–", ""
-    match measure.format:
-        case "score" | "interval":
-            aside = _brackets(percent, *beside[:2])
-            if measure.format == "score" and (bound := upper_bound(measure, row)) is not None:
-                aside += f"\nat most {percent(bound)}"
-            return percent(value), aside
-        case "difference":
-            return points(value), _brackets(points, *beside[:2])
-        case "count":
-            return f"{value:,}", ""
-        case "decimal":
-            return f"{value:.1f}", ""
-    return percent(value), ""
-
-
-def _brackets(written: Callable[[float], str], low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"[{written(low)}, {written(high)}]"

@@ -8,6 +8,7 @@ from nounflow.config.noise import NoiseConfig
 from nounflow.predictor_kinds import is_baseline
 from nounflow.schemas.documents import Annotations, Predictions, PredictorManifest
 from nounflow.scoring.load import ScoringMaterial
+from nounflow.scoring.wording import kappa
 from nounflow.text import join_words
 
 _CATEGORIES = {
@@ -42,12 +43,11 @@ def judge(annotations: Annotations) -> str:
     said = f"Judged by: {annotations.rule}."
     if (found := annotations.agreement) is None:
         return said
-    kappas = [f"{'undefined' if kappa is None else f'{kappa:.2f}'}" for kappa in (found.kappa, found.kappa_coarse)]
     unseen = ", on pictures that its calibration was not fitted on" if found.held_out else ""
     return (
         f"{said} Of {found.pairs:,} nouns that {join_words(list(found.people))} judged too, {100 * found.share:.0f} % "
-        f"got the same of the five categories; Cohen's kappa is {kappas[0]}, and {kappas[1]} on correct, close and "
-        f"incorrect{unseen}."
+        f"got the same of the five categories; Cohen's kappa is {kappa(found.kappa)}, and "
+        f"{kappa(found.kappa_coarse)} on correct, close and incorrect{unseen}."
     )
 
 

@@ -10,7 +10,7 @@ from nounflow.scoring.measure import Measure
 from nounflow.scoring.measures import MEASURES
 from nounflow.scoring.published import MARK, PublishedRow
 from nounflow.scoring.rows import ScoreRow
-from nounflow.scoring.wording import judge, p_value, percent, percent_interval, points_interval, upper_bound
+from nounflow.scoring.wording import cell, difference_cell, judge, p_value
 
 
 class Table(NamedTuple):
@@ -31,45 +31,31 @@ def score_table(rows: Sequence[ScoreRow]) -> Table:
     cells = [
         [
             *(row.run, row.predictor, row.image_set, judge(row), str(row.n)),
-            *(cell for measure in shown for cell in measure_cells(measure, row)),
+            *(text for measure in shown for text in _cells(measure, row)),
         ]
         for row in rows
     ]
     return Table("Scores in percent, with 95 % bootstrap intervals over images", headings, cells, 4)
 
 
-def measure_cells(measure: Measure, row: ScoreRow) -> list[str]:
-    """What a measure says of a row: one cell, of a difference two, the other its p-value."""
-    value, *beside = (getattr(row, column) for column in measure.columns)
+def _cells(measure: Measure, row: ScoreRow) -> list[str]:
+    """One cell, of a difference two, the other its p-value."""
+    found = cell(measure, row)
     match measure.format:
         case "score":
-            written, bound = percent_interval(value, *beside[:2]), upper_bound(measure, row)
-            return [written if bound is None else f"{written}, at most {percent(bound)}"]
+            return [found.with_interval + (f", at most {found.bound}" if found.bound else "")]
         case "difference":
-            return difference_cells(value, *beside)
-        case "count":
-            return ["–" if value is None else str(value)]
-        case "decimal":
-            return ["–" if value is None else f"{value:.1f}"]
-    return [percent(value)]
-
-
-def difference_cells(difference: float | None, low: float | None, high: float | None, p: float | None) -> list[str]:
-    """A difference in points with its interval, and its p-value."""
-    return [points_interval(difference, low, high), p_value(None if difference is None else p)]
+            return [found.with_interval, found.p]
+    return [found.value]
 
 
 def against_table(rows: Sequence[Against], run: str) -> Table:
     """The differences in points."""
     headings = ("run", "image set", "judge", f"minus {run}", "p", "p (Holm)")
-    cells = [
-        [
-            *(row.run, row.image_set, row.annotator),
-            *difference_cells(row.difference, row.low, row.high, row.p),
-            p_value(row.p_holm),
-        ]
-        for row in rows
-    ]
+    cells = []
+    for row in rows:
+        found = difference_cell(row.difference, row.low, row.high, row.p)
+        cells.append([row.run, row.image_set, row.annotator, found.with_interval, found.p, p_value(row.p_holm)])
     return Table("Difference of prediction scores in points, with paired 95 % bootstrap intervals", headings, cells, 3)
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from nounflow.scoring.measure import Measure
 from nounflow.scoring.measures import MEASURES
 from nounflow.scoring.rows import ScoreRow
-from nounflow.scoring.tables import measure_cells
-from nounflow.scoring.wording import comparison, kappa, percent, percent_interval, upper_bound
+from nounflow.scoring.wording import cell, comparison, kappa
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,15 +66,14 @@ def terminal_table(rows: Sequence[ScoreRow], width: int = 200) -> Table:
     for row in rows:
         judge = (row.annotator or "–") + (f", κ {kappa(row.judge_kappa)}" if row.judge_pairs else "")
         first = [row.run, row.predictor, row.image_set, judge, str(row.n)] if wide else [row.run, row.image_set, judge]
-        table.add_row(*first, *(cell for measure in shown for cell in _cells(measure, row, bounds)))
+        table.add_row(*first, *(text for measure in shown for text in _cells(measure, row, bounds)))
     return table
 
 
 def _cells(measure: Measure, row: ScoreRow, bounds: bool) -> list[str]:
-    if measure.format != "score":
-        return measure_cells(measure, row)[:1]
-    value, low, high, _ = (getattr(row, column) for column in measure.columns)
-    bound = upper_bound(measure, row)
+    found = cell(measure, row)
     if measure.name == _SCORE:
-        return [percent_interval(value, low, high), *([percent(bound)] if bounds else [])]
-    return [percent(value) if bound is None else f"{percent(value)}–{percent(bound)}"]
+        return [found.with_interval, *([found.bound or "–"] if bounds else [])]
+    if measure.format == "difference":
+        return [found.with_interval]
+    return [f"{found.value}–{found.bound}" if found.bound else found.value]

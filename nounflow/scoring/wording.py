@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 from nounflow.scoring.measure import Measure
 from nounflow.scoring.rows import ScoreRow
 
@@ -43,16 +46,9 @@ def points(value: float) -> str:
     return "0.0" if rounded == 0 else f"{rounded:+.1f}".replace("-", "−")
 
 
-def percent_interval(value: float | None, low: float | None, high: float | None) -> str:
-    """ "24.1 [22.0, 26.3]" """
-    return "–" if value is None else f"{percent(value)} [{percent(low)}, {percent(high)}]"
-
-
-def points_interval(difference: float | None, low: float | None, high: float | None) -> str:
-    """ "+1.5 [−0.2, +3.2]" """
-    if difference is None or low is None or high is None:
-        return "–"
-    return f"{points(difference)} [{points(low)}, {points(high)}]"
+def interval(written: Callable[[float], str], low: float | None, high: float | None) -> str:
+    """ "[22.0, 26.3]", empty where there is none."""
+    return "" if low is None or high is None else f"[{written(low)}, {written(high)}]"
 
 
 def p_value(p: float | None) -> str:
@@ -67,7 +63,37 @@ def kappa(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.2f}"
 
 
-def upper_bound(measure: Measure, row: ScoreRow) -> float | None:
-    """What a score would be if every unjudged noun were right; None where all are judged."""
-    bound: float | None = getattr(row, measure.columns[-1])
-    return bound if row.partly_judged else None
+class Cell(NamedTuple):
+    """What a measure says of a row; what it does not have, or there is not, is empty."""
+
+    value: str
+    interval: str = ""  # in brackets
+    bound: str = ""  # the value if every unjudged noun were right; empty where all are judged
+    p: str = ""
+
+    @property
+    def with_interval(self) -> str:
+        """ "24.1 [22.0, 26.3]" """
+        return f"{self.value} {self.interval}".rstrip()
+
+
+def cell(measure: Measure, row: ScoreRow) -> Cell:
+    """A measure of a row in figures."""
+    value, *beside = (getattr(row, column) for column in measure.columns)
+    if value is None:
+        return Cell("–", p="–")
+    match measure.format:
+        case "count":
+            return Cell(str(value))
+        case "decimal":
+            return Cell(f"{value:.1f}")
+        case "difference":
+            return difference_cell(value, *beside)
+        case "score" if row.partly_judged and beside[2] is not None:
+            return Cell(percent(value), interval(percent, *beside[:2]), percent(beside[2]))
+    return Cell(percent(value), interval(percent, *beside[:2]) if beside else "")
+
+
+def difference_cell(difference: float, low: float | None, high: float | None, p: float | None) -> Cell:
+    """A difference of fractions in points, "+1.5 [−0.2, +3.2]", and its p-value."""
+    return Cell(points(difference), interval(points, low, high), p=p_value(p))
