@@ -17,7 +17,7 @@ from nounflow.scoring.scores import score_all
 from nounflow.scoring.terminal import terminal_table
 
 ENTRIES = lexicon_entries(nouns_table(plurals={"goose": "geese"}))
-LEXICON = ScoredLexicon("tiny", lexicon_digest(NOUNS), frozenset(ENTRIES), ENTRIES)
+LEXICON = ScoredLexicon("tiny", lexicon_digest(NOUNS), ENTRIES)
 
 
 def score(documents, judged, labels=None, manifests=(), **options):

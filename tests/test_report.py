@@ -84,7 +84,7 @@ def test_the_page_needs_neither_curves_nor_angles_nor_judgements_nor_pictures(tm
 @pytest.fixture(scope="module")
 def page_of_two_sets_and_two_judges():
     """HTML of one run on the image sets x and y under the judges p and q; q was compared with people on x."""
-    lexicon = ScoredLexicon("tiny", lexicon_digest(NOUNS), frozenset(NOUNS))
+    lexicon = ScoredLexicon("tiny", lexicon_digest(NOUNS), {})
     documents = [predictions("a", {"1.png": ["dog"]}, image_set=name) for name in ("x", "y")]
     judged = [
         annotations({"1.png": {"correct_primary": ["dog"]}}, name, who) for name in ("x", "y") for who in ("p", "q")

@@ -33,7 +33,7 @@ def test_the_median_of_a_histogram_lies_where_half_the_counts_are():
 
 
 def test_kinds_are_drawn_for_every_run_where_there_are_images_enough():
-    lexicon = ScoredLexicon("tiny", lexicon_digest(NOUNS), frozenset(NOUNS), lexicon_entries(nouns_table()))
+    lexicon = ScoredLexicon("tiny", lexicon_digest(NOUNS), lexicon_entries(nouns_table()))
     golds = {f"{i}.png": Labels(gold=noun) for i, noun in enumerate(["dog"] * 6 + ["teapot"] * 5 + ["wombat"])}
     documents = [predictions(run, {file: [noun] for file in golds}) for run, noun in (("a", "dog"), ("b", "teapot"))]
     judged = annotations({file: {"correct_primary": [label.gold]} for file, label in golds.items()})

@@ -69,7 +69,7 @@ def render(report: Report) -> str:
         runs=material.runs,
         groups=score_tables.groups(scores, material.annotations),
         score_columns=score_tables.COLUMNS,
-        comparisons=figures.comparisons(scores),
+        comparisons=score_tables.comparisons(scores),
         undrawn=figures.undrawn(scores),
         breakdowns=figures.breakdowns(scores),
         diversity=figures.diversity(scores),

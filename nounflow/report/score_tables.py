@@ -1,4 +1,4 @@
-"""The scores in the report: for each image set and judge a table, and its scores and differences as dots."""
+"""The scores in the report: for each image set and judge a table, the same as dots, and run against run."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from nounflow.predictor_kinds import is_baseline
 from nounflow.report import charts, words
 from nounflow.schemas.documents import Annotations
 from nounflow.scoring.measure import Measure
-from nounflow.scoring.measures import MEASURES
-from nounflow.scoring.results import Scores
+from nounflow.scoring.measures import BY_NAME, MEASURES
+from nounflow.scoring.results import Comparison, Scores
 from nounflow.scoring.rows import ScoreRow
-from nounflow.scoring.wording import cell, judged
+from nounflow.scoring.wording import cell, interval, judged, p_value, points
 
 _MEASURES = tuple(measure for measure in MEASURES if "report" in measure.places)
 
@@ -59,7 +59,7 @@ def _group(rows: Sequence[ScoreRow], annotations: Annotations | None) -> dict[st
 
 def _dots(name: str, rows: Sequence[ScoreRow]) -> dict[str, Any] | None:
     """A dot and an interval for each row that has them, placed in percent of the width; None without such rows."""
-    measure = next(measure for measure in MEASURES if measure.name == name)
+    measure = BY_NAME[name]
     score = measure.format == "score"
     dots = [(row, [getattr(row, column) for column in measure.columns]) for row in rows]
     dots = [(row, values) for row, values in dots if None not in values[:3]]
@@ -94,3 +94,31 @@ def _dots(name: str, rows: Sequence[ScoreRow]) -> dict[str, Any] | None:
 
 def _signed(value: float) -> str:
     return f"{100 * value:+g}".replace("-", "−") if value else "0"
+
+
+def comparisons(scores: Scores) -> list[dict[str, Any]]:
+    """A table of run against run for each image set and judge."""
+    titles = {(row.image_set, row.annotator): judged(row) for row in scores.rows}
+    return [
+        {
+            "title": titles[one.image_set, one.annotator],
+            "runs": one.runs,
+            "rows": [(run, [_against(one, i, j) for j in range(len(one.runs))]) for i, run in enumerate(one.runs)],
+        }
+        for one in scores.comparisons
+        if len(one.runs) > 1
+    ]
+
+
+def _against(one: Comparison, i: int, j: int) -> dict[str, str] | None:
+    if i == j:
+        return None
+    low, high = one.low[i][j], one.high[i][j]
+    verdict = "none" if low <= 0 <= high else "better" if low > 0 else "worse"
+    return {
+        "verdict": verdict,
+        "words": {"none": "no difference shown", "better": "better", "worse": "worse"}[verdict],
+        "difference": points(one.difference[i][j]),
+        "interval": interval(points, low, high),
+        "p": f"p {p_value(one.p[i][j])}, corrected {p_value(one.p_holm[i][j])}",
+    }

@@ -20,12 +20,11 @@ from nounflow.streams import stream
 
 @dataclass(frozen=True)
 class ScoredLexicon:
-    """What is needed of a lexicon: its name, its nouns' digest, the normal spelling of all its forms."""
+    """What is needed of a lexicon."""
 
     name: str
-    digest: str
-    forms: frozenset[str]
-    entries: Mapping[str, tuple[str, float]] = field(default_factory=dict)  # form -> kind and frequency of its noun
+    digest: str  # of its nouns
+    entries: Mapping[str, tuple[str, float]]  # normal spelling of each form -> kind and frequency of its noun
 
 
 @dataclass(frozen=True)

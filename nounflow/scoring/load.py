@@ -1,4 +1,4 @@
-"""Reading what scores and report are made from."""
+"""Reading what was predicted and judged."""
 
 from __future__ import annotations
 
@@ -9,13 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from nounflow.errors import MismatchError, NounflowError
-from nounflow.schemas.documents import (
-    Annotations,
-    Document,
-    Predictions,
-    PredictorManifest,
-    read_document,
-)
+from nounflow.schemas.documents import Annotations, Document, Predictions, PredictorManifest, read_document
 from nounflow.schemas.labels import read_labels
 from nounflow.schemas.tables import NOUNS, lexicon_digest, read_table
 from nounflow.scoring.answers import only_decoding
@@ -83,8 +77,8 @@ def read_lexicons(paths: Sequence[Path]) -> tuple[dict[str, list[ScoredLexicon]]
     for path in paths:
         table = read_table(path, NOUNS, "lexicon")
         digest = lexicon_digest(table["noun"].to_list())
-        lexicons.setdefault(digest, []).append(_lexicon(Path(path).stem, digest, table))
-        tables[Path(path).stem] = table
+        lexicons.setdefault(digest, []).append(ScoredLexicon(path.stem, digest, lexicon_entries(table)))
+        tables[path.stem] = table
     return lexicons, tables
 
 
@@ -99,11 +93,6 @@ def lexicon_entries(table: pl.DataFrame) -> dict[str, tuple[str, float]]:
     return entries
 
 
-def _lexicon(name: str, digest: str, table: pl.DataFrame) -> ScoredLexicon:
-    entries = lexicon_entries(table)
-    return ScoredLexicon(name, digest, frozenset(entries), entries)
-
-
 def _put(documents: dict[tuple[str, str], Document], key: tuple[str, str], document: Document, path: Path) -> None:
     if key in documents:
         raise NounflowError(f"Two files are both of {key[0]} and {key[1]}", where=path, fix="pass one of them")
@@ -116,7 +105,7 @@ def _lexicon_of(
     known = lexicons.get(manifest.lexicon, ())
     if not known:
         raise MismatchError(
-            f"ScoredRun '{manifest.run}' was made with a lexicon that is none of those given",
+            f"The run '{manifest.run}' was made with a lexicon that is none of those given",
             where=path,
             fix="pass its lexicon with --nouns; if the lexicon was built anew, run the models stage again",
         )

@@ -82,11 +82,11 @@ def hierarchical_score(evaluation: Evaluation, run: str) -> Found:
 
 
 def ceiling(evaluation: Evaluation, run: str) -> Found:
-    labels, forms = evaluation.image_set.labels, evaluation.runs[run].lexicon.forms
+    labels, sayable = evaluation.image_set.labels, evaluation.runs[run].lexicon.entries
     held = [labels[image] for image in evaluation.answers[run].nouns if image in labels]
     if not held:
         return None
-    return sum(any(canon(noun) in forms for noun in (label.gold, *label.accepted)) for label in held) / len(held)
+    return sum(any(canon(noun) in sayable for noun in (label.gold, *label.accepted)) for label in held) / len(held)
 
 
 def distinct_nouns(evaluation: Evaluation, run: str) -> Found:
@@ -233,3 +233,4 @@ MEASURES = (  # function, heading, format, description; in the order in which th
         places=(),
     ),
 )
+BY_NAME = {measure.name: measure for measure in MEASURES}
