@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from synthetic_results import NOUNS, annotations, manifest, nouns_table, predictions
 
-from nounflow.report.charts import Series, histogram_median, line_chart, nice_ticks
+from nounflow.report.axes import nice_ticks
+from nounflow.report.charts import Series, histogram_median, line_chart
 from nounflow.report.figures import breakdowns
 from nounflow.schemas.documents import Labels
 from nounflow.schemas.tables import lexicon_digest

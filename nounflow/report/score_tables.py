@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from nounflow.predictor_kinds import is_baseline
-from nounflow.report import charts, words
+from nounflow.report import words
+from nounflow.report.axes import nice_ticks
 from nounflow.schemas.documents import Annotations
 from nounflow.scoring.measure import Measure
 from nounflow.scoring.measures import BY_NAME, MEASURES
@@ -66,7 +67,7 @@ def _dots(name: str, rows: Sequence[ScoreRow]) -> dict[str, Any] | None:
     if not dots:
         return None
     placed = [value for _, values in dots for value in (values if score else values[:3]) if value is not None]
-    ticks = charts.nice_ticks(min(0.0, *placed), max(0.0, *placed))
+    ticks = nice_ticks(min(0.0, *placed), max(0.0, *placed))
 
     def at(value: float) -> str:
         return f"{100 * (value - ticks[0]) / (ticks[-1] - ticks[0]):.2f}"
