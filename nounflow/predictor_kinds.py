@@ -99,3 +99,13 @@ PREDICTORS: Registry[PredictorKind] = {
         combines=True,
     ),
 }
+
+
+def is_baseline(predictor: str) -> bool:
+    """Are others compared with this kind? False for a kind of another version, which is not known here."""
+    return predictor in PREDICTORS and PREDICTORS[predictor].baseline
+
+
+def writes_tokens(predictor: str) -> bool:
+    """Is this kind read by beam search? False for a kind that is not known here."""
+    return predictor in PREDICTORS and PREDICTORS[predictor].writes_tokens
