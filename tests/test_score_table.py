@@ -188,6 +188,15 @@ def test_a_wrong_cell_is_refused_with_its_column(golden, tmp_path, column, cell,
         read_scores(path)
 
 
+@pytest.mark.parametrize("change", [lambda line: line + "\tmore", lambda line: line.rpartition("\t")[0]])
+def test_a_line_with_more_or_fewer_cells_is_refused_with_its_number(golden, tmp_path, change):
+    lines = (golden / "scores.tsv").read_text().splitlines()
+    lines[2] = change(lines[2])
+    (tmp_path / "scores.tsv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(DamagedFileError, match="Line 3 of the score table"):
+        read_scores(tmp_path / "scores.tsv")
+
+
 def test_details_of_another_version_are_read_and_compared(scores, tmp_path, capsys):
     document = json.loads(scores.model_dump_json())
     for row in document["rows"]:

@@ -120,7 +120,12 @@ def read_scores(path: Path) -> list[ScoreRow]:
             if missing := [key for key in _KEYS if key not in (reader.fieldnames or ())]:
                 columns = f"column{'s' if missing[1:] else ''} {', '.join(missing)}"
                 raise DamagedFileError(f"The score table lacks the {columns}", where=path, fix=fix)
-            cells = [{key: _read(key, cell) for key, cell in row.items()} for row in reader]
+            cells = []
+            for row in reader:
+                if None in row or None in row.values():
+                    what = f"Line {reader.line_num} of the score table has not as many cells as there are columns"
+                    raise DamagedFileError(what, where=path, fix=fix)
+                cells.append({column: _read(column, cell) for column, cell in row.items()})
     except FileNotFoundError:
         raise NounflowError("There is no score table", where=path, fix="run the scores stage first") from None
     try:
