@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import errno
 import io
 import json
@@ -10,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -22,6 +23,7 @@ from nounflow.errors import NounflowError
 from nounflow.job_log import footer, header
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
+Result = TypeVar("Result")
 
 
 def stage_parser(doc: str | None) -> argparse.ArgumentParser:
@@ -63,6 +65,21 @@ def wait_passively() -> None:
     (benchmarks/results/training_speed.md).
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def run_async(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine to its end. SIGTERM cancels it, so that it unwinds, and then ends the stage as elsewhere."""
+
+    async def cancellable() -> Result:
+        task = asyncio.current_task()
+        assert task is not None
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+        return await work
+
+    try:
+        return asyncio.run(cancellable())
+    except asyncio.CancelledError:
+        raise Terminated from None
 
 
 class Terminated(KeyboardInterrupt):

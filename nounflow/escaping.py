@@ -20,6 +20,11 @@ def spreadsheet_cell(name: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
+def mended(text: str) -> str:
+    """A text that can be written: halves of a surrogate pair are joined, a lone one becomes U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def is_utf8(name: str) -> bool:
     """Whether a text can be written: the name of a file may hold any bytes."""
     try:

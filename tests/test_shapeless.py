@@ -33,6 +33,9 @@ def run_stage(main, arguments):
     main(**vars(arguments))
 def print_any_text():
     pass
+def run_async(work):
+    import asyncio
+    return asyncio.run(work)
 def wait_passively():
     pass
 def at_least_one(text):

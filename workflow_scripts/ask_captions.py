@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nounflow.commandline import add_settings, json_settings, run_stage, stage_parser
+from nounflow.commandline import add_settings, json_settings, run_async, run_stage, stage_parser
 from nounflow.config.captions import ChecksConfig, LLMCaptionsConfig
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ def main(
     counts: Path | None,
 ) -> None:
     """Ask until every noun has its quota or its attempts are used up."""
-    import asyncio
-
     from nounflow.captions.answers import CaptionAnswers
     from nounflow.captions.check_page import as_markdown
     from nounflow.captions.check_report import ReportTally
@@ -54,12 +52,12 @@ def main(
     tasks = noun_tasks(lexicon, settings)
     with Spool(out.parent) as spool, Spool(out.parent) as ngrams:
         answers = CaptionAnswers(CaptionChecks(lexicon, checks), spool)
-        used = asyncio.run(_ask(tasks, answers, settings, ledger or Path(settings.ledger)))
-        if not answers.totals[None]:
+        used = run_async(_ask(tasks, answers, settings, ledger or Path(settings.ledger)))
+        if fault := answers.failed(tasks):
             raise NounflowError(
-                "Not one caption passed the checks",
+                fault,
                 where=f"{answers.totals.total():,} captions of {settings.server.model}",
-                fix="read the answers in the ledger, or try another model",
+                fix="read the answers in the ledger, mend the settings or try another model, and run the same command",
             )
         tally = ReportTally(out.stem, answers.totals, lexicon, ngrams)
         record = write_draft(out, answers.draft(tasks, tally, len(lexicon)))

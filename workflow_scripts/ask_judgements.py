@@ -17,7 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nounflow.commandline import add_settings, json_settings, run_stage, stage_parser
+from nounflow.commandline import add_settings, json_settings, run_async, run_stage, stage_parser
 from nounflow.config.annotators import OpenAIAnnotatorConfig, PeopleAnnotatorConfig
 
 if TYPE_CHECKING:
@@ -80,8 +80,6 @@ def _ask_missing(
     settings: OpenAIAnnotatorConfig,
 ) -> dict[tuple[str, str], str]:
     """Add what is not judged yet to the log; returns why some pairs could not be judged."""
-    import asyncio
-
     from nounflow.annotation.asking import Ballot, voting_rule
     from nounflow.annotation.judgements import drafts_of, known_judgements, missing_groups
 
@@ -93,7 +91,7 @@ def _ask_missing(
     if not ballots:
         return {}
     try:
-        asyncio.run(_ask(ballots, folder, settings))
+        run_async(_ask(ballots, folder, settings))
     finally:  # also of what was settled before a stop
         done = [ballot for ballot in ballots if not ballot.open(voting_rule(settings))]
         drafts = [

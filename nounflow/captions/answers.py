@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,6 +72,7 @@ class CaptionAnswers:
     def __init__(self, checks: CaptionChecks, spool: Spool) -> None:
         self.checks = checks
         self.totals: Counter[str | None] = Counter()  # fault (None: kept) -> captions
+        self.readable = 0  # answers
         self._spool = spool
 
     def take(self, task: NounTask, result: Outcome | Failure) -> CaptionVerdict | None:
@@ -89,6 +90,7 @@ class CaptionAnswers:
         for answer in result.texts:
             try:
                 captions = read_answer(answer)
+                self.readable += 1
             except ValueError:
                 task.unreadable += 1
                 faults["cannot be read"] += 1
@@ -132,6 +134,22 @@ class CaptionAnswers:
             return counts
 
         return CaptionDraft(batches(), count)
+
+    def failed(self, tasks: Sequence[NounTask]) -> str:
+        """Why there is too little to go on with; empty where there is enough."""
+        reasons: Counter[str] = Counter()
+        for task in tasks:
+            if task.given_up:
+                reasons[task.given_up] += 1
+            reasons["answers that cannot be read"] += task.unreadable
+        reasons.update({fault: n for fault, n in self.totals.items() if fault is not None})
+        unreadable = sum(task.unreadable for task in tasks)
+        if not self.totals[None]:
+            commonest = max(reasons, key=reasons.__getitem__, default="nothing was answered")
+            return f"Not one caption passed the checks; the commonest reason: {commonest}"
+        if unreadable > self.readable:
+            return f"Most answers cannot be read ({unreadable:,}, against {self.readable:,} that can)"
+        return ""
 
     def quarantine(self, tasks: Iterable[NounTask]) -> pl.DataFrame:
         """Nouns short of their quota: noun key, kept, quota, and the commonest reasons."""

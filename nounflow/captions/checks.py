@@ -72,6 +72,8 @@ class CaptionChecks:
 
     def _form_fault(self, reading: ReadText) -> str | None:
         settings, text = self.settings, reading.text
+        if "\ufffd" in text:
+            return "a sign that cannot be read"
         if not text.strip():
             return "empty"
         if reason := meta_fault(text):

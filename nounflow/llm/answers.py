@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from nounflow.escaping import mended
 from nounflow.llm.requests import TokenUsage
 
 
@@ -32,6 +33,22 @@ def read_usage(raw: str) -> TokenUsage:
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return TokenUsage()
+
+
+def error_in(raw: str) -> dict[str, Any] | None:
+    """The error that a body tells instead of an answer, whatever its HTTP status; None where it tells none."""
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict) or body.get("choices"):
+        return None
+    error = body.get("error")
+    if isinstance(error, dict):
+        return {"code": body.get("code") or body.get("status"), **error}
+    if error or body.get("object") == "error":
+        return {"message": error if isinstance(error, str) else body.get("message"), **body}
+    return None
 
 
 def read_answer(raw: str) -> Answer:
@@ -63,7 +80,7 @@ def _read_choice(choice: Mapping[str, Any]) -> tuple[str, str, str]:
         content = "".join(part.get("text") or "" for part in content)
     if not isinstance(content, str):
         raise TypeError("content is no text")
-    return reason, content, str(refusal)
+    return reason, mended(content), mended(str(refusal))
 
 
 def _count(usage: Mapping[str, Any], *names: str) -> int | None:

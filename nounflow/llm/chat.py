@@ -140,7 +140,7 @@ class ChatClient:
                 pace.throttled(sent_at, fault.wait_s, fault.detail)
                 continue
             failures += 1
-            if fault.kind == "refused" or failures >= self._config.max_attempts:
+            if fault.kind in ("refused", "unfit") or failures >= self._config.max_attempts:
                 return ending
             wait = max(pace.backoff(failures - 1) * _jitter(question.key), fault.wait_s or 0.0)
             await pace.sleep(min(wait, self._config.max_wait_s))
@@ -185,8 +185,10 @@ class ChatClient:
         detail = "no answer"
         while server is not None:
             ending = await self._until_ended(pace, question_of(self._config, probe_request(server)), ROOM, server)
-            if ending is None or ending.outcome == "failed":
-                detail = ending.detail if ending is not None else detail
+            if ending is None:
+                break
+            if ending.outcome == "failed" and not ending.detail.startswith("HTTP 4"):  # a weaker one may pass
+                detail = ending.detail
                 break
             if ending.outcome == "answered":
                 return learnt(server, read_answer(ending.raw), ending.usage)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,19 +14,29 @@ import openai
 from nounflow.llm.keys import redact
 from nounflow.retry_after import retry_after
 
-Kind = Literal["throttled", "retry", "refused", "stop"]
+Kind = Literal["throttled", "retry", "unfit", "refused", "stop"]
 
 _STOP_STATUS = {401, 402, 403, 404, 405, 407}
-_RETRY_STATUS = {408, 409, 425}
+_RETRY_STATUS = {408, 409, 423, 425, 460, 498, 499}  # load, locks, and gateways whose other side was gone
+# Words by which servers say that they refuse the content itself, in codes and messages.
+_CONTENT = re.compile(
+    r"content[_ -]?(?:filter|policy|management)|moderation|safety|responsible[_ -]?ai|flagged|prohibited|"
+    r"usage polic|data_inspection|sensitive",
+    re.IGNORECASE,
+)
 _STOP_CODES = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "account_deactivated"}
-_THROTTLE_CODES = {"rate_limit_exceeded", "token_limit_exceeded", "too_many_tokens"}
+_THROTTLE_CODES = {
+    "rate_limit_exceeded", "rate_limit_error", "rate_limited", "token_limit_exceeded", "too_many_tokens",
+    "too_many_requests", "throttled", "overloaded_error", "resource_exhausted",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Why a sending brought no answer.
 
-    kind: `throttled`: wait, it is not counted as an attempt. `retry`: try again, some times. `refused`: never again.
+    kind: `throttled`: wait, it is not counted as an attempt. `retry`: try again, some times. `unfit`: not again in
+    this run, but in a later one, when the set-up may have been mended. `refused`: never again, for its content.
     `stop`: nothing else will work either.
     """
 
@@ -62,15 +73,35 @@ def fault_of_status(
         return Fault("throttled", detail, wait_s=retry_after(headers or {}), raw=raw, status=status)
     if status in _RETRY_STATUS or status >= 500:
         return Fault("retry", detail, wait_s=retry_after(headers or {}), raw=raw, status=status)
-    return Fault("refused", detail, raw=raw, status=status)
+    if 300 <= status < 400:
+        elsewhere = (headers or {}).get("location", "an address that it does not name")
+        return Fault("stop", f"HTTP {status}: it sends requests on to {elsewhere}", raw=raw, status=status)
+    final = bool(_CONTENT.search(" ".join((*names, detail))))
+    return Fault("refused" if final else "unfit", detail, raw=raw, status=status)
+
+
+def fault_of_error(said: Mapping[str, Any], raw: str = "") -> Fault:
+    """Class an error that came in the body of an answer whose HTTP status was 200: its own code decides."""
+    for code in (said.get("code"), said.get("status"), said.get("status_code")):
+        if str(code).isdecimal() and 400 <= int(str(code)) < 600:
+            return fault_of_status(int(str(code)), said, raw)
+    code = str(said.get("code") or said.get("type") or "an error in the answer")
+    fault = fault_of_code(code, str(said.get("message") or raw))
+    final = fault.kind == "retry" and _CONTENT.search(fault.detail)
+    return dataclasses.replace(fault, kind="refused", raw=raw) if final else dataclasses.replace(fault, raw=raw)
+
+
+def is_final(detail: str) -> bool:
+    """Whether a refusal that the ledger keeps was one of content: older versions also kept those by set-up."""
+    return not detail.startswith("HTTP ") or bool(_CONTENT.search(detail))
 
 
 def fault_of_code(code: str, message: str) -> Fault:
     """Class the error of a batch, or of one of its lines, that has a code and no HTTP status."""
     detail = f"{code}: {message[:500]}"
-    if code in _STOP_CODES:
+    if code.lower() in _STOP_CODES:
         return Fault("stop", detail)
-    return Fault("throttled" if code in _THROTTLE_CODES else "retry", detail)
+    return Fault("throttled" if code.lower() in _THROTTLE_CODES else "retry", detail)
 
 
 def struck(fault: Fault, key: str) -> Fault:

@@ -6,18 +6,50 @@ import asyncio
 import itertools
 import json
 import math
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import openai
 
 from nounflow.config.llm import LLMConfig
+from nounflow.errors import NounflowError
 from nounflow.llm.faults import Fault, fault_of, struck
 from nounflow.llm.keys import read_key, redact
 from nounflow.llm.requests import Request
 
 _CONNECTIONS = 64  # of one client
+_MAX_BODY = 16 << 20  # bytes of an answer; the longest texts have some hundred kB
+_PROXIES = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY")
+
+
+def api_client(config: LLMConfig, key: str) -> openai.AsyncOpenAI:
+    """The official client: no retries and no redirects of its own, no compressed answers, no proxy before loopback.
+
+    Raises:
+        NounflowError: a proxy is set that cannot be used.
+    """
+    loopback = (urlsplit(config.base_url).hostname or "") in ("localhost", "127.0.0.1", "::1")
+    try:
+        transport = openai.DefaultAsyncHttpxClient(
+            timeout=config.timeout_s, follow_redirects=False, trust_env=not loopback
+        )
+    except (ImportError, ValueError) as error:  # SOCKS without its package, or no address
+        named = [name for name in _PROXIES if os.environ.get(name) or os.environ.get(name.lower())]
+        raise NounflowError(
+            f"The proxy of the environment cannot be used ({str(error).splitlines()[0]})",
+            where=", ".join(named),
+            fix="for a SOCKS proxy: pip install socksio; or unset these variables",
+        ) from None
+    return openai.AsyncOpenAI(
+        api_key=key,
+        base_url=config.base_url,
+        max_retries=0,
+        http_client=transport,
+        default_headers={"Accept-Encoding": "identity"},
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +74,7 @@ class ChatHttp:
         self._config, self._heed = config, heed
         self._key = read_key(config)
         # A pool's work grows with the square of its connections, so there are several.
-        clients = [
-            openai.AsyncOpenAI(api_key=self._key, base_url=config.base_url, max_retries=0, timeout=config.timeout_s)
-            for _ in range(math.ceil(config.concurrency / _CONNECTIONS))
-        ]
+        clients = [api_client(config, self._key) for _ in range(math.ceil(config.concurrency / _CONNECTIONS))]
         self._clients, self._turn = clients, itertools.cycle(clients)
 
     def __repr__(self) -> str:
@@ -57,11 +86,17 @@ class ChatHttp:
         try:
             # The client's own timeout restarts with every byte; this one does not.
             async with asyncio.timeout(self._config.timeout_s):
-                response = await next(self._turn).chat.completions.with_raw_response.create(
+                calls = next(self._turn).chat.completions.with_streaming_response
+                async with calls.create(
                     model=body.pop("model"), messages=body.pop("messages"), extra_body=body
-                )
-                self._heed(response.headers)
-                return redact(response.content.decode("utf-8", errors="replace"), self._key)
+                ) as response:
+                    self._heed(response.headers)
+                    content = bytearray()
+                    async for part in response.iter_bytes():
+                        content += part
+                        if len(content) > _MAX_BODY:
+                            return Fault("retry", f"an answer of more than {_MAX_BODY >> 20} MB", maybe_paid=True)
+                    return redact(content.decode("utf-8", errors="replace"), self._key)
         except (openai.APIError, TimeoutError) as error:
             if isinstance(error, openai.APIStatusError):
                 self._heed(error.response.headers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from urllib.parse import urlsplit
 
 from nounflow.config.llm import LLMConfig
@@ -12,7 +13,7 @@ from nounflow.errors import NounflowError
 _OPENAI_HOST, _OPENAI_VARIABLE = "api.openai.com", "OPENAI_API_KEY"
 _NO_KEY = "none"  # servers of one's own ask for none, but the client library insists on one
 _SHORTEST_SECRET = 8  # shorter ones ("none", "EMPTY") are no secrets, and striking them out would garble answers
-_LIKE_A_KEY = re.compile(r"\bsk-[A-Za-z0-9_*-]{16,}|(?<=Bearer )\S+")
+_LIKE_A_KEY = re.compile(r"\bsk-[A-Za-z0-9_*-]{16,}")
 
 
 def read_key(config: LLMConfig) -> str:
@@ -27,6 +28,13 @@ def read_key(config: LLMConfig) -> str:
             return _NO_KEY
         variable = _OPENAI_VARIABLE
     if key := os.environ.get(variable, "").strip():
+        for place, sign in enumerate(key, 1):
+            if not ("!" <= sign <= "~"):
+                raise NounflowError(
+                    f"The value of {variable} holds a sign that no key has: {unicodedata.name(sign, 'a control code')} "
+                    f"at place {place} of {len(key)}",
+                    fix=f"export {variable}=... anew, without typographic quotes, spaces or line breaks",
+                )
         return key
     raise NounflowError(
         f"The environment variable {variable} is not set, so there is no key for {config.base_url}",

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.pace import Pace
+from nounflow.retry_after import retry_after
 
 Unit = Literal["requests", "tokens"]
 _UNITS: tuple[Unit, Unit] = ("requests", "tokens")
 _SECONDS = {"d": 86_400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}
+_EPOCH_S, _MONTH_S = 1e9, 31 * 86_400.0  # a number above the first is no duration
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
 
 
@@ -71,6 +75,7 @@ class Limiter:
                     for bucket, amount in buckets:
                         bucket.take(amount, now)
                     return True
+                pace.announce(wait, "calls or tokens a minute are used up")
                 await pace.sleep(wait)
         return False
 
@@ -81,25 +86,39 @@ class Limiter:
             if limit is None or left is None or limit < 1 or left > limit:
                 continue
             reset_s = seconds(headers.get(f"x-ratelimit-reset-{unit}"))
+            known = self._served.get(unit)
+            if known is not None:  # what is under way the server has not counted yet
+                known.wait_s(0, now)
+                left = min(left, known.level)
             # The reset is the time until all of it is back, so it gives the rate also of a server that counts by days.
             rate = (limit - left) / reset_s if reset_s and left < limit else limit / 60
             rate = max(rate, 1.0 / self._longest_wait_s)  # headers that promise next to nothing are put to the test
-            known = self._served.get(unit)
-            if known is not None:
-                known.wait_s(0, now)
-                left = min(left, known.level)
             self._served[unit] = Bucket(rate, limit, left, now)
 
 
 def seconds(text: str | None) -> float | None:
-    """Seconds of a duration such as "1.2s", "6m0s", "20ms" or "17"; None for anything else."""
+    """Seconds of a duration such as "1.2s", "6m0s", "20ms" or "17", or until a time: seconds or milliseconds since
+    1970, or a date. None for anything else, and for what is longer than a month.
+    """
     if text is None:
         return None
     text = text.strip()
     parts = _PART.findall(text)
     if parts and "".join(number + unit for number, unit in parts) == text:
-        return sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    return _number(text)
+        found: float | None = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    elif (found := _number(text)) is None:
+        found = _seconds_until(text)
+    elif found > _EPOCH_S:
+        found = max((found / 1000 if found > _EPOCH_S * 1000 else found) - time.time(), 0.0)
+    return found if found is not None and found <= _MONTH_S else None
+
+
+def _seconds_until(date: str) -> float | None:
+    try:
+        at = datetime.fromisoformat(date)
+        return max((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - time.time(), 0.0)
+    except (ValueError, OverflowError):
+        return retry_after({"retry-after": date})  # as HTTP writes dates
 
 
 def _number(text: str | None) -> float | None:

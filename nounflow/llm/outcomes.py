@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nounflow.config.llm import LLMConfig, PriceConfig
-from nounflow.llm.answers import MalformedAnswerError, read_answer, read_usage
-from nounflow.llm.faults import Fault
+from nounflow.llm.answers import MalformedAnswerError, error_in, read_answer, read_usage
+from nounflow.llm.faults import Fault, fault_of_error, is_final
 from nounflow.llm.prices import settled_cost
 from nounflow.llm.records import Ending, How, LedgerEntry
 from nounflow.llm.requests import Outcome, Question, Request, Status
@@ -25,6 +25,8 @@ def room_of(config: LLMConfig, entry: LedgerEntry | None) -> int:
 def replay(config: LLMConfig, question: Question, entry: LedgerEntry | None) -> Outcome | None:
     """The outcome that the ledger holds; None if the server must be asked (again)."""
     if entry is None or entry.last is None:
+        return None
+    if entry.last.outcome == "refused" and not is_final(entry.last.detail):
         return None
     outcome = outcome_of(question, entry.last, replayed=True)
     if outcome.status == "truncated" and entry.room < config.max_retry_tokens:
@@ -48,6 +50,8 @@ def ending_of(body: str | Fault, price: PriceConfig, worst_usd: float) -> tuple[
         outcomes: dict[str, How] = {"throttled": "throttled", "refused": "refused"}
         outcome: How = outcomes.get(body.kind, "failed")
         return Ending(outcome, body.raw, body.detail, charged_usd=worst_usd if body.maybe_paid else 0.0), body
+    if (error := error_in(body)) is not None:
+        return ending_of(fault_of_error(error, body), price, worst_usd)
     usage = read_usage(body)
     charged = settled_cost(price, usage, worst_usd)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sys
 from pathlib import Path
 
 from nounflow.config.llm import LLMConfig
@@ -14,6 +15,7 @@ class RunStoppedError(NounflowError):
     """Nothing more can be sent: no access, a server that is gone, too long a wait. What was answered is kept."""
 
 
+_ANNOUNCED_S = 30.0  # a wait that is longer is told
 AGAIN = "run the same command again later; what was answered is kept and not paid again"
 
 
@@ -42,7 +44,7 @@ class Pace:
         self._config = config
         self._loop = asyncio.get_running_loop()
         self._end = self._loop.time() + config.deadline_s
-        self._resume_at = 0.0
+        self._resume_at = self._announced = 0.0
         self._throttled = 0  # times in a row
         self._given_up = 0  # requests in a row
         self._stopped = asyncio.Event()
@@ -96,6 +98,12 @@ class Pace:
         """Nobody sends anything for so long."""
         self._resume_at = max(self._resume_at, self.now() + seconds)
 
+    def announce(self, seconds: float, why: str) -> None:
+        """Say that nothing will be sent for long; once for a wait."""
+        if seconds > _ANNOUNCED_S and self.now() + seconds > self._announced + 1:
+            self._announced = self.now() + seconds
+            print(f"waiting {seconds:,.0f} s: {why}", file=sys.stderr, flush=True)
+
     async def sleep(self, seconds: float) -> None:
         """Wait, but no longer than to the deadline or the stop."""
         seconds = min(seconds, max(self._end - self.now(), 0.0))
@@ -112,11 +120,12 @@ class Pace:
             raise RunStoppedError(
                 f"The server asks to wait {wait_s:,.0f} s, longer than `max_wait_s` allows ({detail})", fix=AGAIN
             )
-        if wait_s is None and sent_at >= self._resume_at:  # those sent before the last wait tell nothing new
-            wait_s = self.backoff(self._throttled)
+        if sent_at >= self._resume_at:  # those sent before the last wait tell nothing new
+            wait_s = max(wait_s or 0.0, self.backoff(self._throttled))
             self._throttled += 1
         if wait_s is not None:
             self.hold(wait_s)
+            self.announce(wait_s, "the server asks for it")
 
     def backoff(self, failures: int) -> float:
         """Seconds to wait after so many failures and one more."""

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from nounflow.escaping import mended
+
 _TAG = r"(?:\w+:)?(?:think|thinking|thought|thoughts|reasoning)"
 _THOUGHTS = re.compile(rf"<({_TAG})>.*?(?:</\1>|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z)", re.DOTALL | re.IGNORECASE)
 # Where the prompt ends in the opening tag, the answer has the closing one alone.
@@ -27,10 +29,17 @@ def find_json(text: str, fits: Callable[[Any], bool]) -> Any:
         ValueError: there is none.
     """
     text = _THOUGHTS_BEFORE.sub("", _THOUGHTS.sub("", text))
+    for read in (_value_at, _cut_off_value_at):
+        if (found := _first(text, fits, read)) is not None:
+            return _written(found)
+    raise ValueError("no JSON of the form that was asked for")
+
+
+def _first(text: str, fits: Callable[[Any], bool], read: Callable[[str, int], tuple[Any, int]]) -> Any | None:
     at = 0
     while (opening := _OPENING.search(text, at)) is not None:
         try:
-            value, at = _value_at(text, opening.start())
+            value, at = read(text, opening.start())
         except RecursionError:
             break  # a model that writes brackets for ever
         except ValueError:
@@ -39,7 +48,7 @@ def find_json(text: str, fits: Callable[[Any], bool]) -> Any:
         for part in _parts(value):
             if fits(part):
                 return part
-    raise ValueError("no JSON of the form that was asked for")
+    return None
 
 
 def _value_at(text: str, start: int) -> tuple[Any, int]:
@@ -52,6 +61,44 @@ def _value_at(text: str, start: int) -> tuple[Any, int]:
             if comma < 0 or not _COMMA_TOO_MANY.match(text, comma):
                 raise
             text = f"{text[:comma]} {text[comma + 1 :]}"
+
+
+def _cut_off_value_at(text: str, start: int) -> tuple[Any, int]:
+    """What is whole of a value that the end of the text cuts off: up to the last element that another one follows."""
+    closing, in_string, at = "", False, start
+    whole: tuple[int, str] | None = None  # end of what is whole, and what closes it
+    while at < len(text):
+        sign = text[at]
+        if in_string:
+            at += sign == "\\"  # passes over what is escaped
+            in_string = sign != '"'
+        elif sign == '"':
+            in_string = True
+        elif sign in "{[":
+            closing = ("}" if sign == "{" else "]") + closing
+        elif sign in "}]" and closing:
+            closing = closing[1:]
+            whole = (at + 1, closing)
+        elif sign == ",":
+            whole = (at, closing)
+        at += 1
+        if not closing:
+            break
+    if whole is None or not closing:
+        raise ValueError("nothing is cut off, or nothing of it is whole")
+    return _value_at(text[: whole[0]] + whole[1], start)[0], len(text)
+
+
+def _written(value: Any) -> Any:
+    """The value with texts that can be written: an escape may be half an emoji."""
+    match value:
+        case str():
+            return mended(value)
+        case list():
+            return [_written(part) for part in value]
+        case dict():
+            return {mended(key): _written(part) for key, part in value.items()}
+    return value
 
 
 def _parts(value: Any) -> list[Any]:

@@ -13,10 +13,18 @@ import openai
 
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.faults import Fault, fault_of, struck
+from nounflow.llm.http import api_client
 from nounflow.llm.keys import read_key, redact
 
 T = TypeVar("T")
 ENDED = ("completed", "failed", "expired", "cancelled")
+_STATES = {  # words of other servers
+    **dict.fromkeys(("succeeded", "success", "finished", "done", "ended", "complete"), "completed"),
+    **dict.fromkeys(("error", "errored", "failure"), "failed"),
+    **dict.fromkeys(("canceled", "aborted", "stopped"), "cancelled"),
+    **dict.fromkeys(("timeout", "timed_out", "timeout_exceeded"), "expired"),
+    **dict.fromkeys(("running", "processing", "queued", "pending", "created"), "in_progress"),
+}
 _TOKEN = "nounflow"  # the name of our token among a batch's metadata
 _PAGE = 100  # batches listed at a time
 _CLOCKS_S = 86_400.0  # the server's clock may differ by so much
@@ -47,9 +55,7 @@ class BatchHttp:
     def __init__(self, config: LLMConfig) -> None:
         self._config = config
         self._key = read_key(config)
-        self._client = openai.AsyncOpenAI(
-            api_key=self._key, base_url=config.base_url, max_retries=0, timeout=config.timeout_s
-        )
+        self._client = api_client(config, self._key)
         self._batches = self._client.batches.with_raw_response
         self._transfer_s = config.batch.transfer_timeout_s
 
@@ -158,11 +164,12 @@ class BatchHttp:
             raise ValueError("a batch without id or status")
         counts = batch.get("request_counts") or {}
         errors = [error for error in (batch.get("errors") or {}).get("data") or [] if isinstance(error, dict)]
+        output = self._text(batch, "output_file_id") or self._text(batch, "output_file")
         return Remote(
             id=self._text(batch, "id"),
-            status=self._text(batch, "status"),
-            output_file_id=self._text(batch, "output_file_id"),
-            error_file_id=self._text(batch, "error_file_id"),
+            status=_state(self._text(batch, "status"), output),
+            output_file_id=output,
+            error_file_id=self._text(batch, "error_file_id") or self._text(batch, "error_file"),
             total=int(counts.get("total") or 0),
             completed=int(counts.get("completed") or 0),
             errors="; ".join(self._error(error) for error in errors[:5]),
@@ -172,3 +179,10 @@ class BatchHttp:
     def _error(self, error: Mapping[str, Any]) -> str:
         line = f" (line {error['line']})" if error.get("line") else ""
         return f"{self._text(error, 'code')}: {self._text(error, 'message')[:300]}{line}"
+
+
+def _state(said: str, output: str) -> str:
+    """A batch's state in OpenAI's words; one that has its output has ended, whatever its state is called."""
+    word = said.strip().lower().replace("-", "_").replace(" ", "_").removeprefix("job_state_").removeprefix("state_")
+    state = _STATES.get(word, word)
+    return "completed" if output and state not in ENDED else state
