@@ -8,9 +8,10 @@ import sys
 from importlib import metadata
 
 from nounflow.commandline import print_any_text, reported_errors, wait_passively
-from nounflow.commands import annotation, cache, captions, judging, naming, novic, schema, scores, workflow
+from nounflow.commands import annotate, cache, captions, decisions, judging, naming, novic, schema, scores, workflow
 
-_COMMANDS = (naming, scores, annotation, judging, captions, cache, workflow, novic, schema)  # in the order of the help
+# in the order of the help
+_COMMANDS = (naming, scores, annotate, decisions, judging, captions, cache, workflow, novic, schema)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
@@ -87,13 +87,13 @@ class Journal:
             undo.pop_all()
 
     def submit(self, write: Callable[[sqlite3.Connection], Any]) -> Future[Any]:
-        """Queue a function that inserts rows; the future is done when they are on the disk."""
+        """Queue a write, all of it or nothing; what it returns is on the disk when the future is done."""
         if self._writer is None:
             raise ValueError(f"this {self.kind.name} is open for reading only")
         return self._writer.submit(write)
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """All rows of a query."""
+        """All rows of a query, as they stand now."""
         with self._reading, self._errors():
             return self._reader.execute(sql, values).fetchall()
 
@@ -104,6 +104,12 @@ class Journal:
         self._reader.close()
         if self._lock is not None:
             self._lock.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def _make(self) -> None:
         """A journal of nothing, there at once or not at all: so a file without tables has lost them."""

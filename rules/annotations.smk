@@ -6,16 +6,28 @@ steps:   class each noun as correct, close or incorrect, primary or secondary (d
 """
 
 from nounflow.annotation.log import log_digest
+from nounflow.annotator_kinds import ANNOTATORS
 from nounflow.config.annotators import PeopleAnnotatorConfig
 
 ANNOTATIONS = "results/annotations/{image_set}/{annotator}.json"  # whoever judges
 
 
 def annotators_of(
-    kind,
+    judging_rule,
 ):
-    """Wildcard pattern of the annotators of a kind."""
-    return any_of(name for name, part in CONFIG.annotators.items() if part.kind == kind)
+    """Wildcard pattern of the annotators for whom this rule judges."""
+    return any_of(
+        name
+        for name, part in CONFIG.annotators.items()
+        if ANNOTATORS[part.kind].rule == judging_rule
+    )
+
+
+def judge_of(
+    wildcards,
+):
+    """The registry's place of what judges by labels."""
+    return ANNOTATORS[CONFIG.annotators[wildcards.annotator].kind].judge
 
 
 def predictions_on(
@@ -40,7 +52,7 @@ rule annotate:
     benchmark:
         "results/benchmarks/annotations/{image_set}/{annotator}.tsv"
     wildcard_constraints:
-        annotator=annotators_of("wordnet"),
+        annotator=annotators_of("annotate"),
     conda:
         "../environment.yml"
     resources:
@@ -50,7 +62,7 @@ rule annotate:
         labels=lambda wildcards, input: (
             f"--labels {shlex.quote(str(input.labels))}" if input.labels else ""
         ),
-        code=code("annotate"),
+        code=lambda wildcards: code("annotate", judge_of(wildcards)),
     message:
         "Judging the predictions on {wildcards.image_set} ({wildcards.annotator})"
     shell:
@@ -87,7 +99,7 @@ rule collect_decisions:
     benchmark:
         "results/benchmarks/annotations/{image_set}/{annotator}.tsv"
     wildcard_constraints:
-        annotator=annotators_of("people"),
+        annotator=annotators_of("collect_decisions"),
     conda:
         "../environment.yml"
     resources:
@@ -121,11 +133,8 @@ def people_of(
 ):
     """The people that a language model is compared with; the defaults where the config names none."""
     named = CONFIG.annotators.get(CONFIG.annotators[annotator].people)
-    return (
-        named
-        if named and named.kind == "people"
-        else PeopleAnnotatorConfig(kind="people")
-    )
+    usual = PeopleAnnotatorConfig(kind="people")
+    return named if isinstance(named, PeopleAnnotatorConfig) else usual
 
 
 rule ask_judgements:
@@ -141,7 +150,7 @@ rule ask_judgements:
     benchmark:
         "results/benchmarks/annotations/{image_set}/{annotator}.tsv"
     wildcard_constraints:
-        annotator=annotators_of("openai"),
+        annotator=annotators_of("ask_judgements"),
     localrule: True  # it waits for a server, which compute nodes often cannot reach
     conda:
         "../environment.yml"
@@ -151,10 +160,7 @@ rule ask_judgements:
         ledgers=1,
     params:
         images=lambda wildcards: image_folder(wildcards.image_set),
-        # what shapes no answer (budget, server, ledger ...) comes by the environment and reruns nothing
-        shape=lambda wildcards: json.dumps(
-            CONFIG.annotators[wildcards.annotator].shape()
-        ),
+        settings=lambda wildcards: shaping(CONFIG.annotators[wildcards.annotator]),
         people=lambda wildcards: shaping(people_of(wildcards.annotator)),
         decisions=lambda wildcards: log_digest(people_of(wildcards.annotator).log),
         listing=folder_listing,
@@ -165,7 +171,7 @@ rule ask_judgements:
         'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/ask_judgements.py'
         " --annotator {wildcards.annotator:q}"
         " --image-set {wildcards.image_set:q}"
-        ' --settings "$NOUNFLOW_ANNOTATOR_{wildcards.annotator}"'
+        ' --settings {params.settings:q} "${{NOUNFLOW_ANNOTATOR_{wildcards.annotator}:-}}"'
         " --people {params.people:q}"
         " --images {params.images:q}"
         " --predictions {input.predictions:q}"

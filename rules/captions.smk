@@ -149,8 +149,7 @@ rule ask_captions:
         mem_mb=4000,
         runtime=2880,
     params:
-        # what shapes no caption (budget, server, ledger ...) comes by the environment and reruns nothing
-        shape=json.dumps(CONFIG.captions.llm.shape()),
+        settings=shaping(CONFIG.captions.llm),
         checks=shaping(CONFIG.captions.checks),
         code=code("ask_captions"),
     message:
@@ -158,7 +157,7 @@ rule ask_captions:
     shell:
         'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/ask_captions.py'
         " --nouns {input.nouns:q}"
-        ' --settings "$NOUNFLOW_LLM"'
+        ' --settings {params.settings:q} "${{NOUNFLOW_LLM:-}}"'
         " --checks {params.checks:q}"
         " --out {output.captions:q}"
         " --counts {output.counts:q}"

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: its threads would spin while others test, too
+os.environ["NO_PROXY"] = ",".join(filter(None, (os.environ.get("NO_PROXY"), "127.0.0.1")))  # servers of the tests
 
 import pytest
 import torch
@@ -61,3 +62,12 @@ def wordnet_input(repository, tmp_path_factory) -> Path:
 def wordnet(wordnet_input) -> WordNet:
     """The real WordNet."""
     return WordNet.load(input_folder(wordnet_input / "manifest.json"))
+
+
+@pytest.fixture(scope="module")
+def askers():
+    """Makes processes that ask a language model and can be killed."""
+    from llm_asking import Askers
+
+    with Askers() as askers:
+        yield askers

@@ -18,6 +18,8 @@ from nounflow.llm.ledger import Ledger
 from nounflow.llm.requests import Failure, Outcome, Request
 
 PRICES = {"tiny": {"input": 1.0, "output": 2.0}}
+PAID = (20 * 1.0 + 10 * 2.0) / 1e6  # USD of one good answer of the server, outside a batch
+KEY = "sk-very/secret-0123456789abcdef"
 
 
 def config(server: LLMServer, **changes) -> LLMConfig:
@@ -32,6 +34,13 @@ def config(server: LLMServer, **changes) -> LLMConfig:
         "max_retry_tokens": 400,
     }
     return LLMConfig.model_validate(values | changes)
+
+
+def batch_config(server: LLMServer, *, batch=None, **changes) -> LLMConfig:
+    """Batches of ten, looked at all the time."""
+    return config(
+        server, **{"mode": "batch", "batch": {"poll_s": 0.01, "max_requests": 10, **(batch or {})}, **changes}
+    )
 
 
 def questions(n: int, **changes) -> list[Request]:
@@ -55,8 +64,41 @@ def totals(path: Path):
         return ledger.totals()
 
 
+def unanswered(ledger: Ledger) -> list[tuple[str, float, float]]:
+    """Sendings without an ending: item, time, worst cost in USD."""
+    sql = """
+        SELECT requests.item, sendings.sent_at, sendings.worst_usd
+        FROM sendings JOIN requests ON requests.id = sendings.request
+        LEFT JOIN endings ON endings.sending = sendings.id
+        WHERE endings.sending IS NULL ORDER BY sendings.id"""
+    return ledger.rows(sql)
+
+
+def verdict_counts(ledger: Ledger) -> dict[str, int]:
+    """How many requests were accepted ("") or rejected, by reason; the latest verdict of each counts."""
+    sql = """
+        SELECT CASE WHEN accepted THEN '' ELSE reason END AS why, count(*) FROM verdicts
+        WHERE id IN (SELECT max(id) FROM verdicts GROUP BY request) GROUP BY why ORDER BY why"""
+    return dict(ledger.rows(sql))
+
+
 def words(outcomes) -> dict[str, tuple[str, ...]]:
     return {outcome.request.item: outcome.texts for outcome in outcomes if isinstance(outcome, Outcome)}
+
+
+def right(n: int) -> dict[str, tuple[str, ...]]:
+    """The good answers to `questions(n)`."""
+    return {f"noun {i}": (f'{{"word": "noun {i}"}}',) for i in range(n)}
+
+
+def created(server: LLMServer) -> int:
+    """How many batches the server has got."""
+    return len(server.batches.batches)
+
+
+def inputs(server: LLMServer) -> list[bytes]:
+    """The input files that the server has got."""
+    return [content for name, content in server.batches.files.items() if name.startswith("file-")]
 
 
 async def _print_outcomes(path: Path, settings: LLMConfig, n: int) -> None:

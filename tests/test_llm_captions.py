@@ -13,6 +13,7 @@ import time
 import polars as pl
 import pytest
 from caption_server import CaptionServer, TroubledServer
+from llm_asking import verdict_counts
 
 from nounflow.captions.answers import read_answer
 from nounflow.captions.llm import noun_tasks, request_of
@@ -151,11 +152,22 @@ def test_a_question_tells_the_sense_and_does_not_depend_on_quotas(lexicon):
     assert '"cranes" (plural)' in text
 
 
-def test_an_answer_in_a_fence_is_read_and_nonsense_is_not():
-    assert read_answer('```json\n{"singular": ["a"], "plural": []}\n```') == {"singular": ["a"], "plural": []}
-    for text in ("none", "[1]", '{"singular": "a"}', '{"singular": [1], "plural": []}'):
-        with pytest.raises((ValueError, AttributeError)):
-            read_answer(text)
+@pytest.mark.parametrize(
+    "text",
+    [
+        '```json\n{"singular": ["a"], "plural": []}\n```',
+        '<think>They want {"singular": [...]} of me.</think>{"singular": ["a"], "plural": []}',
+        '{"captions": {"singular": ["a"]}}',
+    ],
+)
+def test_captions_are_read_wherever_they_stand(text):
+    assert read_answer(text) == {"singular": ["a"], "plural": []}
+
+
+@pytest.mark.parametrize("text", ["none", "[1]", '{"singular": "a"}', '{"singular": [1], "plural": []}'])
+def test_what_holds_no_captions_is_not_read(text):
+    with pytest.raises(ValueError, match="no JSON"):
+        read_answer(text)
 
 
 # --- verdicts ---
@@ -193,7 +205,7 @@ def test_verdicts_are_written_in_portions_and_the_latest_counts(tmp_path):
             with Verdicts(ledger) as verdicts:
                 full = [verdicts.add(question.key, turn < 2, f"turn {turn // 2}") for question in questions]
                 assert full.index(True) == PORTION - 1
-        assert ledger.verdict_counts() == {"turn 1": len(questions)}
+        assert verdict_counts(ledger) == {"turn 1": len(questions)}
         counts = sql(ledger.path, "SELECT count(*), count(DISTINCT request) FROM verdicts")
         assert counts == [(2 * len(questions), len(questions))]
 
@@ -248,5 +260,5 @@ def test_faults_and_kills_change_no_byte_and_no_answered_request_is_sent_again(r
     assert n_questions < asked.total() <= sendings
     for folder in (rough, calm):
         with Ledger.read(folder / "ledger.sqlite") as ledger:
-            reports.append(ledger.verdict_counts())
+            reports.append(verdict_counts(ledger))
     assert reports[2] == reports[3]

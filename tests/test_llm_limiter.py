@@ -14,11 +14,6 @@ from nounflow.llm.limiter import Bucket, seconds
 from nounflow.llm.pace import RunStoppedError
 
 
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 def taken_at(bucket: Bucket, amounts: list[float]) -> list[float]:
     """When each amount is taken by one who always takes as soon as he may."""
     now, times = 0.0, []

@@ -238,6 +238,8 @@ def test_a_language_model_judges_once_and_again_only_for_what_changes_its_answer
     assert project.would_run(target) == {"ask_judgements": 1}
     project.snakemake(target)
     assert json.loads((project.folder / target).read_text())["agreement"]["pairs"] == 1
+    change(max_output_tokens=900)
+    assert project.would_run(target) == {"ask_judgements": 1}
     change(model="small", prices={"small": {"input": 1, "output": 1}})
     assert project.would_run(target) == {"ask_judgements": 1}
 

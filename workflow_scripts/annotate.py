@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nounflow.annotator_kinds import ANNOTATORS
 from nounflow.commandline import run_stage, stage_parser
 
 
@@ -35,10 +36,10 @@ def main(
     import polars as pl
 
     from nounflow.annotation.judging import Reason, judge_predictions, nouns_to_judge
-    from nounflow.annotation.wordnet import WordNetAnnotator
-    from nounflow.atomic import atomic_file
     from nounflow.escaping import escaped
+    from nounflow.files import write_text
     from nounflow.inputs import input_folder
+    from nounflow.registry import resolve
     from nounflow.schemas.documents import InputManifest, Predictions, read_document, write_document
     from nounflow.schemas.labels import LabelTable, read_labels, same_name
     from nounflow.wordnet import WordNet
@@ -51,19 +52,19 @@ def main(
         shown = ", ".join(map(escaped, strays[:10])) + (" ..." if len(strays) > 10 else "")
         print(f"labels that match no image: {shown} ({len(strays):,} in all)", flush=True)
     source = read_document(InputManifest, wordnet_manifest, "WordNet manifest")
-    annotators = {WordNetAnnotator.name: WordNetAnnotator}
-    judge = annotators[annotator](WordNet.load(input_folder(wordnet_manifest)))
+    judge = resolve(ANNOTATORS[annotator].judge)(WordNet.load(input_folder(wordnet_manifest)))
     rule = f"{judge.rule}, {source.name} {source.version}"  # the same rule on another WordNet is another judge
     annotations, judged, record = judge_predictions(judge, image_set, nouns, labelled, rule)
-    with atomic_file(reasons) as temporary:
-        pl.DataFrame(judged, schema=list(Reason._fields), orient="row").write_csv(temporary, separator="\t")
+    table = pl.DataFrame(judged, schema=list(Reason._fields), orient="row")
+    write_text(reasons, table.write_csv(separator="\t"))
     record.write(counts)
     write_document(out, annotations)
 
 
 if __name__ == "__main__":
     parser = stage_parser(__doc__)
-    parser.add_argument("--annotator", choices=["wordnet"], default="wordnet", help="who judges")
+    judges = [kind for kind, entry in ANNOTATORS.items() if entry.judge]
+    parser.add_argument("--annotator", choices=judges, default="wordnet", help="who judges")
     parser.add_argument("--image-set", required=True, help="name of the image set")
     parser.add_argument("--labels", type=Path, help="TSV with columns file, gold[, sense, accepted, secondary]")
     parser.add_argument("--wordnet-manifest", type=Path, required=True, help="results/inputs/wordnet/manifest.json")

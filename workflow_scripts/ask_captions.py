@@ -13,7 +13,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import add_settings, json_settings, run_stage, stage_parser
 from nounflow.config.captions import ChecksConfig, LLMCaptionsConfig
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ def main(
     """Ask until every noun has its quota or its attempts are used up."""
     import asyncio
 
-    from nounflow.atomic import atomic_file
     from nounflow.captions.answers import CaptionAnswers
     from nounflow.captions.check_page import as_markdown
     from nounflow.captions.check_report import ReportTally
@@ -68,8 +67,7 @@ def main(
         short = answers.quarantine(tasks)
     write_text(out.with_suffix(".check.md"), as_markdown(report))
     write_document(out.with_suffix(".check.json"), report)
-    with atomic_file(out.with_suffix(".quarantine.tsv")) as temporary:
-        short.write_csv(temporary, separator="\t")
+    write_text(out.with_suffix(".quarantine.tsv"), short.write_csv(separator="\t"))
     record.write(counts or Path(f"{out}.counts.json"))
 
 
@@ -104,7 +102,7 @@ async def _ask(tasks: list[NounTask], answers: CaptionAnswers, settings: LLMCapt
 if __name__ == "__main__":
     parser = stage_parser(__doc__)
     parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
-    parser.add_argument("--settings", type=json_settings(LLMCaptionsConfig), required=True, help="captions.llm, JSON")
+    add_settings(parser, "--settings", LLMCaptionsConfig)
     parser.add_argument("--checks", type=json_settings(ChecksConfig), default=ChecksConfig(), help="captions.checks")
     parser.add_argument("--ledger", type=Path, help="SQLite file of all requests and answers (default: the settings')")
     parser.add_argument("--out", type=Path, required=True, help="captions, parquet")

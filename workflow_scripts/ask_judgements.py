@@ -17,7 +17,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import add_settings, json_settings, run_stage, stage_parser
 from nounflow.config.annotators import OpenAIAnnotatorConfig, PeopleAnnotatorConfig
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ async def _ask(ballots: list[Ballot], folder: Path, settings: OpenAIAnnotatorCon
 def _write_votes(path: Path, rows: list[Row], settling: Settling) -> None:
     import polars as pl
 
-    from nounflow.atomic import atomic_file
+    from nounflow.files import write_text
     from nounflow.schemas.documents import CATEGORIES
 
     table = []
@@ -143,15 +143,14 @@ def _write_votes(path: Path, rows: list[Row], settling: Settling) -> None:
                 **{f"p_{category}": round(shares[category], 4) if shares else None for category in CATEGORIES},
             }
         )
-    with atomic_file(path) as temporary:
-        pl.DataFrame(table, infer_schema_length=None).write_csv(temporary, separator="\t")
+    write_text(path, pl.DataFrame(table, infer_schema_length=None).write_csv(separator="\t"))
 
 
 if __name__ == "__main__":
     parser = stage_parser(__doc__)
     parser.add_argument("--annotator", required=True, help="name under `annotators`")
     parser.add_argument("--image-set", required=True, help="name of the image set")
-    parser.add_argument("--settings", type=json_settings(OpenAIAnnotatorConfig), required=True, help="its settings")
+    add_settings(parser, "--settings", OpenAIAnnotatorConfig)
     parser.add_argument(
         "--people", type=json_settings(PeopleAnnotatorConfig), default=PeopleAnnotatorConfig(kind="people"),
         help="settings of the people that it is compared with",

@@ -38,7 +38,7 @@ def main(
     from nounflow.annotation.current_decisions import CurrentDecisions
     from nounflow.annotation.log import read_records
     from nounflow.annotation.pictures import digest_images, folder_and_digests
-    from nounflow.atomic import atomic_file
+    from nounflow.files import write_text
     from nounflow.schemas.documents import Annotations, Predictions, read_document, write_document
 
     log = Path(settings.log)
@@ -54,9 +54,8 @@ def main(
         print(f"left out: {file}: {problem}", flush=True)
     policy = Policy(settings.policy, settings.seniority)
     lists, differing, record = five_lists(current, digests, policy, settings.members)
-    with atomic_file(contradictions) as temporary:
-        table = pl.DataFrame(differing, schema=list(Contradiction._fields), orient="row")
-        table.write_csv(temporary, separator="\t")
+    table = pl.DataFrame(differing, schema=list(Contradiction._fields), orient="row")
+    write_text(contradictions, table.write_csv(separator="\t"))
     record.write(counts)
     rule = f"people: {', '.join(settings.policy) or 'where all agree'}"
     write_document(out, Annotations(annotator=annotator, rule=rule, image_set=image_set, images=lists))

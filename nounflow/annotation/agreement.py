@@ -11,9 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nounflow.annotation.current_decisions import CurrentDecisions, Pair
-from nounflow.schemas.documents import CATEGORIES
-
-_COARSE = {category: category.split("_")[0] for category in CATEGORIES}  # correct, close, incorrect
+from nounflow.annotation.votes import kind_of
 
 
 class TwoAnnotators(NamedTuple):
@@ -64,9 +62,9 @@ def agreement(rows: Sequence[dict[str, str]]) -> Agreement:
         if both:
             left, right = zip(*both, strict=True)
             share = sum(a == b for a, b in both) / len(both)
-            coarse = cohen_kappa([_COARSE[c] for c in left], [_COARSE[c] for c in right])
+            coarse = cohen_kappa(list(map(kind_of, left)), list(map(kind_of, right)))
             twos.append(TwoAnnotators(first, second, len(both), share, cohen_kappa(left, right), coarse))
-    coarse_rows = [{name: _COARSE[category] for name, category in row.items()} for row in rows]
+    coarse_rows = [{name: kind_of(category) for name, category in row.items()} for row in rows]
     return Agreement(len(rows), krippendorff_alpha(rows), krippendorff_alpha(coarse_rows), tuple(twos))
 
 

@@ -55,7 +55,7 @@ class Ballot:
                 reading = read_answer(result.texts[0], self.group.nouns)
                 self.readings[result.request.attempt] = reading
                 return bool(reading.categories), f"votes: {len(reading.categories)}"
-            except (ValueError, AttributeError, IndexError):
+            except (ValueError, IndexError):
                 self.problem = "an answer that cannot be read"
         return False, self.problem
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import functools
+from pathlib import Path
 from typing import NamedTuple
 
 from nounflow.annotation.words import usual_senses
+from nounflow.errors import NounflowError
+from nounflow.inputs import input_folder
 from nounflow.senses import WordSenses
 from nounflow.wordnet import Synset, WordNet
 
@@ -37,3 +40,18 @@ class Dictionary:
         synonyms = tuple(lemma for lemma in synset.lemmas if lemma.lower() != noun.lower())
         kinds = tuple(parent.lemmas[0] for parent in self._wordnet.hypernym_chain(synset.id))
         return Meaning(synset.gloss, synonyms[:_SYNONYMS], kinds[:_KINDS])
+
+
+def load_dictionary(manifest: Path) -> Dictionary:
+    """WordNet from the workflow's input.
+
+    Raises:
+        NounflowError: it was not fetched yet.
+    """
+    if not manifest.is_file():
+        raise NounflowError(
+            "There is no WordNet to show meanings from",
+            where=manifest,
+            fix="run `snakemake --cores 1 results/inputs/wordnet/manifest.json`, or pass --wordnet",
+        )
+    return Dictionary(WordNet.load(input_folder(manifest)))

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import pydantic
 
+from nounflow.annotation.votes import VotingRule, verdict
 from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.files import sha256_text, write_text
@@ -22,7 +23,6 @@ from nounflow.schemas.decisions import Decision
 from nounflow.schemas.documents import CATEGORIES, Annotations, ImageAnnotations
 
 _LONGEST = 4000  # characters of evidence
-_VOTES_NEEDED, _CONFIDENCE = 3, 0.78  # of the published rule; a state file brings its own
 
 
 class ImportedJudgement(NamedTuple):
@@ -154,8 +154,9 @@ def _judged(images: Mapping[str, ImageAnnotations], reasons: Mapping[tuple[str, 
 
 def _from_votes(state: Mapping[str, Any], counts: Counts) -> ImportedDecisions:
     """A pair with a confident share of votes is correct or incorrect, another one close."""
-    least = int(state["_meta"].get("opinions_min", _VOTES_NEEDED))
-    confidence = float(state["_meta"].get("confidence", _CONFIDENCE))
+    published, meta = VotingRule(), state["_meta"]
+    least = int(meta.get("opinions_min", published.least))
+    rule = published._replace(confidence=float(meta.get("confidence", published.confidence)))
     descriptions = state.get("descriptions", {})
     pairs = [(file, noun, votes) for file, nouns in state["annotations"].items() for noun, votes in nouns.items()]
     flow = counts.flow("votes", len(pairs), "image-noun pairs")
@@ -164,15 +165,13 @@ def _from_votes(state: Mapping[str, Any], counts: Counts) -> ImportedDecisions:
     flow.out(len(enough))
     judged = []
     for file, noun, votes in enough:
-        right = sum(bool(vote) for vote in votes) / len(votes)
-        category = "correct_primary" if right >= confidence else "incorrect"
-        if right < confidence and 1 - right < confidence:
-            category = "close_primary"
-        cast = {"correct_primary": sum(map(bool, votes)), "incorrect": len(votes) - sum(map(bool, votes))}
+        right = sum(map(bool, votes))
+        cast = {"correct_primary": right, "incorrect": len(votes) - right}
+        cast = {category: n for category, n in cast.items() if n}
         said = descriptions.get(file) or {"": 1}
         evidence = max(said, key=lambda text: (said[text], text))
-        judged.append(ImportedJudgement(file, noun, category, {k: n for k, n in cast.items() if n}, evidence))
-    return ImportedDecisions(judged, tool=str(state["_meta"].get("model", "")))
+        judged.append(ImportedJudgement(file, noun, verdict(cast, rule), cast, evidence))
+    return ImportedDecisions(judged, tool=str(meta.get("model", "")))
 
 
 def _first_line(error: Exception) -> str:

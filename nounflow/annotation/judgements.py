@@ -37,7 +37,7 @@ Row = tuple[JudgedPair, dict[str, int]]  # with its votes
 
 def tool_of(settings: OpenAIAnnotatorConfig) -> str:
     """Which judge this is: another model or other questions are another one."""
-    return f"{RULE} {settings.server.model[:150]} {sha256_json(settings.asked())[:8]}"
+    return f"{RULE} {settings.server.model[:150]} {sha256_json(settings.identity())[:8]}"
 
 
 def known_judgements(

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
 from nounflow.errors import MismatchError, NounflowError
@@ -50,13 +49,13 @@ class Receipt(NamedTuple):
     refused: str = ""
 
 
-class DecisionLog:
+class DecisionLog(Journal):
     """`with DecisionLog.open(path) as log: log.append([draft]).result()`: then it is on the disk."""
 
     def __init__(self, path: Path, *, writable: bool, now: Callable[[], float] = time.time) -> None:
-        self._journal = Journal(path, KIND, writable=writable)
+        super().__init__(path, KIND, writable=writable)
         self._now = now
-        latest = self._journal.rows("SELECT max(json_extract(record, '$.time')) FROM records")[0][0]
+        latest = self.rows("SELECT max(json_extract(record, '$.time')) FROM records")[0][0]
         self._latest = microseconds(latest) if latest else 0
 
     @classmethod
@@ -93,7 +92,7 @@ class DecisionLog:
                 receipts.append(_insert(connection, stamp(draft, time_text(self._latest))))
             return receipts
 
-        return self._journal.submit(write)
+        return self.submit(write)
 
     def add(self, records: Sequence[Decision | Mark]) -> Future[list[Receipt]]:
         """Write records of another log as they are."""
@@ -102,7 +101,7 @@ class DecisionLog:
             self._latest = max([self._latest, *(microseconds(record.time) for record in records)])
             return [_insert(connection, record) for record in records]
 
-        return self._journal.submit(write)
+        return self.submit(write)
 
     def records(self) -> list[Decision | Mark]:
         """All records, in the order of arrival.
@@ -110,24 +109,12 @@ class DecisionLog:
         Raises:
             DamagedFileError: a row is no record.
         """
-        rows = self._journal.rows("SELECT seq, record FROM records ORDER BY seq")
-        return [parse_record(record, f"{self._journal.path}, record {seq}") for seq, record in rows]
+        rows = self.rows("SELECT seq, record FROM records ORDER BY seq")
+        return [parse_record(record, f"{self.path}, record {seq}") for seq, record in rows]
 
     def digest(self) -> str:
         """Changes whenever a record is added."""
-        return sha256_text(*(identity for (identity,) in self._journal.rows("SELECT id FROM records ORDER BY id")))
-
-    def close(self) -> None:
-        """Finish what is being written and let go of the file."""
-        self._journal.close()
-
-    def __enter__(self) -> DecisionLog:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        return sha256_text(*(identity for (identity,) in self.rows("SELECT id FROM records ORDER BY id")))
 
 
 def read_records(path: Path) -> list[Decision | Mark]:

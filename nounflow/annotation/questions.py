@@ -12,12 +12,13 @@ from nounflow.annotation.plan import Task
 from nounflow.config.annotators import OpenAIAnnotatorConfig
 from nounflow.files import sha256_json
 from nounflow.images import open_image
+from nounflow.llm.reading import find_json
 from nounflow.llm.requests import Request
 from nounflow.schemas.documents import CATEGORIES
 from nounflow.streams import stream
 from nounflow.text import canon
 
-RULE = "openai-1"  # raise it with any change of the questions or of how answers are read
+RULE = "openai-1"  # raise it with any change of the questions, or if an answer can come to say something else
 PROMPT_VERSION = "judgements-1"
 _JPEG_QUALITY = 85
 
@@ -115,19 +116,20 @@ def read_answer(text: str, nouns: Sequence[str]) -> ModelReading:
     Left out: what was not asked, what is in no category, and a noun in two categories.
 
     Raises:
-        ValueError: not the JSON that was asked for.
+        ValueError: there is no JSON of the form that was asked for.
     """
-    start, stop = text.find("{"), text.rfind("}")  # some models wrap their JSON in a fence
-    value = json.loads(text[start : stop + 1])
-    description, judgements = value.get("description"), value.get("judgements")
-    if not isinstance(judgements, list):
-        raise ValueError("no list of judgements")
+    value = find_json(text, _has_judgements)
+    description = value.get("description")
     asked = {canon(noun): noun for noun in nouns}
     said: dict[str, set[str]] = {}
-    for one in judgements:
+    for one in value["judgements"]:
         if not isinstance(one, dict) or one.get("category") not in CATEGORIES:
             continue
         if (noun := asked.get(canon(str(one.get("noun")).strip(' "')))) is not None:
             said.setdefault(noun, set()).add(one["category"])
     categories = {noun: min(found) for noun, found in said.items() if len(found) == 1}
     return ModelReading(description if isinstance(description, str) else "", categories)
+
+
+def _has_judgements(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("judgements"), list)

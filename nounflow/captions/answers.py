@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -16,9 +17,11 @@ from nounflow.captions.spool import Spool
 from nounflow.captions.table import CaptionDraft, Rows, Written, record_nouns
 from nounflow.captions.templates import Number
 from nounflow.counts import Counts
+from nounflow.llm.reading import find_json
 from nounflow.llm.requests import Failure, Outcome
 
 _BATCH = 16_384  # captions
+_NUMBERS: tuple[Number, ...] = ("singular", "plural")
 
 
 @dataclass
@@ -86,7 +89,7 @@ class CaptionAnswers:
         for answer in result.texts:
             try:
                 captions = read_answer(answer)
-            except (ValueError, AttributeError):
+            except ValueError:
                 task.unreadable += 1
                 faults["cannot be read"] += 1
                 continue
@@ -170,12 +173,14 @@ def read_answer(text: str) -> dict[Number, list[str]]:
     """The captions of one answer, by number.
 
     Raises:
-        ValueError: not the JSON that was asked for.
+        ValueError: there is no JSON of the form that was asked for.
     """
-    start, stop = text.find("{"), text.rfind("}")  # some models wrap their JSON in a fence
-    value = json.loads(text[start : stop + 1])
-    numbers: tuple[Number, ...] = ("singular", "plural")
-    found: dict[Number, list[str]] = {number: value.get(number, []) for number in numbers}
-    if not all(isinstance(texts, list) and all(isinstance(text, str) for text in texts) for texts in found.values()):
-        raise ValueError("not two lists of strings")
-    return found
+    found = find_json(text, _are_captions)
+    return {number: found.get(number, []) for number in _NUMBERS}
+
+
+def _are_captions(value: Any) -> bool:
+    if not isinstance(value, dict) or not value.keys() & set(_NUMBERS):
+        return False
+    lists = [value.get(number, []) for number in _NUMBERS]
+    return all(isinstance(texts, list) and all(isinstance(text, str) for text in texts) for texts in lists)

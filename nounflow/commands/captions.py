@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 from pathlib import Path
 from typing import Any
 
+from nounflow.commands.options import CONFIG, add_configfile, config_of
 from nounflow.errors import NounflowError
 
 
@@ -17,7 +17,7 @@ def add(commands: Any) -> None:
     with_captions = captions.add_subparsers(required=True, metavar="COMMAND")
     estimate = with_captions.add_parser("estimate", help="calls, tokens and USD before a language model is asked")
     estimate.add_argument("--lexicon", default="small", help="name under `lexicons`; it must be built")
-    estimate.add_argument("--configfile", nargs="*", type=Path, default=[], help="files laid over config/config.yaml")
+    add_configfile(estimate)
     estimate.set_defaults(call=_estimate)
     check = with_captions.add_parser("check", help="are they good captions of their nouns? Exit status 1: too few are")
     check.add_argument("file", type=Path, metavar="FILE", help="captions, parquet")
@@ -25,7 +25,7 @@ def add(commands: Any) -> None:
     check.add_argument("--min-yield", type=float, help="least share to be kept (default: captions.checks.min_yield)")
     check.add_argument("--out", type=Path, help="also write the report: .json, and .md to read")
     check.add_argument("--kept", type=Path, help="also write the kept captions (parquet), secondary nouns as targets")
-    check.add_argument("--configfile", nargs="*", type=Path, default=[], help="files laid over config/config.yaml")
+    add_configfile(check)
     check.set_defaults(call=_check)
     compare = with_captions.add_parser("compare", help="reports of checks side by side")
     compare.add_argument("reports", nargs="+", type=Path, metavar="REPORT", help="SOURCE.check.json")
@@ -35,27 +35,22 @@ def add(commands: Any) -> None:
 
 def _estimate(arguments: argparse.Namespace) -> None:
     from nounflow.captions.llm import first_requests, noun_tasks
-    from nounflow.config.experiment import read_config
-    from nounflow.llm.estimate import estimate
-    from nounflow.llm.ledger import Ledger
+    from nounflow.commands.estimates import estimate_beside, print_budget, print_calls
     from nounflow.schemas.tables import read_lexicon
 
-    settings = read_config([Path("config/config.yaml"), *arguments.configfile]).captions.llm
+    settings = config_of(arguments).captions.llm
     if settings.server is None:
         raise NounflowError(
             "No language model is named", where="captions.llm.server", fix="docs/captions.md shows what to write"
         )
     tasks = noun_tasks(read_lexicon(Path(f"results/nouns/{arguments.lexicon}.parquet")), settings)
-    path = Path(settings.ledger)
-    with Ledger.read(path) if path.is_file() else contextlib.nullcontext() as ledger:
-        # a caption has some 20 tokens
-        guess = 20.0 * settings.captions_per_request
-        found = estimate(first_requests(tasks, settings), settings.server, ledger, output_tokens_guess=guess)
+    guess = 20.0 * settings.captions_per_request  # a caption has some 20 tokens
+    found = estimate_beside(Path(settings.ledger), first_requests(tasks, settings), settings.server, guess)
     print(f"{len(tasks):,} nouns, {sum(task.quota for task in tasks):,} captions wanted, by {settings.server.model}")
-    print(f"{found.requests:,} requests, {found.known:,} of them answered by the ledger; {found.calls:,} calls to make")
+    print_calls(found)
     print(f"{found.prompt_tokens:,} prompt and {found.output_tokens:,} output tokens, if every caption is kept")
     print(f"about {found.expected_usd:.2f} USD, {found.worst_usd:.2f} USD at the very most for one sending each")
-    print(f"budget {settings.server.budget_usd:.2f} USD, of which {found.spent_usd:.2f} USD are spent")
+    print_budget(found, settings.server)
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -67,8 +62,7 @@ def _check(arguments: argparse.Namespace) -> None:
     from nounflow.schemas.documents import write_document
     from nounflow.schemas.tables import read_lexicon
 
-    usual = Path("config/config.yaml")
-    files = [*([usual] if usual.is_file() else []), *arguments.configfile]
+    files = [*([CONFIG] if CONFIG.is_file() else []), *arguments.configfile]
     settings = read_config(files).captions.checks if files else ChecksConfig()
     lexicon = read_lexicon(arguments.nouns)
     folder = arguments.out.parent if arguments.out else Path.cwd()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 from pathlib import Path
 from typing import Any
 
+from nounflow.commands.options import add_image_set, config_of
 from nounflow.errors import NounflowError
 
 _TOKENS_PER_NOUN, _TOKENS_OF_DESCRIPTION = 20.0, 150.0  # of an answer, while none was measured
@@ -19,9 +19,7 @@ def add(commands: Any) -> None:
     estimate = actions.add_parser("estimate", help="calls, tokens and USD before a language model is asked")
     estimate.add_argument("predictions", nargs="*", metavar="RUN_OR_PREDICTIONS", help="(default: all runs)")
     estimate.add_argument("--annotator", default="openai", help="name under `annotators` (default openai)")
-    estimate.add_argument("--image-set", help="name under `image_sets`")
-    estimate.add_argument("--images", type=Path, help="image folder or manifest (default: the config's)")
-    estimate.add_argument("--configfile", nargs="*", type=Path, default=[], help="files laid over config/config.yaml")
+    add_image_set(estimate)
     estimate.set_defaults(call=_estimate)
 
 
@@ -31,12 +29,10 @@ def _estimate(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.log import read_records
     from nounflow.annotation.pictures import read_picture
     from nounflow.annotation.questions import NounGroup, picture_url
-    from nounflow.config.experiment import read_config
-    from nounflow.llm.estimate import estimate
-    from nounflow.llm.ledger import Ledger
-    from nounflow.web.start import RESULTS, find_predictions, image_place, prepare
+    from nounflow.annotation.work import RESULTS, find_predictions, image_place, prepare
+    from nounflow.commands.estimates import estimate_beside, print_budget, print_calls
 
-    config = read_config([Path("config/config.yaml"), *arguments.configfile])
+    config = config_of(arguments)
     settings = config.annotators.get(arguments.annotator)
     if settings is None or settings.kind != "openai":
         known = [name for name, part in config.annotators.items() if part.kind == "openai"]
@@ -57,15 +53,13 @@ def _estimate(arguments: argparse.Namespace) -> None:
 
     nouns = sum(len(group.nouns) for group in groups)
     guess = _TOKENS_OF_DESCRIPTION + _TOKENS_PER_NOUN * nouns / max(len(groups), 1)
-    path = Path(settings.ledger)
-    with Ledger.read(path) if path.is_file() else contextlib.nullcontext() as ledger:
-        requests = first_requests(groups, picture, settings)
-        found = estimate(requests, settings.server, ledger, output_tokens_guess=guess)
+    requests = first_requests(groups, picture, settings)
+    found = estimate_beside(Path(settings.ledger), requests, settings.server, guess)
     pairs = sum(len(task.asks) for task in work.tasks)
     print(f"{pairs:,} nouns on {len(work.tasks):,} pictures; {nouns:,} to be judged by {settings.server.model}")
-    print(f"{found.requests:,} requests, {found.known:,} of them answered by the ledger; {found.calls:,} calls to make")
+    print_calls(found)
     votes, more = settings.min_votes, settings.max_votes / settings.min_votes
     print(f"{found.prompt_tokens:,} prompt and {found.output_tokens:,} output tokens for {votes} votes each")
     print(f"about {found.expected_usd:.2f} USD, {found.expected_usd * more:.2f} USD if every noun needs its last vote,")
     print(f"{found.worst_usd * more:.2f} USD at the very most for one sending each")
-    print(f"budget {settings.server.budget_usd:.2f} USD, of which {found.spent_usd:.2f} USD are spent")
+    print_budget(found, settings.server)

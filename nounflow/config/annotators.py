@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from nounflow.config.base import Settings
+from nounflow.config.base import OPERATIONAL, HomePath, Settings
 from nounflow.config.llm import LLMConfig
 
 PolicyRule = Literal["majority", "senior", "latest"]
@@ -23,7 +22,7 @@ class PeopleAnnotatorConfig(Settings):
     """People who judge with `nounflow annotate`; what they decide stands in a decision log."""
 
     kind: Literal["people"] = Field(description="a decision log")
-    log: str = Field("ledgers/decisions.sqlite", description="decision log: SQLite, or its text form .jsonl")
+    log: HomePath = Field("ledgers/decisions.sqlite", description="decision log: SQLite, or its text form .jsonl")
     members: tuple[str, ...] = Field((), description="whose decisions count (none named: everyone's in the log)")
     policy: tuple[PolicyRule, ...] = Field(
         ("majority", "senior", "latest"),
@@ -33,11 +32,6 @@ class PeopleAnnotatorConfig(Settings):
     second_pass: float = Field(
         0.1, ge=0, le=1, description="share of the images that a second person judges too, without seeing the first"
     )
-
-    @field_validator("log")
-    @classmethod
-    def _home(cls, path: str) -> str:
-        return str(Path(path).expanduser())
 
     @model_validator(mode="after")
     def _known(self) -> PeopleAnnotatorConfig:
@@ -62,12 +56,12 @@ class OpenAIAnnotatorConfig(Settings):
     )
     max_side: int = Field(512, ge=64, le=4096, description="longest side of the picture that is sent, in pixels")
     detail: Literal["low", "high", "auto"] = Field("high", description="how closely OpenAI's servers look")
-    image_tokens: int = Field(
+    image_tokens: Annotated[int, OPERATIONAL] = Field(
         1000, ge=1, description="most prompt tokens that the model counts for one picture: for the budget"
     )
     seed: int = Field(1, ge=0, description="seed of the order of the nouns in each vote")
-    log: str = Field("ledgers/judgements.sqlite", description="decision log that the judgements are added to")
-    ledger: str = Field(
+    log: HomePath = Field("ledgers/judgements.sqlite", description="decision log that the judgements are added to")
+    ledger: Annotated[HomePath, OPERATIONAL] = Field(
         "ledgers/annotations.sqlite", description="file of all requests and answers; keep it, a rerun replays it"
     )
     people: str = Field(
@@ -75,25 +69,16 @@ class OpenAIAnnotatorConfig(Settings):
     )
     min_calibrated: int = Field(50, ge=10, description="pairs judged by people from which on votes are calibrated")
 
-    @field_validator("log", "ledger")
-    @classmethod
-    def _home(cls, path: str) -> str:
-        return str(Path(path).expanduser())
-
     @model_validator(mode="after")
     def _ordered(self) -> OpenAIAnnotatorConfig:
         if self.min_votes > self.max_votes:
             raise ValueError("`min_votes` must not be above `max_votes`")
         return self
 
-    def asked(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """What decides which answers come: judgements under other values of these are another judge's."""
         asked = {"nouns_per_request", "min_votes", "max_votes", "confidence", "max_side", "detail", "seed"}
-        return self.model_dump(mode="json", include=dict.fromkeys(asked, True) | {"server": {"model", "temperature"}})
-
-    def shape(self) -> dict[str, Any]:
-        """What decides about the annotations. All else (server, budget, prices, ledger ...) is no reason to rerun."""
-        return self.asked() | self.model_dump(include={"top_k", "log", "min_calibrated"})
+        return self.model_dump(mode="json", include=asked) | {"server": self.server.identity()}
 
 
 AnnotatorConfig = Annotated[

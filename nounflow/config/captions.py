@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
@@ -82,20 +82,10 @@ class LLMCaptionsConfig(Settings):
     )
     captions_per_request: int = Field(8, ge=2, le=100, description="captions that one request asks for")
     attempts_per_noun: int = Field(6, ge=1, description="most requests about one noun")
-    ledger: str = Field(
+    ledger: Annotated[str, OPERATIONAL] = Field(
         "ledgers/captions.sqlite", description="file of all requests and answers; keep it, a rerun replays it"
     )
-    shards: int = Field(1, ge=1, description="embedding jobs")
-
-    def shape(self) -> dict[str, Any]:
-        """What decides which captions come: model, length, temperature, how many, how often.
-
-        Everything else (where the server is, budget, prices, concurrency, waits, the ledger) says how a run goes; a
-        change of it makes no caption another one, so it is no reason to run again.
-        """
-        asked = {"captions_per_noun", "captions_per_request", "attempts_per_noun"}
-        answered = {"model", "temperature", "max_output_tokens", "max_retry_tokens"}
-        return self.model_dump(mode="json", include=dict.fromkeys(asked, True) | {"server": answered})
+    shards: Annotated[int, OPERATIONAL] = Field(1, ge=1, description="embedding jobs")
 
 
 class CaptionsConfig(Settings):

@@ -15,7 +15,13 @@ import pydantic
 import yaml
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from nounflow.config.annotators import AnnotatorConfig, WordNetAnnotatorConfig
+from nounflow.annotator_kinds import ANNOTATORS
+from nounflow.config.annotators import (
+    AnnotatorConfig,
+    OpenAIAnnotatorConfig,
+    PeopleAnnotatorConfig,
+    WordNetAnnotatorConfig,
+)
 from nounflow.config.base import OPERATIONAL, HomePath, OneOf, Settings
 from nounflow.config.captions import CaptionsConfig
 from nounflow.config.check_set import CheckSetConfig
@@ -130,10 +136,11 @@ class Config(Settings):
                     f"mixtures.{mixture_name}.llm: captions.llm.server names no model; docs/captions.md shows how"
                 )
         for name, annotator in self.annotators.items():
-            if annotator.kind == "wordnet" and name != "wordnet":
-                raise ValueError(f"annotators.{name}: the kind wordnet has no settings and is always named wordnet")
-            if annotator.kind == "openai" and annotator.people != "people":
-                people = [other for other, part in self.annotators.items() if part.kind == "people"]
+            kind = annotator.kind
+            if ANNOTATORS[kind].judge and name != kind:
+                raise ValueError(f"annotators.{name}: the kind {kind} has no settings and is always named {kind}")
+            if isinstance(annotator, OpenAIAnnotatorConfig) and annotator.people != "people":
+                people = [other for other, part in self.annotators.items() if isinstance(part, PeopleAnnotatorConfig)]
                 one_of(
                     f"annotators.{name}.people", annotator.people, people, "" if people else " of that kind is declared"
                 )

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from nounflow.config.base import Settings
+from nounflow.config.base import OPERATIONAL, Settings
+
+# Stood in all keys before there were further parameters, set or not; keys and judges must stay what they were.
+_ALWAYS = {"temperature": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Marks a field (`Annotated[float | None, Sent("top_p")]`) that every request carries, by its name in the body.
+
+    It shapes the answers, so it is part of a request's key and of which judge it is, and a change of it reruns.
+    """
+
+    name: str
 
 
 class PriceConfig(Settings):
@@ -43,47 +57,65 @@ class BatchConfig(Settings):
 class LLMConfig(Settings):
     """One model at one server. The key is never here: it is read from the environment."""
 
-    base_url: str = Field(
+    base_url: Annotated[str, OPERATIONAL] = Field(
         "https://api.openai.com/v1",
         pattern=r"^https?://\S+$",
         description="root of the server's API (OpenAI, vLLM, Ollama, llama.cpp ...), up to and with /v1",
     )
-    model: str = Field(min_length=1, description="the model's name at that server")
-    api_key_env: str | None = Field(
+    model: Annotated[str, Sent("model")] = Field(min_length=1, description="the model's name at that server")
+    api_key_env: Annotated[str | None, OPERATIONAL] = Field(
         None,
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
         description="environment variable that holds the key; unset: OPENAI_API_KEY for api.openai.com, none elsewhere",
     )
-    mode: Literal["chat", "batch"] = Field("chat", description="one call a request, or files of many (Batch API)")
-    batch: BatchConfig = BatchConfig()
-    temperature: float | None = Field(
+    mode: Annotated[Literal["chat", "batch"], OPERATIONAL] = Field(
+        "chat", description="one call a request, or files of many (Batch API)"
+    )
+    batch: Annotated[BatchConfig, OPERATIONAL] = BatchConfig()
+    temperature: Annotated[float | None, Sent("temperature")] = Field(
         None, ge=0, le=2, description="sampling temperature; unset: the server's own (some models allow no other)"
     )
-    max_output_tokens: int = Field(1000, ge=1, description="most tokens of an answer")
+    top_p: Annotated[float | None, Sent("top_p")] = Field(
+        None, gt=0, le=1, description="share of probability that tokens are drawn from; unset: the server's own"
+    )
+    sampling_seed: Annotated[int | None, Sent("seed")] = Field(
+        None, ge=0, description="seed of the server's draws, one more with each further attempt; unset: none"
+    )
+    max_output_tokens: Annotated[int, Sent("max_tokens")] = Field(1000, ge=1, description="most tokens of an answer")
     max_retry_tokens: int = Field(
         4000, ge=1, description="most tokens when an answer that was cut off is asked for again, once"
     )
-    concurrency: int = Field(16, ge=1, le=1000, description="most calls under way at a time (mode chat)")
-    requests_per_minute: float | None = Field(
+    concurrency: Annotated[int, OPERATIONAL] = Field(
+        16, ge=1, le=1000, description="most calls under way at a time (mode chat)"
+    )
+    requests_per_minute: Annotated[float | None, OPERATIONAL] = Field(
         None, gt=0, description="most calls a minute (mode chat); unset: no limit"
     )
-    tokens_per_minute: float | None = Field(
+    tokens_per_minute: Annotated[float | None, OPERATIONAL] = Field(
         None, gt=0, description="most tokens a minute, prompt and room of the answer (mode chat); unset: no limit"
     )
-    budget_usd: float = Field(0.0, ge=0, description="hard stop: most USD that all runs on one ledger may spend")
-    prices: dict[str, PriceConfig] = Field(
+    budget_usd: Annotated[float, OPERATIONAL] = Field(
+        0.0, ge=0, description="hard stop: most USD that all runs on one ledger may spend"
+    )
+    prices: Annotated[dict[str, PriceConfig], OPERATIONAL] = Field(
         default_factory=dict, description="price of each model by name; a model without one is refused"
     )
-    timeout_s: float = Field(120.0, gt=0, description="seconds until a request without a whole answer is given up")
-    deadline_s: float = Field(
+    timeout_s: Annotated[float, OPERATIONAL] = Field(
+        120.0, gt=0, description="seconds until a request without a whole answer is given up"
+    )
+    deadline_s: Annotated[float, OPERATIONAL] = Field(
         86_400.0, gt=0, description="seconds after which a run sends nothing more and waits for no batch"
     )
-    max_attempts: int = Field(5, ge=1, description="sendings of one request that may fail (429 does not count)")
-    first_wait_s: float = Field(1.0, gt=0, description="wait after a first failure; doubles with each further one")
-    max_wait_s: float = Field(
+    max_attempts: Annotated[int, OPERATIONAL] = Field(
+        5, ge=1, description="sendings of one request that may fail (429 does not count)"
+    )
+    first_wait_s: Annotated[float, OPERATIONAL] = Field(
+        1.0, gt=0, description="wait after a first failure; doubles with each further one"
+    )
+    max_wait_s: Annotated[float, OPERATIONAL] = Field(
         300.0, gt=0, description="longest wait between sendings; a server that asks for more (Retry-After) ends the run"
     )
-    failures_in_a_row: int = Field(
+    failures_in_a_row: Annotated[int, OPERATIONAL] = Field(
         20, ge=1, description="requests given up one after the other, none answered between, that end the run"
     )
 
@@ -93,3 +125,23 @@ class LLMConfig(Settings):
         if "@" in url.split("://", 1)[1].split("/", 1)[0]:
             raise ValueError("a URL with a user name or password is refused; put the key into the environment")
         return url.rstrip("/")
+
+    @classmethod
+    def sent_names(cls) -> dict[str, str]:
+        """Field -> name in the body of a request, of the fields that are `Sent`."""
+        marks = {name: mark for name, field in cls.model_fields.items() for mark in field.metadata}
+        return {name: mark.name for name, mark in marks.items() if isinstance(mark, Sent)}
+
+    def sent(self) -> dict[str, Any]:
+        """Field -> value of what every request carries; what is unset is left to the server."""
+        values = {name: getattr(self, name) for name in self.sent_names()}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def key_parameters(self) -> dict[str, Any]:
+        """What of `sent`, beside the model, is part of a request's key."""
+        return _ALWAYS | {name: value for name, value in self.sent().items() if name != "model"}
+
+    def identity(self) -> dict[str, Any]:
+        """Who answers: the model, and of `sent` what is not as usual."""
+        fields = type(self).model_fields
+        return _ALWAYS | {name: value for name, value in self.sent().items() if value != fields[name].default}

@@ -74,8 +74,7 @@ def collect(nouns: Iterable[str], out: Path, wiki: MediaWiki, wanted: int) -> Co
     Raises:
         NounflowError: the wiki is busy or gone, or the folder is being written by another process.
     """
-    journal = Journal(out / JOURNAL, KIND, writable=True)
-    try:
+    with Journal(out / JOURNAL, KIND, writable=True) as journal:
         known = _rows(journal)
         names, taken = {row.noun for row in known}, {row.page_id for row in known if not row.left_out}
         with Progress("lead images", wanted, "images", done=min(len(taken), wanted)) as progress:
@@ -93,8 +92,6 @@ def collect(nouns: Iterable[str], out: Path, wiki: MediaWiki, wanted: int) -> Co
                 names.add(noun)
                 journal.submit(partial(_insert, row)).result()
         return _write(out, _rows(journal))
-    finally:
-        journal.close()
 
 
 def look_up(wiki: MediaWiki, noun: str, taken: Container[int], folder: Path) -> Collected:

@@ -56,17 +56,14 @@ def read_answer(raw: str) -> Answer:
 def _read_choice(choice: Mapping[str, Any]) -> tuple[str, str, str]:
     """Finish reason, text, and why it was refused ("" if it was not)."""
     message, reason = choice["message"], choice.get("finish_reason") or "stop"
-    refusal = message.get("refusal") or ("the server's content filter stopped the answer" if _filtered(reason) else "")
+    filtered = "the server's content filter stopped the answer" if reason == "content_filter" else ""
+    refusal = message.get("refusal") or filtered
     content = message.get("content") or ""
     if isinstance(content, list):  # some servers answer in parts
         content = "".join(part.get("text") or "" for part in content)
     if not isinstance(content, str):
         raise TypeError("content is no text")
     return reason, content, str(refusal)
-
-
-def _filtered(reason: str) -> bool:
-    return reason == "content_filter"
 
 
 def _count(usage: Mapping[str, Any], *names: str) -> int | None:

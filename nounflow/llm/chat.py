@@ -6,12 +6,11 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from types import TracebackType
 
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.answers import read_answer
 from nounflow.llm.budget import Budget
-from nounflow.llm.chunks import chunks
+from nounflow.llm.chunks import chunks, looked_up
 from nounflow.llm.faults import Fault
 from nounflow.llm.http import ChatHttp, Server
 from nounflow.llm.ledger import Ledger
@@ -23,8 +22,8 @@ from nounflow.llm.probe import ROOM, learnt, probe_request, weaker
 from nounflow.llm.records import Ending, LedgerEntry
 from nounflow.llm.requests import Failure, Outcome, Question, Request
 
-_Work = asyncio.Queue[tuple[Question, LedgerEntry | None] | None]
 _Results = asyncio.Queue[Outcome | Failure | None]
+_Job = tuple[Question, LedgerEntry | None]
 
 
 class ChatClient:
@@ -44,9 +43,7 @@ class ChatClient:
     async def __aenter__(self) -> ChatClient:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self._http.close()
 
     async def ask(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[Outcome | Failure]:
@@ -54,9 +51,8 @@ class ChatClient:
         error is raised.
         """
         pace = Pace(self._config)
-        work: _Work = asyncio.Queue(self._config.concurrency)
         results: _Results = asyncio.Queue(self._config.concurrency)
-        running = asyncio.create_task(self._run_all(requests, pace, work, results))
+        running = asyncio.create_task(self._run_all(requests, pace, results))
         try:
             while (result := await results.get()) is not None:
                 yield result
@@ -73,57 +69,33 @@ class ChatClient:
             with contextlib.suppress(asyncio.CancelledError):
                 await running
 
-    async def learn_server(self) -> Server:
-        """See `client.LLMClient`."""
-        return await self.learn(Pace(self._config))
-
     async def _run_all(
-        self, requests: Iterable[Request] | AsyncIterable[Request], pace: Pace, work: _Work, results: _Results
+        self, requests: Iterable[Request] | AsyncIterable[Request], pace: Pace, results: _Results
     ) -> None:
-        """Feed, work, and put None behind the last result."""
-        feeding = asyncio.create_task(self._feed(requests, pace, work, results))
-        workers = [asyncio.create_task(self._work(pace, work, results)) for _ in range(self._config.concurrency)]
-        try:
-            await asyncio.gather(feeding, *workers)
-            await results.put(None)
-        finally:
-            for task in (feeding, *workers):
-                task.cancel()
-            await asyncio.gather(feeding, *workers, return_exceptions=True)
+        """Let workers share the requests, and put None behind the last result."""
+        jobs, turn = self._jobs(requests), asyncio.Lock()
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(self._config.concurrency):
+                workers.create_task(self._work(jobs, turn, pace, results))
+        await results.put(None)
 
-    async def _feed(
-        self, requests: Iterable[Request] | AsyncIterable[Request], pace: Pace, work: _Work, results: _Results
-    ) -> None:
-        """Replay what is known, hand out the rest."""
-        try:
-            async for chunk in chunks(requests):
-                questions = [question_of(self._config, request) for request in chunk]
-                known = await asyncio.to_thread(self._ledger.look_up, [question.key for question in questions])
-                for question in questions:
-                    entry = known.get(question.key)
-                    if entry is not None:
-                        self._ledger.check_messages(question, entry)
-                        _check_not_in_batch(question, entry)
-                    if (outcome := replay(self._config, question, entry)) is not None:
-                        await results.put(outcome)
-                    else:
-                        await work.put((question, entry))
-                    if pace.stopped:
-                        break
-                if pace.stopped:
-                    break
-        except Exception as error:
-            pace.stop(error)
-        for _ in range(self._config.concurrency):
-            await work.put(None)
+    async def _jobs(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[_Job]:
+        """Each request as a question, and what the ledger knows of it."""
+        async for chunk in chunks(requests):
+            for question, entry in await looked_up(self._config, self._ledger, chunk):
+                if entry is not None:
+                    _check_not_in_batch(question, entry)
+                yield question, entry
 
-    async def _work(self, pace: Pace, work: _Work, results: _Results) -> None:
-        """Obtain answers until there is nothing left; after a stop, only empty the queue."""
-        while (job := await work.get()) is not None:
-            if pace.stopped:
-                continue
+    async def _work(self, jobs: AsyncIterator[_Job], turn: asyncio.Lock, pace: Pace, results: _Results) -> None:
+        """Replay or obtain answers until there is nothing left or the run stops."""
+        while not pace.stopped:
             try:
-                result = await self._obtain(pace, *job)
+                async with turn:
+                    job = await anext(jobs, None)
+                if job is None:
+                    return
+                result = replay(self._config, *job) or await self._obtain(pace, *job)
                 if result is not None:
                     await results.put(result)
             except sqlite3.Error as error:
@@ -197,7 +169,11 @@ class ChatClient:
             await self.budget.settle(worst, charged)
 
     async def learn(self, pace: Pace) -> Server:
-        """`learn_server` within a run that has a pace."""
+        """Send tiny requests until one shows what the server can do; once, then remembered.
+
+        Raises:
+            RunStoppedError: it understands none of them.
+        """
         async with self._learning:
             if self._server is None:
                 self._server = await self._probe(pace)

@@ -11,13 +11,11 @@ Outcomes come in the order in which they are known, not in that of the requests,
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from types import TracebackType
 from typing import Protocol, Self
 
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.batch.client import BatchClient
 from nounflow.llm.chat import ChatClient
-from nounflow.llm.http import Server
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.requests import Failure, Outcome, Request
 
@@ -35,19 +33,9 @@ class LLMClient(Protocol):
         """
         ...
 
-    async def learn_server(self) -> Server:
-        """Send tiny requests until one shows what the server can do; once, then remembered.
-
-        Raises:
-            RunStoppedError: it understands none of them.
-        """
-        ...
-
     async def __aenter__(self) -> Self: ...
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+    async def __aexit__(self, *error: object) -> None: ...
 
 
 def open_client(config: LLMConfig, ledger: Ledger) -> LLMClient:

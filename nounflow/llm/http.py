@@ -53,12 +53,12 @@ class ChatHttp:
 
     async def send(self, request: Request, room: int, server: Server) -> str | Fault:
         """The body of the answer with the key struck out, or the fault. `room`: most tokens of the answer."""
-        messages, parameters = call(self._config, request, room, server)
+        body = body_of(self._config, request, room, server)
         try:
             # The client's own timeout restarts with every byte; this one does not.
             async with asyncio.timeout(self._config.timeout_s):
                 response = await next(self._turn).chat.completions.with_raw_response.create(
-                    model=self._config.model, messages=messages, extra_body=parameters
+                    model=body.pop("model"), messages=body.pop("messages"), extra_body=body
                 )
                 self._heed(response.headers)
                 return redact(response.content.decode("utf-8", errors="replace"), self._key)
@@ -73,19 +73,21 @@ class ChatHttp:
             await client.close()
 
 
-def call(config: LLMConfig, request: Request, room: int, server: Server) -> tuple[list[Any], dict[str, Any]]:
-    """Messages and further parameters of a chat completion, as the server understands them."""
-    messages: list[Any] = [dict(message) for message in request.messages]
-    parameters: dict[str, Any] = {server.room_name: room, **request.extra}
-    if config.temperature is not None:
-        parameters["temperature"] = config.temperature
+def body_of(config: LLMConfig, request: Request, room: int, server: Server) -> dict[str, Any]:
+    """The body of a chat completion, as the server understands it. `room`: most tokens of the answer."""
+    names = config.sent_names() | {"max_output_tokens": server.room_name}
+    values = config.sent() | {"max_output_tokens": room}
+    if config.sampling_seed is not None:  # the same seed would bring the same answer
+        values["sampling_seed"] = config.sampling_seed + request.attempt
+    body = {names[field]: value for field, value in values.items()}
+    body["messages"] = [dict(message) for message in request.messages]
     if request.choices > 1 and server.choices:
-        parameters["n"] = request.choices
+        body["n"] = request.choices
     if request.schema is not None:
         if server.schema:
             form = {"name": "answer", "schema": request.schema, "strict": True}
-            parameters["response_format"] = {"type": "json_schema", "json_schema": form}
+            body["response_format"] = {"type": "json_schema", "json_schema": form}
         else:
             told = "Answer with nothing but one JSON value that follows this JSON schema:\n"
-            messages.append({"role": "system", "content": told + json.dumps(request.schema)})
-    return messages, parameters
+            body["messages"].append({"role": "system", "content": told + json.dumps(request.schema)})
+    return body

@@ -16,23 +16,21 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from nounflow.errors import MismatchError
 from nounflow.journal import Journal
 from nounflow.llm import ledger_tables as tables
-from nounflow.llm.records import Ending, LedgerEntry, Totals, Unanswered, insert_ending, insert_sending
+from nounflow.llm.records import Ending, LedgerEntry, Totals, insert_ending, insert_sending
 from nounflow.llm.requests import Question, TokenUsage
 
 
-class Ledger:
+class Ledger(Journal):
     """See the module. Open it with `Ledger.open` to write, `Ledger.read` to look."""
 
     def __init__(self, path: Path, *, writable: bool, now: Callable[[], float] = time.time) -> None:
-        self.path = Path(path)
+        super().__init__(path, tables.LEDGER, writable=writable)
         self.now = now
-        self._journal = Journal(path, tables.LEDGER, writable=writable)
 
     @classmethod
     def open(cls, path: Path, *, now: Callable[[], float] = time.time) -> Ledger:
@@ -99,21 +97,9 @@ class Ledger:
                 entry.batch = batch
         return entries
 
-    def unanswered(self) -> list[Unanswered]:
-        """Sendings without an ending: what was under way when a process died."""
-        return [Unanswered(*row) for row in self.rows(tables.UNANSWERED)]
-
     def totals(self) -> Totals:
         """Calls, tokens and money of all runs; rejected answers and failed sendings are in it."""
         return Totals(*self.rows(tables.TOTALS)[0])
-
-    def verdict_counts(self) -> dict[str, int]:
-        """How many requests were accepted ("") or rejected, by reason; the latest verdict of each counts."""
-        sql = (
-            "SELECT CASE WHEN accepted THEN '' ELSE reason END AS why, count(*) FROM verdicts "
-            "WHERE id IN (SELECT max(id) FROM verdicts GROUP BY request) GROUP BY why ORDER BY why"
-        )
-        return dict(self.rows(sql))
 
     def mean_output_tokens(self, model: str, prompt_version: str) -> float | None:
         """Mean length of the answers so far; None without any."""
@@ -133,23 +119,3 @@ class Ledger:
                 where=self.path,
                 fix="raise the prompt's version, or go back to the prompt that was used",
             )
-
-    def close(self) -> None:
-        """Finish what is being written and let go of the file."""
-        self._journal.close()
-
-    def __enter__(self) -> Ledger:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def submit(self, write: Callable[[sqlite3.Connection], Any]) -> Future[Any]:
-        """Queue a write, all of it or nothing; what it returns is on the disk when the future is done."""
-        return self._journal.submit(write)
-
-    def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        """The rows of a query, as they stand now."""
-        return self._journal.rows(sql, *values)

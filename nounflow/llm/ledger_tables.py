@@ -54,12 +54,6 @@ HISTORY = """
     LEFT JOIN endings ON endings.sending = sendings.id
     LEFT JOIN batch_lines ON batch_lines.sending = sendings.id AND endings.sending IS NULL"""
 
-UNANSWERED = """
-    SELECT requests.item, requests.key, sendings.sent_at, sendings.worst_usd
-    FROM sendings JOIN requests ON requests.id = sendings.request
-    LEFT JOIN endings ON endings.sending = sendings.id
-    WHERE endings.sending IS NULL ORDER BY sendings.id"""
-
 TOTALS = """
     SELECT count(*), coalesce(sum(endings.outcome = 'answered'), 0), coalesce(sum(endings.sending IS NULL), 0),
            coalesce(sum(endings.prompt_tokens), 0), coalesce(sum(endings.output_tokens), 0),

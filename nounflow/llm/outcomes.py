@@ -12,7 +12,8 @@ from nounflow.llm.requests import Outcome, Question, Request, Status
 
 def question_of(config: LLMConfig, request: Request) -> Question:
     """The request with its key. How it is sent, alone or in a batch, is no part of the key."""
-    return Question.of(request, config.model, request.parameters(config.temperature, config.max_output_tokens))
+    parameters = config.key_parameters() | {"schema": request.schema, "choices": request.choices}
+    return Question.of(request, config.model, parameters)
 
 
 def room_of(config: LLMConfig, entry: LedgerEntry | None) -> int:

@@ -34,16 +34,6 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
-    """A sending that has no ending: under way now, or when a process died. It may have been paid."""
-
-    item: str
-    key: str
-    sent_at: float  # seconds since 1970
-    worst_usd: float
-
-
-@dataclass(frozen=True, slots=True)
 class Totals:
     """Sums over the whole ledger."""
 

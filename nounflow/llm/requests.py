@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -26,18 +26,7 @@ class Request:
     schema: Mapping[str, Any] | None = None  # JSON schema of the answer
     attempt: int = 0  # 0, 1, ...: asks the same question anew
     choices: int = 1  # independent answers wanted; a server that cannot do it sends one
-    extra: Mapping[str, Any] = field(default_factory=dict)  # further parameters of the call (seed, top_p ...)
     image_tokens: int = 0  # most prompt tokens of its images, whose length in bytes says nothing
-
-    def parameters(self, temperature: float | None, max_output_tokens: int) -> dict[str, Any]:
-        """Everything beside model and messages that shapes the answer."""
-        return {
-            "temperature": temperature,
-            "max_output_tokens": max_output_tokens,
-            "schema": self.schema,
-            "choices": self.choices,
-            **{f"extra.{name}": value for name, value in self.extra.items()},
-        }
 
     @cached_property
     def messages_hash(self) -> str:

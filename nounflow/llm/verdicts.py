@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
-from types import TracebackType
-from urllib.parse import quote
 
 from nounflow.llm.ledger import Ledger
 
@@ -45,15 +41,11 @@ class Verdicts:
             written.result()
 
     def _latest(self, keys: list[str]) -> dict[str, tuple[bool, str]]:
-        address = f"file:{quote(str(self._ledger.path.absolute()))}?mode=ro"
-        with contextlib.closing(sqlite3.connect(address, uri=True, timeout=60)) as connection:
-            rows = connection.execute(_LATEST, [json.dumps(sorted(keys))]).fetchall()
+        rows = self._ledger.rows(_LATEST, json.dumps(sorted(keys)))
         return {key: (bool(accepted), reason) for key, accepted, reason in rows}
 
     def __enter__(self) -> Verdicts:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.flush()

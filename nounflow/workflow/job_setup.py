@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nounflow.config.base import Settings
 from nounflow.config.experiment import Config
 from nounflow.files import sha256_json, sha256_text, write_text
 
@@ -31,17 +32,16 @@ def job_setup(config: Config, settings: Mapping[str, Any], home: str, python_fol
         "NOUNFLOW_HOME": home,
         "NOUNFLOW_DEVICE": config.device,
         "NOUNFLOW_THREADS": str(config.threads),
-        "NOUNFLOW_LLM": config.captions.llm.model_dump_json(),
+        "NOUNFLOW_LLM": json.dumps(config.captions.llm.operational()),
         "NOUNFLOW_CONFIG": str(_written(json.dumps(settings), "config.json")),
         "NOUNFLOW_CONFIG_DIGEST": sha256_json(config.model_dump(mode="json"))[:16],
     }
-    for kind, parts in (("RUN", config.runs), ("EMBEDDER", config.embedders)):
+    named: dict[str, Mapping[str, Settings]]
+    named = {"RUN": config.runs, "EMBEDDER": config.embedders, "ANNOTATOR": config.annotators}
+    for kind, parts in named.items():
         for name, part in parts.items():
             if operational := part.operational():
                 exports[f"NOUNFLOW_{kind}_{name}"] = json.dumps(operational)
-    for name, annotator in config.annotators.items():
-        if annotator.kind == "openai":
-            exports[f"NOUNFLOW_ANNOTATOR_{name}"] = annotator.model_dump_json()
     lines = [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
     if python_folder is not None:
         lines.append(f"export PATH={shlex.quote(python_folder)}:$PATH")

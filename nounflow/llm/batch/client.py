@@ -6,24 +6,22 @@ that an earlier run has left are read before anything is asked that is in them.
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from types import TracebackType
 
 from nounflow.atomic import disk_errors
 from nounflow.config.llm import LLMConfig
-from nounflow.llm.batch.machine import BatchMachine, LineEnd
+from nounflow.llm.batch.machine import BatchMachine
 from nounflow.llm.batch.pool import BatchJob, Pool
 from nounflow.llm.batch.rows import Batch, BatchRows
+from nounflow.llm.batch.settling import LineEnd
 from nounflow.llm.budget import BudgetReachedError
 from nounflow.llm.chat import ChatClient
-from nounflow.llm.chunks import chunks
-from nounflow.llm.http import Server
+from nounflow.llm.chunks import chunks, looked_up
 from nounflow.llm.ledger import Ledger
-from nounflow.llm.outcomes import outcome_of, question_of, replay, room_of
+from nounflow.llm.outcomes import outcome_of, replay, room_of
 from nounflow.llm.pace import AGAIN, Pace, RunStoppedError, not_written
 from nounflow.llm.prices import price_of
 from nounflow.llm.requests import Failure, Outcome, Question, Request
@@ -42,11 +40,9 @@ class BatchClient:
     async def __aenter__(self) -> BatchClient:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self._machine.close()
-        await self._chat.__aexit__(kind, error, trace)
+        await self._chat.__aexit__(*error)
 
     async def ask(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[Outcome | Failure]:
         """See `client.LLMClient`. What is under way when the asker or the run stops is read by the next one."""
@@ -56,10 +52,6 @@ class BatchClient:
                 yield result
         except sqlite3.Error as error:
             raise not_written(self._ledger.path, error) from error
-
-    async def learn_server(self) -> Server:
-        """See `client.LLMClient`."""
-        return await self._chat.learn_server()
 
 
 class _Asking:
@@ -97,13 +89,8 @@ class _Asking:
 
     async def _look_up(self, chunk: list[Request]) -> list[Outcome | Failure]:
         """Replay what is known, wait for what is under way, put the rest into the pool."""
-        questions = [question_of(self._config, request) for request in chunk]
-        known = await asyncio.to_thread(self._ledger.look_up, [question.key for question in questions])
         results: list[Outcome | Failure] = []
-        for question in questions:
-            entry = known.get(question.key)
-            if entry is not None:
-                self._ledger.check_messages(question, entry)
+        for question, entry in await looked_up(self._config, self._ledger, chunk):
             same = self._waiting.get(question.key) or self._pool.jobs.get(question.key)
             job = BatchJob(question, room_of(self._config, entry))
             if same is not None:

@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.faults import Fault, fault_of_code, fault_of_status
-from nounflow.llm.http import Server, call
+from nounflow.llm.http import Server, body_of
 from nounflow.llm.requests import Question
 
 
@@ -23,8 +23,7 @@ class Result:
 
 def input_line(config: LLMConfig, question: Question, room: int, server: Server) -> bytes:
     """The line that asks a question; its `custom_id` is the question's key."""
-    messages, parameters = call(config, question.request, room, server)
-    body = {"model": config.model, "messages": messages, **parameters}
+    body = body_of(config, question.request, room, server)
     line = {"custom_id": question.key, "method": "POST", "url": "/v1/chat/completions", "body": body}
     return json.dumps(line, ensure_ascii=False).encode() + b"\n"
 
@@ -45,6 +44,12 @@ def read_results(file: IO[bytes], strike: Callable[[str], str]) -> Iterator[Resu
             yield None
         else:
             yield result
+
+
+def is_whole(file: IO[bytes], expected: int) -> bool:
+    """Whether all lines of a results file can be read and there are as many as the server has counted."""
+    results = [line is not None for line in read_results(file, str)]
+    return all(results) and len(results) >= expected
 
 
 def _body(line: Mapping[str, Any], strike: Callable[[str], str]) -> str | Fault:

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 import httpx2
 import openai
@@ -36,6 +36,11 @@ class Remote:
     codes: frozenset[str]  # of these errors
 
 
+class _Response(Protocol):
+    @property
+    def content(self) -> bytes: ...
+
+
 class BatchHttp:
     """Never retries. No text that it returns holds the key."""
 
@@ -45,6 +50,8 @@ class BatchHttp:
         self._client = openai.AsyncOpenAI(
             api_key=self._key, base_url=config.base_url, max_retries=0, timeout=config.timeout_s
         )
+        self._batches = self._client.batches.with_raw_response
+        self._transfer_s = config.batch.transfer_timeout_s
 
     def __repr__(self) -> str:
         return f"BatchHttp({self._config.base_url!r})"
@@ -55,47 +62,29 @@ class BatchHttp:
 
     async def upload(self, name: str, file: IO[bytes]) -> str | Fault:
         """Send an input file; its id."""
-
-        async def send() -> str | Fault:
-            file.seek(0)
-            response = await self._client.files.with_raw_response.create(
-                file=(name, file, "application/jsonl"), purpose="batch", timeout=self._config.batch.transfer_timeout_s
-            )
-            return self._text(self._object(response.content), "id") or Fault("retry", "an uploaded file without an id")
-
-        return await self._once(send, self._config.batch.transfer_timeout_s)
+        file.seek(0)
+        send = self._client.files.with_raw_response.create(
+            file=(name, file, "application/jsonl"), purpose="batch", timeout=self._transfer_s
+        )
+        return await self._once(self._read(send, self._file_id), self._transfer_s)
 
     async def create(self, file_id: str, token: str) -> Remote | Fault:
         """Start a batch. After a fault of kind `retry` nobody knows whether there is one."""
-
-        async def send() -> Remote | Fault:
-            response = await self._client.batches.with_raw_response.create(
-                input_file_id=file_id,
-                endpoint="/v1/chat/completions",
-                completion_window="24h",
-                metadata={_TOKEN: token},
-            )
-            return self._remote(self._object(response.content))
-
-        return await self._once(send)
+        send = self._batches.create(
+            input_file_id=file_id,
+            endpoint="/v1/chat/completions",
+            completion_window="24h",
+            metadata={_TOKEN: token},
+        )
+        return await self._once(self._read(send, self._remote))
 
     async def retrieve(self, remote_id: str) -> Remote | Fault:
         """How a batch stands."""
-
-        async def send() -> Remote | Fault:
-            response = await self._client.batches.with_raw_response.retrieve(remote_id)
-            return self._remote(self._object(response.content))
-
-        return await self._once(send)
+        return await self._once(self._read(self._batches.retrieve(remote_id), self._remote))
 
     async def cancel(self, remote_id: str) -> Remote | Fault:
         """Ask for a batch to be cancelled; what it has answered can be read later."""
-
-        async def send() -> Remote | Fault:
-            response = await self._client.batches.with_raw_response.cancel(remote_id)
-            return self._remote(self._object(response.content))
-
-        return await self._once(send)
+        return await self._once(self._read(self._batches.cancel(remote_id), self._remote))
 
     async def find(self, file_id: str, token: str, since: float) -> Remote | Fault | None:
         """The batch with our token or input file, among those created after `since`; None if there is none."""
@@ -114,56 +103,51 @@ class BatchHttp:
                 return None
             after = last
 
-    async def delete(self, file_id: str) -> bool | Fault:
+    async def delete(self, file_id: str) -> object | Fault:
         """Remove an input file."""
+        return await self._once(self._client.files.with_raw_response.delete(file_id))
 
-        async def send() -> bool:
-            await self._client.files.with_raw_response.delete(file_id)
-            return True
-
-        return await self._once(send)
-
-    async def download(self, file_id: str, target: IO[bytes]) -> bool | Fault:
+    async def download(self, file_id: str, target: IO[bytes]) -> Fault | None:
         """Write a file of results to `target`, which is emptied first."""
 
-        async def send() -> bool:
+        async def write() -> None:
             target.seek(0)
             target.truncate()
             stream = self._client.files.with_streaming_response
-            async with stream.content(file_id, timeout=self._config.batch.transfer_timeout_s) as response:
+            async with stream.content(file_id, timeout=self._transfer_s) as response:
                 async for piece in response.iter_bytes():
                     target.write(piece)
-            return True
 
-        return await self._once(send, self._config.batch.transfer_timeout_s)
+        return await self._once(write(), self._transfer_s)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
 
     async def _page(self, after: str | None) -> dict[str, Any] | Fault:
-        async def send() -> dict[str, Any]:
-            place = {"after": after} if after else {}
-            response = await self._client.batches.with_raw_response.list(limit=_PAGE, **place)  # type: ignore[arg-type]
-            return self._object(response.content)
+        place = {"after": after} if after else {}
+        send = self._batches.list(limit=_PAGE, **place)  # type: ignore[arg-type]
+        return await self._once(self._read(send, lambda page: page))
 
-        return await self._once(send)
-
-    async def _once(self, send: Callable[[], Awaitable[T | Fault]], timeout_s: float | None = None) -> T | Fault:
+    async def _once(self, call: Awaitable[T | Fault], timeout_s: float | None = None) -> T | Fault:
         try:
             async with asyncio.timeout(timeout_s or self._config.timeout_s):
-                return await send()
+                return await call
         except (openai.APIError, httpx2.HTTPError, TimeoutError) as error:
             return struck(fault_of(error), self._key)
         except ValueError as error:
             return Fault("retry", f"the server's answer cannot be read ({self.strike(str(error))[:200]})")
 
     @staticmethod
-    def _object(body: bytes) -> dict[str, Any]:
-        value = json.loads(body)
+    async def _read(call: Awaitable[_Response], take: Callable[[dict[str, Any]], T]) -> T:
+        """What is taken from the JSON object that a call brings."""
+        value = json.loads((await call).content)
         if not isinstance(value, dict):
             raise ValueError("no JSON object")
-        return value
+        return take(value)
+
+    def _file_id(self, file: Mapping[str, Any]) -> str | Fault:
+        return self._text(file, "id") or Fault("retry", "an uploaded file without an id")
 
     def _text(self, value: Mapping[str, Any], name: str) -> str:
         return self.strike(str(value.get(name) or ""))

@@ -7,37 +7,23 @@ is abandoned, one that may have been created is looked for at the server, one th
 from __future__ import annotations
 
 import itertools
-import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import IO
 
 from nounflow.config.llm import LLMConfig
-from nounflow.llm.batch.files import Result, read_results
+from nounflow.llm.batch.files import is_whole, read_results
 from nounflow.llm.batch.http import ENDED, BatchHttp, Remote
+from nounflow.llm.batch.messages import BatchNews, impossible, lost, name_of, say
 from nounflow.llm.batch.rows import Batch, BatchRows, Line
+from nounflow.llm.batch.settling import LineEnd, Settling
 from nounflow.llm.budget import Budget
 from nounflow.llm.faults import Fault, fault_of_code
-from nounflow.llm.outcomes import ending_of
-from nounflow.llm.pace import AGAIN, Pace, RunStoppedError, refused
-from nounflow.llm.prices import price_of
-from nounflow.llm.records import Ending
+from nounflow.llm.pace import Pace, refused
 from nounflow.llm.retry import passing, retry
 
 _CHUNK = 500  # lines of results written and handed on at a time
-_SAY_S = 60.0  # between two lines about a batch that has not changed
-
-
-@dataclass(slots=True)
-class LineEnd:
-    """How a line ended; it is in the ledger."""
-
-    key: str
-    ending: Ending
-    fault: Fault | None
 
 
 class BatchMachine:
@@ -45,10 +31,10 @@ class BatchMachine:
 
     def __init__(self, config: LLMConfig, rows: BatchRows, budget: Budget) -> None:
         self._config, self._rows, self._budget = config, rows, budget
-        self._price = price_of(config)
+        self._settling = Settling(config, rows, budget)
         self._http = BatchHttp(config)
+        self._news = BatchNews()
         self.open: dict[int, Batch] = {}
-        self._said: dict[int, tuple[str, float]] = {}  # what was last said of a batch, and when
         self._cancelled: set[int] = set()
         self._silent: Counter[int] = Counter()  # looks in a row that have shown nothing, by batch
         self._earlier = {batch.number for batch in rows.open()}  # their worst case counts as spent
@@ -70,7 +56,7 @@ class BatchMachine:
 
     def describe(self) -> str:
         """The open batches in words."""
-        return ", ".join(self._said.get(n, (self._name(batch), 0.0))[0] for n, batch in self.open.items())
+        return ", ".join(map(self._news.last, self.open.values()))
 
     async def submit(
         self, lines: Sequence[Line], file: IO[bytes], prompt_tokens: int, run: int | None, pace: Pace
@@ -88,7 +74,7 @@ class BatchMachine:
         name = f"nounflow-{batch.token}.jsonl"
         file_id = await retry(self._config, pace, lambda: self._http.upload(name, file))
         if isinstance(file_id, Fault):
-            raise self._impossible("The input file of a batch cannot be uploaded", file_id)
+            raise impossible(self._config, "The input file of a batch cannot be uploaded", file_id)
         await self._rows.note(batch, "uploaded", file_id=file_id)
         # A file may not be readable right after its upload, so "not found" or "bad request" is tried again. After any
         # other failure there may be a batch all the same: `advance` looks for it.
@@ -101,7 +87,7 @@ class BatchMachine:
         if isinstance(remote, Remote):
             await self._created(batch, remote)
         elif remote.kind != "retry":
-            raise self._impossible("A batch cannot be created", remote)
+            raise impossible(self._config, "A batch cannot be created", remote)
 
     async def advance(self, batch: Batch, pace: Pace) -> AsyncIterator[list[LineEnd]]:
         """Look at a batch and do what its state asks for.
@@ -124,7 +110,7 @@ class BatchMachine:
 
     async def _created(self, batch: Batch, remote: Remote) -> None:
         await self._rows.note(batch, remote.status, remote_id=remote.id)
-        self._say(batch, remote)
+        self._news.say(batch, remote)
 
     async def _find(self, batch: Batch, pace: Pace) -> bool:
         """Whether a batch that may have been created was: it is looked for before another is made.
@@ -140,11 +126,11 @@ class BatchMachine:
                 await self._created(batch, remote)
                 return True
             if isinstance(remote, Fault):
-                raise self._impossible("The server does not say whether it has a batch", remote)
+                raise impossible(self._config, "The server does not say whether it has a batch", remote)
             if not final:
                 deleted = await retry(self._config, pace, lambda: self._http.delete(batch.file_id))
                 if isinstance(deleted, Fault) and passing(deleted):
-                    raise self._impossible("The input file of a batch cannot be removed", deleted)
+                    raise impossible(self._config, "The input file of a batch cannot be removed", deleted)
         return False
 
     async def _look(self, batch: Batch, pace: Pace) -> Remote | Fault | None:
@@ -153,13 +139,13 @@ class BatchMachine:
             answer = await self._http.cancel(batch.remote_id)
             if not isinstance(answer, Fault) or answer.kind == "refused":  # it may have ended in between
                 self._cancelled.add(batch.number)
-                self._print(f"{self._name(batch)}: cancelled, as `max_wait_s` is over")
+                say(f"{name_of(batch)}: cancelled, as `max_wait_s` is over")
         sent_at = pace.now()
         remote = await self._http.retrieve(batch.remote_id)
         if isinstance(remote, Remote):
             if remote.status != batch.state:
                 await self._rows.note(batch, remote.status, detail=remote.errors)
-            self._say(batch, remote)
+            self._news.say(batch, remote)
             if remote.status in ENDED and remote.completed and not remote.output_file_id:
                 self._silent[batch.number] += 1  # answers, and no file of them yet
                 return remote if self._silent[batch.number] >= self._config.max_attempts else None
@@ -170,12 +156,12 @@ class BatchMachine:
             pace.throttled(sent_at, remote.wait_s, remote.detail)
         elif remote.status == 404 and self._silent[batch.number] >= self._config.max_attempts:
             if not self._old(batch):
-                raise self._lost(batch, remote)
+                raise lost(self._config, batch, remote)
             return Fault("retry", f"the server has lost its batch ({remote.detail})", maybe_paid=True)
         elif remote.kind == "stop" and remote.status != 404:
             raise refused(self._config, remote.detail)
         elif self._silent[batch.number] >= self._config.failures_in_a_row:
-            raise self._impossible(f"The server does not say how {self._name(batch)} stands", remote)
+            raise impossible(self._config, f"The server does not say how {name_of(batch)} stands", remote)
         return None
 
     async def _read(self, batch: Batch, remote: Remote, pace: Pace) -> AsyncIterator[list[LineEnd]]:
@@ -191,12 +177,12 @@ class BatchMachine:
             results = (line for line in lines if line is not None)
             stop: Fault | None = None
             while chunk := list(itertools.islice(results, _CHUNK)):
-                ends = await self._end(batch, chunk, pending)
-                stop = stop or next((end.fault for end in ends if end.fault and end.fault.kind == "stop"), None)
+                ends = await self._settling.end(batch, chunk, pending)
+                stop = stop or _stop_among(ends)
                 yield ends
         last = await self._close(batch, "read", _fault_of_rest(remote, maybe_paid=not whole))
-        stop = stop or next((end.fault for end in last if end.fault and end.fault.kind == "stop"), None)
         yield last
+        stop = stop or _stop_among(last)
         if stop is not None:
             raise refused(self._config, stop.detail)
 
@@ -206,82 +192,25 @@ class BatchMachine:
             return expected == 0
         fault: Fault | None = None
         for attempt in range(self._config.max_attempts):
-            done = await self._http.download(file_id, target)
-            fault = done if isinstance(done, Fault) else None
-            if fault is None and _is_whole(target, expected):
+            fault = await self._http.download(file_id, target)
+            if fault is None and is_whole(target, expected):
                 return True
             if fault is not None and fault.kind == "stop" and fault.status != 404:
                 raise refused(self._config, fault.detail)
             await pace.sleep(max(pace.backoff(attempt), (fault.wait_s or 0.0) if fault else 0.0))
         if fault is not None and not self._old(batch):
-            raise self._impossible(f"The results of {self._name(batch)} cannot be read", fault)
+            raise impossible(self._config, f"The results of {name_of(batch)} cannot be read", fault)
         return False
-
-    async def _end(self, batch: Batch, results: list[Result], pending: dict[str, tuple[int, float]]) -> list[LineEnd]:
-        """Write results; lines that nobody asked for, or that come twice, are left out."""
-        ends, rows, reserved = [], [], 0.0
-        for result in results:
-            if result.key not in pending:
-                continue
-            sending, worst = pending.pop(result.key)
-            ending, fault = ending_of(result.body, self._price, worst)
-            ends.append(LineEnd(result.key, ending, fault))
-            rows.append((sending, ending))
-            reserved += worst
-        await self._rows.end(rows)
-        self._settle(batch, reserved, rows)
-        return ends
 
     async def _close(self, batch: Batch, state: str, fault: Fault) -> list[LineEnd]:
         """End the lines that are left with a fault, and the batch."""
-        ends, rows = [], []
-        for key, (sending, worst) in self._rows.lines(batch).items():
-            ending, _ = ending_of(fault, self._price, worst)
-            ends.append(LineEnd(key, ending, fault))
-            rows.append((sending, ending))
-        await self._rows.close(batch, state, rows, fault.detail if ends else "")
-        self._settle(batch, batch.worst_usd, rows)
+        ends = await self._settling.close(batch, state, fault)
         del self.open[batch.number]
-        self._print(f"batch {batch.number}: {state}" + (f"; {len(ends):,} unanswered ({fault.detail})" if ends else ""))
+        say(f"batch {batch.number}: {state}" + (f"; {len(ends):,} unanswered ({fault.detail})" if ends else ""))
         return ends
-
-    def _settle(self, batch: Batch, reserved: float, rows: list[tuple[int, Ending]]) -> None:
-        self._budget.release(reserved, sum(ending.charged_usd for _, ending in rows))
-        batch.worst_usd -= reserved
 
     def _old(self, batch: Batch) -> bool:
         return self._rows.now() - batch.created_at > self._config.batch.max_wait_s
-
-    def _name(self, batch: Batch) -> str:
-        return f"batch {batch.number} ({batch.remote_id or 'no id yet'}, {batch.state})"
-
-    def _lost(self, batch: Batch, fault: Fault) -> RunStoppedError:
-        return RunStoppedError(
-            f"The server does not know {self._name(batch)}: {fault.detail}",
-            where=self._config.base_url,
-            fix="use the key that it was created with; if it is gone for good, its requests are asked again once it is "
-            "older than `max_wait_s` of `batch`",
-        )
-
-    def _impossible(self, what: str, fault: Fault) -> RunStoppedError:
-        if fault.status in (404, 405):
-            fix = "use `mode: chat` if the server has no Batch API; else " + AGAIN
-            return RunStoppedError(f"{what}: {fault.detail}", where=self._config.base_url, fix=fix)
-        if fault.kind == "stop":
-            return refused(self._config, fault.detail)
-        return RunStoppedError(f"{what}: {fault.detail}", where=self._config.base_url, fix=AGAIN)
-
-    def _say(self, batch: Batch, remote: Remote) -> None:
-        """A line when something has changed, or now and then."""
-        text = self._name(batch) + (f", {remote.completed:,} of {remote.total:,} answered" if remote.total else "")
-        known, at = self._said.get(batch.number, ("", 0.0))
-        if text != known or time.monotonic() - at >= _SAY_S:
-            self._said[batch.number] = text, time.monotonic()
-            self._print(text)
-
-    @staticmethod
-    def _print(line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
 
 
 def _fault_of_rest(remote: Remote, *, maybe_paid: bool) -> Fault:
@@ -293,7 +222,6 @@ def _fault_of_rest(remote: Remote, *, maybe_paid: bool) -> Fault:
     return Fault("throttled" if "throttled" in kinds else "retry", detail, maybe_paid=maybe_paid)
 
 
-def _is_whole(file: IO[bytes], expected: int) -> bool:
-    """Whether all lines can be read and there are as many as the server has counted."""
-    results = [line is not None for line in read_results(file, str)]
-    return all(results) and len(results) >= expected
+def _stop_among(ends: Iterable[LineEnd]) -> Fault | None:
+    """The first fault after which nothing else will work either."""
+    return next((end.fault for end in ends if end.fault is not None and end.fault.kind == "stop"), None)

@@ -1,38 +1,20 @@
-"""The commands `nounflow annotate` and `nounflow decisions`. Light to import: what is heavy comes when it is called."""
+"""The command `nounflow decisions`. Light to import: what is heavy comes when it is called."""
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nounflow.commandline import at_least_one
+from nounflow.commands.options import CONFIG, add_image_set, config_of, image_place_of, need
 from nounflow.errors import NounflowError
 
 if TYPE_CHECKING:
     from nounflow.config.annotators import PeopleAnnotatorConfig
-    from nounflow.config.experiment import Config
-
-PORT = 8765
-CONFIG = Path("config/config.yaml")
 
 
 def add(commands: Any) -> None:
-    """Add both commands to the `nounflow` parser's sub-parsers."""
-    annotate = commands.add_parser("annotate", help="judge predicted nouns in the browser")
-    annotate.add_argument("predictions", nargs="+", metavar="RUN_OR_PREDICTIONS", help="runs, files or folders")
-    annotate.add_argument("--annotator", default="", help="your name; the page asks for it otherwise")
-    annotate.add_argument("--missing", action="store_true", help="ask only for what nobody judged yet: no second pass")
-    annotate.add_argument("--top-k", type=at_least_one, default=2, help="nouns of a run asked about (default 2)")
-    annotate.add_argument("--log", type=Path, help="decision log (default: the config's)")
-    annotate.add_argument("--wordnet", type=Path, default=Path("results/inputs/wordnet/manifest.json"), help="manifest")
-    annotate.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
-    annotate.add_argument("--port", type=int, default=PORT, help=f"port to listen at (default {PORT})")
-    annotate.add_argument("--no-browser", action="store_true", help="only print the address")
-    annotate.set_defaults(call=_annotate)
-    _add_place(annotate)
-
+    """Add `decisions` to the parsers of `nounflow`."""
     decisions = commands.add_parser("decisions", help="show, merge, import and export decision logs")
     actions = decisions.add_subparsers(required=True, metavar="ACTION")
     show = actions.add_parser("show", help="who judged how much, agreement, contradictions")
@@ -50,40 +32,11 @@ def add(commands: Any) -> None:
     export.set_defaults(call=_export)
     for action in (show, merge, bring, export):
         action.add_argument("--log", type=Path, help="decision log (default: the config's)")
-        _add_place(action)
-
-
-def _add_place(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--image-set", help="name under `image_sets`")
-    parser.add_argument("--images", type=Path, help="image folder or manifest (default: the config's)")
-    parser.add_argument("--configfile", nargs="*", type=Path, default=[], help="files laid over config/config.yaml")
-
-
-def _annotate(arguments: argparse.Namespace) -> None:
-    _need("fastapi", "uvicorn", "krippendorff", "sklearn")
-    from nounflow.annotation.log import DecisionLog
-    from nounflow.web import start
-    from nounflow.web.task_queue import TaskQueue
-
-    config = _config(arguments)
-    predictions = start.find_predictions(arguments.predictions, arguments.image_set)
-    place = arguments.images or start.image_place(config, predictions[0].image_set)
-    settings = start.people_settings(config, arguments.log)
-    dictionary = start.load_dictionary(arguments.wordnet)
-    work = start.prepare(predictions, place, arguments.top_k)
-    with DecisionLog.open(Path(settings.log)) as log:
-        second_pass = 0.0 if arguments.missing else settings.second_pass
-        queue = TaskQueue(work.tasks, log.records(), second_pass=second_pass)
-        print(f"image set {work.image_set}: {len(work.tasks):,} pictures; decision log {settings.log}")
-        print("\n".join(start.coverage_lines(work, queue)), flush=True)
-        address = (arguments.host, arguments.port)
-        name, browser = arguments.annotator, not arguments.no_browser
-        start.serve(work, queue, log, dictionary, address=address, annotator=name, browser=browser)
-        print("\n".join(start.coverage_lines(work, queue)), flush=True)
+        add_image_set(action)
 
 
 def _show(arguments: argparse.Namespace) -> None:
-    _need("krippendorff", "sklearn")
+    need("krippendorff", "sklearn")
     from nounflow.annotation.agreement import agreement, shared_judgements
     from nounflow.annotation.consensus import Policy, contradicted
     from nounflow.annotation.current_decisions import CurrentDecisions
@@ -135,7 +88,7 @@ def _import(arguments: argparse.Namespace) -> None:
     image_set = arguments.image_set or imported.image_set
     if not annotator:
         raise NounflowError("The file does not say who judged", where=arguments.file, fix="pass --annotator NAME")
-    folder, known = folder_and_digests(_place(arguments, image_set))
+    folder, known = folder_and_digests(image_place_of(arguments, image_set))
     digests = digest_images(folder, {one.file for one in imported.judged}, known)
     written = time_text(arguments.file.stat().st_mtime_ns // 1000)
     origin = DecisionOrigin(annotator, imported.tool or "imported five lists", image_set or "", written)
@@ -151,8 +104,8 @@ def _export(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.exchange import write_five_lists
     from nounflow.annotation.log import TEXT_SUFFIX, read_records, write_records
     from nounflow.annotation.pictures import digest_images, folder_and_digests
+    from nounflow.annotation.work import people_settings
     from nounflow.images import list_images
-    from nounflow.web.start import people_settings
 
     records = read_records(_log(arguments))
     if arguments.out.suffix == TEXT_SUFFIX:
@@ -161,8 +114,8 @@ def _export(arguments: argparse.Namespace) -> None:
         return
     if arguments.out.suffix != ".json":
         raise NounflowError("Unknown kind of file", where=arguments.out, fix="end the name in .jsonl or .json")
-    settings = people_settings(_config(arguments), arguments.log)
-    folder, known = folder_and_digests(_place(arguments, arguments.image_set))
+    settings = people_settings(config_of(arguments), arguments.log)
+    folder, known = folder_and_digests(image_place_of(arguments, arguments.image_set))
     digests = digest_images(folder, list_images(folder), known)
     who = (arguments.annotator,) if arguments.annotator else settings.members
     policy = Policy(settings.policy, settings.seniority)
@@ -173,39 +126,18 @@ def _export(arguments: argparse.Namespace) -> None:
         print(f"differ on {row.noun!a} of {row.image!a}: {row.annotator}: {row.category} -> {row.verdict or 'open'}")
 
 
-def _need(*modules: str) -> None:
-    if missing := [module for module in modules if importlib.util.find_spec(module) is None]:
-        raise NounflowError(f"This command needs {', '.join(missing)}", fix="pip install 'nounflow[web]'")
-
-
-def _config(arguments: argparse.Namespace) -> Config:
-    from nounflow.config.experiment import read_config
-
-    return read_config([CONFIG, *arguments.configfile])
-
-
 def _people(arguments: argparse.Namespace) -> PeopleAnnotatorConfig:
     """The settings of the people whose log is meant; a log that is named can be looked at outside of a project."""
+    from nounflow.annotation.work import people_settings
     from nounflow.config.annotators import PeopleAnnotatorConfig
-    from nounflow.web.start import people_settings
 
     if arguments.log and not arguments.configfile and not CONFIG.exists():
         return PeopleAnnotatorConfig(kind="people", log=str(arguments.log))
-    return people_settings(_config(arguments), arguments.log)
+    return people_settings(config_of(arguments), arguments.log)
 
 
 def _log(arguments: argparse.Namespace) -> Path:
     return arguments.log or Path(_people(arguments).log)
-
-
-def _place(arguments: argparse.Namespace, image_set: str | None) -> Path:
-    from nounflow.web.start import image_place
-
-    if arguments.images:
-        return Path(arguments.images)
-    if not image_set:
-        raise NounflowError("Which pictures are these?", fix="pass --image-set NAME or --images FOLDER")
-    return image_place(_config(arguments), image_set)
 
 
 def _report(path: Path, receipts: list[Any]) -> None:

@@ -1,0 +1,53 @@
+"""The command `nounflow annotate`. Light to import: what is heavy comes when it is called."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from nounflow.commandline import at_least_one
+from nounflow.commands.options import add_image_set, config_of, need
+
+PORT = 8765
+
+
+def add(commands: Any) -> None:
+    """Add `annotate` to the parsers of `nounflow`."""
+    annotate = commands.add_parser("annotate", help="judge predicted nouns in the browser")
+    annotate.add_argument("predictions", nargs="+", metavar="RUN_OR_PREDICTIONS", help="runs, files or folders")
+    annotate.add_argument("--annotator", default="", help="your name; the page asks for it otherwise")
+    annotate.add_argument("--missing", action="store_true", help="ask only for what nobody judged yet: no second pass")
+    annotate.add_argument("--top-k", type=at_least_one, default=2, help="nouns of a run asked about (default 2)")
+    annotate.add_argument("--log", type=Path, help="decision log (default: the config's)")
+    annotate.add_argument("--wordnet", type=Path, default=Path("results/inputs/wordnet/manifest.json"), help="manifest")
+    annotate.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
+    annotate.add_argument("--port", type=int, default=PORT, help=f"port to listen at (default {PORT})")
+    annotate.add_argument("--no-browser", action="store_true", help="only print the address")
+    annotate.set_defaults(call=_annotate)
+    add_image_set(annotate)
+
+
+def _annotate(arguments: argparse.Namespace) -> None:
+    need("fastapi", "uvicorn", "krippendorff", "sklearn")
+    from nounflow.annotation.cards import load_dictionary
+    from nounflow.annotation.log import DecisionLog
+    from nounflow.annotation.work import find_predictions, image_place, people_settings, prepare
+    from nounflow.web.start import coverage_lines, serve
+    from nounflow.web.task_queue import TaskQueue
+
+    config = config_of(arguments)
+    predictions = find_predictions(arguments.predictions, arguments.image_set)
+    place = arguments.images or image_place(config, predictions[0].image_set)
+    settings = people_settings(config, arguments.log)
+    dictionary = load_dictionary(arguments.wordnet)
+    work = prepare(predictions, place, arguments.top_k)
+    with DecisionLog.open(Path(settings.log)) as log:
+        second_pass = 0.0 if arguments.missing else settings.second_pass
+        queue = TaskQueue(work.tasks, log.records(), second_pass=second_pass)
+        print(f"image set {work.image_set}: {len(work.tasks):,} pictures; decision log {settings.log}")
+        print("\n".join(coverage_lines(work, queue)), flush=True)
+        address = (arguments.host, arguments.port)
+        name, browser = arguments.annotator, not arguments.no_browser
+        serve(work, queue, log, dictionary, address=address, annotator=name, browser=browser)
+        print("\n".join(coverage_lines(work, queue)), flush=True)

@@ -1,0 +1,57 @@
+"""The key to a server reaches that server and nothing else."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from llm_asking import KEY, PRICES, ask, config, questions
+from llm_server import LLMServer
+from pydantic import ValidationError
+
+from nounflow.config.llm import LLMConfig
+from nounflow.errors import NounflowError
+from nounflow.llm.keys import redact
+from nounflow.llm.pace import RunStoppedError
+
+
+def test_the_key_reaches_its_server_and_nothing_else(tmp_path, monkeypatch, caplog, capfd):
+    monkeypatch.setenv("TINY_KEY", KEY)
+    caplog.set_level(logging.DEBUG)
+    with LLMServer() as server:
+        settings_ = config(server, api_key_env="TINY_KEY")
+        server.script("noun 0", "echo")
+        outcomes = ask(tmp_path / "ledger", settings_, questions(2))
+        assert server.authorizations == {f"Bearer {KEY}"}
+        server.script("noun 0", "echo401")
+        with pytest.raises(RunStoppedError) as stopped:
+            ask(tmp_path / "ledger", settings_, questions(1, attempt=1))
+    shown = f"{stopped.value} {outcomes} {caplog.text} {''.join(capfd.readouterr())}"
+    kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert KEY not in shown
+    assert KEY.encode() not in kept
+    assert b"[key]" in kept
+
+
+def test_a_key_for_openai_goes_to_no_other_server(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with LLMServer() as server:
+        ask(tmp_path / "ledger", config(server), questions(1))
+    assert KEY not in "".join(server.authorizations)
+
+
+def test_a_missing_key_names_its_variable(tmp_path, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    settings_ = LLMConfig(model="tiny", prices=PRICES)
+    with pytest.raises(NounflowError, match="OPENAI_API_KEY"):
+        ask(tmp_path / "ledger", settings_, questions(1))
+
+
+def test_a_password_in_the_url_is_refused():
+    with pytest.raises(ValidationError, match="environment"):
+        LLMConfig(model="tiny", base_url="https://me:secret@host/v1")
+
+
+def test_words_that_are_no_keys_stay():
+    text = "a desk-mounted key-operated lock"
+    assert redact(text, "none") == text
