@@ -67,7 +67,8 @@ class Page:
         """Chunks of code that are YAML: their first line, but for comments, is a key."""
         for chunk in self._chunks():
             lines = [line for line in chunk.splitlines() if not line.startswith("#")]
-            if lines and re.match(r"[a-z_]+:( (?!.* = )|$)", lines[0]):
+            of_another_file = chunk.startswith("# resources/")
+            if lines and not of_another_file and re.match(r"[a-z_]+:( (?!.* = )|$)", lines[0]):
                 yield chunk
 
     def commands(self) -> Iterator[list[str]]:
