@@ -157,7 +157,7 @@ def _lexicon_of(
     known = lexicons.get(manifest.lexicon, ())
     if not known:
         raise MismatchError(
-            f"ScoredRun '{manifest.run}' was made with a lexicon that is none of those given",
+            f"Run '{manifest.run}' was made with a lexicon that is none of those given",
             where=path,
             fix="pass its lexicon with --nouns; if the lexicon was built anew, run the models stage again",
         )
