@@ -117,6 +117,15 @@ def test_snakemake_commands_parse_and_say_on_how_many_cores(page):
         assert all((ROOT / path).is_file() for path in recipes), line
 
 
+@pytest.mark.parametrize("path", ["README.md", "docs/troubleshooting.md"])
+def test_what_snakemake_says_of_a_swallowed_target_is_explained(path):
+    from snakemake.cli import get_argument_parser
+
+    with pytest.raises(ValueError, match="dictionary update") as said:
+        get_argument_parser().parse_args(["--resources", "gpu=1", "results/scores.tsv"])
+    assert f"ValueError: {said.value}" in (ROOT / path).read_text()
+
+
 def values_behind(option, words):
     """The words between an option and the next one."""
     if option not in words:

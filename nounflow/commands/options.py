@@ -57,5 +57,5 @@ def need(*modules: str) -> None:
     """
     if missing := [module for module in modules if importlib.util.find_spec(module) is None]:
         raise NounflowError(
-            f"This command needs {', '.join(missing)}", fix="pip install -e '.[web]', in the project's folder"
+            f"This command needs {', '.join(missing)}", fix="pip install -e '.[web]' in the project's folder"
         )
