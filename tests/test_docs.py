@@ -91,6 +91,15 @@ def test_nounflow_commands_parse(page):
             parsed(parser(), words)
 
 
+def test_nounflow_commands_within_sentences_exist(page, capsys):
+    for span in page.spans:
+        words = span.split()
+        if words[0] == "nounflow" and words[1:]:
+            named = [word for word in words[1:3] if re.fullmatch("[a-z-]+", word)]
+            parsed(parser(), ["nounflow", *named, "--help"])
+    capsys.readouterr()
+
+
 def parsed(its_parser, words):
     """The words behind the first, parsed; what the parser complains of is the failure's message."""
     complaint = io.StringIO()
@@ -98,7 +107,7 @@ def parsed(its_parser, words):
         with contextlib.redirect_stderr(complaint):
             return its_parser.parse_args(words[1:])
     except SystemExit as end:
-        if end.code != 0:  # 0: `--version`, which says it and ends
+        if end.code != 0:  # 0: `--version` and `--help`, which say it and end
             pytest.fail(f"{' '.join(words)}\n{complaint.getvalue()}")
 
 

@@ -40,7 +40,7 @@ class TowerTokenizer:
         context: int,
         pad: int,
     ) -> None:
-        """Of `candidates`, the first that equals `padded` on texts hard to split is used; if none does, `padded` itself.
+        """Of `candidates`, the first that equals `padded` on texts hard to split is used; if none does, `padded`.
 
         Args:
             padded: the library's own: texts -> int64 [texts, context].
