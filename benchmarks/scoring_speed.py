@@ -35,9 +35,9 @@ from nounflow.scoring.evaluation import ImageSet, ScoredRun
 from nounflow.scoring.hierarchy import Hierarchy
 from nounflow.scoring.intervals import DRAWS, resampled_means
 from nounflow.scoring.load import read_lexicons
-from nounflow.scoring.measures import prediction_values
 from nounflow.scoring.points import judgements
 from nounflow.scoring.scores import score_all
+from nounflow.scoring.values import prediction_values
 from nounflow.streams import stream
 from nounflow.wordnet import WordNet
 

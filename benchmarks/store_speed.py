@@ -32,7 +32,8 @@ from nounflow.store.matrix import MappedMatrix
 from nounflow.store.merging import merge
 from nounflow.store.rows import encode
 from nounflow.store.sampling import WeightedRows, training_batches
-from nounflow.store.shards import array_folder, find_manifests, map_rows, open_shard, sealed, vectors_file, write_shard
+from nounflow.store.shard_writing import write_shard
+from nounflow.store.shards import array_folder, find_manifests, map_rows, open_shard, sealed
 from nounflow.store.texts import RunningTextsDigest, text_keys
 from nounflow.streams import stream
 
@@ -42,6 +43,11 @@ NAMES = [f"noun {i}" for i in range(40_000)]
 EMBEDDER = EmbedderIdentity(
     spec="synthetic", dim=DIM, digest="0", weights="0", tokenizer="0", preprocessing="", precision="fp32"
 )
+
+
+def vectors_file(manifest_path: Path) -> Path:
+    """The file that holds a shard's vectors."""
+    return array_folder(manifest_path) / "vectors/c/0/0"
 
 
 def unit_rows(n: int, seed: int) -> np.ndarray:

@@ -27,9 +27,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from nounflow.config.runs.decoder import DecoderRun
 from nounflow.config.training import TrainingConfig
 from nounflow.decoder.model import ObjectDecoder
-from nounflow.decoder.training_task import DecoderTask
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.device import autocast_dtype
+from nounflow.predictors.decoder_training import DecoderTask
 from nounflow.process import prepare_process
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import read_predictor

@@ -77,7 +77,7 @@ def autocast_dtype(precision: PrecisionChoice, device: str) -> torch.dtype | Non
 
 
 def on_device(tensor: torch.Tensor, device: str) -> torch.Tensor:
-    """On the device; to CUDA from pinned memory, so that the copy does not hold up the host."""
+    """A CPU tensor of any shape on the device; to CUDA from pinned memory, so that the host need not wait."""
     if device == "cuda":
         return tensor.pin_memory().to(device, non_blocking=True)
     return tensor if device == "cpu" else tensor.to(device)

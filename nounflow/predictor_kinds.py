@@ -5,12 +5,38 @@ A new one is a module in `predictors/`, one in `config/runs/` for its settings, 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from nounflow.registry import Registry
 
+if TYPE_CHECKING:
+    from nounflow.config.embedder import EmbedderConfig
+    from nounflow.config.runs.run import Run
+
+RunKind = TypeVar("RunKind", bound="Run")
+
 WEIGHTS, RULE = "weights.safetensors", "rule.json"
 GENERATION = "generation.json"  # beside a manifest: how a decoder is read; other settings make no other model
+
+
+@dataclass(frozen=True)
+class TrainingArguments(Generic[RunKind]):
+    """The options of train_model.py; a kind of predictor takes those that it has a use for."""
+
+    run: str  # its name
+    settings: RunKind
+    training_set: Path
+    nouns: Path
+    captions: list[Path]  # where templates are held out
+    gap: list[Path]  # where the noise is matched to images
+    parts: list[Path]  # manifests of the runs that are combined
+    embedder: EmbedderConfig  # whose tokenizer spells the nouns
+    device: str  # settled, and the process prepared for it
+    restart: bool
+    out: Path  # the predictor's manifest
+    code: str  # fingerprint of what trains
 
 
 class PredictorKind(NamedTuple):
@@ -19,7 +45,7 @@ class PredictorKind(NamedTuple):
     rule: str  # that makes it
     says: str  # what it does, for people
     settings: str  # place of the class of its runs
-    train: str  # place: `function(asked)`, see `nounflow.training.arguments.TrainingArguments`
+    train: str  # place: `function(asked)`, see `TrainingArguments`
     load: str  # place: `function(manifest, tensors, path of the manifest, device, generation)` -> Predictor
     weights: str = WEIGHTS  # what answers are computed from, beside the manifest
     leaves: tuple[str, ...] = ()  # further files that training leaves
@@ -73,3 +99,13 @@ PREDICTORS: Registry[PredictorKind] = {
         combines=True,
     ),
 }
+
+
+def is_baseline(predictor: str) -> bool:
+    """Are others compared with this kind? False for a kind of another version, which is not known here."""
+    return predictor in PREDICTORS and PREDICTORS[predictor].baseline
+
+
+def writes_tokens(predictor: str) -> bool:
+    """Is this kind read by beam search? False for a kind that is not known here."""
+    return predictor in PREDICTORS and PREDICTORS[predictor].writes_tokens

@@ -12,6 +12,19 @@ import sys
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 REASON = "no Chromium found: install Debian's `chromium`, or set NOUNFLOW_CHROMIUM to a browser's path"
+# A function of an element: contrast of its text with what is behind it, as WCAG computes it.
+CONTRAST = """element => {
+  const light = (text) => {
+    const [r, g, b] = text.match(/[\\d.]+/g).map(v => v / 255)
+      .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ink = light(getComputedStyle(element).color);
+  let behind = element;
+  while (/, 0\\)$|transparent/.test(getComputedStyle(behind).backgroundColor)) behind = behind.parentElement;
+  const paper = light(getComputedStyle(behind).backgroundColor);
+  return (Math.max(ink, paper) + 0.05) / (Math.min(ink, paper) + 0.05);
+}"""
 
 
 def find() -> str | None:

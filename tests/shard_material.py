@@ -9,7 +9,8 @@ import polars as pl
 
 from nounflow.schemas.documents import EmbedderIdentity, ShardManifest
 from nounflow.schemas.tables import CAPTIONS, LEXICON, lexicon_digest, read_table, write_table
-from nounflow.store.shards import sealed, write_shard
+from nounflow.store.shard_writing import write_shard
+from nounflow.store.shards import array_folder, sealed
 from nounflow.store.texts import text_keys, texts_digest
 
 DIM = 8
@@ -22,6 +23,11 @@ def identity(**changes):
         "preprocessing": "none", "precision": "fp32",
     }  # fmt: skip
     return EmbedderIdentity(**{**fields, **changes})
+
+
+def vectors_file(manifest_path):
+    """The file that holds a shard's vectors."""
+    return array_folder(manifest_path) / "vectors/c/0/0"
 
 
 def unit_rows(n, seed=0, dim=DIM):

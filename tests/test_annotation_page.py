@@ -11,7 +11,6 @@ from pathlib import Path
 import chromium
 import pytest
 from annotation_site import Site, free_port
-from test_report import CONTRAST
 
 from nounflow.annotation.current_decisions import CurrentDecisions
 from nounflow.annotation.log import read_records
@@ -423,7 +422,7 @@ def test_light_and_dark_differ_and_both_can_be_read(sit, site):
             "#file",
         )
         for selector in (*chosen, "#nouns [data-state] .state"):
-            contrast = desk.page.locator(selector).first.evaluate(CONTRAST)
+            contrast = desk.page.locator(selector).first.evaluate(chromium.CONTRAST)
             if contrast < 4.5:  # WCAG AA
                 faint.append((colours, selector, contrast))
         papers.add(desk.page.evaluate("getComputedStyle(document.body).backgroundColor"))

@@ -9,14 +9,14 @@ import struct
 import numpy as np
 import polars as pl
 import pytest
-from shard_material import DIM, identity, make_material, unit_rows, write
+from shard_material import DIM, identity, make_material, unit_rows, vectors_file, write
 
 from nounflow.cli import main
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.schemas.tables import INDEX, read_lexicon
 from nounflow.store.flat_cache import read_flat_cache
 from nounflow.store.merging import MANIFEST, merge
-from nounflow.store.shards import array_folder, read_manifest, vectors_file
+from nounflow.store.shards import array_folder, read_manifest
 from nounflow.store.training_set import open_training_set
 
 

@@ -19,8 +19,7 @@ from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.predictor_kinds import WEIGHTS
 from nounflow.schemas.tables import METRICS, read_table
 from nounflow.training.checkpoint import DOCUMENT, Checkpoints, State, differences
-from nounflow.training.curves import Curves
-from nounflow.training.reporter import Reporter
+from nounflow.training.curves import Curves, Reporter
 
 EVERYTHING = {"ema": 0.9, "keep": "best", "patience": 50, "micro_batch": 9, "samples": 1920, "evaluations": 30}
 

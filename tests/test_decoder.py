@@ -14,10 +14,10 @@ from nounflow.config.generation import GenerationConfig
 from nounflow.decoder.generation import generate
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.packing import pack
-from nounflow.decoder.training_task import decoder_loss
 from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.errors import NounflowError
+from nounflow.predictors.decoder_training import decoder_loss
 from nounflow.training import loss
 
 SMALL = DecoderConfig(prefix_tokens=4, width=32, heads=4, layers=2, dropout=0.0)

@@ -95,7 +95,7 @@ def test_nounflow_commands_within_sentences_exist(page, capsys):
     for span in page.spans:
         words = span.split()
         if words[0] == "nounflow" and words[1:]:
-            named = [word for word in words[1:3] if re.fullmatch("[a-z-]+", word)]
+            named = [word for word in words[1:3] if re.fullmatch("[a-z][a-z-]+", word)]
             parsed(parser(), ["nounflow", *named, "--help"])
     capsys.readouterr()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nounflow.config.embedder import FAMILIES
+from nounflow.config.noise import SCHEMES
 from nounflow.fingerprint import code_fingerprint, imported_files
 from nounflow.predictor_kinds import PREDICTORS
 
@@ -34,6 +35,25 @@ def test_a_stage_depends_on_its_own_library_code_and_not_on_that_of_later_stages
     assert "nounflow/decoder/generation.py" not in training
     assert not {name for name in names["embedding"] if name.startswith("nounflow/decoder")}
     assert "nounflow/__init__.py" not in training
+
+
+def test_training_a_decoder_depends_on_45_files_at_most(repository):
+    kind = PREDICTORS["decoder"]
+    noise, tokenizer = SCHEMES["gauss_elem"].place, FAMILIES["bundled"].tokenizer
+    script = repository / "workflow_scripts/train_model.py"
+    assert len(imported_files(script, kind.settings, kind.train, tokenizer, noise)) <= 45
+
+
+def test_the_code_of_an_embedding_is_that_of_its_family():
+    code = {family: {path.stem for path in imported_files(entry.load)} for family, entry in FAMILIES.items()}
+    shared = {"text_encoder", "two_towers", "tokenizer", "batching", "attention"}
+    assert all(shared <= names for names in code.values())
+    libraries = {"text_path", "text_tower", "clip_model", "library_tokenizer", "golden"}
+    assert not code["bundled"] & libraries
+    assert libraries <= code["openclip"] & code["transformers"]
+    for family, own in (("bundled", "minilm"), ("openclip", "openclip"), ("transformers", "transformers")):
+        others = set().union(*(names for other, names in code.items() if other != family))
+        assert not {name for name in others if name.startswith(own)}
 
 
 def test_what_is_imported_for_an_operational_setting_is_not_followed(tmp_path):

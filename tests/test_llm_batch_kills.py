@@ -32,7 +32,7 @@ def test_killed_at_any_call_it_goes_on_where_it_was(tmp_path, askers, call, kill
 
 @pytest.mark.parametrize("after", [1, 600, 1300])
 def test_killed_while_it_reads_results_it_reads_on(tmp_path, askers, after):
-    n = 1500  # results are written in portions
+    n = 1500  # results are written in chunks
     with LLMServer() as server:
         settings_ = batch_config(server, batch={"max_requests": 1500})
         askers.start(tmp_path / "ledger", settings_, n, server)

@@ -20,7 +20,7 @@ from nounflow.captions.llm import noun_tasks, request_of
 from nounflow.config.captions import LLMCaptionsConfig
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.requests import Question, Request
-from nounflow.llm.verdicts import PORTION, Verdicts
+from nounflow.llm.verdicts import CHUNK, Verdicts
 from nounflow.schemas.tables import CAPTIONS, LEXICON, read_lexicon, read_table, write_table
 
 FEW = [("robin", "robins", 4.0), ("crane", "cranes", 2.0), ("kettle", "kettles", 1.0), ("scissors", None, 1.0)]
@@ -191,20 +191,20 @@ def test_every_answer_has_a_verdict_with_its_reasons_and_only_news_are_added(rep
     assert all("shorter than 10 words" in reason for _, _, reason in later[4:])
 
 
-def test_verdicts_are_written_in_portions_and_the_latest_counts(tmp_path):
+def test_verdicts_are_written_in_chunks_and_the_latest_counts(tmp_path):
     with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
         questions = [
             Question.of(
                 Request(item=f"noun {i}", messages=({"role": "user", "content": "?"},), prompt_version="1"), "m", {}
             )
-            for i in range(PORTION + 7)
+            for i in range(CHUNK + 7)
         ]
         for question in questions:
             ledger.record_sending(question, max_output_tokens=1, worst_usd=0).result()
         for turn in range(3):
             with Verdicts(ledger) as verdicts:
                 full = [verdicts.add(question.key, turn < 2, f"turn {turn // 2}") for question in questions]
-                assert full.index(True) == PORTION - 1
+                assert full.index(True) == CHUNK - 1
         assert verdict_counts(ledger) == {"turn 1": len(questions)}
         counts = sql(ledger.path, "SELECT count(*), count(DISTINCT request) FROM verdicts")
         assert counts == [(2 * len(questions), len(questions))]

@@ -17,13 +17,14 @@ from training_material import DIM, SMALL, Tiny, run_training, same_weights, writ
 from nounflow.config.experiment import load_config
 from nounflow.config.head import HeadConfig
 from nounflow.config.noise import NoiseConfig
-from nounflow.decoder.training_task import DecoderTask
 from nounflow.embedder_checks.gap import noise_angles
 from nounflow.errors import MismatchError, NounflowError
+from nounflow.predictors.decoder_training import DecoderTask
 from nounflow.predictors.head import HeadPredictor
 from nounflow.predictors.loading import load_predictor
 from nounflow.schemas.documents import EmbedderIdentity
-from nounflow.store.shards import open_shard, read_manifest, write_shard
+from nounflow.store.shard_writing import write_shard
+from nounflow.store.shards import open_shard, read_manifest
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import IMAGE_SHIFT, read_predictor
 from nounflow.training.batches import noisy

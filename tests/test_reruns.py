@@ -50,6 +50,7 @@ CODE = {
     "captions/offline.py": following("generate_captions") - {"index_retrieval"},  # its mixture has none of these texts
     "embedders/bundled.py": EMBEDDING,
     "embedders/openclip.py": NOTHING,  # no run of this config uses it
+    "embedders/text_path.py": NOTHING,  # nor a model of another library
     "embedders/image_files.py": following("embed_images"),
     "store/merging.py": following("merge_caches"),
     "training/loop.py": TRAINING,
@@ -71,7 +72,7 @@ CODE = {
     "wordnet.py": following("build_nouns"),
     "images.py": following("embed_images"),
     "device.py": EMBEDDING,
-    "synonyms.py": TRAINING,
+    "training/synonyms.py": TRAINING,
     "config/base.py": EVERYTHING,
     "config/runs/head.py": following("train_head") - {"fit_fused"},
     "config/decoder.py": following("train_decoder"),

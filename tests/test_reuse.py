@@ -12,17 +12,17 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shard_material import DIM, identity, unit_rows, write, write_nouns
+from shard_material import DIM, identity, unit_rows, vectors_file, write, write_nouns
 
 from nounflow.config.embedder import FAMILIES, EmbedderConfig
-from nounflow.embedders.minilm_tokenizer import WordPieces
+from nounflow.embedders.minilm_tokenizer import load_tokenizer as load_word_pieces
 from nounflow.errors import NounflowError
 from nounflow.fingerprint import PACKAGE
 from nounflow.schemas.tables import CAPTIONS, write_table
 from nounflow.store.partition import shard_bounds, shard_texts
 from nounflow.store.reuse import VectorOrigin, computation, copy_known
 from nounflow.store.rows import StoredRows, encode
-from nounflow.store.shards import array_folder, read_manifest, vectors_file
+from nounflow.store.shards import array_folder, read_manifest
 from nounflow.store.texts import text_keys
 
 WORDS = "a photo of an old owl that sits on the branch of some tall tree beside one wide river at night"
@@ -62,7 +62,7 @@ def test_jobs_take_alike_in_tokens_where_long_texts_stand_together(tmp_path):
     taken = [shard_texts(tmp_path / "m1.parquet", shard, 5) for shard in range(5)]
     assert [text for _rows, _start, part in taken for text in part] == texts
     assert [start for _rows, start, _part in taken] == np.cumsum([0, *(len(part) for *_, part in taken[:-1])]).tolist()
-    tokens = np.array([sum(map(len, WordPieces().encode(part))) for _rows, _start, part in taken])
+    tokens = np.array([sum(map(len, load_word_pieces("").tokens(part))) for _rows, _start, part in taken])
     assert tokens.max() / tokens.min() < 1.1
     rows = np.array([len(part) for _rows, _start, part in taken])
     assert rows.max() / rows.min() > 1.5  # what equal numbers of rows would have been off by

@@ -13,17 +13,12 @@ import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from shard_material import DIM, identity, make_material, rewrite, unit_rows, write
+from shard_material import DIM, identity, make_material, rewrite, unit_rows, vectors_file, write
 
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.schemas.tables import CAPTIONS, INDEX, SAMPLES, read_columns, read_table
 from nounflow.store.merging import MANIFEST, merge
-from nounflow.store.shards import (
-    array_folder,
-    check_identity,
-    open_shard,
-    vectors_file,
-)
+from nounflow.store.shards import array_folder, check_identity, open_shard
 from nounflow.store.texts import RunningTextsDigest, text_keys, texts_digest
 from nounflow.store.training_set import open_training_set
 
@@ -97,7 +92,11 @@ def test_a_manifest_cut_short_is_named(tmp_path):
 def test_a_killed_write_leaves_no_manifest_beside_a_new_array(tmp_path, monkeypatch):
     path = tmp_path / "0.json"
     write(path, ["a", "b"])
-    monkeypatch.setattr("nounflow.store.shards.write_document", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+
+    def killed(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("nounflow.store.shard_writing.write_document", killed)
     with pytest.raises(KeyboardInterrupt):
         write(path, ["c", "d"], vectors=unit_rows(2, 9))
     assert not path.exists()

@@ -13,12 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from training_material import Tiny, run_training, write_project
 
-from nounflow.decoder.training_task import DecoderTask
+from nounflow.predictors.decoder_training import DecoderTask
 from nounflow.predictors.loading import load_predictor
 from nounflow.schemas.tables import LEXICON, read_lexicon, write_table
 from nounflow.store.training_set import TrainingSet, open_training_set
-from nounflow.synonyms import synonym_groups
-from nounflow.training.synonyms import share_with_synonyms
+from nounflow.training.synonyms import share_with_synonyms, synonym_groups
 
 
 def texts_of(rows):

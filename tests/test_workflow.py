@@ -27,7 +27,7 @@ from nounflow.config.experiment import read_config
 from nounflow.config.generation import GenerationConfig
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.vocabulary import TargetVocabulary
-from nounflow.embedders.minilm_tokenizer import WordPieces
+from nounflow.embedders.minilm_tokenizer import load_tokenizer as load_word_pieces
 from nounflow.predictors.decoder import DecoderPredictor
 from nounflow.schemas.decisions import DecisionDraft
 from nounflow.store.shards import find_manifests, open_shard, read_manifest, sealed
@@ -125,7 +125,7 @@ def test_a_second_run_from_nothing_gives_the_same_bytes(project):
 
 def test_unguided_decoding_spells_out_what_is_no_noun(finished):
     names = ("fire truck", "tennis ball")
-    vocabulary = TargetVocabulary.build(names, WordPieces().target_tokens(names))
+    vocabulary = TargetVocabulary.build(names, load_word_pieces("").target_tokens(names))
     manifest, _tensors = read_predictor(finished.folder / "results/models/tiny/manifest.json")
     manifest = manifest.model_copy(update={"nouns": names, "tokens": vocabulary.as_dict()})
     shape = DecoderConfig.model_validate(manifest.settings["decoder"])

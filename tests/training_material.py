@@ -18,12 +18,12 @@ from nounflow.config.noise import NoiseConfig
 from nounflow.config.runs.decoder import DecoderRun
 from nounflow.config.training import TrainingConfig
 from nounflow.decoder.model import ObjectDecoder
-from nounflow.decoder.training_task import DecoderTask
 from nounflow.decoder.vocabulary import TargetVocabulary
+from nounflow.predictors.decoder_training import DecoderTask
 from nounflow.schemas.documents import EmbedderIdentity
 from nounflow.schemas.tables import CAPTIONS, lexicon_digest, write_table
 from nounflow.store.merging import merge
-from nounflow.store.shards import write_shard
+from nounflow.store.shard_writing import write_shard
 from nounflow.store.texts import text_keys, texts_digest
 from nounflow.store.training_set import TrainingSet
 from nounflow.training.loop import train

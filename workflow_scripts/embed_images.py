@@ -38,7 +38,7 @@ def main(
     from nounflow.inputs import input_folder
     from nounflow.process import prepare_process
     from nounflow.schemas.labels import read_labels, same_name
-    from nounflow.store.shards import write_shard
+    from nounflow.store.shard_writing import write_shard
 
     if folder is None:
         if input_manifest is None:

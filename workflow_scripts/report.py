@@ -46,8 +46,9 @@ def main(
     from nounflow.counts import Counts
     from nounflow.files import write_text
     from nounflow.report.page import Report, render
+    from nounflow.report.reading import CountsRecord, read_progress
     from nounflow.schemas.documents import read_document
-    from nounflow.scoring.load import CountsRecord, load_material, read_progress
+    from nounflow.scoring.load import load_material
     from nounflow.scoring.results import Scores
     from nounflow.workflow.job_costs import job_costs
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nounflow.counts import Counts
     from nounflow.scoring.hierarchy import Hierarchy
     from nounflow.scoring.load import ScoringMaterial
-    from nounflow.scoring.table import ScoreRow
+    from nounflow.scoring.rows import ScoreRow
 
 
 def main(
@@ -48,8 +48,9 @@ def main(
     from nounflow.scoring.digests import templates_digest
     from nounflow.scoring.load import load_material
     from nounflow.scoring.provenance import provenance
+    from nounflow.scoring.rows import write_scores
     from nounflow.scoring.scores import score_all
-    from nounflow.scoring.table import write_scores
+    from nounflow.scoring.terminal import print_scores
 
     material = load_material(predictions, annotations, models, nouns, labels.root)
     scores = score_all(
@@ -66,7 +67,7 @@ def main(
     write_document(details, scores.model_copy(update={"provenance": provenance(Path(__file__).parents[1])}))
     write_scores(out, rows)
     record.write(counts)
-    show(rows)
+    print_scores(rows)
 
 
 def load_hierarchy(
@@ -107,20 +108,6 @@ def count(material: ScoringMaterial, rows: list[ScoreRow]) -> Counts:
         flow.drop(answered - judged, "first noun not judged: counted as wrong, and in the coverage column")
         flow.out(judged, "judged first nouns")
     return record
-
-
-def show(rows: list[ScoreRow]) -> None:
-    """Print the table, and each run beside its baseline in a sentence."""
-    from rich.console import Console
-
-    from nounflow.scoring.table import comparison, terminal_table
-
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)  # a log file has no width of its own
-    console.print(terminal_table(rows, console.width))
-    for sentence in filter(None, map(comparison, rows)):
-        console.print(sentence, markup=False, highlight=False)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,9 @@ from nounflow.config.runs.run import RUN, Run
 def main(settings: Run, device: str, threads: int, **arguments: Any) -> None:
     """Make a predictor; see the module docstring."""
     from nounflow.fingerprint import code_fingerprint
-    from nounflow.predictor_kinds import PREDICTORS
+    from nounflow.predictor_kinds import PREDICTORS, TrainingArguments
     from nounflow.process import prepare_process
     from nounflow.registry import resolve
-    from nounflow.training.arguments import TrainingArguments
 
     kind = PREDICTORS[settings.predictor]
     device = prepare_process(device, threads)

@@ -88,7 +88,8 @@ def _show(arguments: argparse.Namespace) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from nounflow.store.inspection import export, find_shards
+    from nounflow.store.export import export
+    from nounflow.store.inspection import find_shards
 
     shards = find_shards(arguments.paths)
     rows, dim = export(shards, arguments.out, arguments.captions)

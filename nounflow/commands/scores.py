@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any
 from nounflow.errors import NounflowError
 
 if TYPE_CHECKING:
-    from nounflow.scoring.formats import Table
-    from nounflow.scoring.published import PublishedRow
     from nounflow.scoring.results import Scores
-    from nounflow.scoring.table import ScoreRow
+    from nounflow.scoring.tables import Table
 
 _TABLE = Path("results/scores.tsv")
 
@@ -37,9 +35,10 @@ def add(commands: Any) -> None:
 
 
 def _scores(arguments: argparse.Namespace) -> None:
-    from nounflow.scoring.formats import latex, markdown
     from nounflow.scoring.published import published_rows
-    from nounflow.scoring.table import read_scores
+    from nounflow.scoring.rows import read_scores
+    from nounflow.scoring.tables import published_table, score_table
+    from nounflow.scoring.terminal import print_scores
 
     if arguments.published and (arguments.against or arguments.format in ("tsv", "json")):
         raise NounflowError(
@@ -50,44 +49,33 @@ def _scores(arguments: argparse.Namespace) -> None:
         _against(arguments)
         return
     rows = read_scores(arguments.table)
-    published = published_rows() if arguments.published else []
+    published = [published_table(published_rows())] if arguments.published else []
     if arguments.format == "terminal":
-        _print(rows, published)
+        print_scores(rows)
+        _print_tables(published)
     elif arguments.format == "tsv":
         sys.stdout.write(arguments.table.read_text(encoding="utf-8"))
     elif arguments.format == "json":
         print(_read(arguments.table).model_dump_json(indent=2))
     else:
-        print((markdown if arguments.format == "markdown" else latex)(rows, published), end="")
-
-
-def _print(rows: list[ScoreRow], published: list[PublishedRow]) -> None:
-    from nounflow.scoring.formats import published_table
-    from nounflow.scoring.table import comparison, terminal_table
-
-    console = _console()
-    console.print(terminal_table(rows, console.width))
-    for sentence in filter(None, map(comparison, rows)):
-        console.print(sentence, markup=False, highlight=False)
-    if published:
-        _print_table(published_table(published))
+        _print_markup([score_table(rows), *published], arguments.format)
 
 
 def _against(arguments: argparse.Namespace) -> None:
-    from nounflow.scoring.formats import Against, against, against_table, latex_table, markdown_table
+    from nounflow.scoring.comparison import Against, against
+    from nounflow.scoring.tables import against_table
 
     rows = against(_read(arguments.table), arguments.against)
-    table = against_table(rows, arguments.against)
-    if arguments.format == "terminal":
-        _print_table(table)
-    elif arguments.format == "tsv":
+    if arguments.format == "tsv":
         writer = csv.writer(sys.stdout, delimiter="\t", lineterminator="\n")
         writer.writerow(Against._fields)
         writer.writerows([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
     elif arguments.format == "json":
         print(json.dumps([row._asdict() for row in rows], indent=2, ensure_ascii=False))
+    elif arguments.format == "terminal":
+        _print_tables([against_table(rows, arguments.against)])
     else:
-        print((markdown_table if arguments.format == "markdown" else latex_table)(table), end="")
+        _print_markup([against_table(rows, arguments.against)], arguments.format)
 
 
 def _reproduce(arguments: argparse.Namespace) -> None:
@@ -104,18 +92,21 @@ def _read(table: Path) -> Scores:
     return read_document(Scores, table.with_suffix(".json"), "score file with details")
 
 
-def _print_table(found: Table) -> None:
+def _print_markup(tables: list[Table], form: str) -> None:
+    from nounflow.scoring.markup import latex_table, markdown_table
+
+    print("\n".join(map(markdown_table if form == "markdown" else latex_table, tables)), end="")
+
+
+def _print_tables(tables: list[Table]) -> None:
     from rich.table import Table
 
-    table = Table(title=found.caption, title_justify="left")
-    for i, heading in enumerate(found.headings):
-        table.add_column(heading, justify="left" if i < found.text_columns else "right", overflow="fold")
-    for row in found.cells:
-        table.add_row(*row)
-    _console().print(table)
+    from nounflow.scoring.terminal import console
 
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console() if sys.stdout.isatty() else Console(width=200)
+    for found in tables:
+        table = Table(title=found.caption, title_justify="left")
+        for i, heading in enumerate(found.headings):
+            table.add_column(heading, justify="left" if i < found.text_columns else "right", overflow="fold")
+        for row in found.cells:
+            table.add_row(*row)
+        console().print(table)

@@ -13,8 +13,8 @@ from nounflow.registry import Registry
 class EmbedderFamily(NamedTuple):
     """Models of one library; a spec is "family:model"."""
 
-    load: str  # place: `function(model, options, images)` -> Embedder, see `nounflow.embedders.protocol`
-    tokenizer: str  # place: `function(model)` -> TargetTokenizer
+    load: str  # place: `function(model, options, images)` -> `nounflow.embedders.protocol.Embedder`
+    tokenizer: str  # place: `function(model)` -> `nounflow.embedders.tokenizer.TargetTokenizer`
     models: tuple[str, ...] = ()  # that there are; none named: any that the library knows
 
 
@@ -24,7 +24,7 @@ FAMILIES: Registry[EmbedderFamily] = {
     ),
     "openclip": EmbedderFamily("nounflow.embedders.openclip:load", "nounflow.embedders.openclip:load_tokenizer"),
     "transformers": EmbedderFamily(
-        "nounflow.embedders.transformers_clip:load", "nounflow.embedders.transformers_clip:load_tokenizer"
+        "nounflow.embedders.transformers_clip:load", "nounflow.embedders.transformers_tokenizer:load_tokenizer"
     ),
 }
 

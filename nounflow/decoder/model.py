@@ -24,14 +24,17 @@ Cache = tuple[torch.Tensor, torch.Tensor]
 def attend(
     query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor | None, dropout: float
 ) -> torch.Tensor:
-    """Scaled dot-product attention; mask is bool, True = may look.
+    """Scaled dot-product attention.
+
+    query [batch, heads, new, size]; key and value [batch, heads, past + new, size]; mask bool, broadcastable to
+    [batch, heads, new, past + new], True = may look. Returns [batch, heads, new, size].
 
     On a CPU it is spelled out: torch's fused kernel is made for long rows, and its backward pass took half of all
     training time on rows of some ten tokens.
     """
     if query.device.type != "cpu":
         return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)  # [batch, heads, new, past + new]
     if mask is not None:
         scores = scores.masked_fill(~mask, -torch.inf)
     return F.dropout(F.softmax(scores, dim=-1), dropout, training=dropout > 0).to(value.dtype) @ value

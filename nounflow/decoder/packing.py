@@ -7,7 +7,8 @@ sample with one noun costs nothing for the two it lacks. The loss equals that of
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,11 +34,11 @@ class PackedTargets:
         device = torch.device(device)
         if device == self.tokens.device:
             return self
-        moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name, value in moved.items():
-            if isinstance(value, torch.Tensor):
-                moved[name] = on_device(value, device.type)
-        return PackedTargets(**moved)
+        parts = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved: dict[str, Any] = {
+            name: on_device(part, device.type) for name, part in parts.items() if isinstance(part, torch.Tensor)
+        }
+        return replace(self, **moved)
 
     @functools.cached_property
     def mask(self) -> torch.Tensor:

@@ -23,7 +23,7 @@ class TokenTrie:
 
     @classmethod
     def build(cls, vocabulary: TargetVocabulary, nouns: np.ndarray | None = None) -> TokenTrie:
-        """Trie of all nouns, or of those with the given ids only."""
+        """Trie of all nouns, or only of those with the ids `nouns`, int64 [chosen]."""
         children: list[dict[int, int]] = [{}]
         noun_of_node = [-1]
         for noun in range(len(vocabulary.nouns)) if nouns is None else nouns.tolist():

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from nounflow.embedders.packages import package_folder
 from nounflow.errors import NounflowError
+from nounflow.files import package_folder
 
 WORDNET_ID = re.compile(r"n\d{8}")
 _CELLS = re.compile(r"[\s,]+")

@@ -21,17 +21,20 @@ class TextBatch:
 
 
 def bucket_widths(lengths: np.ndarray, longest: int) -> np.ndarray:
-    """The padded width of each length: at least one, at most the `longest` that a tower takes."""
+    """The padded width of each length, in tokens, int64 [texts] -> [texts].
+
+    At least one token, and at most the `longest` row that a tower takes.
+    """
     padded = np.minimum(-(-lengths // _STEP) * _STEP, longest)
     found: np.ndarray = np.where(lengths <= _EXACT, np.maximum(lengths, 1), padded)
     return found
 
 
 def plan_batches(lengths: Sequence[int] | np.ndarray, batch_tokens: int, longest: int) -> list[TextBatch]:
-    """Every row in exactly one batch; the shape of a batch depends on its width and `batch_tokens` only.
+    """Batches of texts of `lengths` [texts], in tokens: every text in exactly one.
 
-    A batch has at least two rows: a single row takes another path through the matrix library,
-    with other rounding.
+    The shape of a batch depends on its width and `batch_tokens` only. A batch has at least two rows: a single row
+    takes another path through the matrix library, with other rounding.
     """
     widths = bucket_widths(np.asarray(lengths, dtype=np.int64), longest)
     batches = []
@@ -59,10 +62,13 @@ def fill_batch(batch: TextBatch, tokens: Sequence[Sequence[int]], pad: int) -> t
 def stream_batches(
     chunks: Iterable[list[list[int]]], batch_tokens: int, longest: int
 ) -> Iterator[tuple[TextBatch, np.ndarray, list[list[int]]]]:
-    """Batches of token rows that arrive in chunks: (batch, the number of each of its texts, its texts' tokens).
+    """Batches of token rows that arrive in chunks.
 
     A batch is given out when it is full; what a chunk leaves over waits for the next, so that only the very last
     batches have dummies.
+
+    Yields:
+        (batch, the numbers of its texts, int64 [<= size], and the token ids of each of them).
     """
     numbers = np.zeros(0, dtype=np.int64)
     tokens: list[list[int]] = []

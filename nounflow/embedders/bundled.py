@@ -8,8 +8,7 @@ names, weighted by their probability. A real but modest classifier; it is no CLI
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
-from importlib import resources
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,12 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from nounflow.embedders import minilm
 from nounflow.embedders.identity import make_identity
-from nounflow.embedders.minilm_tokenizer import model_folder
+from nounflow.embedders.minilm_tokenizer import load_tokenizer, model_folder
 from nounflow.embedders.options import ComputeOptions
-from nounflow.embedders.packages import package_folder
+from nounflow.embedders.text_encoder import TextEncoder
+from nounflow.embedders.two_towers import TwoTowers
 from nounflow.errors import DamagedFileError
-from nounflow.files import sha256_file, sha256_text
+from nounflow.files import package_folder, sha256_file, sha256_text
 
 SPEC = "bundled:minilm-conse"
 _SIDE = 260  # EfficientNet-Lite2's own input size
@@ -38,84 +38,58 @@ _IMAGE_PREPROCESSING = (
 )
 
 
-class BundledEmbedder:
-    """MiniLM for texts, EfficientNet-Lite2 and ConSE for images (see the module docstring)."""
+def load(_model: str, options: ComputeOptions, images: bool) -> TwoTowers:
+    """The one model of the family: MiniLM for texts, EfficientNet-Lite2 and ConSE for images (see above).
 
-    dim = minilm.DIM
-
-    def __init__(self, options: ComputeOptions, images: bool) -> None:
-        self.device = options.device
-        self._text = minilm.MiniLM(options)
-        self.target_digest = self._text.tokenizer.target_digest
-        weights = [model_folder() / "model.safetensors", _image_weights()]
-        self.identity = make_identity(
-            spec=SPEC,
-            dim=self.dim,
-            weights=sha256_text(*(sha256_file(path) for path in weights)),
-            tokenizer=self.target_digest,
-            preprocessing=f"{minilm.PREPROCESSING}. {_IMAGE_PREPROCESSING}",
-            precision=options.precision,
-            libraries=("torch", "tokenizers"),
-        )
-        if images:
-            self._tower = _load_tower(self.device)
-            self._class_names = self._class_embeddings()
-
-    @property
-    def batch_tokens(self) -> int:
-        """See `Embedder.batch_tokens`."""
-        return self._text.batch_tokens
-
-    @batch_tokens.setter
-    def batch_tokens(self, tokens: int) -> None:
-        self._text.batch_tokens = tokens
-
-    def encode_texts(self, texts: Sequence[str], progress: bool = True) -> np.ndarray:
-        """See `Embedder.encode_texts`."""
-        return self._text.encode(texts, progress)
-
-    def golden_vectors(self) -> np.ndarray:
-        """See `Embedder.golden_vectors`: recorded, made with `transformers`."""
-        with (resources.files("nounflow.embedders") / "golden_minilm.npy").open("rb") as handle:
-            found: np.ndarray = np.load(handle)
-            return found
-
-    def preprocess(self, image: Image.Image) -> np.ndarray:
-        """See `Embedder.preprocess`: uint8 [side, side, 3]."""
-        return np.asarray(_square(image))
-
-    @torch.inference_mode()
-    def encode_images(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """See `Embedder.encode_images`."""
-        batch = torch.from_numpy(np.stack(images)).to(self.device).permute(0, 3, 1, 2).float()
-        probabilities = F.softmax(self._tower((batch - 127) / 128), dim=-1)  # [batch, 1000]
-        return conse(probabilities, self._class_names).cpu().numpy()
-
-    def _class_embeddings(self) -> torch.Tensor:
-        """Unit embeddings of the class names [1000, dim], each the mean over the prompts."""
-        names = class_names()
-        texts = [prompt.format(name) for prompt in _CLASS_PROMPTS for name in names]
-        vectors = torch.from_numpy(self._text.encode(texts, progress=False))
-        return F.normalize(vectors.view(len(_CLASS_PROMPTS), len(names), -1).mean(0), dim=-1).to(self.device)
-
-    def target_tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """See `TargetTokenizer.target_tokens`."""
-        return self._text.tokenizer.target_tokens(texts)
-
-    def target_decode(self, ids: Sequence[int]) -> str:
-        """See `TargetTokenizer.target_decode`."""
-        return self._text.tokenizer.target_decode(ids)
+    Raises:
+        NounflowError: its packages are not installed, or damaged.
+    """
+    tokenizer = load_tokenizer(_model)
+    texts = minilm.load_encoder(tokenizer, options)
+    weights = [model_folder() / "model.safetensors", _image_weights()]
+    identity = make_identity(
+        spec=SPEC,
+        dim=minilm.DIM,
+        weights=sha256_text(*(sha256_file(path) for path in weights)),
+        tokenizer=tokenizer.target_digest,
+        preprocessing=f"{minilm.PREPROCESSING}. {_IMAGE_PREPROCESSING}",
+        precision=options.precision,
+        libraries=("torch", "tokenizers"),
+    )
+    return TwoTowers(
+        identity=identity,
+        device=options.device,
+        tokenizer=tokenizer,
+        load_texts=lambda: texts,
+        preprocess=lambda image: np.asarray(_square(image)),  # uint8 [side, side, 3]
+        image_features=_image_features(texts, options.device) if images else None,
+    )
 
 
-def load(_model: str, options: ComputeOptions, images: bool) -> BundledEmbedder:
-    """The one model of the family `bundled`."""
-    return BundledEmbedder(options, images)
+def _image_features(texts: TextEncoder, device: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    tower, class_embeddings = load_image_tower(device), _class_embeddings(texts).to(device)
+
+    def features(pixels: torch.Tensor) -> torch.Tensor:
+        """Images uint8 [batch, side, side, 3] -> features [batch, dim], always computed in fp32."""
+        batch = pixels.permute(0, 3, 1, 2).float()  # [batch, 3, side, side]
+        probabilities = F.softmax(tower((batch - 127) / 128), dim=-1)  # [batch, 1000]
+        return conse(probabilities, class_embeddings)
+
+    return features
+
+
+def _class_embeddings(texts: TextEncoder) -> torch.Tensor:
+    """Unit embeddings of the class names [1000, dim], each the mean over the prompts."""
+    names = class_names()
+    prompts = [prompt.format(name) for prompt in _CLASS_PROMPTS for name in names]
+    vectors = torch.from_numpy(texts.encode(prompts, progress=False))  # [prompts * 1000, dim]
+    return F.normalize(vectors.view(len(_CLASS_PROMPTS), len(names), -1).mean(0), dim=-1)
 
 
 def conse(probabilities: torch.Tensor, class_embeddings: torch.Tensor) -> torch.Tensor:
-    """Class probabilities [batch, classes] and embeddings [classes, dim] -> unit image embeddings [batch, dim]."""
+    """Class probabilities [batch, classes] and embeddings [classes, dim] -> their weighted sum [batch, dim]."""
     weights, classes = probabilities.topk(_LIKELIEST, dim=-1)
-    return F.normalize((weights[..., None] * class_embeddings[classes]).sum(1), dim=-1)
+    return (weights[..., None] * class_embeddings[classes]).sum(1)
 
 
 def class_names() -> list[str]:
@@ -145,7 +119,12 @@ def _image_weights() -> Path:
     return next((folder / "models").glob("efficientnet-lite2-*.pth"))
 
 
-def _load_tower(device: str) -> torch.nn.Module:
+def load_image_tower(device: str) -> torch.nn.Module:
+    """EfficientNet-Lite2: images [batch, 3, side, side] -> logits of the ImageNet classes [batch, 1000].
+
+    Raises:
+        DamagedFileError: its weights cannot be read.
+    """
     from efficientnet_lite_pytorch import EfficientNet
 
     path = _image_weights()

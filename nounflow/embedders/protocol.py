@@ -8,21 +8,8 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
+from nounflow.embedders.tokenizer import TargetTokenizer
 from nounflow.schemas.documents import EmbedderIdentity
-
-
-class TargetTokenizer(Protocol):
-    """How nouns are spelled for the decoder: the tokenizer of the text tower, without special tokens."""
-
-    target_digest: str  # changes whenever the same noun could get other ids
-
-    def target_tokens(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of each text."""
-        ...
-
-    def target_decode(self, ids: Sequence[int]) -> str:
-        """The text of token ids; case and spacing around punctuation may differ from what was encoded."""
-        ...
 
 
 class Embedder(TargetTokenizer, Protocol):
@@ -34,17 +21,26 @@ class Embedder(TargetTokenizer, Protocol):
     batch_tokens: int  # tokens in one batch of texts; may be set before the first texts are embedded
 
     def encode_texts(self, texts: Sequence[str], progress: bool = True) -> np.ndarray:
-        """float32 [len(texts), dim], unit rows in the texts' order. A text's vector does not depend on the others."""
+        """The texts' unit vectors, float32 [len(texts), dim], in the order of the texts.
+
+        A text gets the same vector whichever other texts are embedded with it.
+        """
         ...
 
     def preprocess(self, image: Image.Image) -> np.ndarray:
-        """What the image tower takes of one RGB image, as small as it needs it; called in threads."""
+        """One RGB image as the image tower wants it: resized, and an array of the same shape for all images.
+
+        For example float32 [3, side, side]. It is called in several threads at once.
+        """
         ...
 
     def encode_images(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """float32 [len(images), dim], unit rows in the order of the preprocessed images."""
+        """The unit vectors of preprocessed images, float32 [len(images), dim], in their order."""
         ...
 
     def golden_vectors(self) -> np.ndarray:
-        """float32 [golden texts, dim]: what the golden texts (`embedders.golden`) get on the plain fp32 path."""
+        """The vectors that the golden texts (`embedders.golden`) should get, float32 [golden texts, dim].
+
+        They come from the plain path: the library's own tower, in fp32.
+        """
         ...

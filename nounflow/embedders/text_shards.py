@@ -15,7 +15,7 @@ from nounflow.schemas.tables import lexicon_digest, read_lexicon
 from nounflow.store.partition import shard_texts
 from nounflow.store.reuse import VectorOrigin, computation, copy_known
 from nounflow.store.rows import StoredRows, StoredType, encode
-from nounflow.store.shards import write_shard
+from nounflow.store.shard_writing import write_shard
 from nounflow.store.texts import text_keys, texts_digest
 
 

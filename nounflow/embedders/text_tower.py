@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -75,8 +75,11 @@ class TextTower:
             projection=None if self.projection is None else _placed(self.projection, device, fp32),
         )
 
-    def __call__(self, ids: Tensor) -> Tensor:
-        """Unit vectors, fp32 [batch, dim]. Rows of less than the context are right for a cuttable tower only."""
+    def __call__(self, ids: Tensor, _mask: Tensor | None = None) -> Tensor:
+        """Unit vectors, fp32 [batch, dim], of token ids, int64 [batch, tokens]; no mask is needed.
+
+        Rows of less than the context are right for a cuttable tower only.
+        """
         batch, length = ids.shape
         x = self.tokens[ids].float() + self.positions[:length]  # fp32 [batch, tokens, width]
         places = torch.arange(length, device=ids.device)
@@ -94,9 +97,11 @@ class TextTower:
     def _layer(self, layer: TowerLayer, x: Tensor, context: Tensor, blocked: Tensor | None) -> Tensor:
         """One layer for the rows x [batch, queries, width] that look at context [batch, tokens, width]."""
         dtype = self.tokens.dtype
+        # of the context, in the low precision: [batch, tokens, width]
         seen = self._norm(context, layer.norm1).to(dtype)
         asking = seen if x is context else self._norm(x, layer.norm1).to(dtype)
         key, value = F.linear(seen, *layer.key_value).chunk(2, dim=-1)
+        # each [batch * heads, queries or tokens, width / heads]
         q, k, v = (split_heads(part, self.heads) for part in (F.linear(asking, *layer.query), key, value))
         x = x + F.linear(attend(q, k, v, self.heads, blocked), *layer.out)
         inner = self.activation(F.linear(self._norm(x, layer.norm2).to(dtype), *layer.up))
@@ -115,10 +120,15 @@ class TextTower:
 
 
 def quick_gelu(x: Tensor) -> Tensor:
-    """The activation of OpenAI's own models: x * sigmoid(1.702 x)."""
+    """The activation of OpenAI's own models: x * sigmoid(1.702 x) of each element; [...] -> [...]."""
     return x * torch.sigmoid(1.702 * x)
 
 
-def _placed(affine: Affine, device: str, dtype: torch.dtype) -> Affine:
-    weight, bias = affine
+def affine(module: Any) -> Affine:
+    """Weight and bias of a linear layer or a norm."""
+    return module.weight, module.bias
+
+
+def _placed(part: Affine, device: str, dtype: torch.dtype) -> Affine:
+    weight, bias = part
     return weight.detach().to(device, dtype), None if bias is None else bias.detach().to(device, dtype)

@@ -1,4 +1,4 @@
-"""A CLIP-like model as an embedder, from parts that its library's module puts together."""
+"""An embedder of any family, from the parts that the family's module puts together."""
 
 from __future__ import annotations
 
@@ -12,61 +12,53 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from nounflow.embedders.options import ComputeOptions
-from nounflow.embedders.protocol import TargetTokenizer
-from nounflow.embedders.text_path import TextPath, TextSide
+from nounflow.embedders.text_encoder import TextEncoder
+from nounflow.embedders.tokenizer import TargetTokenizer
 from nounflow.schemas.documents import EmbedderIdentity
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What a library gave: two towers, their preprocessing, and what tells them from others."""
+@dataclass
+class TwoTowers:
+    """See `Embedder`."""
 
     identity: EmbedderIdentity
-    targets: TargetTokenizer
-    texts: Callable[[], TextSide]
+    device: str
+    tokenizer: TargetTokenizer
+    load_texts: Callable[[], TextEncoder]  # called when the first texts come: naming images needs none
     preprocess: Callable[[Image.Image], np.ndarray]
-    encode_images: Callable[[Tensor], Tensor]  # [batch, ...] as preprocessed -> features [batch, dim]
+    image_features: Callable[[Tensor], Tensor] | None
+    """[batch, ...] as preprocessed -> features [batch, dim] of any length; None where no images were asked for."""
 
-
-class TwoTowers:
-    """See `Embedder`. The text path is made when the first texts come: naming images needs none."""
-
-    def __init__(self, parts: Parts, options: ComputeOptions) -> None:
-        self._parts, self._options = parts, options
-        self.identity, self.dim, self.device = parts.identity, parts.identity.dim, options.device
-        self.target_digest = parts.targets.target_digest
-        self.target_tokens, self.target_decode = parts.targets.target_tokens, parts.targets.target_decode
+    def __post_init__(self) -> None:
+        self.dim = self.identity.dim
+        self.target_digest = self.tokenizer.target_digest
+        self.target_tokens, self.target_decode = self.tokenizer.target_tokens, self.tokenizer.target_decode
 
     @functools.cached_property
-    def _texts(self) -> TextPath:
-        return TextPath(self._parts.texts(), self._options)
+    def texts(self) -> TextEncoder:
+        """The text tower."""
+        return self.load_texts()
 
     @property
     def batch_tokens(self) -> int:
         """See `Embedder.batch_tokens`."""
-        return self._texts.batch_tokens
+        return self.texts.batch_tokens
 
     @batch_tokens.setter
     def batch_tokens(self, tokens: int) -> None:
-        self._texts.batch_tokens = tokens
+        self.texts.wanted_batch_tokens = tokens
 
     def encode_texts(self, texts: Sequence[str], progress: bool = True) -> np.ndarray:
         """See `Embedder.encode_texts`."""
-        return self._texts.encode(texts, progress)
+        return self.texts.encode(texts, progress)
 
     def golden_vectors(self) -> np.ndarray:
         """See `Embedder.golden_vectors`."""
-        return self._texts.golden
-
-    def preprocess(self, image: Image.Image) -> np.ndarray:
-        """See `Embedder.preprocess`."""
-        return self._parts.preprocess(image)
+        return self.texts.golden
 
     @torch.inference_mode()
     def encode_images(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """See `Embedder.encode_images`."""
+        assert self.image_features is not None, "loaded without images"
         batch = torch.from_numpy(np.stack(images)).to(self.device)
-        with self._options.autocast():
-            features = self._parts.encode_images(batch)
-        return F.normalize(features.float(), dim=-1).cpu().numpy()
+        return F.normalize(self.image_features(batch).float(), dim=-1).cpu().numpy()

@@ -6,7 +6,7 @@ import json
 
 from nounflow.llm.ledger import Ledger
 
-PORTION = 500  # verdicts that are looked up and written together
+CHUNK = 500  # verdicts that are looked up and written together
 
 _LATEST = """
     SELECT requests.key, verdicts.accepted, verdicts.reason
@@ -28,7 +28,7 @@ class Verdicts:
     def add(self, key: str, accepted: bool, reason: str) -> bool:
         """Note the verdict on the answer with this key; returns whether it is time to `flush`."""
         self._waiting[key] = accepted, reason
-        return len(self._waiting) >= PORTION
+        return len(self._waiting) >= CHUNK
 
     def flush(self) -> None:
         """Write the verdicts that are news; returns when they are on the disk. May be called from any thread."""

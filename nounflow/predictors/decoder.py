@@ -15,7 +15,7 @@ from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.noun_log_probabilities import log_probabilities
 from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import END, TargetVocabulary
-from nounflow.embedders.targets import load_target_tokenizer
+from nounflow.embedders.tokenizer import load_target_tokenizer
 from nounflow.predictors.protocol import Answers
 from nounflow.schemas.documents import PredictorManifest
 

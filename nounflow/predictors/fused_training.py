@@ -10,6 +10,7 @@ import numpy as np
 
 from nounflow.config.runs.fused import FusedRun
 from nounflow.counts import Counts
+from nounflow.predictor_kinds import TrainingArguments
 from nounflow.predictors.fused import evidence
 from nounflow.predictors.loading import check_origin, load_parts
 from nounflow.predictors.log_linear import LogLinear, fit
@@ -17,7 +18,6 @@ from nounflow.predictors.protocol import Predictor
 from nounflow.schemas.documents import FusedRule, RulePart
 from nounflow.store.training_set import open_training_set
 from nounflow.store.weights import write_fused
-from nounflow.training.arguments import TrainingArguments
 from nounflow.training.heldout import HeldOut, held_out
 
 _BLOCK = 256  # texts

@@ -25,6 +25,7 @@ class NounHead(nn.Module):
         self.output = nn.Linear(config.hidden or dim, nouns)
 
     def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Embeddings [batch, dim] -> logits of all nouns [batch, nouns]."""
         x = F.normalize(embeddings, dim=-1) * math.sqrt(self.dim)  # unit variance an element
         if self.hidden is not None:
             x = F.gelu(self.hidden(x))

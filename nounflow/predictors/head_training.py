@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 
 from nounflow.config.runs.head import HeadRun
+from nounflow.predictor_kinds import TrainingArguments
 from nounflow.predictors.head import NounHead
 from nounflow.store.training_set import TrainingSet
-from nounflow.training.arguments import TrainingArguments
 from nounflow.training.job import TrainingMaterial, train_predictor
 from nounflow.training.loss import LossParts
 
@@ -34,11 +34,11 @@ class HeadTask:
         self._set, self._smoothing = training_set, label_smoothing
 
     def cost(self, rows: np.ndarray) -> np.ndarray:
-        """All rows cost the same."""
+        """All rows [n] cost the same: int64 [n]."""
         return np.zeros(len(rows), dtype=np.int64)
 
     def loss(self, embeddings: torch.Tensor, rows: np.ndarray) -> LossParts:
-        """Cross-entropy against the target distribution of each row."""
+        """Cross-entropy of embeddings [n, dim] against the target distributions of their rows [n]."""
         targets, weights, offsets = self._set.targets_of(rows)
         device = embeddings.device
         labels = torch.from_numpy(targets).to(device)

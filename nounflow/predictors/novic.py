@@ -10,7 +10,8 @@ import numpy as np
 
 from nounflow.decoder.novic import PublishedDecoder
 from nounflow.decoder.vocabulary import TargetVocabulary
-from nounflow.embedders.protocol import Embedder, TargetTokenizer
+from nounflow.embedders.protocol import Embedder
+from nounflow.embedders.tokenizer import TargetTokenizer
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.files import sha256_file
 from nounflow.schemas.documents import PredictorManifest

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from nounflow.config.runs.retrieval import RetrievalRun
 from nounflow.counts import Counts, Flow
 from nounflow.errors import NounflowError
+from nounflow.predictor_kinds import TrainingArguments
 from nounflow.schemas.tables import read_lexicon
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import write_predictor
-from nounflow.training.arguments import TrainingArguments
 from nounflow.training.heldout import HeldOut, held_out
 
 _BLOCK = 1 << 16

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup, escape
 
+from nounflow.report.axes import Axis, number, percent, round_axis, tight_axis
+
 _WIDTH, _HEIGHT = 420, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 40
 _MOST_POINTS = 400  # of a curve; more cannot be told apart at this size
@@ -25,30 +27,6 @@ class Series:
     sizes: tuple[float, ...] = ()  # radius of a point at each value, pixels; none: no points
 
 
-@dataclass(frozen=True)
-class Axis:
-    """From value to pixel along one side of a chart, with its ticks."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-    ticks: tuple[float, ...]
-
-    def __call__(self, value: float) -> float:
-        """Pixel of a value."""
-        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
-
-
-def nice_ticks(low: float, high: float, most: int = 5) -> tuple[float, ...]:
-    """Round numbers that cover [low, high], at most `most` steps."""
-    from matplotlib.ticker import MaxNLocator
-
-    if high <= low:
-        high = low + 1.0
-    return tuple(round(float(tick), 12) for tick in MaxNLocator(nbins=most, steps=[1, 2, 5, 10]).tick_values(low, high))
-
-
 def line_chart(series: Sequence[Series], x_label: str, share: bool, label: str) -> Markup:
     """Curves over a shared x axis, zero at the foot.
 
@@ -57,8 +35,8 @@ def line_chart(series: Sequence[Series], x_label: str, share: bool, label: str) 
         label: what a screen reader says.
     """
     series = [_thinned(one) for one in series]
-    x = _tight_axis([v for one in series for v in one.x], _LEFT, _WIDTH - _RIGHT)
-    y = _axis([0.0, *(v for one in series for v in one.y)], _HEIGHT - _BOTTOM, _TOP, 4)
+    x = tight_axis([v for one in series for v in one.x], _LEFT, _WIDTH - _RIGHT)
+    y = round_axis([0.0, *(v for one in series for v in one.y)], _HEIGHT - _BOTTOM, _TOP, 4)
     body = [_grid(x, y, x_label, percent if share else number)]
     for one in series:
         points = [(x(a), y(b)) for a, b in zip(one.x, one.y, strict=True)]
@@ -110,8 +88,8 @@ def histogram_chart(edges: Sequence[float], series: Sequence[tuple[str, Sequence
     shares = [(np.asarray(counts) / max(1, sum(counts)), style) for _, counts, style in series]
     used = np.flatnonzero(np.sum([share for share, _ in shares], axis=0))
     first, last = (int(used[0]), int(used[-1])) if len(used) else (0, len(edges) - 2)
-    x = _tight_axis([edges[first], edges[last + 1]], _LEFT, _WIDTH - _RIGHT)
-    y = _axis([0.0, *(float(share.max(initial=0.0)) for share, _ in shares)], _HEIGHT - _BOTTOM, _TOP, 4)
+    x = tight_axis([edges[first], edges[last + 1]], _LEFT, _WIDTH - _RIGHT)
+    y = round_axis([0.0, *(float(share.max(initial=0.0)) for share, _ in shares)], _HEIGHT - _BOTTOM, _TOP, 4)
     body = [_grid(x, y, "angle in degrees", percent)]
     for share, style in shares:
         points = [(x(edges[first]), y(0.0))]
@@ -131,33 +109,6 @@ def histogram_median(edges: Sequence[float], counts: Sequence[int]) -> float | N
         return None
     cumulative = np.concatenate([[0.0], np.cumsum(counts)])
     return float(np.interp(total / 2, cumulative, np.asarray(edges)))
-
-
-def percent(value: float) -> str:
-    """A fraction as percent, without needless decimals."""
-    return f"{100 * value:.3g} %" if value else "0"
-
-
-def number(value: float) -> str:
-    """A plain or a thousands figure: 0.5, 12, 300k, 1.2M."""
-    for scale, suffix in ((1e6, "M"), (1e3, "k")):
-        if abs(value) >= scale:
-            return f"{value / scale:g}{suffix}"
-    return f"{value:g}"
-
-
-def _axis(values: Sequence[float], start: float, end: float, most: int) -> Axis:
-    finite = [value for value in values if math.isfinite(value)] or [0.0]
-    ticks = nice_ticks(min(finite), max(finite), most)
-    return Axis(ticks[0], ticks[-1], start, end, ticks)
-
-
-def _tight_axis(values: Sequence[float], start: float, end: float) -> Axis:
-    """An axis that ends where the values end, with the round ticks within it."""
-    low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    if low == high:
-        low, high = low - 0.5, high + 0.5
-    return Axis(low, high, start, end, tuple(tick for tick in nice_ticks(low, high, 6) if low <= tick <= high))
 
 
 def _grid(x: Axis, y: Axis, x_label: str, written: Callable[[float], str]) -> str:

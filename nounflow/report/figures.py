@@ -1,41 +1,23 @@
-"""What the report draws of `scores.json`: comparisons, kinds, diversity, calibration, provenance. Pure."""
+"""What the report draws of `scores.json`: kinds, diversity, calibration. Pure."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from nounflow.report import charts
-from nounflow.scoring.formats import PUBLISHED_HEADINGS, p_value, published_cells
-from nounflow.scoring.load import ScoringMaterial
-from nounflow.scoring.published import published_rows
-from nounflow.scoring.results import Comparison, Details, Scores
-from nounflow.scoring.table import ScoreRow, judged, percent, percent_interval, points
+from nounflow.scoring.measures import BY_NAME
+from nounflow.scoring.results import Details, Scores
+from nounflow.scoring.rows import ScoreRow
 from nounflow.scoring.variants import Part
+from nounflow.scoring.wording import cell, judged, percent
 from nounflow.text import join_words
-from nounflow.workflow.job_costs import by_rule
 
 _STYLES = 6  # runs that one chart tells apart
 _KINDS = 9
 _LEAST = 5  # images of a kind that is drawn
-
-
-def comparisons(scores: Scores) -> list[dict[str, Any]]:
-    """A table of run against run for each image set and judge."""
-    titles = _titles(scores)
-    return [
-        {
-            "title": titles[one.image_set, one.annotator],
-            "runs": one.runs,
-            "rows": [(run, [_cell(one, i, j) for j in range(len(one.runs))]) for i, run in enumerate(one.runs)],
-        }
-        for one in scores.comparisons
-        if len(one.runs) > 1
-    ]
 
 
 def undrawn(scores: Scores) -> str:
@@ -58,30 +40,9 @@ def breakdowns(scores: Scores) -> list[dict[str, Any]]:
     return found
 
 
-def costs(jobs: pl.DataFrame) -> dict[str, Any] | None:
-    """Time and memory by rule, the dearest first, and where it ran; None without jobs (columns: job_costs.SCHEMA)."""
-    if jobs.is_empty():
-        return None
-
-    def cell(value: float | None, unit: str) -> str:
-        return "–" if value is None else f"{value:,.1f} {unit}" if unit == "s" else f"{value:,.0f} {unit}"
-
-    machines = jobs.select("host", "device").drop_nulls().iter_rows()
-    return {
-        "rows": [
-            (row["rule"], [str(row["jobs"]), cell(row["seconds"], "s"), cell(row["longest_s"], "s"),
-                           cell(row["cpu_seconds"], "s"), cell(row["memory_mb"], "MB"), cell(row["gpu_mb"], "MB")])
-            for row in by_rule(jobs).iter_rows(named=True)
-        ],
-        "total": f"{len(jobs):,} jobs took {jobs['seconds'].sum():,.0f} seconds, one after the other.",
-        # without the name of the machine, which is nobody's business, and the number of a SLURM job
-        "places": sorted({f"{', '.join(host.split(', ')[1:3])}; device: {device}" for host, device in machines}),
-    }  # fmt: skip
-
-
 def diversity(scores: Scores) -> list[dict[str, Any]]:
     """How soon a run's commonest nouns make up all that it says."""
-    rows = {(row.run, row.image_set, row.annotator): row for row in scores.rows}
+    rows = _rows(scores)
     drawn = {}  # the judge makes no difference: the first one's rows serve
     for _, details in _groups(scores):
         image_set = details[0].image_set
@@ -105,69 +66,40 @@ def diversity(scores: Scores) -> list[dict[str, Any]]:
 
 def calibrations(scores: Scores) -> list[dict[str, Any]]:
     """Right against claimed, and risk against coverage."""
-    rows = {(row.run, row.image_set, row.annotator): row for row in scores.rows}
+    rows = _rows(scores)
     found = []
     for title, details in _groups(scores):
-        known = [one for one in details if one.calibration and one.risk_coverage]
-        if not known:
-            continue
-        claimed = [charts.Series("as claimed", (0.0, 1.0), (0.0, 1.0), "s0")]
-        risks = []
-        for i, one in enumerate(known):
-            x, y = [held.confidence for held in one.calibration], [held.correct for held in one.calibration]
+        claimed, claimed_legend = [charts.Series("as claimed", (0.0, 1.0), (0.0, 1.0), "s0")], [("as claimed", "s0")]
+        risks: list[charts.Series] = []
+        risk_legend: list[tuple[str, str]] = []
+        for one in details:
+            if one.risk_coverage is None:
+                continue
+            row, style = rows[one.run, one.image_set, one.annotator], f"s{len(risks) + 1}"
+            x, y = tuple(held.confidence for held in one.calibration), tuple(held.correct for held in one.calibration)
             sizes = tuple(1.5 + 7.0 * (held.n / one.judged) ** 0.5 for held in one.calibration)
-            claimed.append(charts.Series(one.run, tuple(x), tuple(y), f"s{i + 1}", sizes))
-            if one.risk_coverage:
-                risks.append(charts.Series(one.run, one.risk_coverage.coverage, one.risk_coverage.risk, f"s{i + 1}"))
-        kept = [rows[one.run, one.image_set, one.annotator] for one in known]
-        errors = [f"{row.run}: error {_calibration_error(row)}" for row in kept]
-        areas = [f"{row.run}: mean risk {percent(row.risk_coverage_area)}" for row in kept]
-        label = f"Probability and share right, {title}: " + "; ".join(errors)
-        risk_label = f"Share wrong among the surest, {title}: " + "; ".join(areas)
-        styles = [f"s{i + 1}" for i in range(len(known))]
+            claimed.append(charts.Series(one.run, x, y, style, sizes))
+            claimed_legend.append((f"{one.run}: error {cell(BY_NAME['calibration_error'], row).with_interval}", style))
+            risks.append(charts.Series(one.run, one.risk_coverage.coverage, one.risk_coverage.risk, style))
+            risk_legend.append((f"{one.run}: mean risk {percent(row.risk_coverage_area)}", style))
+        if not risks:
+            continue
+        label = f"Probability and share right, {title}: " + "; ".join(text for text, _ in claimed_legend[1:])
+        risk_label = f"Share wrong among the surest, {title}: " + "; ".join(text for text, _ in risk_legend)
         found.append(
             {
                 "title": title,
                 "claimed": charts.line_chart(claimed, "probability that the run gave", True, label),
-                "claimed_legend": [("as claimed", "s0"), *zip(errors, styles, strict=True)],
+                "claimed_legend": claimed_legend,
                 "risk": charts.line_chart(risks, "share of images named, the surest first", True, risk_label),
-                "risk_legend": list(zip(areas, styles, strict=True)),
+                "risk_legend": risk_legend,
             }
         )
     return found
 
 
-def provenance(scores: Scores, material: ScoringMaterial) -> dict[str, Any]:
-    """Config, versions, seeds and digests."""
-    origin = scores.provenance
-    facts = [("Bootstrap", f"{scores.draws:,} draws, seed {scores.seed}")]
-    if origin:
-        changed = ", with changes that were not committed" if origin.changed else ""
-        facts.append(("nounflow", origin.nounflow))
-        facts.append(("Commit", (origin.commit or "not under git") + changed))
-    return {
-        "facts": facts,
-        "headings": ("Seed", "Templates", "Class list", "Preprocessing", "Split", "Config"),
-        "rows": [
-            (row.name, (row.seed, row.templates, row.class_list, row.preprocessing, row.split, row.config))
-            for row in scores.rows
-        ],
-        "runs": [
-            (
-                name,
-                run.manifest.weights_sha256,
-                run.manifest.embedder.digest,
-                ", ".join(f"{library} {version}" for library, version in run.manifest.versions.items()) or "–",
-            )
-            for name, run in material.runs.items()
-        ],
-        "config": json.dumps(origin.config, indent=2, ensure_ascii=False) if origin and origin.config else "",
-    }
-
-
-def published() -> dict[str, Any]:
-    """Scores that others published."""
-    return {"headings": PUBLISHED_HEADINGS, "rows": published_cells(published_rows())}
+def _rows(scores: Scores) -> dict[tuple[str, str, str], ScoreRow]:
+    return {(row.run, row.image_set, row.annotator): row for row in scores.rows}
 
 
 def _groups(scores: Scores) -> Iterator[tuple[str, list[Details]]]:
@@ -183,20 +115,6 @@ def _titles(scores: Scores) -> dict[tuple[str, str], str]:
 
 def _legend(details: Sequence[Details]) -> list[tuple[str, str]]:
     return [(one.run, f"s{i + 1}") for i, one in enumerate(details)]
-
-
-def _cell(one: Comparison, i: int, j: int) -> dict[str, str] | None:
-    if i == j:
-        return None
-    low, high = one.low[i][j], one.high[i][j]
-    verdict = "none" if low <= 0 <= high else "better" if low > 0 else "worse"
-    return {
-        "verdict": verdict,
-        "words": {"none": "no difference shown", "better": "better", "worse": "worse"}[verdict],
-        "difference": points(one.difference[i][j]),
-        "interval": f"[{points(low)}, {points(high)}]",
-        "p": f"p {p_value(one.p[i][j])}, corrected {p_value(one.p_holm[i][j])}",
-    }
 
 
 def _parts_chart(title: str, parts: Sequence[tuple[Part, ...]], where: str) -> dict[str, Any] | None:
@@ -219,10 +137,7 @@ def _parts_chart(title: str, parts: Sequence[tuple[Part, ...]], where: str) -> d
     }
 
 
-def _calibration_error(row: ScoreRow) -> str:
-    return percent_interval(row.calibration_error, row.calibration_error_low, row.calibration_error_high)
-
-
 def _diversity_cells(row: ScoreRow) -> list[str]:
+    different = "–" if row.distinct_nouns is None else f"{row.distinct_nouns:,}"
     effective = "–" if row.effective_nouns is None else f"{row.effective_nouns:.0f}"
-    return [f"{row.distinct_nouns:,}", effective, percent(row.top_noun_share)]
+    return [different, effective, percent(row.top_noun_share)]

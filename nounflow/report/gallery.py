@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from nounflow.images import open_image
+from nounflow.predictor_kinds import writes_tokens
 from nounflow.schemas.documents import Labels, Predictions
 from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.points import Judgements, Verdict, verdict
@@ -90,7 +91,7 @@ def cards(
         labels: image set -> file -> labels.
     """
     said: dict[tuple[str, str], list[Said]] = {}
-    for document in sorted(predictions, key=lambda one: (one.predictor != "decoder", one.predictor, one.run)):
+    for document in sorted(predictions, key=lambda one: (not writes_tokens(one.predictor), one.predictor, one.run)):
         decoding = only_decoding(document)
         table = judged.get(document.image_set, {})
         firsts = [row[0] for row in decoding.probability]

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from nounflow.config.noise import NoiseConfig
-from nounflow.schemas.documents import Annotations, Predictions
+from nounflow.predictor_kinds import is_baseline
+from nounflow.schemas.documents import Annotations, Predictions, PredictorManifest
 from nounflow.scoring.load import ScoringMaterial
-from nounflow.scoring.table import ScoreRow, percent, points, upper_bound
+from nounflow.scoring.wording import kappa
 from nounflow.text import join_words
-
-SCORE_COLUMNS = (  # heading, explanation
-    ("Judged", "Share of first nouns that were judged; others count as wrong"),
-    ("Score", "Prediction score: points for the first noun of each image"),
-    ("Primary", "The same, when a side element of the picture earns nothing"),
-    ("Overall", "The score, when a noun that says little earns half"),
-    ("First right", "Share of images whose first noun is right"),
-    ("Right in 5", "Share of images with a right noun among the first five"),
-    ("Nearness", "How near the first noun is to the label in WordNet, 100 being the same"),
-    ("Ceiling", "Share of images whose label the lexicon can say at all"),
-    ("Different nouns", "How many different first nouns the run used"),
-    ("ms an image", "Milliseconds to open, embed and name one image"),
-    ("Minus retrieval", "Points more or less than the retrieval baseline, on the same images"),
-)
-
-RUN_COLUMNS = ("Predictor", "Lexicon", "Embedder", "Parameters", "Training samples", "Noise", "Seed")
-
-_METRICS = {"loss": "Loss", "noun_accuracy": "Nouns right", "token_accuracy": "Word pieces right"}
 
 _CATEGORIES = {
     "": "not judged",
@@ -56,32 +38,16 @@ def lead(material: ScoringMaterial) -> str:
     )
 
 
-def score_cells(row: ScoreRow) -> list[tuple[str, str]]:
-    """The cells of a row in the order of SCORE_COLUMNS, each with what stands small behind it."""
-    return [
-        (percent(row.coverage), ""),
-        *(_score_cell(row, name) for name in ("prediction_score", "primary_score", "overall_score")),
-        *(_score_cell(row, name) for name in ("top1_correct", "top5_correct", "hierarchical_score")),
-        (percent(row.ceiling), ""),
-        (f"{row.distinct_nouns:,}", ""),
-        (f"{row.ms_per_image:.1f}", ""),
-        ("–", "")
-        if row.difference_to_retrieval is None
-        else (points(row.difference_to_retrieval), _brackets(points, row.difference_low, row.difference_high)),
-    ]
-
-
 def judge(annotations: Annotations) -> str:
     """By which rule the judge judged, and how far people would have said the same."""
     said = f"Judged by: {annotations.rule}."
     if (found := annotations.agreement) is None:
         return said
-    kappas = [f"{'undefined' if kappa is None else f'{kappa:.2f}'}" for kappa in (found.kappa, found.kappa_coarse)]
     unseen = ", on pictures that its calibration was not fitted on" if found.held_out else ""
     return (
         f"{said} Of {found.pairs:,} nouns that {join_words(list(found.people))} judged too, {100 * found.share:.0f} % "
-        f"got the same of the five categories; Cohen's kappa is {kappas[0]}, and {kappas[1]} on correct, close and "
-        f"incorrect{unseen}."
+        f"got the same of the five categories; Cohen's kappa is {kappa(found.kappa)}, and "
+        f"{kappa(found.kappa_coarse)} on correct, close and incorrect{unseen}."
     )
 
 
@@ -101,98 +67,12 @@ def category(name: str) -> str:
     return _CATEGORIES[name]
 
 
-def metric(name: str) -> str:
-    """A training metric in plain words."""
-    return _METRICS.get(name, name.replace("_", " ").capitalize())
-
-
 def probability(value: float) -> str:
     """A probability as whole percent, "<1 %" below that."""
     return "<1 %" if 0 < value < 0.005 else f"{100 * value:.0f} %"
 
 
-def noise(settings: Mapping[str, Any]) -> str:
-    """A run's noise settings in one cell."""
-    return NoiseConfig.model_validate(settings).described
-
-
-def reading(rows: Sequence[ScoreRow]) -> list[tuple[str, str]]:
-    """Terms and limits, those that matter for these rows."""
-    entries = [
-        (
-            "Score",
-            "The first noun of each image earns 1 point if it names the main subject rightly, 0.8 if it rightly names "
-            "a side element, 0.5 and 0.4 if it is close to these, and 0 if it is wrong. The score is the mean over "
-            "all images; one that could not be read earns 0.",
-        ),
-        (
-            "Interval",
-            "Other images of the same kind would have given another score. The 95 % interval says how far off it may "
-            "be: it comes from drawing the images anew, with replacement, 10,000 times. The luck of one training seed "
-            "and the judge's own errors are not in it, and of twenty comparisons about one misses by chance.",
-        ),
-        (
-            "Minus retrieval",
-            "Retrieval gives the noun whose text embedding is nearest to the image: no training, a few lines of code. "
-            "The difference is taken image by image. Where its interval holds 0 no difference is shown.",
-        ),
-        (
-            "Judged",
-            "A noun that nobody judged counts as wrong, so below 100 % the score is a lower bound; the dashed line in "
-            "the chart ends where the score would be if all such nouns were right.",
-        ),
-        (
-            "Overall",
-            "Calling a robin a bird is safe and says little. The overall score halves the points of nouns of which "
-            "WordNet has many kinds.",
-        ),
-        (
-            "Nearness",
-            "Two nouns are near if what they have in common in WordNet is rarely said (Lin's measure, with the "
-            "frequencies of the lexicon). No judge takes part: the noun is held against the image's label.",
-        ),
-        (
-            "Calibration",
-            "Of the images that a run names with 80 % some 80 % should be right. The calibration error is how far off "
-            "that is on average. Risk against coverage says how many names are wrong if only the surest are given.",
-        ),
-        (
-            "Ceiling",
-            "A run can only say what its lexicon holds. The ceiling is the share of labelled images whose label, or "
-            "an accepted other name, is in it.",
-        ),
-        (
-            "Marks",
-            "Circle and check: right. Diamond and wave: close. Square and cross: wrong. Dashed ring: not judged.",
-        ),
-    ]
-    if any(row.annotator == "wordnet" for row in rows):
-        entries.append(
-            (
-                "The judge is a dictionary",
-                "The wordnet judge never looks at the picture. It compares the noun with the image's label, by "
-                "synonymy and by distance in WordNet, so it can call a fitting name wrong and an unfitting one close.",
-            )
-        )
-    if any(row.embedder.startswith("bundled:") for row in rows):
-        entries.append(
-            (
-                "The bundled embedder is not CLIP",
-                "Its image side is an ImageNet classifier: a picture becomes a mixture of the embeddings of ten class "
-                "names. What lies outside those thousand classes is guessed by likeness. Scores with it say little "
-                "about the method on a model that learned text and images together.",
-            )
-        )
-    return entries
-
-
-def _score_cell(row: ScoreRow, name: str) -> tuple[str, str]:
-    value, low, high = (getattr(row, f"{name}{end}") for end in ("", "_low", "_high"))
-    aside = _brackets(percent, low, high)
-    if (bound := upper_bound(row, name)) is not None:
-        aside += f"\nat most {percent(bound)}"
-    return percent(value), aside
-
-
-def _brackets(written: Callable[[float], str], low: float | None, high: float | None) -> str:
-    return "" if low is None or high is None else f"[{written(low)}, {written(high)}]"
+def noise(manifest: PredictorManifest) -> str:
+    """A run's noise settings in one cell; a dash where it was not trained with noise."""
+    settings = manifest.settings.get("noise")
+    return NoiseConfig.model_validate(settings).described if settings and not is_baseline(manifest.predictor) else "–"

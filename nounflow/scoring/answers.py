@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,11 @@ class RunAnswers:
     unreadable: frozenset[str]
     milliseconds: float
     probability: dict[str, float]  # of the first noun; images without an answer are left out
+
+    @property
+    def first_noun_counts(self) -> list[int]:
+        """Images for each different first noun, most frequent first."""
+        return [n for _, n in Counter(nouns[0] for nouns in self.nouns.values() if nouns).most_common()]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Runs that were judged together, and how they compare."""
+"""Runs that were judged together: what their scores are computed from."""
 
 from __future__ import annotations
 
@@ -8,24 +8,23 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nounflow.errors import MismatchError
+from nounflow.predictor_kinds import is_baseline
 from nounflow.schemas.documents import Labels, PredictorManifest
 from nounflow.scoring.answers import JudgedAnswers, RunAnswers
 from nounflow.scoring.hierarchy import Hierarchy
-from nounflow.scoring.intervals import Estimate, holm, mean_estimate
-from nounflow.scoring.measures import prediction_values
+from nounflow.scoring.intervals import Estimate, mean_estimate
 from nounflow.scoring.points import Judgements
-from nounflow.scoring.results import Comparison
+from nounflow.scoring.values import first_correct, prediction_values
 from nounflow.streams import stream
 
 
 @dataclass(frozen=True)
 class ScoredLexicon:
-    """What is needed of a lexicon: its name, its nouns' digest, the normal spelling of all its forms."""
+    """What is needed of a lexicon."""
 
     name: str
-    digest: str
-    forms: frozenset[str]
-    entries: Mapping[str, tuple[str, float]] = field(default_factory=dict)  # form -> kind and frequency of its noun
+    digest: str  # of its nouns
+    entries: Mapping[str, tuple[str, float]]  # normal spelling of each form -> kind and frequency of its noun
 
 
 @dataclass(frozen=True)
@@ -59,10 +58,34 @@ class Evaluation:
     pairs: dict[tuple[str, str], Estimate] = field(default_factory=dict)
 
     def stream(self, *names: str) -> np.random.Generator:
+        """Random numbers for one purpose."""
         return stream(self.seed, *names, self.image_set.name, self.annotator)
 
-    def values(self, run: str) -> np.ndarray:
-        return prediction_values(self.judged[run]).worst
+    def any_judged(self, run: str) -> bool:
+        """Is one of the run's first nouns judged?"""
+        return bool(self.judged[run].first_judged.any())
+
+    def claims(self, run: str) -> tuple[np.ndarray, np.ndarray]:
+        """The run's probability of each judged first noun, float64, and whether that noun is right, bool."""
+        judged = self.judged[run]
+        known = judged.first_judged
+        images = (image for image, one in zip(judged.images, known, strict=True) if one)
+        probability = np.array([self.answers[run].probability[image] for image in images])
+        return probability, first_correct(judged)[known]
+
+    def baseline(self, run: str) -> str | None:
+        """The baseline with this run's lexicon and embedder; of several, the first by name. A baseline has none."""
+        own = self.runs[run].manifest
+        if is_baseline(own.predictor):
+            return None
+        manifests = ((other, self.runs[other].manifest) for other in self.answers)
+        found = [
+            other
+            for other, manifest in manifests
+            if is_baseline(manifest.predictor)
+            and (manifest.lexicon, manifest.embedder.digest) == (own.lexicon, own.embedder.digest)
+        ]
+        return min(found, default=None)
 
     def difference(self, run: str, other: str) -> tuple[float, Estimate]:
         """Prediction score of a run minus another's on the same images, with its paired interval."""
@@ -70,32 +93,13 @@ class Evaluation:
             value, (low, high, p) = self.difference(other, run)
             return 0.0 - value, Estimate(0.0 - high, 0.0 - low, p)
         _check_same_images(self.answers[run], self.answers[other])
-        differences = self.values(run) - self.values(other)
+        differences = self._points(run) - self._points(other)
         if (run, other) not in self.pairs:
             self.pairs[run, other] = mean_estimate(differences, self.stream("difference", run, other))
         return float(differences.mean()), self.pairs[run, other]
 
-
-def compare(evaluation: Evaluation) -> Comparison:
-    """Every run against every run, with p-values corrected for the number of pairs."""
-    runs = tuple(evaluation.answers)
-    pairs = [(i, j) for i in range(len(runs)) for j in range(i)]
-    corrected = dict(zip(pairs, holm([evaluation.difference(runs[i], runs[j])[1].p for i, j in pairs]), strict=True))
-    size = (len(runs), len(runs))
-    difference, low, high, p, p_holm = np.zeros(size), np.zeros(size), np.zeros(size), np.ones(size), np.ones(size)
-    for i, j in (*pairs, *((j, i) for i, j in pairs)):
-        difference[i, j], (low[i, j], high[i, j], p[i, j]) = evaluation.difference(runs[i], runs[j])
-        p_holm[i, j] = corrected[max(i, j), min(i, j)]
-    return Comparison(
-        image_set=evaluation.image_set.name,
-        annotator=evaluation.annotator,
-        runs=runs,
-        difference=difference.tolist(),
-        low=low.tolist(),
-        high=high.tolist(),
-        p=p.tolist(),
-        p_holm=p_holm.tolist(),
-    )
+    def _points(self, run: str) -> np.ndarray:
+        return prediction_values(self.judged[run]).worst
 
 
 def _check_same_images(answer: RunAnswers, other: RunAnswers) -> None:

@@ -1,4 +1,4 @@
-"""Reading what scores and report are made from."""
+"""Reading what was predicted and judged."""
 
 from __future__ import annotations
 
@@ -7,19 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from pydantic import BaseModel, Field
 
 from nounflow.errors import MismatchError, NounflowError
-from nounflow.schemas.documents import (
-    Angles,
-    Annotations,
-    Document,
-    Predictions,
-    PredictorManifest,
-    read_document,
-)
+from nounflow.schemas.documents import Annotations, Document, Predictions, PredictorManifest, read_document
 from nounflow.schemas.labels import read_labels
-from nounflow.schemas.tables import METRICS, lexicon_digest, read_lexicon, read_table
+from nounflow.schemas.tables import lexicon_digest, read_lexicon
 from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
 from nounflow.text import canon
@@ -85,48 +77,9 @@ def read_lexicons(paths: Sequence[Path]) -> tuple[dict[str, list[ScoredLexicon]]
     for path in paths:
         table = read_lexicon(path)
         digest = lexicon_digest(table["noun"].to_list())
-        lexicons.setdefault(digest, []).append(_lexicon(Path(path).stem, digest, table))
-        tables[Path(path).stem] = table
+        lexicons.setdefault(digest, []).append(ScoredLexicon(path.stem, digest, lexicon_entries(table)))
+        tables[path.stem] = table
     return lexicons, tables
-
-
-class FlowRecord(BaseModel):
-    """One flow of a `*.counts.json`, as `nounflow.counts` writes it."""
-
-    name: str
-    n_in: int = Field(alias="in")
-    unit: str
-    dropped: dict[str, int]
-    added: dict[str, int]
-    n_out: int = Field(alias="out")
-    unit_out: str
-
-
-class CountsRecord(BaseModel):
-    """A `*.counts.json`."""
-
-    stage: str
-    flows: tuple[FlowRecord, ...]
-
-
-@dataclass(frozen=True)
-class TrainingProgress:
-    """What training left beside a run's manifest; None where the run has none."""
-
-    metrics: pl.DataFrame | None  # METRICS
-    angles: Angles | None
-
-
-def read_progress(manifests: Sequence[Path]) -> dict[str, TrainingProgress]:
-    """ScoredRun -> its training's metrics and angles."""
-    progress = {}
-    for path in manifests:
-        metrics, angles = path.parent / "metrics.parquet", path.parent / "angles.json"
-        progress[read_document(PredictorManifest, path, "manifest of a run").run] = TrainingProgress(
-            read_table(metrics, METRICS, "metrics of a run") if metrics.exists() else None,
-            read_document(Angles, angles, "angles of a run") if angles.exists() else None,
-        )
-    return progress
 
 
 def lexicon_entries(table: pl.DataFrame) -> dict[str, tuple[str, float]]:
@@ -138,11 +91,6 @@ def lexicon_entries(table: pl.DataFrame) -> dict[str, tuple[str, float]]:
             if form is not None:
                 entries.setdefault(canon(form), (kind, frequency))
     return entries
-
-
-def _lexicon(name: str, digest: str, table: pl.DataFrame) -> ScoredLexicon:
-    entries = lexicon_entries(table)
-    return ScoredLexicon(name, digest, frozenset(entries), entries)
 
 
 def _put(documents: dict[tuple[str, str], Document], key: tuple[str, str], document: Document, path: Path) -> None:
@@ -157,7 +105,7 @@ def _lexicon_of(
     known = lexicons.get(manifest.lexicon, ())
     if not known:
         raise MismatchError(
-            f"Run '{manifest.run}' was made with a lexicon that is none of those given",
+            f"The run '{manifest.run}' was made with a lexicon that is none of those given",
             where=path,
             fix="pass its lexicon with --nouns; if the lexicon was built anew, run the models stage again",
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 from nounflow.errors import NounflowError
 from nounflow.scoring.results import Provenance, Scores
-from nounflow.scoring.table import ScoreRow
+from nounflow.scoring.rows import ScoreRow
 
 CONFIG_VARIABLE = "NOUNFLOW_CONFIG"  # set by the workflow: file of the config that it was started with, as JSON
 

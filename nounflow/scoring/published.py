@@ -31,9 +31,7 @@ def published_rows() -> list[PublishedRow]:
             model=row["model"],
             nouns=int(row["nouns"]),
             distinct_nouns=int(row["distinct_nouns"]),
-            primary_score=float(row["primary_score"]) / 100,
-            prediction_score=float(row["prediction_score"]) / 100,
-            overall_score=float(row["overall_score"]) / 100,
+            **{name: float(row[name]) / 100 for name in ("primary_score", "prediction_score", "overall_score")},
         )
         for row in csv.DictReader(text.splitlines(), delimiter="\t")
     ]

@@ -8,12 +8,12 @@ from pydantic import BaseModel, ConfigDict
 
 from nounflow.scoring.calibration import Bin, RiskCoverage
 from nounflow.scoring.intervals import DRAWS
-from nounflow.scoring.table import ScoreRow
+from nounflow.scoring.rows import ScoreRow
 from nounflow.scoring.variants import Part
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True)  # another version may have found more
 
 
 class TopK(_Model):

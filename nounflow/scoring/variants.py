@@ -10,8 +10,8 @@ import numpy as np
 from nounflow.schemas.documents import Labels
 from nounflow.scoring.answers import CODES, NOTHING, JudgedAnswers, RunAnswers
 from nounflow.scoring.hierarchy import Hierarchy
-from nounflow.scoring.measures import Measure, Values, measured
 from nounflow.scoring.points import Judgements
+from nounflow.scoring.values import MeanScore, Values, mean_score
 
 THE_PER_MILLION = 53_700.0  # how often "the" stands in a million words (wordfreq); frequencies are relative to it
 _BANDS = ((10.0, "10 and more"), (1.0, "1 to 10"), (0.1, "0.1 to 1"), (0.0, "under 0.1"))  # times in a million words
@@ -25,7 +25,7 @@ class Part:
     name: str
     n: int
     coverage: float  # share whose first noun is judged
-    prediction_score: Measure
+    prediction_score: MeanScore
 
 
 def with_synonyms(
@@ -82,7 +82,7 @@ def parts(
         answered, known = judged.answered & held, judged.first_judged & held
         part = Values(values.worst[held], values.best[held])
         coverage = float(known.sum() / max(1, answered.sum()))
-        found.append(Part(name, int(held.sum()), coverage, measured(part, rng(name))))
+        found.append(Part(name, int(held.sum()), coverage, mean_score(part, rng(name))))
     return tuple(sorted(found, key=lambda part: -part.n))
 
 

@@ -9,7 +9,6 @@ its text.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.schemas.documents import EmbedderIdentity
 from nounflow.schemas.tables import CAPTIONS, NOUNS, lexicon_digest, write_table
 from nounflow.store.merging import merge
-from nounflow.store.shards import write_shard
+from nounflow.store.shard_writing import write_shard
 from nounflow.store.texts import text_keys, texts_digest
 from nounflow.text import canon
 
@@ -114,7 +113,7 @@ def import_flat_cache(cache: FlatCache, folder: Path, embedder: EmbedderIdentity
     ):
         for start in range(0, len(rows), _SHARD_ROWS):
             part = rows[start : start + _SHARD_ROWS]
-            keys = np.concatenate(list(_keys(cache, part)))
+            keys = _keys(cache, part)
             names = [f"{_SOURCE} {key.tobytes().hex()}" for key in keys]
             captions.write_table(_captions(cache, part, weight[start : start + _SHARD_ROWS], names))
             shards.append(folder / "shards" / f"{len(shards)}.json")
@@ -158,17 +157,19 @@ def _target_strings(path: Path, string_bytes: int, n_targets: int) -> tuple[str,
     return targets
 
 
-def _keys(cache: FlatCache, rows: np.ndarray) -> Iterator[np.ndarray]:
-    """Keys over vector, ids and weights of some records, in blocks: uint8 [*, 16]."""
+def _keys(cache: FlatCache, rows: np.ndarray) -> np.ndarray:
+    """Keys over vector, ids and weights of some records, read in blocks: uint8 [records, 16]."""
+    keys = []
     for start in range(0, len(rows), _BLOCK):
         part = rows[start : start + _BLOCK]
         columns = [np.ascontiguousarray(block[part]) for block in (cache.vectors, cache.ids, cache.weights)]
-        yield text_keys(b"".join(column[i].tobytes() for column in columns) for i in range(len(part)))
+        keys.append(text_keys(b"".join(column[i].tobytes() for column in columns) for i in range(len(part))))
+    return np.concatenate(keys)
 
 
 def _distinct(cache: FlatCache) -> tuple[np.ndarray, np.ndarray]:
     """First row of each distinct record, ascending, and how often it stands in the file."""
-    keys = np.concatenate(list(_keys(cache, np.arange(len(cache.vectors))))).view("V16")[:, 0]
+    keys = _keys(cache, np.arange(len(cache.vectors))).view("V16")[:, 0]
     _unique, first, repeats = np.unique(keys, return_index=True, return_counts=True)
     order = np.argsort(first)
     return first[order], repeats[order]

@@ -1,4 +1,4 @@
-"""What the `nounflow cache` commands do: check, describe and hand out shards that stand on disk."""
+"""What `nounflow cache` finds of shards and training sets on disk: all of them, checked byte by byte."""
 
 from __future__ import annotations
 
@@ -8,25 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from nounflow.atomic import atomic_file
-from nounflow.errors import DamagedFileError, MismatchError, NounflowError
+from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.files import read_json
 from nounflow.schemas.documents import ShardManifest, TrainingSetManifest, read_document
-from nounflow.schemas.tables import CAPTIONS, INDEX, read_columns
+from nounflow.schemas.tables import INDEX
 from nounflow.store.matrix import merged_shard
 from nounflow.store.shards import (
     array_folder,
-    check_identity,
-    checked_rows,
     find_manifests,
     read_manifest,
     verify_shard,
 )
-from nounflow.store.texts import texts_digest
 from nounflow.store.training_set import read_checked_manifest
 
 
@@ -64,27 +56,6 @@ def find_shards(paths: Sequence[Path]) -> list[Path]:
 def shard_bytes(path: Path, manifest: ShardManifest) -> int:
     """Bytes on disk of a shard, all its files counted."""
     return path.stat().st_size + sum(part.bytes for part in manifest.parts.values())
-
-
-def export(paths: Sequence[Path], out: Path, captions: Path | None) -> tuple[int, int]:
-    """Write the vectors of shards as one `.npy` matrix or `.parquet` table; returns (rows, dim).
-
-    Args:
-        captions: captions file of the source, whose texts become a column of the table.
-
-    Raises:
-        MismatchError: shards of several embedders, or of other captions.
-        DamagedFileError: a shard is damaged; nothing is written.
-    """
-    manifests = [read_manifest(path) for path in paths]
-    for path, manifest in zip(paths, manifests, strict=True):
-        check_identity(manifest.embedder, manifests[0].embedder, path, paths[0])
-    writers = {".npy": _write_npy, ".parquet": _write_parquet}
-    if out.suffix not in writers:
-        raise NounflowError("Unknown kind of file", where=out, fix=f"end the name in {' or '.join(writers)}")
-    with atomic_file(out) as temporary:
-        writers[out.suffix](temporary, list(zip(paths, manifests, strict=True)), captions)
-    return sum(manifest.rows for manifest in manifests), manifests[0].dim
 
 
 def _to_verify(paths: Sequence[Path]) -> Iterator[Path]:
@@ -153,64 +124,18 @@ def _manifests(path: Path) -> list[Path]:
 
 
 def _looks_like_manifest(path: Path) -> bool:
-    try:
-        document = read_json(path, "manifest")
-    except NounflowError:
-        return True
-    return isinstance(document, dict) and ("parts" in document or "index_sha256" in document)
+    keys = _keys_of(path)
+    return keys is None or "parts" in keys or "index_sha256" in keys
 
 
 def _is_training_set(path: Path) -> bool:
+    return "index_sha256" in (_keys_of(path) or ())
+
+
+def _keys_of(path: Path) -> set[str] | None:
+    """The keys of a JSON object, none of other JSON; None where the file is damaged or missing."""
     try:
         document = read_json(path, "manifest")
     except NounflowError:
-        return False
-    return isinstance(document, dict) and "index_sha256" in document
-
-
-def _write_npy(out: Path, shards: Sequence[tuple[Path, ShardManifest]], _captions: Path | None) -> None:
-    rows, dim = sum(manifest.rows for _path, manifest in shards), shards[0][1].dim
-    with out.open("wb") as handle:
-        np.lib.format.write_array_header_1_0(handle, {"descr": "<f2", "fortran_order": False, "shape": (rows, dim)})
-        for path, manifest in shards:
-            for _start, block in checked_rows(path, manifest):
-                handle.write(np.ascontiguousarray(block[:]).tobytes())
-
-
-def _write_parquet(out: Path, shards: Sequence[tuple[Path, ShardManifest]], captions: Path | None) -> None:
-    dim = shards[0][1].dim
-    schema = pa.schema(
-        [("source", pa.string()), ("row", pa.uint32()), ("text", pa.string()), ("vector", pa.list_(pa.float16(), dim))]
-    )
-    texts = _texts(captions) if captions else None
-    with pq.ParquetWriter(out, schema, use_dictionary=["source"], compression="none") as writer:
-        for path, manifest in shards:
-            names = _names(path, manifest, texts)
-            for start, block in checked_rows(path, manifest):
-                n = len(block)
-                columns = [
-                    pa.array([manifest.source] * n),
-                    pa.array(np.arange(manifest.start + start, manifest.start + start + n, dtype=np.uint32)),
-                    pa.array(names[start : start + n] if names else [None] * n, pa.string()),
-                    pa.FixedSizeListArray.from_arrays(pa.array(np.asarray(block[:]).reshape(-1)), dim),
-                ]
-                writer.write_batch(pa.record_batch(columns, schema=schema))
-
-
-def _texts(captions: Path) -> list[str]:
-    return [text for batch in read_columns(captions, CAPTIONS, "captions file", ["text"]) for text in
-            batch["text"].to_pylist()]  # fmt: skip
-
-
-def _names(path: Path, manifest: ShardManifest, texts: list[str] | None) -> Sequence[str]:
-    """What the rows of a shard are called: image files, or texts where the captions are given."""
-    if texts is None:
-        return manifest.files
-    names = texts[manifest.start : manifest.start + manifest.rows]
-    if texts_digest(names) != manifest.texts:
-        raise MismatchError(
-            f"The captions are not those of the shard (its source is '{manifest.source}')",
-            where=path,
-            fix="give the captions file that the shard was made from",
-        )
-    return names
+        return None
+    return set(document) if isinstance(document, dict) else set()

@@ -33,6 +33,7 @@ class MappedMatrix:
         return self.shape[0]
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        """Some rows, by their numbers [n] in any order: float16 [n, dim]."""
         order = np.argsort(rows, kind="stable")  # one sweep over each file
         wanted = np.asarray(rows)[order]
         cuts = np.searchsorted(wanted, self._ends)
@@ -48,7 +49,7 @@ class MappedMatrix:
 def load_matrix(
     folder: Path, references: Sequence[ShardReference], dim: int, memory: int | None
 ) -> np.ndarray | MappedMatrix:
-    """All vectors of a training set, every byte of its shards checked.
+    """All vectors of a training set, float16 [samples, dim], every byte of its shards checked.
 
     Args:
         folder: of the training set.

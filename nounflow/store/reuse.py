@@ -95,7 +95,7 @@ class _Lookup:
         self._first, self._second = halves[self._order, 0], halves[self._order, 1]
 
     def places(self, keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(rows of `keys` that are wanted, the wanted rows that they match)."""
+        """Of keys, uint8 [n, 16]: (rows that are wanted, the wanted rows that they match), both int64 [found]."""
         if not len(self._first) or not len(keys):
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
         halves = _halves(keys)

@@ -36,6 +36,7 @@ class StoredRows:
         return len(self.values)
 
     def __getitem__(self, index: int | slice | np.ndarray) -> np.ndarray:
+        """Rows as they are computed with, float16 [n, dim]; of a single number [dim]."""
         if self.scales is None:
             return np.asarray(self.values[index])
         scales = np.asarray(self.scales[index])
@@ -46,11 +47,11 @@ class StoredRows:
         return self[:].astype(dtype or np.float16, copy=False)
 
     def take(self, index: slice | np.ndarray) -> StoredRows:
-        """Some rows, still as stored."""
+        """Some rows [n], still as stored."""
         return StoredRows(self.values[index], None if self.scales is None else self.scales[index])
 
     def put(self, index: slice | np.ndarray, rows: StoredRows) -> None:
-        """Lay stored rows of the same type into these."""
+        """Replace some rows [n] by as many stored rows of the same type."""
         self.values[index] = rows.values
         if self.scales is not None:
             assert rows.scales is not None

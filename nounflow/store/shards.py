@@ -15,17 +15,13 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import zarr
-from zarr.codecs import BytesCodec, Crc32cCodec
 
-from nounflow.atomic import atomic_folder
 from nounflow.errors import DamagedFileError, MismatchError
-from nounflow.files import sha256_file, sha256_json
-from nounflow.schemas.documents import EmbedderIdentity, ShardManifest, StoredFile, read_document, write_document
-from nounflow.store.rows import StoredRows, StoredType, encode
+from nounflow.files import sha256_json
+from nounflow.schemas.documents import EmbedderIdentity, ShardManifest, read_document
+from nounflow.store.rows import StoredRows
 from nounflow.store.texts import KEY_BYTES
 
 _CRC_BYTES = 4
@@ -44,62 +40,6 @@ def find_manifests(folder: Path) -> Iterator[Path]:
         for name in sorted(files):
             if name.endswith(".json") and not name.endswith(".counts.json") and not name.startswith("."):
                 yield Path(place, name)
-
-
-def vectors_file(manifest_path: Path) -> Path:
-    """The file that holds a shard's vectors."""
-    return array_folder(manifest_path) / "vectors/c/0/0"
-
-
-def write_shard(
-    manifest_path: Path,
-    vectors: np.ndarray | StoredRows,
-    *,
-    keys: np.ndarray | None = None,
-    dtype: StoredType = "float16",
-    **fields: Any,
-) -> ShardManifest:
-    """Write vectors [rows, dim], each array in one assignment, then their manifest.
-
-    Replaces an older shard; at no moment does a manifest stand beside arrays that it does not describe.
-
-    Args:
-        vectors: unit rows, or rows that are encoded already.
-        keys: `text_keys` of the texts, by which other jobs find their vectors.
-        dtype: how unit rows are stored.
-        fields: those of ShardManifest that are not derived from the vectors.
-
-    Raises:
-        MismatchError: the vectors have not their embedder's dimension.
-        NounflowError: a vector holds NaN or is not of unit length, or the disk is full; nothing is left behind.
-    """
-    manifest_path = Path(manifest_path)
-    embedder: EmbedderIdentity = fields["embedder"]
-    rows, dim = vectors.shape
-    if dim != embedder.dim:
-        raise MismatchError(
-            f"The vectors have {dim} dimensions, their embedder {embedder.spec} has {embedder.dim}", where=manifest_path
-        )
-    stored = vectors if isinstance(vectors, StoredRows) else encode(vectors, dtype, manifest_path)
-    arrays = {"vectors": stored.values}
-    if stored.scales is not None:
-        arrays["scales"] = stored.scales
-    if keys is not None:
-        assert keys.shape == (rows, KEY_BYTES)
-        arrays["keys"] = keys
-    manifest_path.unlink(missing_ok=True)
-    with atomic_folder(array_folder(manifest_path)) as folder:
-        _write_arrays(folder, arrays)
-        parts = {
-            str(path.relative_to(folder).as_posix()): StoredFile(bytes=path.stat().st_size, sha256=sha256_file(path))
-            for path in sorted(folder.rglob("*"))
-            if path.is_file()
-        }
-    manifest = sealed(
-        ShardManifest(rows=rows, dim=dim, dtype=stored.values.dtype.name, parts=parts, digest="", **fields)
-    )
-    write_document(manifest_path, manifest)
-    return manifest
 
 
 def sealed(manifest: ShardManifest) -> ShardManifest:
@@ -200,21 +140,6 @@ def check_identity(found: EmbedderIdentity, expected: EmbedderIdentity, found_in
         where=f"{found_in} against {expected_in}",
         fix="delete the older of the two and run again, or use the run's own embedder",
     )
-
-
-def _write_arrays(folder: Path, arrays: dict[str, np.ndarray]) -> None:
-    group = zarr.create_group(store=str(folder))
-    for name, values in arrays.items():
-        array = group.create_array(
-            name,
-            shape=values.shape,
-            chunks=(max(len(values), 1), *values.shape[1:]),
-            dtype=values.dtype.newbyteorder("="),
-            fill_value=np.nan if values.dtype.kind == "f" else 0,
-            serializer=BytesCodec(endian="little" if values.dtype.itemsize > 1 else None),
-            compressors=[Crc32cCodec()],
-        )
-        array[:] = values
 
 
 def _form(manifest: ShardManifest, name: str) -> tuple[np.dtype, tuple[int, ...]]:

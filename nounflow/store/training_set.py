@@ -38,7 +38,7 @@ class TrainingSet:
     sources: np.ndarray  # uint16 [samples]: position in manifest.shards
 
     def draw(self, generator: np.random.Generator, n: int) -> np.ndarray:
-        """`n` sample rows (int64), drawn by weight with replacement from the training split."""
+        """Sample rows, int64 [n], drawn by weight with replacement from the training split."""
         return self._by_weight.at(generator.random(n))
 
     def batches(

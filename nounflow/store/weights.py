@@ -21,13 +21,18 @@ from nounflow.schemas.documents import FusedRule, PredictorManifest, read_docume
 IMAGE_SHIFT = "image_shift"  # beside the weights: subtracted from images before they are named
 
 
+def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
+    """Write tensors of any shape by their names, atomically."""
+    with atomic_file(path) as temporary:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+
+
 def write_predictor(manifest_path: Path, tensors: Mapping[str, torch.Tensor], **fields: Any) -> PredictorManifest:
     """Write weights, then the manifest; `fields` are those of PredictorManifest not derived from the weights."""
     manifest_path = Path(manifest_path)
     manifest_path.unlink(missing_ok=True)
     weights = manifest_path.parent / WEIGHTS
-    with atomic_file(weights) as temporary:
-        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+    save_tensors(weights, tensors)
     return _write_manifest(
         manifest_path,
         weights,

@@ -8,7 +8,8 @@ import torch
 from nounflow.config.noise import NoiseConfig
 from nounflow.schemas.documents import Angles
 from nounflow.store.training_set import TrainingSet
-from nounflow.streams import stream, stream_key
+from nounflow.streams import stream
+from nounflow.training.batches import torch_seed
 from nounflow.training.noise import apply_noise, noise_scale
 from nounflow.training.noise_shape import NoiseShape
 
@@ -25,7 +26,7 @@ def angle_histograms(training_set: TrainingSet, noise: NoiseConfig, shape: Noise
     single = np.flatnonzero(np.diff(training_set.offsets) == 1)
     rows = generator.choice(single, size=min(_PAIRS, len(single)), replace=False)
     texts = torch.from_numpy(training_set.vectors[rows].astype(np.float32))
-    own = torch.Generator().manual_seed(int(stream_key(seed, "angles")[0] >> np.uint64(1)))
+    own = torch.Generator().manual_seed(torch_seed(seed, "angles"))
     noisy = apply_noise(shape.shifted(texts), noise, own, shape, noise_scale(noise, 1.0))
     labels = training_set.targets[training_set.offsets[single]]
     order = single[np.argsort(labels, kind="stable")]

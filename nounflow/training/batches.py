@@ -85,6 +85,11 @@ def length_cuts(cost: np.ndarray, group_cost: int) -> list[int]:
     return cuts[::-1]
 
 
+def spaced(rows: np.ndarray, most: int) -> np.ndarray:
+    """At most `most` of some rows [n], evenly spaced, so that every source is among them."""
+    return rows if len(rows) <= most else rows[np.arange(most) * len(rows) // most]
+
+
 def torch_seed(seed: int, *names: str | int) -> int:
     """A seed for torch's generators, from a stream's key."""
     return int(stream_key(seed, *names)[0] >> np.uint64(1))

@@ -15,12 +15,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
-from nounflow.atomic import atomic_file
 from nounflow.errors import DamagedFileError, MismatchError
 from nounflow.files import read_json, sha256_file, write_json
+from nounflow.store.weights import save_tensors
 from nounflow.training.optimisation import AveragedWeights
 
 DOCUMENT = "checkpoint.json"
@@ -120,8 +120,7 @@ class Checkpoints:
 
     def _write(self, stem: str, tensors: Mapping[str, torch.Tensor]) -> tuple[str, str]:
         path = self.folder / f"{stem}.safetensors"
-        with atomic_file(path) as temporary:
-            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+        save_tensors(path, tensors)
         return path.name, sha256_file(path)
 
     def _read(self, reference: Mapping[str, Any], device: str) -> dict[str, torch.Tensor]:
@@ -141,7 +140,7 @@ class Checkpoints:
 def tensors_of(
     module: nn.Module, optimizer: torch.optim.Optimizer, average: AveragedWeights | None
 ) -> dict[str, torch.Tensor]:
-    """All tensors of a run under flat names: model.*, optimizer.{parameter}.*, average.*."""
+    """All tensors of a run, in their own shapes, under flat names: model.*, optimizer.{parameter}.*, average.*."""
     tensors = {f"model.{name}": tensor for name, tensor in module.state_dict().items()}
     for index, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in state.items()}
@@ -156,7 +155,7 @@ def put_back(
     optimizer: torch.optim.Optimizer,
     average: AveragedWeights | None,
 ) -> None:
-    """The reverse of `tensors_of`."""
+    """The reverse of `tensors_of`: copies its tensors into a run's module, optimiser and average."""
     parts: dict[str, dict[str, torch.Tensor]] = {"model": {}, "optimizer": {}, "average": {}}
     for name, tensor in tensors.items():
         part, _, rest = name.partition(".")

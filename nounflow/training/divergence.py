@@ -13,7 +13,7 @@ _SHOWN = 20
 
 
 def diverged(training_set: TrainingSet, rows: np.ndarray, step: str, checkpoints: Checkpoints | None) -> NounflowError:
-    """The error that names the step, its rows (and among them those to blame), and the last good checkpoint.
+    """The error that names the step, its rows [batch], those of them to blame, and the last good checkpoint.
 
     All rows are written into the checkpoint's folder where there is one.
     """

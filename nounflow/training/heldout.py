@@ -10,7 +10,7 @@ import torch
 from nounflow.config.noise import NoiseConfig
 from nounflow.errors import NounflowError
 from nounflow.store.training_set import TrainingSet
-from nounflow.training.batches import torch_seed
+from nounflow.training.batches import spaced, torch_seed
 from nounflow.training.noise import apply_noise
 from nounflow.training.noise_shape import load_noise_shape
 
@@ -37,8 +37,7 @@ def held_out(training_set: TrainingSet, noise: NoiseConfig, seed: int, most: int
             f"Probabilities are fitted to held-out texts that name one noun, and there are {len(rows)}",
             fix="raise `heldout` of the mixture (or, for retrieval, give it a `temperature`)",
         )
-    if len(rows) > most:
-        rows = rows[np.arange(most) * len(rows) // most]
+    rows = spaced(rows, most)
     generator = torch.Generator().manual_seed(torch_seed(seed, "held-out noise"))
     shape = load_noise_shape(noise, None, training_set)
     embeddings = apply_noise(torch.from_numpy(training_set.vectors[rows]).float(), noise, generator, shape)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import nn
@@ -12,20 +12,21 @@ from torch import nn
 from nounflow.config.runs.run import TrainedRun
 from nounflow.device import autocast_dtype
 from nounflow.files import sha256_json
+from nounflow.predictor_kinds import TrainingArguments
 from nounflow.schemas.tables import read_lexicon
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import with_image_shift, write_predictor
-from nounflow.synonyms import synonym_groups
-from nounflow.training.arguments import TrainingArguments
 from nounflow.training.checkpoint import Checkpoints
+from nounflow.training.curves import Reporter
 from nounflow.training.loop import train
 from nounflow.training.memory import check_size
 from nounflow.training.noise_shape import NoiseShape, load_noise_shape
 from nounflow.training.processes import Processes, joined_processes
-from nounflow.training.reporter import Reporter
-from nounflow.training.synonyms import share_with_synonyms
-from nounflow.training.training_task import TrainingTask
+from nounflow.training.synonyms import share_with_synonyms, synonym_groups
 from nounflow.training.validation import Samples, hold_out, templates_of
+
+if TYPE_CHECKING:
+    from nounflow.training.training_task import TrainingTask
 
 Module = TypeVar("Module", bound=nn.Module)
 

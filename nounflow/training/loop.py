@@ -10,6 +10,7 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -27,8 +28,10 @@ from nounflow.training.memory import activation_bytes, beside_weights, require
 from nounflow.training.noise import noise_scale
 from nounflow.training.optimisation import AveragedWeights, adamw, learning_rate, scale_and_clip, set_learning_rate
 from nounflow.training.processes import Processes
-from nounflow.training.training_task import TrainingTask
 from nounflow.training.validation import SPLITS, Choice, Samples, autocasting, evaluate
+
+if TYPE_CHECKING:
+    from nounflow.training.training_task import TrainingTask
 
 _LOGS = 60  # rows of the training curve
 _LOOK = (1, 20)  # CPU and GPU: steps between looks at the figures: a look makes the host wait for a GPU
@@ -208,17 +211,21 @@ class TrainingRun:
             self._module.load_state_dict(self._average.tensors)
 
     def gradients(self) -> torch.Tensor:
-        """Gradients of the whole batch's summed loss; returns (loss total, basis, correct) of the batch."""
+        """Compute the gradients of the whole batch's summed loss.
+
+        Returns:
+            Loss total, basis and correct of the batch (see `LossParts`), float32 [3].
+        """
         config, seed = self._recipe.training, self._recipe.seed
         places = self._processes.places(config.batch_size)
         if self._batches is None:
             left, training_set = range(self.step, self.steps), self._samples.training_set
             self._batches = training_set.batches(seed, config.batch_size, left, self._device)
-        drawn, vectors = next(self._batches)
+        drawn, vectors = next(self._batches)  # rows [batch], float16 [batch, dim]
         scale = noise_scale(self._recipe.noise, self.step / self.steps)
         embeddings = noisy(vectors, places, self._recipe.noise, seed, self.step, self._shape, scale)
         torch.manual_seed(torch_seed(seed, "dropout", self.step, self._processes.rank))
-        rows = drawn[places.start : places.stop]
+        rows = drawn[places.start : places.stop]  # of this process, as the embeddings [places, dim]
         totals = torch.zeros(3, device=self._device)
         for groups in micro_batches(self._task.cost(rows), self._micro_batch, self._device):
             with autocasting(self._device, self._autocast):  # around all groups: weights are cast once

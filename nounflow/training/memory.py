@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -11,8 +12,10 @@ from torch import nn
 from nounflow.config.training import TrainingConfig
 from nounflow.device import free_memory
 from nounflow.errors import NounflowError
-from nounflow.training.training_task import TrainingTask
 from nounflow.training.validation import autocasting
+
+if TYPE_CHECKING:
+    from nounflow.training.training_task import TrainingTask
 
 _MEASURED = 64  # rows whose activations are measured
 _FLOAT = 4  # bytes: weights, gradients and AdamW's moments are float32
@@ -44,7 +47,7 @@ def beside_weights(parameters: int, config: TrainingConfig) -> dict[str, int]:
 
 
 def activation_bytes(task: TrainingTask, dim: int, rows: np.ndarray, device: str, autocast: torch.dtype | None) -> int:
-    """About what the backward pass of some training-set rows keeps, measured on a few of them."""
+    """Bytes that the backward pass of some training-set rows [n] keeps, about; measured on a few of them."""
     few = rows[np.linspace(0, len(rows) - 1, min(len(rows), _MEASURED)).astype(np.int64)]
     half = few[::2]
     if len(half) == len(few):

@@ -1,6 +1,6 @@
-"""The schemes of noise (NOVIC paper, section 3.2, and some that it lacks). Each takes unit rows and gives unit rows,
-[n, dim]; `nounflow.config.noise` registers them.
+"""The schemes of noise (NOVIC paper, section 3.2, and some that it lacks); `nounflow.config.noise` registers them.
 
+Each takes unit rows [n, dim] (`Clean.embeddings`) and gives unit rows [n, dim]; angles are in degrees.
 Rotations are towards a direction drawn uniformly in the tangent plane. e is the embedding, g standard normal.
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,32 +23,27 @@ _TEXTS = 20_000  # drawn for their covariance
 
 @dataclass(frozen=True)
 class NoiseShape:
-    """Measured parts of a noise, float32; None where its scheme has no use for one."""
+    """What was measured for a noise, as float32 tensors. A part that the noise's scheme does not use is None.
 
-    angles: torch.Tensor | None = None  # [quantiles], degrees, evenly spaced from least to greatest
-    axes: torch.Tensor | None = None  # [rank, dim], and
-    deviations: torch.Tensor | None = None  # [dim] beside them: together E|perturbation|^2 is 1
-    text_shift: torch.Tensor | None = None  # [dim], added to texts
-    image_shift: torch.Tensor | None = None  # [dim], subtracted from images
+    `axes` and `deviations` describe a covariance: a perturbation is a random sum of the axes plus independent noise
+    with these deviations. Both are scaled so that the perturbation's squared length is 1 on average.
+    """
+
+    angles: torch.Tensor | None = None  # [quantiles], in degrees: evenly spaced quantiles, from least to greatest
+    axes: torch.Tensor | None = None  # [rank, dim], principal axes
+    deviations: torch.Tensor | None = None  # [dim], standard deviations of what the axes leave
+    text_shift: torch.Tensor | None = None  # [dim], added to text embeddings
+    image_shift: torch.Tensor | None = None  # [dim], subtracted from image embeddings
     source: str | None = None  # sha256 of the document that it was read from
 
     def to(self, device: str) -> NoiseShape:
         """The same on another device."""
-
-        def moved(part: torch.Tensor | None) -> torch.Tensor | None:
-            return None if part is None else part.to(device)
-
-        return replace(
-            self,
-            angles=moved(self.angles),
-            axes=moved(self.axes),
-            deviations=moved(self.deviations),
-            text_shift=moved(self.text_shift),
-            image_shift=moved(self.image_shift),
-        )
+        parts = vars(self).items()
+        moved: dict[str, Any] = {name: part.to(device) for name, part in parts if isinstance(part, torch.Tensor)}
+        return replace(self, **moved)
 
     def shifted(self, texts: torch.Tensor) -> torch.Tensor:
-        """Unit text embeddings [n, dim] moved to where images lie, at unit length again, if the noise asks for it."""
+        """Unit text embeddings [n, dim] with the mean shift added, at unit length again; unchanged without a shift."""
         return texts if self.text_shift is None else F.normalize(texts + self.text_shift, dim=-1)
 
 
@@ -108,7 +104,10 @@ def shape_of(config: NoiseConfig, gap: ImageTextGap, source: str) -> NoiseShape:
 
 
 def covariance_shape(axes: torch.Tensor, variances: torch.Tensor, config: NoiseConfig) -> NoiseShape:
-    """Covariance as `rank` principal axes [axes, dim] and, of the variances [dim], what these leave."""
+    """The covariance of a noise from measured principal axes [axes, dim] and variances [dim].
+
+    The first `rank` axes are kept; what they leave of the variances is taken as independent.
+    """
     kept = axes[: config.rank]
     left = (variances - kept.square().sum(0)).clamp(min=0)
     length = (kept.square().sum() + left.sum()).sqrt()
@@ -116,7 +115,7 @@ def covariance_shape(axes: torch.Tensor, variances: torch.Tensor, config: NoiseC
 
 
 def principal_axes(vectors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """(principal axes [at most 64, dim], each as long as its standard deviation; variances [dim]) of rows [n, dim]."""
+    """Of rows [n, dim]: principal axes [at most 64, dim], as long as their standard deviations, and variances [dim]."""
     centred = vectors - vectors.mean(0)
     _, singular, directions = torch.linalg.svd(centred / len(vectors) ** 0.5, full_matrices=False)
     return (singular[:, None] * directions)[:AXES], centred.square().mean(0)

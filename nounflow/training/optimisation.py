@@ -41,9 +41,15 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 
 def scale_and_clip(module: nn.Module, basis: torch.Tensor, clip: float) -> torch.Tensor:
-    """Turn gradients of a summed loss into those of the mean loss, of norm `clip` at most; returns their norm.
+    """Turn gradients of a summed loss into those of the mean loss, of norm `clip` at most.
 
     Nothing is read back from the device.
+
+    Args:
+        basis: sum of the weights in the loss, a tensor of one number, [].
+
+    Returns:
+        The norm of the mean loss's gradients before they are clipped, [].
     """
     gradients = [parameter.grad for parameter in module.parameters() if parameter.grad is not None]
     norm = nn.utils.get_total_norm(gradients) / basis

@@ -34,7 +34,7 @@ class Processes:
         return range(batch_size * self.rank // self.count, batch_size * (self.rank + 1) // self.count)
 
     def sum(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Add a tensor up over all processes, in place."""
+        """Add a tensor of any shape up over all processes, element by element, in place."""
         if self.count > 1:
             dist.all_reduce(tensor)
         return tensor

@@ -6,8 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+import polars as pl
 
 from nounflow.store.training_set import TrainingSet
+
+
+def synonym_groups(nouns: pl.DataFrame) -> list[list[int]]:
+    """Ids, ascending, of the nouns of each first synset that two or more nouns of a table of schema `NOUNS` share."""
+    first = nouns.select("id", synset=pl.col("synsets").list.first()).drop_nulls()
+    groups = first.group_by("synset", maintain_order=True).agg(pl.col("id").sort()).filter(pl.col("id").list.len() > 1)
+    return groups["id"].to_list()
 
 
 def share_with_synonyms(texts: TrainingSet, groups: Sequence[Sequence[int]], share: float) -> TrainingSet:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -25,9 +25,12 @@ from nounflow.schemas.tables import CAPTIONS, read_table
 from nounflow.store.texts import texts_digest
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import unit_hash
+from nounflow.training.batches import spaced
 from nounflow.training.noise_shape import NO_SHAPE, NoiseShape
 from nounflow.training.processes import Processes
-from nounflow.training.training_task import TrainingTask
+
+if TYPE_CHECKING:
+    from nounflow.training.training_task import TrainingTask
 
 SPLITS = {"captions": "heldout", "nouns": "heldout_nouns", "templates": "heldout_templates"}  # watch -> split
 
@@ -72,9 +75,8 @@ def hold_out(
         out = [unit_hash(0, "heldout template", name) < config.heldout_templates for name in names]
         of_templates = np.array(out)[name_of_row] & ~of_nouns
     masks = (training_set.heldout & ~of_nouns & ~of_templates, of_nouns, of_templates)
-    rows = {
-        split: spaced(np.flatnonzero(mask)) for split, mask in zip(SPLITS.values(), masks, strict=True) if mask.any()
-    }
+    by_split = zip(SPLITS.values(), masks, strict=True)
+    rows = {split: spaced(np.flatnonzero(mask), _ROWS) for split, mask in by_split if mask.any()}
     if of_nouns.any() or of_templates.any():
         weights = np.where(of_nouns | of_templates, 0.0, training_set.weights)
         if not weights.any():
@@ -91,15 +93,8 @@ def hold_out(
     return Samples(training_set, rows, shape)
 
 
-def spaced(rows: np.ndarray) -> np.ndarray:
-    """At most `_ROWS` of some rows, evenly spaced, so that every source is among them."""
-    if len(rows) <= _ROWS:
-        return rows
-    return rows[np.arange(_ROWS) * len(rows) // _ROWS]
-
-
 def templates_of(training_set_path: Path, training_set: TrainingSet, captions: Mapping[str, Path]) -> np.ndarray:
-    """The template of each row of a training set, from the captions files that were embedded.
+    """The template of each row of a training set, str [samples], from the captions files that were embedded.
 
     Args:
         captions: source -> its captions file.
@@ -134,7 +129,10 @@ def evaluate(
     autocast: torch.dtype | None,
     processes: Processes,
 ) -> dict[str, float]:
-    """Loss and token accuracy on some rows without noise, but shifted as in training; processes share the rows."""
+    """Mean loss (nats) and token accuracy (0 to 1) on some rows [n], which the processes share.
+
+    Embeddings have no noise, but are shifted as in training.
+    """
     task.module.eval()
     totals = torch.zeros(3, device=processes.device)
     rows, shape = rows[processes.rank :: processes.count], samples.shape.to(processes.device)

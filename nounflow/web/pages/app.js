@@ -207,7 +207,7 @@ function askName(before) {
   });
 }
 
-function wire() {
+function addListeners() {
   addEventListener("unhandledrejection", (event) => complain(event.reason));
   furnish(act);
   document.addEventListener("keydown", pressed);
@@ -229,7 +229,7 @@ function wire() {
 }
 
 async function main() {
-  wire();
+  addListeners();
   await outbox.open();
   const annotator = await annotatorName();
   localStorage.setItem("annotator", annotator);

@@ -1,0 +1,92 @@
+"""Texts to vectors, in order: one thread makes tokens while another computes."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nounflow.device import on_device, wait_for
+from nounflow.embedders.batch_size import find_batch_tokens
+from nounflow.embedders.batching import fill_batch, stream_batches
+from nounflow.embedders.tokenizer import Tokenise
+from nounflow.progress import Progress
+
+_CHUNK = 8192  # texts whose tokens are made at once
+_CAPTION = "A photo of two dogs playing in the snow."  # as long as captions are, to measure with
+
+
+@dataclass
+class TextEncoder:
+    """A text tower of any family with its tokens: texts to unit vectors."""
+
+    name: str  # of the way in which the tower is computed, for messages
+    tokenise: Tokenise  # special tokens included, at most `context` each
+    forward: Callable[[Tensor, Tensor], Tensor]
+    """Token ids and their mask, True where a token counts, [batch, tokens] each -> unit vectors [batch, dim]."""
+    golden: np.ndarray  # float32 [golden texts, dim]: see `Embedder.golden_vectors`
+    context: int  # the most tokens that `forward` takes
+    pad: int  # id of the padding token
+    device: str
+    wanted_batch_tokens: int | Literal["auto"]
+
+    @property
+    def batch_tokens(self) -> int:
+        """Tokens in a batch; found by trial when first asked for, if the options leave it open."""
+        if self.wanted_batch_tokens == "auto":
+            self.wanted_batch_tokens = find_batch_tokens(self._rate, self.device)
+        return self.wanted_batch_tokens
+
+    @torch.inference_mode()
+    def encode(self, texts: Sequence[str], progress: bool) -> np.ndarray:
+        """float32 [len(texts), dim], unit rows in the texts' order."""
+        vectors = np.empty((len(texts), self.golden.shape[1]), dtype=np.float32)
+        on_gpu: tuple[np.ndarray, Tensor] | None = None  # fetched one batch late, so that the GPU need not wait for us
+        with Progress("texts", len(texts), "texts") if progress else contextlib.nullcontext() as report:
+            chunks = _tokens_ahead(texts, self.tokenise)
+            for batch, numbers, tokens in stream_batches(chunks, self.batch_tokens, self.context):
+                filled = fill_batch(batch, tokens, self.pad)
+                ids, mask = (on_device(torch.from_numpy(array), self.device) for array in filled)
+                found = self.forward(ids, mask)[: len(numbers)]  # without the dummies at the end
+                if on_gpu is not None:
+                    vectors[on_gpu[0]] = on_gpu[1].cpu().numpy()
+                on_gpu = (numbers, found)
+                if report is not None:
+                    report.advance(len(numbers))
+            if on_gpu is not None:
+                vectors[on_gpu[0]] = on_gpu[1].cpu().numpy()
+        return vectors
+
+    @torch.inference_mode()
+    def _rate(self, batch_tokens: int) -> float:
+        """Tokens a second in batches of that size; the best of three rounds after one to warm up."""
+        row = torch.tensor(self.tokenise([_CAPTION])[0], device=self.device)
+        ids = row.repeat(max(2, batch_tokens // len(row)), 1)  # [texts, tokens]
+        mask = torch.ones_like(ids, dtype=torch.bool)
+        seconds = []
+        for _round in range(4):
+            start = time.perf_counter()
+            self.forward(ids, mask)
+            wait_for(self.device)
+            seconds.append(time.perf_counter() - start)
+        return ids.numel() / min(seconds[1:])
+
+
+def _tokens_ahead(texts: Sequence[str], tokenise: Tokenise) -> Iterator[list[list[int]]]:
+    """The tokens of each chunk, made in a thread while the chunk before is computed."""
+    with ThreadPoolExecutor(1) as pool:
+        waiting = None
+        for start in range(0, len(texts), _CHUNK):
+            following = pool.submit(tokenise, texts[start : start + _CHUNK])
+            if waiting is not None:
+                yield waiting.result()
+            waiting = following
+        if waiting is not None:
+            yield waiting.result()

@@ -1,0 +1,72 @@
+"""The tables that the commands print: scores in percent, differences to one run, what others published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from nounflow.scoring.comparison import Against
+from nounflow.scoring.measure import Measure
+from nounflow.scoring.measures import MEASURES
+from nounflow.scoring.published import MARK, PublishedRow
+from nounflow.scoring.rows import ScoreRow
+from nounflow.scoring.wording import cell, difference_cell, judge, p_value
+
+
+class Table(NamedTuple):
+    """A table to be written."""
+
+    caption: str
+    headings: Sequence[str]
+    cells: list[list[str]]
+    text_columns: int  # the first so many are words, the others figures
+
+
+def score_table(rows: Sequence[ScoreRow]) -> Table:
+    """The scores with their intervals and, where nouns are unjudged, their bounds."""
+    shown = [measure for measure in MEASURES if "tables" in measure.places]
+    headings = ["run", "predictor", "image set", "judge", "n"]
+    for measure in shown:
+        headings += [measure.heading, "p"] if measure.format == "difference" else [measure.heading]
+    cells = [
+        [
+            *(row.run, row.predictor, row.image_set, judge(row), str(row.n)),
+            *(text for measure in shown for text in _cells(measure, row)),
+        ]
+        for row in rows
+    ]
+    return Table("Scores in percent, with 95 % bootstrap intervals over images", headings, cells, 4)
+
+
+def _cells(measure: Measure, row: ScoreRow) -> list[str]:
+    """One cell, of a difference two, the other its p-value."""
+    found = cell(measure, row)
+    match measure.format:
+        case "score":
+            return [found.with_interval + (f", at most {found.bound}" if found.bound else "")]
+        case "difference":
+            return [found.with_interval, found.p]
+    return [found.value]
+
+
+def against_table(rows: Sequence[Against], run: str) -> Table:
+    """The differences in points."""
+    headings = ("run", "image set", "judge", f"minus {run}", "p", "p (Holm)")
+    cells = []
+    for row in rows:
+        found = difference_cell(row.difference, row.low, row.high, row.p)
+        cells.append([row.run, row.image_set, row.annotator, found.with_interval, found.p, p_value(row.p_holm)])
+    return Table("Difference of prediction scores in points, with paired 95 % bootstrap intervals", headings, cells, 3)
+
+
+def published_table(rows: Sequence[PublishedRow]) -> Table:
+    """Scores that others published, marked as such; two decimals as published."""
+    headings = ("model", "image set", "nouns known", "nouns used", "primary", "prediction", "overall")
+    cells = [
+        [
+            *(row.model, row.image_set, f"{row.nouns}", f"{row.distinct_nouns}"),
+            *(f"{100 * value:.2f}" for value in (row.primary_score, row.prediction_score, row.overall_score)),
+        ]
+        for row in rows
+    ]
+    return Table(f"NOVIC paper: {MARK}, without intervals", headings, cells, 2)

@@ -1,0 +1,79 @@
+"""The score table for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from nounflow.scoring.measure import Measure
+from nounflow.scoring.measures import MEASURES
+from nounflow.scoring.rows import ScoreRow
+from nounflow.scoring.wording import cell, comparison, kappa
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+_ROOM = 160  # characters; a narrower terminal shows the measures of `_MAIN` only
+_SCORE = "prediction_score"  # has its interval, and its bound in a column of its own
+_MAIN = ("coverage", _SCORE, "difference_to_retrieval")
+
+
+def print_scores(rows: Sequence[ScoreRow]) -> None:
+    """Print the table, and each run beside its baseline in a sentence."""
+    terminal = console()
+    terminal.print(terminal_table(rows, terminal.width))
+    for sentence in filter(None, map(comparison, rows)):
+        terminal.print(sentence, markup=False, highlight=False)
+
+
+def console() -> Console:
+    """The terminal; 200 characters wide where the output is a file, which has no width of its own."""
+    from rich.console import Console
+
+    found = Console()
+    return found if found.is_terminal else Console(width=200)
+
+
+def terminal_table(rows: Sequence[ScoreRow], width: int = 200) -> Table:
+    """The table for a terminal so many characters wide, in percent; a score with unjudged nouns as a range."""
+    from rich import box
+    from rich.table import Table
+
+    wide = width >= _ROOM
+    kappas = "; κ: the judge's agreement with people" if any(row.judge_pairs for row in rows) else ""
+    table = Table(
+        title=f"Scores in percent, with 95 % intervals over images{kappas}",
+        caption="" if wide else "more columns: a wider terminal, or --format markdown",
+        title_justify="left",
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("run", overflow="fold")
+    if wide:
+        table.add_column("predictor", overflow="fold")
+    table.add_column("image set", overflow="fold")
+    table.add_column("judge", overflow="fold")
+    if wide:
+        table.add_column("n", justify="right")
+    bounds = any(row.partly_judged for row in rows)
+    shown = [measure for measure in MEASURES if "terminal" in measure.places and (wide or measure.name in _MAIN)]
+    for measure in shown:
+        table.add_column(measure.heading, justify="right", no_wrap=measure.name in _MAIN[1:])
+        if measure.name == _SCORE and bounds:
+            table.add_column("at most", justify="right")
+    for row in rows:
+        judge = (row.annotator or "–") + (f", κ {kappa(row.judge_kappa)}" if row.judge_pairs else "")
+        first = [row.run, row.predictor, row.image_set, judge, str(row.n)] if wide else [row.run, row.image_set, judge]
+        table.add_row(*first, *(text for measure in shown for text in _cells(measure, row, bounds)))
+    return table
+
+
+def _cells(measure: Measure, row: ScoreRow, bounds: bool) -> list[str]:
+    found = cell(measure, row)
+    if measure.name == _SCORE:
+        return [found.with_interval, *([found.bound or "–"] if bounds else [])]
+    if measure.format == "difference":
+        return [found.with_interval]
+    return [f"{found.value}–{found.bound}" if found.bound else found.value]

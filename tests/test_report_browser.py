@@ -1,0 +1,198 @@
+"""The report in a real browser with no network: filters, screens, colours, words for all that is drawn."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import chromium
+import pytest
+
+from nounflow.schemas.documents import read_document
+from nounflow.scoring.results import Scores
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if not (path := chromium.find()):
+        pytest.skip(chromium.REASON)
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_api.sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield launched
+        launched.close()
+
+
+class Visit:
+    """A page opened from disk, with all that it asked for and complained about."""
+
+    def __init__(self, browser, file: Path, width: int, colours: str = "light", scripts: bool = True) -> None:
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=colours, java_script_enabled=scripts
+        )
+        self.page = self.context.new_page()
+        self.asked: list[str] = []
+        self.complaints: list[str] = []
+        self.page.route("**/*", self._route)
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.url = file.as_uri()
+        self.page.goto(self.url)
+
+    def _route(self, route) -> None:
+        url = route.request.url
+        if url == self.url or url.startswith("data:"):
+            route.continue_()
+        else:
+            self.asked.append(url)
+            route.abort()
+
+    def shown(self) -> int:
+        return self.page.locator(".card:visible").count()
+
+
+@pytest.fixture
+def visit(browser, report_results):
+    opened = []
+
+    def go(**options) -> Visit:
+        opened.append(Visit(browser, report_results[0] / "report.html", **options))
+        return opened[-1]
+
+    yield go
+    for one in opened:
+        one.context.close()
+
+
+def test_the_browser_asks_for_nothing_and_finds_no_fault(visit):
+    seen = visit(width=1280)
+    seen.page.locator("#reading").scroll_into_view_if_needed()
+    assert seen.asked == []
+    assert seen.complaints == []
+    widths = seen.page.eval_on_selector_all(".card img", "images => images.map(image => image.naturalWidth)")
+    assert widths == [360] * 5
+
+
+def test_the_table_holds_every_row_of_the_scores(visit, report_results):
+    rows = read_document(Scores, report_results[0] / "scores.json", "scores").rows
+    cells = visit(width=1280).page.locator("table.scores tbody tr").all_inner_texts()
+    assert len(cells) == len(rows) == 2
+    for row in rows:
+        (text,) = [cell for cell in cells if cell.startswith(f"{row.run}\n")]
+        assert f"{100 * row.prediction_score:.1f}" in text
+
+
+def test_the_filters_show_what_they_count(visit):
+    seen = visit(width=1280)
+    assert seen.shown() == 5
+    seen.page.get_by_role("button", name=re.compile("^right")).click()
+    assert seen.shown() == 2  # the decoder's dog and cat
+    seen.page.get_by_role("button", name=re.compile("^close")).click()
+    assert seen.shown() == 0
+    assert seen.page.locator("#none").is_visible()
+    assert seen.complaints == []
+
+
+def test_a_verdict_is_that_of_the_run_that_is_shown(visit):
+    seen = visit(width=1280)
+    seen.page.get_by_role("button", name=re.compile("^close")).click()
+    seen.page.get_by_role("button", name="tiny_retrieval").click()
+    assert seen.shown() == 1  # retrieval's mouse for the cat
+    assert seen.page.locator("#shown").inner_text() == "1 of 5 shown"
+    assert seen.page.locator(".said:visible .noun").first.inner_text().startswith("mouse")
+    seen.page.get_by_role("button", name=re.compile("^not judged")).click()
+    assert seen.shown() == 1
+    seen.page.get_by_role("button", name=re.compile("^runs differ")).click()
+    assert seen.shown() == 2
+    assert seen.page.locator("button[aria-pressed=true]").count() == 2
+    assert seen.complaints == []
+
+
+def test_all_runs_and_all_verdicts_can_be_shown_again(visit):
+    seen = visit(width=1280)
+    seen.page.get_by_role("button", name="tiny_retrieval").click()
+    seen.page.get_by_role("button", name=re.compile("^not judged")).click()
+    for name in ("all runs", re.compile("^all \\d")):
+        seen.page.get_by_role("button", name=name).click()
+    assert seen.page.locator(".said:visible").count() == 10
+    assert seen.complaints == []
+
+
+def test_confident_errors_and_words_can_be_looked_for(visit):
+    seen = visit(width=1280)
+    seen.page.get_by_role("button", name=re.compile("^wrong but confident")).click()
+    assert seen.shown() == 2  # the decoder's sheep and teapot
+    seen.page.locator("#search").fill("TEAPOT")
+    assert seen.shown() == 1
+    seen.page.locator("#search").fill("no such noun")
+    assert seen.shown() == 0
+    assert seen.page.locator("#none").is_visible()
+    assert seen.complaints == []
+
+
+def test_without_scripts_every_card_and_run_is_there(visit):
+    seen = visit(width=1280, scripts=False)
+    assert seen.shown() == 5
+    assert seen.page.locator(".said:visible").count() == 10
+    assert not seen.page.locator("#controls").is_visible()
+
+
+@pytest.mark.parametrize("width", [320, 375, 768])
+def test_nothing_hangs_over_the_edge_of_a_narrow_screen(visit, width):
+    seen = visit(width=width)
+    for details in seen.page.locator("details").all():
+        details.locator("summary").click()
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_dark_and_light_differ_and_both_can_be_read(visit):
+    contrasts, backgrounds = [], set()
+    for colours in ("light", "dark"):
+        seen = visit(width=1280, colours=colours)
+        for selector in ("h1", ".lead", "table.scores td", ".probability", ".file", "button[aria-pressed=true]"):
+            contrasts.append((colours, selector, seen.page.locator(selector).first.evaluate(chromium.CONTRAST)))
+        backgrounds.add(seen.page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert len(backgrounds) == 2
+    assert [one for one in contrasts if one[2] < 4.5] == []  # WCAG AA
+
+
+def test_runs_are_compared_on_the_page(visit, report_results):
+    page = visit(width=1280).page
+    scores = read_document(Scores, report_results[0] / "scores.json", "scores")
+    (one,) = scores.comparisons
+    assert page.locator(".matrix td.none, .matrix td.better, .matrix td.worse").count() == 2
+    assert f"{100 * one.difference[0][1]:+.1f}".replace("-", "−") in page.locator(".matrix").inner_text()
+
+
+def test_calibration_is_drawn_and_too_few_kinds_are_not(visit):
+    page = visit(width=1280).page
+    assert page.locator("#kinds").count() == 0  # two labelled images are too few to draw
+    assert page.locator("#calibration svg").count() >= 2
+
+
+def test_the_digests_of_every_row_are_on_the_page(visit, report_results):
+    text = visit(width=1280).page.locator("#provenance").inner_text()
+    for row in read_document(Scores, report_results[0] / "scores.json", "scores").rows:
+        assert row.split in text
+        assert row.class_list in text
+
+
+def test_every_picture_and_chart_has_words(visit):
+    page = visit(width=1280).page
+    alts = page.eval_on_selector_all("img", "images => images.map(image => image.alt)")
+    assert "Image labelled dog" in alts
+    assert all(alts)
+    labels = page.eval_on_selector_all(
+        "svg[role=img]", "charts => charts.map(chart => chart.getAttribute('aria-label'))"
+    )
+    assert any(label.startswith("Loss of tiny: trained on from 5 to") for label in labels)
+
+
+def test_every_table_has_headings_and_every_link_a_target(visit):
+    page = visit(width=1280).page
+    assert page.locator("table:not(:has(th[scope=col]))").count() == 0
+    ids = page.eval_on_selector_all("[id]", "all => all.map(one => one.id)")
+    assert len(ids) == len(set(ids))
+    targets = page.eval_on_selector_all("a[href^='#']", "all => all.map(one => one.getAttribute('href').slice(1))")
+    assert set(targets) <= set(ids)

@@ -1,0 +1,63 @@
+"""Batches of texts: every text once, and how large they are."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tower_material import load, spec_of
+
+from nounflow.embedders import text_encoder
+from nounflow.embedders.batch_size import CPU_TOKENS, find_batch_tokens, recorded_batch_tokens
+from nounflow.embedders.batching import stream_batches
+from nounflow.errors import NounflowError
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 70), max_size=30), max_size=6), st.integers(64, 300))
+def test_streamed_batches_hold_every_text_once_in_one_shape_a_width(portions, batch_tokens):
+    tokens = [[[number] * length for number, length in enumerate(portion)] for portion in portions]
+    flat = [ids for portion in tokens for ids in portion]
+    seen, sizes, partial = [], {}, {}
+    for batch, numbers, rows in stream_batches(tokens, batch_tokens, longest=70):
+        assert rows == [flat[number] for number in numbers]
+        assert all(len(row) <= batch.width <= 70 for row in rows)
+        assert sizes.setdefault(batch.width, batch.size) == batch.size
+        partial[batch.width] = partial.get(batch.width, 0) + (len(numbers) < batch.size)
+        seen += numbers.tolist()
+    assert sorted(seen) == list(range(len(flat)))
+    assert all(count <= 1 for count in partial.values())
+
+
+def test_the_batch_size_doubles_until_memory_is_out_or_nothing_is_gained(capsys):
+    def rate(tokens):
+        if tokens > 32768:
+            raise torch.OutOfMemoryError
+        return float(tokens)
+
+    assert find_batch_tokens(rate, "cuda") == 32768
+    assert find_batch_tokens(lambda tokens: min(tokens, 9000.0), "cuda") == 16384
+    assert "16,384" in capsys.readouterr().out
+    assert find_batch_tokens(rate, "cpu") == CPU_TOKENS
+
+
+def test_a_gpu_without_room_for_one_batch_is_a_plain_message():
+    def rate(_tokens):
+        raise torch.OutOfMemoryError
+
+    with pytest.raises(NounflowError, match="no room"):
+        find_batch_tokens(rate, "cuda")
+
+
+def test_the_trial_measures_the_real_path(folders, monkeypatch):
+    monkeypatch.setattr(text_encoder, "find_batch_tokens", lambda rate, _device: 2048 if rate(2048) > 0 else 0)
+    model = load(spec_of("CLIP", folders))
+    assert model.batch_tokens == 2048
+
+
+def test_further_shards_take_the_batch_size_that_is_recorded(tmp_path):
+    (tmp_path / "0.counts.json").write_text("[]")
+    (tmp_path / "0.json").write_text('{"embedder": {"digest": "aa"}, "batch_tokens": 8192}')
+    assert recorded_batch_tokens(tmp_path, "aa") == 8192
+    assert recorded_batch_tokens(tmp_path, "bb") is None
