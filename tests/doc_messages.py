@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 
@@ -12,14 +13,31 @@ def fixed_words(folders: list[Path], root_class: str) -> Iterator[tuple[str, str
     trees = {path: ast.parse(path.read_text()) for folder in folders for path in sorted(folder.rglob("*.py"))}
     classes = _with_subclasses(trees.values(), root_class)
     for path, tree in trees.items():
+        values = defaultdict(list)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                values[node.targets[0].id].append(node.value)
         for call in ast.walk(tree):
             if isinstance(call, ast.Call) and _name(call.func) in classes and call.args:
-                longest = max(_literals(call.args[0]), key=len, default="")
-                if longest.strip():
-                    yield f"{path}:{call.lineno}", longest.strip()
+                for message in _messages(call.args[0], values):
+                    longest = max(_literals(message), key=len, default="")
+                    if longest.strip():
+                        yield f"{path}:{call.lineno}", longest.strip()
 
 
-def _with_subclasses(trees: Iterator[ast.Module], root_class: str) -> set[str]:
+def _messages(message: ast.expr, values: Mapping[str, list[ast.expr]]) -> Iterator[ast.expr]:
+    """What an argument may be: itself, either side of a choice, or what its name stands for anywhere in the file."""
+    if isinstance(message, ast.IfExp):
+        yield from _messages(message.body, values)
+        yield from _messages(message.orelse, values)
+    elif isinstance(message, ast.Name):
+        for value in values.get(message.id, []):
+            yield from _messages(value, {})
+    else:
+        yield message
+
+
+def _with_subclasses(trees: Iterable[ast.Module], root_class: str) -> set[str]:
     defined = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
     classes = {root_class}
     while found := {node.name for node in defined if classes & {*map(_name, node.bases)}} - classes:
