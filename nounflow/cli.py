@@ -14,16 +14,21 @@ from nounflow.commands import annotate, cache, captions, decisions, judging, nam
 _COMMANDS = (naming, scores, annotate, decisions, judging, captions, cache, workflow, novic, schema)
 
 
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command and its sub-commands."""
+    command = argparse.ArgumentParser(prog="nounflow", description="Name what is in photographs.")
+    command.add_argument("--debug", action="store_true", help="show the traceback of an error (also behind a command)")
+    command.add_argument("--version", action="version", version=f"nounflow {metadata.version('nounflow')}")
+    commands = command.add_subparsers(required=True, metavar="COMMAND")
+    for module in _COMMANDS:
+        module.add(commands)
+    return command
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the `nounflow` command."""
     words = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(prog="nounflow", description="Name what is in photographs.")
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error (also behind a command)")
-    parser.add_argument("--version", action="version", version=f"nounflow {metadata.version('nounflow')}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in _COMMANDS:
-        module.add(commands)
-    parsed = parser.parse_args([word for word in words if word != "--debug"])
+    parsed = parser().parse_args([word for word in words if word != "--debug"])
     wait_passively()
     print_any_text()
     with reported_errors("--debug" in words):

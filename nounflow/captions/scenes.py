@@ -68,14 +68,14 @@ class SceneBook:
         for name in self.groups:
             if not any(pattern.slots <= WORD_SLOTS | {"noun"} for pattern in self.patterns(name)):
                 raise NounflowError(
-                    f"SceneGroup '{name}' has no pattern that fits a noun without a gloss",
+                    f"Group '{name}' has no pattern that fits a noun without a gloss",
                     where=folder / "patterns.tsv",
                     fix=f"add one for the group or for '{ROOT}', such as: @ {{noun}} {{place}} {{light}}.",
                 )
             used = {slot for pattern in self.patterns(name) for slot in pattern.slots & WORD_SLOTS}
             if missing := sorted(slot for slot in used if not self.words(slot, name)):
                 raise NounflowError(
-                    f"SceneGroup '{name}' has no words for the slots {', '.join(missing)}",
+                    f"Group '{name}' has no words for the slots {', '.join(missing)}",
                     where=folder / "words.tsv",
                     fix=f"add a row for the group, or for '{ROOT}'",
                 )

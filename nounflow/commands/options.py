@@ -56,4 +56,6 @@ def need(*modules: str) -> None:
         NounflowError: one is missing.
     """
     if missing := [module for module in modules if importlib.util.find_spec(module) is None]:
-        raise NounflowError(f"This command needs {', '.join(missing)}", fix="pip install 'nounflow[web]'")
+        raise NounflowError(
+            f"This command needs {', '.join(missing)}", fix="pip install -e '.[web]' in the project's folder"
+        )
