@@ -13,7 +13,7 @@ def known_embeddings(
 ):
     """Where a job looks for texts that are embedded already; the second folder keeps what this run is replacing."""
     embeddings = Path(output.manifest).parents[3]
-    return [embeddings, embeddings.parent / ".earlier/files/embeddings"]
+    return [str(embeddings), str(embeddings.parent / ".earlier/files/embeddings")]
 
 
 rule embed_texts:

@@ -147,6 +147,17 @@ class LLMServer:
         return status, text
 
     def _reply(self, fault: str, body: dict[str, Any], message: str) -> tuple[int, list[str], str]:
+        if fault.endswith("in a 200"):
+            code = fault.split()[0]
+            return (
+                200,
+                [],
+                json.dumps({"error": {"message": "slow down", "code": int(code) if code.isdigit() else code}}),
+            )
+        if fault == "content":
+            return 400, [], _error("rejected by the content management policy", "content_filter")
+        if fault == "redirect":
+            return 302, ["Location: https://elsewhere.example/v1"], ""
         if fault.startswith("429"):  # "429" or "429:SECONDS"
             wait = fault.partition(":")[2]
             return 429, [f"Retry-After: {wait}"] if wait else [], _error("slow down", "rate_limit_exceeded")

@@ -30,7 +30,7 @@ def test_a_line_that_failed_is_asked_again_alone(tmp_path, fault):
     assert server.asked_questions == {f"noun {i}": 3 if i == 1 else 1 for i in range(10)}
 
 
-@pytest.mark.parametrize("fault", ["400", "filtered", "refusal"])
+@pytest.mark.parametrize("fault", ["content", "filtered", "refusal"])
 def test_a_refused_line_is_never_sent_again(tmp_path, fault):
     with LLMServer() as server:
         server.script("noun 1", fault)

@@ -7,9 +7,10 @@ import time
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from llm_asking import ask, config, questions, right, totals, words
+from llm_asking import PAID, ask, config, questions, right, totals, words
 from llm_server import LLMServer
 
+from nounflow.llm.faults import is_final
 from nounflow.llm.pace import RunStoppedError
 from nounflow.llm.requests import Failure
 
@@ -54,7 +55,7 @@ def test_endless_throttling_ends_at_the_deadline(tmp_path):
         ask(tmp_path / "ledger", config(server, deadline_s=0.5), questions(1))
 
 
-@pytest.mark.parametrize(("fault", "calls"), [("400", 1), ("422", 1), ("filtered", 1), ("refusal", 1)])
+@pytest.mark.parametrize(("fault", "calls"), [("content", 1), ("filtered", 1), ("refusal", 1)])
 def test_a_refused_request_is_never_sent_again(tmp_path, fault, calls):
     with LLMServer() as server:
         server.script("noun 1", fault)
@@ -64,6 +65,37 @@ def test_a_refused_request_is_never_sent_again(tmp_path, fault, calls):
             assert refused.request.item == "noun 1"
             assert refused.detail
     assert server.asked["noun 1"] == calls
+
+
+@pytest.mark.parametrize("fault", ["400", "413", "422"])
+def test_what_a_server_will_not_take_as_it_is_is_asked_again_by_a_later_run_only(tmp_path, fault):
+    with LLMServer() as server:
+        server.script("noun 1", fault)
+        (failed,) = (o for o in ask(tmp_path / "ledger", config(server), questions(3)) if isinstance(o, Failure))
+        assert failed.detail.startswith(f"HTTP {fault}")
+        assert server.asked["noun 1"] == 1
+        assert len(words(ask(tmp_path / "ledger", config(server), questions(3)))) == 3
+    assert server.asked["noun 1"] == 2
+
+
+@pytest.mark.parametrize("fault", ["429 in a 200", "rate_limit_exceeded in a 200"])
+def test_an_error_in_a_200_counts_as_its_own_code_says_and_costs_nothing(tmp_path, fault):
+    with LLMServer() as server:
+        server.script("noun 1", fault, fault)
+        outcomes = ask(tmp_path / "ledger", config(server, max_attempts=1), questions(3))
+    assert len(words(outcomes)) == 3
+    assert totals(tmp_path / "ledger").spent_usd == pytest.approx(4 * PAID)  # a probe and three answers
+
+
+def test_a_refusal_of_set_up_that_an_older_version_kept_is_asked_again():
+    assert is_final("the server's content filter stopped the answer")
+    assert is_final("HTTP 400: rejected by the content management policy")
+    assert not is_final("HTTP 400: the model's maximum context length is 1024 tokens")
+
+
+def test_a_redirect_stops_the_run_and_is_named(tmp_path):
+    with LLMServer(always="redirect") as server, pytest.raises(RunStoppedError, match=r"https://elsewhere\.example"):
+        ask(tmp_path / "ledger", config(server), questions(3))
 
 
 @pytest.mark.parametrize("fault", ["401", "403", "404", "quota"])

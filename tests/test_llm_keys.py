@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from nounflow.config.llm import LLMConfig
 from nounflow.errors import NounflowError
-from nounflow.llm.keys import redact
+from nounflow.llm.http import api_client
+from nounflow.llm.keys import read_key, redact
 from nounflow.llm.pace import RunStoppedError
 
 
@@ -55,3 +56,29 @@ def test_a_password_in_the_url_is_refused():
 def test_words_that_are_no_keys_stay():
     text = "a desk-mounted key-operated lock"
     assert redact(text, "none") == text
+
+
+@pytest.mark.parametrize("key", ["\u201csk-secret-0123\u201d", "sk-secret 0123", "sk-sec\nret-0123"])
+def test_a_key_with_a_sign_that_no_key_has_is_one_message_that_does_not_show_it(monkeypatch, key):
+    monkeypatch.setenv("MY_KEY", key)
+    with pytest.raises(NounflowError) as caught:
+        read_key(LLMConfig(model="m", base_url="http://127.0.0.1:1/v1", api_key_env="MY_KEY"))
+    assert "MY_KEY" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_only_the_key_itself_is_struck_out():
+    text = "The Ring Bearer carries gold; Bearer sk-very-secret-0123456789"
+    assert redact(text, "sk-very-secret-0123456789") == "The Ring Bearer carries gold; Bearer [key]"
+
+
+def test_a_proxy_that_cannot_be_used_is_named_and_loopback_needs_none(monkeypatch):
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    monkeypatch.setattr("nounflow.llm.http.openai.DefaultAsyncHttpxClient", _without_socks)
+    with pytest.raises(NounflowError, match="ALL_PROXY"):
+        api_client(LLMConfig(model="m", base_url="http://models.example/v1"), "none")
+
+
+def _without_socks(**options):
+    assert options["trust_env"]
+    raise ImportError("Using SOCKS proxy, but the 'socksio' package is not installed.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,7 @@ from llm_server import LLMServer
 
 from nounflow.llm.limiter import Bucket, seconds
 from nounflow.llm.pace import RunStoppedError
+from nounflow.retry_after import retry_after
 
 
 def taken_at(bucket: Bucket, amounts: list[float]) -> list[float]:
@@ -102,3 +104,29 @@ def test_headers_that_promise_nothing_are_put_to_the_test(tmp_path):
 def test_a_limit_that_lets_nothing_through_ends_at_the_deadline(tmp_path):
     with LLMServer() as server, pytest.raises(RunStoppedError, match="deadline"):
         ask(tmp_path / "ledger", config(server, requests_per_minute=0.01, deadline_s=0.5), questions(3))
+
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("17", 17), ("1.2s", 1.2), ("6m0s", 360), ("20ms", 0.02), ("1h", 3600),
+        (str(NOW + 5), 5), (str(int((NOW + 5) * 1000)), 5), (str(NOW - 5), 0),
+        (datetime.fromtimestamp(NOW + 5, UTC).isoformat(), 5), ("Fri, 15 Jan 2027 08:00:05 GMT", 5),
+        ("-3", None), ("nan", None), ("inf", None), ("soon", None), ("99999999", None), ("", None),
+        ("Fri, 15 Jan 99999 08:00:05 GMT", None), (None, None),
+    ],
+)  # fmt: skip
+def test_times_are_read_in_any_form_and_nonsense_is_passed_over(monkeypatch, text, expected):
+    monkeypatch.setattr(time, "time", lambda: NOW)
+    assert seconds(text) == (None if expected is None else pytest.approx(expected, abs=1e-3))
+
+
+@pytest.mark.parametrize(
+    "value", ["0", "-5", "nan", "inf", "Fri, 15 Jan 99999 08:00:05 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"]
+)
+def test_a_wish_to_wait_that_makes_no_sense_is_no_wish(value):
+    assert retry_after({"retry-after": value}) is None
+    assert retry_after({"retry-after": "2"}) == 2

@@ -83,3 +83,28 @@ def test_a_model_that_repeats_itself_costs_little_time():
         with pytest.raises(ValueError, match="no JSON"):
             find_json(piece * 20_000, has_words)
     assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ('{"singular": ["a cat sits.", "a cat sle', ["a cat sits."]),
+        ('```json\n{"singular": ["one, two.", "three."], "plural": ["fo', ["one, two.", "three."]),
+        ('Sure: {"singular": ["a \\"big\\" cat.", "x', ['a "big" cat.']),
+    ],
+)
+def test_of_an_answer_that_is_cut_off_what_is_whole_stays(text, found):
+    assert find_json(text, lambda value: isinstance(value, dict))["singular"] == found
+
+
+@pytest.mark.parametrize("text", ["", "[", '{"a": "b', "[" * 100_000, '{"a": [' * 50_000])
+def test_of_an_answer_of_which_nothing_is_whole_there_is_nothing_and_soon(text):
+    with pytest.raises(ValueError, match="no JSON"):
+        find_json(text, lambda value: isinstance(value, dict) and value)
+
+
+@pytest.mark.parametrize(
+    ("escape", "read"), [("\\ud83d\\ude00", "\U0001f600"), ("\\ud83d", "\ufffd"), ("\\ude00!", "\ufffd!")]
+)
+def test_half_an_emoji_is_mended(escape, read):
+    assert find_json(f'{{"text": "{escape}"}}', lambda value: isinstance(value, dict)) == {"text": read}

@@ -128,7 +128,7 @@ def test_a_multiset_is_a_table_of_distinct_texts_whose_counts_tally(nouns, templ
     assert table["text"].str.ends_with(".").all()
     assert not table["text"].str.contains(r"[{}]").any()
     flows = {flow["name"]: flow for flow in counts.as_dict()["flows"]}
-    assert flows[source]["in"] == len(nouns) * {"m1": 12, "m2": 6, "m3": 4}[source]
+    assert flows[source]["in"] == len(nouns) * {"m1": 14, "m2": 4, "m3": 3}[source]
     assert flows[source]["out"] == len(table)
     assert flows["nouns"]["out"] == table["targets"].explode().n_unique()
 

@@ -16,6 +16,7 @@ _THOUGHTS = re.compile(rf"<({_TAG})>.*?(?:</\1>|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z
 # Where the prompt ends in the opening tag, the answer has the closing one alone.
 _THOUGHTS_BEFORE = re.compile(rf"\A.*(?:</{_TAG}>|\[/THINK\])", re.DOTALL | re.IGNORECASE)
 _OPENING = re.compile(r"[{\[]")
+_CUT_OFF_TRIED, _DEEPEST = 20, 50  # opening brackets, and levels, of an answer that is cut off
 _COMMA_TOO_MANY = re.compile(r",\s*[}\]]")
 
 
@@ -29,15 +30,19 @@ def find_json(text: str, fits: Callable[[Any], bool]) -> Any:
         ValueError: there is none.
     """
     text = _THOUGHTS_BEFORE.sub("", _THOUGHTS.sub("", text))
-    for read in (_value_at, _cut_off_value_at):
-        if (found := _first(text, fits, read)) is not None:
+    for read, most in ((_value_at, len(text)), (_cut_off_value_at, _CUT_OFF_TRIED)):
+        if (found := _first(text, fits, read, most)) is not None:
             return _written(found)
     raise ValueError("no JSON of the form that was asked for")
 
 
-def _first(text: str, fits: Callable[[Any], bool], read: Callable[[str, int], tuple[Any, int]]) -> Any | None:
-    at = 0
-    while (opening := _OPENING.search(text, at)) is not None:
+def _first(
+    text: str, fits: Callable[[Any], bool], read: Callable[[str, int], tuple[Any, int]], most: int
+) -> Any | None:
+    """The first value that fits, of `most` opening brackets."""
+    at = tried = 0
+    while tried < most and (opening := _OPENING.search(text, at)) is not None:
+        tried += 1
         try:
             value, at = read(text, opening.start())
         except RecursionError:
@@ -75,6 +80,8 @@ def _cut_off_value_at(text: str, start: int) -> tuple[Any, int]:
         elif sign == '"':
             in_string = True
         elif sign in "{[":
+            if len(closing) == _DEEPEST:
+                raise ValueError("nested too deep")
             closing = ("}" if sign == "{" else "]") + closing
         elif sign in "}]" and closing:
             closing = closing[1:]
