@@ -17,7 +17,9 @@ import numpy as np
 from compare_runs import points
 
 from nounflow.files import write_text
-from nounflow.schemas.documents import Annotations, PredictorManifest, read_document
+from nounflow.schemas.annotations import Annotations
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.models import PredictorManifest
 from nounflow.scoring.intervals import mean_interval
 from nounflow.scoring.points import Judgements, judgements
 from nounflow.streams import stream

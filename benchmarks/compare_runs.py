@@ -17,7 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from nounflow.schemas.documents import Annotations, Predictions, read_document
+from nounflow.schemas.annotations import Annotations
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.predictions import Predictions
 from nounflow.scoring.answers import answers, only_decoding
 from nounflow.scoring.intervals import mean_interval
 from nounflow.scoring.points import POINTS, Judgements, judgements

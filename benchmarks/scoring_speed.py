@@ -19,16 +19,11 @@ from typing import Any
 import numpy as np
 
 from nounflow.inputs import input_folder
-from nounflow.schemas.documents import (
-    CATEGORIES,
-    Annotations,
-    DecodingPredictions,
-    EmbedderIdentity,
-    ImageAnnotations,
-    Labels,
-    Predictions,
-    PredictorManifest,
-)
+from nounflow.schemas.annotations import CATEGORIES, Annotations, ImageAnnotations
+from nounflow.schemas.embeddings import EmbedderIdentity
+from nounflow.schemas.labels import Labels
+from nounflow.schemas.models import PredictorManifest
+from nounflow.schemas.predictions import DecodingPredictions, Predictions
 from nounflow.schemas.tables import read_lexicon
 from nounflow.scoring.answers import answers, judge
 from nounflow.scoring.evaluation import ImageSet, ScoredRun

@@ -25,7 +25,8 @@ import numpy as np
 import polars as pl
 import torch
 
-from nounflow.schemas.documents import EmbedderIdentity, ShardManifest, StoredFile, write_document
+from nounflow.schemas.documents import write_document
+from nounflow.schemas.embeddings import EmbedderIdentity, ShardManifest, StoredFile
 from nounflow.schemas.tables import CAPTIONS, NOUNS, lexicon_digest, read_table, write_table
 from nounflow.store.inspection import verify
 from nounflow.store.matrix import MappedMatrix

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from nounflow.schemas.annotations import CATEGORIES
 from nounflow.schemas.decisions import ABSTENTIONS, Decision, DecisionDraft, Mark, MarkDraft, time_text
-from nounflow.schemas.documents import CATEGORIES
 
 DIGESTS = ("a" * 64, "b" * 64)
 NAMES = ("ann", "bob", "cyd")

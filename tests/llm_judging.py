@@ -13,7 +13,8 @@ from judge_server import COLOURS
 from PIL import Image
 from synthetic_results import predictions
 
-from nounflow.schemas.documents import CATEGORIES, Annotations, read_document, write_document
+from nounflow.schemas.annotations import CATEGORIES, Annotations
+from nounflow.schemas.documents import read_document, write_document
 
 RIGHT, BESIDE, NEAR, NEAR_BESIDE, WRONG = CATEGORIES
 SAID = {  # picture -> what two runs say of it

@@ -14,7 +14,8 @@ from PIL import Image, ImageDraw
 from synthetic_results import NOUNS, annotations, manifest, nouns_table, predictions
 
 from nounflow.counts import Counts
-from nounflow.schemas.documents import Angles, write_document
+from nounflow.schemas.documents import write_document
+from nounflow.schemas.models import Angles
 from nounflow.schemas.tables import METRICS, write_table
 from nounflow.schemas.tables import NOUNS as NOUNS_SCHEMA
 

@@ -8,7 +8,8 @@ import numpy as np
 from rich.console import Console
 from synthetic_results import NOUNS, annotations, manifest, nouns_table, predictions
 
-from nounflow.schemas.documents import Labels, PeopleAgreement
+from nounflow.schemas.annotations import PeopleAgreement
+from nounflow.schemas.labels import Labels
 from nounflow.schemas.tables import lexicon_digest
 from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
 from nounflow.scoring.load import lexicon_entries

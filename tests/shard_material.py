@@ -7,7 +7,7 @@ import json
 import numpy as np
 import polars as pl
 
-from nounflow.schemas.documents import EmbedderIdentity, ShardManifest
+from nounflow.schemas.embeddings import EmbedderIdentity, ShardManifest
 from nounflow.schemas.tables import CAPTIONS, LEXICON, lexicon_digest, read_table, write_table
 from nounflow.store.shard_writing import write_shard
 from nounflow.store.shards import array_folder, sealed

@@ -7,14 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from nounflow.schemas.documents import (
-    Annotations,
-    DecodingPredictions,
-    EmbedderIdentity,
-    ImageAnnotations,
-    Predictions,
-    PredictorManifest,
-)
+from nounflow.schemas.annotations import Annotations, ImageAnnotations
+from nounflow.schemas.embeddings import EmbedderIdentity
+from nounflow.schemas.models import PredictorManifest
+from nounflow.schemas.predictions import DecodingPredictions, Predictions
 from nounflow.schemas.tables import lexicon_digest
 from nounflow.text import canon
 

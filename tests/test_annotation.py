@@ -19,7 +19,10 @@ from nounflow.annotation.judging import judge_predictions, nouns_to_judge
 from nounflow.annotation.nearness import Nearness
 from nounflow.annotation.wordnet import RULE, WordNetAnnotator
 from nounflow.errors import MismatchError, NounflowError
-from nounflow.schemas.documents import CATEGORIES, Annotations, DecodingPredictions, Labels, Predictions, read_document
+from nounflow.schemas.annotations import CATEGORIES, Annotations
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.labels import Labels
+from nounflow.schemas.predictions import DecodingPredictions, Predictions
 from nounflow.wordnet import WordNet
 
 SCRIPT = Path(__file__).parent.parent / "workflow_scripts" / "annotate.py"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nounflow.annotation.agreement import agreement, cohen_kappa, krippendorff_alpha, shared_judgements
 from nounflow.annotation.consensus import Policy, five_lists, resolve
 from nounflow.annotation.current_decisions import CurrentDecisions
-from nounflow.schemas.documents import CATEGORIES
+from nounflow.schemas.annotations import CATEGORIES
 
 
 def said(*pairs):

@@ -11,8 +11,9 @@ from annotation_site import ROOT, Site, decision, environment
 
 from nounflow.annotation.log import DecisionLog, read_records
 from nounflow.cli import main
+from nounflow.schemas.annotations import Annotations
 from nounflow.schemas.decisions import DecisionDraft
-from nounflow.schemas.documents import Annotations, read_document
+from nounflow.schemas.documents import read_document
 
 
 @pytest.fixture

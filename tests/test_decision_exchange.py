@@ -13,8 +13,9 @@ from nounflow.annotation.current_decisions import CurrentDecisions
 from nounflow.annotation.exchange import DecisionOrigin, read_judgements, records_of, write_five_lists
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
+from nounflow.schemas.annotations import CATEGORIES
 from nounflow.schemas.decisions import time_text
-from nounflow.schemas.documents import CATEGORIES, write_document
+from nounflow.schemas.documents import write_document
 
 ORIGIN = DecisionOrigin("ann", "import", "drawn", time_text(0))
 

@@ -11,8 +11,8 @@ from nounflow.embedder_checks.accuracy import share
 from nounflow.embedder_checks.check import expected_of
 from nounflow.embedder_checks.expected import CLASSES, Published, expectation, hub_spec, read_published
 from nounflow.embedder_checks.page import check_page
-from nounflow.schemas.documents import EmbedderIdentity
 from nounflow.schemas.embedder_checks import EmbedderCheck
+from nounflow.schemas.embeddings import EmbedderIdentity
 
 IDENTITY = EmbedderIdentity(
     spec="x:y", dim=4, digest="0", weights="0", tokenizer="0", preprocessing="", precision="fp32"

@@ -22,7 +22,8 @@ from nounflow.predictors.head import NounHead
 from nounflow.predictors.loading import load_parts, load_predictor
 from nounflow.predictors.log_linear import LogLinear, fit
 from nounflow.predictors.retrieval_training import fit_temperature, noun_embeddings
-from nounflow.schemas.documents import FusedRule, read_document
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.models import FusedRule
 from nounflow.store.training_set import open_training_set
 from nounflow.store.weights import write_predictor
 from nounflow.training.heldout import HeldOut, held_out

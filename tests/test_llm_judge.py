@@ -21,8 +21,9 @@ from nounflow.config.llm import PriceConfig
 from nounflow.files import sha256_file
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.prices import worst_cost
+from nounflow.schemas.annotations import CATEGORIES
 from nounflow.schemas.decisions import DecisionDraft
-from nounflow.schemas.documents import CATEGORIES, write_document
+from nounflow.schemas.documents import write_document
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from synthetic_results import NOUNS, annotations, manifest, nouns_table, predict
 
 from nounflow.report.gallery import Card, Guess, Picture, Said
 from nounflow.report.page import Report, render
-from nounflow.schemas.documents import PeopleAgreement, write_document
+from nounflow.schemas.annotations import PeopleAgreement
+from nounflow.schemas.documents import write_document
 from nounflow.schemas.tables import lexicon_digest
 from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
 from nounflow.scoring.load import ScoringMaterial

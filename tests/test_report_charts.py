@@ -7,7 +7,7 @@ from synthetic_results import NOUNS, annotations, manifest, nouns_table, predict
 from nounflow.report.axes import nice_ticks
 from nounflow.report.charts import Series, histogram_median, line_chart
 from nounflow.report.figures import breakdowns
-from nounflow.schemas.documents import Labels
+from nounflow.schemas.labels import Labels
 from nounflow.schemas.tables import lexicon_digest
 from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
 from nounflow.scoring.load import lexicon_entries

@@ -8,7 +8,9 @@ from report_material import call, draw_image, write_results
 from synthetic_results import predictions
 
 from nounflow.report.gallery import Card, Guess, Said, cards, choose, picture
-from nounflow.schemas.documents import InputManifest, Labels, write_document
+from nounflow.schemas.documents import write_document
+from nounflow.schemas.inputs import InputManifest
+from nounflow.schemas.labels import Labels
 
 
 def card(file: str, *verdicts: str) -> Card:

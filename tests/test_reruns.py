@@ -73,6 +73,8 @@ CODE = {
     "images.py": following("embed_images"),
     "device.py": EMBEDDING,
     "training/synonyms.py": TRAINING,
+    "schemas/predictions.py": PREDICTING,
+    "schemas/annotations.py": following("annotate"),
     "config/base.py": EVERYTHING,
     "config/runs/head.py": following("train_head") - {"fit_fused"},
     "config/decoder.py": following("train_decoder"),

@@ -11,7 +11,7 @@ from score_material import score
 from synthetic_results import annotations, nouns_table, predictions
 
 from nounflow.errors import NounflowError
-from nounflow.schemas.documents import Labels
+from nounflow.schemas.labels import Labels
 from nounflow.scoring.hierarchy import Hierarchy, read_overrides
 
 

@@ -7,7 +7,7 @@ from score_material import ANSWERS, noisy, rows_of, score
 from synthetic_results import NOUNS, annotations, manifest, predictions
 
 from nounflow.errors import NounflowError
-from nounflow.schemas.documents import Labels
+from nounflow.schemas.labels import Labels
 from nounflow.scoring.points import judgements
 
 

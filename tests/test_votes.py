@@ -11,7 +11,7 @@ from llm_judging import BESIDE, NEAR, NEAR_BESIDE, RIGHT, WRONG
 
 from nounflow.annotation.calibration import Compared, held_out_verdicts, settle
 from nounflow.annotation.votes import VotingRule, verdict, votes_needed
-from nounflow.schemas.documents import CATEGORIES
+from nounflow.schemas.annotations import CATEGORIES
 
 RULE = VotingRule()
 

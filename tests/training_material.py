@@ -20,7 +20,7 @@ from nounflow.config.training import TrainingConfig
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.predictors.decoder_training import DecoderTask
-from nounflow.schemas.documents import EmbedderIdentity
+from nounflow.schemas.embeddings import EmbedderIdentity
 from nounflow.schemas.tables import CAPTIONS, lexicon_digest, write_table
 from nounflow.store.merging import merge
 from nounflow.store.shard_writing import write_shard

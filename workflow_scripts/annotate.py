@@ -40,8 +40,10 @@ def main(
     from nounflow.files import write_text
     from nounflow.inputs import input_folder
     from nounflow.registry import resolve
-    from nounflow.schemas.documents import InputManifest, Predictions, read_document, write_document
+    from nounflow.schemas.documents import read_document, write_document
+    from nounflow.schemas.inputs import InputManifest
     from nounflow.schemas.labels import LabelTable, read_labels, same_name
+    from nounflow.schemas.predictions import Predictions
     from nounflow.wordnet import WordNet
 
     documents = [read_document(Predictions, path, "predictions") for path in predictions]

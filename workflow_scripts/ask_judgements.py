@@ -46,7 +46,9 @@ def main(
     from nounflow.annotation.pictures import digest_images, folder_and_digests
     from nounflow.annotation.plan import plan_tasks
     from nounflow.annotation.questions import RULE
-    from nounflow.schemas.documents import Annotations, Predictions, read_document, write_document
+    from nounflow.schemas.annotations import Annotations
+    from nounflow.schemas.documents import read_document, write_document
+    from nounflow.schemas.predictions import Predictions
 
     documents = [read_document(Predictions, path, "predictions") for path in predictions]
     folder, known_digests = folder_and_digests(images)
@@ -129,7 +131,7 @@ def _write_votes(path: Path, rows: list[Row], settling: Settling) -> None:
     import polars as pl
 
     from nounflow.files import write_text
-    from nounflow.schemas.documents import CATEGORIES
+    from nounflow.schemas.annotations import CATEGORIES
 
     table = []
     for judged, votes in rows:

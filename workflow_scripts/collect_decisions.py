@@ -39,7 +39,9 @@ def main(
     from nounflow.annotation.log import read_records
     from nounflow.annotation.pictures import digest_images, folder_and_digests
     from nounflow.files import write_text
-    from nounflow.schemas.documents import Annotations, Predictions, read_document, write_document
+    from nounflow.schemas.annotations import Annotations
+    from nounflow.schemas.documents import read_document, write_document
+    from nounflow.schemas.predictions import Predictions
 
     log = Path(settings.log)
     if not log.exists():

@@ -19,7 +19,8 @@ def main(
     nouns: Path, mixture: MixtureConfig, captions_folder: Path, shards: list[Path], out: Path, counts: Path
 ) -> None:
     """Merge shards; see the module docstring."""
-    from nounflow.schemas.documents import ShardManifest, read_document
+    from nounflow.schemas.documents import read_document
+    from nounflow.schemas.embeddings import ShardManifest
     from nounflow.store.merging import merge
 
     start = {path: read_document(ShardManifest, path, "shard manifest").start for path in shards}

@@ -15,7 +15,7 @@ import numpy as np
 
 from nounflow.annotation.agreement import cohen_kappa
 from nounflow.annotation.votes import VotingRule, kind_of, verdict
-from nounflow.schemas.documents import CATEGORIES, PeopleAgreement
+from nounflow.schemas.annotations import CATEGORIES, PeopleAgreement
 
 _FOLDS = 5
 _SMOOTHING = 0.5  # votes that each category gets beforehand

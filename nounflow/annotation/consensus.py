@@ -9,8 +9,8 @@ from typing import NamedTuple
 from nounflow.annotation.current_decisions import CurrentDecisions, Pair
 from nounflow.config.annotators import PolicyRule
 from nounflow.counts import Counts
+from nounflow.schemas.annotations import CATEGORIES, ImageAnnotations
 from nounflow.schemas.decisions import Decision
-from nounflow.schemas.documents import CATEGORIES, ImageAnnotations
 
 AGREED, OPEN = "agreed", "open"  # what settled a pair, where no rule of the policy was needed or none could
 

@@ -19,8 +19,8 @@ from nounflow.annotation.votes import VotingRule, verdict
 from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.files import sha256_text, write_text
+from nounflow.schemas.annotations import CATEGORIES, Annotations, ImageAnnotations
 from nounflow.schemas.decisions import Decision
-from nounflow.schemas.documents import CATEGORIES, Annotations, ImageAnnotations
 
 _LONGEST = 4000  # characters of evidence
 

@@ -16,8 +16,8 @@ from nounflow.annotation.votes import verdict
 from nounflow.config.annotators import OpenAIAnnotatorConfig, PeopleAnnotatorConfig
 from nounflow.counts import Counts
 from nounflow.files import sha256_json, sha256_text
+from nounflow.schemas.annotations import CATEGORIES, ImageAnnotations
 from nounflow.schemas.decisions import Decision, DecisionDraft, Mark
-from nounflow.schemas.documents import CATEGORIES, ImageAnnotations
 from nounflow.text import canon
 
 _LONGEST = 4000  # characters of evidence

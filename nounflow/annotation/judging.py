@@ -7,7 +7,9 @@ from typing import NamedTuple, Protocol
 
 from nounflow.counts import Counts
 from nounflow.errors import MismatchError, NounflowError
-from nounflow.schemas.documents import CATEGORIES, Annotations, ImageAnnotations, Labels, Predictions
+from nounflow.schemas.annotations import CATEGORIES, Annotations, ImageAnnotations
+from nounflow.schemas.labels import Labels
+from nounflow.schemas.predictions import Predictions
 
 
 class Judgement(NamedTuple):

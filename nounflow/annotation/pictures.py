@@ -10,7 +10,8 @@ from typing import NamedTuple
 from nounflow.images import ImageError
 from nounflow.inputs import input_folder
 from nounflow.progress import Progress
-from nounflow.schemas.documents import InputManifest, read_document
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.inputs import InputManifest
 
 
 class Digests(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from nounflow.errors import NounflowError
-from nounflow.schemas.documents import Predictions
+from nounflow.schemas.predictions import Predictions
 
 
 class Ask(NamedTuple):

@@ -14,7 +14,7 @@ from nounflow.files import sha256_json
 from nounflow.images import open_image
 from nounflow.llm.reading import find_json
 from nounflow.llm.requests import Request
-from nounflow.schemas.documents import CATEGORIES
+from nounflow.schemas.annotations import CATEGORIES
 from nounflow.streams import stream
 from nounflow.text import canon
 

@@ -9,7 +9,8 @@ from nounflow.annotation.judging import Judgement
 from nounflow.annotation.nearness import Nearness
 from nounflow.annotation.words import OBJECT_KINDS, default_sense, usual_senses
 from nounflow.errors import NounflowError
-from nounflow.schemas.documents import CATEGORIES, Labels
+from nounflow.schemas.annotations import CATEGORIES
+from nounflow.schemas.labels import Labels
 from nounflow.senses import WordSenses
 from nounflow.text import canon
 from nounflow.wordnet import Synset, WordNet

@@ -11,7 +11,8 @@ from nounflow.annotation.plan import Task, plan_tasks
 from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.config.experiment import Config
 from nounflow.errors import NounflowError
-from nounflow.schemas.documents import Predictions, read_document
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.predictions import Predictions
 
 RESULTS = Path("results")
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from nounflow.files import sha256_json, sha256_text
-from nounflow.schemas.documents import EmbedderIdentity
+from nounflow.schemas.embeddings import EmbedderIdentity
 
 if TYPE_CHECKING:
     import torch

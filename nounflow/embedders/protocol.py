@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from nounflow.embedders.tokenizer import TargetTokenizer
-from nounflow.schemas.documents import EmbedderIdentity
+from nounflow.schemas.embeddings import EmbedderIdentity
 
 
 class Embedder(TargetTokenizer, Protocol):

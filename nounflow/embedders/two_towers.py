@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nounflow.embedders.text_encoder import TextEncoder
 from nounflow.embedders.tokenizer import TargetTokenizer
-from nounflow.schemas.documents import EmbedderIdentity
+from nounflow.schemas.embeddings import EmbedderIdentity
 
 
 @dataclass

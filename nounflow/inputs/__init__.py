@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from nounflow.errors import NounflowError
-from nounflow.schemas.documents import InputManifest, read_document
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.inputs import InputManifest
 
 
 def input_folder(manifest_path: Path) -> Path:

@@ -11,7 +11,7 @@ from nounflow.inputs.archives import unpack_zip
 from nounflow.inputs.placing import InputOrigin, put_in_place
 from nounflow.inputs.transfer import TransferError, opened, retried, work_folder
 from nounflow.progress import Progress
-from nounflow.schemas.documents import InputManifest
+from nounflow.schemas.inputs import InputManifest
 
 MAX_BYTES = 8_000_000_000  # of the zip file, and of what it unpacks to
 _BLOCK = 1 << 20

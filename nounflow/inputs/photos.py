@@ -9,7 +9,7 @@ from nounflow.errors import NounflowError
 from nounflow.inputs import apt
 from nounflow.inputs.placing import InputOrigin, point_at, put_in_place
 from nounflow.inputs.transfer import run_program
-from nounflow.schemas.documents import InputManifest
+from nounflow.schemas.inputs import InputManifest
 
 INSTALLED = Path("/usr/share/tuxpaint/stamps")
 PACKAGE = "tuxpaint-stamps-default"

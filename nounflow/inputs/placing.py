@@ -8,7 +8,8 @@ from pathlib import Path
 
 from nounflow.atomic import atomic_folder
 from nounflow.files import sha256_file
-from nounflow.schemas.documents import InputManifest, write_document
+from nounflow.schemas.documents import write_document
+from nounflow.schemas.inputs import InputManifest
 
 FOLDER = "files"  # of fetched files, beside the manifest
 

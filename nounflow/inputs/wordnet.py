@@ -17,7 +17,7 @@ from nounflow.inputs import apt
 from nounflow.inputs.archives import unpack_tar
 from nounflow.inputs.placing import InputOrigin, point_at, put_in_place
 from nounflow.inputs.transfer import TransferError, last_line, retried, run_program, work_folder
-from nounflow.schemas.documents import InputManifest
+from nounflow.schemas.inputs import InputManifest
 
 VARIABLE = "NOUNFLOW_WORDNET"
 INSTALLED = Path("/usr/share/wordnet")

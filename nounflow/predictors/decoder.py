@@ -17,7 +17,7 @@ from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import END, TargetVocabulary
 from nounflow.embedders.tokenizer import load_target_tokenizer
 from nounflow.predictors.protocol import Answers
-from nounflow.schemas.documents import PredictorManifest
+from nounflow.schemas.models import PredictorManifest
 
 _BATCH = 256
 

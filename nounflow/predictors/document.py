@@ -9,7 +9,9 @@ import numpy as np
 from nounflow.config.generation import GenerationConfig
 from nounflow.predictor_kinds import PREDICTORS
 from nounflow.predictors.protocol import Answers
-from nounflow.schemas.documents import DecodingPredictions, Predictions, PredictorManifest, ShardManifest
+from nounflow.schemas.embeddings import ShardManifest
+from nounflow.schemas.models import PredictorManifest
+from nounflow.schemas.predictions import DecodingPredictions, Predictions
 
 _IN_GUIDE, _NEITHER = 1, 3  # result codes of the published layout; 0 needs labels, 2 a vocabulary beyond the guide
 

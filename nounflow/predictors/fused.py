@@ -13,7 +13,8 @@ from nounflow.predictor_kinds import RULE
 from nounflow.predictors.loading import load_parts
 from nounflow.predictors.log_linear import LogLinear
 from nounflow.predictors.protocol import Answers, Predictor, lexicon_answers
-from nounflow.schemas.documents import FusedRule, PredictorManifest, read_document
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.models import FusedRule, PredictorManifest
 
 _BATCH = 256
 

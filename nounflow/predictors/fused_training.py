@@ -15,7 +15,7 @@ from nounflow.predictors.fused import evidence
 from nounflow.predictors.loading import check_origin, load_parts
 from nounflow.predictors.log_linear import LogLinear, fit
 from nounflow.predictors.protocol import Predictor
-from nounflow.schemas.documents import FusedRule, RulePart
+from nounflow.schemas.models import FusedRule, RulePart
 from nounflow.store.training_set import open_training_set
 from nounflow.store.weights import write_fused
 from nounflow.training.heldout import HeldOut, held_out

@@ -12,7 +12,7 @@ from torch import nn
 
 from nounflow.config.head import HeadConfig
 from nounflow.predictors.protocol import Answers, lexicon_answers, of_given
-from nounflow.schemas.documents import PredictorManifest
+from nounflow.schemas.models import PredictorManifest
 
 
 class NounHead(nn.Module):

@@ -11,7 +11,9 @@ from nounflow.predictor_kinds import GENERATION, PREDICTORS
 from nounflow.predictors.protocol import Predictor
 from nounflow.predictors.shifted import ShiftedPredictor
 from nounflow.registry import resolve
-from nounflow.schemas.documents import PredictorManifest, TrainingSetManifest, read_document
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.models import PredictorManifest
+from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.shards import check_identity
 from nounflow.store.weights import IMAGE_SHIFT, read_predictor
 

@@ -14,7 +14,7 @@ from nounflow.embedders.protocol import Embedder
 from nounflow.embedders.tokenizer import TargetTokenizer
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.files import sha256_file
-from nounflow.schemas.documents import PredictorManifest
+from nounflow.schemas.models import PredictorManifest
 from nounflow.schemas.tables import lexicon_digest
 from nounflow.store.weights import write_predictor
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from nounflow.schemas.documents import PredictorManifest
+from nounflow.schemas.models import PredictorManifest
 
 
 @dataclass(frozen=True)

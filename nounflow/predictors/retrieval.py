@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from nounflow.config.retrieval import RetrievalConfig
 from nounflow.predictors.protocol import Answers, lexicon_answers, of_given
-from nounflow.schemas.documents import PredictorManifest
+from nounflow.schemas.models import PredictorManifest
 
 
 def load(

@@ -12,7 +12,8 @@ from PIL import Image
 
 from nounflow.images import open_image
 from nounflow.predictor_kinds import writes_tokens
-from nounflow.schemas.documents import Labels, Predictions
+from nounflow.schemas.labels import Labels
+from nounflow.schemas.predictions import Predictions
 from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.points import Judgements, Verdict, verdict
 from nounflow.streams import unit_hash

@@ -9,7 +9,8 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, Field
 
-from nounflow.schemas.documents import Angles, PredictorManifest, read_document
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.models import Angles, PredictorManifest
 from nounflow.schemas.tables import METRICS, read_table
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from nounflow.predictor_kinds import is_baseline
 from nounflow.report import words
 from nounflow.report.axes import nice_ticks
-from nounflow.schemas.documents import Annotations
+from nounflow.schemas.annotations import Annotations
 from nounflow.scoring.measure import Measure
 from nounflow.scoring.measures import BY_NAME, MEASURES
 from nounflow.scoring.results import Comparison, Scores

@@ -9,7 +9,7 @@ import polars as pl
 
 from nounflow.report import charts
 from nounflow.report.reading import TrainingProgress
-from nounflow.schemas.documents import Angles
+from nounflow.schemas.models import Angles
 
 _METRICS = {"loss": "Loss", "noun_accuracy": "Nouns right", "token_accuracy": "Word pieces right"}
 

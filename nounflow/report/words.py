@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from nounflow.config.noise import NoiseConfig
 from nounflow.predictor_kinds import is_baseline
-from nounflow.schemas.documents import Annotations, Predictions, PredictorManifest
+from nounflow.schemas.annotations import Annotations
+from nounflow.schemas.models import PredictorManifest
+from nounflow.schemas.predictions import Predictions
 from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.wording import kappa
 from nounflow.text import join_words

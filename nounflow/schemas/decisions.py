@@ -12,7 +12,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from nounflow.errors import DamagedFileError
-from nounflow.schemas.documents import CATEGORIES
+from nounflow.schemas.annotations import CATEGORIES
 
 ABSTENTIONS = ("unsure", "skipped")  # unsure: cannot be told from this picture; skipped: asked again at the end
 Category = Literal["correct_primary", "correct_secondary", "close_primary", "close_secondary", "incorrect"]

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from nounflow.schemas.documents import EmbedderIdentity
+from nounflow.schemas.embeddings import EmbedderIdentity
 
 
 class _Document(BaseModel):

@@ -10,7 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from nounflow.errors import NounflowError
-from nounflow.schemas.documents import Labels
+from nounflow.schemas.documents import StoredDocument
+
+
+class Labels(StoredDocument):
+    """What is right for one image, from the image set's label file."""
+
+    gold: str
+    sense: str = ""  # sense key of gold, where given
+    accepted: tuple[str, ...] = ()
+    secondary: tuple[str, ...] = ()
+
 
 _COLUMNS = ("file", "gold", "sense", "accepted", "secondary")
 

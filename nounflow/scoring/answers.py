@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nounflow.errors import NounflowError
-from nounflow.schemas.documents import CATEGORIES, DecodingPredictions, Predictions
+from nounflow.schemas.annotations import CATEGORIES
+from nounflow.schemas.predictions import DecodingPredictions, Predictions
 from nounflow.scoring.points import Judgements
 
 CODES = {category: code for code, category in enumerate(CATEGORIES)}  # the better, the smaller

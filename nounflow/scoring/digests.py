@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from nounflow.files import sha256_json, sha256_text
-from nounflow.schemas.documents import Labels, Predictions, PredictorManifest
+from nounflow.schemas.labels import Labels
+from nounflow.schemas.models import PredictorManifest
+from nounflow.schemas.predictions import Predictions
 from nounflow.scoring.answers import only_decoding
 
 _DIGITS = 12

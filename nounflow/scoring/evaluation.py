@@ -9,7 +9,8 @@ import numpy as np
 
 from nounflow.errors import MismatchError
 from nounflow.predictor_kinds import is_baseline
-from nounflow.schemas.documents import Labels, PredictorManifest
+from nounflow.schemas.labels import Labels
+from nounflow.schemas.models import PredictorManifest
 from nounflow.scoring.answers import JudgedAnswers, RunAnswers
 from nounflow.scoring.hierarchy import Hierarchy
 from nounflow.scoring.intervals import Estimate, mean_estimate

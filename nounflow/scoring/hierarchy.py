@@ -17,7 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from nounflow.errors import NounflowError
 from nounflow.files import read_json
-from nounflow.schemas.documents import Labels
+from nounflow.schemas.labels import Labels
 from nounflow.senses import WordSenses
 from nounflow.text import canon
 from nounflow.wordnet import WordNet

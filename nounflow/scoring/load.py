@@ -9,8 +9,11 @@ from pathlib import Path
 import polars as pl
 
 from nounflow.errors import MismatchError, NounflowError
-from nounflow.schemas.documents import Annotations, Document, Predictions, PredictorManifest, read_document
+from nounflow.schemas.annotations import Annotations
+from nounflow.schemas.documents import Document, read_document
 from nounflow.schemas.labels import read_labels
+from nounflow.schemas.models import PredictorManifest
+from nounflow.schemas.predictions import Predictions
 from nounflow.schemas.tables import lexicon_digest, read_lexicon
 from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun

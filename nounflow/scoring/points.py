@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from nounflow.errors import NounflowError
-from nounflow.schemas.documents import CATEGORIES, Annotations
+from nounflow.schemas.annotations import CATEGORIES, Annotations
 
 Verdict = Literal["right", "close", "wrong", "unjudged"]
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nounflow.schemas.documents import Annotations, PeopleAgreement, Predictions
+from nounflow.schemas.annotations import Annotations, PeopleAgreement
+from nounflow.schemas.predictions import Predictions
 from nounflow.scoring.answers import answers, judge
 from nounflow.scoring.comparison import compare
 from nounflow.scoring.details import details

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nounflow.schemas.documents import CATEGORIES
+from nounflow.schemas.annotations import CATEGORIES
 from nounflow.scoring.answers import UNJUDGED, JudgedAnswers
 from nounflow.scoring.intervals import mean_interval
 from nounflow.scoring.points import CORRECT, POINTS, PRIMARY

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nounflow.schemas.documents import Labels
+from nounflow.schemas.labels import Labels
 from nounflow.scoring.answers import CODES, NOTHING, JudgedAnswers, RunAnswers
 from nounflow.scoring.hierarchy import Hierarchy
 from nounflow.scoring.points import Judgements

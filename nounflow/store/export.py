@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from nounflow.atomic import atomic_file
 from nounflow.errors import MismatchError, NounflowError
-from nounflow.schemas.documents import ShardManifest
+from nounflow.schemas.embeddings import ShardManifest
 from nounflow.schemas.tables import CAPTIONS, read_columns
 from nounflow.store.shards import check_identity, checked_rows, read_manifest
 from nounflow.store.texts import texts_digest

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from nounflow.atomic import atomic_file
 from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError, NounflowError
-from nounflow.schemas.documents import EmbedderIdentity
+from nounflow.schemas.embeddings import EmbedderIdentity
 from nounflow.schemas.tables import CAPTIONS, NOUNS, lexicon_digest, write_table
 from nounflow.store.merging import merge
 from nounflow.store.shard_writing import write_shard

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.files import read_json
-from nounflow.schemas.documents import ShardManifest, TrainingSetManifest, read_document
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.embeddings import ShardManifest
 from nounflow.schemas.tables import INDEX
+from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.matrix import merged_shard
 from nounflow.store.shards import (
     array_folder,

@@ -12,7 +12,8 @@ import numpy as np
 
 from nounflow.device import free_memory
 from nounflow.errors import MismatchError
-from nounflow.schemas.documents import ShardManifest, ShardReference
+from nounflow.schemas.embeddings import ShardManifest
+from nounflow.schemas.training_sets import ShardReference
 from nounflow.store.rows import StoredRows
 from nounflow.store.shards import checked_rows, map_rows, read_manifest, verify_shard
 

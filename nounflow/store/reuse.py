@@ -17,7 +17,7 @@ import numpy as np
 from nounflow.config.embedder import EmbedderFamily
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.fingerprint import PACKAGE, code_fingerprint
-from nounflow.schemas.documents import EmbedderIdentity, ShardManifest
+from nounflow.schemas.embeddings import EmbedderIdentity, ShardManifest
 from nounflow.store.rows import StoredRows
 from nounflow.store.shards import checked_rows, find_manifests, read_keys, read_manifest
 

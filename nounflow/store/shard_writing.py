@@ -12,7 +12,8 @@ from zarr.codecs import BytesCodec, Crc32cCodec
 from nounflow.atomic import atomic_folder
 from nounflow.errors import MismatchError
 from nounflow.files import sha256_file
-from nounflow.schemas.documents import EmbedderIdentity, ShardManifest, StoredFile, write_document
+from nounflow.schemas.documents import write_document
+from nounflow.schemas.embeddings import EmbedderIdentity, ShardManifest, StoredFile
 from nounflow.store.rows import StoredRows, StoredType, encode
 from nounflow.store.shards import array_folder, sealed
 from nounflow.store.texts import KEY_BYTES

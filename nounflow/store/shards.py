@@ -20,7 +20,8 @@ import numpy as np
 
 from nounflow.errors import DamagedFileError, MismatchError
 from nounflow.files import sha256_json
-from nounflow.schemas.documents import EmbedderIdentity, ShardManifest, read_document
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.embeddings import EmbedderIdentity, ShardManifest
 from nounflow.store.rows import StoredRows
 from nounflow.store.texts import KEY_BYTES
 

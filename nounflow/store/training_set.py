@@ -18,8 +18,9 @@ import torch
 from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError
 from nounflow.files import sha256_file
-from nounflow.schemas.documents import TrainingSetManifest, read_document
+from nounflow.schemas.documents import read_document
 from nounflow.schemas.tables import INDEX, SAMPLES, read_columns
+from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.matrix import MappedMatrix, load_matrix
 from nounflow.store.sampling import WeightedRows, training_batches
 

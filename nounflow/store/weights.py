@@ -16,7 +16,8 @@ from nounflow.atomic import atomic_file
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.files import sha256_file
 from nounflow.predictor_kinds import PREDICTORS, RULE, WEIGHTS
-from nounflow.schemas.documents import FusedRule, PredictorManifest, read_document, write_document
+from nounflow.schemas.documents import read_document, write_document
+from nounflow.schemas.models import FusedRule, PredictorManifest
 
 IMAGE_SHIFT = "image_shift"  # beside the weights: subtracted from images before they are named
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from nounflow.config.noise import NoiseConfig
-from nounflow.schemas.documents import Angles
+from nounflow.schemas.models import Angles
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import stream
 from nounflow.training.batches import torch_seed

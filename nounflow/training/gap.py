@@ -7,8 +7,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from nounflow.schemas.documents import EmbedderIdentity
-from nounflow.schemas.gap import ImageTextGap
+from nounflow.schemas.embeddings import EmbedderIdentity
+from nounflow.schemas.training_sets import ImageTextGap
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import stream
 from nounflow.training.noise_shape import principal_axes

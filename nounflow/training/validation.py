@@ -20,7 +20,8 @@ from torch import nn
 from nounflow.config.training import TrainingConfig
 from nounflow.device import on_device
 from nounflow.errors import MismatchError, NounflowError
-from nounflow.schemas.documents import ShardManifest, read_document
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.embeddings import ShardManifest
 from nounflow.schemas.tables import CAPTIONS, read_table
 from nounflow.store.texts import texts_digest
 from nounflow.store.training_set import TrainingSet

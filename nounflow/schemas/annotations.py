@@ -1,0 +1,40 @@
+"""Labels of images, and what judges say of nouns."""
+
+from __future__ import annotations
+
+from nounflow.schemas.documents import StoredDocument
+
+CATEGORIES = ("correct_primary", "correct_secondary", "close_primary", "close_secondary", "incorrect")
+
+
+class ImageAnnotations(StoredDocument):
+    """Judged nouns of one image, the published five lists."""
+
+    correct_primary: tuple[str, ...] = ()
+    correct_secondary: tuple[str, ...] = ()
+    close_primary: tuple[str, ...] = ()
+    close_secondary: tuple[str, ...] = ()
+    incorrect: tuple[str, ...] = ()
+
+
+class PeopleAgreement(StoredDocument):
+    """How far an annotator says what people say, on the pairs that both judged."""
+
+    people: tuple[str, ...]  # names
+    pairs: int
+    share: float  # of the pairs: the same of the five categories
+    kappa: float | None  # Cohen's, five categories; None where both used one and the same category only
+    kappa_coarse: float | None  # correct, close and incorrect
+    kappa_voting: float | None  # of the voting rule on the same pairs, were nothing calibrated
+    held_out: bool  # each pair was judged by a calibration that was fitted without its picture
+    confusion: dict[str, dict[str, int]]  # people's category -> the annotator's -> pairs
+
+
+class Annotations(StoredDocument):
+    """results/annotations/{image_set}/{annotator}.json."""
+
+    annotator: str
+    rule: str  # version of the rule or model that judged
+    image_set: str
+    images: dict[str, ImageAnnotations]
+    agreement: PeopleAgreement | None = None  # of a judge that was compared with people
