@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
+import threading
 from urllib.parse import quote
 
 import pytest
+import uvicorn
 from annotation_site import ANSWERS, Site, decision, judge_through_kills
+from starlette.testclient import TestClient
 
 from nounflow.annotation.log import DecisionLog, read_records
 from nounflow.cli import main
 from nounflow.errors import NounflowError
 from nounflow.schemas.decisions import DecisionDraft
-from nounflow.web.start import listening_socket
+from nounflow.web import connections
+from nounflow.web.security import Guard
+from nounflow.web.start import listening_socket, page_address
 
 TRICKY = '<script>alert(1)</script> & "quoted".png'
 
@@ -250,12 +256,27 @@ def test_nouns_come_with_meanings_from_wordnet(server):
         {"kind": "x"},
     ],
 )
-def test_what_is_no_record_is_refused_and_nothing_of_the_request_is_kept(site, server, change):
+def test_what_is_no_record_is_refused_by_its_id_and_holds_up_none_of_the_rest(site, server, change):
     before = len(read_records(site.log))
-    good = decision(site.image("dog.png"), "dog")
-    answer = server.request("POST", "/api/records", {"records": [good, {**good, **change}]})
+    good, bad = (decision(site.image("dog.png"), "dog") for _ in range(2))
+    bad |= change
+    answer = server.request("POST", "/api/records", {"records": [bad]})
     assert answer.status == 422
-    assert len(read_records(site.log)) == before
+    assert list(json.loads(answer.body)["refused"]) == [bad["id"]]
+    answer = server.request("POST", "/api/records", {"records": [bad, good]})
+    assert answer.status == 200
+    assert json.loads(answer.body)["accepted"] == [good["id"]]
+    assert list(json.loads(answer.body)["refused"]) == [bad["id"]]
+    assert len(read_records(site.log)) == before + 1
+
+
+def test_half_an_emoji_in_a_note_is_mended_and_in_a_query_is_no_fault_of_the_server(site, server):
+    note = {**decision(site.image("dog.png"), "dog"), "evidence": "nice \ud83d"}
+    answer = server.request("POST", "/api/records", {"records": [note]})
+    assert json.loads(answer.body)["accepted"] == [note["id"]]
+    assert read_records(site.log)[-1].evidence == "nice \ufffd"
+    answer = server.request("POST", "/api/records", {"records": "\ud83d"})
+    assert answer.status == 422
 
 
 def test_a_record_sent_twice_is_kept_once_and_acknowledged_twice(site, server):
@@ -374,3 +395,62 @@ def test_a_port_that_is_taken_is_one_message():
 def test_short_answers_are_sent_at_once():
     with listening_socket("127.0.0.1", 0) as listening:  # asyncio turns Nagle's algorithm off for what is named TCP
         assert listening.proto == socket.IPPROTO_TCP
+
+
+# --- who may open the page, and how long a connection may keep still ---
+
+
+def guarded(host, allowed=()):
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"in"})
+
+    return Guard(app, token="t", host=host, port=8765, allowed=allowed)
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "status"),
+    [
+        ("127.0.0.1", "localhost:9000", 303),  # a forwarded port
+        ("127.0.0.1", "[::1]:8765", 303),
+        ("127.0.0.1", "evil.example:8765", 421),
+        ("0.0.0.0", "evil.example:8765", 421),
+        ("0.0.0.0", "127.0.0.1:8765", 303),
+        ("0.0.0.0", f"{socket.gethostname().upper()}:8765", 303),
+        ("0.0.0.0", "box.example:8765", 303),  # as --allow-host says
+    ],
+)
+def test_the_page_opens_under_this_machine_s_names_with_any_port(host, asked, status):
+    client = TestClient(guarded(host, ["box.example"]), base_url=f"http://{asked}", follow_redirects=False)
+    assert client.get("/?token=t").status_code == status
+
+
+def test_the_printed_address_can_be_opened():
+    assert "//0.0.0.0:" not in page_address("0.0.0.0", 8765, "t", "")
+    assert page_address("192.0.2.7", 8765, "t", "").startswith("http://192.0.2.7:8765/")
+
+
+def test_half_a_header_is_not_waited_for_for_ever(monkeypatch):
+    monkeypatch.setattr(connections, "HEADER_S", 0.3)
+    settings = uvicorn.Config(guarded("127.0.0.1"), http=connections.PromptHttp, log_level="error")
+    running = uvicorn.Server(settings)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]})
+        thread.start()
+        with socket.create_connection(listening.getsockname(), timeout=10) as half:
+            half.sendall(b"GET / HTTP/1.1\r\nHost:")
+            assert half.recv(100) == b""  # closed by the server
+        running.should_exit = True
+        thread.join(10)
+
+
+def test_that_no_file_handle_is_left_is_said_once():
+    heard = connections.SaidOnce()
+    records = [
+        logging.LogRecord("asyncio", logging.ERROR, "", 0, message, None, None)
+        for message in ["socket.accept() out of system resource\nsocket: 7"] * 3 + ["another"]
+    ]
+    assert [record.getMessage() for record in records if heard.filter(record)] == [
+        "Too many connections: no file handle is left for more",
+        "another",
+    ]

@@ -22,6 +22,9 @@ def add(commands: Any) -> None:
     annotate.add_argument("--log", type=Path, help="decision log (default: the config's)")
     annotate.add_argument("--wordnet", type=Path, default=Path("results/inputs/wordnet/manifest.json"), help="manifest")
     annotate.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
+    annotate.add_argument(
+        "--allow-host", action="append", default=[], help="a further name of this machine, as browsers write it"
+    )
     annotate.add_argument("--port", type=int, default=PORT, help=f"port to listen at (default {PORT})")
     annotate.add_argument("--no-browser", action="store_true", help="only print the address")
     annotate.set_defaults(call=_annotate)
@@ -49,5 +52,6 @@ def _annotate(arguments: argparse.Namespace) -> None:
         print("\n".join(coverage_lines(work, queue)), flush=True)
         address = (arguments.host, arguments.port)
         name, browser = arguments.annotator, not arguments.no_browser
-        serve(work, queue, log, dictionary, address=address, annotator=name, browser=browser)
+        hosts = arguments.allow_host
+        serve(work, queue, log, dictionary, address=address, annotator=name, browser=browser, allowed_hosts=hosts)
         print("\n".join(coverage_lines(work, queue)), flush=True)

@@ -9,18 +9,23 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, HTTPException, Query, Response
 from fastapi import Path as InPath
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 
 from nounflow.annotation.agreement import agreement, shared_judgements
 from nounflow.annotation.cards import Dictionary
 from nounflow.annotation.log import DecisionLog
+from nounflow.escaping import mended
 from nounflow.images import ImageError
-from nounflow.schemas.decisions import AnnotatorName, Digest, Draft
+from nounflow.schemas.decisions import AnnotatorName, DecisionDraft, Digest, Draft, MarkDraft
 from nounflow.web.photographs import SIZES, Photographs
 from nounflow.web.task_queue import TaskQueue
 
 TOOL = "nounflow annotate 2"  # raise it when what people are asked, or how, changes
 PAGES = Path(__file__).with_name("pages")
+_DRAFT: TypeAdapter[DecisionDraft | MarkDraft] = TypeAdapter(Draft)
 _DIFFERING = 50  # contradictions that the page lists
 _KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -30,7 +35,7 @@ class Sending(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    records: Annotated[list[Draft], Field(max_length=200)]
+    records: Annotated[list[dict[str, Any]], Field(max_length=200)]
 
 
 Who = Annotated[AnnotatorName, Query()]
@@ -41,6 +46,7 @@ def annotation_app(
 ) -> FastAPI:
     """The server's routes; `nounflow.web.security.Guard` stands before them."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.add_exception_handler(RequestValidationError, _invalid)
     _add_pages(app)
     images = frozenset(task.image for task in queue.tasks)
 
@@ -79,18 +85,21 @@ def annotation_app(
         return with_meanings(found)
 
     @app.post("/api/records")
-    async def records(sending: Sending) -> dict[str, Any]:
+    async def records(sending: Sending, response: Response) -> dict[str, Any]:
+        drafts, refused = _drafts(sending.records)
+        if refused and not drafts:
+            response.status_code = 422
         try:
-            receipts = await asyncio.wrap_future(log.append(sending.records))
+            receipts = await asyncio.wrap_future(log.append(drafts))
         except (OSError, sqlite3.Error) as error:  # a full disk, say: the page keeps them and tries again
             raise HTTPException(507, f"the decision log cannot be written ({error})") from None
         for receipt in receipts:
             if receipt.new and receipt.record:
                 queue.add(receipt.record)
-        annotator = sending.records[-1].annotator if sending.records else ""
+        annotator = drafts[-1].annotator if drafts else ""
         return {
             "accepted": [receipt.id for receipt in receipts if not receipt.refused],
-            "refused": {receipt.id: receipt.refused for receipt in receipts if receipt.refused},
+            "refused": refused | {receipt.id: receipt.refused for receipt in receipts if receipt.refused},
             "progress": queue.progress(annotator),
         }
 
@@ -119,12 +128,32 @@ def annotation_app(
     return app
 
 
+def _drafts(records: list[dict[str, Any]]) -> tuple[list[DecisionDraft | MarkDraft], dict[str, str]]:
+    """The records that can be kept, and why the others cannot, by their ids: one of them holds none of the rest up."""
+    drafts, refused = list[DecisionDraft | MarkDraft](), dict[str, str]()
+    for place, record in enumerate(records):
+        values = {key: mended(value) if isinstance(value, str) else value for key, value in record.items()}
+        try:
+            drafts.append(_DRAFT.validate_python(values))
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            refused[str(values.get("id", place))] = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return drafts, refused
+
+
 def _add_pages(app: FastAPI) -> None:
     """A route for each file of the page; no path of a request ever becomes a path on the disk."""
     for file in sorted(PAGES.iterdir()):
         if file.suffix in _KINDS:
             route = "/" if file.name == "index.html" else f"/{file.name}"
             app.add_api_route(route, _page(file.read_bytes(), _KINDS[file.suffix]), methods=["GET"])
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    """What is wrong with a request, without the request: it may hold what cannot be written."""
+    assert isinstance(error, RequestValidationError)
+    wrong = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+    return JSONResponse({"detail": [mended(line) for line in wrong]}, 422)
 
 
 def _page(content: bytes, kind: str) -> Any:

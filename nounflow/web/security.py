@@ -6,7 +6,10 @@ at it. It knows no token, its requests carry its origin, and its name is not our
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import socket
+from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,7 +18,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 1_000_000  # of a request's body
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; manifest-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -29,11 +32,14 @@ _HEADERS = {
 class Guard:
     """ASGI middleware: lets through what comes from the page itself, and adds the headers that keep it so."""
 
-    def __init__(self, app: ASGIApp, *, token: str, host: str, port: int) -> None:
+    def __init__(self, app: ASGIApp, *, token: str, host: str, port: int, allowed: Iterable[str] = ()) -> None:
+        """`allowed`: further names under which the page may be opened, where the port is open to a network."""
         self._app, self._token = app, token
         self._cookie = f"nounflow_{port}"  # cookies do not tell ports apart
-        names = _LOOPBACK if host in ("127.0.0.1", "localhost", "::1") else ()
-        self._hosts = {f"{name}:{port}" for name in names}  # any name where the user opened the port to a network
+        # With any port: a forwarded one (`ssh -L`) is another here. A stranger's name is none of these.
+        self._hosts = {*_LOOPBACK, *(name.lower() for name in allowed)}
+        if host not in _LOOPBACK:
+            self._hosts |= {host.lower(), *own_names()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -56,8 +62,10 @@ class Guard:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if self._hosts and host not in self._hosts:
-            return _refuse(421, "This server answers only under the address that it printed.")
+        if _name_of(host) not in self._hosts:
+            return _refuse(
+                421, "This server answers only under this machine's names and addresses; --allow-host adds another."
+            )
         if scope["method"] in ("GET", "HEAD"):
             return None
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
@@ -89,6 +97,29 @@ class Guard:
 
     def _is_token(self, text: str) -> bool:
         return secrets.compare_digest(text.encode(), self._token.encode())
+
+
+def own_names() -> set[str]:
+    """Names and addresses under which other machines may know this one."""
+    names = {socket.gethostname().lower(), socket.getfqdn().lower()}
+    for name in tuple(names):
+        with contextlib.suppress(OSError, UnicodeError):
+            names |= {str(found[4][0]).lower() for found in socket.getaddrinfo(name, None)}
+    return names | {address for address in (own_address(),) if address}
+
+
+def own_address() -> str | None:
+    """The address of this machine in its network; None where it has none. Nothing is sent."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # of no machine: only the route to it is looked up
+        return str(probe.getsockname()[0])
+    return None
+
+
+def _name_of(host: str) -> str:
+    """The name of a Host header, without its port and brackets."""
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() and not host.endswith("]") else host
+    return name.strip("[]").lower()
 
 
 def _refuse(status: int, words: str) -> Response:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 import socket
 import threading
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 import uvicorn
@@ -18,9 +19,12 @@ from nounflow.annotation.plan import first_nouns
 from nounflow.annotation.work import Work
 from nounflow.errors import NounflowError
 from nounflow.web.app import annotation_app
+from nounflow.web.connections import PromptHttp, SaidOnce
 from nounflow.web.photographs import Photographs
-from nounflow.web.security import Guard
+from nounflow.web.security import Guard, own_address
 from nounflow.web.task_queue import TaskQueue
+
+_CONNECTIONS = 200  # at a time; a browser opens six
 
 
 def coverage_lines(work: Work, queue: TaskQueue) -> list[str]:
@@ -47,6 +51,7 @@ def serve(
     address: tuple[str, int],
     annotator: str = "",
     browser: bool = True,
+    allowed_hosts: Sequence[str] = (),
 ) -> None:
     """Run the server until it is interrupted."""
     host, port = address
@@ -61,9 +66,17 @@ def serve(
             print("      the port is open to your network: whoever has this address can judge", flush=True)
         if browser:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-        guard = Guard(app, token=token, host=host, port=port)
+        guard = Guard(app, token=token, host=host, port=port, allowed=allowed_hosts)
+        logging.getLogger("asyncio").addFilter(SaidOnce())
         settings = uvicorn.Config(
-            guard, log_level="warning", access_log=False, server_header=False, ws="none", timeout_graceful_shutdown=3
+            guard,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=3,
+            http=PromptHttp,
+            limit_concurrency=_CONNECTIONS,
         )
         with contextlib.suppress(KeyboardInterrupt):  # how a user ends it
             uvicorn.Server(settings).run(sockets=[listening])
@@ -72,6 +85,8 @@ def serve(
 def page_address(host: str, port: int, token: str, annotator: str) -> str:
     """The address that lets its reader in."""
     query = urlencode({"token": token} | ({"annotator": annotator} if annotator else {}))
+    if host in ("0.0.0.0", "::"):  # no address that can be opened
+        host = own_address() or "localhost"
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/?{query}"
 
 

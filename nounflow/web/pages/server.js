@@ -13,8 +13,10 @@ async function call(path, options = {}) {
   }
   if (response.status === 401 || response.status === 421) throw new Locked("the server was started anew");
   if (response.status >= 500) throw new Unreachable(await reason(response));
-  if (!response.ok) throw new Refused(await reason(response));
-  return response.json();
+  if (response.ok) return response.json();
+  const answer = response.status === 422 ? await response.clone().json().catch(() => ({})) : {};
+  if (answer.refused) return answer; // record by record
+  throw new Refused(await reason(response));
 }
 
 async function reason(response) {

@@ -1,0 +1,53 @@
+"""Connections that ask for nothing: closed after a while, and what the system says of too many said once."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+HEADER_S = 10.0  # until a request's header must be whole
+
+
+class PromptHttp(H11Protocol):
+    """HTTP whose connections are closed when a request's header is not whole in time."""
+
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """See `asyncio.Protocol`."""
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(HEADER_S, transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        """See `asyncio.Protocol`."""
+        super().data_received(data)
+        asked = self.cycle is not None and not self.cycle.response_complete
+        if asked and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        elif not asked and self._timer is None:
+            self._timer = self.loop.call_later(HEADER_S, self.transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See `asyncio.Protocol`."""
+        if self._timer is not None:
+            self._timer.cancel()
+        super().connection_lost(exc)
+
+
+class SaidOnce(logging.Filter):
+    """Says once what asyncio repeats for each connection that it cannot take: no more file handles."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See `logging.Filter`."""
+        if "socket.accept() out of system resource" not in record.getMessage():
+            return True
+        record.msg, record.args, record.exc_info = "Too many connections: no file handle is left for more", (), None
+        said, self._said = self._said, True
+        return not said
