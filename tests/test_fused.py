@@ -24,6 +24,7 @@ from nounflow.predictors.log_linear import LogLinear, fit
 from nounflow.predictors.retrieval_training import fit_temperature, noun_embeddings
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.models import FusedRule
+from nounflow.schemas.tables import lexicon_digest
 from nounflow.store.training_set import open_training_set
 from nounflow.store.weights import write_predictor
 from nounflow.training.heldout import HeldOut, held_out
@@ -201,7 +202,8 @@ def test_a_rule_is_refused_where_a_part_was_trained_anew(project):
 
 
 def test_parts_of_two_lexicons_are_refused(project):
-    write_head(project, "other", lexicon="0" * 64)
+    nouns = tuple(reversed(NAMES))
+    write_head(project, "other", nouns=nouns, lexicon=lexicon_digest(nouns))
     with pytest.raises(MismatchError, match="two lexicons"):
         load_parts([project / f"runs/{name}/manifest.json" for name in ("decoder", "other")], "cpu", 4)
 

@@ -99,7 +99,7 @@ def show(
             flow.drop(1, "the page stays under 15 MB")
             continue
         try:
-            shown.append((card, picture(places[card.image_set] / card.file)))
+            shown.append((card, picture(places[card.image_set], card.file)))
             held += len(shown[-1][1].uri)
         except ImageError as error:
             print(f"not in the gallery: {card.file}: {error}")

@@ -128,6 +128,8 @@ def read_checkpoint(path: Path, ignore: Collection[str] = ()) -> PublishedDecode
     nouns = _nouns(parts["target_nouns"], parts["num_invalid_target_nouns"], problems)
     problems.stop(path)
     max_tokens = int(targets["token_length"])
+    _check_size(config, max_tokens, weights, problems)
+    problems.stop(path)
     tensors, dim = _weights(weights, config, len(tokenizer_ids), max_tokens, problems)
     problems.stop(path)
     return PublishedDecoder(
@@ -173,7 +175,7 @@ def _decoder_config(settings: Mapping[str, Any], problems: Problems) -> DecoderC
     except pydantic.ValidationError as error:
         for mistake in error.errors():
             problems.add("cfg_flat", f"{'.'.join(map(str, mistake['loc']))} {mistake['msg']}")
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         problems.add("cfg_flat.feedfwd_scale", f"found {short(settings['feedfwd_scale'])}, no fraction")
     return DecoderConfig()
 
@@ -232,6 +234,21 @@ def _weights(
     if "positions" in tensors and _MASK in found and not _is_causality_mask(found[_MASK], config, max_tokens):
         problems.add(f"model_state_dict.{_MASK}", "another attention than cfg_flat.strictly_causal says")
     return tensors, dim
+
+
+def _check_size(config: DecoderConfig, max_tokens: int, weights: Mapping[str, Any], problems: Problems) -> None:
+    """What the settings claim, held against what is there, before anything is made of that size."""
+    held = sum(value.numel() for value in weights.values() if isinstance(value, torch.Tensor))
+    claims = {
+        "num_layers": (config.layers, len(weights)),
+        "hidden_dim": (config.width, held),
+        "feedfwd_scale": (config.width * config.feedforward, held),
+        "mlp_seq_len": (config.prefix_tokens, held),
+        "token_length": (max_tokens, held),
+    }
+    for name, (claimed, most) in claims.items():
+        if claimed > most:
+            problems.add(f"cfg_flat.{name}", f"claims more ({claimed:,.0f}) than the weights hold ({most:,})")
 
 
 def _fits(name: str, value: Any, shape: tuple[int, ...], problems: Problems) -> bool:

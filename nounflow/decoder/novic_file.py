@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import reprlib
+import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
@@ -11,13 +14,22 @@ import torch
 
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 
+_MOST_VALUES = 5_000_000  # the largest published file has some 100,000 nouns and as many numbers
+
 
 def load_parts(path: Path) -> dict[str, Any]:
     """The file's dict; torch's restricted unpickler builds tensors and plain values only."""
     if not path.is_file():
         raise NounflowError("There is no such checkpoint", where=path, fix="check the path")
     try:
-        parts = torch.load(path, map_location="cpu", weights_only=True)
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums
+                if (damaged := archive.testzip()) is not None:
+                    raise ValueError(f"{damaged} is not what was written")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickle protocols
+            parts = torch.load(path, map_location="cpu", weights_only=True)
+        _check_extent(parts)
     except UnpicklingError as error:
         raise DamagedFileError(
             f"The checkpoint is not opened: it {_unsafe(path)}",
@@ -34,6 +46,20 @@ def load_parts(path: Path) -> dict[str, Any]:
     if not isinstance(parts, dict):
         raise DamagedFileError(f"The checkpoint holds {type(parts).__name__}, expected a dict", where=path)
     return parts
+
+
+def _check_extent(parts: Any) -> None:
+    """A few bytes can hold a list of the same list, and so on: what unfolds without end is no checkpoint."""
+    waiting, seen = [parts], 0
+    while waiting:
+        value = waiting.pop()
+        seen += 1
+        if seen > _MOST_VALUES:
+            raise ValueError(f"it unfolds to more than {_MOST_VALUES:,} values")
+        if isinstance(value, Mapping):
+            waiting += [*value.keys(), *value.values()]
+        elif isinstance(value, list | tuple | set | frozenset):
+            waiting += value
 
 
 def _unsafe(path: Path) -> str:
@@ -86,5 +112,5 @@ class Problems:
 
 def short(value: Any) -> str:
     """A value as a message can show it."""
-    text = repr(value)
+    text = reprlib.repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pydantic
+
 from nounflow.config.generation import GenerationConfig
-from nounflow.errors import MismatchError, NounflowError
+from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.predictor_kinds import GENERATION, PREDICTORS
 from nounflow.predictors.protocol import Predictor
 from nounflow.predictors.shifted import ShiftedPredictor
@@ -32,7 +34,14 @@ def load_predictor(manifest_path: Path, device: str, generation: GenerationConfi
     manifest, tensors = read_predictor(path)
     shift = tensors.pop(IMAGE_SHIFT, None)
     load = resolve(PREDICTORS[manifest.predictor].load)
-    predictor: Predictor = load(manifest, tensors, path, device, generation or read_generation(path))
+    try:
+        predictor: Predictor = load(manifest, tensors, path, device, generation or read_generation(path))
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError, pydantic.ValidationError) as error:
+        raise DamagedFileError(
+            f"A predictor's weights and manifest do not fit each other ({str(error).splitlines()[0]})",
+            where=path,
+            fix="train the run again, or fetch the whole folder again",
+        ) from error
     return predictor if shift is None else ShiftedPredictor(predictor, shift.numpy())
 
 

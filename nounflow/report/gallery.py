@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from nounflow.images import open_image
+from nounflow.images import ImageError, open_image
 from nounflow.predictor_kinds import writes_tokens
 from nounflow.schemas.labels import Labels
 from nounflow.schemas.predictions import Predictions
@@ -124,9 +124,11 @@ def choose(all_cards: Sequence[Card], n: int) -> list[Card]:
     return sorted(_in_turn(queues)[:n], key=_shuffled)
 
 
-def picture(path: Path) -> Picture:
-    """A small upright JPEG of an image file. Raises ImageError if it cannot be read."""
-    image = open_image(path)
+def picture(folder: Path, file: str) -> Picture:
+    """A small upright JPEG of an image file of a folder. Raises ImageError if it cannot be read, or lies elsewhere."""
+    if Path(file).is_absolute() or ".." in Path(file).parts:
+        raise ImageError("its name leads out of the image folder")
+    image = open_image(folder / file)
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=_QUALITY, optimize=True)

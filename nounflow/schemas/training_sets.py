@@ -26,6 +26,7 @@ class TrainingSetManifest(StoredDocument):
     samples: int
     heldout: int
     index_sha256: str
+    digest: str = ""  # over everything above
 
 
 class ImageTextGap(StoredDocument):

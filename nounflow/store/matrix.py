@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from nounflow.device import free_memory
-from nounflow.errors import MismatchError
+from nounflow.errors import DamagedFileError, MismatchError
 from nounflow.schemas.embeddings import ShardManifest
 from nounflow.schemas.training_sets import ShardReference
 from nounflow.store.rows import StoredRows
-from nounflow.store.shards import checked_rows, map_rows, read_manifest, verify_shard
+from nounflow.store.shards import VECTORS, array_folder, checked_rows, map_rows, read_manifest, verify_shard
 
 _SHARE = 0.6  # of the memory that is free: the rest is for the index, the model and the page cache
 
@@ -25,8 +25,13 @@ class MappedMatrix:
 
     dtype = np.dtype(np.float16)
 
-    def __init__(self, shards: Sequence[StoredRows], dim: int) -> None:
+    def __init__(self, shards: Sequence[StoredRows], dim: int, files: Sequence[Path] = ()) -> None:
+        """`files`: what the shards are mapped from. One that is changed in place is noticed before it is read: to read
+        what was cut off would kill the process without a word.
+        """
         self._shards = shards
+        self._files: list[tuple[Path | None, tuple[int, int] | None]]
+        self._files = [(path, _state(path)) for path in files] or [(None, None)] * len(shards)
         self._ends = np.cumsum([len(rows) for rows in shards])
         self.shape = (int(self._ends[-1]), dim)
 
@@ -40,8 +45,14 @@ class MappedMatrix:
         cuts = np.searchsorted(wanted, self._ends)
         gathered = np.empty((len(wanted), self.shape[1]), dtype=np.float16)
         first = 0
-        for shard, end, last in zip(self._shards, self._ends, cuts, strict=True):
+        for shard, (path, state), end, last in zip(self._shards, self._files, self._ends, cuts, strict=True):
             if first < last:
+                if path is not None and _state(path) != state:
+                    raise DamagedFileError(
+                        "A shard was changed while it was being read",
+                        where=path,
+                        fix="let no other program write below results/; delete the shard's manifest and run again",
+                    )
                 gathered[order[first:last]] = shard[wanted[first:last] - (end - len(shard))]
             first = int(last)
         return gathered
@@ -67,11 +78,21 @@ def load_matrix(
     with ThreadPoolExecutor(threads) as pool:
         if rows * dim * 2 > (_SHARE * (free_memory("cpu") or math.inf) if memory is None else memory):
             list(pool.map(verify_shard, paths))
-            return MappedMatrix([map_rows(*pair) for pair in zip(paths, manifests, strict=True)], dim)
+            files = [array_folder(path) / VECTORS for path in paths]
+            return MappedMatrix([map_rows(*pair) for pair in zip(paths, manifests, strict=True)], dim, files)
         matrix = np.empty((rows, dim), dtype=np.float16)
         starts = np.cumsum([0, *(manifest.rows for manifest in manifests[:-1])])
         list(pool.map(lambda part: _fill(matrix, *part), zip(starts.tolist(), paths, manifests, strict=True)))
     return matrix
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    """Size and time of a file, None where it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 def merged_shard(path: Path, reference: ShardReference) -> ShardManifest:

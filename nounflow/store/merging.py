@@ -23,7 +23,7 @@ from nounflow.schemas.documents import write_document
 from nounflow.schemas.embeddings import ShardManifest
 from nounflow.schemas.tables import CAPTIONS, INDEX, SAMPLES, count_rows, lexicon_digest, read_columns, read_lexicon
 from nounflow.schemas.training_sets import ShardReference, TrainingSetManifest
-from nounflow.store.shards import check_identity, read_keys, read_manifest
+from nounflow.store.shards import check_identity, read_keys, read_manifest, sealed
 from nounflow.store.texts import RunningTextsDigest, heldout_mask
 
 MANIFEST = "manifest.json"
@@ -85,23 +85,25 @@ def merge(
     flow.out(samples - heldout, "training samples")
     write_document(
         folder / MANIFEST,
-        TrainingSetManifest(
-            embedder=shards[0].manifest.embedder,
-            lexicon=digest,
-            lexicon_path=os.path.relpath(nouns_path, folder),
-            mixture=dict(mixture),
-            shards=tuple(
-                ShardReference(
-                    path=os.path.relpath(shard.path, folder),
-                    source=shard.manifest.source,
-                    rows=shard.manifest.rows,
-                    digest=shard.manifest.digest,
-                )
-                for shard in shards
-            ),
-            samples=samples,
-            heldout=heldout,
-            index_sha256=sha256_file(folder / INDEX),
+        sealed(
+            TrainingSetManifest(
+                embedder=shards[0].manifest.embedder,
+                lexicon=digest,
+                lexicon_path=os.path.relpath(nouns_path, folder),
+                mixture=dict(mixture),
+                shards=tuple(
+                    ShardReference(
+                        path=os.path.relpath(shard.path, folder),
+                        source=shard.manifest.source,
+                        rows=shard.manifest.rows,
+                        digest=shard.manifest.digest,
+                    )
+                    for shard in shards
+                ),
+                samples=samples,
+                heldout=heldout,
+                index_sha256=sha256_file(folder / INDEX),
+            )
         ),
     )
     return counts

@@ -15,6 +15,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from nounflow.errors import DamagedFileError, MismatchError
 from nounflow.files import sha256_json
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.embeddings import EmbedderIdentity, ShardManifest
+from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.rows import StoredRows
 from nounflow.store.texts import KEY_BYTES
 
@@ -43,7 +45,10 @@ def find_manifests(folder: Path) -> Iterator[Path]:
                 yield Path(place, name)
 
 
-def sealed(manifest: ShardManifest) -> ShardManifest:
+Sealed = TypeVar("Sealed", ShardManifest, TrainingSetManifest)
+
+
+def sealed(manifest: Sealed) -> Sealed:
     """The manifest with the digest over all its other fields."""
     return manifest.model_copy(update={"digest": sha256_json(manifest.model_dump(mode="json", exclude={"digest"}))})
 
@@ -150,6 +155,9 @@ def _form(manifest: ShardManifest, name: str) -> tuple[np.dtype, tuple[int, ...]
     if name == "scales":
         return np.dtype("<f4"), (manifest.rows,)
     return np.dtype(manifest.dtype).newbyteorder("<"), (manifest.rows, manifest.dim)
+
+
+VECTORS = "vectors/c/0/0"  # the file of a shard's vectors
 
 
 def _chunk(name: str) -> str:

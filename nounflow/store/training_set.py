@@ -23,6 +23,7 @@ from nounflow.schemas.tables import INDEX, SAMPLES, read_columns
 from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.matrix import MappedMatrix, load_matrix
 from nounflow.store.sampling import WeightedRows, training_batches
+from nounflow.store.shards import sealed
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,12 @@ def read_checked_manifest(manifest_path: Path) -> TrainingSetManifest:
         DamagedFileError: the index is not the one that was written.
     """
     manifest = read_document(TrainingSetManifest, manifest_path, "training set manifest")
+    if manifest != sealed(manifest):
+        raise DamagedFileError(
+            "A training set's manifest is not the one that was written",
+            where=manifest_path,
+            fix=f"delete {manifest_path} and run again; the vectors stay",
+        )
     index = manifest_path.parent / INDEX
     if not index.is_file() or sha256_file(index) != manifest.index_sha256:
         raise DamagedFileError(

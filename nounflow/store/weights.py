@@ -18,6 +18,7 @@ from nounflow.files import sha256_file
 from nounflow.predictor_kinds import PREDICTORS, RULE, WEIGHTS
 from nounflow.schemas.documents import read_document, write_document
 from nounflow.schemas.models import FusedRule, PredictorManifest
+from nounflow.schemas.tables import lexicon_digest
 
 IMAGE_SHIFT = "image_shift"  # beside the weights: subtracted from images before they are named
 
@@ -80,6 +81,12 @@ def read_predictor_manifest(manifest_path: Path) -> PredictorManifest:
         raise NounflowError(
             f"Unknown predictor '{manifest.predictor}', known: {', '.join(PREDICTORS)}", where=manifest_path
         )
+    if lexicon_digest(manifest.nouns) != manifest.lexicon:
+        raise DamagedFileError(
+            "A predictor's nouns are not those of its lexicon: the manifest was changed",
+            where=manifest_path,
+            fix=f"delete {manifest_path} and run again",
+        )
     path = manifest_path.parent / kind.weights
     if not path.is_file() or sha256_file(path) != manifest.weights_sha256:
         raise DamagedFileError(
@@ -100,6 +107,12 @@ def read_predictor(manifest_path: Path) -> tuple[PredictorManifest, dict[str, to
     manifest = read_predictor_manifest(manifest_path)
     weights = manifest_path.parent / WEIGHTS
     try:
-        return manifest, load_file(weights) if PREDICTORS[manifest.predictor].weights == WEIGHTS else {}
+        tensors = load_file(weights) if PREDICTORS[manifest.predictor].weights == WEIGHTS else {}
     except SafetensorError as error:
         raise DamagedFileError(f"The weights cannot be read ({error})", where=weights) from error
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise DamagedFileError(
+                f"The weights {name} hold values that are not finite", where=weights, fix="train the run again"
+            )
+    return manifest, tensors

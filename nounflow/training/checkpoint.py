@@ -19,12 +19,12 @@ from safetensors.torch import load_file
 from torch import nn
 
 from nounflow.errors import DamagedFileError, MismatchError
-from nounflow.files import read_json, sha256_file, write_json
+from nounflow.files import read_json, sha256_file, sha256_json, write_json
 from nounflow.store.weights import save_tensors
 from nounflow.training.optimisation import AveragedWeights
 
 DOCUMENT = "checkpoint.json"
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Checkpoints:
             "environment": self._environment,
             "figures": state.figures,
         }
-        write_json(self.folder / DOCUMENT, document)
+        write_json(self.folder / DOCUMENT, document | {"seal": sha256_json(document)})
         self.step = state.step
         for path in self.folder.iterdir():  # older ones, and what killed writes left
             if path.name not in (DOCUMENT, name, self._best and self._best[1]):
@@ -87,6 +87,8 @@ class Checkpoints:
         document = read_json(path, "checkpoint")
         if document.get("format") != _FORMAT:
             raise MismatchError("The checkpoint is of another version of nounflow", where=path, fix=self._way_out)
+        if document.pop("seal", "") != sha256_json(document):
+            raise DamagedFileError("The checkpoint is not the one that was written", where=path, fix=self._way_out)
         if differing := differences(document["recipe"], self._recipe):
             raise MismatchError(
                 "The checkpoint is of another recipe or training set:\n    "
