@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 
 from nounflow.commandline import print_any_text, reported_errors, wait_passively
 from nounflow.commands import annotate, cache, captions, decisions, judging, naming, novic, schema, scores, workflow
+from nounflow.commands.options import spread_configfiles
 
 # in the order of the help
 _COMMANDS = (naming, scores, annotate, decisions, judging, captions, cache, workflow, novic, schema)
@@ -25,10 +27,15 @@ def parser() -> argparse.ArgumentParser:
     return command
 
 
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The words of a command line, `--debug` left out."""
+    return parser().parse_args(spread_configfiles([word for word in words if word != "--debug"]))
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the `nounflow` command."""
     words = sys.argv[1:] if arguments is None else arguments
-    parsed = parser().parse_args([word for word in words if word != "--debug"])
+    parsed = parse(words)
     wait_passively()
     print_any_text()
     with reported_errors("--debug" in words):

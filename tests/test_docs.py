@@ -17,6 +17,7 @@ from doc_messages import fixed_words
 from doc_pages import Page
 
 from nounflow.cli import parser
+from nounflow.commands.options import spread_configfiles
 from nounflow.config.base import merged
 from nounflow.config.experiment import load_config
 
@@ -88,7 +89,7 @@ def test_configs_are_valid_over_the_default_one(page):
 def test_nounflow_commands_parse(page):
     for words in page.commands():
         if words[0] == "nounflow":
-            parsed(parser(), words)
+            parsed(parser(), ["nounflow", *spread_configfiles(words[1:])])
 
 
 def test_nounflow_commands_within_sentences_exist(page, capsys):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +19,28 @@ CONFIG = Path("config/config.yaml")
 
 def add_configfile(parser: argparse.ArgumentParser) -> None:
     """Add `--configfile`."""
-    parser.add_argument("--configfile", nargs="*", type=Path, default=[], help="files laid over config/config.yaml")
+    parser.add_argument(
+        "--configfile",
+        action="append",
+        type=Path,
+        default=[],
+        metavar="YAML",
+        help="file, or several, laid over config/config.yaml",
+    )
+
+
+def spread_configfiles(words: Sequence[str]) -> list[str]:
+    """`--configfile a.yaml b.yaml NAME` as `--configfile a.yaml --configfile b.yaml NAME`: several may follow, as with
+    Snakemake, and a name behind them is none of them.
+    """
+    spread, behind_a_file = list[str](), False
+    for before, word in itertools.pairwise(["", *words]):
+        if behind_a_file and word.endswith((".yaml", ".yml", ".json")):
+            spread += ["--configfile", word]
+        else:
+            spread.append(word)
+            behind_a_file = before == "--configfile"
+    return spread
 
 
 def add_image_set(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +54,12 @@ def config_of(arguments: argparse.Namespace) -> Config:
     """The project's config with the files of `--configfile` laid over it."""
     from nounflow.config.experiment import read_config
 
+    if not CONFIG.is_file():
+        raise NounflowError(
+            f"This is no folder of a project: there is no {CONFIG}",
+            where=Path.cwd(),
+            fix="call it in the project's folder",
+        )
     return read_config([CONFIG, *arguments.configfile])
 
 

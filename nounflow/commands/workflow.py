@@ -6,11 +6,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from nounflow.commands.options import add_configfile, config_of
+
 
 def add(commands: Any) -> None:
     """Add them to the parsers of `nounflow`."""
     plan = commands.add_parser("plan", help="jobs, texts, bytes, hours and cost of a config, before anything runs")
-    plan.add_argument("configfile", nargs="*", type=Path, help="recipes laid over config/config.yaml")
+    plan.add_argument("recipes", nargs="*", type=Path, metavar="RECIPE", help="recipes laid over config/config.yaml")
+    add_configfile(plan)
     plan.add_argument(
         "--machine", help="whose rates to take, a name in resources/rates.tsv (default: who has most of them)"
     )
@@ -32,22 +35,20 @@ def add(commands: Any) -> None:
         command.add_argument(
             "targets", nargs="*", metavar="TARGET", help="files (default: results/scores.tsv and the report)"
         )
-        command.add_argument(
-            "--configfile", nargs="+", type=Path, default=[], help="files laid over config/config.yaml"
-        )
+        add_configfile(command)
 
 
 def _plan(arguments: argparse.Namespace) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from nounflow.config.experiment import read_config
     from nounflow.errors import NounflowError
     from nounflow.workflow.plan import PROCESSOR, lexicon_sizes, machine_for, plan, read_rates
 
+    arguments.configfile += arguments.recipes
+    config = config_of(arguments)
     rates_path = Path("resources/rates.tsv")
     rates = read_rates(rates_path)
-    config = read_config([Path("config/config.yaml"), *arguments.configfile])
     sizes, notes = lexicon_sizes(config, Path("results/nouns"))
     machine = arguments.machine or machine_for(config, sizes, rates)
     if machine not in (machines := sorted({*rates["machine"]} - {PROCESSOR})):
