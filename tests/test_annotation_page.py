@@ -141,7 +141,7 @@ def test_each_key_is_its_category_and_the_next_noun_and_picture_follow(sit, site
     assert [one.category for one in found] == [*KEYS.values(), "correct_primary", "incorrect", "unsure"]
     assert len({image for image, _ in said}) > 1
     assert len(set(said)) == len(said)
-    assert {one.tool for one in found} == {"nounflow annotate 2"}
+    assert {one.tool for one in found} == {"nounflow annotate 3"}
     assert desk.complaints == []
 
 

@@ -21,6 +21,7 @@ from nounflow.streams import unit_hash
 _SIDE = 360  # pixels of the longer side: a card is about 260 wide, on a fine screen
 _QUALITY = 78
 _GUESSES = 3
+_CONFIDENT = 0.5  # a probability below is no confidence, however unsure the run is of all other images
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Said:
     run: str
     predictor: str
     guesses: tuple[Guess, ...]
-    sure: bool = False  # among the third of its images that the run is surest of
+    sure: bool = False  # confident, and among the third of its images that the run is surest of
 
     @property
     def verdict(self) -> Verdict:
@@ -96,7 +97,7 @@ def cards(
         decoding = only_decoding(document)
         table = judged.get(document.image_set, {})
         firsts = [row[0] for row in decoding.probability]
-        bar = sorted(firsts)[2 * len(firsts) // 3] if firsts else 1.0
+        bar = max(sorted(firsts)[2 * len(firsts) // 3] if firsts else 1.0, _CONFIDENT)
         for file, nouns, probabilities in zip(document.samples, decoding.pred, decoding.probability, strict=True):
             categories = [table.get(file, {}).get(noun) for noun in nouns[:_GUESSES]]
             guesses = tuple(

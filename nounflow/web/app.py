@@ -23,7 +23,7 @@ from nounflow.schemas.decisions import AnnotatorName, DecisionDraft, Digest, Dra
 from nounflow.web.photographs import SIZES, Photographs
 from nounflow.web.task_queue import TaskQueue
 
-TOOL = "nounflow annotate 2"  # raise it when what people are asked, or how, changes
+TOOL = "nounflow annotate 3"  # raise it when what people are asked, or how, changes
 PAGES = Path(__file__).with_name("pages")
 _DRAFT: TypeAdapter[DecisionDraft | MarkDraft] = TypeAdapter(Draft)
 _DIFFERING = 50  # contradictions that the page lists
