@@ -48,7 +48,7 @@ def test_a_card_holds_the_first_three_nouns_with_their_verdicts():
 
 def test_a_picture_is_a_small_jpeg(tmp_path):
     draw_image(tmp_path / "big.png", 1)
-    small = picture(tmp_path / "big.png")
+    small = picture(tmp_path, "big.png")
     assert small.uri.startswith("data:image/jpeg;base64,/9j/")
     assert (small.width, small.height) == (360, 270)
     assert len(small.uri) < 20_000

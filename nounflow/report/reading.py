@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import BaseModel, Field
 
+from nounflow.predictor_kinds import writes_tokens
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.models import Angles, PredictorManifest
 from nounflow.schemas.tables import METRICS, read_table
@@ -39,15 +40,18 @@ class TrainingProgress:
 
     metrics: pl.DataFrame | None  # METRICS
     angles: Angles | None
+    writes_tokens: bool = True  # else its outputs are whole nouns
 
 
 def read_progress(manifests: Sequence[Path]) -> dict[str, TrainingProgress]:
     """Run -> its training's metrics and angles."""
     progress = {}
     for path in manifests:
+        manifest = read_document(PredictorManifest, path, "manifest of a run")
         metrics, angles = path.parent / "metrics.parquet", path.parent / "angles.json"
-        progress[read_document(PredictorManifest, path, "manifest of a run").run] = TrainingProgress(
+        progress[manifest.run] = TrainingProgress(
             read_table(metrics, METRICS, "metrics of a run") if metrics.exists() else None,
             read_document(Angles, angles, "angles of a run") if angles.exists() else None,
+            writes_tokens(manifest.predictor),
         )
     return progress

@@ -21,13 +21,14 @@ def curves(progress: Mapping[str, TrainingProgress]) -> list[dict[str, Any]]:
         if (table := progress[run].metrics) is None:
             continue
         names = sorted({name for name in table["metric"] if name == "loss" or name.endswith("accuracy")})
-        drawn = [_curve(run, table, name) for name in sorted(names, key=lambda name: (name != "loss", name))]
+        titles = _METRICS if progress[run].writes_tokens else _METRICS | {"token_accuracy": _METRICS["noun_accuracy"]}
+        drawn = [_curve(run, table, name, titles) for name in sorted(names, key=lambda name: (name != "loss", name))]
         if drawn:
             runs.append({"name": run, "charts": drawn})
     return runs
 
 
-def _curve(run: str, table: pl.DataFrame, metric: str) -> dict[str, Any]:
+def _curve(run: str, table: pl.DataFrame, metric: str, titles: Mapping[str, str]) -> dict[str, Any]:
     series = []
     for split, name, style in (("train", "trained on", "s1"), ("heldout", "held out", "s2")):
         rows = table.filter((pl.col("metric") == metric) & (pl.col("split") == split)).sort("samples")
@@ -36,7 +37,7 @@ def _curve(run: str, table: pl.DataFrame, metric: str) -> dict[str, Any]:
                 charts.Series(name, tuple(map(float, rows["samples"])), tuple(map(float, rows["value"])), style)
             )
     ends = ", ".join(f"{one.name} from {one.y[0]:.3g} to {one.y[-1]:.3g}" for one in series)
-    title = _METRICS.get(metric, metric.replace("_", " ").capitalize())
+    title = titles.get(metric, metric.replace("_", " ").capitalize())
     return {
         "title": title,
         "svg": charts.line_chart(series, "training samples", metric != "loss", f"{title} of {run}: {ends}"),
