@@ -9,11 +9,23 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from nounflow.commandline import print_any_text, reported_errors, wait_passively
-from nounflow.commands import annotate, cache, captions, decisions, judging, naming, novic, schema, scores, workflow
+from nounflow.commands import (
+    annotate,
+    cache,
+    captions,
+    decisions,
+    init,
+    judging,
+    naming,
+    novic,
+    schema,
+    scores,
+    workflow,
+)
 from nounflow.commands.options import spread_configfiles
 
 # in the order of the help
-_COMMANDS = (naming, scores, annotate, decisions, judging, captions, cache, workflow, novic, schema)
+_COMMANDS = (init, naming, scores, annotate, decisions, judging, captions, cache, workflow, novic, schema)
 
 
 def parser() -> argparse.ArgumentParser:

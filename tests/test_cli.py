@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -38,3 +41,19 @@ def test_outside_a_project_s_folder_the_folder_is_named(tmp_path, monkeypatch, c
         main(["plan"])
     assert str(tmp_path) in (said := capsys.readouterr().err)
     assert "project" in said
+
+
+def test_init_makes_a_folder_whose_workflow_uses_this_one_and_overwrites_nothing(tmp_path, repository, capsys):
+    folder = tmp_path / "my photos"
+    main(["init", str(folder)])
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "results/scores.tsv", "--quiet"]
+    done = subprocess.run(
+        command, cwd=folder, env={**os.environ, "PYTHONPATH": str(repository)}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "train_decoder" in done.stdout + done.stderr
+    before = (folder / "Snakefile").read_bytes()
+    with pytest.raises(SystemExit):
+        main(["init", str(folder)])
+    assert "already" in capsys.readouterr().err
+    assert (folder / "Snakefile").read_bytes() == before

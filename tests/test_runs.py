@@ -71,3 +71,8 @@ def test_every_kind_of_predictor_has_its_settings_its_training_and_its_answers(p
     assert RUN.validate_python({"predictor": predictor, **dict.fromkeys(("lexicon", "embedder", "mixture"), "x")})
     assert callable(resolve(kind.train))
     assert callable(resolve(kind.load))
+
+
+def test_names_that_differ_in_case_only_are_refused(settings):
+    said = message(settings, lambda config: config["runs"].update(SMALL=config["runs"]["small"]))
+    assert "small and SMALL would share a folder" in said

@@ -122,6 +122,11 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _references(self) -> Config:
+        for section in ("lexicons", "embedders", "mixtures", "runs", "image_sets", "annotators"):
+            names: dict[str, str] = {}
+            for name in getattr(self, section):
+                if (other := names.setdefault(name.lower(), name)) != name:
+                    raise ValueError(f"{section}: {other} and {name} would share a folder where case does not count")
         for run_name, run in self.runs.items():
             run.check(f"runs.{run_name}", self)
         for mixture_name, mixture in self.mixtures.items():
