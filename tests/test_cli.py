@@ -46,7 +46,7 @@ def test_outside_a_project_s_folder_the_folder_is_named(tmp_path, monkeypatch, c
 def test_init_makes_a_folder_whose_workflow_uses_this_one_and_overwrites_nothing(tmp_path, repository, capsys):
     folder = tmp_path / "my photos"
     main(["init", str(folder)])
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "results/scores.tsv", "--quiet"]
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "results/scores.tsv"]
     done = subprocess.run(
         command, cwd=folder, env={**os.environ, "PYTHONPATH": str(repository)}, capture_output=True, text=True
     )
