@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from report_material import call, draw_image, write_results
-from synthetic_results import predictions
+from synthetic_results import NOUNS, predictions
 
 from nounflow.report.gallery import Card, Guess, Said, cards, choose, picture
+from nounflow.report.words import monotonous
 from nounflow.schemas.documents import write_document
 from nounflow.schemas.inputs import InputManifest
 from nounflow.schemas.labels import Labels
@@ -73,3 +75,12 @@ def test_a_fetched_image_set_is_found_through_its_manifest(report_results, tmp_p
     arguments[where] = json.dumps({"photos": str(tmp_path / "manifest.json")})
     call("report.py", arguments)
     assert (tmp_path / "report.html").read_bytes() == (report_results[0] / "report.html").read_bytes()
+
+
+@pytest.mark.parametrize(("alike", "warned"), [(20, True), (9, False)])
+def test_a_run_that_says_one_noun_of_nearly_all_images_is_warned_of(alike, warned):
+    said = {f"{i}.png": ["dog" if i < alike else NOUNS[i % 7 + 1]] for i in range(20)}
+    warnings = monotonous([predictions("a", said)])
+    assert bool(warnings) == warned
+    assert not warned or "dog" in warnings[0]
+    assert monotonous([predictions("a", dict(list(said.items())[:5]))]) == []

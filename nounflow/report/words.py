@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from nounflow.config.noise import NoiseConfig
@@ -9,10 +10,12 @@ from nounflow.predictor_kinds import is_baseline
 from nounflow.schemas.annotations import Annotations
 from nounflow.schemas.models import PredictorManifest
 from nounflow.schemas.predictions import Predictions
+from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.wording import kappa
 from nounflow.text import join_words
 
+_FEW_IMAGES, _NEARLY_ALL = 20, 0.5  # images from which a run is warned of that says one noun of more than this share
 _CATEGORIES = {
     "": "not judged",
     "correct_primary": "right",
@@ -78,3 +81,19 @@ def noise(manifest: PredictorManifest) -> str:
     """A run's noise settings in one cell; a dash where it was not trained with noise."""
     settings = manifest.settings.get("noise")
     return NoiseConfig.model_validate(settings).described if settings and not is_baseline(manifest.predictor) else "–"
+
+
+def monotonous(predictions: Sequence[Predictions]) -> list[str]:
+    """A warning of each run that names nearly all images of a set alike: it has learnt nothing of them."""
+    warnings = []
+    for document in predictions:
+        firsts = Counter(nouns[0] for nouns in only_decoding(document).pred if nouns)
+        if (images := firsts.total()) < _FEW_IMAGES:
+            continue
+        ((noun, n),) = firsts.most_common(1)
+        if n > _NEARLY_ALL * images:
+            warnings.append(
+                f"{document.run} says \u201c{noun}\u201d of {n:,} of {images:,} images of {document.image_set}: check its "
+                "embedder, its noise and its training before you read its score."
+            )
+    return warnings
