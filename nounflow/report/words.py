@@ -93,7 +93,7 @@ def monotonous(predictions: Sequence[Predictions]) -> list[str]:
         ((noun, n),) = firsts.most_common(1)
         if n > _NEARLY_ALL * images:
             warnings.append(
-                f"{document.run} says \u201c{noun}\u201d of {n:,} of {images:,} images of {document.image_set}: check its "
-                "embedder, its noise and its training before you read its score."
+                f"{document.run} says \u201c{noun}\u201d of {n:,} of {images:,} images of {document.image_set}: "
+                "check its embedder, its noise and its training before you read its score."
             )
     return warnings
