@@ -10,6 +10,7 @@ import numpy as np
 from nounflow.config.generation import GenerationConfig
 from nounflow.errors import MismatchError
 from nounflow.predictor_kinds import RULE
+from nounflow.predictors.guided import restricted
 from nounflow.predictors.loading import load_parts
 from nounflow.predictors.log_linear import LogLinear
 from nounflow.predictors.protocol import Answers, Predictor, lexicon_answers
@@ -54,6 +55,10 @@ class FusedPredictor:
         same = (candidates[:, None, :] == nouns[:, :, None]) & (nouns >= 0)[:, :, None]
         found: np.ndarray = np.where(same, scores[:, None, :], -np.inf).max(axis=-1).astype(np.float32)
         return found
+
+    def guided_by(self, nouns: Sequence[str]) -> tuple[Predictor, list[str]]:
+        """See `Predictor.guided_by`."""
+        return restricted(self, nouns)
 
     def _answer(self, embeddings: np.ndarray, top_k: int) -> tuple[np.ndarray, np.ndarray]:
         candidates, scores = self._scored(embeddings)

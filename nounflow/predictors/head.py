@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from nounflow.config.head import HeadConfig
-from nounflow.predictors.protocol import Answers, lexicon_answers, of_given
+from nounflow.predictors.guided import restricted
+from nounflow.predictors.protocol import Answers, Predictor, lexicon_answers, of_given
 from nounflow.schemas.models import PredictorManifest
 
 
@@ -67,6 +69,10 @@ class HeadPredictor:
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
         """See `Predictor.log_probabilities`."""
         return of_given(self._all(embeddings), nouns)
+
+    def guided_by(self, nouns: Sequence[str]) -> tuple[Predictor, list[str]]:
+        """See `Predictor.guided_by`."""
+        return restricted(self, nouns)
 
     def _all(self, embeddings: np.ndarray) -> torch.Tensor:
         """Log-probabilities of all nouns [n, nouns]."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,6 +39,13 @@ class Predictor(Protocol):
 
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
         """Log-probability of given nouns, float32 [n, c]; ids int64 [n, c], -1 for none, which gives -inf."""
+        ...
+
+    def guided_by(self, nouns: Sequence[str]) -> tuple[Predictor, list[str]]:
+        """The same predictor, answering from these distinct nouns only, and those of them that it cannot say.
+
+        A decoder can say what its vocabulary spells; the other kinds know the nouns of their lexicon.
+        """
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 import torch.nn.functional as F
 
 from nounflow.config.retrieval import RetrievalConfig
-from nounflow.predictors.protocol import Answers, lexicon_answers, of_given
+from nounflow.predictors.guided import restricted
+from nounflow.predictors.protocol import Answers, Predictor, lexicon_answers, of_given
 from nounflow.schemas.models import PredictorManifest
 
 
@@ -49,6 +51,10 @@ class RetrievalPredictor:
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
         """See `Predictor.log_probabilities`."""
         return of_given(F.log_softmax(self._cosines(embeddings) / self._temperature, dim=-1), nouns)
+
+    def guided_by(self, nouns: Sequence[str]) -> tuple[Predictor, list[str]]:
+        """See `Predictor.guided_by`."""
+        return restricted(self, nouns)
 
     def _cosines(self, embeddings: np.ndarray) -> torch.Tensor:
         """To all nouns, [n, nouns]."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from nounflow.predictors.protocol import Answers, Predictor
@@ -29,6 +31,11 @@ class ShiftedPredictor:
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
         """See `Predictor.log_probabilities`."""
         return self._predictor.log_probabilities(self._moved(embeddings), nouns)
+
+    def guided_by(self, nouns: Sequence[str]) -> tuple[Predictor, list[str]]:
+        """See `Predictor.guided_by`."""
+        guided, left_out = self._predictor.guided_by(nouns)
+        return ShiftedPredictor(guided, self._shift), left_out
 
     def _moved(self, embeddings: np.ndarray) -> np.ndarray:
         moved: np.ndarray = embeddings.astype(np.float32) - self._shift
