@@ -20,12 +20,13 @@ from nounflow.commands import (
     novic,
     schema,
     scores,
+    serve,
     workflow,
 )
 from nounflow.commands.options import spread_configfiles
 
 # in the order of the help
-_COMMANDS = (init, naming, scores, annotate, decisions, judging, captions, cache, workflow, novic, schema)
+_COMMANDS = (init, naming, serve, scores, annotate, decisions, judging, captions, cache, workflow, novic, schema)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -78,8 +78,8 @@ class TokenTrie:
 
     def to(self, device: str | torch.device) -> TokenTrie:
         """The same trie on a device."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return TokenTrie(**{k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in values.items()})
+        names = ("child_start", "child_token", "child_node", "noun", "below")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
     def children(self, nodes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """All edges below `nodes` [n]: (position in `nodes`, edge number), both [edges of these nodes]."""
