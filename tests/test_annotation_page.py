@@ -370,7 +370,9 @@ def test_names_with_markup_and_control_characters_are_shown_as_text(sit: Callabl
     desk = sit(place=f"#{site.image(file)}")
     assert desk.noun() == EVIL
     assert not desk.page.locator("#file").is_visible()  # it may say what the picture shows
-    assert file not in (desk.page.locator("#picture").get_attribute("alt") or "")
+    words = desk.page.locator("#picture").get_attribute("alt")
+    assert words
+    assert file not in words
     desk.press("n")
     assert desk.page.locator("#file").is_visible()
     assert desk.page.locator("#file").inner_text() == file

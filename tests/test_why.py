@@ -127,7 +127,7 @@ def test_why_names_each_of_several_edits_also_where_one_lies_behind_another(proj
     assert "decoder" not in only
 
 
-def write_log(folder: Path, name: str, text: str, age: int, process: int | None | None = None) -> None:
+def write_log(folder: Path, name: str, text: str, age: int, process: int | None = None) -> None:
     path = folder / f"{name}.log"
     path.parent.mkdir(exist_ok=True, parents=True)
     path.write_text(f"# host: h\n# process: {process or os.getpid()} on {platform.node()}\n{text}" if text else "")
