@@ -370,9 +370,9 @@ def test_names_with_markup_and_control_characters_are_shown_as_text(sit: Callabl
     desk = sit(place=f"#{site.image(file)}")
     assert desk.noun() == EVIL
     assert not desk.page.locator("#file").is_visible()  # it may say what the picture shows
-    words = desk.page.locator("#picture").get_attribute("alt")
-    assert words
-    assert file not in words
+    alternative = desk.page.locator("#picture").get_attribute("alt")
+    assert alternative
+    assert file not in alternative
     desk.press("n")
     assert desk.page.locator("#file").is_visible()
     assert desk.page.locator("#file").inner_text() == file
