@@ -1,4 +1,4 @@
-"""Nouns: selection by rule, forms, weights, filters, and the lexicons of the real WordNet."""
+"""Nouns: weights, selection by rule and filters, on a WordNet of a few synsets."""
 
 from __future__ import annotations
 
@@ -12,65 +12,20 @@ from typing import Any
 
 import polars as pl
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from noun_material import FULL, nouns_of, words_only
 
 from nounflow.config.lexicon import LexiconConfig
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
-from nounflow.nouns.frequencies import THRESHOLD, Frequencies, load_frequencies, log_weight
-from nounflow.nouns.inflection import Inflector, form_shares
+from nounflow.nouns.frequencies import THRESHOLD, Frequencies, log_weight
 from nounflow.nouns.lexicon import build_lexicon
 from nounflow.nouns.rules import Rules, load_rules
 from nounflow.nouns.selection import select_synsets
 from nounflow.schemas.tables import NOUNS, read_lexicon, write_table
 from nounflow.senses import WordSenses
-from nounflow.text import canon
 from nounflow.wordnet import WordNet
-
-FULL = LexiconConfig(
-    photographed=False, capitalised=True, min_weight=0, min_object_share=0, max_pieces=0, synonym_ratio=0
-)
-
-
-EVERYDAY = """dog cat horse elephant owl eagle duck swan penguin frog snake shark dolphin butterfly bee spider crab
-    apple banana strawberry grape tomato carrot broccoli pumpkin mushroom bread cheese pizza cake sandwich
-    rose tulip sunflower cactus tree leaf acorn hammer saw screwdriver shovel knife fork spoon cup kettle
-    chair table sofa lamp clock shirt dress shoe hat glove umbrella car truck bus bicycle motorcycle airplane
-    helicopter boat train tractor guitar piano drum trumpet violin camera telephone computer book pencil key
-    house castle bridge lighthouse church mountain beach river moon star snowman man woman child hand"""
-
-
-def words_only(text: str) -> int:
-    """A stand-in for word pieces: words."""
-    return len(text.split())
-
-
-@pytest.fixture(scope="module")
-def frequencies(wordnet: WordNet) -> Frequencies:
-    return load_frequencies(wordnet.index.__contains__)
-
-
-@pytest.fixture(scope="module")
-def rules(repository: Path) -> Rules:
-    return load_rules(repository / "resources/nouns/rules.yaml")
-
-
-@pytest.fixture(scope="module")
-def inflector(wordnet: WordNet, rules: Rules, frequencies: Frequencies) -> Inflector:
-    return Inflector(wordnet, rules, frequencies)
-
-
-@pytest.fixture(scope="module")
-def small(wordnet: WordNet, rules: Rules, frequencies: Frequencies) -> tuple[pl.DataFrame, Counts]:
-    return build_lexicon(wordnet, LexiconConfig(), rules, frequencies, words_only)
-
-
-@pytest.fixture(scope="module")
-def full(wordnet: WordNet, rules: Rules, frequencies: Frequencies) -> tuple[pl.DataFrame, Counts]:
-    return build_lexicon(wordnet, FULL, rules, frequencies)
-
 
 # A WordNet of nine synsets: two cranes, a can, a writer, a taxon, synonyms.
 SYNSETS = [
@@ -114,10 +69,6 @@ def rules_of(**fields: object) -> Rules:
     return Rules.model_validate({"classes": {"animal": "because", "artifact": "because"}, **fields})
 
 
-def nouns_of(table: pl.DataFrame) -> list[str]:
-    return table["noun"].to_list()
-
-
 # --- weights
 
 
@@ -146,12 +97,6 @@ def test_a_share_set_by_hand_holds_for_the_spelling(tiny: WordNet) -> None:
     assert weight["can"] == weight["crane"] == pytest.approx(log_weight(5e-4))
 
 
-def test_no_homograph_of_a_function_word_leads_the_lexicon(small: tuple[pl.DataFrame, Counts]) -> None:
-    table, _ = small
-    top = set(table.sort("weight", descending=True)["noun"].head(100))
-    assert not top & {"can", "may", "type", "service", "back", "well", "post", "doe", "saw", "home", "mail", "web"}
-
-
 def test_two_words_gain_from_their_closed_spelling_unless_it_is_another_word() -> None:
     table = {"fire truck": 3e-6, "firetruck": 1e-6, "car pet": 1e-7, "carpet": 1e-4}
     frequency = Frequencies(table, {}, is_word={"carpet"}.__contains__)
@@ -163,74 +108,6 @@ def test_two_words_gain_from_their_closed_spelling_unless_it_is_another_word() -
 def test_two_sources_are_averaged_and_one_suffices() -> None:
     frequency = Frequencies({"web": 1e-2, "only": 2e-4}, {"web": 1e-4, "other": 3e-4})
     assert [frequency(w) for w in ("web", "only", "other", "none")] == pytest.approx([1e-3, 2e-4, 3e-4, 0])
-
-
-# --- forms
-
-
-@pytest.mark.parametrize(
-    ("singular", "plural"),
-    [
-        ("goose", "geese"),
-        ("knife", "knives"),
-        ("ox", "oxen"),
-        ("mouse", "mice"),
-        ("leaf", "leaves"),
-        ("child", "children"),
-        ("tooth", "teeth"),
-        ("bus", "buses"),
-        ("banjo", "banjos"),
-        ("sheep", "sheep"),
-        ("box", "boxes"),
-        ("butterfly", "butterflies"),
-        ("x-ray", "x-rays"),
-        ("lady's slipper", "lady's slippers"),
-        ("fire truck", "fire trucks"),
-        ("field mouse", "field mice"),
-        ("pair of scissors", "pairs of scissors"),
-        ("bird of paradise", "birds of paradise"),
-        ("lily of the valley", "lilies of the valley"),
-        ("man-of-war", "men-of-war"),
-        ("jack-in-the-box", "jacks-in-the-box"),
-        ("great white shark", "great white sharks"),
-        ("St. Bernard", "St. Bernards"),
-        ("merry-go-round", "merry-go-rounds"),
-    ],
-)
-def test_plurals_inflect_the_head_noun(inflector: Inflector, wordnet: WordNet, singular: str, plural: str) -> None:
-    if not wordnet.exceptions and "-" in singular and singular.split("-")[0] in ("man", "jack"):
-        pytest.skip("this WordNet has no noun.exc")
-    assert inflector.plurals(singular)[0] == plural
-
-
-@pytest.mark.parametrize("noun", ["furniture", "bow and arrow", "lightning", "Canis familiaris", "genus Canis", "rice"])
-def test_what_has_no_plural_gets_none(inflector: Inflector, noun: str) -> None:
-    assert inflector.plurals(noun) == ()
-
-
-@pytest.mark.parametrize(
-    ("noun", "is_plural"),
-    [("scissors", True), ("bermuda shorts", True), ("lens", False), ("bus", False), ("glass", False), ("iris", False),
-     ("triceratops", False), ("cola", False), ("dog", False)],
-)  # fmt: skip
-def test_plural_entries_are_told_from_singulars_in_s(inflector: Inflector, noun: str, is_plural: bool) -> None:
-    assert inflector.is_plural(noun) is is_plural
-
-
-@given(
-    st.lists(st.sampled_from(["ax", "axe", "x-ray", "x ray", "sheep"]), max_size=3, unique=True),
-    st.lists(st.sampled_from(["axes", "x-rays", "sheep"]), max_size=2, unique=True),
-    st.dictionaries(st.sampled_from(["ax", "axe", "x ray", "axes", "sheep"]), st.floats(0, 1)),
-)
-def test_form_shares_are_positive_and_sum_to_one(
-    singulars: list[str], plurals: list[str], table: dict[str, float]
-) -> None:
-    if not singulars and not plurals:
-        return
-    shares = form_shares(tuple(singulars), tuple(plurals), lambda form: table.get(canon(form), 0.0), 1e-7)
-    assert [len(part) for part in shares] == [len(singulars), len(plurals)]
-    assert sum(map(sum, shares)) == pytest.approx(1)
-    assert min(shares[0] + shares[1]) > 0
 
 
 # --- senses and selection
@@ -357,65 +234,6 @@ def test_a_rule_for_a_sense_that_wordnet_lacks_is_an_error(tiny: WordNet) -> Non
             LexiconConfig(),
             Counts("nouns"),
         )
-
-
-# --- the lexicons
-
-
-def test_every_word_of_the_rule_file_is_a_wordnet_word_and_stands_once(
-    rules: Rules, wordnet: WordNet, repository: Path
-) -> None:
-    known = {canon(word) for word in wordnet.index}
-    forms = known | {canon(form) for form in wordnet.exceptions}
-    for group in (rules.keep, rules.leave_out):
-        words = [canon(word) for rule in group for word in rule.words]
-        assert len(words) == len(set(words))
-        assert [word for word in words if word not in forms] == []
-    text = yaml.safe_load((repository / "resources/nouns/rules.yaml").read_text())
-    assert all(rule["reason"] for key in ("include", "exclude", "keep", "leave_out", "shares") for rule in text[key])
-
-
-def test_small_has_the_size_and_the_everyday_words_it_promises(small: tuple[pl.DataFrame, Counts]) -> None:
-    table, _ = small
-    assert 4000 <= table.height <= 5000
-    nouns = set(table["canon"])
-    everyday = EVERYDAY.split()
-    assert [noun for noun in everyday if noun not in nouns] == []
-    two = ["fire truck", "polar bear", "bell pepper", "praying mantis", "great white shark", "hot air balloon"]
-    assert [noun for noun in two if noun not in nouns] == []
-    assert nouns.isdisjoint({"system", "may", "aspirin tablet", "bacteria", "domestic dog", "canis"})
-
-
-def test_nothing_in_small_is_capitalised(small: tuple[pl.DataFrame, Counts]) -> None:
-    table, _ = small
-    assert [noun for noun in nouns_of(table) if noun != noun.lower()] == []
-
-
-def test_full_keeps_forty_thousand_with_taxa(full: tuple[pl.DataFrame, Counts]) -> None:
-    table, counts = full
-    assert table.height >= 40_000
-    assert {"genus Canis", "Canis familiaris", "dog"} <= set(nouns_of(table))
-    assert table["noun"].str.contains("^[A-Z]").sum() > 10_000
-    counts.as_dict()
-
-
-@pytest.mark.parametrize("which", ["small", "full"])
-def test_lexicons_are_whole(which: str, request: pytest.FixtureRequest) -> None:
-    table, _ = request.getfixturevalue(which)
-    assert table["id"].to_list() == list(range(table.height))
-    assert table["canon"].is_unique().all()
-    assert table["key"].is_unique().all()
-    assert table["canon"].to_list() == sorted(table["canon"])
-    assert [canon(noun) for noun in nouns_of(table)] == table["canon"].to_list()
-    assert table["weight"].min() >= 1
-    assert (table["singulars"].list.len() + table["plurals"].list.len()).min() >= 1
-    sums = table.select(pl.col("singular_shares").list.sum() + pl.col("plural_shares").list.sum()).to_series()
-    assert sums.min() > 0.999
-    assert sums.max() < 1.001
-    assert table["synsets"].list.len().min() >= 1
-    assert table["synsets"].list.len().equals(table["sense_keys"].list.len())
-    assert table["hypernyms"].list.len().equals(table["hypernym_synsets"].list.len())
-    assert (table["gloss"].str.len_chars() > 0).all()
 
 
 def test_the_command_line_writes_the_same_lexicon_twice(tmp_path: Path, tiny: WordNet, repository: Path) -> None:

@@ -22,6 +22,7 @@ from PIL import Image, ImageDraw
 from nounflow.files import sha256_file, sha256_json
 
 CODE = ("Snakefile", "rules", "workflow_scripts", "nounflow", "config", "resources", "profiles", "docs/report")
+MERGED = "results/training_sets/bundled/tiny/m3_captions/manifest.json"
 RULE_LINE = re.compile(r"^(\w+)\s+(\d+)$", flags=re.MULTILINE)
 
 
