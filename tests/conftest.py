@@ -14,6 +14,7 @@ os.environ["NO_PROXY"] = ",".join(filter(None, (os.environ.get("NO_PROXY"), "127
 
 import pytest
 import torch
+from annotation_desk import browser, playwright, server, sit, site  # noqa: F401  (fixtures)
 from caption_material import book, nouns, template_files, templates  # noqa: F401  (fixtures)
 from check_material import check_nouns, checks  # noqa: F401  (fixtures)
 from embedder_check_material import bundled, open_clip_model  # noqa: F401  (fixtures)
