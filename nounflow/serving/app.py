@@ -126,7 +126,7 @@ def naming_app(classifier: NounClassifier, model: str, limits: Limits, api_key: 
         except ImageError as problem:
             raise HTTPException(422, f"The image cannot be read: {problem}") from None
         except NounflowError as error:
-            raise HTTPException(422, error.message) from None
+            raise HTTPException(422, str(error).splitlines()[0]) from None
         except TooManyWaitingError:
             raise HTTPException(503, "Too many images wait; try again soon.", {"Retry-After": "1"}) from None
         pairs = zip(found.nouns[:top], found.probabilities[:top], strict=True)
