@@ -28,9 +28,8 @@ SHAPELESS = frozenset(
         "fingerprint.py",  # another rule gives other digests anyway
         "job_log.py",
         "progress.py",
-        "training/divergence.py",
-        "training/interruption.py",
         "training/memory.py",
+        "training/stopping.py",
         "training/tracking.py",
     )
 )

@@ -29,7 +29,7 @@ from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import IMAGE_SHIFT, read_predictor
 from nounflow.training.batches import noisy
 from nounflow.training.gap import measure_gap, nearest_rows
-from nounflow.training.loop import train
+from nounflow.training.loop import TrainingRun
 from nounflow.training.noise_shape import NoiseShape, load_noise_shape, principal_axes, shape_of
 from nounflow.training.processes import Processes
 from nounflow.training.validation import evaluate
@@ -150,7 +150,7 @@ def trained(noise, shape, checkpoints=None, listen=lambda _curves: None, seed=1)
     model = tiny.model()
     task = DecoderTask(model, tiny.vocabulary, tiny.training_set)
     samples = dataclasses.replace(tiny.samples, shape=shape)
-    return model, train(task, samples, settings, Processes("cpu"), None, checkpoints, listen)
+    return model, TrainingRun(task, samples, settings, Processes("cpu"), None, checkpoints).train(listen)
 
 
 @pytest.mark.parametrize("noise", MEASURED, ids=lambda noise: "_".join(map(str, noise.values())))

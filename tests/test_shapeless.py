@@ -74,8 +74,9 @@ class Progress:
     def __exit__(self, *reasons):
         pass
 """,
-    "training/divergence.py": "def diverged(*arguments):\n    return RuntimeError()\n",
-    "training/interruption.py": """
+    "training/stopping.py": """
+def diverged(*arguments):
+    return RuntimeError()
 class StopSignals:
     received = None
     def __enter__(self):
@@ -86,11 +87,7 @@ class StopSignals:
     "training/memory.py": """
 def check_size(*arguments):
     pass
-require = check_size
-def beside_weights(*arguments):
-    return {}
-def activation_bytes(*arguments):
-    return 0
+check_step = check_size
 """,
     "training/tracking.py": """
 Tracker = object

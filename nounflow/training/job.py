@@ -1,10 +1,8 @@
 """From a training script's arguments to a predictor on disk, by way of checkpoints; decoder and head alike."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -18,15 +16,13 @@ from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import with_image_shift, write_predictor
 from nounflow.training.checkpoint import Checkpoints
 from nounflow.training.curves import Reporter
-from nounflow.training.loop import train
+from nounflow.training.loop import TrainingRun
+from nounflow.training.loss import TrainingTask
 from nounflow.training.memory import check_size
 from nounflow.training.noise_shape import NoiseShape, load_noise_shape
 from nounflow.training.processes import Processes, joined_processes
 from nounflow.training.synonyms import share_with_synonyms, synonym_groups
 from nounflow.training.validation import Samples, hold_out, templates_of
-
-if TYPE_CHECKING:
-    from nounflow.training.training_task import TrainingTask
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -40,7 +36,7 @@ class TrainingMaterial:
     shape: NoiseShape
 
     @classmethod
-    def read(cls, asked: TrainingArguments[Any]) -> TrainingMaterial:
+    def read(cls, asked: TrainingArguments[Any]) -> "TrainingMaterial":
         """Read what the arguments name."""
         table = read_lexicon(asked.nouns)
         texts = share_with_synonyms(
@@ -84,7 +80,7 @@ def train_predictor(
             checkpoints.remove()
         processes.wait()
         samples = _samples(asked, material)
-        curves = train(task, samples, settings, processes, autocast, checkpoints, reporter)
+        curves = TrainingRun(task, samples, settings, processes, autocast, checkpoints).train(reporter)
         if not processes.first:
             return
         beside()
