@@ -46,7 +46,7 @@ class PredictorKind(NamedTuple):
     says: str  # what it does, for people
     settings: str  # place of the class of its runs
     train: str  # place: `function(asked)`, see `TrainingArguments`
-    load: str  # place: `function(manifest, tensors, path of the manifest, device, generation)` -> Predictor
+    load: str  # place: class or function `(manifest, tensors, device, generation, path of the manifest)` -> Predictor
     weights: str = WEIGHTS  # what answers are computed from, beside the manifest
     leaves: tuple[str, ...] = ()  # further files that training leaves
     trained: bool = False  # by the training loop; its weights depend on the threads
@@ -63,7 +63,7 @@ PREDICTORS: Registry[PredictorKind] = {
         says="Training the decoder",
         settings="nounflow.config.runs.decoder:DecoderRun",
         train="nounflow.predictors.decoder_training:train",
-        load="nounflow.predictors.decoder:load",
+        load="nounflow.predictors.decoder:DecoderPredictor",
         leaves=("metrics.parquet", "angles.json"),
         trained=True,
         minutes=720,
@@ -74,7 +74,7 @@ PREDICTORS: Registry[PredictorKind] = {
         says="Training the head",
         settings="nounflow.config.runs.head:HeadRun",
         train="nounflow.predictors.head_training:train",
-        load="nounflow.predictors.head:load",
+        load="nounflow.predictors.head:HeadPredictor",
         leaves=("metrics.parquet",),
         trained=True,
         minutes=240,
@@ -84,7 +84,7 @@ PREDICTORS: Registry[PredictorKind] = {
         says="Indexing the nouns for",
         settings="nounflow.config.runs.retrieval:RetrievalRun",
         train="nounflow.predictors.retrieval_training:train",
-        load="nounflow.predictors.retrieval:load",
+        load="nounflow.predictors.retrieval:RetrievalPredictor",
         minutes=30,
         gpu=False,
         baseline=True,

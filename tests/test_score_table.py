@@ -78,13 +78,11 @@ def test_the_terminal_table_keeps_its_form(scores, golden, width):
 
 WITH_A_MEASURE = """
 import sys
-from nounflow.scoring import measures
-from nounflow.scoring.measure import Measure
+from nounflow.scoring.measures import measure
 
+@measure("longest", "count", "Letters of the longest noun")
 def longest_noun(evaluation, run):
     return max(len(noun) for nouns in evaluation.answers[run].nouns.values() for noun in nouns)
-
-measures.MEASURES += (Measure(longest_noun, "longest", "count", "Letters of the longest noun"),)
 
 from pathlib import Path
 from score_material import varied

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-from nounflow.config.generation import GenerationConfig
 from nounflow.errors import MismatchError
 from nounflow.predictor_kinds import RULE
 from nounflow.predictors.loading import load_parts
@@ -18,7 +17,7 @@ _BATCH = 256
 
 
 def load(
-    manifest: PredictorManifest, _tensors: object, path: Path, device: str, _generation: GenerationConfig
+    manifest: PredictorManifest, _tensors: object, device: str, _generation: object, path: Path
 ) -> "FusedPredictor":
     """See `PredictorKind.load`."""
     rule = read_document(FusedRule, path.parent / RULE, "rule of a fused predictor")

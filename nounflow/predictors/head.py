@@ -1,7 +1,6 @@
 """The `head` baseline: a plain classifier over all nouns, trained on the same noisy embeddings as the decoder."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -31,17 +30,12 @@ class NounHead(nn.Module):
         return found
 
 
-def load(
-    manifest: PredictorManifest, tensors: dict[str, torch.Tensor], _path: Path, device: str, _generation: object
-) -> "HeadPredictor":
-    """See `PredictorKind.load`."""
-    return HeadPredictor(manifest, tensors, device)
-
-
 class HeadPredictor:
     """Exact top-k in one matrix product."""
 
-    def __init__(self, manifest: PredictorManifest, tensors: dict[str, torch.Tensor], device: str) -> None:
+    def __init__(
+        self, manifest: PredictorManifest, tensors: dict[str, torch.Tensor], device: str, *_unused: object
+    ) -> None:
         self.manifest, self._device = manifest, device
         self._model = NounHead(
             manifest.embedder.dim, len(manifest.nouns), HeadConfig.model_validate(manifest.settings["head"])

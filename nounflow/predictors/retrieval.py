@@ -1,7 +1,5 @@
 """The `retrieval` baseline: the nearest noun by cosine to prompt-ensembled text embeddings. No training."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -11,17 +9,12 @@ from nounflow.predictors.protocol import Answers, lexicon_answers, of_given
 from nounflow.schemas.models import PredictorManifest
 
 
-def load(
-    manifest: PredictorManifest, tensors: dict[str, torch.Tensor], _path: Path, device: str, _generation: object
-) -> "RetrievalPredictor":
-    """See `PredictorKind.load`."""
-    return RetrievalPredictor(manifest, tensors, device)
-
-
 class RetrievalPredictor:
     """Cosine to every noun, best first."""
 
-    def __init__(self, manifest: PredictorManifest, tensors: dict[str, torch.Tensor], device: str) -> None:
+    def __init__(
+        self, manifest: PredictorManifest, tensors: dict[str, torch.Tensor], device: str, *_unused: object
+    ) -> None:
         self.manifest, self._device = manifest, device
         self._nouns = tensors["nouns"].to(device)  # [nouns, dim]
         temperature = RetrievalConfig.model_validate(manifest.settings["retrieval"]).temperature
