@@ -5,7 +5,7 @@ from __future__ import annotations
 import yaml
 from dry_runs import dry_runs
 
-from nounflow.workflow.devices import computes_on
+from nounflow.workflow.job_setup import computes_on
 
 # What follows from a rule, in the tiny workflow.
 FOLLOWS = {

@@ -9,9 +9,7 @@ from score_material import ANSWERS, DOGS, noisy, pair, printed, rows_of, score
 from synthetic_results import annotations, manifest, predictions
 
 from nounflow.schemas.annotations import PeopleAgreement
-from nounflow.scoring.markup import latex_table, markdown_table
-from nounflow.scoring.published import published_rows
-from nounflow.scoring.tables import published_table, score_table
+from nounflow.scoring.tables import latex_table, markdown_table, published_rows, published_table, score_table
 from nounflow.scoring.wording import comparison
 
 

@@ -18,10 +18,9 @@ from nounflow.cli import main as nounflow_command
 from nounflow.errors import DamagedFileError
 from nounflow.report.score_tables import score_cells as report_cells
 from nounflow.schemas.documents import read_document, write_document
-from nounflow.scoring.markup import latex_table, markdown_table
 from nounflow.scoring.results import Scores
 from nounflow.scoring.rows import COLUMNS, ScoreRow, read_scores, write_scores
-from nounflow.scoring.tables import score_table
+from nounflow.scoring.tables import latex_table, markdown_table, score_table
 
 KEYS = ("run", "image_set", "annotator", "n")
 FORMS = {"scores.md": markdown_table, "scores.tex": latex_table}
@@ -87,7 +86,7 @@ def longest_noun(evaluation, run):
 from pathlib import Path
 from score_material import varied
 from nounflow.report.score_tables import COLUMNS, score_cells
-from nounflow.scoring.markup import latex_table, markdown_table
+from nounflow.scoring.tables import latex_table, markdown_table
 from nounflow.scoring.rows import read_scores, write_scores
 from nounflow.scoring.tables import score_table
 from nounflow.scoring.terminal import terminal_table

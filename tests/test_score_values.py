@@ -13,7 +13,7 @@ from synthetic_results import annotations, predictions
 
 from nounflow.scoring.answers import answers, judge
 from nounflow.scoring.points import POINTS, judgements
-from nounflow.scoring.published import published_rows
+from nounflow.scoring.tables import published_rows
 from nounflow.scoring.values import correct_values, overall_values, prediction_values, primary_values, top_k
 
 # category of a first noun -> prediction, primary, right, prediction if unjudged nouns were right

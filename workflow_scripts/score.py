@@ -45,9 +45,8 @@ def main(
 ) -> None:
     """Read, score, write, print."""
     from nounflow.schemas.documents import write_document
-    from nounflow.scoring.digests import templates_digest
     from nounflow.scoring.load import load_material
-    from nounflow.scoring.provenance import provenance
+    from nounflow.scoring.provenance import provenance, templates_digest
     from nounflow.scoring.rows import write_scores
     from nounflow.scoring.scores import score_all
     from nounflow.scoring.terminal import print_scores

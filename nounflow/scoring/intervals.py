@@ -37,7 +37,7 @@ def mean_interval(
     Raises:
         ValueError: no values.
     """
-    return _interval(resampled_means(values, rng, draws), level)
+    return percentiles(resampled_means(values, rng, draws), level)
 
 
 def mean_estimate(
@@ -46,7 +46,7 @@ def mean_estimate(
     """Interval of a mean of differences, and the p-value that goes with it: below 0.05 only if 0 is outside."""
     means = resampled_means(values, rng, draws)
     smaller = min(int((means <= 1e-12).sum()), int((means >= -1e-12).sum()))
-    return Estimate(*_interval(means, level), min(1.0, 2.0 * (smaller + 1) / (draws + 1)))
+    return Estimate(*percentiles(means, level), min(1.0, 2.0 * (smaller + 1) / (draws + 1)))
 
 
 def resampled_means(values: Sequence[float] | np.ndarray, rng: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
@@ -68,7 +68,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _interval(means: np.ndarray, level: float) -> tuple[float, float]:
+def percentiles(means: np.ndarray, level: float) -> tuple[float, float]:
+    """Between which a share `level` of bootstrap samples [draws] lies, as much below as above."""
     tail = (1.0 - level) / 2.0
     low, high = np.quantile(means, [tail, 1.0 - tail])
     return float(low), float(high)
