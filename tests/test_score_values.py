@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_results import annotations, predictions
 
-from nounflow.scoring.answers import answers, judge
-from nounflow.scoring.points import POINTS, judgements
+from nounflow.scoring.answers import POINTS, answers, judge, judgements
 from nounflow.scoring.tables import published_rows
 from nounflow.scoring.values import correct_values, overall_values, prediction_values, primary_values, top_k
 

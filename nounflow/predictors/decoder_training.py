@@ -63,8 +63,7 @@ class DecoderTask:
 
     def cost(self, rows: np.ndarray) -> np.ndarray:
         """Prefix vectors and tokens of each row [n], int64 [n]."""
-        found: np.ndarray = self._cost[rows]
-        return found
+        return np.asarray(self._cost[rows])
 
     def loss(self, embeddings: torch.Tensor, rows: np.ndarray) -> LossParts:
         """See `TrainingTask.loss`."""

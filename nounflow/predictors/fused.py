@@ -49,8 +49,7 @@ class FusedPredictor:
         """See `Predictor.log_probabilities`; -inf also for a noun that no part puts forward."""
         candidates, scores = self._scored(embeddings)
         same = (candidates[:, None, :] == nouns[:, :, None]) & (nouns >= 0)[:, :, None]
-        found: np.ndarray = np.where(same, scores[:, None, :], -np.inf).max(axis=-1).astype(np.float32)
-        return found
+        return np.asarray(np.where(same, scores[:, None, :], -np.inf).max(axis=-1), dtype=np.float32)
 
     def _answer(self, embeddings: np.ndarray, top_k: int) -> tuple[np.ndarray, np.ndarray]:
         candidates, scores = self._scored(embeddings)

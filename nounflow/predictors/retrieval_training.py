@@ -74,8 +74,7 @@ def noun_embeddings(training_set: TrainingSet, nouns: int, flow: Flow) -> np.nda
             f"{len(missing)} nouns have no text of their own to be found by",
             fix="give the run a mixture with M1, such as `multiset: [1]`",
         )
-    found: np.ndarray = (sums / np.linalg.norm(sums, axis=1, keepdims=True)).astype(np.float32)
-    return found
+    return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True), dtype=np.float32)
 
 
 def fit_temperature(nouns: np.ndarray, texts: HeldOut) -> tuple[float, float]:

@@ -57,8 +57,10 @@ class Measure:
         if self.format == "score" and not evaluation.any_judged(run):
             return dict.fromkeys(self.columns)
         found = self.function(evaluation, run)
-        if isinstance(found, Values):
-            found = astuple(mean_score(found, evaluation.stream(self.stream or self.name, run)))
         if found is None:
             return dict.fromkeys(self.columns)
-        return dict(zip(self.columns, found if isinstance(found, tuple) else (found,), strict=True))
+        if isinstance(found, Values):
+            numbers = astuple(mean_score(found, evaluation.stream(self.stream or self.name, run)))
+        else:
+            numbers = found if isinstance(found, tuple) else (found,)
+        return dict(zip(self.columns, numbers, strict=True))

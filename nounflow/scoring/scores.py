@@ -5,13 +5,12 @@ from typing import Any
 
 from nounflow.schemas.annotations import Annotations, PeopleAgreement
 from nounflow.schemas.predictions import Predictions
-from nounflow.scoring.answers import answers, judge
+from nounflow.scoring.answers import Judgements, answers, judge, judgements
 from nounflow.scoring.calibration import calibration, risk_coverage
 from nounflow.scoring.comparison import compare
 from nounflow.scoring.evaluation import Evaluation, ImageSet, ScoredRun
 from nounflow.scoring.hierarchy import Hierarchy
 from nounflow.scoring.measures import MEASURES
-from nounflow.scoring.points import Judgements, judgements
 from nounflow.scoring.provenance import row_digests
 from nounflow.scoring.results import Details, Scores, TopK
 from nounflow.scoring.rows import ScoreRow

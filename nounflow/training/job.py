@@ -1,13 +1,12 @@
 """From a training script's arguments to a predictor on disk, by way of checkpoints; decoder and head alike."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
-from nounflow.config.runs.run import TrainedRun
 from nounflow.device import autocast_dtype
 from nounflow.files import sha256_json
 from nounflow.predictor_kinds import TrainingArguments
@@ -104,15 +103,18 @@ def train_predictor(
 
 
 def _checkpoints(
-    asked: TrainingArguments[Any],
-    material: TrainingMaterial,
-    processes: Processes,
-    autocast: torch.dtype | None,
+    asked: TrainingArguments[Any], material: TrainingMaterial, processes: Processes, autocast: torch.dtype | None
 ) -> Checkpoints:
     """Beside the output: Snakemake deletes the declared outputs of a failed job, and this folder is none of them."""
+    training_set = material.texts.manifest.model_dump(mode="json")
     return Checkpoints(
         asked.out.parent / "checkpoint",
-        recipe=recipe_of(asked.settings, material.texts, material.shape, autocast),
+        recipe={  # what weights depend on
+            **asked.settings.recipe(),
+            "precision": "fp32" if autocast is None else "bf16",
+            "training_set": {**training_set, "shards": sha256_json(training_set["shards"])},
+            "gap": material.shape.source,
+        },
         environment={
             "device": asked.device,
             "threads": torch.get_num_threads(),
@@ -130,19 +132,3 @@ def _samples(asked: TrainingArguments[Any], material: TrainingMaterial) -> Sampl
         by_source = {path.stem: path for path in asked.captions}
         templates = templates_of(asked.training_set, material.texts, by_source)
     return hold_out(material.texts, config, material.names, templates, material.shape)
-
-
-def recipe_of(
-    settings: TrainedRun,
-    training_set: TrainingSet,
-    shape: NoiseShape,
-    autocast: torch.dtype | None,
-) -> Mapping[str, Any]:
-    """What weights depend on, as JSON."""
-    manifest = training_set.manifest.model_dump(mode="json")
-    return {
-        **settings.recipe(),
-        "precision": "fp32" if autocast is None else "bf16",
-        "training_set": {**manifest, "shards": sha256_json(manifest["shards"])},
-        "gap": shape.source,
-    }
