@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nounflow.commandline import json_settings, run_stage, stage_parser
-from nounflow.scoring.settings import Paths
+from nounflow.schemas.labels import Paths
 
 if TYPE_CHECKING:
     from nounflow.counts import Counts

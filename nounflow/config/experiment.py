@@ -27,7 +27,6 @@ from nounflow.config.lexicon import LexiconConfig
 from nounflow.config.mistakes import explain
 from nounflow.config.mixture import MixtureConfig
 from nounflow.config.runs.run import Run, decoder_unless_said, one_of
-from nounflow.config.scoring import ScoringConfig
 from nounflow.errors import NounflowError
 from nounflow.predictor_kinds import PREDICTORS
 from nounflow.registry import resolve
@@ -63,6 +62,18 @@ class ImageSetConfig(Settings):
         if self.only_labelled and self.labels is None:
             raise ValueError("`only_labelled` needs a `labels` file")
         return self
+
+
+class ScoringConfig(Settings):
+    """What the overall score takes for specific, and what stands beside the runs in the report."""
+
+    coarse_from: int = Field(
+        30, ge=1, description="a noun of which WordNet has so many kinds or more is coarse: half its points count"
+    )
+    specificity: HomePath | None = Field(
+        None, description='flat JSON {"noun": factor from 0 to 1} that overrules `coarse_from`'
+    )
+    published: bool = Field(True, description="show the published scores of NOVIC, RAM and Tag2Text in the report")
 
 
 class Config(Settings):

@@ -54,6 +54,7 @@ _INDIFFERENT = {
     "mlp_hidden_activation", "input_dropout", "enable_nested", "label_smoothing", "use_masks", "use_weights",
     "fixed_token_length",
 }  # fmt: skip
+_KNOWN = {*_ONLY, *_READ, *_INDIFFERENT}
 # An unknown setting with such a name could shape the function. Others (data, optimizer, logging) could not.
 _SHAPING = re.compile(
     r"^(model|mlp|hidden|feedfwd|layer|logits|init|input|weight_tying|strictly|causal|vocab_quant|with|compact|token"
@@ -139,7 +140,7 @@ def read_checkpoint(path: Path, ignore: Collection[str] = ()) -> PublishedDecode
         max_tokens=max_tokens,
         embedder=str(settings["embedder_spec"]),
         settings={str(key): _plain(value) for key, value in settings.items()},
-        not_read=tuple(sorted(key for key in settings if not _known(key) and not _SHAPING.match(key))),
+        not_read=tuple(sorted(key for key in settings if key not in _KNOWN and not _SHAPING.match(key))),
     )
 
 
@@ -149,13 +150,9 @@ def _check_settings(settings: Mapping[str, Any], problems: Problems) -> None:
     for key in sorted(set(_ONLY) - set(settings)):
         problems.add(f"cfg_flat.{key}", f"missing, where {_ONLY[key]!r} is usual", ignorable=True)
     for key in sorted(map(str, settings)):
-        if not _known(key) and _SHAPING.match(key):
+        if key not in _KNOWN and _SHAPING.match(key):
             problems.add(f"cfg_flat.{key}", f"unknown, found {short(settings.get(key))}", ignorable=True)
     problems.values("cfg_flat.", settings, _ONLY)
-
-
-def _known(key: str) -> bool:
-    return key in _ONLY or key in _READ or key in _INDIFFERENT
 
 
 def _decoder_config(settings: Mapping[str, Any], problems: Problems) -> DecoderConfig:
