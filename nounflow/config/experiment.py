@@ -38,10 +38,7 @@ if TYPE_CHECKING:
     RunConfig = Run
 else:
     _runs = functools.reduce(operator.or_, (resolve(kind.settings) for kind in PREDICTORS.values()))
-    RunConfig = Annotated[
-        Annotated[_runs, Field(discriminator="predictor")],
-        BeforeValidator(decoder_unless_said),
-    ]
+    RunConfig = Annotated[Annotated[_runs, Field(discriminator="predictor")], BeforeValidator(decoder_unless_said)]
 
 
 class ImageSetConfig(Settings):

@@ -120,11 +120,7 @@ def templates_of(training_set_path: Path, training_set: TrainingSet, captions: M
 
 @torch.no_grad()
 def evaluate(
-    task: TrainingTask,
-    samples: Samples,
-    rows: np.ndarray,
-    autocast: torch.dtype | None,
-    processes: Processes,
+    task: TrainingTask, samples: Samples, rows: np.ndarray, autocast: torch.dtype | None, processes: Processes
 ) -> dict[str, float]:
     """Mean loss (nats) and token accuracy (0 to 1) on some rows [n], which the processes share.
 
