@@ -56,8 +56,8 @@ def plan(config: Config, nouns: Mapping[str, int], rates: pl.DataFrame, machine:
 def machine_for(config: Config, nouns: Mapping[str, int], rates: pl.DataFrame) -> str:
     """The machine that has rates for most steps of a config; the first such in the file."""
     machines = [name for name in rates["machine"].unique(maintain_order=True) if name != PROCESSOR]
-    rated = {name: sum(step.hours is not None for step in plan(config, nouns, rates, name)) for name in machines}
-    return max(rated, key=lambda name: rated[name])
+    rated = [sum(step.hours is not None for step in plan(config, nouns, rates, name)) for name in machines]
+    return str(machines[rated.index(max(rated))])
 
 
 def read_rates(path: Path) -> pl.DataFrame:
