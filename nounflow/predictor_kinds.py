@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from nounflow.registry import Registry
 
 if TYPE_CHECKING:
     from nounflow.config.embedder import EmbedderConfig
     from nounflow.config.runs.run import Run
+    from nounflow.schemas.models import PredictorManifest
+    from nounflow.schemas.training_sets import TrainingSetManifest
 
 RunKind = TypeVar("RunKind", bound="Run")
 
@@ -37,6 +39,17 @@ class TrainingArguments(Generic[RunKind]):
     restart: bool
     out: Path  # the predictor's manifest
     code: str  # fingerprint of what trains
+
+    def manifest(self, origin: TrainingSetManifest | PredictorManifest) -> dict[str, Any]:
+        """Fields of the predictor's manifest: what it is, and from `origin` its embedder and lexicon."""
+        return {
+            "run": self.run,
+            "predictor": self.settings.predictor,
+            "embedder": origin.embedder,
+            "lexicon": origin.lexicon,
+            "lexicon_path": self.nouns.as_posix(),
+            "settings": self.settings.recipe(),
+        }
 
 
 class PredictorKind(NamedTuple):
