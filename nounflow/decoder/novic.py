@@ -42,10 +42,15 @@ _ONLY: dict[str, Any] = {
     "logits_bias": False,
     "init_rezero_mode": "none",
 }
-_READ = {
-    "embedder_spec", "mlp_seq_len", "hidden_dim", "feedfwd_scale", "num_layers", "num_heads", "layer_dropout",
-    "strictly_causal",
-}  # fmt: skip
+_SHAPE = {  # ours -> theirs
+    "prefix_tokens": "mlp_seq_len",
+    "width": "hidden_dim",
+    "heads": "num_heads",
+    "layers": "num_layers",
+    "dropout": "layer_dropout",
+    "strictly_causal": "strictly_causal",
+}
+_READ = {*_SHAPE.values(), "embedder_spec", "feedfwd_scale"}
 # Settings that leave the trained function as it is: initial weights, what an absent hidden layer would be, dropout,
 # how the attention is computed, loss and batches.
 _INDIFFERENT = {
@@ -113,11 +118,11 @@ def read_checkpoint(path: Path, ignore: Collection[str] = ()) -> PublishedDecode
     problems = Problems(set(ignore))
     problems.keys("", parts, _PARTS, _OF_TRAINING)
     problems.stop(path)
-    settings, targets, weights = (parts[name] for name in ("cfg_flat", "target_config", "model_state_dict"))
     for name in ("cfg_flat", "target_config", "model_state_dict"):
         if not isinstance(parts[name], Mapping):
             problems.add(name, f"found {type(parts[name]).__name__}, expected a dict")
     problems.stop(path)
+    settings, targets, weights = parts["cfg_flat"], parts["target_config"], parts["model_state_dict"]
     _check_settings(settings, problems)
     problems.keys("target_config.", targets, set(_TARGETS) | _TARGETS_READ, _TARGETS_INDIFFERENT)
     problems.values("target_config.", targets, _TARGETS)
@@ -156,17 +161,10 @@ def _check_settings(settings: Mapping[str, Any], problems: Problems) -> None:
 
 
 def _decoder_config(settings: Mapping[str, Any], problems: Problems) -> DecoderConfig:
-    values = {
-        "prefix_tokens": settings["mlp_seq_len"],
-        "width": settings["hidden_dim"],
-        "heads": settings["num_heads"],
-        "layers": settings["num_layers"],
-        "dropout": settings["layer_dropout"],
-        "strictly_causal": settings["strictly_causal"],
-    }
+    values = {ours: settings[theirs] for ours, theirs in _SHAPE.items()}
     try:
-        feedforward = float(Fraction(settings["feedfwd_scale"]))
-        return DecoderConfig.model_validate(values | {"feedforward": feedforward}, strict=True)
+        values["feedforward"] = float(Fraction(settings["feedfwd_scale"]))
+        return DecoderConfig.model_validate(values, strict=True)
     except pydantic.ValidationError as error:
         for mistake in error.errors():
             problems.add("cfg_flat", f"{'.'.join(map(str, mistake['loc']))} {mistake['msg']}")

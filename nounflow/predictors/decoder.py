@@ -13,14 +13,14 @@ from nounflow.decoder.packing import pack
 from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import END, TargetVocabulary
 from nounflow.embedders.tokenizer import load_target_tokenizer
-from nounflow.predictors.protocol import Answers
+from nounflow.predictors.protocol import Answers, Predictor
 from nounflow.schemas.models import PredictorManifest
 
 _BATCH = 256
 _LOGITS = 1 << 22  # worked on together
 
 
-class DecoderPredictor:
+class DecoderPredictor(Predictor):
     """Writes nouns token by token."""
 
     def __init__(
@@ -46,11 +46,10 @@ class DecoderPredictor:
 
     @property
     def width(self) -> int:
-        """See `Predictor.width`."""
         return self.config.beam_width
 
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
-        """See `Predictor.answer`; a beam that is narrower than `top_k` is widened to it.
+        """A beam that is narrower than `top_k` is widened to it.
 
         Unguided, what is written may be no noun of the lexicon.
         """
@@ -69,7 +68,7 @@ class DecoderPredictor:
 
     @torch.inference_mode()
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
-        """See `Predictor.log_probabilities`; exact, whatever beam search would have found."""
+        """Exact, whatever beam search would have found."""
         parts = max(1, -(-len(embeddings) // _BATCH))
         batches = zip(np.array_split(embeddings, parts), np.array_split(nouns, parts), strict=True)
         return np.concatenate([self._log_probabilities(batch, given).cpu().numpy() for batch, given in batches])

@@ -26,7 +26,7 @@ def load(
     return FusedPredictor(manifest, rule, parts)
 
 
-class FusedPredictor:
+class FusedPredictor(Predictor):
     """Each part puts forward its likeliest nouns; each part then says how probable it holds all of them."""
 
     def __init__(self, manifest: PredictorManifest, rule: FusedRule, parts: Sequence[Predictor]) -> None:
@@ -36,11 +36,10 @@ class FusedPredictor:
 
     @property
     def width(self) -> int:
-        """See `Predictor.width`."""
         return self._candidates
 
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
-        """See `Predictor.answer`; scores are log-probabilities."""
+        """Scores are log-probabilities."""
         parts = [self._answer(batch, top_k) for batch in _batches(embeddings)]
         ids, scores = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         return lexicon_answers(self.manifest.nouns, ids, scores, np.exp(scores))

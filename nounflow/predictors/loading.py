@@ -88,7 +88,7 @@ def check_origin(
         )
 
 
-class ShiftedPredictor:
+class ShiftedPredictor(Predictor):
     """A predictor for whose texts the images' mean shift is taken off the images: it answers for images moved there."""
 
     def __init__(self, predictor: Predictor, shift: np.ndarray) -> None:
@@ -100,15 +100,12 @@ class ShiftedPredictor:
 
     @property
     def width(self) -> int:
-        """See `Predictor.width`."""
         return self._predictor.width
 
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
-        """See `Predictor.answer`."""
         return self._predictor.answer(self._moved(embeddings), top_k)
 
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
-        """See `Predictor.log_probabilities`."""
         return self._predictor.log_probabilities(self._moved(embeddings), nouns)
 
     def _moved(self, embeddings: np.ndarray) -> np.ndarray:
