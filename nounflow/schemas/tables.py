@@ -148,12 +148,14 @@ def read_lexicon(path: Path) -> pl.DataFrame:
         return pl.from_arrow(arrow.select(LEXICON.names).cast(LEXICON))  # type: ignore[return-value]
 
 
-def read_columns(path: Path, schema: pa.Schema, what: str, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """Some columns of a table in batches of at most 262,144 rows, checked as in `read_table`."""
+def read_columns(
+    path: Path, schema: pa.Schema, what: str, columns: Sequence[str], rows: int = 1 << 18
+) -> Iterator[pa.RecordBatch]:
+    """Some columns of a table in batches of at most `rows` rows, checked as in `read_table`."""
     wanted = pa.schema([schema.field(name) for name in columns])
     with _explained(path, what), pq.ParquetFile(path) as file:
         _check_columns(path, file.schema_arrow.names, schema, what)
-        for batch in file.iter_batches(1 << 18, columns=list(columns), use_threads=False):
+        for batch in file.iter_batches(rows, columns=list(columns), use_threads=False):
             yield batch.select(wanted.names).cast(wanted)
 
 
