@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from nounflow.counts_printing import print_flows
 from nounflow.errors import NounflowError
 from nounflow.files import write_json
+from nounflow.progress import print_flows
 
 
 class Flow:

@@ -106,7 +106,7 @@ def test_five_hundred_at_a_time_without_loss(tmp_path):
 
 
 def test_memory_does_not_grow_with_the_number_of_requests(tmp_path, monkeypatch):
-    monkeypatch.setattr("nounflow.llm.chunks.CHUNK", 20)
+    monkeypatch.setattr("nounflow.llm.outcomes.CHUNK", 20)
 
     def stream(n):
         for i in range(n):

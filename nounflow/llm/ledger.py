@@ -14,10 +14,8 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any
 
-from nounflow.errors import MismatchError
 from nounflow.journal import Journal
 from nounflow.llm import ledger_tables as tables
 from nounflow.llm.records import Ending, LedgerEntry, Totals, insert_ending, insert_sending
@@ -87,17 +85,3 @@ class Ledger(Journal):
         """Mean length of the answers so far; None without any."""
         found: float | None = self.rows(tables.MEAN_OUTPUT, model, prompt_version)[0][0]
         return found
-
-    def check_messages(self, question: Question, entry: LedgerEntry) -> None:
-        """Refuse other words under a known key.
-
-        Raises:
-            MismatchError: the messages changed and the prompt version did not.
-        """
-        if entry.messages_hash != question.request.messages_hash:
-            raise MismatchError(
-                f"The prompt for {question.request.item!r} has changed, but its version is still "
-                f"{question.request.prompt_version!r}",
-                where=self.path,
-                fix="raise the prompt's version, or go back to the prompt that was used",
-            )

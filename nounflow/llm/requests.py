@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -32,6 +32,9 @@ class Request:
     def messages_hash(self) -> str:
         """Hex SHA-256 of the messages."""
         return sha256_json([dict(message) for message in self.messages])
+
+
+Requests = Iterable[Request] | AsyncIterable[Request]
 
 
 @dataclass(frozen=True, slots=True)

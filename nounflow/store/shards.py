@@ -12,6 +12,7 @@ file are checked, and a digest over the manifest itself. Then the payload, which
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +28,6 @@ from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.rows import StoredRows
 from nounflow.store.texts import KEY_BYTES
 
-_CRC_BYTES = 4
 _BLOCK_BYTES = 4 << 20
 
 
@@ -59,7 +59,6 @@ def read_manifest(manifest_path: Path) -> ShardManifest:
     Raises:
         DamagedFileError: the manifest was changed, or a file is lost, cut off or grown.
     """
-    manifest_path = Path(manifest_path)
     manifest = read_document(ShardManifest, manifest_path, "shard manifest")
     if manifest != sealed(manifest):
         raise DamagedFileError(
@@ -181,15 +180,10 @@ def _checked_blocks(manifest_path: Path, manifest: ShardManifest, name: str, blo
 def _read_array(manifest_path: Path, manifest: ShardManifest, name: str) -> np.ndarray:
     """A small array in memory, checked; [0, ...] if the shard has none of this name."""
     dtype, shape = _form(manifest, name)
-    part = manifest.parts.get(_chunk(name))
-    if part is None:
+    if _chunk(name) not in manifest.parts:
         return np.zeros((0, *shape[1:]), dtype=dtype)
-    payload = np.empty(part.bytes, dtype=np.uint8)
-    at = 0
-    for block in _checked_blocks(manifest_path, manifest, _chunk(name), _BLOCK_BYTES):
-        payload[at : at + len(block)] = np.frombuffer(block, dtype=np.uint8)
-        at += len(block)
-    return payload[:-_CRC_BYTES].view(dtype).reshape(shape)
+    payload = b"".join(_checked_blocks(manifest_path, manifest, _chunk(name), _BLOCK_BYTES))
+    return np.frombuffer(payload, dtype, count=math.prod(shape)).reshape(shape)
 
 
 def _mapped(manifest_path: Path, manifest: ShardManifest, name: str) -> np.ndarray:
@@ -200,4 +194,4 @@ def _mapped(manifest_path: Path, manifest: ShardManifest, name: str) -> np.ndarr
 
 
 def _fix(manifest_path: Path) -> str:
-    return f"delete {Path(manifest_path).name} and run the same command again: only this shard is made anew"
+    return f"delete {manifest_path.name} and run the same command again: only this shard is made anew"

@@ -9,33 +9,31 @@ from __future__ import annotations
 import dataclasses
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 
 from nounflow.atomic import disk_errors
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.batch.machine import BatchMachine
-from nounflow.llm.batch.pool import BatchJob, Pool
-from nounflow.llm.batch.rows import Batch, BatchRows
-from nounflow.llm.batch.settling import LineEnd
+from nounflow.llm.batch.pool import Pool
+from nounflow.llm.batch.rows import Batch, BatchJob, LineEnd
 from nounflow.llm.budget import BudgetReachedError
 from nounflow.llm.chat import ChatClient
-from nounflow.llm.chunks import chunks, looked_up
 from nounflow.llm.ledger import Ledger
-from nounflow.llm.outcomes import outcome_of, replay, room_of
+from nounflow.llm.outcomes import chunks, looked_up, outcome_of, replay, room_of
 from nounflow.llm.pace import AGAIN, Pace, RunStoppedError, not_written
 from nounflow.llm.prices import price_of
-from nounflow.llm.requests import Failure, Outcome, Question, Request
+from nounflow.llm.requests import Failure, Outcome, Question, Request, Requests
 
 
 class BatchClient:
-    """`client.LLMClient` by the Batch API."""
+    """A client that asks by the Batch API."""
 
     def __init__(self, config: LLMConfig, ledger: Ledger) -> None:
         """See `client.open_client`."""
         self._config, self._ledger = config, ledger
         # The tiny first request is a call of its own, at its own price; both draw on one budget.
         self._chat = ChatClient(config.model_copy(update={"mode": "chat"}), ledger)
-        self._machine = BatchMachine(config, BatchRows(ledger), self._chat.budget)
+        self._machine = BatchMachine(config, ledger, self._chat.budget)
 
     async def __aenter__(self) -> BatchClient:
         return self
@@ -44,8 +42,8 @@ class BatchClient:
         await self._machine.close()
         await self._chat.__aexit__(*error)
 
-    async def ask(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[Outcome | Failure]:
-        """See `client.LLMClient`. What is under way when the asker or the run stops is read by the next one."""
+    async def ask(self, requests: Requests) -> AsyncIterator[Outcome | Failure]:
+        """As `ChatClient.ask`; what is under way when the asker or the run stops is read by the next one."""
         asking = _Asking(self._config, self._ledger, self._chat, self._machine)
         try:
             async for result in asking.results(requests):
@@ -65,7 +63,7 @@ class _Asking:
         self._blocked = False  # the next batch needs what those under way hold
         self._barren = 0  # batches in a row that brought no answer
 
-    async def results(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[Outcome | Failure]:
+    async def results(self, requests: Requests) -> AsyncIterator[Outcome | Failure]:
         """Fill the pool, send what fills a batch, look at the batches; again until all is answered."""
         self._machine.adopt()
         feed, fed = chunks(requests), False
@@ -131,11 +129,10 @@ class _Asking:
             if self._blocked:
                 return False
             if not draft.jobs:
-                first = next(iter(self._pool.jobs.values()))
-                raise budget.reached(self._pool.worst_usd(first))
+                raise budget.reached(next(iter(self._pool.jobs.values())).worst_usd)
             self._pool.take(draft)
             self._waiting |= {job.question.key: job for job in draft.jobs}
-            await self._machine.submit(draft.lines, file, draft.tokens, self._chat.run, self._pace)
+            await self._machine.submit(draft.jobs, file, self._chat.run, self._pace)
         return True
 
     async def _advance(self, batch: Batch) -> AsyncIterator[Outcome | Failure]:

@@ -59,9 +59,6 @@ class BatchHttp:
         self._batches = self._client.batches.with_raw_response
         self._transfer_s = config.batch.transfer_timeout_s
 
-    def __repr__(self) -> str:
-        return f"BatchHttp({self._config.base_url!r})"
-
     def strike(self, text: str) -> str:
         """The text without the key."""
         return redact(text, self._key)

@@ -16,10 +16,10 @@ from nounflow.config.llm import LLMConfig
 from nounflow.llm.batch.files import is_whole, read_results
 from nounflow.llm.batch.http import ENDED, BatchHttp, Remote
 from nounflow.llm.batch.messages import BatchNews, impossible, lost, name_of, say
-from nounflow.llm.batch.rows import Batch, BatchRows, Line
-from nounflow.llm.batch.settling import LineEnd, Settling
+from nounflow.llm.batch.rows import Batch, BatchJob, BatchRows, LineEnd
 from nounflow.llm.budget import Budget
 from nounflow.llm.faults import Fault, fault_of_code
+from nounflow.llm.ledger import Ledger
 from nounflow.llm.pace import Pace, refused
 from nounflow.llm.retry import passing, retry
 
@@ -29,15 +29,15 @@ _CHUNK = 500  # lines of results written and handed on at a time
 class BatchMachine:
     """Moves the open batches of one server and model from state to state."""
 
-    def __init__(self, config: LLMConfig, rows: BatchRows, budget: Budget) -> None:
-        self._config, self._rows, self._budget = config, rows, budget
-        self._settling = Settling(config, rows, budget)
+    def __init__(self, config: LLMConfig, ledger: Ledger, budget: Budget) -> None:
+        self._config, self._budget = config, budget
+        self._rows = BatchRows(config, ledger, budget)
         self._http = BatchHttp(config)
         self._news = BatchNews()
         self.open: dict[int, Batch] = {}
         self._cancelled: set[int] = set()
         self._silent: Counter[int] = Counter()  # looks in a row that have shown nothing, by batch
-        self._earlier = {batch.number for batch in rows.open()}  # their worst case counts as spent
+        self._earlier = {batch.number for batch in self._rows.open()}  # their worst case counts as spent
 
     async def close(self) -> None:
         """Close the connections."""
@@ -58,18 +58,13 @@ class BatchMachine:
         """The open batches in words."""
         return ", ".join(map(self._news.last, self.open.values()))
 
-    async def submit(
-        self, lines: Sequence[Line], file: IO[bytes], prompt_tokens: int, run: int | None, pace: Pace
-    ) -> None:
+    async def submit(self, jobs: Sequence[BatchJob], file: IO[bytes], run: int | None, pace: Pace) -> None:
         """Write a batch, upload its file, create it at the server.
 
         Raises:
             RunStoppedError: it cannot be done.
         """
-        batch = await self._rows.plan(
-            lines, run=run, base_url=self._config.base_url, model=self._config.model, prompt_tokens=prompt_tokens
-        )
-        self._budget.set_aside(batch.worst_usd)
+        batch = await self._rows.plan(jobs, run=run)
         self.open[batch.number] = batch
         name = f"nounflow-{batch.token}.jsonl"
         file_id = await retry(self._config, pace, lambda: self._http.upload(name, file))
@@ -177,7 +172,7 @@ class BatchMachine:
             results = (line for line in lines if line is not None)
             stop: Fault | None = None
             while chunk := list(itertools.islice(results, _CHUNK)):
-                ends = await self._settling.end(batch, chunk, pending)
+                ends = await self._rows.end(batch, chunk, pending)
                 stop = stop or _stop_among(ends)
                 yield ends
         last = await self._close(batch, "read", _fault_of_rest(remote, maybe_paid=not whole))
@@ -204,7 +199,7 @@ class BatchMachine:
 
     async def _close(self, batch: Batch, state: str, fault: Fault) -> list[LineEnd]:
         """End the lines that are left with a fault, and the batch."""
-        ends = await self._settling.close(batch, state, fault)
+        ends = await self._rows.close(batch, state, fault)
         del self.open[batch.number]
         say(f"batch {batch.number}: {state}" + (f"; {len(ends):,} unanswered ({fault.detail})" if ends else ""))
         return ends

@@ -7,20 +7,9 @@ from typing import IO, Literal
 
 from nounflow.config.llm import LLMConfig, PriceConfig
 from nounflow.llm.batch.files import input_line
-from nounflow.llm.batch.rows import Line
+from nounflow.llm.batch.rows import BatchJob
 from nounflow.llm.http import Server
 from nounflow.llm.prices import prompt_tokens_estimate, worst_cost
-from nounflow.llm.requests import Question
-
-
-@dataclass(slots=True)
-class BatchJob:
-    """A question that is asked, in the pool or in a batch."""
-
-    question: Question
-    room: int  # most tokens of the answer
-    failures: int = 0
-    others: int = 0  # further requests with the same key
 
 
 @dataclass(slots=True)
@@ -28,10 +17,6 @@ class BatchDraft:
     """The next batch, as far as the limits allow."""
 
     jobs: list[BatchJob] = field(default_factory=list)
-    lines: list[Line] = field(default_factory=list)
-    tokens: int = 0  # of the prompts, estimated
-    bytes: int = 0
-    worst_usd: float = 0.0
     short_of: Literal["", "queue", "money"] = ""  # what other batches may hold
 
 
@@ -45,12 +30,14 @@ class Pool:
 
     def add(self, job: BatchJob) -> bool:
         """Put a job behind the others; False if it is too large for any batch."""
-        tokens, size = self._measure(job)
-        limits = self._config.batch
-        if size > limits.max_bytes or tokens > (limits.max_queued_tokens or tokens):
+        limits, request = self._config.batch, job.question.request
+        job.tokens, job.worst_usd = prompt_tokens_estimate(request), worst_cost(self._price, request, job.room)
+        # before the server is known, and with as much room as there may be
+        job.bytes = len(input_line(self._config, job.question, self._config.max_retry_tokens, Server()))
+        if job.bytes > limits.max_bytes or job.tokens > (limits.max_queued_tokens or job.tokens):
             return False
         self.jobs[job.question.key] = job
-        self._tokens, self._bytes = self._tokens + tokens, self._bytes + size
+        self._tokens, self._bytes = self._tokens + job.tokens, self._bytes + job.bytes
         return True
 
     @property
@@ -73,38 +60,25 @@ class Pool:
             usd: what the batch may cost at worst.
         """
         limits, draft = self._config.batch, BatchDraft()
+        size = 0
         for job in self.jobs.values():
             line = input_line(self._config, job.question, job.room, server)
-            tokens = prompt_tokens_estimate(job.question.request)
-            worst = self.worst_usd(job)
-            full = len(draft.jobs) == limits.max_requests or draft.bytes + len(line) > limits.max_bytes
-            if full and draft.jobs:
+            size += len(line)
+            queued_tokens, usd = queued_tokens + job.tokens, usd - job.worst_usd
+            if draft.jobs and (len(draft.jobs) == limits.max_requests or size > limits.max_bytes):
                 break
-            if queued_tokens + draft.tokens + tokens > (limits.max_queued_tokens or float("inf")):
+            if queued_tokens > (limits.max_queued_tokens or float("inf")):
                 draft.short_of = "queue"
                 break
-            if draft.worst_usd + worst > usd:
+            if usd < 0:
                 draft.short_of = "money"
                 break
             file.write(line)
             draft.jobs.append(job)
-            draft.lines.append(Line(job.question, job.room, worst))
-            draft.tokens, draft.bytes = draft.tokens + tokens, draft.bytes + len(line)
-            draft.worst_usd += worst
         return draft
 
     def take(self, draft: BatchDraft) -> None:
         """Remove the draft's jobs."""
         for job in draft.jobs:
             del self.jobs[job.question.key]
-            tokens, size = self._measure(job)
-            self._tokens, self._bytes = self._tokens - tokens, self._bytes - size
-
-    def worst_usd(self, job: BatchJob) -> float:
-        """The most that a job can cost."""
-        return worst_cost(self._price, job.question.request, job.room)
-
-    def _measure(self, job: BatchJob) -> tuple[int, int]:
-        """Prompt tokens and bytes, before the server is known."""
-        line = input_line(self._config, job.question, self._config.max_retry_tokens, Server())
-        return prompt_tokens_estimate(job.question.request), len(line)
+            self._tokens, self._bytes = self._tokens - job.tokens, self._bytes - job.bytes
