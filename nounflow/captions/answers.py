@@ -14,7 +14,7 @@ from nounflow.captions.check_report import ReportTally
 from nounflow.captions.checks import CaptionChecks, Checked, with_secondary
 from nounflow.captions.near_duplicates import Kept
 from nounflow.captions.spool import Spool
-from nounflow.captions.table import CaptionDraft, Rows, Written, record_nouns
+from nounflow.captions.table import CaptionDraft, Row, Written, frame_of, record_nouns
 from nounflow.captions.templates import Number
 from nounflow.counts import Counts
 from nounflow.llm.reading import find_json
@@ -170,15 +170,15 @@ class CaptionAnswers:
 
     def _tables(self, tasks: Iterable[NounTask]) -> Iterator[tuple[pl.DataFrame, list[Checked]]]:
         """All captions as rows of schema `CAPTIONS`, noun after noun, and what the checks say of each."""
-        rows, results = Rows(), list[Checked]()
+        rows, results = list[Row](), list[Checked]()
         for task in tasks:
             for number, text, checked in self.captions(task):
-                rows.add(text, (task.id,), task.weight_of(number), f"llm-{number}")
+                rows.append((text, (task.id,), task.weight_of(number), f"llm-{number}"))
                 results.append(checked)
             if len(rows) >= _BATCH:
-                yield rows.frame(), results
-                rows, results = Rows(), []
-        yield rows.frame(), results
+                yield frame_of(rows), results
+                rows, results = [], []
+        yield frame_of(rows), results
 
     def _reasons(self, task: NounTask) -> str:
         faults = Counter(checked.fault for _, _, checked in self.captions(task) if checked.fault is not None)

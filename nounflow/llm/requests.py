@@ -75,11 +75,6 @@ class Failure:
     detail: str
 
 
-def request_key(model: str, prompt_version: str, parameters: Mapping[str, Any], item: str, attempt: int) -> str:
-    """Hex SHA-256 (64 characters, so it fits the `custom_id` of a batch)."""
-    return sha256_json([model, prompt_version, dict(parameters), item, attempt])
-
-
 @dataclass(frozen=True, slots=True)
 class Question:
     """A request with what makes its key: the model and the parameters of the call."""
@@ -87,10 +82,10 @@ class Question:
     request: Request
     model: str
     parameters: Mapping[str, Any]
-    key: str
+    key: str  # hex SHA-256: 64 characters, so it fits the `custom_id` of a batch
 
     @classmethod
     def of(cls, request: Request, model: str, parameters: Mapping[str, Any]) -> Question:
         """The question with its key."""
-        key = request_key(model, request.prompt_version, parameters, request.item, request.attempt)
-        return cls(request, model, parameters, key)
+        parts = [model, request.prompt_version, dict(parameters), request.item, request.attempt]
+        return cls(request, model, parameters, sha256_json(parts))

@@ -151,16 +151,13 @@ def _check_source(source: _Source, heldout_share: float, counts: Counts) -> floa
     digests = {shard.position: RunningTextsDigest() for shard in source.shards}
     training = 0.0
     start = 0
-    for shard, keys, batch in _captions_by_shard(source, ["text", "weight"]):
+    for shard, _row, keys, batch in _captions_by_shard(source, ["text", "weight"]):
         digests[shard.position].update(batch["text"])
         training += float(batch["weight"].to_numpy()[~heldout_mask(keys, heldout_share)].sum(dtype=np.float64))
     for shard in source.shards:
         manifest = shard.manifest
-        if (manifest.source, manifest.start, manifest.texts) != (
-            source.name,
-            start,
-            digests[shard.position].hexdigest(),
-        ):
+        texts = digests[shard.position].hexdigest()
+        if (manifest.source, manifest.start, manifest.texts) != (source.name, start, texts):
             raise MismatchError(
                 f"The shard does not hold rows {start:,} to {start + manifest.rows:,} of the captions '{source.name}'",
                 where=f"{shard.path} against {source.captions}",
@@ -177,8 +174,10 @@ def _check_source(source: _Source, heldout_share: float, counts: Counts) -> floa
     return source.share / training
 
 
-def _captions_by_shard(source: _Source, columns: Sequence[str]) -> Iterator[tuple[_Shard, np.ndarray, pa.RecordBatch]]:
-    """Batches of captions cut at the shards' bounds, with the keys of their texts."""
+def _captions_by_shard(
+    source: _Source, columns: Sequence[str]
+) -> Iterator[tuple[_Shard, int, np.ndarray, pa.RecordBatch]]:
+    """Batches of captions cut at the shards' bounds: (shard, first row in it, keys of the texts, captions)."""
     batches = read_columns(source.captions, CAPTIONS, "captions file", columns)
     batch = pa.RecordBatch.from_pylist([])
     for shard in source.shards:
@@ -189,7 +188,7 @@ def _captions_by_shard(source: _Source, columns: Sequence[str]) -> Iterator[tupl
         while done < shard.manifest.rows:
             batch = batch if len(batch) else next(batches)
             taken = batch.slice(0, shard.manifest.rows - done)
-            yield shard, keys[done : done + len(taken)], taken
+            yield shard, done, keys[done : done + len(taken)], taken
             batch = batch.slice(len(taken))
             done += len(taken)
 
@@ -201,9 +200,7 @@ def _write_index(
     samples = heldout_samples = 0
     with pq.ParquetWriter(path, SAMPLES, compression="zstd", use_dictionary=False) as writer:
         for source in sources:
-            place, row = -1, 0
-            for shard, keys, batch in _captions_by_shard(source, ["targets", "target_weights", "weight"]):
-                row = 0 if shard.position != place else row
+            for shard, row, keys, batch in _captions_by_shard(source, ["targets", "target_weights", "weight"]):
                 heldout = heldout_mask(keys, heldout_share)
                 weight = np.where(heldout, 0.0, batch["weight"].to_numpy().astype(np.float64) * scales[source.name])
                 n = len(batch)
@@ -216,7 +213,6 @@ def _write_index(
                     "heldout": pa.array(heldout),
                 }
                 writer.write_batch(pa.record_batch([values[name] for name in SAMPLES.names], schema=SAMPLES))
-                place, row = shard.position, row + n
                 samples += n
                 heldout_samples += int(heldout.sum())
     return samples, heldout_samples

@@ -61,19 +61,14 @@ def read_manifest(manifest_path: Path) -> ShardManifest:
     """
     manifest = read_document(ShardManifest, manifest_path, "shard manifest")
     if manifest != sealed(manifest):
-        raise DamagedFileError(
-            "A shard's manifest is not the one that was written", where=manifest_path, fix=_fix(manifest_path)
-        )
+        raise _damaged("A shard's manifest is not the one that was written", manifest_path, manifest_path)
     for name, part in manifest.parts.items():
         path = array_folder(manifest_path) / name
         if not path.is_file():
-            raise DamagedFileError("A shard's array is missing", where=path, fix=_fix(manifest_path))
+            raise _damaged("A shard's array is missing", path, manifest_path)
         if (found := path.stat().st_size) != part.bytes:
-            raise DamagedFileError(
-                f"A shard has {found:,} bytes where its manifest promises {part.bytes:,}",
-                where=path,
-                fix=_fix(manifest_path),
-            )
+            what = f"A shard has {found:,} bytes where its manifest promises {part.bytes:,}"
+            raise _damaged(what, path, manifest_path)
     return manifest
 
 
@@ -174,7 +169,7 @@ def _checked_blocks(manifest_path: Path, manifest: ShardManifest, name: str, blo
             digest.update(block)
             yield block
     if digest.hexdigest() != manifest.parts[name].sha256:
-        raise DamagedFileError("A shard's bytes are not those that were written", where=path, fix=_fix(manifest_path))
+        raise _damaged("A shard's bytes are not those that were written", path, manifest_path)
 
 
 def _read_array(manifest_path: Path, manifest: ShardManifest, name: str) -> np.ndarray:
@@ -193,5 +188,6 @@ def _mapped(manifest_path: Path, manifest: ShardManifest, name: str) -> np.ndarr
     return np.memmap(array_folder(manifest_path) / _chunk(name), dtype=dtype, mode="r", shape=shape)
 
 
-def _fix(manifest_path: Path) -> str:
-    return f"delete {manifest_path.name} and run the same command again: only this shard is made anew"
+def _damaged(what: str, where: Path, manifest_path: Path) -> DamagedFileError:
+    fix = f"delete {manifest_path.name} and run the same command again: only this shard is made anew"
+    return DamagedFileError(what, where=where, fix=fix)
