@@ -14,10 +14,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nounflow.captions.captioners import CAPTIONERS
+from nounflow.captions.offline import draft_captions
 from nounflow.commandline import json_settings, run_stage, stage_parser
 from nounflow.config.captions import OfflineConfig
 
+# By name: functions of a lexicon, a folder of word lists, settings and a seed.
+CAPTIONERS = {"offline": draft_captions}
 WORDS = Path(__file__).resolve().parent.parent / "resources" / "captions"
 
 

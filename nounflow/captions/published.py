@@ -128,12 +128,11 @@ def import_captions(
 
 def _batches(nouns: pl.DataFrame, found: list[int], spool: Spool, tally: _Tally) -> Iterator[pl.DataFrame]:
     rows: list[Row] = []
-    made = 0
+    made = False
     for noun in found:
         entries = [PublishedNoun.model_validate_json(piece) for piece in spool.pieces(noun)]
-        before = len(rows)
         _add_noun(rows, nouns.row(noun, named=True), entries, tally)
-        made += len(rows) - before
+        made = made or bool(rows)
         if len(rows) >= _BATCH:
             yield frame_of(rows)
             rows = []

@@ -166,11 +166,9 @@ class _Asking:
             if outcome.status != "truncated" or job.room >= self._config.max_retry_tokens:
                 return [outcome, *[dataclasses.replace(outcome, usd=0.0, replayed=True)] * job.others]
             job.room, job.failures = self._config.max_retry_tokens, 0
-        elif end.fault.kind == "unfit":
-            return [Failure(job.question.request, job.question.key, end.fault.detail)] * (1 + job.others)
-        elif end.fault.kind == "retry":
-            job.failures += 1
-            if job.failures >= self._config.max_attempts:
+        else:
+            job.failures += end.fault.kind == "retry"
+            if end.fault.kind == "unfit" or job.failures >= self._config.max_attempts:
                 return [Failure(job.question.request, job.question.key, end.fault.detail)] * (1 + job.others)
         self._pool.add(job)
         return []
