@@ -21,7 +21,6 @@ from nounflow.llm.budget import Budget
 from nounflow.llm.faults import Fault, fault_of_code
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.pace import Pace, refused
-from nounflow.llm.retry import passing, retry
 
 _CHUNK = 500  # lines of results written and handed on at a time
 
@@ -67,21 +66,18 @@ class BatchMachine:
         batch = await self._rows.plan(jobs, run=run)
         self.open[batch.number] = batch
         name = f"nounflow-{batch.token}.jsonl"
-        file_id = await retry(self._config, pace, lambda: self._http.upload(name, file))
+        file_id = await pace.retry(lambda: self._http.upload(name, file))
         if isinstance(file_id, Fault):
             raise impossible(self._config, "The input file of a batch cannot be uploaded", file_id)
         await self._rows.note(batch, "uploaded", file_id=file_id)
         # A file may not be readable right after its upload, so "not found" or "bad request" is tried again. After any
         # other failure there may be a batch all the same: `advance` looks for it.
-        remote = await retry(
-            self._config,
-            pace,
-            lambda: self._http.create(file_id, batch.token),
-            again=lambda fault: fault.status in (400, 404),
+        remote = await pace.retry(
+            lambda: self._http.create(file_id, batch.token), again=lambda fault: fault.status in (400, 404)
         )
         if isinstance(remote, Remote):
             await self._created(batch, remote)
-        elif remote.kind != "retry":
+        elif not remote.passing:
             raise impossible(self._config, "A batch cannot be created", remote)
 
     async def advance(self, batch: Batch, pace: Pace) -> AsyncIterator[list[LineEnd]]:
@@ -114,17 +110,15 @@ class BatchMachine:
         between, and "no" is final.
         """
         for final in (False, True):
-            remote = await retry(
-                self._config, pace, lambda: self._http.find(batch.file_id, batch.token, batch.planned_at)
-            )
+            remote = await pace.retry(lambda: self._http.find(batch.file_id, batch.token, batch.planned_at))
             if isinstance(remote, Remote):
                 await self._created(batch, remote)
                 return True
             if isinstance(remote, Fault):
                 raise impossible(self._config, "The server does not say whether it has a batch", remote)
             if not final:
-                deleted = await retry(self._config, pace, lambda: self._http.delete(batch.file_id))
-                if isinstance(deleted, Fault) and passing(deleted):
+                deleted = await pace.retry(lambda: self._http.delete(batch.file_id))
+                if isinstance(deleted, Fault) and deleted.passing:
                     raise impossible(self._config, "The input file of a batch cannot be removed", deleted)
         return False
 
