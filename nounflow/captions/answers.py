@@ -58,14 +58,6 @@ class NounTask:
         return self.weight * share / max(self.kept_of[number], 1)
 
 
-@dataclass(frozen=True)
-class CaptionVerdict:
-    """Whether an answer brought a caption, and what became of all that it brought."""
-
-    accepted: bool
-    reason: str
-
-
 class CaptionAnswers:
     """What the nouns' answers brought, kept and refused."""
 
@@ -75,14 +67,14 @@ class CaptionAnswers:
         self.readable = 0  # answers
         self._spool = spool
 
-    def take(self, task: NounTask, result: Outcome | Failure) -> CaptionVerdict | None:
-        """Read and check one answer; returns what is thought of it, None where there is none."""
+    def take(self, task: NounTask, result: Outcome | Failure) -> tuple[bool, str] | None:
+        """Read and check one answer; whether it brought a caption, and what became of all; None where there is none."""
         if isinstance(result, Failure):
             task.given_up = f"no answer: {result.detail}"
             return None
         if result.status == "refused":
             task.given_up = f"refused: {result.detail}"
-            return CaptionVerdict(False, task.given_up)
+            return False, task.given_up
         earlier = Kept(self.checks.settings.near_duplicate, self._plain(task))
         known = len(earlier.words)
         found: list[tuple[Number, str, str | None, tuple[int, ...], int]] = []
@@ -106,7 +98,7 @@ class CaptionAnswers:
         faults.update(fault for _, _, fault, _, _ in found if fault is not None)
         said = [f"kept: {kept.total()}"] if kept else []
         said += [f"{fault}: {n}" for fault, n in sorted(faults.items())]
-        return CaptionVerdict(bool(kept), "; ".join(said) or "no caption in it")
+        return bool(kept), "; ".join(said) or "no caption in it"
 
     def captions(self, task: NounTask) -> Iterator[tuple[Number, str, Checked]]:
         """All captions of a noun, as they came."""

@@ -121,12 +121,13 @@ def _lost_manifests(path: Path) -> list[Path]:
 def _manifests(path: Path) -> list[Path]:
     """The manifest at a path, or all below a folder: whatever lies beside arrays, is damaged, or reads like one."""
     if path.is_dir():
-        return [
-            file
-            for file in find_manifests(path)
-            if array_folder(file).is_dir() or (keys := _keys_of(file)) is None or keys & {"parts", "index_sha256"}
-        ]
+        return [file for file in find_manifests(path) if array_folder(file).is_dir() or _looks_like_manifest(file)]
     return [path.with_suffix(".json") if path.suffix == ".zarr" else path]
+
+
+def _looks_like_manifest(path: Path) -> bool:
+    keys = _keys_of(path)
+    return keys is None or "parts" in keys or "index_sha256" in keys
 
 
 def _is_training_set(path: Path) -> bool:

@@ -6,6 +6,7 @@ merging takes seconds whatever the dimension. Memory is bounded by one batch of 
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from nounflow.schemas.embeddings import ShardManifest
 from nounflow.schemas.tables import CAPTIONS, INDEX, SAMPLES, count_rows, lexicon_digest, read_columns, read_lexicon
 from nounflow.schemas.training_sets import ShardReference, TrainingSetManifest
 from nounflow.store.shards import check_identity, read_keys, read_manifest, sealed
-from nounflow.store.texts import RunningTextsDigest, heldout_mask
+from nounflow.store.texts import closed_bytes, heldout_mask
 
 MANIFEST = "manifest.json"
 _AGAIN = "delete the shard and run again"
@@ -83,29 +84,17 @@ def merge(
     flow = counts.flow("split", samples, "samples")
     flow.drop(heldout, "held out, never trained on")
     flow.out(samples - heldout, "training samples")
-    write_document(
-        folder / MANIFEST,
-        sealed(
-            TrainingSetManifest(
-                embedder=shards[0].manifest.embedder,
-                lexicon=digest,
-                lexicon_path=os.path.relpath(nouns_path, folder),
-                mixture=dict(mixture),
-                shards=tuple(
-                    ShardReference(
-                        path=os.path.relpath(shard.path, folder),
-                        source=shard.manifest.source,
-                        rows=shard.manifest.rows,
-                        digest=shard.manifest.digest,
-                    )
-                    for shard in shards
-                ),
-                samples=samples,
-                heldout=heldout,
-                index_sha256=sha256_file(folder / INDEX),
-            )
-        ),
+    manifest = TrainingSetManifest(
+        embedder=shards[0].manifest.embedder,
+        lexicon=digest,
+        lexicon_path=os.path.relpath(nouns_path, folder),
+        mixture=dict(mixture),
+        shards=tuple(_reference(shard, folder) for shard in shards),
+        samples=samples,
+        heldout=heldout,
+        index_sha256=sha256_file(folder / INDEX),
     )
+    write_document(folder / MANIFEST, sealed(manifest))
     return counts
 
 
@@ -129,6 +118,11 @@ def _read_sources(
         yield source
 
 
+def _reference(shard: _Shard, folder: Path) -> ShardReference:
+    kept = shard.manifest.model_dump(include={"source", "rows", "digest"})
+    return ShardReference(path=os.path.relpath(shard.path, folder), **kept)
+
+
 def _check_belongs(shard: _Shard, first: _Shard, lexicon: str, nouns_path: Path) -> None:
     manifest = shard.manifest
     check_identity(manifest.embedder, first.manifest.embedder, shard.path, first.path)
@@ -148,11 +142,11 @@ def _check_belongs(shard: _Shard, first: _Shard, lexicon: str, nouns_path: Path)
 
 def _check_source(source: _Source, heldout_share: float, counts: Counts) -> float:
     """Check that each shard holds its rows of the captions; returns the factor from captions' to samples' weights."""
-    digests = {shard.position: RunningTextsDigest() for shard in source.shards}
+    digests = {shard.position: hashlib.sha256() for shard in source.shards}
     training = 0.0
     start = 0
     for shard, _row, keys, batch in _captions_by_shard(source, ["text", "weight"]):
-        digests[shard.position].update(batch["text"])
+        digests[shard.position].update(closed_bytes(batch["text"]))
         training += float(batch["weight"].to_numpy()[~heldout_mask(keys, heldout_share)].sum(dtype=np.float64))
     for shard in source.shards:
         manifest = shard.manifest

@@ -123,16 +123,16 @@ class _Asking:
         folder, budget = self._ledger.path.parent, self._chat.budget
         with disk_errors(folder), tempfile.TemporaryFile(dir=folder) as file:
             queued = sum(batch.prompt_tokens for batch in under_way.values())
-            draft = self._pool.draft(server, file, queued, budget.left)
+            jobs, short = self._pool.draft(server, file, queued, budget.left)
             # Crumbs of the queue or of the budget are not worth a batch while others may give back more.
-            self._blocked = bool(draft.short_of and under_way)
+            self._blocked = short and bool(under_way)
             if self._blocked:
                 return False
-            if not draft.jobs:
+            if not jobs:
                 raise budget.reached(next(iter(self._pool.jobs.values())).worst_usd)
-            self._pool.take(draft)
-            self._waiting |= {job.question.key: job for job in draft.jobs}
-            await self._machine.submit(draft.jobs, file, self._chat.run, self._pace)
+            self._pool.take(jobs)
+            self._waiting |= {job.question.key: job for job in jobs}
+            await self._machine.submit(jobs, file, self._chat.run, self._pace)
         return True
 
     async def _advance(self, batch: Batch) -> AsyncIterator[Outcome | Failure]:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import IO, Literal
+from collections.abc import Iterable
+from typing import IO
 
 from nounflow.config.llm import LLMConfig, PriceConfig
 from nounflow.llm.batch.files import input_line
 from nounflow.llm.batch.rows import BatchJob
 from nounflow.llm.http import Server
 from nounflow.llm.prices import prompt_tokens_estimate, worst_cost
-
-
-@dataclass(slots=True)
-class BatchDraft:
-    """The next batch, as far as the limits allow."""
-
-    jobs: list[BatchJob] = field(default_factory=list)
-    short_of: Literal["", "queue", "money"] = ""  # what other batches may hold
 
 
 class Pool:
@@ -50,35 +42,34 @@ class Pool:
             or (limits.max_queued_tokens is not None and self._tokens >= limits.max_queued_tokens)
         )
 
-    def draft(self, server: Server, file: IO[bytes], queued_tokens: int, usd: float) -> BatchDraft:
-        """Write the next batch's lines to `file`; the jobs stay here until they are taken.
+    def draft(self, server: Server, file: IO[bytes], queued_tokens: int, usd: float) -> tuple[list[BatchJob], bool]:
+        """Write the next batch's lines to `file`, as far as the limits allow; its jobs stay here until they are taken.
 
         Args:
             server: what it can do.
             file: empty.
             queued_tokens: of the batches under way.
             usd: what the batch may cost at worst.
+
+        Returns:
+            The jobs, and whether more of them would fit if other batches held less of the queue or the money.
         """
-        limits, draft = self._config.batch, BatchDraft()
-        size = 0
+        limits, size = self._config.batch, 0
+        jobs: list[BatchJob] = []
         for job in self.jobs.values():
             line = input_line(self._config, job.question, job.room, server)
             size += len(line)
             queued_tokens, usd = queued_tokens + job.tokens, usd - job.worst_usd
-            if draft.jobs and (len(draft.jobs) == limits.max_requests or size > limits.max_bytes):
+            if jobs and (len(jobs) == limits.max_requests or size > limits.max_bytes):
                 break
-            if queued_tokens > (limits.max_queued_tokens or float("inf")):
-                draft.short_of = "queue"
-                break
-            if usd < 0:
-                draft.short_of = "money"
-                break
+            if usd < 0 or queued_tokens > (limits.max_queued_tokens or float("inf")):
+                return jobs, True
             file.write(line)
-            draft.jobs.append(job)
-        return draft
+            jobs.append(job)
+        return jobs, False
 
-    def take(self, draft: BatchDraft) -> None:
-        """Remove the draft's jobs."""
-        for job in draft.jobs:
+    def take(self, jobs: Iterable[BatchJob]) -> None:
+        """Remove jobs."""
+        for job in jobs:
             del self.jobs[job.question.key]
             self._tokens, self._bytes = self._tokens - job.tokens, self._bytes - job.bytes
