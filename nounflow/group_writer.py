@@ -1,7 +1,5 @@
 """One thread that writes to SQLite, many writes a commit, so that durable writes do not cost an fsync each."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections import deque
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Progress of long work: a bar on a terminal, a line now and then in a log; and counts, as a log shows them."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -41,7 +39,7 @@ class Progress:
             said = f"{self.done:,} of {self.total:,} {self.unit}, {speed:,.0f}/s, {left:.0f} s left"
             print(f"{self.label}: {said}{', ' + note if note else ''}", file=sys.stderr, flush=True)
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> "Progress":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:

@@ -1,7 +1,5 @@
 """The decision log on disk: an SQLite journal to work with, a text file of the same records to commit and merge."""
 
-from __future__ import annotations
-
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence

@@ -1,7 +1,5 @@
 """Data on disk for as long as a stage runs, so that memory does not grow with the captions."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import struct
@@ -59,7 +57,7 @@ class Spool:
         """The tables of a chain."""
         return map(pl.read_ipc_stream, self.pieces(chain))
 
-    def __enter__(self) -> Spool:
+    def __enter__(self) -> "Spool":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -8,8 +8,6 @@
 Outcomes come in the order in which they are known, not in that of the requests, and never all at once in memory.
 """
 
-from __future__ import annotations
-
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.batch.client import BatchClient
 from nounflow.llm.chat import ChatClient

@@ -8,8 +8,6 @@ It is a journal (`nounflow.journal`): what a future has returned survives `kill 
 thread; one process writes at a time.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """From a request to its question, from a body to what the ledger keeps, from there to what the asker gets."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 from collections.abc import AsyncIterable, AsyncIterator

@@ -1,7 +1,5 @@
 """What is asked, what came back, and the key under which the ledger knows both."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -85,7 +83,7 @@ class Question:
     key: str  # hex SHA-256: 64 characters, so it fits the `custom_id` of a batch
 
     @classmethod
-    def of(cls, request: Request, model: str, parameters: Mapping[str, Any]) -> Question:
+    def of(cls, request: Request, model: str, parameters: Mapping[str, Any]) -> "Question":
         """The question with its key."""
         parts = [model, request.prompt_version, dict(parameters), request.item, request.attempt]
         return cls(request, model, parameters, sha256_json(parts))

@@ -1,7 +1,5 @@
 """What the asker made of the answers: written to the ledger where it is new or another than before."""
 
-from __future__ import annotations
-
 import json
 
 from nounflow.llm.ledger import Ledger
@@ -39,7 +37,7 @@ class Verdicts:
         for written in [self._ledger.record_verdict(key, *verdict) for key, verdict in news.items()]:
             written.result()
 
-    def __enter__(self) -> Verdicts:
+    def __enter__(self) -> "Verdicts":
         return self
 
     def __exit__(self, *_error: object) -> None:
