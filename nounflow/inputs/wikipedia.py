@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pydantic
 
 from nounflow.atomic import atomic_file
 from nounflow.counts import Counts
@@ -25,6 +24,7 @@ from nounflow.inputs.mediawiki import MediaWiki
 from nounflow.inputs.transfer import TransferError
 from nounflow.journal import Additions, Journal
 from nounflow.progress import Progress
+from nounflow.schemas.documents import StoredDocument
 
 JOURNAL, TABLE, FOLDER = "collected.sqlite", "images.tsv", "images"
 _WIDTH = 960  # pixels; Wikimedia makes images of some widths only
@@ -40,10 +40,8 @@ class Collection(Journal):
     formats = (Additions({"nouns": "seq INTEGER PRIMARY KEY, noun TEXT NOT NULL UNIQUE, row TEXT NOT NULL"}),)
 
 
-class Collected(pydantic.BaseModel):
+class Collected(StoredDocument):
     """What became of a noun: a lead image (a row of `images.tsv`), or why there is none."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
     noun: str
     left_out: str = ""  # reason; then all else is empty
