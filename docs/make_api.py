@@ -51,7 +51,8 @@ def of_class(cls: Any) -> Iterator[str]:
     yield prose(cls)
     if dataclasses.is_dataclass(cls):
         yield "\n| field | type |\n|---|---|"
-        yield from (f"| `{field.name}` | `{field.type}` |" for field in dataclasses.fields(cls))
+        types = {field.name: inspect.formatannotation(field.type) for field in dataclasses.fields(cls)}
+        yield from (f"| `{name}` | `{said}` |" for name, said in types.items())
     if hasattr(cls, "model_fields"):
         yield "\n| field | default | meaning |\n|---|---|---|"
         fields = cls.model_fields.items()
@@ -59,6 +60,7 @@ def of_class(cls: Any) -> Iterator[str]:
     for name, member in vars(cls).items():
         if not name.startswith("_") and callable(function := getattr(cls, name)) and member.__doc__:
             signature = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(function)))  # types without quotes
+            signature = re.sub(r"\b(?:\w+\.)+(?=\w)", "", signature)  # and without their modules
             yield f"\n### `{cls.__name__}.{name}`\n\n```python\n{name}{signature}\n```\n"
             yield prose(function)
 
