@@ -49,7 +49,6 @@ def add_settings(parser, option, model):
             setattr(namespace, self.dest, adapter.validate_json(values[0]))
     parser.add_argument(option, nargs="+", action=First)
 """,
-    "counts_printing.py": "def print_flows(flows):\n    pass\n",
     "device_lease.py": "def lease_device(environment, devices):\n    return None\n",
     "errors.py": """
 class NounflowError(Exception):
@@ -73,6 +72,8 @@ class Progress:
         return self
     def __exit__(self, *reasons):
         pass
+def print_flows(flows):
+    pass
 """,
     "training/stopping.py": """
 def diverged(*arguments):
@@ -83,6 +84,8 @@ class StopSignals:
         return self
     def __exit__(self, *reasons):
         pass
+def print_flows(flows):
+    pass
 """,
     "training/memory.py": """
 def check_size(*arguments):
