@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,9 +14,16 @@ import torch
 from PIL import Image
 from tiny_workflow import Project
 
-from nounflow import Naming, NounClassifier, NounflowError
+from nounflow import GenerationConfig, Naming, NounClassifier, NounflowError
+from nounflow.config.decoder import DecoderConfig
+from nounflow.config.embedder import EmbedderConfig
+from nounflow.decoder.model import ObjectDecoder
+from nounflow.decoder.vocabulary import TargetVocabulary
+from nounflow.embedders.tokenizer import load_target_tokenizer
 from nounflow.images import list_images
 from nounflow.model_folders import find_model
+from nounflow.predictors.decoder import DecoderPredictor
+from nounflow.predictors.loading import load_predictor
 
 KINDS = ["tiny", "tiny_head", "tiny_retrieval", "tiny_fused"]
 
@@ -47,7 +53,8 @@ def test_one_image_gives_one_answer_and_several_give_a_list(one: NounClassifier,
 
 
 def test_a_folder_is_named_whole_and_a_broken_image_costs_no_other(one: NounClassifier, folder: Path) -> None:
-    named = one(folder)
+    named = list(one.classify(folder))
+    assert named == one([Path(naming.file) for naming in named])
     assert [Path(naming.file).relative_to(folder).as_posix() for naming in named] == list_images(folder, any_name=True)
     assert {bool(naming.problem) for naming in named} == {True, False}
     assert all(bool(naming.nouns) != bool(naming.problem) for naming in named)
@@ -68,9 +75,10 @@ def test_a_stream_is_read_no_further_than_two_batches_ahead(one: NounClassifier,
 
 
 def test_a_wrong_type_says_what_is_taken(one: NounClassifier, folder: Path) -> None:
-    for wrong in (None, 3, [folder / "a.png", 3]):
+    wrongs: list[Any] = [None, 3, [folder / "a.png", 3]]
+    for wrong in wrongs:
         with pytest.raises(TypeError, match="is no image"):
-            one(wrong)  # type: ignore[call-overload]
+            one(wrong)
 
 
 @pytest.mark.parametrize("run", KINDS)
@@ -92,15 +100,22 @@ def _answer(naming: Naming) -> tuple[tuple[str, ...], tuple[float, ...]]:
     return naming.nouns, naming.probabilities
 
 
-def test_a_decoder_takes_nouns_beyond_its_lexicon_that_it_can_spell(one: NounClassifier, folder: Path) -> None:
-    pairs = [f"{first} {second}" for first in one.nouns[:20] for second in one.nouns[:20] if first != second]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # most are longer than the longest noun
-        guided = one.guide(pairs)
-    assert set(guided.nouns) < set(pairs)
-    found = guided(folder / "a.png")
-    assert found.nouns
-    assert set(found.nouns) <= set(guided.nouns) - set(one.nouns)
+def test_a_decoder_takes_nouns_beyond_its_lexicon_that_it_can_spell(finished: Project) -> None:
+    manifest = load_predictor(finished.folder / "results/models/tiny/manifest.json", "cpu").manifest
+    words = load_target_tokenizer(EmbedderConfig(spec=manifest.embedder.spec))
+    nouns = ("ice cream", "polar bear", "dog")
+    vocabulary = TargetVocabulary.build(nouns, words.target_tokens(nouns))
+    manifest = manifest.model_copy(update={"nouns": nouns, "tokens": vocabulary.as_dict()})
+    config = DecoderConfig.model_validate(manifest.settings["decoder"])
+    model = ObjectDecoder(manifest.embedder.dim, vocabulary.size, vocabulary.max_tokens, config)
+    predictor = DecoderPredictor(manifest, dict(model.state_dict()), "cpu", GenerationConfig())
+    guided, left_out = predictor.guided_by(["ice bear", "cream", "dog", "cat", "ice ice cream bear"])
+    assert left_out == ["cat", "ice ice cream bear"]
+    found = guided.answer(np.eye(3, manifest.embedder.dim, dtype=np.float32), 4)
+    for texts, ids in zip(found.texts, found.nouns.tolist(), strict=True):
+        assert set(texts) == {"ice bear", "cream", "dog", ""}
+        assert [i for text, i in zip(texts, ids, strict=True) if text == "dog"] == [2]
+        assert sum(i == -1 for i in ids) == 3  # no nouns of the lexicon, and the empty place
 
 
 def test_nouns_that_cannot_be_said_are_named(one: NounClassifier) -> None:
@@ -137,12 +152,12 @@ def test_texts_lie_in_the_space_of_the_images(one: NounClassifier, folder: Path)
 
 
 def test_several_threads_get_the_answers_of_one(one: NounClassifier, folder: Path) -> None:
-    alone = one(folder)
+    alone = list(one.classify(folder))
     barrier = threading.Barrier(4)
 
     def name(_number: int) -> list[Naming]:
         barrier.wait()
-        return one(folder)
+        return list(one.classify(folder))
 
     with ThreadPoolExecutor(4) as pool:
         for found in pool.map(name, range(4)):
