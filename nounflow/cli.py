@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 
 from nounflow.commandline import print_any_text, reported_errors, wait_passively
 from nounflow.commands import (
@@ -23,6 +22,7 @@ from nounflow.commands import (
     workflow,
 )
 from nounflow.commands.options import spread_configfiles
+from nounflow.version import nounflow_version
 
 # in the order of the help
 _COMMANDS = (init, naming, scores, annotate, decisions, judging, captions, cache, workflow, novic, schema)
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     """The parser of the command and its sub-commands."""
     command = argparse.ArgumentParser(prog="nounflow", description="Name what is in photographs.")
     command.add_argument("--debug", action="store_true", help="show the traceback of an error (also behind a command)")
-    command.add_argument("--version", action="version", version=f"nounflow {metadata.version('nounflow')}")
+    command.add_argument("--version", action="version", version=f"nounflow {nounflow_version()}")
     commands = command.add_subparsers(required=True, metavar="COMMAND")
     for module in _COMMANDS:
         module.add(commands)

@@ -19,6 +19,7 @@ from nounflow.predictor_kinds import PREDICTORS, RULE, WEIGHTS
 from nounflow.schemas.documents import read_document, write_document
 from nounflow.schemas.models import FusedRule, PredictorManifest
 from nounflow.schemas.tables import lexicon_digest
+from nounflow.version import nounflow_version
 
 IMAGE_SHIFT = "image_shift"  # beside the weights: subtracted from images before they are named
 
@@ -57,7 +58,8 @@ def _write_manifest(manifest_path: Path, weights: Path, **fields: Any) -> Predic
         weights_sha256=sha256_file(weights),
         versions={
             "python": platform.python_version(),
-            **{package: metadata.version(package) for package in ("nounflow", "torch", "numpy")},
+            "nounflow": nounflow_version(),
+            **{package: metadata.version(package) for package in ("torch", "numpy")},
         },
         **fields,
     )
