@@ -53,12 +53,7 @@ def main(
     with Spool(out.parent) as spool, Spool(out.parent) as ngrams:
         answers = CaptionAnswers(CaptionChecks(lexicon, checks), spool)
         used = run_async(_ask(tasks, answers, settings, ledger or Path(settings.ledger)))
-        if fault := answers.failed(tasks):
-            raise NounflowError(
-                fault,
-                where=f"{answers.totals.total():,} captions of {settings.server.model}",
-                fix="read the answers in the ledger, mend the settings or try another model, and run the same command",
-            )
+        answers.refuse_too_little(tasks, settings.server.model)
         tally = ReportTally(out.stem, answers.totals, lexicon, ngrams)
         record = write_draft(out, answers.draft(tasks, tally, len(lexicon)))
         report = tally.report(used)

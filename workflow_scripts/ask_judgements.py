@@ -83,7 +83,7 @@ def _ask_missing(
 ) -> dict[tuple[str, str], str]:
     """Add what is not judged yet to the log; returns why some pairs could not be judged."""
     from nounflow.annotation.asking import Ballot, voting_rule
-    from nounflow.annotation.judgements import drafts_of, known_judgements, missing_groups
+    from nounflow.annotation.judgements import drafts_of, known_judgements, missing_groups, refuse_unreadable
 
     known = known_judgements(log.records(), annotator, settings)
     ballots = [Ballot(group) for group in missing_groups(tasks, known, settings)]
@@ -100,6 +100,7 @@ def _ask_missing(
             draft for b in done for draft in drafts_of(b, spellings[b.group.image], annotator, image_set, settings)
         ]
         log.append(drafts).result()
+    refuse_unreadable(ballots, known, settings)
     return {(b.group.image, noun): b.problem for b in ballots for noun in spellings[b.group.image] if b.problem}
 
 

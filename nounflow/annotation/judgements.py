@@ -16,6 +16,7 @@ from nounflow.annotation.votes import verdict
 from nounflow.config.annotators import OpenAIAnnotatorConfig, PeopleAnnotatorConfig
 from nounflow.counts import Counts
 from nounflow.files import sha256_json, sha256_text
+from nounflow.llm.enough import refuse_too_little
 from nounflow.schemas.annotations import CATEGORIES, ImageAnnotations
 from nounflow.schemas.decisions import Decision, DecisionDraft, Mark
 from nounflow.text import canon
@@ -133,6 +134,27 @@ def settling_of(
     """How this judge's votes become categories, given what people said of the same pairs (of any image set)."""
     pairs, names = compared_with_people(known, records, people)
     return settle(pairs, names, voting_rule(settings), settings.min_calibrated)
+
+
+def refuse_unreadable(
+    ballots: Sequence[Ballot], known: Mapping[Pair, Decision], settings: OpenAIAnnotatorConfig
+) -> None:
+    """Stop where the model judged nothing, or most of its answers cannot be read.
+
+    Args:
+        known: what it had judged before these ballots; what its votes rest on are readable answers.
+
+    Raises:
+        NounflowError: see `llm.enough`.
+    """
+    earlier: dict[str, int] = {}  # picture -> answers at least
+    for (image, _), decision in known.items():
+        earlier[image] = max(earlier.get(image, 0), sum(decision.votes.values()))
+    reasons = Counter(ballot.problem or "nouns left out of the answers" for ballot in ballots)
+    votes = sum(earlier.values()) + sum(bool(r.categories) for ballot in ballots for r in ballot.readings.values())
+    unreadable, where = sum(ballot.unreadable for ballot in ballots), f"judgements of {settings.server.model}"
+    if ballots:
+        refuse_too_little({"noun was judged": votes}, reasons, votes, unreadable, where)
 
 
 def annotate(
