@@ -18,7 +18,9 @@ def add(commands: Any) -> None:
     cache = commands.add_parser("cache", help="check, show, export and import embeddings")
     kinds = cache.add_subparsers(required=True, metavar="verify|show|export|import")
 
-    check = kinds.add_parser("verify", help="check every byte of shards and training sets; status 1 if any is bad")
+    check = kinds.add_parser(
+        "verify", help="check every byte of shards, training sets, models and checkpoints; status 1 if any is bad"
+    )
     check.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="manifests, or folders with them")
     check.add_argument("--threads", type=at_least_one, default=os.cpu_count() or 1, help="files read side by side")
     check.set_defaults(call=_verify)

@@ -79,7 +79,7 @@ def read_predictor_manifest(manifest_path: Path) -> PredictorManifest:
         DamagedFileError: they are missing or not those that the manifest describes.
     """
     manifest = read_document(PredictorManifest, manifest_path, "predictor manifest")
-    if (kind := PREDICTORS.get(manifest.predictor)) is None:
+    if manifest.predictor not in PREDICTORS:
         raise NounflowError(
             f"Unknown predictor '{manifest.predictor}', known: {', '.join(PREDICTORS)}", where=manifest_path
         )
@@ -89,7 +89,7 @@ def read_predictor_manifest(manifest_path: Path) -> PredictorManifest:
             where=manifest_path,
             fix=f"delete {manifest_path} and run again",
         )
-    path = manifest_path.parent / kind.weights
+    path = weights_file(manifest_path, manifest)
     if not path.is_file() or sha256_file(path) != manifest.weights_sha256:
         raise DamagedFileError(
             "A predictor's weights are missing or not those that its manifest describes",
@@ -97,6 +97,11 @@ def read_predictor_manifest(manifest_path: Path) -> PredictorManifest:
             fix=f"delete {manifest_path} and run again",
         )
     return manifest
+
+
+def weights_file(manifest_path: Path, manifest: PredictorManifest) -> Path:
+    """Where the weights or the rule of a predictor lie."""
+    return Path(manifest_path).parent / PREDICTORS[manifest.predictor].weights
 
 
 def read_predictor(manifest_path: Path) -> tuple[PredictorManifest, dict[str, torch.Tensor]]:
