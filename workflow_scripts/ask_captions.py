@@ -41,6 +41,7 @@ def main(
     from nounflow.files import write_text
     from nounflow.schemas.documents import write_document
     from nounflow.schemas.tables import read_lexicon
+    from nounflow.spreadsheets import write_sheet
 
     if settings.server is None:
         raise NounflowError(
@@ -60,7 +61,7 @@ def main(
         short = answers.quarantine(tasks)
     write_text(out.with_suffix(".check.md"), as_markdown(report))
     write_document(out.with_suffix(".check.json"), report)
-    write_text(out.with_suffix(".quarantine.tsv"), short.write_csv(separator="\t"))
+    write_sheet(out.with_suffix(".quarantine.tsv"), short.columns, short.iter_rows())
     record.write(counts or Path(f"{out}.counts.json"))
 
 

@@ -131,8 +131,8 @@ async def _ask(ballots: list[Ballot], folder: Path, settings: OpenAIAnnotatorCon
 def _write_votes(path: Path, rows: list[Row], settling: Settling) -> None:
     import polars as pl
 
-    from nounflow.files import write_text
     from nounflow.schemas.annotations import CATEGORIES
+    from nounflow.spreadsheets import write_sheet
 
     table = []
     for judged, votes in rows:
@@ -144,7 +144,8 @@ def _write_votes(path: Path, rows: list[Row], settling: Settling) -> None:
                 **{f"p_{category}": round(shares[category], 4) if shares else None for category in CATEGORIES},
             }
         )
-    write_text(path, pl.DataFrame(table, infer_schema_length=None).write_csv(separator="\t"))
+    frame = pl.DataFrame(table, infer_schema_length=None)
+    write_sheet(path, frame.columns, frame.iter_rows())
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import pydantic
 from nounflow.annotation.votes import VotingRule, verdict
 from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError, NounflowError
+from nounflow.escaping import spreadsheet_cell, unguarded
 from nounflow.files import sha256_text, write_text
 from nounflow.schemas.annotations import CATEGORIES, Annotations, ImageAnnotations
 from nounflow.schemas.decisions import Decision
@@ -84,12 +85,12 @@ def read_judgements(path: Path, counts: Counts) -> ImportedDecisions:
 
 
 def read_reasons(path: Path) -> dict[tuple[str, str], str]:
-    """(image, noun) -> why, from a rule's table of reasons; empty where there is none."""
+    """(image, noun), both as cells -> why, from a rule's table of reasons; empty where there is none."""
     if not path.is_file():
         return {}
     with open(path, encoding="utf-8", newline="") as handle:
         rows = csv.DictReader(handle, delimiter="\t")
-        return {(row["image"], row["noun"]): row["reason"] for row in rows}
+        return {(row["image"], row["noun"]): unguarded(row["reason"]) for row in rows}
 
 
 def records_of(
@@ -144,8 +145,11 @@ def _record(judged: ImportedJudgement, digest: str, origin: DecisionOrigin) -> D
 
 
 def _judged(images: Mapping[str, ImageAnnotations], reasons: Mapping[tuple[str, str], str]) -> list[ImportedJudgement]:
+    def why(file: str, noun: str) -> str:
+        return reasons.get((spreadsheet_cell(file), spreadsheet_cell(noun)), "")
+
     return [
-        ImportedJudgement(file, noun, category, evidence=reasons.get((file, noun), ""))
+        ImportedJudgement(file, noun, category, evidence=why(file, noun))
         for file, lists in images.items()
         for category in CATEGORIES
         for noun in getattr(lists, category)

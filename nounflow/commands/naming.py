@@ -8,15 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from nounflow.atomic import atomic_file
 from nounflow.commandline import at_least_one
 from nounflow.errors import NounflowError
-from nounflow.escaping import escaped, spreadsheet_cell
+from nounflow.escaping import escaped
+from nounflow.spreadsheets import write_sheet
 
 _TABLES: dict[str, Callable[[Any, Path], object]] = {  # suffix -> how a polars table is written
-    ".tsv": lambda table, path: table.write_csv(path, separator="\t"),
-    ".csv": lambda table, path: table.write_csv(path),
-    ".json": lambda table, path: table.write_json(path),
-    ".parquet": lambda table, path: table.write_parquet(path),
+    ".tsv": lambda table, path: write_sheet(path, table.columns, table.iter_rows()),
+    ".csv": lambda table, path: write_sheet(path, table.columns, table.iter_rows()),
+    ".json": lambda table, path: _atomically(table.write_json, path),
+    ".parquet": lambda table, path: _atomically(table.write_parquet, path),
 }
 
 
@@ -69,13 +71,10 @@ def _name(arguments: argparse.Namespace) -> None:
 def _write_table(path: Path, named: list[Any]) -> None:
     import polars as pl
 
-    from nounflow.atomic import atomic_file
-
-    shown = spreadsheet_cell if path.suffix in (".tsv", ".csv") else escaped
     table = pl.DataFrame(
         [
             {
-                "file": shown(naming.file),
+                "file": escaped(naming.file),
                 "rank": rank,
                 "noun": noun,
                 "probability": probability,
@@ -87,5 +86,9 @@ def _write_table(path: Path, named: list[Any]) -> None:
             )
         ]
     )
+    _TABLES[path.suffix](table, path)
+
+
+def _atomically(write: Callable[[Path], object], path: Path) -> None:
     with atomic_file(path) as temporary:
-        _TABLES[path.suffix](table, temporary)
+        write(temporary)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 from pathlib import Path
@@ -64,12 +63,11 @@ def _scores(arguments: argparse.Namespace) -> None:
 def _against(arguments: argparse.Namespace) -> None:
     from nounflow.scoring.comparison import Against, against
     from nounflow.scoring.tables import against_table
+    from nounflow.spreadsheets import sheet_text
 
     rows = against(_read(arguments.table), arguments.against)
     if arguments.format == "tsv":
-        writer = csv.writer(sys.stdout, delimiter="\t", lineterminator="\n")
-        writer.writerow(Against._fields)
-        writer.writerows([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+        print(sheet_text(Against._fields, rows, digits=".6g"), end="")
     elif arguments.format == "json":
         print(json.dumps([row._asdict() for row in rows], indent=2, ensure_ascii=False))
     elif arguments.format == "terminal":

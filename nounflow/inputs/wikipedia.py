@@ -16,7 +16,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pydantic
 
 from nounflow.atomic import atomic_file
@@ -27,6 +26,7 @@ from nounflow.inputs.mediawiki import MediaWiki
 from nounflow.inputs.transfer import TransferError
 from nounflow.journal import Additions, Journal, JournalKind
 from nounflow.progress import Progress
+from nounflow.spreadsheets import write_sheet
 
 KIND = JournalKind(
     name="collection",
@@ -192,8 +192,7 @@ def _rows(journal: Journal) -> list[Collected]:
 def _write(out: Path, rows: list[Collected]) -> Counts:
     """Write the table of images; returns what became of the nouns."""
     images = [row.model_dump(exclude={"left_out"}) for row in rows if not row.left_out]
-    with atomic_file(out / TABLE) as temporary:
-        pl.DataFrame(images).write_csv(temporary, separator="\t")
+    write_sheet(out / TABLE, list(images[0]) if images else (), (row.values() for row in images), exact=True)
     counts = Counts("collection")
     flow = counts.flow("nouns", len(rows), "nouns looked up")
     for reason, n in Counter(row.left_out for row in rows if row.left_out).most_common():

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nounflow.errors import NounflowError
+from nounflow.escaping import unguarded
 from nounflow.schemas.documents import StoredDocument
 
 
@@ -90,7 +91,7 @@ def _rows(lines: Iterator[str], path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         for cells in rows:
             if any(cell.strip() for cell in cells):
-                yield line, cells
+                yield line, list(map(unguarded, cells))
             line = rows.line_num + 1
     except csv.Error as error:
         raise NounflowError(
