@@ -35,11 +35,12 @@ def main(
     """Read, judge, write."""
     from nounflow.annotation.judging import Reason, judge_predictions, nouns_to_judge
     from nounflow.escaping import escaped
+    from nounflow.image_names import same_name
     from nounflow.inputs import input_folder
     from nounflow.registry import resolve
     from nounflow.schemas.documents import read_document, write_document
     from nounflow.schemas.inputs import InputManifest
-    from nounflow.schemas.labels import LabelTable, read_labels, same_name
+    from nounflow.schemas.labels import LabelTable, read_labels
     from nounflow.schemas.predictions import Predictions
     from nounflow.spreadsheets import write_sheet
     from nounflow.wordnet import WordNet

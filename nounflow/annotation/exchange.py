@@ -20,6 +20,7 @@ from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.escaping import spreadsheet_cell, unguarded
 from nounflow.files import sha256_text, write_text
+from nounflow.image_names import plain_name
 from nounflow.schemas.annotations import CATEGORIES, Annotations, ImageAnnotations
 from nounflow.schemas.decisions import Decision
 
@@ -149,7 +150,7 @@ def _judged(images: Mapping[str, ImageAnnotations], reasons: Mapping[tuple[str, 
         return reasons.get((spreadsheet_cell(file), spreadsheet_cell(noun)), "")
 
     return [
-        ImportedJudgement(file, noun, category, evidence=why(file, noun))
+        ImportedJudgement(plain_name(file), noun, category, evidence=why(file, noun))
         for file, lists in images.items()
         for category in CATEGORIES
         for noun in getattr(lists, category)
@@ -174,7 +175,7 @@ def _from_votes(state: Mapping[str, Any], counts: Counts) -> ImportedDecisions:
         cast = {category: n for category, n in cast.items() if n}
         said = descriptions.get(file) or {"": 1}
         evidence = max(said, key=lambda text: (said[text], text))
-        judged.append(ImportedJudgement(file, noun, verdict(cast, rule), cast, evidence))
+        judged.append(ImportedJudgement(plain_name(file), noun, verdict(cast, rule), cast, evidence))
     return ImportedDecisions(judged, tool=str(meta.get("model", "")))
 
 

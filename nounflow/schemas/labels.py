@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import csv
 import posixpath
-import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from nounflow.errors import NounflowError
 from nounflow.escaping import unguarded
+from nounflow.image_names import ByName, plain_name
 from nounflow.schemas.documents import StoredDocument
 
 
@@ -26,23 +25,7 @@ class Labels(StoredDocument):
 _COLUMNS = ("file", "gold", "sense", "accepted", "secondary")
 
 
-def same_name(file: str) -> str:
-    """The spelling by which names of files are the same: accents composed (macOS takes them apart), no "./"."""
-    return unicodedata.normalize("NFC", posixpath.normpath(file))
-
-
-class LabelTable(dict[str, Labels]):
-    """Image file -> labels, in the file's order; a name is found in any spelling (`same_name`)."""
-
-    def __getitem__(self, file: str) -> Labels:
-        return super().__getitem__(same_name(file))
-
-    def __contains__(self, file: object) -> bool:
-        return super().__contains__(same_name(str(file)))
-
-    def get(self, file: str, default: Any = None) -> Any:
-        """See `dict.get`."""
-        return super().get(same_name(file), default)
+LabelTable = ByName[Labels]
 
 
 def read_labels(path: Path) -> LabelTable:
@@ -75,7 +58,7 @@ def read_labels(path: Path) -> LabelTable:
         row = dict(zip(header, cells, strict=False))
         if problem := _problem(row, cells[len(header) :], labels):
             raise NounflowError(problem[0], where=f"{path}, line {line}: {'<TAB>'.join(cells)}", fix=problem[1])
-        labels[same_name(row["file"].strip())] = Labels(
+        labels[row["file"].strip()] = Labels(
             gold=row["gold"].strip(" ;"),
             sense=row.get("sense", "").strip(),
             accepted=_split(row.get("accepted", "")),
@@ -108,7 +91,7 @@ def _problem(row: Mapping[str, str], further: list[str], labels: LabelTable) -> 
         return "A row has more cells than the header", "several nouns stand in one cell, separated by ;"
     if not file:
         return "A row names no file", "fill the cell, or delete the line"
-    if posixpath.isabs(file) or same_name(file).startswith("../"):
+    if posixpath.isabs(file) or plain_name(file).startswith("../"):
         return "A file must lie below the folder of its image set", "name it as seen from that folder"
     if file in labels:
         return "A file stands on two lines", "delete one of them"
