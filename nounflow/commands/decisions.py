@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nounflow.commands.options import CONFIG, add_image_set, config_of, image_place_of, need
+from nounflow.commands.options import add_image_set, config_of, image_place_of, need, project_config
+from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 
 if TYPE_CHECKING:
@@ -17,8 +19,9 @@ def add(commands: Any) -> None:
     """Add `decisions` to the parsers of `nounflow`."""
     decisions = commands.add_parser("decisions", help="show, merge, import and export decision logs")
     actions = decisions.add_subparsers(required=True, metavar="ACTION")
-    show = actions.add_parser("show", help="who judged how much, agreement, contradictions")
-    show.set_defaults(call=_show)
+    shown = actions.add_parser("show", help="who judged how much, agreement, contradictions")
+    shown.set_defaults(call=_show)
+    add_json(shown)
     merge = actions.add_parser("merge", help="add the records of other logs")
     merge.add_argument("others", nargs="+", type=Path, metavar="OTHER", help="logs, .jsonl or SQLite")
     merge.set_defaults(call=_merge)
@@ -30,7 +33,7 @@ def add(commands: Any) -> None:
     export.add_argument("out", type=Path, help="ending in .jsonl or .json")
     export.add_argument("--annotator", default="", help="only this annotator's judgements (.json)")
     export.set_defaults(call=_export)
-    for action in (show, merge, bring, export):
+    for action in (shown, merge, bring, export):
         action.add_argument("--log", type=Path, help="decision log (default: the config's)")
         add_image_set(action)
 
@@ -47,19 +50,34 @@ def _show(arguments: argparse.Namespace) -> None:
     records = read_records(path)
     current = CurrentDecisions(records)
     print(f"{path}: {len(records):,} records on {sum(1 for _ in current.pairs()):,} image-noun pairs")
-    for name in current.annotators():
-        judged = sum(name in current.judgements(pair) for pair in current.pairs())
-        print(f"  {name}: {judged:,} pairs judged")
+    judged = {who: sum(who in current.judgements(pair) for pair in current.pairs()) for who in current.annotators()}
+    people = [{"annotator": who, "pairs": n} for who, n in judged.items()]
+    show("annotators", people, lambda: [print(f"  {who}: {n:,} pairs judged") for who, n in judged.items()])
     shared = shared_judgements(current)
     found = agreement(list(shared.values()))
     print(f"judged by two or more: {found.pairs:,}; Krippendorff's alpha {_figure(found.alpha)}, ", end="")
     print(f"on correct, close, incorrect {_figure(found.alpha_coarse)}")
-    for two in found.twos:
-        kappas = f"Cohen's kappa {_figure(two.kappa)} ({_figure(two.kappa_coarse)})"
-        print(f"  {two.first}, {two.second}: {two.pairs:,} pairs, {two.share:.1%} the same, {kappas}")
+    show("agreement", found.twos, lambda: _say_agreement(found.twos))
     policy = Policy(settings.policy, settings.seniority)
     differing = list(contradicted(current, policy, settings.members))
     print(f"contradictions: {len(differing):,}, settled by {', '.join(policy.rules) or 'nothing, so they stay open'}")
+    rows = [
+        {
+            **{"image": image, "file": judgements[0].file, "noun": noun, "verdict": verdict.category},
+            **{"settled_by": verdict.settled_by, "judgements": {d.annotator: d.category for d in judgements}},
+        }
+        for (image, noun), judgements, verdict in differing
+    ]
+    show("contradictions", rows, lambda: _say_contradictions(differing))
+
+
+def _say_agreement(twos: Sequence[Any]) -> None:
+    for two in twos:
+        kappas = f"Cohen's kappa {_figure(two.kappa)} ({_figure(two.kappa_coarse)})"
+        print(f"  {two.first}, {two.second}: {two.pairs:,} pairs, {two.share:.1%} the same, {kappas}")
+
+
+def _say_contradictions(differing: Sequence[Any]) -> None:
     for (image, noun), judgements, verdict in differing:
         words = ", ".join(f"{d.annotator}: {d.category.replace('_', ' ')}" for d in judgements)
         stands = f"{verdict.category.replace('_', ' ')} ({verdict.settled_by})" if verdict.category else "open"
@@ -131,7 +149,7 @@ def _people(arguments: argparse.Namespace) -> PeopleAnnotatorConfig:
     from nounflow.annotation.work import people_settings
     from nounflow.config.annotators import PeopleAnnotatorConfig
 
-    if arguments.log and not arguments.configfile and not CONFIG.exists():
+    if arguments.log and not arguments.configfile and not project_config(Path()):
         return PeopleAnnotatorConfig(kind="people", log=str(arguments.log))
     return people_settings(config_of(arguments), arguments.log)
 

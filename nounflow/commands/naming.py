@@ -5,14 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nounflow.atomic import atomic_file
 from nounflow.commandline import at_least_one
+from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
 from nounflow.spreadsheets import write_sheet
+
+if TYPE_CHECKING:
+    from nounflow.classifier import Naming
 
 _TABLES: dict[str, Callable[[Any, Path], object]] = {  # suffix -> how a polars table is written
     ".tsv": lambda table, path: write_sheet(path, table.columns, table.iter_rows()),
@@ -32,6 +37,7 @@ def add(commands: Any) -> None:
     name.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     name.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     name.set_defaults(call=_name)
+    add_json(name)
 
 
 def _name(arguments: argparse.Namespace) -> None:
@@ -55,17 +61,22 @@ def _name(arguments: argparse.Namespace) -> None:
     device = prepare_process(arguments.device, arguments.threads)
     classifier = NounClassifier.load(arguments.run, device, arguments.threads)
     named = classifier.name(files, top_k=arguments.top)
-    for naming in named:
-        answers = ", ".join(
-            f"{noun} {probability:.0%}" for noun, probability in zip(naming.nouns, naming.probabilities, strict=True)
-        )
-        print(f"{escaped(naming.file)}\t{answers or 'unreadable: ' + naming.problem}")
+    rows = [asdict(naming) | {"file": escaped(naming.file)} for naming in named]
+    show("images", rows, lambda: _say(named))
     if arguments.out:
         _write_table(arguments.out, named)
     failed = sum(bool(naming.problem) for naming in named)
     print(f"{len(named) - failed} images named, {failed} unreadable", file=sys.stderr)
     if failed == len(named):
         raise NounflowError("No image could be read", fix="the lines above say why")
+
+
+def _say(named: list[Naming]) -> None:
+    for naming in named:
+        answers = ", ".join(
+            f"{noun} {probability:.0%}" for noun, probability in zip(naming.nouns, naming.probabilities, strict=True)
+        )
+        print(f"{escaped(naming.file)}\t{answers or 'unreadable: ' + naming.problem}")
 
 
 def _write_table(path: Path, named: list[Any]) -> None:
