@@ -1,7 +1,5 @@
 """The `nounflow` command's options that all sub-commands share."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
@@ -24,24 +22,24 @@ from nounflow.cli import main, parse
         ["annotate", "--configfile", "a.yaml", "b.yml", "--debug", "small"],
     ],
 )
-def test_files_of_the_config_swallow_no_name(words):
+def test_files_of_the_config_swallow_no_name(words: list[str]) -> None:
     parsed = parse(words)
     assert parsed.configfile == [Path("a.yaml"), Path("b.yml")]
     assert parsed.predictions == ["small"]
 
 
-def test_the_version_is_said(capsys):
+def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0
     assert capsys.readouterr().out == f"nounflow {pyproject_version()}\n"
 
 
-def pyproject_version():
+def pyproject_version() -> str:
     return tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]["version"]
 
 
-def test_a_folder_that_is_not_installed_knows_its_version(repository, tmp_path):
+def test_a_folder_that_is_not_installed_knows_its_version(repository: Path, tmp_path: Path) -> None:
     """As of jobs with --sdm conda, whose environment has all but nounflow itself."""
     ask = [sys.executable, "-S", "-c", "from nounflow.version import nounflow_version as v; print(v())"]
     environment = {"PYTHONPATH": str(repository), "PATH": "/usr/bin:/bin"}  # -S: no installed package is seen
@@ -53,11 +51,11 @@ def test_a_folder_that_is_not_installed_knows_its_version(repository, tmp_path):
     assert (done.stdout, done.stderr) == ("unknown\n", "")
 
 
-def test_what_writes_the_version_needs_no_installation(monkeypatch, repository):
+def test_what_writes_the_version_needs_no_installation(monkeypatch: pytest.MonkeyPatch, repository: Path) -> None:
     from nounflow.job_log import header
     from nounflow.scoring.provenance import provenance
 
-    def missing(name):
+    def missing(name: str) -> str:
         raise metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(metadata, "version", missing)
@@ -65,7 +63,9 @@ def test_what_writes_the_version_needs_no_installation(monkeypatch, repository):
     assert f"nounflow {pyproject_version()}" in header(None)
 
 
-def test_outside_a_project_s_folder_the_folder_is_named(tmp_path, monkeypatch, capsys):
+def test_outside_a_project_s_folder_the_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
         main(["plan"])
@@ -73,7 +73,9 @@ def test_outside_a_project_s_folder_the_folder_is_named(tmp_path, monkeypatch, c
     assert "project" in said
 
 
-def test_init_makes_a_folder_whose_workflow_uses_this_one_and_overwrites_nothing(tmp_path, repository, capsys):
+def test_init_makes_a_folder_whose_workflow_uses_this_one_and_overwrites_nothing(
+    tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "my photos"
     main(["init", str(folder)])
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "results/scores.tsv"]

@@ -1,11 +1,12 @@
 """--json of every command that shows a table, and commands called from outside of the project's folder."""
 
-from __future__ import annotations
-
 import argparse
 import ast
 import json
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -46,7 +47,7 @@ NO_TABLE = {
 }
 
 
-def leaves(command, name=""):
+def leaves(command: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """(name, parser) of every sub-command that takes no other."""
     below = [action for action in command._actions if isinstance(action, argparse._SubParsersAction)]
     if not below:
@@ -59,13 +60,13 @@ def leaves(command, name=""):
 class Named:
     """A classifier that knows one picture."""
 
-    def name(self, files, top_k=None):
+    def name(self, files: list[str], top_k: int | None = None) -> list[classifier.Naming]:
         known = {"cat.png": classifier.Naming("cat.png", ("cat", "dog"), (0.75, 0.25))}
         return [known.get(file.split("/")[-1], classifier.Naming(file, (), (), "broken")) for file in files]
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory, repository):
+def place(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     """A project's folder with a little of everything."""
     folder = make_place(tmp_path_factory.mktemp("place"), SAID)
     (folder / "config").mkdir()
@@ -99,7 +100,7 @@ def place(tmp_path_factory, repository):
 
 
 @pytest.fixture
-def at(place, monkeypatch):
+def at(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The place; Snakemake and the classifier are stand-ins."""
     monkeypatch.chdir(place)
     monkeypatch.setattr(classifier.NounClassifier, "load", lambda *_, **__: Named())
@@ -107,7 +108,7 @@ def at(place, monkeypatch):
     return place
 
 
-def call(*words):
+def call(*words: str) -> Any:
     """Exit status of a command."""
     try:
         main(list(words))
@@ -116,13 +117,13 @@ def call(*words):
     return 0
 
 
-def test_every_command_says_whether_it_shows_tables():
+def test_every_command_says_whether_it_shows_tables() -> None:
     with_json = {name for name, one in leaves(parser()) if "--json" in one._option_string_actions}
     assert with_json == set(TABLES)
     assert {name for name, _ in leaves(parser())} - with_json == NO_TABLE
 
 
-def test_no_command_draws_a_table_of_its_own(repository):
+def test_no_command_draws_a_table_of_its_own(repository: Path) -> None:
     scores = repository / "nounflow/commands/scores.py"  # tables for papers, which are drawn as they are written
     drawing = [
         path.name
@@ -134,7 +135,9 @@ def test_no_command_draws_a_table_of_its_own(repository):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_stdout_is_one_json_object_of_tables_and_nothing_else(at, capsys, name):
+def test_stdout_is_one_json_object_of_tables_and_nothing_else(
+    at: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
     arguments, tables = TABLES[name]
     if name == "captions compare":
         assert call(
@@ -151,8 +154,8 @@ def test_stdout_is_one_json_object_of_tables_and_nothing_else(at, capsys, name):
     assert not [cell for cell in figures if cell.replace(",", "").replace(".", "").isdigit() and len(cell) != 12]
 
 
-def test_cells_are_values_and_null_where_nothing_is_known(at, capsys):
-    def table(key, *words):
+def test_cells_are_values_and_null_where_nothing_is_known(at: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def table(key: str, *words: str) -> Any:
         assert call(*words, "--json") == 0
         return json.loads(capsys.readouterr().out)[key]
 
@@ -170,7 +173,7 @@ def test_cells_are_values_and_null_where_nothing_is_known(at, capsys):
     assert {type(step["jobs"]) for step in table("steps", "plan")} == {int}
 
 
-def test_what_has_failed_is_still_on_stdout(at, capsys, tmp_path):
+def test_what_has_failed_is_still_on_stdout(at: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     make_material(tmp_path)
     next(tmp_path.rglob("shards/m1/0.json")).unlink()
     assert call("cache", "verify", str(tmp_path / "shards"), "--json") == 1
@@ -183,7 +186,9 @@ def test_what_has_failed_is_still_on_stdout(at, capsys, tmp_path):
 # --- the project's folder ---
 
 
-def test_a_folder_below_the_project_serves_as_well_and_paths_are_meant_from_there(at, capsys, monkeypatch):
+def test_a_folder_below_the_project_serves_as_well_and_paths_are_meant_from_there(
+    at: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     below = at / "images/deep"
     below.mkdir(exist_ok=True)
     (below / "cat.png").write_bytes(b"another")
@@ -202,13 +207,17 @@ def test_a_folder_below_the_project_serves_as_well_and_paths_are_meant_from_ther
 @pytest.mark.parametrize(
     "words", [["--project", "{}", "costs"], ["costs", "--project={}"], ["costs", "--project", "{}"]]
 )
-def test_the_project_is_named_from_anywhere(at, capsys, monkeypatch, tmp_path, words):
+def test_the_project_is_named_from_anywhere(
+    at: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert call(*(word.format(at) for word in words)) == 0
     assert "models" in capsys.readouterr().out
 
 
-def test_without_a_project_it_is_said_what_was_looked_for(at, capsys, monkeypatch, tmp_path):
+def test_without_a_project_it_is_said_what_was_looked_for(
+    at: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     for words in (["plan"], ["why"], ["status"]):
         assert call(*words) == 1
@@ -220,7 +229,9 @@ def test_without_a_project_it_is_said_what_was_looked_for(at, capsys, monkeypatc
     assert "nounflow init" in capsys.readouterr().err
 
 
-def test_a_folder_made_by_init_is_a_project(at, capsys, monkeypatch, tmp_path):
+def test_a_folder_made_by_init_is_a_project(
+    at: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     assert call("init", str(tmp_path / "mine")) == 0
     monkeypatch.chdir(tmp_path / "mine")
     assert call("plan") == 0

@@ -1,9 +1,8 @@
 """Tables that people open in a spreadsheet: texts are no formulas, come back as they were, and numbers stay numbers."""
 
-from __future__ import annotations
-
 import ast
 import csv
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +17,7 @@ TEXTS = st.text() | st.builds("".join, st.lists(st.sampled_from([*"'=+-@\t\r\n,\
 
 @settings(max_examples=300)
 @given(TEXTS)
-def test_a_guarded_text_is_no_formula_and_comes_back(text):
+def test_a_guarded_text_is_no_formula_and_comes_back(text: str) -> None:
     assert not guarded(text).startswith(FORMULAS)
     assert unguarded(guarded(text)) == text
     assert unguarded(spreadsheet_cell(text)) == escaped(text)
@@ -26,7 +25,7 @@ def test_a_guarded_text_is_no_formula_and_comes_back(text):
 
 @settings(max_examples=100)
 @given(st.lists(st.tuples(TEXTS.filter(lambda text: "\0" not in text and text.isprintable()), TEXTS), max_size=4))
-def test_rows_come_back_from_a_file(tmp_path_factory, rows):
+def test_rows_come_back_from_a_file(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]) -> None:
     for name, delimiter in (("table.tsv", "\t"), ("table.csv", ",")):
         path = tmp_path_factory.mktemp("sheet") / name
         write_sheet(path, ("a", "b"), rows)
@@ -35,14 +34,14 @@ def test_rows_come_back_from_a_file(tmp_path_factory, rows):
         assert found == [("a", "b"), *((escaped(a), escaped(b)) for a, b in rows)]
 
 
-def test_numbers_stay_numbers_and_nothing_is_an_empty_cell():
+def test_numbers_stay_numbers_and_nothing_is_an_empty_cell() -> None:
     rows = [(-0.125, -3, None, "-3", True), (1e-7, 0, -0.0, "", False)]
     assert sheet_text("vwxyz", rows) == "v\tw\tx\ty\tz\n-0.125\t-3\t\t'-3\tTrue\n1e-07\t0\t0.0\t\tFalse\n"
     assert sheet_text("v", [(-0.123456,)], digits=".2f") == "v\n-0.12\n"
 
 
 @pytest.mark.parametrize("folder", ["nounflow", "workflow_scripts"])
-def test_no_table_is_written_past_the_one_writer(repository, folder):
+def test_no_table_is_written_past_the_one_writer(repository: Path, folder: str) -> None:
     past = []
     for path in (repository / folder).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -1,7 +1,5 @@
 """`nounflow cache`: check, show, export and import embedding caches."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys
@@ -74,10 +72,11 @@ def _show(arguments: argparse.Namespace) -> None:
     from nounflow.store.inspection import find_shards, shard_bytes
     from nounflow.store.shards import read_manifest
 
-    rows = []
+    rows, sizes = [], []
     for path in find_shards(arguments.paths):
         manifest = read_manifest(path)
         taken = shard_bytes(path, manifest)
+        sizes.append((manifest.rows, taken))
         embedder = f"{manifest.embedder.spec}, {manifest.embedder.precision}"
         rows.append(
             {
@@ -87,8 +86,8 @@ def _show(arguments: argparse.Namespace) -> None:
             }
         )
     show("shards", rows)
-    n, size = sum(row["rows"] for row in rows), sum(row["MB"] for row in rows)
-    print(f"{n:,} rows, {size:,.1f} MB, {1e6 * size / max(1, n):,.1f} bytes each")
+    n, size = sum(n for n, _ in sizes), sum(taken for _, taken in sizes)
+    print(f"{n:,} rows, {size / 1e6:,.1f} MB, {size / max(1, n):,.1f} bytes each")
 
 
 def _export(arguments: argparse.Namespace) -> None:

@@ -1,7 +1,5 @@
 """Labels of images, and what judges say of nouns."""
 
-from __future__ import annotations
-
 import pydantic
 
 from nounflow.image_names import plain_name

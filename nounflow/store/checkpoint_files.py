@@ -40,7 +40,7 @@ def checked_tensors(folder: Path, reference: Mapping[str, Any], fix: str) -> Pat
     Raises:
         DamagedFileError: it is missing, or another one than was written.
     """
-    path = folder / reference["file"]
+    path: Path = folder / reference["file"]
     if not path.is_file() or sha256_file(path) != reference["sha256"]:
         raise DamagedFileError("A checkpoint's tensors are missing or not those that were written", where=path, fix=fix)
     return path

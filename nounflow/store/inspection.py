@@ -1,7 +1,5 @@
 """What `nounflow cache` finds on disk of shards, training sets, models and checkpoints: all, checked byte by byte."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
