@@ -36,7 +36,7 @@ def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def pyproject_version() -> str:
-    return tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]["version"]
+    return str(tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]["version"])
 
 
 def test_a_folder_that_is_not_installed_knows_its_version(repository: Path, tmp_path: Path) -> None:
