@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nounflow.commandline import at_least_one
 from nounflow.commands.options import add_image_set, config_of, need
+
+if TYPE_CHECKING:
+    from nounflow.annotation.plan import Task
+    from nounflow.annotation.work import Work
+    from nounflow.config.annotators import PeopleAnnotatorConfig
+    from nounflow.schemas.decisions import Decision, Mark
 
 PORT = 8765
 
@@ -18,6 +25,7 @@ def add(commands: Any) -> None:
     annotate.add_argument("predictions", nargs="+", metavar="RUN_OR_PREDICTIONS", help="runs, files or folders")
     annotate.add_argument("--annotator", default="", help="your name; the page asks for it otherwise")
     annotate.add_argument("--missing", action="store_true", help="ask only for what nobody judged yet: no second pass")
+    annotate.add_argument("--review", action="store_true", help="settle what annotators contradict each other on")
     annotate.add_argument("--top-k", type=at_least_one, default=2, help="nouns of a run asked about (default 2)")
     annotate.add_argument("--log", type=Path, help="decision log (default: the config's)")
     annotate.add_argument("--wordnet", type=Path, default=Path("results/inputs/wordnet/manifest.json"), help="manifest")
@@ -46,12 +54,34 @@ def _annotate(arguments: argparse.Namespace) -> None:
     dictionary = load_dictionary(arguments.wordnet)
     work = prepare(predictions, place, arguments.top_k)
     with DecisionLog.open(Path(settings.log)) as log:
-        second_pass = 0.0 if arguments.missing else settings.second_pass
-        queue = TaskQueue(work.tasks, log.records(), second_pass=second_pass)
-        print(f"image set {work.image_set}: {len(work.tasks):,} pictures; decision log {settings.log}")
+        second_pass = 0.0 if arguments.missing or arguments.review else settings.second_pass
+        records, tasks = log.records(), work.tasks
+        if arguments.review:
+            tasks = _contradictions(records, settings, work)
+        queue = TaskQueue(
+            tasks, records, second_pass=second_pass, review=arguments.review, scheme=settings.scheme
+        )
+        print(f"image set {work.image_set}: {len(tasks):,} pictures; decision log {settings.log}")
+        if not tasks:
+            return print("nothing is to be reviewed: annotators contradict each other nowhere on these pictures")
         print("\n".join(coverage_lines(work, queue)), flush=True)
         address = (arguments.host, arguments.port)
         name, browser = arguments.annotator, not arguments.no_browser
         hosts = arguments.allow_host
-        serve(work, queue, log, dictionary, address=address, annotator=name, browser=browser, allowed_hosts=hosts)
+        serve(work, queue, log, dictionary, settings, address=address, annotator=name, browser=browser, allowed_hosts=hosts)
         print("\n".join(coverage_lines(work, queue)), flush=True)
+
+
+def _contradictions(records: Sequence[Decision | Mark], settings: PeopleAnnotatorConfig, work: Work) -> tuple[Task, ...]:
+    from nounflow.annotation.consensus import Policy, contradicted
+    from nounflow.annotation.current_decisions import CurrentDecisions
+    from nounflow.annotation.plan import plan_review
+
+    current, policy = CurrentDecisions(records, settings.scheme), Policy(settings.policy, settings.seniority)
+    found = [(pair, said[0].file) for pair, said, _ in contradicted(current, policy, settings.members)]
+    tasks = plan_review([pair for pair, _ in found], work.digests.images)
+    here = {task.image for task in tasks}
+    for (image, noun), file in found:
+        if image not in here:
+            print(f"left out: {noun!a} of {file!a}: the picture is not among these", flush=True)
+    return tuple(tasks)

@@ -41,15 +41,16 @@ def _show(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.consensus import Policy, contradicted
     from nounflow.annotation.current_decisions import CurrentDecisions
     from nounflow.annotation.log import read_records
+    from nounflow.annotation.scheme import answer_of
 
     settings = _people(arguments)
     path = Path(settings.log)
     records = read_records(path)
-    current = CurrentDecisions(records)
+    current = CurrentDecisions(records, settings.scheme)
     print(f"{path}: {len(records):,} records on {sum(1 for _ in current.pairs()):,} image-noun pairs")
     for name in current.annotators():
-        judged = sum(name in current.judgements(pair) for pair in current.pairs())
-        print(f"  {name}: {judged:,} pairs judged")
+        judged, reviewed = (sum(name in current.judgements(p, review) for p in current.pairs()) for review in (False, True))
+        print(f"  {name}: {judged:,} pairs judged" + (f", {reviewed:,} reviewed" if reviewed else ""))
     shared = shared_judgements(current)
     found = agreement(list(shared.values()))
     print(f"judged by two or more: {found.pairs:,}; Krippendorff's alpha {_figure(found.alpha)}, ", end="")
@@ -61,7 +62,7 @@ def _show(arguments: argparse.Namespace) -> None:
     differing = list(contradicted(current, policy, settings.members))
     print(f"contradictions: {len(differing):,}, settled by {', '.join(policy.rules) or 'nothing, so they stay open'}")
     for (image, noun), judgements, verdict in differing:
-        words = ", ".join(f"{d.annotator}: {d.category.replace('_', ' ')}" for d in judgements)
+        words = ", ".join(f"{d.annotator}: {answer_of(d).replace('_', ' ')}" for d in judgements)
         stands = f"{verdict.category.replace('_', ' ')} ({verdict.settled_by})" if verdict.category else "open"
         print(f"  {noun!a} of {judgements[0].file!a} ({image[:12]}): {words} -> {stands}")
 
@@ -119,7 +120,7 @@ def _export(arguments: argparse.Namespace) -> None:
     digests = digest_images(folder, list_images(folder), known)
     who = (arguments.annotator,) if arguments.annotator else settings.members
     policy = Policy(settings.policy, settings.seniority)
-    lists, differing, counts = five_lists(CurrentDecisions(records), digests.images, policy, who)
+    lists, differing, counts = five_lists(CurrentDecisions(records, settings.scheme), digests.images, policy, who)
     write_five_lists(arguments.out, lists)
     counts.print()
     for row in differing:

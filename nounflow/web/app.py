@@ -17,6 +17,8 @@ from starlette.responses import JSONResponse
 from nounflow.annotation.agreement import agreement, shared_judgements
 from nounflow.annotation.cards import Dictionary
 from nounflow.annotation.log import DecisionLog
+from nounflow.annotation.scheme import for_page, scheme_digest
+from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.escaping import mended
 from nounflow.images import ImageError
 from nounflow.schemas.decisions import AnnotatorName, DecisionDraft, Digest, Draft, MarkDraft
@@ -24,6 +26,7 @@ from nounflow.web.photographs import SIZES, Photographs
 from nounflow.web.task_queue import TaskQueue
 
 TOOL = "nounflow annotate 3"  # raise it when what people are asked, or how, changes
+_NO_MEMBER = "{} is not among the `members` of the config: a review of theirs would count for nothing"
 PAGES = Path(__file__).with_name("pages")
 _DRAFT: TypeAdapter[DecisionDraft | MarkDraft] = TypeAdapter(Draft)
 _DIFFERING = 50  # contradictions that the page lists
@@ -42,13 +45,20 @@ Who = Annotated[AnnotatorName, Query()]
 
 
 def annotation_app(
-    queue: TaskQueue, log: DecisionLog, photographs: Photographs, dictionary: Dictionary, image_set: str
+    queue: TaskQueue,
+    log: DecisionLog,
+    photographs: Photographs,
+    dictionary: Dictionary,
+    image_set: str,
+    people: PeopleAnnotatorConfig,
 ) -> FastAPI:
     """The server's routes; `nounflow.web.security.Guard` stands before them."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.add_exception_handler(RequestValidationError, _invalid)
     _add_pages(app)
     images = frozenset(task.image for task in queue.tasks)
+    own = f", scheme {scheme_digest(people.scheme)}" if people.scheme else ""
+    tool = TOOL + (", review" if queue.review else "") + own
 
     def with_meanings(task: dict[str, Any]) -> dict[str, Any]:
         nouns = [
@@ -58,9 +68,13 @@ def annotation_app(
 
     @app.get("/api/session")
     async def session(annotator: Who) -> dict[str, Any]:
+        if queue.review and people.members and annotator not in people.members:
+            raise HTTPException(403, _NO_MEMBER.format(annotator))
         return {
             "image_set": image_set,
-            "tool": TOOL,
+            "tool": tool,
+            "review": queue.review,
+            "scheme": for_page(people.scheme),
             "images": len(queue.tasks),
             "progress": queue.progress(annotator),
             **queue.history(annotator),
@@ -83,6 +97,12 @@ def annotation_app(
         if found is None:
             raise HTTPException(404, "this picture is not asked about")
         return with_meanings(found)
+
+    @app.get("/api/names/{image}")
+    async def names(image: Annotated[Digest, InPath()], noun: str) -> dict[str, Any]:
+        if not queue.review:  # who judges stays blind
+            raise HTTPException(404, "only in review")
+        return {"said": queue.said((image, noun), names=True)}
 
     @app.post("/api/records")
     async def records(sending: Sending, response: Response) -> dict[str, Any]:
@@ -110,7 +130,8 @@ def annotation_app(
         differing = [
             {"image": image, "noun": noun, "said": said}
             for (image, noun), said in shared.items()
-            if annotator in said and len(set(said.values())) > 1  # who has not judged a pair stays blind
+            if annotator in said and len(set(said.values())) > 1 and not queue.review
+            # who has not judged a pair stays blind, and in review the pairs stand on the page
         ]
         twos = [two._asdict() for two in found.twos]
         return {**found._asdict(), "twos": twos, "differing": differing[:_DIFFERING], "differ": len(differing)}

@@ -17,6 +17,7 @@ from nounflow.annotation.cards import Dictionary
 from nounflow.annotation.log import DecisionLog
 from nounflow.annotation.plan import first_nouns
 from nounflow.annotation.work import Work
+from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.errors import NounflowError
 from nounflow.web.app import annotation_app
 from nounflow.web.connections import PromptHttp, SaidOnce
@@ -29,7 +30,9 @@ _CONNECTIONS = 200  # at a time; a browser opens six
 
 def coverage_lines(work: Work, queue: TaskQueue) -> list[str]:
     """How much is judged: of all that is asked, and of each run's first nouns, which its score is made from."""
-    pairs = {(task.image, ask.noun) for task in work.tasks for ask in task.asks}
+    pairs = {(task.image, ask.noun) for task in queue.tasks for ask in task.asks}
+    if queue.review:
+        return [f"{queue.coverage(pairs):,} of {len(pairs):,} contradictions reviewed"]
     rows = [
         ("asked", pairs),
         *((document.run, first_nouns(document, work.digests.images)) for document in work.predictions),
@@ -47,6 +50,7 @@ def serve(
     queue: TaskQueue,
     log: DecisionLog,
     dictionary: Dictionary,
+    people: PeopleAnnotatorConfig,
     *,
     address: tuple[str, int],
     annotator: str = "",
@@ -58,8 +62,8 @@ def serve(
     with listening_socket(host, port) as listening:
         port = listening.getsockname()[1]
         token = secrets.token_urlsafe(24)
-        files: Mapping[str, str] = {task.image: task.files[0] for task in work.tasks}
-        app = annotation_app(queue, log, Photographs(work.folder, files), dictionary, work.image_set)
+        files: Mapping[str, str] = {task.image: task.files[0] for task in queue.tasks}
+        app = annotation_app(queue, log, Photographs(work.folder, files), dictionary, work.image_set, people)
         url = page_address(host, port, token, annotator)
         print(f"open  {url}\nstop  Ctrl+C; every decision is on the disk already", flush=True)
         if host not in ("127.0.0.1", "localhost", "::1"):
