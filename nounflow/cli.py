@@ -16,6 +16,7 @@ from nounflow.commands import (
     decisions,
     init,
     judging,
+    labelstudio,
     naming,
     novic,
     schema,
@@ -25,7 +26,7 @@ from nounflow.commands import (
 from nounflow.commands.options import spread_configfiles
 
 # in the order of the help
-_COMMANDS = (init, naming, scores, annotate, decisions, judging, captions, cache, workflow, novic, schema)
+_COMMANDS = (init, naming, scores, annotate, decisions, labelstudio, judging, captions, cache, workflow, novic, schema)
 
 
 def parser() -> argparse.ArgumentParser:

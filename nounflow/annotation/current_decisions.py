@@ -19,7 +19,9 @@ Pair = tuple[str, str]  # sha256 of the picture, noun
 class CurrentDecisions:
     """Built up record by record; a record that is known already changes nothing."""
 
-    def __init__(self, records: Iterable[Decision | Mark] = (), scheme: Mapping[str, LabelConfig] | None = None) -> None:
+    def __init__(
+        self, records: Iterable[Decision | Mark] = (), scheme: Mapping[str, LabelConfig] | None = None
+    ) -> None:
         """`scheme`: what labels count as now; the log holds what they counted as when they were judged."""
         self._scheme = scheme or {}
         self._decisions: dict[str, Decision] = {}
@@ -64,12 +66,17 @@ class CurrentDecisions:
         return {annotator: decisions for annotator, decisions in sorted(found.items()) if is_judgement(decisions)}
 
     def counting(self, pair: Pair, annotators: Collection[str] = ()) -> list[Decision]:
-        """What is to be settled of a pair: the reviews if there is one, else the judgements; of all if none are named."""
+        """What is to be settled of a pair: the reviews, or else the judgements; of all if no annotators are named."""
         for review in (True, False):
             found = self.judgements(pair, review)
             if said := [d for who, each in found.items() if not annotators or who in annotators for d in each]:
                 return said
         return []
+
+    def of_pair(self, pair: Pair) -> list[Decision]:
+        """All that is in force of a pair, abstentions and reviews too; the latest of each annotator."""
+        known = sorted(self._pairs.get(pair, {}).items())
+        return [decision for _, decisions in known for decision in self._latest(decisions)]
 
     def pairs(self, at_least: int = 1) -> Iterator[Pair]:
         """All pairs that at least so many annotators ever decided on."""

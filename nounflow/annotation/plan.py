@@ -56,21 +56,6 @@ def plan_tasks(predictions: Sequence[Predictions], top_k: int, digests: Mapping[
     return sorted(tasks, key=lambda task: (not task.disputed, -sum(ask.value for ask in task.asks), task.files))
 
 
-def plan_review(pairs: Iterable[tuple[str, str]], digests: Mapping[str, str]) -> list[Task]:
-    """The pictures of contradicted pairs (sha256, noun), with these nouns only; pairs on other pictures are left out."""
-    nouns: dict[str, list[str]] = {}
-    for image, noun in sorted(pairs):
-        nouns.setdefault(image, []).append(noun)
-    files: dict[str, list[str]] = {}
-    for file, image in sorted(digests.items()):
-        files.setdefault(image, []).append(file)
-    tasks = [
-        Task(image, tuple(files[image]), tuple(Ask(noun, 0.0, True) for noun in nouns[image]))
-        for image in nouns.keys() & files.keys()
-    ]
-    return sorted(tasks, key=lambda task: task.files)
-
-
 def in_second_pass(image: str, share: float) -> bool:
     """Whether a picture is among the share that two people judge: by its digest, so the same wherever it is asked."""
     drawn = hashlib.sha256(f"second pass {image}".encode()).digest()

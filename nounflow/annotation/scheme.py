@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from nounflow.config.annotators import LabelConfig, ScoreClass
-from nounflow.files import sha256_json
 from nounflow.schemas.annotations import CATEGORIES
 from nounflow.schemas.decisions import Decision
 
@@ -15,7 +14,14 @@ assert get_args(ScoreClass) == CATEGORIES
 Scheme = Mapping[str, LabelConfig]  # name in the log -> how it is shown and what it counts as
 _USUAL = (  # title, small print, key, colour, when, examples: of a dog asleep on a red sofa
     ("Correct", "main subject", "q", "#1f7a4d", "rightly names the main subject", "dog, puppy, animal"),
-    ("Correct", "something else", "w", "#1f7a4d", "rightly names something else in the picture", "sofa, couch, furniture"),
+    (
+        "Correct",
+        "something else",
+        "w",
+        "#1f7a4d",
+        "rightly names something else in the picture",
+        "sofa, couch, furniture",
+    ),
     ("Close", "main subject", "a", "#96660a", "is nearly right for the main subject", "wolf, cat, paw"),
     ("Close", "something else", "s", "#96660a", "is nearly right for something else", "armchair, bed"),
     ("Incorrect", "", "d", "#b23a34", "names nothing that is there", "car, sleeping, red"),
@@ -25,11 +31,6 @@ USUAL: Scheme = {
     category: LabelConfig.model_validate({"counts_as": category, **dict(zip(_FIELDS, words, strict=True))})
     for category, words in zip(CATEGORIES, _USUAL, strict=True)
 }
-
-
-def scheme_digest(own: Scheme) -> str:
-    """Which categories people were offered; empty for the usual ones."""
-    return sha256_json({name: label.model_dump() for name, label in own.items()})[:8] if own else ""
 
 
 def answer_of(decision: Decision) -> str:

@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nounflow.commandline import at_least_one
 from nounflow.commands.options import add_image_set, config_of, need
-
-if TYPE_CHECKING:
-    from nounflow.annotation.plan import Task
-    from nounflow.annotation.work import Work
-    from nounflow.config.annotators import PeopleAnnotatorConfig
-    from nounflow.schemas.decisions import Decision, Mark
 
 PORT = 8765
 
@@ -43,7 +36,7 @@ def _annotate(arguments: argparse.Namespace) -> None:
     need("fastapi", "uvicorn", "krippendorff", "sklearn")
     from nounflow.annotation.cards import load_dictionary
     from nounflow.annotation.log import DecisionLog
-    from nounflow.annotation.work import find_predictions, image_place, people_settings, prepare
+    from nounflow.annotation.work import contradictions, find_predictions, image_place, people_settings, prepare
     from nounflow.web.start import coverage_lines, serve
     from nounflow.web.task_queue import TaskQueue
 
@@ -51,16 +44,13 @@ def _annotate(arguments: argparse.Namespace) -> None:
     predictions = find_predictions(arguments.predictions, arguments.image_set)
     place = arguments.images or image_place(config, predictions[0].image_set)
     settings = people_settings(config, arguments.log)
-    dictionary = load_dictionary(arguments.wordnet)
+    words = load_dictionary(arguments.wordnet)
     work = prepare(predictions, place, arguments.top_k)
     with DecisionLog.open(Path(settings.log)) as log:
         second_pass = 0.0 if arguments.missing or arguments.review else settings.second_pass
-        records, tasks = log.records(), work.tasks
-        if arguments.review:
-            tasks = _contradictions(records, settings, work)
-        queue = TaskQueue(
-            tasks, records, second_pass=second_pass, review=arguments.review, scheme=settings.scheme
-        )
+        records, review = log.records(), arguments.review
+        tasks = contradictions(work, records, settings) if review else work.tasks
+        queue = TaskQueue(tasks, records, second_pass=second_pass, review=review, scheme=settings.scheme)
         print(f"image set {work.image_set}: {len(tasks):,} pictures; decision log {settings.log}")
         if not tasks:
             return print("nothing is to be reviewed: annotators contradict each other nowhere on these pictures")
@@ -68,20 +58,5 @@ def _annotate(arguments: argparse.Namespace) -> None:
         address = (arguments.host, arguments.port)
         name, browser = arguments.annotator, not arguments.no_browser
         hosts = arguments.allow_host
-        serve(work, queue, log, dictionary, settings, address=address, annotator=name, browser=browser, allowed_hosts=hosts)
+        serve(work, queue, log, words, settings, address=address, annotator=name, browser=browser, allowed_hosts=hosts)
         print("\n".join(coverage_lines(work, queue)), flush=True)
-
-
-def _contradictions(records: Sequence[Decision | Mark], settings: PeopleAnnotatorConfig, work: Work) -> tuple[Task, ...]:
-    from nounflow.annotation.consensus import Policy, contradicted
-    from nounflow.annotation.current_decisions import CurrentDecisions
-    from nounflow.annotation.plan import plan_review
-
-    current, policy = CurrentDecisions(records, settings.scheme), Policy(settings.policy, settings.seniority)
-    found = [(pair, said[0].file) for pair, said, _ in contradicted(current, policy, settings.members)]
-    tasks = plan_review([pair for pair, _ in found], work.digests.images)
-    here = {task.image for task in tasks}
-    for (image, noun), file in found:
-        if image not in here:
-            print(f"left out: {noun!a} of {file!a}: the picture is not among these", flush=True)
-    return tuple(tasks)

@@ -43,13 +43,13 @@ def _show(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.log import read_records
     from nounflow.annotation.scheme import answer_of
 
-    settings = _people(arguments)
+    settings = people_of(arguments)
     path = Path(settings.log)
     records = read_records(path)
     current = CurrentDecisions(records, settings.scheme)
     print(f"{path}: {len(records):,} records on {sum(1 for _ in current.pairs()):,} image-noun pairs")
     for name in current.annotators():
-        judged, reviewed = (sum(name in current.judgements(p, review) for p in current.pairs()) for review in (False, True))
+        judged, reviewed = (sum(name in current.judgements(p, r) for p in current.pairs()) for r in (False, True))
         print(f"  {name}: {judged:,} pairs judged" + (f", {reviewed:,} reviewed" if reviewed else ""))
     shared = shared_judgements(current)
     found = agreement(list(shared.values()))
@@ -71,9 +71,9 @@ def _merge(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.log import DecisionLog, read_records
 
     given = [(path, read_records(path)) for path in arguments.others]
-    with DecisionLog.open(_log(arguments)) as log:
+    with DecisionLog.open(log_of(arguments)) as log:
         for path, records in given:
-            _report(path, log.add(records).result())
+            report(path, log.add(records).result())
 
 
 def _import(arguments: argparse.Namespace) -> None:
@@ -95,8 +95,8 @@ def _import(arguments: argparse.Namespace) -> None:
     origin = DecisionOrigin(annotator, imported.tool or "imported five lists", image_set or "", written)
     records = records_of(imported.judged, digests.images, origin, counts)
     counts.print()
-    with DecisionLog.open(_log(arguments)) as log:
-        _report(arguments.file, log.add(records).result())
+    with DecisionLog.open(log_of(arguments)) as log:
+        report(arguments.file, log.add(records).result())
 
 
 def _export(arguments: argparse.Namespace) -> None:
@@ -108,7 +108,7 @@ def _export(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.work import people_settings
     from nounflow.images import list_images
 
-    records = read_records(_log(arguments))
+    records = read_records(log_of(arguments))
     if arguments.out.suffix == TEXT_SUFFIX:
         write_records(arguments.out, records)
         print(f"{len(records):,} records written")
@@ -127,7 +127,7 @@ def _export(arguments: argparse.Namespace) -> None:
         print(f"differ on {row.noun!a} of {row.image!a}: {row.annotator}: {row.category} -> {row.verdict or 'open'}")
 
 
-def _people(arguments: argparse.Namespace) -> PeopleAnnotatorConfig:
+def people_of(arguments: argparse.Namespace) -> PeopleAnnotatorConfig:
     """The settings of the people whose log is meant; a log that is named can be looked at outside of a project."""
     from nounflow.annotation.work import people_settings
     from nounflow.config.annotators import PeopleAnnotatorConfig
@@ -137,11 +137,13 @@ def _people(arguments: argparse.Namespace) -> PeopleAnnotatorConfig:
     return people_settings(config_of(arguments), arguments.log)
 
 
-def _log(arguments: argparse.Namespace) -> Path:
-    return arguments.log or Path(_people(arguments).log)
+def log_of(arguments: argparse.Namespace) -> Path:
+    """The decision log that is meant."""
+    return arguments.log or Path(people_of(arguments).log)
 
 
-def _report(path: Path, receipts: list[Any]) -> None:
+def report(path: Path, receipts: list[Any]) -> None:
+    """Say what became of added records; NounflowError if one was refused."""
     refused = [receipt for receipt in receipts if receipt.refused]
     new = sum(receipt.new for receipt in receipts)
     print(f"{path}: {len(receipts):,} records, {new:,} of them new, {len(refused):,} refused", flush=True)

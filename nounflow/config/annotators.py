@@ -78,7 +78,7 @@ class PeopleAnnotatorConfig(Settings):
                 if (other := names.setdefault(getattr(label, what).lower(), name)) != name:
                     raise ValueError(f"{other} and {name} have the same {what} {getattr(label, what)!r}")
         for name, label in scheme.items():
-            if name in ("unsure", "skipped") or name in get_args(ScoreClass) and name != label.counts_as:
+            if name in ("unsure", "skipped") or (name in get_args(ScoreClass) and name != label.counts_as):
                 raise ValueError(f"{name}: this name means something else already; take another")
         return scheme
 

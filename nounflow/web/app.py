@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse
 from nounflow.annotation.agreement import agreement, shared_judgements
 from nounflow.annotation.cards import Dictionary
 from nounflow.annotation.log import DecisionLog
-from nounflow.annotation.scheme import for_page, scheme_digest
+from nounflow.annotation.scheme import for_page
 from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.escaping import mended
 from nounflow.images import ImageError
@@ -26,7 +26,6 @@ from nounflow.web.photographs import SIZES, Photographs
 from nounflow.web.task_queue import TaskQueue
 
 TOOL = "nounflow annotate 3"  # raise it when what people are asked, or how, changes
-_NO_MEMBER = "{} is not among the `members` of the config: a review of theirs would count for nothing"
 PAGES = Path(__file__).with_name("pages")
 _DRAFT: TypeAdapter[DecisionDraft | MarkDraft] = TypeAdapter(Draft)
 _DIFFERING = 50  # contradictions that the page lists
@@ -57,8 +56,6 @@ def annotation_app(
     app.add_exception_handler(RequestValidationError, _invalid)
     _add_pages(app)
     images = frozenset(task.image for task in queue.tasks)
-    own = f", scheme {scheme_digest(people.scheme)}" if people.scheme else ""
-    tool = TOOL + (", review" if queue.review else "") + own
 
     def with_meanings(task: dict[str, Any]) -> dict[str, Any]:
         nouns = [
@@ -69,10 +66,10 @@ def annotation_app(
     @app.get("/api/session")
     async def session(annotator: Who) -> dict[str, Any]:
         if queue.review and people.members and annotator not in people.members:
-            raise HTTPException(403, _NO_MEMBER.format(annotator))
+            raise HTTPException(403, f"{annotator} is none of the config's `members`: no review of theirs would count")
         return {
             "image_set": image_set,
-            "tool": tool,
+            "tool": TOOL,
             "review": queue.review,
             "scheme": for_page(people.scheme),
             "images": len(queue.tasks),

@@ -33,12 +33,9 @@ class TaskQueue:
         scheme: Scheme | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Set up from what is asked and what the log holds.
+        """`second_pass`: share of the pictures that two people judge; 0 asks only for what nobody judged yet.
 
-        Args:
-            second_pass: share of the pictures that two people judge; 0 asks only for what nobody judged yet.
-            review: the tasks are contradictions, and what is decided are reviews: each of one reviewer.
-            scheme: categories of the project's own.
+        `review`: the tasks are contradictions, what is decided are reviews, one each. `scheme`: of the project's own.
         """
         self.tasks = tasks
         self.review = review
@@ -155,7 +152,7 @@ class TaskQueue:
         return {"image": task.image, "file": task.files[0], "number": number + 1, "nouns": nouns}
 
     def said(self, pair: Pair, names: bool = False) -> list[dict[str, str]]:
-        """What annotators and reviewers said of a pair, in an order that tells nothing of them; as A, B … or by name."""
+        """What was said of a pair, in an order that tells nothing of who said it: A, B … or, if asked for, names."""
         found = [each for review in (False, True) for each in self.decisions.judgements(pair, review).values()]
         judgements = sorted((d for decisions in found for d in decisions), key=lambda d: (d.review, d.id))
         letters: dict[str, str] = {}
