@@ -38,7 +38,7 @@ def scheme(**changes):
         ({"part": {"key": "z"}}, "annotators.people.scheme.part.key: found 'z', must be one sign"),
         ({"part": {"key": "no"}}, "annotators.people.scheme.part.key: found 'no', must be one sign"),
         ({"part": {"key": "1"}}, "annotators.people.scheme.part.key: found '1', must be one sign"),
-        ({"miss": {"counts_as": "bad"}}, "annotators.people.scheme.miss.counts_as: found 'bad', input should be 'correct"),
+        ({"miss": {"counts_as": "bad"}}, "annotators.people.scheme.miss.counts_as: found 'bad', input should be"),
         ({"hit": {"colour": "greenish"}}, "annotators.people.scheme.hit.colour: found 'greenish', must be # and six"),
         ({"hit": {"color": "#000000"}}, "annotators.people.scheme.hit.color: unknown key (did you mean colour?)"),
         ({"unsure": OWN["hit"] | {"key": "u", "title": "U"}}, "unsure: this name means something else already"),

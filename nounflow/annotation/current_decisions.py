@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from nounflow.config.annotators import LabelConfig
+from nounflow.config.annotators import Scheme
 from nounflow.schemas.decisions import ABSTENTIONS, Decision, Mark
 
 Pair = tuple[str, str]  # sha256 of the picture, noun
@@ -19,9 +19,7 @@ Pair = tuple[str, str]  # sha256 of the picture, noun
 class CurrentDecisions:
     """Built up record by record; a record that is known already changes nothing."""
 
-    def __init__(
-        self, records: Iterable[Decision | Mark] = (), scheme: Mapping[str, LabelConfig] | None = None
-    ) -> None:
+    def __init__(self, records: Iterable[Decision | Mark] = (), scheme: Scheme | None = None) -> None:
         """`scheme`: what labels count as now; the log holds what they counted as when they were judged."""
         self._scheme = scheme or {}
         self._decisions: dict[str, Decision] = {}

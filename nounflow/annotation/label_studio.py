@@ -16,7 +16,8 @@ from pydantic import AliasPath, AwareDatetime, BaseModel, Field
 from nounflow.annotation.current_decisions import CurrentDecisions
 from nounflow.annotation.exchange import first_line
 from nounflow.annotation.plan import Task
-from nounflow.annotation.scheme import USUAL, Scheme, answer_of
+from nounflow.annotation.scheme import USUAL, answer_of
+from nounflow.config.annotators import Scheme
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
 from nounflow.files import read_json, sha256_text
@@ -35,7 +36,9 @@ def labelling_config(own: Scheme) -> str:
     choices = ElementTree.SubElement(view, "Choices", name=_CHOICE, toName="image", choice="single", required="true")
     for name, label in (own or USUAL).items():
         more = {"alias": name, "hotkey": label.key, "background": label.colour}
-        ElementTree.SubElement(choices, "Choice", value=", ".join(filter(None, (label.title, label.detail))), **more)
+        ElementTree.SubElement(
+            choices, "Choice", {"value": ", ".join(filter(None, (label.title, label.detail))), **more}
+        )
     ElementTree.SubElement(choices, "Choice", value="Unsure", alias="unsure", hotkey="e")
     ElementTree.SubElement(view, "TextArea", name=_NOTE, toName="image", maxSubmissions="1")
     ElementTree.indent(view)
@@ -49,17 +52,15 @@ def tasks_of(
     judged: CurrentDecisions,
     before: Sequence[Annotations],
 ) -> list[dict[str, Any]]:
-    """A task for each picture and noun.
+    """A task for each picture and noun; `url`: where Label Studio finds a file of the image folder.
 
-    Args:
-        url: where Label Studio finds a file of the image folder.
-        judged: what goes along as annotations (but what was skipped), also of nouns that are not asked.
-        before: judges whose judgements go along as predictions, which people see before they judge.
+    What was `judged` goes along as annotations (but what was skipped), also of nouns that are not asked; what judges
+    said `before` as predictions, which people see before they judge.
     """
     files = {task.image: task.files[0] for task in asked}
     pairs = [(task.image, ask.noun) for task in asked for ask in task.asks]
     pairs += sorted(pair for pair in judged.pairs() if pair[0] in files)
-    label_of = {label.counts_as: name for name, label in reversed((own or USUAL).items())}
+    label_of = {label.counts_as: name for name, label in reversed(list((own or USUAL).items()))}
     found: list[dict[str, Any]] = []
     for image, noun in dict.fromkeys(pairs):
         predictions = [
@@ -165,5 +166,5 @@ def _decision(
     label = said[0] if said[0] in own else ""
     values = {"annotator": who, "tool": "Label Studio", "image": task.sha256, "noun": task.noun, "time": time}
     values |= {"category": own[label].counts_as if label else said[0], "label": label, "evidence": note}
-    identity = sha256_text(*(values[key] for key in sorted(values)))[:32]
+    identity = sha256_text(*(str(values[key]) for key in sorted(values)))[:32]
     return Decision.model_validate({"kind": "decision", "id": identity, "file": task.file, **values})

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, get_args
 
-from nounflow.config.annotators import LabelConfig, ScoreClass
+from nounflow.config.annotators import LabelConfig, Scheme, ScoreClass
 from nounflow.schemas.annotations import CATEGORIES
 from nounflow.schemas.decisions import Decision
 
 assert get_args(ScoreClass) == CATEGORIES
 
-Scheme = Mapping[str, LabelConfig]  # name in the log -> how it is shown and what it counts as
 _USUAL = (  # title, small print, key, colour, when, examples: of a dog asleep on a red sofa
     ("Correct", "main subject", "q", "#1f7a4d", "rightly names the main subject", "dog, puppy, animal"),
     (

@@ -50,7 +50,7 @@ def _annotate(arguments: argparse.Namespace) -> None:
         second_pass = 0.0 if arguments.missing or arguments.review else settings.second_pass
         records, review = log.records(), arguments.review
         tasks = contradictions(work, records, settings) if review else work.tasks
-        queue = TaskQueue(tasks, records, second_pass=second_pass, review=review, scheme=settings.scheme)
+        queue = TaskQueue(tasks, records, second_pass=second_pass, review=review, people=settings)
         print(f"image set {work.image_set}: {len(tasks):,} pictures; decision log {settings.log}")
         if not tasks:
             return print("nothing is to be reviewed: annotators contradict each other nowhere on these pictures")
@@ -58,5 +58,5 @@ def _annotate(arguments: argparse.Namespace) -> None:
         address = (arguments.host, arguments.port)
         name, browser = arguments.annotator, not arguments.no_browser
         hosts = arguments.allow_host
-        serve(work, queue, log, words, settings, address=address, annotator=name, browser=browser, allowed_hosts=hosts)
+        serve(work, queue, log, words, address=address, annotator=name, browser=browser, allowed_hosts=hosts)
         print("\n".join(coverage_lines(work, queue)), flush=True)

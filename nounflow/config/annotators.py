@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from nounflow.config.base import OPERATIONAL, HomePath, Settings
 from nounflow.config.llm import LLMConfig
@@ -13,6 +14,7 @@ from nounflow.config.llm import LLMConfig
 PolicyRule = Literal["majority", "senior", "latest"]
 ScoreClass = Literal["correct_primary", "correct_secondary", "close_primary", "close_secondary", "incorrect"]
 PAGE_KEYS = "erzxcfbvnghm?+=-123456789"  # of the annotation page's own; digits are the categories in their order
+_TAKEN = f"{PAGE_KEYS} "
 
 
 class WordNetAnnotatorConfig(Settings):
@@ -32,22 +34,18 @@ class LabelConfig(Settings):
     when: str = Field("", description="the guideline: when a noun belongs here")
     example: str = Field("", description="the guideline: an example")
 
-    @field_validator("key")
+    @field_validator("key", "colour")
     @classmethod
-    def _a_key(cls, key: str) -> str:
-        if len(key) != 1 or not key.isprintable() or key.isspace() or key.lower() in PAGE_KEYS:
-            raise ValueError(f"found {key!r}, must be one sign that the page does not use itself ({PAGE_KEYS})")
-        return key.lower()
-
-    @field_validator("colour")
-    @classmethod
-    def _a_colour(cls, colour: str) -> str:
-        if not re.fullmatch("#[0-9a-fA-F]{6}", colour):
-            raise ValueError(f"found {colour!r}, must be # and six hexadecimal digits, such as #1f7a4d")
-        return colour
+    def _usable(cls, value: str, field: ValidationInfo) -> str:
+        if field.field_name == "colour" and not re.fullmatch("#[0-9a-fA-F]{6}", value):
+            raise ValueError(f"found {value!r}, must be # and six hexadecimal digits, such as #1f7a4d")
+        if field.field_name == "key" and not (len(value) == 1 and value.isprintable() and value.lower() not in _TAKEN):
+            raise ValueError(f"found {value!r}, must be one sign that the page does not use itself ({PAGE_KEYS})")
+        return value.lower()
 
 
 LabelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$", max_length=40)]
+Scheme = Mapping[str, LabelConfig]
 
 
 class PeopleAnnotatorConfig(Settings):

@@ -18,7 +18,6 @@ from nounflow.annotation.agreement import agreement, shared_judgements
 from nounflow.annotation.cards import Dictionary
 from nounflow.annotation.log import DecisionLog
 from nounflow.annotation.scheme import for_page
-from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.escaping import mended
 from nounflow.images import ImageError
 from nounflow.schemas.decisions import AnnotatorName, DecisionDraft, Digest, Draft, MarkDraft
@@ -44,12 +43,7 @@ Who = Annotated[AnnotatorName, Query()]
 
 
 def annotation_app(
-    queue: TaskQueue,
-    log: DecisionLog,
-    photographs: Photographs,
-    dictionary: Dictionary,
-    image_set: str,
-    people: PeopleAnnotatorConfig,
+    queue: TaskQueue, log: DecisionLog, photographs: Photographs, dictionary: Dictionary, image_set: str
 ) -> FastAPI:
     """The server's routes; `nounflow.web.security.Guard` stands before them."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
@@ -65,13 +59,13 @@ def annotation_app(
 
     @app.get("/api/session")
     async def session(annotator: Who) -> dict[str, Any]:
-        if queue.review and people.members and annotator not in people.members:
+        if queue.review and not queue.counts(annotator):
             raise HTTPException(403, f"{annotator} is none of the config's `members`: no review of theirs would count")
         return {
             "image_set": image_set,
             "tool": TOOL,
             "review": queue.review,
-            "scheme": for_page(people.scheme),
+            "scheme": for_page(queue.people.scheme),
             "images": len(queue.tasks),
             "progress": queue.progress(annotator),
             **queue.history(annotator),

@@ -17,7 +17,6 @@ from nounflow.annotation.cards import Dictionary
 from nounflow.annotation.log import DecisionLog
 from nounflow.annotation.plan import first_nouns
 from nounflow.annotation.work import Work
-from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.errors import NounflowError
 from nounflow.web.app import annotation_app
 from nounflow.web.connections import PromptHttp, SaidOnce
@@ -50,7 +49,6 @@ def serve(
     queue: TaskQueue,
     log: DecisionLog,
     dictionary: Dictionary,
-    people: PeopleAnnotatorConfig,
     *,
     address: tuple[str, int],
     annotator: str = "",
@@ -63,7 +61,7 @@ def serve(
         port = listening.getsockname()[1]
         token = secrets.token_urlsafe(24)
         files: Mapping[str, str] = {task.image: task.files[0] for task in queue.tasks}
-        app = annotation_app(queue, log, Photographs(work.folder, files), dictionary, work.image_set, people)
+        app = annotation_app(queue, log, Photographs(work.folder, files), dictionary, work.image_set)
         url = page_address(host, port, token, annotator)
         print(f"open  {url}\nstop  Ctrl+C; every decision is on the disk already", flush=True)
         if host not in ("127.0.0.1", "localhost", "::1"):

@@ -12,7 +12,8 @@ from typing import Any
 
 from nounflow.annotation.current_decisions import CurrentDecisions, Pair
 from nounflow.annotation.plan import Task, in_second_pass
-from nounflow.annotation.scheme import Scheme, answer_of
+from nounflow.annotation.scheme import answer_of
+from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.schemas.decisions import Decision, Mark
 
 LEASE_SECONDS = 600.0
@@ -30,16 +31,17 @@ class TaskQueue:
         *,
         second_pass: float = 0.0,
         review: bool = False,
-        scheme: Scheme | None = None,
+        people: PeopleAnnotatorConfig | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`second_pass`: share of the pictures that two people judge; 0 asks only for what nobody judged yet.
 
-        `review`: the tasks are contradictions, what is decided are reviews, one each. `scheme`: of the project's own.
+        `review`: the tasks are contradictions, and what is decided are reviews, one each.
         """
         self.tasks = tasks
         self.review = review
-        self.decisions = CurrentDecisions(scheme=scheme)
+        self.people = people or PeopleAnnotatorConfig(kind="people")
+        self.decisions = CurrentDecisions(scheme=self.people.scheme)
         self._clock = clock
         self._needed = [2 if in_second_pass(task.image, second_pass) else 1 for task in tasks]
         self._number = {task.image: number for number, task in enumerate(tasks)}
@@ -50,7 +52,12 @@ class TaskQueue:
         self._judged_by: Counter[str] = Counter()
         self._judged = 0
         for record in records:
-            self.add(record)
+            if not review or self.counts(record.annotator):
+                self.add(record)
+
+    def counts(self, annotator: str) -> bool:
+        """Whether what they say is settled by: of the members, if the config names any."""
+        return not self.people.members or annotator in self.people.members
 
     def add(self, record: Decision | Mark) -> None:
         """Take in a new record of the log."""
