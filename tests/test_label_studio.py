@@ -195,7 +195,7 @@ def test_a_scheme_of_the_project_s_own_goes_out_and_comes_back(site, run):
         (lambda t: t["data"].pop("noun"), "data.noun: Field required"),
         (lambda t: t["data"].update(sha256="12"), "annotations.0.image: "),
         (lambda t: t.pop("annotations"), "annotations: Field required"),
-        (lambda t: t["annotations"][0]["result"][0].update(meta={"nounflow": {"noun": "x"}}), "annotations.0.kind: "),
+        (lambda t: t["annotations"][0]["result"][0].update(meta={"nounflow": {"noun": "x"}}), "annotations.0.id: "),
     ],
 )  # fmt: skip
 def test_what_is_wrong_in_an_export_is_named_by_file_task_and_key(site, run, spoil, words):
