@@ -71,11 +71,6 @@ class CurrentDecisions:
                 return said
         return []
 
-    def of_pair(self, pair: Pair) -> list[Decision]:
-        """All that is in force of a pair, abstentions and reviews too; the latest of each annotator."""
-        known = sorted(self._pairs.get(pair, {}).items())
-        return [decision for _, decisions in known for decision in self._latest(decisions)]
-
     def pairs(self, at_least: int = 1) -> Iterator[Pair]:
         """All pairs that at least so many annotators ever decided on."""
         return (pair for pair, by_annotator in self._pairs.items() if len(by_annotator) >= at_least)

@@ -60,6 +60,7 @@ def tasks_of(
     files = {task.image: task.files[0] for task in asked}
     pairs = [(task.image, ask.noun) for task in asked for ask in task.asks]
     pairs += sorted(pair for pair in judged.pairs() if pair[0] in files)
+    people = [(who, review) for who in judged.annotators() for review in (False, True)]
     label_of = {label.counts_as: name for name, label in reversed(list((own or USUAL).items()))}
     found: list[dict[str, Any]] = []
     for image, noun in dict.fromkeys(pairs):
@@ -69,7 +70,8 @@ def tasks_of(
             for category, label in label_of.items()
             if noun in getattr(one.images.get(files[image]), category, ())
         ]
-        said = [_annotation(one) for one in judged.of_pair((image, noun)) if one.category != "skipped"]
+        known = (one for who, review in people for one in judged.current((image, noun), who, review))
+        said = [_annotation(one) for one in known if one.category != "skipped"]
         data = {"image": url(files[image]), "noun": noun, "sha256": image, "file": files[image]}
         found.append({"data": data, "predictions": predictions, "annotations": said})
     return found

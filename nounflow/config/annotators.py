@@ -14,7 +14,6 @@ from nounflow.config.llm import LLMConfig
 PolicyRule = Literal["majority", "senior", "latest"]
 ScoreClass = Literal["correct_primary", "correct_secondary", "close_primary", "close_secondary", "incorrect"]
 PAGE_KEYS = "erzxcfbvnghm?+=-123456789"  # of the annotation page's own; digits are the categories in their order
-_TAKEN = f"{PAGE_KEYS} "
 
 
 class WordNetAnnotatorConfig(Settings):
@@ -39,7 +38,7 @@ class LabelConfig(Settings):
     def _usable(cls, value: str, field: ValidationInfo) -> str:
         if field.field_name == "colour" and not re.fullmatch("#[0-9a-fA-F]{6}", value):
             raise ValueError(f"found {value!r}, must be # and six hexadecimal digits, such as #1f7a4d")
-        if field.field_name == "key" and not (len(value) == 1 and value.isprintable() and value.lower() not in _TAKEN):
+        if field.field_name == "key" and (not len(value) == len(value.strip()) == 1 or value.lower() in PAGE_KEYS):
             raise ValueError(f"found {value!r}, must be one sign that the page does not use itself ({PAGE_KEYS})")
         return value.lower()
 

@@ -121,8 +121,9 @@ def annotation_app(
         differing = [
             {"image": image, "noun": noun, "said": said}
             for (image, noun), said in shared.items()
-            if annotator in said and len(set(said.values())) > 1 and not queue.review
-            # who has not judged a pair stays blind, and in review the pairs stand on the page
+            if annotator in said
+            and len(set(said.values())) > 1  # who has not judged a pair stays blind
+            and not queue.review
         ]
         twos = [two._asdict() for two in found.twos]
         return {**found._asdict(), "twos": twos, "differing": differing[:_DIFFERING], "differ": len(differing)}

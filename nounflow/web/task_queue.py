@@ -162,9 +162,7 @@ class TaskQueue:
         """What was said of a pair, in an order that tells nothing of who said it: A, B … or, if asked for, names."""
         found = [each for review in (False, True) for each in self.decisions.judgements(pair, review).values()]
         judgements = sorted((d for decisions in found for d in decisions), key=lambda d: (d.review, d.id))
-        letters: dict[str, str] = {}
-        for decision in judgements:
-            letters.setdefault(decision.annotator, chr(ord("A") + len(letters) % 26))
+        letters = {who: chr(ord("A") + n) for n, who in enumerate(dict.fromkeys(d.annotator for d in judgements))}
         return [
             {"who": d.annotator if names else letters[d.annotator], "category": answer_of(d), "note": d.evidence}
             for d in judgements

@@ -17,11 +17,8 @@ function element(tag, attributes = {}, ...children) {
 
 // An element in the colour of a category of the project's own.
 function toned(made, answer) {
-  const tone = toneOf(answer);
-  if (tone) {
-    made.dataset.own = "";
-    made.style.setProperty("--tone", tone);
-  }
+  if (toneOf(answer)) made.dataset.own = answer;
+  made.style.setProperty("--tone", toneOf(answer) ?? "");
   return made;
 }
 
