@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import chromium
 import pytest
-from annotation_site import Site, decision
+from annotation_desk import Desk, decisions
+from annotation_site import Server, Site, decision
 from decision_records import record
-from test_annotation_page import ARGUMENTS, Desk
 from test_decision_commands import collect
 from test_label_schemes import OWN
 
@@ -19,25 +21,17 @@ from nounflow.schemas.annotations import Annotations
 from nounflow.schemas.decisions import DecisionDraft
 from nounflow.schemas.documents import read_document
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if chromium.find() is None:
-        pytest.skip(chromium.REASON)
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium.find(), args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def sit(browser):
+def sit(browser: Browser) -> Iterator[Callable[..., Desk]]:
     contexts = []
 
-    def down(server, annotator, **options):
+    def down(server: Server, annotator: str, **options: Any) -> Desk:
         contexts.append(browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options}))
         return Desk(contexts[-1], server, annotator)
 
@@ -47,7 +41,7 @@ def sit(browser):
 
 
 @pytest.fixture
-def disputed(tmp_path, wordnet_input):
+def disputed(tmp_path: Path, wordnet_input: Path) -> Site:
     """ann and bob differ on a dog, and agree on the sofa; cyd contradicts herself on a cup."""
     site = Site(tmp_path, wordnet_input)
     dog, cup = site.image("dog.png"), site.image("cup.png")
@@ -66,7 +60,9 @@ def disputed(tmp_path, wordnet_input):
     return site
 
 
-def test_a_reviewer_settles_what_is_contradicted_and_then_nothing_is(disputed, sit, tmp_path):
+def test_a_reviewer_settles_what_is_contradicted_and_then_nothing_is(
+    disputed: Site, sit: Callable[..., Desk], tmp_path: Path
+) -> None:
     site = disputed
     assert "contradictions: 3" in site.nounflow("decisions", "show", "--configfile", "mine.yaml").stdout
     with site.start("--review") as server:
@@ -81,9 +77,9 @@ def test_a_reviewer_settles_what_is_contradicted_and_then_nothing_is(disputed, s
             assert not {"ann", "bob", "cyd"} & set(desk.page.locator("main").inner_text().split())
             desk.press("m")
             names = {"dog": {"ann", "bob"}, "cup": {"cyd"}}[noun]
-            desk.until(lambda names=names: set(desk.page.locator("#said-before b").all_inner_texts()) == names)
+            desk.until(lambda: set(desk.page.locator("#said-before b").all_inner_texts()) == names)  # noqa: B023
             desk.press(key)
-            desk.until(lambda noun=noun: desk.noun() != noun or desk.page.locator("#finished").is_visible())
+            desk.until(lambda: desk.noun() != noun or desk.page.locator("#finished").is_visible())  # noqa: B023
         desk.saved()
         assert desk.page.locator("#finished").is_visible()
         assert {noun: words for noun, (_, words) in seen.items()} == {
@@ -93,7 +89,7 @@ def test_a_reviewer_settles_what_is_contradicted_and_then_nothing_is(disputed, s
         assert "2 of 2 contradictions reviewed" in server.stop()
         assert desk.complaints == []
     records = read_records(site.log)
-    assert [(one.annotator, one.review) for one in records[-2:]] == [("rae", True)] * 2
+    assert [(one.annotator, one.review) for one in decisions(site, "rae")] == [("rae", True)] * 2
     shown = site.nounflow("decisions", "show", "--configfile", "mine.yaml").stdout
     assert "contradictions: 1," in shown  # on the picture that is not here
     assert "rae: 0 pairs judged, 2 reviewed" in shown
@@ -118,7 +114,7 @@ def test_a_reviewer_settles_what_is_contradicted_and_then_nothing_is(disputed, s
     assert "nothing is to be reviewed" in site.nounflow(*again).stdout
 
 
-def test_a_review_that_is_taken_back_is_asked_again(disputed, sit):
+def test_a_review_that_is_taken_back_is_asked_again(disputed: Site, sit: Callable[..., Desk]) -> None:
     with disputed.start("--review") as server:
         desk = sit(server, "rae")
         noun = desk.noun()
@@ -132,7 +128,7 @@ def test_a_review_that_is_taken_back_is_asked_again(disputed, sit):
         assert server.get("/api/session", annotator="rae")["progress"]["judged"] == 0
 
 
-def test_only_members_review_and_names_are_for_reviewers_alone(disputed, sit):
+def test_only_members_review_and_names_are_for_reviewers_alone(disputed: Site, sit: Callable[..., Desk]) -> None:
     disputed.configure(second_pass=0, members=["ann", "bob", "cyd"])
     with disputed.start("--review") as server:
         assert server.request("GET", "/api/session?annotator=rae").status == 403
@@ -146,7 +142,9 @@ def test_only_members_review_and_names_are_for_reviewers_alone(disputed, sit):
 # --- categories of a project's own ----------------------------------------------------------------------------------
 
 
-def test_the_page_judges_by_a_scheme_of_the_project_s_own(tmp_path, wordnet_input, sit):
+def test_the_page_judges_by_a_scheme_of_the_project_s_own(
+    tmp_path: Path, wordnet_input: Path, sit: Callable[..., Desk]
+) -> None:
     site = Site(tmp_path, wordnet_input)
     site.configure(second_pass=0, scheme={**OWN, "part": {**OWN["part"], "when": "is a part", "example": "ear"}})
     with site.start() as server:
@@ -169,7 +167,7 @@ def test_the_page_judges_by_a_scheme_of_the_project_s_own(tmp_path, wordnet_inpu
         for key in ("q", "j", "2", "e"):
             desk.press(key)
         desk.saved()
-        assert [(one.category, one.label) for one in read_records(site.log)] == [
+        assert [(one.category, one.label) for one in decisions(site, "ann")] == [
             ("correct_primary", "hit"),
             ("close_primary", "part"),
             ("unsure", ""),
@@ -194,13 +192,15 @@ NOUNS = ("teapot", "pear", "kettle", "lamp", "jug", "apple", "candlestick")
 SEVEN = {"a.png": (list(NOUNS[:4]), list(NOUNS[4:])), "b.png": (["cup"], ["cup"])}
 
 
-def apart(one, other):
+def apart(one: dict[str, float], other: dict[str, float]) -> bool:
     beside = one["right"] <= other["left"] + 0.5 or other["right"] <= one["left"] + 0.5
     return beside or one["bottom"] <= other["top"] + 0.5 or other["bottom"] <= one["top"] + 0.5
 
 
 @pytest.mark.parametrize("height", [844, 700])
-def test_on_a_phone_all_is_in_sight_nothing_is_covered_and_targets_are_large(tmp_path, wordnet_input, sit, height):
+def test_on_a_phone_all_is_in_sight_nothing_is_covered_and_targets_are_large(
+    tmp_path: Path, wordnet_input: Path, sit: Callable[..., Desk], height: int
+) -> None:
     site = Site(tmp_path, wordnet_input, SEVEN)
     with site.start("--top-k", "4") as server:
         desk = sit(server, "ann", viewport={"width": 390, "height": height}, has_touch=True, is_mobile=True)
@@ -226,5 +226,6 @@ def test_on_a_phone_all_is_in_sight_nothing_is_covered_and_targets_are_large(tmp
                 page.get_by_role("button", name="Correct main subject").tap()
         page.get_by_role("button", name="Guideline").tap()
         close = page.get_by_role("dialog").get_by_role("button", name="Close").bounding_box()
+        assert close
         assert min(close["width"], close["height"]) >= 44
         assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 from decision_records import DIGESTS, record
@@ -10,7 +12,7 @@ from decision_records import DIGESTS, record
 from nounflow.annotation.consensus import Policy, contradicted, five_lists
 from nounflow.annotation.current_decisions import CurrentDecisions
 from nounflow.annotation.scheme import USUAL, for_page
-from nounflow.config.annotators import PAGE_KEYS, PeopleAnnotatorConfig
+from nounflow.config.annotators import PAGE_KEYS, PeopleAnnotatorConfig, Scheme
 from nounflow.config.experiment import load_config, read_config
 from nounflow.errors import NounflowError
 from nounflow.schemas.annotations import CATEGORIES
@@ -24,7 +26,7 @@ OWN = {
 }
 
 
-def scheme(**changes):
+def scheme(**changes: dict[str, Any]) -> Scheme:
     own = {name: {**label, **changes.get(name, {})} for name, label in OWN.items()}
     own |= {name: label for name, label in changes.items() if name not in own}
     return PeopleAnnotatorConfig.model_validate({"kind": "people", "scheme": own}).scheme
@@ -45,7 +47,9 @@ def scheme(**changes):
         ({"incorrect": OWN["hit"] | {"key": "u", "title": "U"}}, "incorrect: this name means something else already"),
     ],
 )  # fmt: skip
-def test_a_mistake_in_a_scheme_is_one_line_that_names_the_key(repository, changes, words):
+def test_a_mistake_in_a_scheme_is_one_line_that_names_the_key(
+    repository: Path, changes: dict[str, Any], words: str
+) -> None:
     values = read_config([repository / "config/config.yaml"]).model_dump(mode="json", exclude_unset=True)
     own = {name: {**label, **changes.get(name, {})} for name, label in OWN.items()}
     own |= {name: label for name, label in changes.items() if name not in own}
@@ -57,20 +61,20 @@ def test_a_mistake_in_a_scheme_is_one_line_that_names_the_key(repository, change
     assert words in lines[1]
 
 
-def test_the_keys_that_a_scheme_may_not_take_are_those_of_the_page():
+def test_the_keys_that_a_scheme_may_not_take_are_those_of_the_page() -> None:
     words = (PAGES / "words.js").read_text()
     keys = {key for group in re.findall(r"keys: \[(.*?)\]", words) for key in re.findall(r'"(.)"', group)}
     assert set(PAGE_KEYS) == keys | set("123456789")
 
 
-def test_without_a_scheme_records_are_what_they_were_and_the_page_has_the_five():
+def test_without_a_scheme_records_are_what_they_were_and_the_page_has_the_five() -> None:
     assert "label" not in record_line(record(1))
     assert "review" not in record_line(record(1))
     assert list(USUAL) == [one["answer"] for one in for_page({})] == list(CATEGORIES)
     assert [one["keys"] for one in for_page({})] == [["q", "1"], ["w", "2"], ["a", "3"], ["s", "4"], ["d", "5"]]
 
 
-def test_a_label_counts_as_what_the_scheme_says_now():
+def test_a_label_counts_as_what_the_scheme_says_now() -> None:
     records = [
         record(1, "ear", "close_primary", label="part"),
         record(2, "dog", "correct_primary", label="hit"),
@@ -84,7 +88,7 @@ def test_a_label_counts_as_what_the_scheme_says_now():
     assert lists["a.png"].close_secondary == ("cat",)
 
 
-def test_two_labels_that_count_as_the_same_are_no_contradiction():
+def test_two_labels_that_count_as_the_same_are_no_contradiction() -> None:
     more = {"nonsense": {"counts_as": "incorrect", "title": "Nonsense", "key": "u", "colour": "#000000"}}
     records = [
         record(1, "ear", "incorrect", label="miss"),

@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -16,23 +19,24 @@ from nounflow.annotation.log import DecisionLog, read_records
 from nounflow.annotation.scheme import answer_of
 from nounflow.cli import main
 from nounflow.schemas.annotations import Annotations
-from nounflow.schemas.decisions import DecisionDraft
+from nounflow.schemas.decisions import Decision, DecisionDraft
 from nounflow.schemas.documents import write_document
 
+Said = dict[str, list[tuple[Any, str, str, str | None]]]  # noun -> user, choice, note, time of the last change
 ANSWERS = {"a #1 & 50%.png": (["cup", "", "<b>"], ["mug", "cup"]), "dog.png": (["dog", "wolf"], ["dog", "sofa"])}
 
 
 @pytest.fixture
-def site(tmp_path, wordnet_input):
+def site(tmp_path: Path, wordnet_input: Path) -> Site:
     return Site(tmp_path, wordnet_input, ANSWERS)
 
 
 @pytest.fixture
-def run(site, monkeypatch, capsys):
+def run(site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """The command line in the site's folder; returns what it printed, or the message that it ended with."""
     monkeypatch.chdir(site.folder)
 
-    def call(*arguments):
+    def call(*arguments: str) -> str:
         try:
             main(["labelstudio", *arguments, "--configfile", "mine.yaml"])
         except SystemExit:
@@ -42,11 +46,16 @@ def run(site, monkeypatch, capsys):
     return call
 
 
-def tasks_in(site, folder="out"):
-    return json.loads((site.folder / folder / "tasks.json").read_text())
+def decided(site: Site) -> list[Decision]:
+    return [one for one in read_records(site.log) if isinstance(one, Decision)]
 
 
-def judged_there(tasks, said):
+def tasks_in(site: Site, folder: str = "out") -> list[Any]:
+    tasks: list[Any] = json.loads((site.folder / folder / "tasks.json").read_text())
+    return tasks
+
+
+def judged_there(tasks: list[Any], said: Said) -> list[Any]:
     """An export of Label Studio: what its users chose, as its own serializers write it."""
     exported = copy.deepcopy(tasks)
     for number, task in enumerate(exported, 101):
@@ -72,19 +81,19 @@ def judged_there(tasks, said):
 
 
 ANN = {"id": 3, "email": "ann@example.org", "first_name": "Ann", "last_name": "Lee"}
-SAID = {
+SAID: Said = {
     "dog": [(ANN, "correct_primary", "looks\nlike one", "2026-03-01T10:00:00.123456Z"), (4, "incorrect", "", None)],
     "": [(4, "incorrect", "", "2026-03-01T11:30:00+02:00")],
     "wolf": [(ANN, "unsure", "", "2026-03-01T10:00:01Z")],
 }
 
 
-def write_export(site, tasks, name="export.json"):
+def write_export(site: Site, tasks: list[Any], name: str = "export.json") -> str:
     (site.folder / name).write_text(json.dumps(tasks))
     return name
 
 
-def test_tasks_hold_each_picture_and_noun_and_the_config_fits_them(site, run):
+def test_tasks_hold_each_picture_and_noun_and_the_config_fits_them(site: Site, run: Callable[..., str]) -> None:
     judge = Annotations(
         annotator="wordnet", rule="wordnet-1", image_set="drawn",
         images={"dog.png": {"correct_primary": ["dog"], "incorrect": ["sofa"]}},
@@ -118,11 +127,11 @@ def test_tasks_hold_each_picture_and_noun_and_the_config_fits_them(site, run):
     assert {unquote(task["data"]["image"]) for task in tasks_in(site, "bare")} == set(ANSWERS)
 
 
-def test_what_users_judged_there_comes_in_with_names_and_times_and_once(site, run):
+def test_what_users_judged_there_comes_in_with_names_and_times_and_once(site: Site, run: Callable[..., str]) -> None:
     run("export", "one", "two", "--out", "out")
     name = write_export(site, judged_there(tasks_in(site), SAID))
     assert "4 records, 4 of them new, 0 refused" in run("import", name, "--name", "4=bob")
-    found = {(one.annotator, one.noun): one for one in read_records(site.log)}
+    found = {(one.annotator, one.noun): one for one in decided(site)}
     assert {key: (one.category, one.time) for key, one in found.items()} == {
         ("ann@example.org", "dog"): ("correct_primary", "2026-03-01T10:00:00.123456Z"),
         ("bob", "dog"): ("incorrect", "2026-03-01T09:00:00.500000Z"),
@@ -134,7 +143,7 @@ def test_what_users_judged_there_comes_in_with_names_and_times_and_once(site, ru
     assert "4 records, 0 of them new, 0 refused" in run("import", name, "--name", "4=bob")
 
 
-def test_a_log_that_goes_through_label_studio_is_the_same_log(site, run):
+def test_a_log_that_goes_through_label_studio_is_the_same_log(site: Site, run: Callable[..., str]) -> None:
     image = site.image("dog.png")
     with DecisionLog.open(site.log) as log:
         drafts = [
@@ -167,15 +176,15 @@ def test_a_log_that_goes_through_label_studio_is_the_same_log(site, run):
     assert [one.category for one in said["ann"]] == ["correct_primary"]
 
 
-def test_a_scheme_of_the_project_s_own_goes_out_and_comes_back(site, run):
+def test_a_scheme_of_the_project_s_own_goes_out_and_comes_back(site: Site, run: Callable[..., str]) -> None:
     site.configure(scheme=OWN)
     run("export", "one", "--out", "out")
     choices = [one.attrib for one in ElementTree.parse(site.folder / "out/labelling.xml").iter("Choice")]
     assert [one["alias"] for one in choices] == [*OWN, "unsure"]
     assert choices[1] == {"value": "A part of it", "alias": "part", "hotkey": "k", "background": "#7a4d0b"}
-    said = {"dog": [(ANN, "part", "", "2026-03-01T10:00:00Z")]}
+    said: Said = {"dog": [(ANN, "part", "", "2026-03-01T10:00:00Z")]}
     run("import", write_export(site, judged_there(tasks_in(site), said)))
-    (one,) = read_records(site.log)
+    (one,) = decided(site)
     assert (one.category, one.label, answer_of(one)) == ("close_primary", "part", "part")
     run("export", "one", "--out", "again", "--judged")
     back = write_export(site, judged_there(tasks_in(site, "again"), {}))
@@ -198,7 +207,9 @@ def test_a_scheme_of_the_project_s_own_goes_out_and_comes_back(site, run):
         (lambda t: t["annotations"][0]["result"][0].update(meta={"nounflow": {"noun": "x"}}), "annotations.0.id: "),
     ],
 )  # fmt: skip
-def test_what_is_wrong_in_an_export_is_named_by_file_task_and_key(site, run, spoil, words):
+def test_what_is_wrong_in_an_export_is_named_by_file_task_and_key(
+    site: Site, run: Callable[..., str], spoil: Callable[[dict[str, Any]], Any], words: str
+) -> None:
     run("export", "two", "--out", "out")
     exported = judged_there(tasks_in(site), {"dog": SAID["dog"][:1]})
     (number,) = (place for place, task in enumerate(exported) if task["annotations"])
@@ -210,13 +221,13 @@ def test_what_is_wrong_in_an_export_is_named_by_file_task_and_key(site, run, spo
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "{}", '"x"'])
-def test_a_file_that_is_no_export_is_one_message(site, run, text):
+def test_a_file_that_is_no_export_is_one_message(site: Site, run: Callable[..., str], text: str) -> None:
     (site.folder / "export.json").write_text(text)
     assert "export.json" in run("import", "export.json")
     assert not site.log.exists()
 
 
-def test_skipped_tasks_and_empty_annotations_are_left_out(site, run):
+def test_skipped_tasks_and_empty_annotations_are_left_out(site: Site, run: Callable[..., str]) -> None:
     run("export", "two", "--out", "out")
     exported = judged_there(tasks_in(site), {"dog": SAID["dog"]})
     (task,) = (task for task in exported if task["annotations"])
@@ -226,5 +237,5 @@ def test_skipped_tasks_and_empty_annotations_are_left_out(site, run):
 
 
 @pytest.mark.parametrize("name", ["4", "=bob", "4="])
-def test_a_name_for_nobody_is_refused(run, name):
+def test_a_name_for_nobody_is_refused(run: Callable[..., str], name: str) -> None:
     assert "USER=NAME" in run("import", "export.json", "--name", name)

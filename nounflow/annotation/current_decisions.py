@@ -6,8 +6,6 @@ order, and logs can be merged in any order. Reviews are kept apart: who saw what
 was judged blind, also if they judged it themselves.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from nounflow.config.annotators import Scheme

@@ -4,8 +4,6 @@ Formats: labelstud.io/guide/task_format, /guide/predictions and /tags/choice. La
 imports its own times and user, so each of ours carries its record; one that was changed there is another's judgement.
 """
 
-from __future__ import annotations
-
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What people judge by: the usual five categories, or those of a project's own scheme, each of which counts as one."""
 
-from __future__ import annotations
-
 from typing import Any, get_args
 
 from nounflow.config.annotators import LabelConfig, Scheme, ScoreClass
