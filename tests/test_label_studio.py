@@ -198,6 +198,7 @@ def test_a_scheme_of_the_project_s_own_goes_out_and_comes_back(site: Site, run: 
          "annotations.0.result.value.choices: found 'good', allowed: correct_primary"),
         (lambda t: t["annotations"][0]["result"][0]["value"].update(choices=["incorrect", "unsure"]),
          "annotations.0.result.value.choices: found 'incorrect', 'unsure'"),
+        (lambda t: t["annotations"][0]["result"][0].update(value={"choices": 5}), "annotations.0.TypeError"),
         (lambda t: t["annotations"][0].pop("completed_by"), "annotations.0.completed_by: missing"),
         (lambda t: t["annotations"][0].update(created_at="yesterday"), "annotations.0.created_at: "),
         (lambda t: t["annotations"][0].update(completed_by={"email": "x" * 80}), "annotations.0.annotator: "),

@@ -33,10 +33,8 @@ def labelling_config(own: Scheme) -> str:
     ElementTree.SubElement(view, "Header", value="$noun")
     choices = ElementTree.SubElement(view, "Choices", name=_CHOICE, toName="image", choice="single", required="true")
     for name, label in (own or USUAL).items():
-        more = {"alias": name, "hotkey": label.key, "background": label.colour}
-        ElementTree.SubElement(
-            choices, "Choice", {"value": ", ".join(filter(None, (label.title, label.detail))), **more}
-        )
+        shown = {"value": ", ".join(filter(None, (label.title, label.detail))), "alias": name}
+        ElementTree.SubElement(choices, "Choice", {**shown, "hotkey": label.key, "background": label.colour})
     ElementTree.SubElement(choices, "Choice", value="Unsure", alias="unsure", hotkey="e")
     ElementTree.SubElement(view, "TextArea", name=_NOTE, toName="image", maxSubmissions="1")
     ElementTree.indent(view)
@@ -134,7 +132,7 @@ def read_export(path: Path, own: Scheme, annotator: str, names: Mapping[str, str
                 if record := _decision(task, judged, own, annotator, names):
                     records[record.id] = record
                 left_out += record is None
-        except ValueError as error:  # pydantic's too
+        except (ValueError, TypeError) as error:  # pydantic's too
             words = first_line(error).removeprefix("ValueError: ")
             raise NounflowError(f"Not a judged task: {key}{words}", where=where, fix=_FIX) from None
     flow = counts.flow("annotations", len(records) + left_out, "annotations")

@@ -59,7 +59,6 @@ class PeopleAnnotatorConfig(Settings):
     second_pass: float = Field(
         0.1, ge=0, le=1, description="share of the images that a second person judges too, without seeing the first"
     )
-
     scheme: dict[LabelName, LabelConfig] = Field(
         {}, max_length=9, description="categories of your own, in the order of the buttons; none: the usual five"
     )
