@@ -36,7 +36,7 @@ class EmbedderConfig(Settings):
     """A frozen model that puts text and images into one space."""
 
     spec: str = Field(
-        description="bundled:minilm-conse; openclip: or transformers: with a model name, a hub id or a local folder",
+        description="bundled:minilm-conse; openclip: or transformers: with a model name, a hub id or a local folder"
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="auto: bf16 where the hardware has bf16 instructions"
