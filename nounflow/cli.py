@@ -16,6 +16,7 @@ from nounflow.commands import (
     decisions,
     init,
     judging,
+    labelstudio,
     naming,
     novic,
     schema,
@@ -27,7 +28,7 @@ from nounflow.commands.tables import as_json
 from nounflow.version import nounflow_version
 
 # in the order of the help
-_COMMANDS = (init, naming, scores, annotate, decisions, judging, captions, cache, workflow, novic, schema)
+_COMMANDS = (init, naming, scores, annotate, decisions, labelstudio, judging, captions, cache, workflow, novic, schema)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -44,7 +44,7 @@ def main(
         print(
             f"there is no decision log at {log} yet, so nothing is judged; `nounflow annotate` starts one", flush=True
         )
-    current = CurrentDecisions(read_records(log) if log.exists() else ())
+    current = CurrentDecisions(read_records(log) if log.exists() else (), settings.scheme)
     files = {file for path in predictions for file in read_document(Predictions, path, "predictions").samples}
     folder, known = folder_and_digests(images)
     digests, problems = digest_images(folder, files, known)

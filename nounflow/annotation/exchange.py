@@ -75,7 +75,7 @@ def read_judgements(path: Path, counts: Counts) -> ImportedDecisions:
             imported = ImportedDecisions(_judged(lists, {}))
     except (pydantic.ValidationError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise DamagedFileError(
-            f"The file holds neither five lists of nouns an image nor a state of votes ({_first_line(error)})",
+            f"The file holds neither five lists of nouns an image nor a state of votes ({first_line(error)})",
             where=path,
             fix="a key an image, and in it lists named " + ", ".join(CATEGORIES),
         ) from None
@@ -138,7 +138,7 @@ def _record(judged: ImportedJudgement, digest: str, origin: DecisionOrigin) -> D
         return Decision.model_validate(values)
     except pydantic.ValidationError as error:
         raise NounflowError(
-            f"What is said of {judged.noun[:60]!a} on {judged.file!a} cannot be a record ({_first_line(error)})",
+            f"What is said of {judged.noun[:60]!a} on {judged.file!a} cannot be a record ({first_line(error)})",
             fix="mend it in the file, or pass another name with --annotator",
         ) from None
 
@@ -177,7 +177,8 @@ def _from_votes(state: Mapping[str, Any], counts: Counts) -> ImportedDecisions:
     return ImportedDecisions(judged, tool=str(meta.get("model", "")))
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What is wrong, in a line."""
     if isinstance(error, pydantic.ValidationError):
         first = error.errors(include_url=False)[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

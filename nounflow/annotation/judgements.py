@@ -108,15 +108,10 @@ def compared_with_people(
     known: Mapping[Pair, Decision], records: Sequence[Decision | Mark], people: PeopleAnnotatorConfig
 ) -> tuple[list[Compared], list[str]]:
     """The pairs that people judged too, with what stands of them under the people's policy; and the people's names."""
-    current, policy = CurrentDecisions(records), Policy(people.policy, people.seniority)
+    current, policy = CurrentDecisions(records, people.scheme), Policy(people.policy, people.seniority)
     pairs, names = [], set[str]()
     for pair in sorted(known):
-        said = {
-            who: [d for d in decisions if not d.votes]  # who votes is no person
-            for who, decisions in current.judgements(pair).items()
-            if not people.members or who in people.members
-        }
-        judgements = [decision for decisions in said.values() for decision in decisions]
+        judgements = [d for d in current.counting(pair, people.members) if not d.votes]  # who votes is no person
         if judgements and (category := resolve(judgements, policy).category) is not None:
             pairs.append(Compared(pair[0], votes_of(known[pair]), category))
             names.update(decision.annotator for decision in judgements)
