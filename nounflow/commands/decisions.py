@@ -44,7 +44,6 @@ def _show(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.consensus import Policy, contradicted
     from nounflow.annotation.current_decisions import CurrentDecisions
     from nounflow.annotation.log import read_records
-    from nounflow.annotation.scheme import answer_of
 
     settings = people_of(arguments)
     path = Path(settings.log)
@@ -91,6 +90,8 @@ def _say_agreement(twos: Sequence[Any]) -> None:
 
 
 def _say_contradictions(differing: Sequence[Any]) -> None:
+    from nounflow.annotation.scheme import answer_of
+
     for (image, noun), judgements, verdict in differing:
         words = ", ".join(f"{d.annotator}: {answer_of(d).replace('_', ' ')}" for d in judgements)
         stands = f"{verdict.category.replace('_', ' ')} ({verdict.settled_by})" if verdict.category else "open"
