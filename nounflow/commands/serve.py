@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nounflow.commandline import at_least_one
-from nounflow.commands.options import need
-from nounflow.errors import NounflowError
+from nounflow.commands.options import need, noun_list
 
 PORT = 8766
 KEY = "NOUNFLOW_API_KEY"
@@ -81,19 +80,3 @@ def _serve(arguments: argparse.Namespace) -> None:
             timeout_graceful_shutdown=5, limit_concurrency=1000,
         )  # fmt: skip
         uvicorn.Server(settings).run(sockets=[listening])
-
-
-def noun_list(path: Path) -> list[str]:
-    """The nouns of a file, one a line; empty lines and what follows a # are left out.
-
-    Raises:
-        NounflowError: it cannot be read, or holds none.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise NounflowError(f"The list of nouns cannot be read ({error})", where=path, fix="check the path") from None
-    nouns = [text for line in lines if (text := line.partition("#")[0].strip())]
-    if not nouns:
-        raise NounflowError("The list of nouns is empty", where=path, fix="write one noun a line")
-    return nouns
