@@ -11,6 +11,7 @@ rule build_nouns:
         wordnet=fetched("wordnet"),
         rules=resource("resources/nouns/rules.yaml"),
         inflection=resource("resources/nouns/inflection.yaml"),
+        supplement=resource("resources/nouns/modern.tsv"),
     output:
         nouns="results/nouns/{lexicon}.parquet",
         counts="results/nouns/{lexicon}.counts.json",
@@ -33,6 +34,7 @@ rule build_nouns:
         " --wordnet {input.wordnet:q}"
         " --rules {input.rules:q}"
         " --inflection {input.inflection:q}"
+        " --supplement {input.supplement:q}"
         " --lexicon {wildcards.lexicon:q}"
         " --settings {params.settings:q}"
         " --out {output.nouns:q}"

@@ -19,6 +19,7 @@ from nounflow.nouns.inflection import Inflector, form_shares
 from nounflow.nouns.inflection_lists import Countability, InflectionLists
 from nounflow.nouns.rules import Rules
 from nounflow.nouns.selection import later_senses, select_synsets
+from nounflow.nouns.supplement import Addition, extended
 from nounflow.schemas.tables import LEXICON
 from nounflow.senses import WordSense, WordSenses
 from nounflow.text import canon
@@ -72,11 +73,12 @@ def build_lexicon(
     count_pieces: CountPieces | None = None,
     name: str = "",
     inflection: InflectionLists | None = None,
+    supplement: tuple[Addition, ...] = (),
 ) -> tuple[pl.DataFrame, Counts]:
     """The lexicon as a table of schema `LEXICON`, sorted by canon, ids = row numbers; and what was dropped, and why.
 
     `count_pieces` gives the word pieces of a text; it is needed where `max_pieces` is set. `name` is for messages;
-    `inflection` holds the words that no rule of inflection knows.
+    `inflection` holds the words that no rule of inflection knows, `supplement` nouns that WordNet lacks.
 
     Raises:
         NounflowError: if a setting or the rule file is at fault, or if no noun is left.
@@ -88,10 +90,13 @@ def build_lexicon(
         )
     counts = Counts("nouns")
     selected = frozenset(select_synsets(wordnet, rules, config, counts))
-    inflector = Inflector(wordnet, inflection or InflectionLists(), frequencies)
+    wordnet, added = extended(wordnet, supplement)
+    selected |= added
+    uses = {word.lower(): addition.use for addition in supplement for word in addition.words}
+    inflector = Inflector(wordnet, inflection or InflectionLists(), frequencies, uses)
     entries = _entries(wordnet, selected, rules, frequencies, inflector)
     flow = counts.flow("nouns", len(entries), "nouns")
-    kept = _filtered(entries, config, rules, count_pieces, flow)
+    kept = _filtered(entries, config, rules, count_pieces, flow, {canon(addition.words[0]) for addition in supplement})
     flow.out(len(kept))
     if not kept:
         raise NounflowError(
@@ -142,11 +147,16 @@ def _drafts(words: WordSenses, selected: frozenset[str], rules: Rules, inflector
 
 
 def _filtered(
-    entries: list[NounEntry], config: LexiconConfig, rules: Rules, count_pieces: CountPieces | None, flow: Flow
+    entries: list[NounEntry],
+    config: LexiconConfig,
+    rules: Rules,
+    count_pieces: CountPieces | None,
+    flow: Flow,
+    added: set[str],
 ) -> list[NounEntry]:
     """The filters, in their order; each dropped noun is counted once, under the first that drops it."""
-    left_out = rules.left_out if config.photographed else {}
-    always: Collection[str] = rules.kept if config.hand_kept else ()
+    left_out = {word: why for word, why in rules.left_out.items() if config.photographed and word not in added}
+    always = {*rules.kept, *added} if config.hand_kept else added
     kept = []
     for entry in entries:
         reason = _reason(entry, config, left_out, entry.canon in always)
