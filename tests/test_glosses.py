@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nounflow.captions.glosses import GlossReader
+from nounflow.captions.scenes import SceneBook
 
 
 @pytest.fixture(scope="module")
-def reader(nouns, book):
+def reader(nouns: pl.DataFrame, book: SceneBook) -> GlossReader:
     words = [*nouns["singulars"].explode().drop_nulls(), *nouns["hypernyms"].explode()]
     words += ["songbird", "breast", "trouser", "shop", "rat", "dough", "flour", "friedcake", "cat", "bird", "engine"]
     return GlossReader(words, book.words("trait"), book.words("uncountable"))
@@ -35,7 +37,9 @@ def reader(nouns, book):
         ("", (), (), ()),
     ],
 )
-def test_a_gloss_is_cut_into_short_phrases(reader, gloss, details, features, traits):
+def test_a_gloss_is_cut_into_short_phrases(
+    reader: GlossReader, gloss: str, details: tuple[str, ...], features: tuple[str, ...], traits: tuple[str, ...]
+) -> None:
     phrases = reader.read(gloss, ["robin", "robins"])
     assert (phrases.details, phrases.features, phrases.traits) == (details, features, traits)
 
@@ -48,7 +52,7 @@ GLOSS_WORDS = (
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(re.split(" ", GLOSS_WORDS)), max_size=25))
-def test_no_gloss_breaks_the_reader_and_no_phrase_has_brackets_or_is_long(words):
+def test_no_gloss_breaks_the_reader_and_no_phrase_has_brackets_or_is_long(words: list[str]) -> None:
     phrases = GlossReader(["bird", "dog"], ["red"], ["water"]).read(" ".join(words), ["owl"])
     for field in (phrases.details, phrases.features, phrases.traits):
         for phrase in field:

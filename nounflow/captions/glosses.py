@@ -5,8 +5,6 @@ selling wine" nothing. Captions show a thing and do not define it, so there is n
 is no parser and no language model here, only rules; what they cannot read with some certainty is left out.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
 """Which nouns are kept."""
 
-from __future__ import annotations
-
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -13,10 +11,7 @@ Kind = Literal[
     "group", "time", "shape", "location", "communication", "event",
 ]  # fmt: skip
 
-KINDS: tuple[Kind, ...] = (
-    "animal", "plant", "food", "artifact", "body", "object", "person", "phenomenon", "possession", "substance",
-    "group", "time", "shape", "location", "communication", "event",
-)  # fmt: skip
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class LexiconConfig(Settings):
