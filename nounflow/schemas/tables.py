@@ -43,7 +43,9 @@ _MEANINGS = [  # what only a lexicon made from WordNet has
         "sense_keys", _strings
     ),  # beside each synset this noun's key in it, which 3.0 and 3.1 share: "dog%1:05:00::"
     pa.field("hypernym_synsets", _strings),  # ids of `hypernyms`
-    pa.field("countability", pa.string()),  # count (a dog), mass (some water), both (some wine, wines), plural (jeans)
+    pa.field(
+        "countability", pa.string()
+    ),  # count (a dog), mass (some water), both (some wine, wines), plural (jeans), name
 ]
 LEXICON = pa.schema([*NOUNS, *_MEANINGS])
 
