@@ -33,6 +33,7 @@ SHAPELESS = frozenset(
         "training/divergence.py",
         "training/interruption.py",
         "training/memory.py",
+        "training/noise_fit.py",
         "training/tracking.py",
     )
 )

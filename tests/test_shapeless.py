@@ -92,6 +92,7 @@ def beside_weights(*arguments):
 def activation_bytes(*arguments):
     return 0
 """,
+    "training/noise_fit.py": "def tell_noise(*arguments):\n    pass\nwarn_of_noise = tell_noise\n",
     "training/tracking.py": """
 Tracker = object
 def check_trackers(names):

@@ -16,11 +16,15 @@ class EmbedderFamily(NamedTuple):
     load: str  # place: `function(model, options, images)` -> `nounflow.embedders.protocol.Embedder`
     tokenizer: str  # place: `function(model)` -> `nounflow.embedders.tokenizer.TargetTokenizer`
     models: tuple[str, ...] = ()  # that there are; none named: any that the library knows
+    suits: str = "contrastive"  # entry of `nounflow.config.auto.CHOICES`
 
 
 FAMILIES: Registry[EmbedderFamily] = {
     "bundled": EmbedderFamily(
-        "nounflow.embedders.bundled:load", "nounflow.embedders.minilm_tokenizer:load_tokenizer", ("minilm-conse",)
+        "nounflow.embedders.bundled:load",
+        "nounflow.embedders.minilm_tokenizer:load_tokenizer",
+        models=("minilm-conse",),
+        suits="bundled",
     ),
     "openclip": EmbedderFamily("nounflow.embedders.openclip:load", "nounflow.embedders.openclip:load_tokenizer"),
     "transformers": EmbedderFamily(

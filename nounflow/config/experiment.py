@@ -128,6 +128,12 @@ class Config(Settings):
                 if (other := names.setdefault(name.lower(), name)) != name:
                     raise ValueError(f"{section}: {other} and {name} would share a folder where case does not count")
         for run_name, run in self.runs.items():
+            one_of(f"runs.{run_name}.embedder", run.embedder, self.embedders)
+            try:
+                self.runs[run_name] = run.settled(self.embedders[run.embedder].spec)
+            except ValueError as error:
+                raise ValueError(f"runs.{run_name}.noise: {error}") from None
+        for run_name, run in self.runs.items():
             run.check(f"runs.{run_name}", self)
         for mixture_name, mixture in self.mixtures.items():
             for source in mixture.weights:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from nounflow.config.base import OneOf, Settings
 from nounflow.registry import Registry
@@ -33,7 +33,7 @@ SCHEMES: Registry[NoiseScheme] = {
 
 
 class NoiseConfig(Settings):
-    """Noise on the unit text embedding in training: schemes of the NOVIC paper, section 3, and some that it lacks."""
+    """Noise on unit text embeddings. `auto`, the default, chooses by the embedder (below: as for `bundled`); keys win."""
 
     scheme: Annotated[str, OneOf(SCHEMES)] = Field("gauss_elem", description="how an embedding is perturbed")
     norm: float = Field(0.6, gt=0, description="expected norm of Gaussian noise (the embedding has norm 1)")
@@ -89,3 +89,10 @@ class NoiseConfig(Settings):
         if self.needs_images and self.images is None:
             raise ValueError("scheme gap, covariance of residuals and shift need `images`, the name of an image set")
         return self
+
+
+def _unsaid(noise: Any) -> Any:
+    return {} if noise == "auto" else noise
+
+
+Noise = Annotated[NoiseConfig, BeforeValidator(_unsaid, json_schema_input_type=NoiseConfig | Literal["auto"])]

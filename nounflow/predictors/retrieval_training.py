@@ -6,6 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from nounflow.config.auto import choice_for, why_noise
 from nounflow.config.runs.retrieval import RetrievalRun
 from nounflow.counts import Counts, Flow
 from nounflow.errors import NounflowError
@@ -14,6 +15,7 @@ from nounflow.schemas.tables import read_lexicon
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import write_predictor
 from nounflow.training.heldout import HeldOut, held_out
+from nounflow.training.noise_fit import tell_noise
 
 _BLOCK = 1 << 16
 _STEPS = 30
@@ -27,12 +29,22 @@ def train(asked: TrainingArguments[RetrievalRun]) -> None:
     names = read_lexicon(asked.nouns)["noun"].to_list()
     counts = Counts("models")
     vectors = noun_embeddings(samples, len(names), counts.flow(f"{asked.run}: texts", len(samples.vectors), "texts"))
-    metrics, fitted = {}, settings.retrieval
-    if fitted.temperature is None:
+    spec, temperature = samples.manifest.embedder.spec, settings.retrieval.temperature
+    metrics, reasons = dict[str, float](), dict[str, str]()
+    if temperature == "tower" and (scale := samples.manifest.embedder.logit_scale):
+        temperature, why = 1 / scale, "the tower's own logit scale"
+    elif isinstance(temperature, float):
+        auto = choice_for(spec).temperature == temperature
+        why = "auto: on `bundled` a fitted one orders photographs worse" if auto else "set in the config"
+    else:
+        tell_noise(settings.noise, spec)
+        reasons["noise"] = why_noise(settings.noise, spec)
         texts = held_out(samples, settings.noise, settings.seed, _TEXTS)
         temperature, likelihood = fit_temperature(vectors, texts)
-        print(f"temperature {temperature:.4f}: log-likelihood {likelihood:.4f} of {len(texts.nouns):,} held-out texts")
-        metrics, fitted = {"log_likelihood": likelihood}, fitted.model_copy(update={"temperature": temperature})
+        metrics, why = {"log_likelihood": likelihood}, f"fitted to {len(texts.nouns):,} held-out texts"
+        print(f"log-likelihood {likelihood:.4f} of {len(texts.nouns):,} held-out texts")
+    print(f"temperature {temperature:.4f} ({why})", flush=True)
+    fitted = settings.retrieval.model_copy(update={"temperature": temperature})
     write_predictor(
         asked.out,
         {"nouns": torch.from_numpy(vectors)},
@@ -45,6 +57,7 @@ def train(asked: TrainingArguments[RetrievalRun]) -> None:
         settings={**settings.recipe(), "retrieval": fitted.model_dump(mode="json")},
         samples=len(samples.vectors),
         metrics=metrics,
+        reasons={**reasons, "temperature": why},
     )
     counts.write(asked.out.with_suffix(".counts.json"))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import torch
 from torch import nn
 
+from nounflow.config.auto import why_noise
 from nounflow.config.runs.run import TrainedRun
 from nounflow.device import autocast_dtype
 from nounflow.files import sha256_json
@@ -20,6 +21,7 @@ from nounflow.training.checkpoint import Checkpoints
 from nounflow.training.curves import Reporter
 from nounflow.training.loop import train
 from nounflow.training.memory import check_size
+from nounflow.training.noise_fit import tell_noise, warn_of_noise
 from nounflow.training.noise_shape import NoiseShape, load_noise_shape
 from nounflow.training.processes import Processes, joined_processes
 from nounflow.training.synonyms import share_with_synonyms, synonym_groups
@@ -47,6 +49,8 @@ class TrainingMaterial:
             open_training_set(asked.training_set), synonym_groups(table), asked.settings.training.synonym_share
         )
         shape = load_noise_shape(asked.settings.noise, asked.gap[0] if asked.gap else None, texts)
+        tell_noise(asked.settings.noise, texts.manifest.embedder.spec)
+        warn_of_noise(asked.settings.noise, texts, shape)
         return cls(tuple(table["noun"].to_list()), texts, shape)
 
 
@@ -100,6 +104,7 @@ def train_predictor(
             predictor=settings.predictor,
             samples=curves.samples,
             metrics=curves.of_kept(),
+            reasons={"noise": why_noise(settings.noise, texts.manifest.embedder.spec)},
             **fields,
         )
         texts.count_texts(asked.run).write(asked.out.with_suffix(".counts.json"))
