@@ -13,6 +13,7 @@ from nounflow.commands import (
     annotate,
     cache,
     captions,
+    check,
     decisions,
     init,
     judging,
@@ -25,7 +26,7 @@ from nounflow.commands import (
 from nounflow.commands.options import spread_configfiles
 
 # in the order of the help
-_COMMANDS = (init, naming, scores, annotate, decisions, judging, captions, cache, workflow, novic, schema)
+_COMMANDS = (init, naming, check, scores, annotate, decisions, judging, captions, cache, workflow, novic, schema)
 
 
 def parser() -> argparse.ArgumentParser:

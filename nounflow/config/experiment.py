@@ -31,6 +31,7 @@ from nounflow.config.lexicon import LexiconConfig
 from nounflow.config.mixture import MixtureConfig
 from nounflow.config.runs.run import Run, decoder_unless_said, one_of
 from nounflow.config.scoring import ScoringConfig
+from nounflow.config.threads import Threads
 from nounflow.errors import NounflowError
 from nounflow.predictor_kinds import PREDICTORS
 from nounflow.registry import resolve
@@ -90,7 +91,12 @@ class ImageSetConfig(Settings):
 class Config(Settings):
     """The whole of `config/config.yaml`."""
 
-    threads: int = Field(2, ge=1, description="CPU threads of the heavy stages; weights may differ between counts")
+    threads: Threads = Field(
+        "auto",
+        validate_default=True,
+        description="CPU threads of the heavy stages; weights may differ between counts; auto: physical cores of the "
+        "machine that starts the workflow, at most 8",
+    )
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], OPERATIONAL] = Field(
         "auto", description="auto: a GPU if there is one"
     )

@@ -33,7 +33,7 @@ SCHEMES: Registry[NoiseScheme] = {
 
 
 class NoiseConfig(Settings):
-    """Noise on unit text embeddings. `auto`, the default, chooses by the embedder (below: as for `bundled`); keys win."""
+    """Noise on text embeddings. `auto`, the default, chooses by the embedder (below: as for `bundled`); keys win."""
 
     scheme: Annotated[str, OneOf(SCHEMES)] = Field("gauss_elem", description="how an embedding is perturbed")
     norm: float = Field(0.6, gt=0, description="expected norm of Gaussian noise (the embedding has norm 1)")

@@ -64,7 +64,7 @@ def render(report: Report) -> str:
         js=_verbatim("report.js"),
         headline=words.headline(material.predictions),
         lead=words.lead(material),
-        warnings=words.monotonous(material.predictions),
+        warnings=[*words.rehearsals(material), *words.monotonous(material.predictions)],
         sentences=[sentence for row in scores.rows if (sentence := comparison(row))],
         scores=scores,
         runs=material.runs,

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from nounflow.config.experiment import Config
+from nounflow.config.modality_gaps import known_gap
 from nounflow.config.runs.run import TrainedRun
 from nounflow.errors import NounflowError
 from nounflow.images import list_images
@@ -18,12 +19,6 @@ PROCESSOR = "processor"  # the machine of rates.tsv for stages without a device:
 _BYTES = 2  # fp16
 _CLEAN, _WHOLE = 4_636, 51_150  # nouns of the lexicons `small` and `full`
 _IMAGES = {"tuxpaint": 323}  # photographs of a source that is fetched
-_DIMS = {  # of embedders whose weights need not be here; published
-    "bundled:minilm-conse": 384,
-    "openclip:timm/ViT-B-16-SigLIP": 768,
-    "openclip:timm/ViT-SO400M-14-SigLIP": 1152,
-    "openclip:apple/DFN5B-CLIP-ViT-H-14-378": 1024,
-}
 
 
 Rates = Mapping[tuple[str, str], tuple[float, str]]  # (task, subject) -> (a second, source)
@@ -42,32 +37,41 @@ class Step:
     source: str = ""  # of the rate: measured, published, or "no rate"
 
 
-def plan(config: Config, nouns: Mapping[str, int], rates: pl.DataFrame, machine: str) -> list[Step]:
+def plan(
+    config: Config,
+    nouns: Mapping[str, int],
+    rates: pl.DataFrame,
+    machine: str,
+    dims: Mapping[str, int] | None = None,
+) -> list[Step]:
     """The steps of a config that take time or room, in the order of the stages.
 
     Args:
         nouns: lexicon -> number of its nouns.
         rates: see `read_rates`.
         machine: whose rates to take.
+        dims: spec -> dimensions, of embedders that are loaded; for others see `dim_of`.
     """
     known = {(task, subject): (rate, source) for name, task, subject, rate, source in rates.iter_rows()
              if name in (machine, PROCESSOR)}  # fmt: skip
     return [
         *_words(config, nouns, known),
-        *_embedding(config, nouns, known),
+        *_embedding(config, nouns, known, dims or {}),
         *_merging(config, nouns, known),
         *_training(config, known),
         *_naming(config, known),
     ]
 
 
-def machine_for(config: Config, nouns: Mapping[str, int], rates: pl.DataFrame) -> str:
-    """The machine that has rates for most steps of a config; the first such in the file."""
-    machines = [name for name in rates["machine"].unique(maintain_order=True) if name != PROCESSOR]
-    found: str = max(
-        machines, key=lambda name: sum(step.hours is not None for step in plan(config, nouns, rates, name))
-    )
-    return found
+def dim_of(spec: str) -> int | None:
+    """Dimensions of an embedder whose weights need not be here; None where they are not known."""
+    path = Path("resources/towers.tsv")
+    if (gap := known_gap(spec)) is not None:
+        return gap.dim
+    if not path.is_file():
+        return None
+    towers = pl.read_csv(path, separator="\t", comment_prefix="#")
+    return dict(towers.select("spec", "dim").iter_rows()).get(spec)
 
 
 def read_rates(path: Path) -> pl.DataFrame:
@@ -124,10 +128,10 @@ def _wanted(config: Config) -> list[tuple[str, str, str]]:
     )
 
 
-def _embedding(config: Config, nouns: Mapping[str, int], rates: Rates) -> Iterator[Step]:
+def _embedding(config: Config, nouns: Mapping[str, int], rates: Rates, dims: Mapping[str, int]) -> Iterator[Step]:
     for embedder, lexicon, source in _wanted(config):
         spec = config.embedders[embedder].spec
-        texts, dim = texts_of(config, source, nouns[lexicon]), _DIMS.get(spec)
+        texts, dim = texts_of(config, source, nouns[lexicon]), dims.get(spec) or dim_of(spec)
         yield Step(
             what=f"embed {source} of {lexicon} with {embedder}",
             jobs=config.captions.shards(source),
