@@ -7,8 +7,6 @@ What stands above the table's first line in the file stays. Runs are named {row}
 out. An image's points are averaged over a row's seeds; differences to the base row are resampled by image, in pairs.
 """
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import dataclass
 from pathlib import Path

@@ -9,8 +9,6 @@ A second table shows risk against coverage: the points of the images whose first
 the mean over all coverages.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 from pathlib import Path

@@ -6,8 +6,6 @@ one at a time, in turns.
     python benchmarks/ledger_speed.py
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import platform

@@ -41,7 +41,7 @@ def name_of(statistic: str, kind: str, seed: int) -> str:
 
 def config(statistics: list[str]) -> str:
     """A config to be laid over the default one, as YAML."""
-    runs: dict[str, object] = {name: None for name in ("small", "small_head", "small_retrieval", "small_fused")}
+    runs: dict[str, object] = dict.fromkeys(("small", "small_head", "small_retrieval", "small_fused"))
     for statistic in statistics:
         for kind, settings in KINDS.items():
             for seed in SEEDS[:1] if kind == "retrieval" else SEEDS:
@@ -98,7 +98,9 @@ def main() -> None:
     """Write the config, or the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("config", "table"))
-    parser.add_argument("statistics", nargs="*", help="rows of nounflow/config/modality_gaps.tsv (default: all published)")
+    parser.add_argument(
+        "statistics", nargs="*", help="rows of nounflow/config/modality_gaps.tsv (default: all published)"
+    )
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--image-set", default="photos")
     arguments = parser.parse_args()

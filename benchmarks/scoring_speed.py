@@ -7,8 +7,6 @@ Ten made-up runs name 20,000 images with five nouns each; every one of the 1,000
 other side is the plain way to one of these figures: drawing images anew, draw by draw, for one run's score.
 """
 
-from __future__ import annotations
-
 import argparse
 import statistics
 import time

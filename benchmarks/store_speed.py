@@ -6,8 +6,6 @@ Needs some 12 GB on the disk of --scratch and 8 GB of memory. Files of synthetic
 reads none, and real everywhere else. `--results` are those of the main job.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import os

@@ -1,7 +1,5 @@
 """What every command line of the project shares: a header in the log, errors without tracebacks, JSON settings."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import errno

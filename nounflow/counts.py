@@ -1,7 +1,5 @@
 """Counts in, counts out: every stage says what it took, what it dropped and why, and it must tally."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

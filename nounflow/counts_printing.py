@@ -1,7 +1,5 @@
 """Counts as a log shows them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Names of files and texts from outside, where people or spreadsheets read them."""
 
-from __future__ import annotations
-
 import os
 import unicodedata
 

@@ -6,8 +6,6 @@ descriptions and help, what only type checkers read, operational settings, the m
 registries, of which a rule names the entries in use.
 """
 
-from __future__ import annotations
-
 import ast
 import functools
 import hashlib

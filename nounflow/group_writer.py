@@ -1,7 +1,5 @@
 """One thread that writes to SQLite, many writes a commit, so that durable writes do not cost an fsync each."""
 
-from __future__ import annotations
-
 import queue
 import sqlite3
 import threading

@@ -1,7 +1,5 @@
 """Which files of a folder are images. What is left out is named on stderr, once."""
 
-from __future__ import annotations
-
 import mimetypes
 import os
 import sys

@@ -4,8 +4,6 @@ What a future of `submit` has returned survives `kill -9` and a power cut. (WAL 
 system.) All methods may be called from any thread.
 """
 
-from __future__ import annotations
-
 import contextlib
 import sqlite3
 import threading

@@ -1,7 +1,5 @@
 """Progress of long work: a bar on a terminal, a line now and then in a log."""
 
-from __future__ import annotations
-
 import sys
 import time
 from types import TracebackType
@@ -48,7 +46,7 @@ class Progress:
             flush=True,
         )
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> "Progress":
         return self
 
     def __exit__(

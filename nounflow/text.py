@@ -1,7 +1,5 @@
 """English at the level of words: normal spelling, articles, joining. No dictionary knowledge."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 Format: the man pages wndb(5WN) and senseidx(5WN). Only nouns are read.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -67,7 +65,7 @@ class WordNet:
         self._ancestors: dict[str, dict[str, int]] = {}
 
     @classmethod
-    def load(cls, folder: Path) -> WordNet:
+    def load(cls, folder: Path) -> "WordNet":
         """Read a folder that holds `data.noun` and `index.noun` (1.5 s).
 
         `noun.exc` (irregular plurals) and `cntlist.rev` or `index.sense` (sense counts) are read if present.

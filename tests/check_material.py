@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -37,7 +39,7 @@ IDS = {entry[0]: i for i, entry in enumerate(ENTRIES)}
 
 
 @pytest.fixture(scope="module")
-def check_nouns(tmp_path_factory):
+def check_nouns(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     rows = []
     for i, (noun, ones, many, parents, gloss, weight) in enumerate(ENTRIES):
         singulars, plurals = ([form for form in text.split(";") if form] for text in (ones, many))
@@ -60,11 +62,11 @@ def check_nouns(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def checks(check_nouns):
+def checks(check_nouns: pl.DataFrame) -> CaptionChecks:
     return CaptionChecks(check_nouns, ChecksConfig())
 
 
-def table_of(*captions):
+def table_of(*captions: tuple[Any, ...]) -> pl.DataFrame:
     """(text, noun or nouns, template) -> a table of schema CAPTIONS."""
     rows = Rows()
     for text, named, *template in captions:

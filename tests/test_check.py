@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import socket
 import time
+from pathlib import Path
+from typing import NoReturn
 
 import huggingface_hub.constants
 import pytest
@@ -23,14 +25,14 @@ WANTED = HubFiles("org/model", (("config.json",), ("model.safetensors", "pytorch
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty cache of the hub, which gives no answer."""
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr(hub, "unreachable", lambda: "no network")
     return tmp_path / "models--org--model"
 
 
-def fill(cache, *names):
+def fill(cache: Path, *names: str) -> Path:
     """Put files into the cache as a download would."""
     snapshot = cache / "snapshots/abc"
     snapshot.mkdir(parents=True, exist_ok=True)
@@ -44,11 +46,11 @@ def fill(cache, *names):
     return snapshot
 
 
-def loading():
+def loading() -> NoReturn:
     raise AssertionError("nothing should be loaded")
 
 
-def test_a_missing_file_is_named_with_its_folder_and_the_command(cache):
+def test_a_missing_file_is_named_with_its_folder_and_the_command(cache: Path) -> None:
     fill(cache, "config.json")
     with pytest.raises(NounflowError) as caught:
         from_hub("transformers:org/model", WANTED, loading)
@@ -59,7 +61,7 @@ def test_a_missing_file_is_named_with_its_folder_and_the_command(cache):
     assert "transformers:FOLDER" in said
 
 
-def test_half_a_download_is_told(cache):
+def test_half_a_download_is_told(cache: Path) -> None:
     fill(cache, "config.json")
     (cache / "blobs").mkdir()
     (cache / "blobs/123.incomplete").write_bytes(bytes(3_000_000))
@@ -67,7 +69,9 @@ def test_half_a_download_is_told(cache):
         from_hub("transformers:org/model", WANTED, loading)
 
 
-def test_what_is_here_is_taken_without_a_network_and_leaves_the_process_as_it_was(cache, monkeypatch):
+def test_what_is_here_is_taken_without_a_network_and_leaves_the_process_as_it_was(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(cache, "config.json", "model.safetensors")
     monkeypatch.setattr(hub, "unreachable", loading)
     before = huggingface_hub.constants.HF_HUB_OFFLINE
@@ -75,12 +79,12 @@ def test_what_is_here_is_taken_without_a_network_and_leaves_the_process_as_it_wa
     assert before == huggingface_hub.constants.HF_HUB_OFFLINE
 
 
-def test_a_file_that_was_not_foreseen_is_asked_for(cache, monkeypatch):
+def test_a_file_that_was_not_foreseen_is_asked_for(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(cache, "config.json", "model.safetensors")
     monkeypatch.setattr(hub, "unreachable", lambda: None)
-    calls = []
+    calls = list[bool]()
 
-    def load():
+    def load() -> str:
         calls.append(huggingface_hub.constants.HF_HUB_OFFLINE)
         if calls[-1]:
             raise OSError("tokenizer.json is not in the cache")
@@ -91,7 +95,7 @@ def test_a_file_that_was_not_foreseen_is_asked_for(cache, monkeypatch):
     assert calls == [True, False]
 
 
-def test_weights_that_are_cut_off_are_refused_by_name(cache):
+def test_weights_that_are_cut_off_are_refused_by_name(cache: Path) -> None:
     snapshot = fill(cache, "config.json", "model.safetensors")
     whole = snapshot / "model.safetensors"
     check_whole(whole)
@@ -109,52 +113,55 @@ def test_weights_that_are_cut_off_are_refused_by_name(cache):
         check_whole(snapshot / "pytorch_model.bin")
 
 
-def test_a_hub_that_never_answers_costs_no_minutes(monkeypatch):
+def test_a_hub_that_never_answers_costs_no_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "_PATIENCE_S", 0.3)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     with socket.create_server(("127.0.0.1", 0)) as server:  # takes connections and says nothing
         monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
         start = time.monotonic()
-        assert "127.0.0.1" in unreachable()
+        assert "127.0.0.1" in str(unreachable())
         assert time.monotonic() - start < 5
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
     assert unreachable() == "HF_HUB_OFFLINE is set"
 
 
-def test_a_misspelt_built_in_name_is_no_hub_id():
+def test_a_misspelt_built_in_name_is_no_hub_id() -> None:
     with pytest.raises(NounflowError, match="ViT-B-32"):
         parse_name("ViT-B32/laion2b_s34b_b79k")
     for hub_id in ("timm/ViT-B-16-SigLIP", "apple/DFN5B-CLIP-ViT-H-14", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"):
         assert parse_name(hub_id) == (f"hf-hub:{hub_id}", None)
 
 
-def test_what_a_built_in_name_needs_of_a_hub():
-    assert hub_files(*parse_name("ViT-B-32/laion2b_s34b_b79k")).repository == "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
+def test_what_a_built_in_name_needs_of_a_hub() -> None:
+    wanted, tokenizer = hub_files(*parse_name("ViT-B-32/laion2b_s34b_b79k")), hub_tokenizer_files("ViT-B-16-SigLIP")
+    assert wanted is not None
+    assert wanted.repository == "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
     assert hub_tokenizer_files("ViT-B-32") is None  # comes with open_clip
-    assert hub_tokenizer_files("ViT-B-16-SigLIP").repository == "timm/ViT-B-16-SigLIP"
+    assert tokenizer is not None
+    assert tokenizer.repository == "timm/ViT-B-16-SigLIP"
 
 
 @pytest.mark.parametrize(("key", "side"), [("vision_cfg", "image"), ("text_cfg", "text")])
-def test_a_model_with_one_side_is_refused(tmp_path, key, side):
+def test_a_model_with_one_side_is_refused(tmp_path: Path, key: str, side: str) -> None:
     config = {"embed_dim": 8, "vision_cfg": {"layers": 1}, "text_cfg": {"layers": 1}}
     (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": {**config, key: None}}))
     with pytest.raises(NounflowError, match=f"no {side} side"):
         parse_name(str(tmp_path))
 
 
-def test_a_folder_is_a_spec_too(tmp_path):
+def test_a_folder_is_a_spec_too(tmp_path: Path) -> None:
     assert check.embedder_config(str(tmp_path)).spec == f"transformers:{tmp_path}"
     (tmp_path / "open_clip_config.json").write_text("{}")
     assert check.embedder_config(str(tmp_path)).spec == f"openclip:{tmp_path}"
 
 
-def test_a_wrong_spec_gets_close_ones(capsys):
+def test_a_wrong_spec_gets_close_ones(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["check", "bundled:minilm"])
     assert "did you mean bundled:minilm-conse" in capsys.readouterr().err
 
 
-def test_what_would_be_downloaded_is_told_with_its_size(cache, monkeypatch):
+def test_what_would_be_downloaded_is_told_with_its_size(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub, "download_size", lambda _wanted: 600_000_000)
     said = check.whereabouts(EmbedderConfig(spec="transformers:org/model"))
     assert said == "config.json, model.safetensors of org/model to be downloaded, 0.60 GB"
@@ -163,7 +170,9 @@ def test_what_would_be_downloaded_is_told_with_its_size(cache, monkeypatch):
     assert "comes with the packages" in check.whereabouts(EmbedderConfig(spec="bundled:minilm-conse"))
 
 
-def test_the_bundled_embedder_is_checked_measured_and_explained(capsys, monkeypatch, tmp_path, repository):
+def test_the_bundled_embedder_is_checked_measured_and_explained(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, repository: Path
+) -> None:
     from PIL import Image
 
     from nounflow.commands import speeds

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nounflow.captions.glosses import GlossReader
+from nounflow.captions.scenes import SceneBook
 
 
 @pytest.fixture(scope="module")
-def reader(nouns, book):
+def reader(nouns: pl.DataFrame, book: SceneBook) -> GlossReader:
     words = [*nouns["singulars"].explode().drop_nulls(), *nouns["hypernyms"].explode()]
     words += ["songbird", "breast", "trouser", "shop", "rat", "dough", "flour", "friedcake", "cat", "bird", "engine"]
     return GlossReader(words, book.words("trait"), book.words("uncountable"))
@@ -43,18 +45,20 @@ def reader(nouns, book):
         ("", (), (), ()),
     ],
 )  # fmt: skip
-def test_a_gloss_is_cut_into_phrases(reader, gloss, singular, plural, detail):
+def test_a_gloss_is_cut_into_phrases(
+    reader: GlossReader, gloss: str, singular: tuple[str, ...], plural: tuple[str, ...], detail: tuple[str, ...]
+) -> None:
     phrases = reader.read(gloss, ["zebu"])
     assert (phrases.singular, phrases.plural, phrases.singular_detail) == (singular, plural, detail)
 
 
-def test_a_part_of_a_gloss_that_contains_the_noun_itself_is_left_out(reader):
+def test_a_part_of_a_gloss_that_contains_the_noun_itself_is_left_out(reader: GlossReader) -> None:
     assert reader.read("a large robin; a bird with a red breast", ["robin", "robins"]).singular == (
         "a bird with a red breast",
     )
 
 
-def test_a_detail_with_a_verb_stays_with_its_number(reader):
+def test_a_detail_with_a_verb_stays_with_its_number(reader: GlossReader) -> None:
     one = reader.read("a bird that eats cats", ["zebu"])
     many = reader.read("any of various birds that eat cats", ["zebu"])
     assert (one.singular_detail, one.plural_detail) == (("that eats cats",), ())
@@ -69,7 +73,7 @@ GLOSS_WORDS = (
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.sampled_from(re.split(" ", GLOSS_WORDS)), max_size=25))
-def test_no_gloss_breaks_the_reader_and_no_phrase_has_brackets_or_is_long(words):
+def test_no_gloss_breaks_the_reader_and_no_phrase_has_brackets_or_is_long(words: list[str]) -> None:
     phrases = GlossReader(["bird", "dog"], ["red"], ["water"]).read(" ".join(words), ["owl"])
     for field in (phrases.singular, phrases.plural, phrases.singular_detail, phrases.plural_detail):
         for phrase in field:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from nounflow.commands import speeds
 from nounflow.commands.speeds import rates_table
-from nounflow.config.experiment import ImageSetConfig, read_config
+from nounflow.config.experiment import Config, ImageSetConfig, read_config
 from nounflow.errors import NounflowError
 from nounflow.workflow.plan import dim_of, lexicon_sizes, plan, read_rates
 
@@ -17,12 +18,12 @@ BUNDLED = "bundled:minilm-conse"
 
 
 @pytest.fixture
-def config(repository):
+def config(repository: Path) -> Config:
     return read_config([repository / "config/config.yaml"])
 
 
 @pytest.fixture
-def rates(repository):
+def rates(repository: Path) -> pl.DataFrame:
     """Those of the file, and of a machine as it might be measured."""
     here = [("here", "texts", BUNDLED, 1800.0, "measured"), ("here", "images", BUNDLED, 34.0, "measured")]
     here += [
@@ -31,7 +32,7 @@ def rates(repository):
     return pl.concat([read_rates(repository / "resources/rates.tsv"), rates_table(here)])
 
 
-def test_every_stage_of_the_default_has_a_line_with_room_and_time(config, rates):
+def test_every_stage_of_the_default_has_a_line_with_room_and_time(config: Config, rates: pl.DataFrame) -> None:
     steps = plan(config, {"small": 1000}, rates, "here")
     by_name = {step.what: step for step in steps}
     m1 = by_name["embed m1 of small with bundled"]
@@ -41,22 +42,22 @@ def test_every_stage_of_the_default_has_a_line_with_room_and_time(config, rates)
     assert {step.what for step in steps if step.unit == "samples"} == {"train small", "train small_head"}
     assert {"build the lexicon small", "write offline of small", "merge m3_captions of small with bundled",
             "embed photos with bundled"} <= set(by_name)  # fmt: skip
-    assert all(step.hours > 0 and step.source == "measured" for step in steps)
+    assert all(step.hours and step.hours > 0 and step.source == "measured" for step in steps)
 
 
-def test_a_step_without_a_rate_says_so_instead_of_guessing(config, rates):
+def test_a_step_without_a_rate_says_so_instead_of_guessing(config: Config, rates: pl.DataFrame) -> None:
     steps = plan(config, {"small": 1000}, rates, "a6000")
     assert {step.source for step in steps if step.what.startswith(("embed", "train"))} == {"no rate"}
 
 
-def test_images_that_are_not_there_yet_are_not_counted(config, rates, tmp_path):
+def test_images_that_are_not_there_yet_are_not_counted(config: Config, rates: pl.DataFrame, tmp_path: Path) -> None:
     later = {"photos": ImageSetConfig(folder=str(tmp_path / "later"))}
     config = config.model_copy(update={"image_sets": later})
     step = plan(config, {"small": 1000}, rates, "here")[-1]
     assert (step.amount, step.hours, step.source) == (None, None, "not counted yet")
 
 
-def test_this_machine_is_measured_in_seconds(config, monkeypatch):
+def test_this_machine_is_measured_in_seconds(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speeds, "_SECONDS", 0.01)
     start = time.monotonic()
     found = speeds.measured_rates(config, {"small": 300}, "cpu")
@@ -68,12 +69,12 @@ def test_this_machine_is_measured_in_seconds(config, monkeypatch):
     assert found["machine"].unique().to_list() == [speeds.HERE]
 
 
-def test_a_rate_is_that_of_work_that_takes_long_enough(monkeypatch):
+def test_a_rate_is_that_of_work_that_takes_long_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speeds, "_SECONDS", 0.2)
     assert speeds.rate_of(lambda n: time.sleep(n / 1000), 8) == pytest.approx(1000, rel=0.3)
 
 
-def test_dimensions_of_known_towers_need_no_weights(repository, monkeypatch):
+def test_dimensions_of_known_towers_need_no_weights(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(repository)
     assert dim_of(BUNDLED) == 384
     assert dim_of("openclip:timm/ViT-SO400M-14-SigLIP") == 1152
@@ -81,13 +82,13 @@ def test_dimensions_of_known_towers_need_no_weights(repository, monkeypatch):
     assert dim_of("openclip:nobody/nothing") is None
 
 
-def test_an_unbuilt_lexicon_is_assumed_with_a_note(config, tmp_path):
+def test_an_unbuilt_lexicon_is_assumed_with_a_note(config: Config, tmp_path: Path) -> None:
     sizes, notes = lexicon_sizes(config, tmp_path)
     assert sizes == {"small": 4636}
     assert "assumed" in notes[0]
 
 
-def test_a_rate_file_without_a_column_is_refused(tmp_path):
+def test_a_rate_file_without_a_column_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "rates.tsv"
     path.write_text("machine\ttask\nx\ttexts\n")
     with pytest.raises(NounflowError, match="per_second"):

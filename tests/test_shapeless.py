@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tiny_workflow import digests
+from tiny_workflow import Project, digests
 
 from nounflow.fingerprint import PACKAGE, SHAPELESS
 
@@ -103,13 +103,13 @@ def open_trackers(*arguments):
 }
 
 
-def test_every_module_that_is_left_out_has_a_stand_in():
+def test_every_module_that_is_left_out_has_a_stand_in() -> None:
     left_out = {path.relative_to(PACKAGE).as_posix() for path in SHAPELESS}
     assert left_out == {*STAND_INS, "fingerprint.py"}  # another fingerprint reruns everything anyway
 
 
 @pytest.mark.slow
-def test_no_byte_of_any_result_depends_on_the_modules_that_are_left_out(finished, project):
+def test_no_byte_of_any_result_depends_on_the_modules_that_are_left_out(finished: Project, project: Project) -> None:
     for name, text in STAND_INS.items():
         (project.folder / "nounflow" / name).write_text(text)
     assert project.would_run() == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import polars as pl
@@ -20,7 +21,7 @@ RECIPES = ["vit_b32", "siglip2_so400m", "pe_core_l14", "dfn5b_h14"]
 
 
 @each_tower
-def test_a_tower_is_what_open_clip_says_it_is(tower):
+def test_a_tower_is_what_open_clip_says_it_is(tower: dict[str, Any]) -> None:
     config = open_clip.get_model_config(tower["model"])
     text = config["text_cfg"]
     assert (config["embed_dim"], text["context_length"]) == (tower["dim"], tower["context"])
@@ -30,14 +31,14 @@ def test_a_tower_is_what_open_clip_says_it_is(tower):
 
 
 @each_tower
-def test_its_weights_are_as_large_as_said(tower):
+def test_its_weights_are_as_large_as_said(tower: dict[str, Any]) -> None:
     model = open_clip.create_model(tower["model"], pretrained=None, load_weights=False, device="meta")
     assert 4 * sum(part.numel() for part in model.parameters()) / 1e9 == pytest.approx(tower["gigabytes"], abs=0.006)
     assert isinstance(model.logit_scale, torch.nn.Parameter)  # which retrieval takes its temperature from
 
 
 @each_tower
-def test_texts_are_lower_cased_before_they_are_spelled(tower):
+def test_texts_are_lower_cased_before_they_are_spelled(tower: dict[str, Any]) -> None:
     text = open_clip.get_model_config(tower["model"])["text_cfg"]
     if "hf_tokenizer_name" not in text:
         tokenizer = SimpleTokenizer(context_length=text["context_length"])
@@ -49,7 +50,7 @@ def test_texts_are_lower_cased_before_they_are_spelled(tower):
 
 
 @each_tower
-def test_its_spec_leads_to_that_model(tower):
+def test_its_spec_leads_to_that_model(tower: dict[str, Any]) -> None:
     name = tower["spec"].removeprefix("openclip:")
     model, _, tag = name.partition("/")
     if model in open_clip.list_models():
@@ -61,7 +62,7 @@ def test_its_spec_leads_to_that_model(tower):
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_leaves_to_auto_what_follows_the_embedder_and_says_its_facts(name):
+def test_a_recipe_leaves_to_auto_what_follows_the_embedder_and_says_its_facts(name: str) -> None:
     path = ROOT / "config/recipes" / f"{name}.yaml"
     config = read_config([ROOT / "config/config.yaml", path])
     (spec,) = {config.embedders[run.embedder].spec for run in config.runs.values()}

@@ -9,8 +9,6 @@ Out: a report (JSON, and Markdown to read); the counts; if asked for, the kept c
         --captions results/captions/small/offline.parquet --out results/captions/small/offline.check.json
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

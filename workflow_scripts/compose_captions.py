@@ -8,8 +8,6 @@ Out: a table of distinct texts with their targets, target weights and sampling w
         --source m2 --settings '{"texts_per_noun": 6}' --seed 1 --out results/captions/small/m2.parquet
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

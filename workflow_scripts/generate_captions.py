@@ -10,8 +10,6 @@ Out: a table of distinct captions with their targets and sampling weights; and t
         --settings '{"captions_per_noun": 8}' --seed 1 --out results/captions/small/offline.parquet
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

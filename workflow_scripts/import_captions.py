@@ -8,8 +8,6 @@ Out: a table of distinct captions with their targets and sampling weights; the c
         --out results/captions/small/published.parquet
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -7,8 +7,6 @@ Out: a TSV of singular and one of plural templates, for captions.singular_templa
         --core ImageNet1KSel --singular-templates singular.tsv --plural-templates plural.tsv
 """
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The decision log on disk: an SQLite journal to work with, a text file of the same records to commit and merge."""
 
-from __future__ import annotations
-
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -59,7 +57,7 @@ class DecisionLog(Journal):
         self._latest = microseconds(latest) if latest else 0
 
     @classmethod
-    def open(cls, path: Path, *, now: Callable[[], float] = time.time) -> DecisionLog:
+    def open(cls, path: Path, *, now: Callable[[], float] = time.time) -> "DecisionLog":
         """Open a log to write, made if there is none.
 
         Raises:
@@ -75,7 +73,7 @@ class DecisionLog(Journal):
         return cls(path, writable=True, now=now)
 
     @classmethod
-    def read(cls, path: Path) -> DecisionLog:
+    def read(cls, path: Path) -> "DecisionLog":
         """Open an existing log only to look, also while another process writes to it."""
         return cls(path, writable=False)
 

@@ -1,7 +1,5 @@
 """A language model's answers: read, checked as they come, and kept on disk until all are there."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence

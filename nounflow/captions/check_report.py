@@ -1,7 +1,5 @@
 """What the checks found in a table of captions: a document."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 

@@ -5,8 +5,6 @@ breast" and "a small Old World songbird", the detail "with a reddish breast" and
 and no language model here, only rules; what they cannot read with some certainty is left out.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

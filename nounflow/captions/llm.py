@@ -4,8 +4,6 @@ Each noun is asked about in rounds. Each round asks for the same number of capti
 checks or quotas change no question and every earlier answer still counts.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any

@@ -5,8 +5,6 @@ range of rows can be made alone; a tuple holds no noun twice and no two synonyms
 stays within one or two of its share, since tuples are drawn systematically rather than at random.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ There is no language model in it. It knows what the lexicon says of a noun (glos
 lists say of its group (where a bird sits, what is done with a tool).
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ An entry has `target_noun`, `pretty_noun`, `singulars`, `plurals`, `singular_cap
 has one or more places `{singular}` or `{plural}` and no final full stop.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

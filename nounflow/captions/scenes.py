@@ -5,8 +5,6 @@ patterns.tsv  sentences with slots; a group also uses the patterns of its parent
 words.tsv     words for the slots; a group without a list of its own uses that of its parent
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass

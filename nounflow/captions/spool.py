@@ -1,7 +1,5 @@
 """Data on disk for as long as a stage runs, so that memory does not grow with the captions."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import struct
@@ -67,7 +65,7 @@ class Spool:
         for piece in self.pieces(chain):
             yield pl.from_arrow(pa.ipc.open_stream(piece).read_all())  # type: ignore[misc]
 
-    def __enter__(self) -> Spool:
+    def __enter__(self) -> "Spool":
         return self
 
     def __exit__(self, *_: object) -> None:

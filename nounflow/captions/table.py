@@ -1,7 +1,5 @@
 """The table of captions: distinct texts with their targets."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain

@@ -3,8 +3,6 @@
 The choices are settled when a config is read, so that jobs and their params see values only.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 

@@ -1,7 +1,5 @@
 """Which nouns are kept."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

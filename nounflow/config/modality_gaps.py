@@ -1,7 +1,5 @@
 """Known angles between images and texts of embedders: published ones, and that of `bundled` (modality_gaps.tsv)."""
 
-from __future__ import annotations
-
 import csv
 import functools
 from importlib import resources

@@ -1,7 +1,5 @@
 """Noise on text embeddings: its schemes, and what shapes them."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -83,7 +81,7 @@ class NoiseConfig(Settings):
         return ", ".join(words)
 
     @model_validator(mode="after")
-    def _whole(self) -> NoiseConfig:
+    def _whole(self) -> "NoiseConfig":
         if "angle_min" in SCHEMES[self.scheme].keys and self.angle_min >= self.angle_max:
             raise ValueError(f"angle_min ({self.angle_min:g}) must be below angle_max ({self.angle_max:g})")
         if self.needs_images and self.images is None:

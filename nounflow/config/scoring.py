@@ -1,7 +1,5 @@
 """How predictions are scored."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from nounflow.config.base import HomePath, Settings

@@ -1,7 +1,5 @@
 """How many CPU threads `threads: auto` is."""
 
-from __future__ import annotations
-
 import os
 from typing import Annotated, Any, Literal
 

@@ -1,7 +1,5 @@
 """How a decoder or a head is trained. Defaults are the two-core recipe."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -50,7 +48,7 @@ class TrainingConfig(Settings):
     )
 
     @model_validator(mode="after")
-    def _watchable(self) -> TrainingConfig:
+    def _watchable(self) -> "TrainingConfig":
         if self.watch != "captions" and not getattr(self, f"heldout_{self.watch}"):
             raise ValueError(f"watch: {self.watch} needs heldout_{self.watch} above 0")
         return self

@@ -3,8 +3,6 @@
 The end token always counts, also for nouns of the greatest length, so that scores of all nouns compare.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """How probable a decoder holds given nouns: teacher forcing, several nouns of an embedding behind one prefix."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F

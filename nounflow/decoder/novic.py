@@ -4,8 +4,6 @@ The file is a pickled dict: a flat config, the target vocabulary's description, 
 training that is of no use here. Architecture: NOVIC paper, section 3.3; `docs/decoder.md` says what is checked.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Collection, Mapping

@@ -3,8 +3,6 @@
 Ids are numbered from 1 in the order of the tokenizer's ids that occur in any noun; 0 ends a noun and pads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,7 +35,7 @@ class TargetVocabulary:
         return found
 
     @classmethod
-    def build(cls, nouns: Sequence[str], token_ids: Sequence[Sequence[int]]) -> TargetVocabulary:
+    def build(cls, nouns: Sequence[str], token_ids: Sequence[Sequence[int]]) -> "TargetVocabulary":
         """From nouns and their tokenizer ids (no special tokens).
 
         Raises:
@@ -68,7 +66,7 @@ class TargetVocabulary:
         }
 
     @classmethod
-    def from_dict(cls, nouns: Sequence[str], value: dict[str, Any]) -> TargetVocabulary:
+    def from_dict(cls, nouns: Sequence[str], value: dict[str, Any]) -> "TargetVocabulary":
         """From a decoder's manifest."""
         tokenizer_ids = np.asarray(value["tokenizer_ids"], dtype=np.int64)
         return cls.build(nouns, [tokenizer_ids[ids].tolist() for ids in value["nouns"]])

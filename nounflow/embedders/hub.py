@@ -3,8 +3,6 @@
 The libraries ask the hub for every file each time, and without a network they try again for minutes.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import queue

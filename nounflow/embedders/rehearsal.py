@@ -10,8 +10,6 @@ picture's class or does not.
     text = a t + b o + c r(text)      image = a v + b p + c r(image)      a^2 + b^2 + c^2 = 1,  o . p = cosine
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 from collections.abc import Sequence

@@ -5,8 +5,6 @@ its licence is free. What became of each noun is one row of an append-only journ
 so a killed collection goes on where it was.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sqlite3
 from collections import Counter

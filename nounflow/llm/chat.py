@@ -1,7 +1,5 @@
 """Asks a language model many questions at once, one call each. See `client` for how it is used."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import sqlite3
@@ -40,7 +38,7 @@ class ChatClient:
         self._server: Server | None = None
         self.run: int | None = None  # its number in the ledger, once the server is known
 
-    async def __aenter__(self) -> ChatClient:
+    async def __aenter__(self) -> "ChatClient":
         return self
 
     async def __aexit__(self, *error: object) -> None:

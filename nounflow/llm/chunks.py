@@ -1,7 +1,5 @@
 """A stream of requests in chunks, so that the ledger is asked seldom and memory stays small."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 from collections.abc import AsyncIterable, AsyncIterator, Iterable

@@ -8,8 +8,6 @@
 Outcomes come in the order in which they are known, not in that of the requests, and never all at once in memory.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from typing import Protocol, Self
 

@@ -1,7 +1,5 @@
 """What an error means for the request, and for all the others."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """One request over the network, through the official client with its own retries off."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import json

@@ -8,8 +8,6 @@ It is a journal (`nounflow.journal`): what a future has returned survives `kill 
 thread; one process writes at a time.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import time
@@ -33,7 +31,7 @@ class Ledger(Journal):
         self.now = now
 
     @classmethod
-    def open(cls, path: Path, *, now: Callable[[], float] = time.time) -> Ledger:
+    def open(cls, path: Path, *, now: Callable[[], float] = time.time) -> "Ledger":
         """Open a ledger to write, made if there is none; one of an older version is upgraded in place.
 
         Raises:
@@ -43,7 +41,7 @@ class Ledger(Journal):
         return cls(path, writable=True, now=now)
 
     @classmethod
-    def read(cls, path: Path) -> Ledger:
+    def read(cls, path: Path) -> "Ledger":
         """Open an existing ledger only to look, also while another process writes to it."""
         return cls(path, writable=False)
 

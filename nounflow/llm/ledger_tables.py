@@ -5,8 +5,6 @@ it was under way. A verdict is what the asker made of an answer. A batch has lin
 latest of which is its state; when it is closed each of its lines has an ending.
 """
 
-from __future__ import annotations
-
 from nounflow.journal import Additions, JournalKind
 
 _FIRST_TABLES = {

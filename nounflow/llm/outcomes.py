@@ -1,7 +1,5 @@
 """From a request to its question, from a body to what the ledger keeps, from there to what the asker gets."""
 
-from __future__ import annotations
-
 from nounflow.config.llm import LLMConfig, PriceConfig
 from nounflow.llm.answers import MalformedAnswerError, error_in, read_answer, read_usage
 from nounflow.llm.faults import Fault, fault_of_error, is_final

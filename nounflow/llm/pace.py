@@ -1,7 +1,5 @@
 """When the next request may be sent: the server's wish to wait, the deadline, and an end for all."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import sys

@@ -1,7 +1,5 @@
 """What the ledger's rows say, and how a sending and its ending are written."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What is asked, what came back, and the key under which the ledger knows both."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -87,7 +85,7 @@ class Question:
     key: str
 
     @classmethod
-    def of(cls, request: Request, model: str, parameters: Mapping[str, Any]) -> Question:
+    def of(cls, request: Request, model: str, parameters: Mapping[str, Any]) -> "Question":
         """The question with its key."""
         key = request_key(model, request.prompt_version, parameters, request.item, request.attempt)
         return cls(request, model, parameters, key)

@@ -1,7 +1,5 @@
 """A call that is made again until it succeeds, within bounds."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 

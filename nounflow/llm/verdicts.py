@@ -1,7 +1,5 @@
 """What the asker made of the answers: written to the ledger where it is new or another than before."""
 
-from __future__ import annotations
-
 import json
 
 from nounflow.llm.ledger import Ledger
@@ -44,7 +42,7 @@ class Verdicts:
         rows = self._ledger.rows(_LATEST, json.dumps(sorted(keys)))
         return {key: (bool(accepted), reason) for key, accepted, reason in rows}
 
-    def __enter__(self) -> Verdicts:
+    def __enter__(self) -> "Verdicts":
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -1,7 +1,5 @@
 """Singular and plural of a noun, one word or many; what cannot be shown to exist is not made up."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Callable, Collection, Mapping

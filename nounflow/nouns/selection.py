@@ -1,7 +1,5 @@
 """Which synsets are objects: whole classes, then the nearest rule above each synset."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 
 from nounflow.config.lexicon import LexiconConfig

@@ -1,7 +1,5 @@
 """The object decoder as a predictor: guided beam search over the lexicon."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +26,7 @@ def load(
     _path: Path,
     device: str,
     generation: GenerationConfig,
-) -> DecoderPredictor:
+) -> "DecoderPredictor":
     """See `PredictorKind.load`."""
     return DecoderPredictor(manifest, tensors, device, generation)
 

@@ -1,7 +1,5 @@
 """Decoder, head and retrieval combined: a log-linear rule over the nouns that any of them puts forward."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +19,7 @@ _BATCH = 256
 
 def load(
     manifest: PredictorManifest, _tensors: object, path: Path, device: str, _generation: GenerationConfig
-) -> FusedPredictor:
+) -> "FusedPredictor":
     """See `PredictorKind.load`."""
     rule = read_document(FusedRule, path.parent / RULE, "rule of a fused predictor")
     parts = load_parts([path.parent / part.path for part in rule.parts], device, rule.candidates)

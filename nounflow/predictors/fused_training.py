@@ -1,7 +1,5 @@
 """The rule of a fused predictor, fitted to held-out texts: words alone, no image and no label of one."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The `head` baseline: a plain classifier over all nouns, trained on the same noisy embeddings as the decoder."""
 
-from __future__ import annotations
-
 import math
 from pathlib import Path
 
@@ -35,7 +33,7 @@ class NounHead(nn.Module):
 
 def load(
     manifest: PredictorManifest, tensors: dict[str, torch.Tensor], _path: Path, device: str, _generation: object
-) -> HeadPredictor:
+) -> "HeadPredictor":
     """See `PredictorKind.load`."""
     return HeadPredictor(manifest, tensors, device)
 

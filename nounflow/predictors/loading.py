@@ -1,7 +1,5 @@
 """Any predictor from its folder."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

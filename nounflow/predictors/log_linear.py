@@ -7,8 +7,6 @@ is concave in the weights and `none`, so that Newton's method finds the one best
 With one part, 1 / weight is its temperature.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The `retrieval` baseline: the nearest noun by cosine to prompt-ensembled text embeddings. No training."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,7 @@ from nounflow.schemas.models import PredictorManifest
 
 def load(
     manifest: PredictorManifest, tensors: dict[str, torch.Tensor], _path: Path, device: str, _generation: object
-) -> RetrievalPredictor:
+) -> "RetrievalPredictor":
     """See `PredictorKind.load`."""
     return RetrievalPredictor(manifest, tensors, device)
 

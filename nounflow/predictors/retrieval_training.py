@@ -1,7 +1,5 @@
 """What the `retrieval` baseline is made of: a mean embedding for each noun, and a temperature where it is fitted."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F

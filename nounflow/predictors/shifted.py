@@ -1,7 +1,5 @@
 """A predictor for whose texts the images' mean shift is taken off the images."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nounflow.predictors.protocol import Answers, Predictor

@@ -1,7 +1,5 @@
 """Which images the report shows, what was said about each, and their pictures."""
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The report as one HTML page: what its template shows. Pure."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

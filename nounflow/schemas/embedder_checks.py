@@ -1,7 +1,5 @@
 """The files that embedder checks leave behind."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict

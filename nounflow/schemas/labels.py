@@ -1,7 +1,5 @@
 """Label files of image sets: TSV with columns file, gold and, if wanted, sense, accepted, secondary."""
 
-from __future__ import annotations
-
 import csv
 import posixpath
 import unicodedata

@@ -1,7 +1,5 @@
 """What a run said, and what an annotator made of it, as arrays over images."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 

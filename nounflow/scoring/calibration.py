@@ -1,7 +1,5 @@
 """Do a run's own probabilities mean anything: calibration error, and risk against coverage."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Every run against every run, and all against one."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What stands behind a row of the table: by k, by kind and frequency, diversity, calibration."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from nounflow.scoring.calibration import calibration, risk_coverage

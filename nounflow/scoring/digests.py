@@ -1,7 +1,5 @@
 """What a row was made with, as short digests: two rows can be compared where these agree."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 

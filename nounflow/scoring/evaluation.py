@@ -1,7 +1,5 @@
 """Runs that were judged together: what their scores are computed from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -4,8 +4,6 @@ Scores take few values, so resampling n images with replacement is one multinomi
 values and a matrix product: the same distribution as drawing images, at a cost that does not grow with n.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

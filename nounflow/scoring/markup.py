@@ -1,7 +1,5 @@
 """Tables as Markdown and as LaTeX."""
 
-from __future__ import annotations
-
 from nounflow.scoring.tables import Table
 
 _LATEX = {

@@ -1,7 +1,5 @@
 """What an entry of `nounflow.scoring.measures.MEASURES` is."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal

@@ -4,8 +4,6 @@ A new measure is a function and an entry, both here. Its columns in `scores.tsv`
 entry, and so does its place in Markdown, in LaTeX, on the terminal and in the report.
 """
 
-from __future__ import annotations
-
 from dataclasses import astuple
 
 import numpy as np

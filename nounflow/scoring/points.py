@@ -1,7 +1,5 @@
 """What a judged noun is worth, and looking judgements up."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from nounflow.errors import NounflowError

@@ -1,7 +1,5 @@
 """Where rows come from, and the commands that make one of them again."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

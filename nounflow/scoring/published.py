@@ -1,7 +1,5 @@
 """Scores that others published, to stand beside ours: from tables 3 and 7 of the NOVIC paper, not measured here."""
 
-from __future__ import annotations
-
 import csv
 from dataclasses import dataclass
 from importlib import resources

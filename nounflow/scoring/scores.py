@@ -1,7 +1,5 @@
 """Scores of every run on every image set under every annotator. Pure: documents in, rows and details out."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the command lines of scores and report are told about image sets. Light to import."""
 
-from __future__ import annotations
-
 from pydantic import RootModel
 
 

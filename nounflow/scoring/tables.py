@@ -1,7 +1,5 @@
 """The tables that the commands print: scores in percent, differences to one run, what others published."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Prediction, primary and overall score: NOVIC paper, section 4.2. `worst` takes a
 the score itself; `best` takes it for right, so the two bound what complete judgements would give.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Scores that look behind the spelling: by synonyms, by nearness in WordNet, by kind and by frequency."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 

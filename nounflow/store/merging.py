@@ -4,8 +4,6 @@ Manifests, file sizes and text keys are checked here; the vectors' own digests w
 merging takes seconds whatever the dimension. Memory is bounded by one batch of captions and one shard's keys.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

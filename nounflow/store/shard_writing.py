@@ -1,7 +1,5 @@
 """Writing a shard (`nounflow.store.shards`): arrays of one chunk each, and their manifest, last."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -9,8 +9,6 @@ Zarr reads a lost chunk as fill value without a word, so readers trust the manif
 file are checked, and a digest over the manifest itself. Then the payload, which starts at byte 0, may be mapped.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Texts as keys and digests: by these, shards, captions files and each other's texts are told apart."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Sequence
 

@@ -4,8 +4,6 @@ Merging (`nounflow.store.merging`) copies no vectors. Mixing ratios, repetition 
 the index.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass

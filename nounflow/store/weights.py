@@ -1,7 +1,5 @@
 """A predictor's folder: safetensors (fused: a rule) and, written last, a manifest. Nothing is ever unpickled."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Mapping
 from importlib import metadata

@@ -1,7 +1,5 @@
 """How far noise moves embeddings, beside how far captions lie apart: the picture behind the choice of noise."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

@@ -4,8 +4,6 @@ At any moment the document on the disk describes whole files. Random streams are
 is the data position and all there is to know of randomness.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Mapping

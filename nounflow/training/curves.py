@@ -1,7 +1,5 @@
 """The figures of a training run, and where they go: a parquet file always, trackers where they are asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

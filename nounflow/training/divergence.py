@@ -1,7 +1,5 @@
 """What to say of a step whose loss or gradient is not finite."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nounflow.errors import NounflowError

@@ -1,7 +1,5 @@
 """Being asked to stop: preemption by a scheduler, or a key."""
 
-from __future__ import annotations
-
 import signal
 import threading
 from types import FrameType, TracebackType
@@ -17,7 +15,7 @@ class StopSignals:
         self.received: str | None = None  # name of the signal
         self._earlier: dict[signal.Signals, Any] = {}
 
-    def __enter__(self) -> StopSignals:
+    def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():  # Python allows handlers nowhere else
             self._earlier = {number: signal.signal(number, self._note) for number in _SIGNALS}
         return self

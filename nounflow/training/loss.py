@@ -4,8 +4,6 @@ Logits are by far the largest tensor of a step, so they are gone through once, i
 memory then holds their gradient. The loss is the exact softmax over the whole vocabulary.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -2,8 +2,6 @@
 *where* an embedding lies, so that image embeddings can take the texts' place (NOVIC paper, section 3.2).
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Is a noise as large as the gap that it should bridge? Said before training, in one line; it shapes no result."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

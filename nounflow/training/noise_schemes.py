@@ -4,8 +4,6 @@ Each takes unit rows [n, dim] (`Clean.embeddings`) and gives unit rows [n, dim];
 Rotations are towards a direction drawn uniformly in the tangent plane. e is the embedding, g standard normal.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """Where else the curves go: TensorBoard and Weights & Biases, where they are asked for."""
 
-from __future__ import annotations
-
 import importlib
 import shutil
 import uuid

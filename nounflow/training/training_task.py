@@ -1,7 +1,5 @@
 """What the training loop trains: any module that says what its rows cost and what its loss is."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 import numpy as np

@@ -1,7 +1,5 @@
 """On what the jobs of a workflow will compute, as far as it can be told without loading torch."""
 
-from __future__ import annotations
-
 import os
 import platform
 import shutil

@@ -1,7 +1,5 @@
 """What stands before each job's command: its environment."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Mapping

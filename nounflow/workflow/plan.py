@@ -1,7 +1,5 @@
 """What a config will take: jobs, texts, bytes, hours, from sizes and rates that were measured or published."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path

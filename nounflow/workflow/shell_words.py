@@ -1,7 +1,5 @@
 """Many paths in one shell command."""
 
-from __future__ import annotations
-
 import itertools
 import re
 import shlex

@@ -4,8 +4,6 @@ What is to be asked waits in a pool until it fills a batch. What a batch leaves 
 that an earlier run has left are read before anything is asked that is in them.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import sqlite3
 import tempfile
@@ -37,7 +35,7 @@ class BatchClient:
         self._chat = ChatClient(config.model_copy(update={"mode": "chat"}), ledger)
         self._machine = BatchMachine(config, BatchRows(ledger), self._chat.budget)
 
-    async def __aenter__(self) -> BatchClient:
+    async def __aenter__(self) -> "BatchClient":
         return self
 
     async def __aexit__(self, *error: object) -> None:

@@ -1,7 +1,5 @@
 """The Batch API over the network, through the official client: each call once, a value or a fault."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping

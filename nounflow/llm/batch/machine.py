@@ -4,8 +4,6 @@ Whoever stops at any step and comes back goes on from the state that the ledger 
 is abandoned, one that may have been created is looked for at the server, one that has ended is read again.
 """
 
-from __future__ import annotations
-
 import itertools
 import tempfile
 from collections import Counter

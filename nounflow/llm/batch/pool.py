@@ -1,7 +1,5 @@
 """What waits to be sent in a batch, and how much of it fits into the next one."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import IO, Literal
 

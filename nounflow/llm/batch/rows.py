@@ -4,8 +4,6 @@ A batch is `planned` (its lines are written), `uploaded` (the server has its inp
 server says, and at last `read` or `abandoned`: closed, each of its lines with an ending.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 import uuid

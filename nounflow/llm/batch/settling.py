@@ -1,7 +1,5 @@
 """How the lines of a batch end: written to the ledger, settled with the budget."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 
