@@ -5,8 +5,8 @@
     python benchmarks/rehearsal.py table
 
 Without names, `config` takes all eleven statistics. The size is that of the ablations (docs/ablations.md) with a longer
-training, since large noise wants one: 1,000 nouns, three seeds. An image's points are averaged over seeds; differences are
-resampled by image, in pairs, so the luck of three seeds is not in an interval. A rehearsal is no CLIP.
+training, since large noise wants one: 1,000 nouns, three seeds. An image's points are averaged over seeds; differences
+are resampled by image, in pairs, so the luck of three seeds is not in an interval. A rehearsal is no CLIP.
 """
 
 from __future__ import annotations

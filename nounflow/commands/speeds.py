@@ -95,7 +95,7 @@ def sample_rate(run: TrainedRun, dim: int, nouns: int, device: str) -> float:
         lengths = 1 + generator.binomial(3, 0.3, nouns)
         spelled = [[i, *generator.integers(0, nouns, n - 1).tolist()] for i, n in enumerate(lengths)]  # no two alike
         vocabulary = TargetVocabulary.build([f"noun {i}" for i in range(nouns)], spelled)
-        model = ObjectDecoder(dim, vocabulary.size, vocabulary.max_tokens, run.decoder).to(device)
+        model = ObjectDecoder(dim, vocabulary.size, vocabulary.max_tokens, run.decoder, nouns).to(device)
         task = DecoderTask(model, vocabulary, texts)
     elif isinstance(run, HeadRun):
         task = HeadTask(NounHead(dim, nouns, run.head).to(device), texts)

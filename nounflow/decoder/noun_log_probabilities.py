@@ -29,7 +29,7 @@ def log_probabilities(
     targets = nouns[given]
     offsets = np.concatenate([[0], np.cumsum(given.sum(axis=1))])
     weights = np.ones(len(targets), dtype=np.float32)
-    packed = pack(vocabulary, model.config.prefix_tokens, targets, weights, offsets).to(embeddings.device)
+    packed = pack(vocabulary, model.config.prefix_length, targets, weights, offsets).to(embeddings.device)
     hidden = model(embeddings, packed.tokens, packed.positions, packed.mask)
     states = hidden.reshape(-1, hidden.shape[-1])
     rows = max(1, _LOGITS // vocabulary.size)

@@ -44,6 +44,7 @@ class DecoderPredictor:
             vocabulary=vocabulary.size,
             max_tokens=vocabulary.max_tokens,
             config=DecoderConfig.model_validate(manifest.settings["decoder"]),
+            nouns=len(manifest.nouns),
         )
         self._model.load_state_dict(tensors)
         self._model.to(device).eval()

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from nounflow.config.runs.decoder import DecoderRun
-from nounflow.decoder.model import ObjectDecoder
+from nounflow.counts import Counts
+from nounflow.decoder.model import BANK, ObjectDecoder
 from nounflow.decoder.packing import PackedTargets, pack
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.embedders.tokenizer import load_target_tokenizer
@@ -14,6 +15,7 @@ from nounflow.store.training_set import TrainingSet
 from nounflow.training.angles import angle_histograms
 from nounflow.training.job import TrainingMaterial, train_predictor
 from nounflow.training.loss import LossParts, weighted_cross_entropy
+from nounflow.training.noun_embeddings import noun_embeddings
 
 
 def train(asked: TrainingArguments[DecoderRun]) -> None:
@@ -22,8 +24,17 @@ def train(asked: TrainingArguments[DecoderRun]) -> None:
     texts, names = material.texts, material.names
     vocabulary = TargetVocabulary.build(names, load_target_tokenizer(asked.embedder).target_tokens(names))
 
+    bank = np.zeros((0, 0), dtype=np.float32)
+    if settings.decoder.neighbours:
+        flow = Counts("models").flow(f"{asked.run}: texts", len(texts.vectors), "texts")
+        bank = noun_embeddings(texts, len(names), flow)
+
     def build() -> ObjectDecoder:
-        return ObjectDecoder(texts.manifest.embedder.dim, vocabulary.size, vocabulary.max_tokens, settings.decoder)
+        dim, shape = texts.manifest.embedder.dim, settings.decoder
+        decoder = ObjectDecoder(dim, vocabulary.size, vocabulary.max_tokens, shape, len(bank))
+        if len(bank):
+            decoder.get_buffer(BANK).copy_(torch.from_numpy(bank))
+        return decoder
 
     def task_of(decoder: ObjectDecoder) -> DecoderTask:
         print(f"{decoder.parameter_count:,} parameters, {vocabulary.size:,} tokens, {len(names):,} nouns", flush=True)
@@ -51,7 +62,7 @@ class DecoderTask:
         self._vocabulary, self._set, self._smoothing = vocabulary, training_set, label_smoothing
         token_counts = vocabulary.lengths[training_set.targets]
         tokens = np.add.reduceat(token_counts, training_set.offsets[:-1])  # of each row's targets
-        self._cost = module.config.prefix_tokens + tokens
+        self._cost = module.config.prefix_length + tokens
 
     def cost(self, rows: np.ndarray) -> np.ndarray:
         """Prefix vectors and tokens of each row [n], int64 [n]."""
@@ -64,7 +75,7 @@ class DecoderTask:
 
     def packed(self, rows: np.ndarray) -> PackedTargets:
         """The targets of some rows [n], laid out as a batch of n."""
-        return pack(self._vocabulary, self.module.config.prefix_tokens, *self._set.targets_of(rows))
+        return pack(self._vocabulary, self.module.config.prefix_length, *self._set.targets_of(rows))
 
 
 def decoder_loss(
