@@ -11,12 +11,13 @@ from training_material import DIM, NAMES, random_vocabulary, run_training, write
 from nounflow.config.decoder import DecoderConfig
 from nounflow.config.generation import GenerationConfig
 from nounflow.decoder.generation import generate
-from nounflow.decoder.model import BANK, ObjectDecoder
+from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.noun_log_probabilities import log_probabilities
 from nounflow.decoder.trie import TokenTrie
 from nounflow.predictors.decoder import DecoderPredictor
 from nounflow.predictors.loading import load_predictor
 from nounflow.store.training_set import open_training_set
+from nounflow.store.weights import BANK
 
 CONFIG = DecoderConfig(prefix_tokens=2, neighbours=3, width=32, heads=4, layers=2)
 NOUNS = 12

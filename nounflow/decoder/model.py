@@ -12,11 +12,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from nounflow.config.decoder import DecoderConfig
+from nounflow.store.weights import BANK
 
 # E[GELU(z)^2] for z ~ N(0, 1): what a GELU leaves of unit variance (appendix A).
 _GELU_SECOND_MOMENT = 0.4252
-
-BANK = "bank"  # the buffer of the nouns' embeddings, beside the weights
 
 Cache = tuple[torch.Tensor, torch.Tensor]
 

@@ -5,13 +5,14 @@ import torch
 
 from nounflow.config.runs.decoder import DecoderRun
 from nounflow.counts import Counts
-from nounflow.decoder.model import BANK, ObjectDecoder
+from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.packing import PackedTargets, pack
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.embedders.tokenizer import load_target_tokenizer
 from nounflow.predictor_kinds import GENERATION, TrainingArguments
 from nounflow.schemas.documents import write_document
 from nounflow.store.training_set import TrainingSet
+from nounflow.store.weights import BANK
 from nounflow.training.angles import angle_histograms
 from nounflow.training.job import TrainingMaterial, train_predictor
 from nounflow.training.loss import LossParts, weighted_cross_entropy

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -16,7 +17,8 @@ from nounflow.files import sha256_json
 from nounflow.predictor_kinds import TrainingArguments
 from nounflow.schemas.tables import read_lexicon
 from nounflow.store.training_set import TrainingSet, open_training_set
-from nounflow.store.weights import with_image_shift, write_predictor
+from nounflow.store.weights import MEMORY, with_image_shift, write_predictor
+from nounflow.streams import stream
 from nounflow.training.checkpoint import Checkpoints
 from nounflow.training.curves import Reporter
 from nounflow.training.loop import train
@@ -94,7 +96,7 @@ def train_predictor(
         beside()
         write_predictor(
             asked.out,
-            with_image_shift(module.state_dict(), material.shape.image_shift),
+            {**with_image_shift(module.state_dict(), material.shape.image_shift), **_memory(texts, settings.memory)},
             run=asked.run,
             embedder=texts.manifest.embedder,
             lexicon=texts.manifest.lexicon,
@@ -110,6 +112,14 @@ def train_predictor(
         texts.count_texts(asked.run).write(asked.out.with_suffix(".counts.json"))
         reporter.close()
         checkpoints.remove()  # of no more use
+
+
+def _memory(texts: TrainingSet, most: int) -> dict[str, torch.Tensor]:
+    """The texts onto which images are projected, if any: drawn by weight, each once."""
+    if not most:
+        return {}
+    rows = np.unique(texts.draw(stream(0, "memory"), most))
+    return {MEMORY: torch.from_numpy(texts.vectors[rows])}
 
 
 def _checkpoints(

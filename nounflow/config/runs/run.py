@@ -63,6 +63,9 @@ class TrainedRun(Run):
     """A run that goes through the training loop."""
 
     training: TrainingConfig = TrainingConfig()
+    memory: int = Field(
+        0, ge=0, description="training texts onto whose mixtures images are projected when they are named; 0: off"
+    )
 
     @property
     def size(self) -> str:
