@@ -41,7 +41,8 @@ def config_with(run: dict[str, Any], spec: str = SIGLIP) -> Any:
 
 
 def test_on_the_bundled_embedder_auto_is_what_was_always_there() -> None:
-    for noise in ({}, {"noise": "auto"}, {"noise": {}}):
+    unsaid: tuple[dict[str, Any], ...] = ({}, {"noise": "auto"}, {"noise": {}})
+    for noise in unsaid:
         run = config_with(noise, BUNDLED)
         assert run.shaping()["noise"] == NoiseConfig(scheme="gauss_elem", norm=0.6).shaping()
     assert config_with({"predictor": "retrieval"}, BUNDLED).retrieval.temperature == 0.05
@@ -128,7 +129,9 @@ def open_with(texts: TrainingSet, spec: str) -> TrainingSet:
     identity = EmbedderIdentity(
         spec=spec, dim=texts.vectors.shape[1], digest="d", weights="w", tokenizer="t", preprocessing="p", precision="p"
     )
-    manifest = TrainingSetManifest.model_construct(embedder=identity)
+    manifest = TrainingSetManifest(
+        embedder=identity, lexicon="", lexicon_path="", mixture={}, shards=(), samples=0, heldout=0, index_sha256=""
+    )
     return dataclasses.replace(texts, manifest=manifest)
 
 

@@ -73,4 +73,4 @@ def test_a_recipe_leaves_to_auto_what_follows_the_embedder_and_says_its_facts(na
     assert {run.noise.described for run in config.runs.values()} == {
         "gauss_elem_uniform_angle, norm 3.25, angle_min 45, angle_max 75, mix_ratio 0.15"
     }
-    assert config.runs[f"{name}_retrieval"].retrieval.temperature == "tower"
+    assert config.runs[f"{name}_retrieval"].shaping()["retrieval"] == {"temperature": "tower"}
