@@ -42,6 +42,7 @@ BRIDGES = {  # gap bridging beyond noise: what of a decoder differs from `auto`
     "memory_weak": {"memory": 20_000, "noise": _WEAK},
     "shift": {"noise": {"shift": "images", "images": "photos"}},
     "shift_weak": {"noise": {**_WEAK, "shift": "images", "images": "photos"}},
+    "means": {"noise": {"shift": "means", "images": "photos"}},
 }
 
 

@@ -46,9 +46,8 @@ def test_a_run_with_a_memory_names_its_texts_and_its_memory_is_no_parameter(tmp_
     sizes = {read_predictor_manifest(folder / f"{name}/manifest.json").parameters for name in predictors}
     assert len(sizes) == 1
     texts = open_training_set(folder / "set/manifest.json")
-    far = (
-        texts.vectors[np.arange(len(texts.weights))].astype(np.float32) + 3 * np.eye(DIM, dtype=np.float32)[0]
-    )  # as if of another modality
+    vectors = texts.vectors[np.arange(len(texts.weights))].astype(np.float32)
+    far = vectors + 3 * np.eye(DIM, dtype=np.float32)[0]  # as if of another modality
     found: Answers = predictors["projected"].answer(far, 1)
     expected = texts.targets[texts.offsets[:-1]]
     assert (found.nouns[:, 0] == expected).mean() > (predictors["plain"].answer(far, 1).nouns[:, 0] == expected).mean()

@@ -46,8 +46,10 @@ class NoiseConfig(Settings):
         "residuals", description="covariance: that of images less their nearest texts, or that of the texts"
     )
     rank: int = Field(16, ge=0, le=64, description="covariance: principal axes; the rest is taken as independent")
-    shift: Literal["none", "texts", "images"] = Field(
-        "none", description="mean shift: added to texts in training, or subtracted from images when they are named"
+    shift: Literal["none", "texts", "images", "means"] = Field(
+        "none",
+        description="mean shift: added to texts in training, or subtracted from images when they are named; means: each"
+        " loses the mean of its own kind",
     )
     schedule: Literal["constant", "linear", "cosine", "warmup"] = Field(
         "constant", description="how the noise's scale goes from schedule_start to schedule_end; constant: 1"
