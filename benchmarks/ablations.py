@@ -18,8 +18,8 @@ from nounflow.files import write_text
 from nounflow.schemas.annotations import Annotations
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.models import PredictorManifest
+from nounflow.scoring.answers import Judgements, judgements
 from nounflow.scoring.intervals import mean_interval
-from nounflow.scoring.points import Judgements, judgements
 from nounflow.streams import stream
 
 START = "<!-- Made by benchmarks/ablations.py -->"

@@ -14,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from nounflow.llm.chunks import CHUNK
 from nounflow.llm.ledger import Ledger
+from nounflow.llm.outcomes import CHUNK
 from nounflow.llm.records import Ending
 from nounflow.llm.requests import Question, Request, TokenUsage
 

@@ -23,12 +23,11 @@ from nounflow.schemas.labels import Labels
 from nounflow.schemas.models import PredictorManifest
 from nounflow.schemas.predictions import DecodingPredictions, Predictions
 from nounflow.schemas.tables import read_lexicon
-from nounflow.scoring.answers import answers, judge
+from nounflow.scoring.answers import answers, judge, judgements
 from nounflow.scoring.evaluation import ImageSet, ScoredRun
 from nounflow.scoring.hierarchy import Hierarchy
 from nounflow.scoring.intervals import DRAWS, resampled_means
 from nounflow.scoring.load import read_lexicons
-from nounflow.scoring.points import judgements
 from nounflow.scoring.scores import score_all
 from nounflow.scoring.values import prediction_values
 from nounflow.streams import stream

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from nounflow.counts_printing import print_flows
 from nounflow.errors import NounflowError
 from nounflow.files import write_json
+from nounflow.progress import print_flows
 
 
 class Flow:

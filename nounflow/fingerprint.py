@@ -22,16 +22,14 @@ SHAPELESS = frozenset(
     for path in (
         "atomic.py",
         "commandline.py",
-        "counts_printing.py",
         "device_lease.py",
         "errors.py",
         "fingerprint.py",  # another rule gives other digests anyway
         "job_log.py",
         "progress.py",
-        "training/divergence.py",
-        "training/interruption.py",
         "training/memory.py",
         "training/noise_fit.py",
+        "training/stopping.py",
         "training/tracking.py",
     )
 )

@@ -45,11 +45,8 @@ def with_article(phrase: str) -> str:
 
 def join_words(words: Sequence[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
-    if not words:
-        return ""
-    if len(words) == 1:
-        return words[0]
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+    *others, last = words or [""]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 @functools.lru_cache(maxsize=65536)

@@ -125,12 +125,12 @@ class WordNet:
         known = self._ancestors.get(synset)
         if known is None:
             known = {synset: 0}
-            frontier = [synset]
-            while frontier:
-                parents = [parent for current in frontier for parent in self.synsets[current].parents]
-                edges = known[frontier[0]] + 1
-                frontier = [parent for parent in dict.fromkeys(parents) if parent not in known]
-                known.update(dict.fromkeys(frontier, edges))
+            waiting = [synset]  # grows while it is gone through: breadth first
+            for current in waiting:
+                for parent in self.synsets[current].parents:
+                    if parent not in known:
+                        known[parent] = known[current] + 1
+                        waiting.append(parent)
             self._ancestors[synset] = known
         return known
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from nounflow.captions.checks import CaptionChecks
-from nounflow.captions.table import Rows
+from nounflow.captions.table import Row, frame_of
 from nounflow.config.captions import ChecksConfig
 from nounflow.schemas.tables import LEXICON, read_lexicon, write_table
 
@@ -68,11 +68,11 @@ def checks(check_nouns: pl.DataFrame) -> CaptionChecks:
 
 def table_of(*captions: tuple[Any, ...]) -> pl.DataFrame:
     """(text, noun or nouns, template) -> a table of schema CAPTIONS."""
-    rows = Rows()
+    rows: list[Row] = []
     for text, named, *template in captions:
         targets = [IDS[noun] for noun in ([named] if isinstance(named, str) else named)]
-        rows.add(text, targets, 1.0, template[0] if template else "t")
-    return rows.frame()
+        rows.append((text, targets, 1.0, template[0] if template else "t"))
+    return frame_of(rows)
 
 
 MIXED = [

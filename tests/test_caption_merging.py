@@ -18,7 +18,7 @@ from nounflow.captions import multisets, writing
 from nounflow.captions.multisets import compose
 from nounflow.captions.quotas import quotas
 from nounflow.captions.spool import Spool
-from nounflow.captions.table import CaptionDraft, Rows, merge_equal_texts
+from nounflow.captions.table import CaptionDraft, Row, frame_of, merge_equal_texts
 from nounflow.captions.templates import Templates
 from nounflow.captions.writing import merged, write_draft
 from nounflow.config.captions import MultisetConfig, SourceConfig
@@ -44,14 +44,14 @@ def test_quotas_grow_with_the_weight() -> None:
 
 
 def test_equal_texts_become_one_with_the_targets_of_both_by_their_weights() -> None:
-    rows = Rows()
-    rows.add("two axes.", (3,), 1.0, "a")
-    rows.add("a dog.", (1,), 2.0, "b")
-    rows.add("two axes.", (7,), 3.0, "c")
-    rows.add("two axes.", (3,), 1.0, "c")
-    merged = merge_equal_texts(rows.frame())
+    rows: list[Row] = []
+    rows.append(("two axes.", (3,), 1.0, "a"))
+    rows.append(("a dog.", (1,), 2.0, "b"))
+    rows.append(("two axes.", (7,), 3.0, "c"))
+    rows.append(("two axes.", (3,), 1.0, "c"))
+    merged = merge_equal_texts(frame_of(rows))
     assert merged.rows() == [("two axes.", [3, 7], pytest.approx([0.4, 0.6]), 5.0, "a"), ("a dog.", [1], [1.0], 2, "b")]
-    assert list(merged.schema.items()) == list(rows.frame().schema.items())
+    assert list(merged.schema.items()) == list(frame_of(rows).schema.items())
 
 
 @settings(max_examples=40, deadline=None)
@@ -61,10 +61,10 @@ def test_equal_texts_become_one_with_the_targets_of_both_by_their_weights() -> N
                   st.floats(0.5, 9)), min_size=1, max_size=30)
 )  # fmt: skip
 def test_merging_keeps_each_targets_share_of_the_draws(entries: list[tuple[str, list[int], float]]) -> None:
-    rows = Rows()
+    rows: list[Row] = []
     for text, targets, weight in entries:
-        rows.add(text, targets, weight, "t")
-    table = rows.frame()
+        rows.append((text, targets, weight, "t"))
+    table = frame_of(rows)
     merged = merge_equal_texts(table)
     assert merged["text"].to_list() == list(dict.fromkeys(text for text, _, _ in entries))
     for row in merged.iter_rows(named=True):
@@ -84,10 +84,10 @@ ANY_ROWS = st.lists(
 def test_merging_window_by_window_on_disk_gives_what_merging_at_once_gives(
     entries: list[tuple[str, list[int], float]], window: int, batch: int
 ) -> None:
-    rows = Rows()
+    rows: list[Row] = []
     for i, (text, targets, weight) in enumerate(entries):
-        rows.add(text, targets, weight, f"t{i}")
-    table = rows.frame()
+        rows.append((text, targets, weight, f"t{i}"))
+    table = frame_of(rows)
     batches = [table[start : start + batch] for start in range(0, len(table), batch)]
     with tempfile.TemporaryDirectory() as folder:
         assert pl.concat(merged(batches, Path(folder), window)).equals(merge_equal_texts(table))
@@ -95,10 +95,10 @@ def test_merging_window_by_window_on_disk_gives_what_merging_at_once_gives(
 
 
 def test_two_texts_with_one_hash_stay_two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    rows = Rows()
+    rows: list[Row] = []
     for text in "abacabdaeb":
-        rows.add(text, (ord(text),), 1.0, "t")
-    table = rows.frame()
+        rows.append((text, (ord(text),), 1.0, "t"))
+    table = frame_of(rows)
     monkeypatch.setattr(writing, "_hashes", lambda frame: np.zeros(len(frame), dtype=np.uint64))
     found = pl.concat(merged([table], tmp_path, 3))
     assert found.sort("text").equals(merge_equal_texts(table).sort("text"))

@@ -21,7 +21,7 @@ from nounflow.captions.checking import check_file
 from nounflow.captions.checks import CaptionChecks, Checked, with_secondary
 from nounflow.captions.distinct import DistinctNgrams
 from nounflow.captions.spool import Spool
-from nounflow.captions.table import Rows
+from nounflow.captions.table import Row, frame_of
 from nounflow.config.captions import ChecksConfig
 from nounflow.errors import NounflowError
 from nounflow.schemas.tables import CAPTIONS, LEXICON, read_table, write_table
@@ -96,9 +96,9 @@ def test_a_file_checked_window_by_window_gives_the_report_and_rows_of_all_at_onc
 
 def test_captions_of_another_lexicon_are_refused(check_nouns: pl.DataFrame, tmp_path: Path) -> None:
     for targets in ([len(IDS)], []):
-        rows = Rows()
-        rows.add("A dog sleeps on the sofa.", targets, 1.0, "t")
-        write_table(tmp_path / "other.parquet", rows.frame(), CAPTIONS)
+        rows: list[Row] = []
+        rows.append(("A dog sleeps on the sofa.", targets, 1.0, "t"))
+        write_table(tmp_path / "other.parquet", frame_of(rows), CAPTIONS)
         with pytest.raises(NounflowError, match="nouns that the lexicon does not have"):
             check_file(tmp_path / "other.parquet", check_nouns, ChecksConfig(), tmp_path)
 
@@ -108,7 +108,7 @@ def test_captions_of_another_lexicon_are_refused(check_nouns: pl.DataFrame, tmp_
 def test_any_table_tallies_and_every_text_has_one_result(
     checks: CaptionChecks, check_nouns: pl.DataFrame, captions: list[tuple[str, str]]
 ) -> None:
-    table = table_of(*captions) if captions else Rows().frame()
+    table = table_of(*captions) if captions else frame_of([])
     checked = checks.check_table(table)
     report = make_report("any", table, checked, check_nouns)
     assert len(checked) == len(captions)

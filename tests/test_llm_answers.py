@@ -112,7 +112,7 @@ def test_five_hundred_at_a_time_without_loss(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_number_of_requests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nounflow.llm.chunks.CHUNK", 20)
+    monkeypatch.setattr("nounflow.llm.outcomes.CHUNK", 20)
 
     def stream(n: int) -> Iterator[Request]:
         for i in range(n):

@@ -36,7 +36,7 @@ from nounflow.training.batches import noisy
 from nounflow.training.checkpoint import Checkpoints
 from nounflow.training.curves import Curves
 from nounflow.training.gap import measure_gap, nearest_rows
-from nounflow.training.loop import train
+from nounflow.training.loop import TrainingRun
 from nounflow.training.noise_shape import NoiseShape, load_noise_shape, principal_axes, shape_of
 from nounflow.training.processes import Processes
 from nounflow.training.validation import evaluate
@@ -169,7 +169,7 @@ def trained(
     model = tiny.model()
     task = DecoderTask(model, tiny.vocabulary, tiny.training_set)
     samples = dataclasses.replace(tiny.samples, shape=shape)
-    return model, train(task, samples, settings, Processes("cpu"), None, checkpoints, listen)
+    return model, TrainingRun(task, samples, settings, Processes("cpu"), None, checkpoints).train(listen)
 
 
 @pytest.mark.parametrize("noise", MEASURED, ids=lambda noise: "_".join(map(str, noise.values())))

@@ -103,7 +103,7 @@ def test_importing_the_package_loads_no_model_library() -> None:
 
 
 LAYERS = [  # each may import what stands before it, and itself
-    {"annotator_kinds", "atomic", "counts_printing", "errors", "escaping", "files", "counts", "predictor_kinds",
+    {"annotator_kinds", "atomic", "errors", "escaping", "files", "counts", "predictor_kinds",
      "process", "registry", "streams", "commandline", "progress", "text", "image_folders", "image_repair", "images",
      "wordnet", "config", "schemas",
      "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "job_log", "group_writer",

@@ -9,7 +9,7 @@ import yaml
 from dry_runs import dry_runs
 from tiny_workflow import Project
 
-from nounflow.workflow.devices import computes_on
+from nounflow.workflow.job_setup import computes_on
 
 # What follows from a rule, in the tiny workflow.
 FOLLOWS = {

@@ -10,10 +10,8 @@ from score_material import ANSWERS, DOGS, noisy, pair, printed, rows_of, score
 from synthetic_results import annotations_of, manifest, predictions
 
 from nounflow.schemas.annotations import PeopleAgreement
-from nounflow.scoring.markup import latex_table, markdown_table
-from nounflow.scoring.published import published_rows
 from nounflow.scoring.rows import ScoreRow
-from nounflow.scoring.tables import Table, published_table, score_table
+from nounflow.scoring.tables import Table, latex_table, markdown_table, published_rows, published_table, score_table
 from nounflow.scoring.wording import comparison
 
 

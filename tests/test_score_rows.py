@@ -8,7 +8,7 @@ from synthetic_results import NOUNS, annotations_of, manifest, predictions
 
 from nounflow.errors import NounflowError
 from nounflow.schemas.labels import Labels
-from nounflow.scoring.points import judgements
+from nounflow.scoring.answers import judgements
 
 
 def test_points_agree_with_a_table_worked_by_hand() -> None:

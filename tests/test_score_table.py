@@ -20,10 +20,9 @@ from nounflow.cli import main as nounflow_command
 from nounflow.errors import DamagedFileError
 from nounflow.report.score_tables import score_cells as report_cells
 from nounflow.schemas.documents import read_document, write_document
-from nounflow.scoring.markup import latex_table, markdown_table
 from nounflow.scoring.results import Scores
 from nounflow.scoring.rows import COLUMNS, ScoreRow, read_scores, write_scores
-from nounflow.scoring.tables import score_table
+from nounflow.scoring.tables import latex_table, markdown_table, score_table
 
 KEYS = ("run", "image_set", "annotator", "n")
 FORMS = {"scores.md": markdown_table, "scores.tex": latex_table}
@@ -82,18 +81,16 @@ def test_the_terminal_table_keeps_its_form(scores: Scores, golden: Path, width: 
 
 WITH_A_MEASURE = """
 import sys
-from nounflow.scoring import measures
-from nounflow.scoring.measure import Measure
+from nounflow.scoring.measures import measure
 
+@measure("longest", "count", "Letters of the longest noun")
 def longest_noun(evaluation, run):
     return max(len(noun) for nouns in evaluation.answers[run].nouns.values() for noun in nouns)
-
-measures.MEASURES += (Measure(longest_noun, "longest", "count", "Letters of the longest noun"),)
 
 from pathlib import Path
 from score_material import varied
 from nounflow.report.score_tables import COLUMNS, score_cells
-from nounflow.scoring.markup import latex_table, markdown_table
+from nounflow.scoring.tables import latex_table, markdown_table
 from nounflow.scoring.rows import read_scores, write_scores
 from nounflow.scoring.tables import score_table
 from nounflow.scoring.terminal import terminal_table

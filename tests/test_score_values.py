@@ -12,9 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_results import annotations_of, predictions
 
-from nounflow.scoring.answers import JudgedAnswers, answers, judge
-from nounflow.scoring.points import POINTS, judgements
-from nounflow.scoring.published import PublishedRow, published_rows
+from nounflow.scoring.answers import POINTS, JudgedAnswers, answers, judge, judgements
+from nounflow.scoring.tables import PublishedRow, published_rows
 from nounflow.scoring.values import correct_values, overall_values, prediction_values, primary_values, top_k
 
 # category of a first noun -> prediction, primary, right, prediction if unjudged nouns were right

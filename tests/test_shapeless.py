@@ -49,7 +49,6 @@ def add_settings(parser, option, model):
             setattr(namespace, self.dest, adapter.validate_json(values[0]))
     parser.add_argument(option, nargs="+", action=First)
 """,
-    "counts_printing.py": "def print_flows(flows):\n    pass\n",
     "device_lease.py": "def lease_device(environment, devices):\n    return None\n",
     "errors.py": """
 class NounflowError(Exception):
@@ -73,24 +72,25 @@ class Progress:
         return self
     def __exit__(self, *reasons):
         pass
+def print_flows(flows):
+    pass
 """,
-    "training/divergence.py": "def diverged(*arguments):\n    return RuntimeError()\n",
-    "training/interruption.py": """
+    "training/stopping.py": """
+def diverged(*arguments):
+    return RuntimeError()
 class StopSignals:
     received = None
     def __enter__(self):
         return self
     def __exit__(self, *reasons):
         pass
+def print_flows(flows):
+    pass
 """,
     "training/memory.py": """
 def check_size(*arguments):
     pass
-require = check_size
-def beside_weights(*arguments):
-    return {}
-def activation_bytes(*arguments):
-    return 0
+check_step = check_size
 """,
     "training/noise_fit.py": "def tell_noise(*arguments):\n    pass\nwarn_of_noise = tell_noise\n",
     "training/tracking.py": """

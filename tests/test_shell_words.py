@@ -7,7 +7,7 @@ import subprocess
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from nounflow.workflow.shell_words import shell_words
+from nounflow.workflow.job_setup import shell_words
 
 NAMES = st.text(st.sampled_from("ab 0{1,}'.$*"), min_size=1, max_size=4)
 PATHS = st.builds("{}/{}{}".format, NAMES, st.integers(0, 12), st.sampled_from(["", ".json", ".counts.json", ".a b"]))

@@ -48,7 +48,7 @@ def test_vectors_that_stay_in_their_shards_train_the_same_weights() -> None:
 def test_thirty_two_nouns_are_learned_by_heart() -> None:
     tiny = Tiny.of(32, samples=19_200)
     model, curves = tiny.train()
-    assert curves.last("heldout")["token_accuracy"] == 1.0
+    assert curves.of_kept()["token_accuracy"] == 1.0
     assert isinstance(tiny.training_set.vectors, np.ndarray)
     embeddings = torch.from_numpy(tiny.training_set.vectors.astype(np.float32))
     found = generate(model, embeddings, TokenTrie.build(tiny.vocabulary), GenerationConfig(beam_width=3))
@@ -117,7 +117,7 @@ def test_with_averaged_weights_the_held_out_loss_is_theirs() -> None:
     rows = np.flatnonzero(tiny.training_set.heldout)
     with torch.no_grad():
         parts = task.loss(torch.from_numpy(tiny.training_set.vectors[rows]).float(), rows)
-    assert curves.last("heldout")["loss"] == pytest.approx(float(parts.total / parts.basis), rel=1e-4)
+    assert curves.of_kept()["loss"] == pytest.approx(float(parts.total / parts.basis), rel=1e-4)
 
 
 # --- several processes ---

@@ -31,7 +31,7 @@ from nounflow.store.texts import text_keys, texts_digest
 from nounflow.store.training_set import TrainingSet
 from nounflow.training.checkpoint import Checkpoints
 from nounflow.training.curves import Curves
-from nounflow.training.loop import train
+from nounflow.training.loop import TrainingRun
 from nounflow.training.processes import Processes
 from nounflow.training.validation import Samples, hold_out
 
@@ -136,7 +136,8 @@ class Tiny:
         """(model, curves) after training."""
         model = model or self.model()
         task = DecoderTask(model, self.vocabulary, self.training_set, self.settings.training.label_smoothing)
-        return model, train(task, self.samples, self.settings, processes, None, checkpoints, on_metrics)
+        run = TrainingRun(task, self.samples, self.settings, processes, None, checkpoints)
+        return model, run.train(on_metrics)
 
 
 def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> bool:

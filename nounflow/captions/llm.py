@@ -82,7 +82,7 @@ async def write_captions(
             task = by_item[result.request.item]
             before = min(task.kept, task.quota)
             verdict = answers.take(task, result)
-            if verdict is not None and verdicts.add(result.key, verdict.accepted, verdict.reason):
+            if verdict is not None and verdicts.add(result.key, *verdict):
                 await asyncio.to_thread(verdicts.flush)
             yield result, min(task.kept, task.quota) - before
         waiting = [task for task in waiting if task.kept < task.quota and not task.given_up]

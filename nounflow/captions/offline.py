@@ -18,7 +18,7 @@ import polars as pl
 from nounflow.captions.glosses import GlossPhrases, GlossReader
 from nounflow.captions.quotas import quotas
 from nounflow.captions.scenes import WORD_SLOTS, Pattern, SceneBook, SceneGroup
-from nounflow.captions.table import CaptionDraft, Rows, Written, record_nouns, record_texts
+from nounflow.captions.table import CaptionDraft, Row, Written, frame_of, record_nouns, record_texts
 from nounflow.config.captions import OfflineConfig
 from nounflow.counts import Counts
 from nounflow.streams import stream
@@ -97,15 +97,15 @@ class OfflineCaptioner:
 
         Two nouns that share a form may get the same text; it is not yet merged.
         """
-        rows = Rows()
+        rows: list[Row] = []
         for subject, asked in zip(self.subjects, self.asked.tolist(), strict=True):
             captions = self._captions(subject, asked, refused)
             for text, pattern in captions:
-                rows.add(text, (subject.id,), subject.weight / len(captions), pattern)
+                rows.append((text, (subject.id,), subject.weight / len(captions), pattern))
             if len(rows) >= _BATCH:
-                yield rows.frame()
-                rows = Rows()
-        yield rows.frame()
+                yield frame_of(rows)
+                rows = []
+        yield frame_of(rows)
 
     def _captions(self, subject: Subject, asked: int, refused: Counter[str]) -> list[tuple[str, str]]:
         """(caption, pattern id), different from each other after normalisation."""

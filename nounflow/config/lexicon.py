@@ -1,6 +1,6 @@
 """Which nouns are kept."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -11,10 +11,7 @@ Kind = Literal[
     "group", "time", "shape", "location", "communication", "event",
 ]  # fmt: skip
 
-KINDS: tuple[Kind, ...] = (
-    "animal", "plant", "food", "artifact", "body", "object", "person", "phenomenon", "possession", "substance",
-    "group", "time", "shape", "location", "communication", "event",
-)  # fmt: skip
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class LexiconConfig(Settings):

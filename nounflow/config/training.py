@@ -25,9 +25,7 @@ class TrainingConfig(Settings):
         "auto", description="auto: bf16 where the hardware has bf16 instructions"
     )
     micro_batch: int | None = Field(
-        None,
-        ge=1,
-        description="most samples computed at once; gradients of a batch are pooled (null: 512; GPU: 8192)",
+        None, ge=1, description="most samples computed at once; gradients of a batch are pooled (null: 512; GPU: 8192)"
     )
     compile: bool = Field(False, description="compile the model with torch.compile; pays on a GPU")
     ema: float = Field(0.0, ge=0, lt=1, description="decay a step of averaged weights, which become the result; 0: off")

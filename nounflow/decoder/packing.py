@@ -53,11 +53,7 @@ class PackedTargets:
 
 
 def pack(
-    vocabulary: TargetVocabulary,
-    prefix: int,
-    targets: np.ndarray,
-    target_weights: np.ndarray,
-    offsets: np.ndarray,
+    vocabulary: TargetVocabulary, prefix: int, targets: np.ndarray, target_weights: np.ndarray, offsets: np.ndarray
 ) -> PackedTargets:
     """Lay out a batch's targets.
 

@@ -47,9 +47,7 @@ class TokenTrie:
 
     def to(self, device: str | torch.device) -> "TokenTrie":
         """The same trie on a device."""
-        return TokenTrie(
-            self.child_start.to(device), self.child_token.to(device), self.child_node.to(device), self.noun.to(device)
-        )
+        return TokenTrie(*(part.to(device) for part in vars(self).values()))
 
     def children(self, nodes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """All edges below `nodes` [n]: (position in `nodes`, edge number), both [edges of these nodes]."""

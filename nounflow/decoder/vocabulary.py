@@ -31,8 +31,7 @@ class TargetVocabulary:
     @property
     def max_tokens(self) -> int:
         """Longest noun in tokens, END included."""
-        found: int = self.tokens.shape[1]
-        return found
+        return int(self.tokens.shape[1])
 
     @classmethod
     def build(cls, nouns: Sequence[str], token_ids: Sequence[Sequence[int]]) -> "TargetVocabulary":

@@ -45,6 +45,11 @@ class Fault:
     raw: str = ""
     status: int | None = None  # of HTTP, where there was one
 
+    @property
+    def passing(self) -> bool:
+        """Whether another try may help."""
+        return self.kind == "retry"
+
 
 def fault_of(error: openai.APIError | httpx2.HTTPError | TimeoutError) -> Fault:
     """Class an error of the client library, or of its transport (while a file is being read)."""

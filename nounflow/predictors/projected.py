@@ -10,7 +10,7 @@ SHARPNESS = 100.0  # of the softmax over cosines (DeCap, ICLR 2023)
 _BLOCK = 256
 
 
-class ProjectedPredictor:
+class ProjectedPredictor(Predictor):
     """Answers for images projected onto a memory of texts: unit(softmax(100 f M^T) M), the projection of DeCap."""
 
     def __init__(self, predictor: Predictor, memory: torch.Tensor) -> None:
@@ -22,15 +22,12 @@ class ProjectedPredictor:
 
     @property
     def width(self) -> int:
-        """See `Predictor.width`."""
         return self._predictor.width
 
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
-        """See `Predictor.answer`."""
         return self._predictor.answer(self._projected(embeddings), top_k)
 
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
-        """See `Predictor.log_probabilities`."""
         return self._predictor.log_probabilities(self._projected(embeddings), nouns)
 
     @torch.inference_mode()

@@ -42,16 +42,12 @@ def train(asked: TrainingArguments[RetrievalRun]) -> None:
         print(f"log-likelihood {likelihood:.4f} of {len(texts.nouns):,} held-out texts")
     print(f"temperature {temperature:.4f} ({why})", flush=True)
     fitted = settings.retrieval.model_copy(update={"temperature": temperature})
+    manifest = asked.manifest(samples.manifest)
     write_predictor(
         asked.out,
         {"nouns": torch.from_numpy(vectors)},
-        run=asked.run,
-        predictor=settings.predictor,
-        embedder=samples.manifest.embedder,
-        lexicon=samples.manifest.lexicon,
-        lexicon_path=asked.nouns.as_posix(),
+        **(manifest | {"settings": {**manifest["settings"], "retrieval": fitted.model_dump(mode="json")}}),
         nouns=tuple(names),
-        settings={**settings.recipe(), "retrieval": fitted.model_dump(mode="json")},
         samples=len(samples.vectors),
         metrics=metrics,
         reasons={**reasons, "temperature": why},

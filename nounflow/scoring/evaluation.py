@@ -9,10 +9,9 @@ from nounflow.errors import MismatchError
 from nounflow.predictor_kinds import is_baseline
 from nounflow.schemas.labels import Labels
 from nounflow.schemas.models import PredictorManifest
-from nounflow.scoring.answers import JudgedAnswers, RunAnswers
+from nounflow.scoring.answers import JudgedAnswers, Judgements, RunAnswers
 from nounflow.scoring.hierarchy import Hierarchy
 from nounflow.scoring.intervals import Estimate, mean_estimate
-from nounflow.scoring.points import Judgements
 from nounflow.scoring.values import first_correct, prediction_values
 from nounflow.streams import stream
 

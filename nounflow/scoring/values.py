@@ -10,9 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nounflow.schemas.annotations import CATEGORIES
-from nounflow.scoring.answers import UNJUDGED, JudgedAnswers
+from nounflow.scoring.answers import CORRECT, POINTS, PRIMARY, UNJUDGED, JudgedAnswers
 from nounflow.scoring.intervals import mean_interval
-from nounflow.scoring.points import CORRECT, POINTS, PRIMARY
 
 
 @dataclass(frozen=True)

@@ -52,13 +52,7 @@ def plan(
     """
     known = {(task, subject): (rate, source) for name, task, subject, rate, source in rates.iter_rows()
              if name in (machine, PROCESSOR)}  # fmt: skip
-    return [
-        *_words(config, nouns, known),
-        *_embedding(config, nouns, known, dims or {}),
-        *_merging(config, nouns, known),
-        *_training(config, known),
-        *_naming(config, known),
-    ]
+    return list(_steps(config, nouns, known, dims or {}))
 
 
 def dim_of(spec: str) -> int | None:
@@ -106,28 +100,18 @@ def texts_of(config: Config, source: str, nouns: int) -> int:
     return nouns * captions.multiset.texts_per_noun[int(source[1:]) - 1]
 
 
-def _words(config: Config, nouns: Mapping[str, int], rates: Rates) -> Iterator[Step]:
+def _steps(config: Config, nouns: Mapping[str, int], rates: Rates, dims: Mapping[str, int]) -> Iterator[Step]:
+    runs = config.runs.values()
+    sets = sorted({(run.embedder, run.lexicon, run.mixture) for run in runs})
+    weights = {mixture: part.weights for mixture, part in config.mixtures.items()}
+    wanted = sorted({(embedder, lexicon, source) for embedder, lexicon, mixture in sets for source in weights[mixture]})
     for lexicon, n in sorted(nouns.items()):
         yield Step(f"build the lexicon {lexicon}", 1, n, "nouns", **_time(1, rates.get(("lexicons", "wordnet"))))
-    for lexicon, source in sorted({(lexicon, source) for _, lexicon, source in _wanted(config)}):
+    for lexicon, source in sorted({(lexicon, source) for _, lexicon, source in wanted}):
         texts = texts_of(config, source, nouns[lexicon])
         rate = rates.get(("captions", source if source in ("offline", "llm") else "composed"))
         yield Step(f"write {source} of {lexicon}", 1, texts, "texts", **_time(texts, rate))
-
-
-def _wanted(config: Config) -> list[tuple[str, str, str]]:
-    """(embedder, lexicon, source) of all texts that runs need."""
-    return sorted(
-        {
-            (run.embedder, run.lexicon, source)
-            for run in config.runs.values()
-            for source in config.mixtures[run.mixture].weights
-        }
-    )
-
-
-def _embedding(config: Config, nouns: Mapping[str, int], rates: Rates, dims: Mapping[str, int]) -> Iterator[Step]:
-    for embedder, lexicon, source in _wanted(config):
+    for embedder, lexicon, source in wanted:
         spec = config.embedders[embedder].spec
         texts, dim = texts_of(config, source, nouns[lexicon]), dims.get(spec) or dim_of(spec)
         yield Step(
@@ -138,31 +122,20 @@ def _embedding(config: Config, nouns: Mapping[str, int], rates: Rates, dims: Map
             bytes=None if dim is None else texts * dim * _BYTES,
             **_time(texts, rates.get(("texts", spec))),
         )
-
-
-def _merging(config: Config, nouns: Mapping[str, int], rates: Rates) -> Iterator[Step]:
-    for embedder, lexicon, mixture in sorted(
-        {(run.embedder, run.lexicon, run.mixture) for run in config.runs.values()}
-    ):
-        rows = sum(texts_of(config, source, nouns[lexicon]) for source in config.mixtures[mixture].weights)
-        yield Step(f"merge {mixture} of {lexicon} with {embedder}", 1, rows, "texts",
-                   **_time(rows, rates.get(("rows", "merged"))))  # fmt: skip
-
-
-def _training(config: Config, rates: Rates) -> Iterator[Step]:
+    for embedder, lexicon, mixture in sets:
+        rows = sum(texts_of(config, source, nouns[lexicon]) for source in weights[mixture])
+        rate = rates.get(("rows", "merged"))
+        yield Step(f"merge {mixture} of {lexicon} with {embedder}", 1, rows, "texts", **_time(rows, rate))
     for name, run in config.runs.items():
         if isinstance(run, TrainedRun):
             samples = run.training.samples
             yield Step(f"train {name}", 1, samples, "samples", **_time(samples, rates.get(("samples", run.size))))
-
-
-def _naming(config: Config, rates: Rates) -> Iterator[Step]:
-    for embedder in sorted({run.embedder for run in config.runs.values()}):
+    for embedder in sorted({run.embedder for run in runs}):
+        rate = rates.get(("images", config.embedders[embedder].spec))
         for name, image_set in config.image_sets.items():
             folder = Path(image_set.folder) if image_set.folder else None
             images = len(list_images(folder)) if folder and folder.is_dir() else _IMAGES.get(image_set.source or "")
-            yield Step(f"embed {name} with {embedder}", 1, images, "images",
-                       **_time(images, rates.get(("images", config.embedders[embedder].spec))))  # fmt: skip
+            yield Step(f"embed {name} with {embedder}", 1, images, "images", **_time(images, rate))
 
 
 def _time(amount: int | None, rate: tuple[float, str] | None) -> dict[str, Any]:
