@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from test_decoder import all_log_probabilities
 from training_material import DIM, NAMES, random_vocabulary, run_training, write_project
 
 from nounflow.config.decoder import DecoderConfig
 from nounflow.config.generation import GenerationConfig
 from nounflow.decoder.generation import generate
 from nounflow.decoder.model import ObjectDecoder
-from nounflow.decoder.noun_log_probabilities import log_probabilities
 from nounflow.decoder.trie import TokenTrie
 from nounflow.predictors.decoder import DecoderPredictor
 from nounflow.predictors.loading import load_predictor
@@ -50,8 +50,7 @@ def test_the_nearest_nouns_stand_first_and_the_embedding_last(model: ObjectDecod
 def test_beam_search_and_teacher_forcing_agree_with_neighbours(model: ObjectDecoder) -> None:
     vocabulary, embeddings = random_vocabulary(NOUNS), unit_rows(5, 2)
     found = generate(model, embeddings, TokenTrie.build(vocabulary), GenerationConfig(beam_width=NOUNS))
-    given = np.tile(np.arange(NOUNS), (5, 1))
-    exact = log_probabilities(model, vocabulary, embeddings, given)
+    exact = all_log_probabilities(model, vocabulary, embeddings)
     best, order = exact.sort(dim=-1, descending=True)
     assert found.nouns[:, 0].tolist() == order[:, 0].tolist()
     assert torch.allclose(found.totals[:, 0], best[:, 0], atol=1e-4)
@@ -59,10 +58,9 @@ def test_beam_search_and_teacher_forcing_agree_with_neighbours(model: ObjectDeco
 
 def test_other_neighbours_give_other_answers(model: ObjectDecoder) -> None:
     vocabulary, embeddings = random_vocabulary(NOUNS), unit_rows(5, 2)
-    given = np.tile(np.arange(NOUNS), (5, 1))
-    before = log_probabilities(model, vocabulary, embeddings, given)
+    before = all_log_probabilities(model, vocabulary, embeddings)
     model.get_buffer(BANK).copy_(unit_rows(NOUNS, 3))
-    assert not torch.allclose(before, log_probabilities(model, vocabulary, embeddings, given), atol=1e-3)
+    assert not torch.allclose(before, all_log_probabilities(model, vocabulary, embeddings), atol=1e-3)
 
 
 def test_a_trained_decoder_keeps_its_nouns_beside_its_weights(tmp_path: Path) -> None:
