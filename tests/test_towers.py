@@ -71,6 +71,6 @@ def test_a_recipe_leaves_to_auto_what_follows_the_embedder_and_says_its_facts(na
         assert fact in path.read_text()
     assert {run.predictor for run in config.runs.values()} == {"decoder", "head", "retrieval", "fused"}
     assert {run.noise.described for run in config.runs.values()} == {
-        "gauss_elem_uniform_angle, norm 3.25, angle_min 45, angle_max 75, mix_ratio 0.15"
+        "gauss_elem_uniform_angle, norm 3.25, angle_min 45, angle_max 75, mix_ratio 0.15, linear 0 to 1"
     }
     assert config.runs[f"{name}_retrieval"].shaping()["retrieval"] == {"temperature": "tower"}

@@ -34,9 +34,11 @@ CHOICES: Registry[Choice] = {
             "angle_min": 45.0,
             "angle_max": 75.0,
             "mix_ratio": 0.15,
+            "schedule": "linear",
         },
         temperature="tower",
-        why="the published recipe for contrastive image-text towers (NOVIC, WACV 2025)",
+        why="the published recipe for contrastive image-text towers (NOVIC, WACV 2025), rising from none: a training "
+        "much shorter than the published one learns nothing under all of it at once",
     ),
 }
 
@@ -50,13 +52,15 @@ def choice_for(spec: str) -> Choice:
 def settled_noise(noise: NoiseConfig, spec: str) -> NoiseConfig:
     """A noise with all that was not said filled in.
 
-    Images without a scheme or a shift that would use them are there to measure the gap.
+    Images without a scheme or a shift that would use them are there to measure the gap. A scheme that is named has the
+    schedule that is named with it, or none.
 
     Raises:
         ValueError: what was said does not go with what is chosen, such as a least angle above the greatest.
     """
     chosen = {"scheme": "gap"} if _measures(noise) else choice_for(spec).noise
-    unsaid = {key: value for key, value in chosen.items() if key not in noise.model_fields_set}
+    said = noise.model_fields_set | ({"schedule"} if "scheme" in noise.model_fields_set else set())
+    unsaid = {key: value for key, value in chosen.items() if key not in said}
     try:
         return NoiseConfig.model_validate({**noise.model_dump(), **unsaid})
     except pydantic.ValidationError as error:
