@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nounflow.commandline import at_least_one
-from nounflow.commands.options import CONFIG
+from nounflow.commands.options import CONFIG, HOME
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nounflow.embedders.protocol import Embedder
 
 _PHOTOS = Path("results/inputs/tuxpaint")
-_LABELS = Path("resources/image_sets/photos.tsv")
+_LABELS = HOME / "resources/image_sets/photos.tsv"
 _MOST_IMAGES = 48
 
 
@@ -187,17 +187,14 @@ def _print_plan(config: EmbedderConfig, dim: int, rates: pl.DataFrame, device: s
     from nounflow.config.runs.run import TrainedRun
     from nounflow.workflow.plan import lexicon_sizes, plan, read_rates
 
-    if not CONFIG.is_file():
-        print("what a run will take: call this in the project's folder")
-        return
-    whole = read_config([CONFIG])
+    whole = read_config([HOME / CONFIG])
     parts = {"mine": whole.runs["small"], "mine_retrieval": whole.runs["small_retrieval"]}
     runs = {name: run.model_copy(update={"embedder": "mine"}) for name, run in parts.items()}
     whole = whole.model_copy(update={"embedders": {"mine": config}, "runs": runs})
     sizes, notes = lexicon_sizes(whole, Path("results/nouns"))
     trained = [run for run in runs.values() if isinstance(run, TrainedRun)]
     samples = ((HERE, "samples", run.size, sample_rate(run, dim, sizes[run.lexicon], device), "") for run in trained)
-    table = pl.concat([read_rates(Path("resources/rates.tsv")), rates, rates_table(samples)])
+    table = pl.concat([read_rates(HOME / "resources/rates.tsv"), rates, rates_table(samples)])
     steps = plan(whole, sizes, table, HERE, {config.spec: dim})
     minutes = sum(step.hours or 0.0 for step in steps) * 60
     texts = sum(step.amount or 0 for step in steps if step.what.startswith("embed") and step.unit == "texts")

@@ -57,7 +57,7 @@ def plan(
 
 def dim_of(spec: str) -> int | None:
     """Dimensions of an embedder whose weights need not be here; None where they are not known."""
-    path = Path("resources/towers.tsv")
+    path = Path(__file__).resolve().parents[2] / "resources/towers.tsv"
     if (gap := known_gap(spec)) is not None:
         return gap.dim
     if not path.is_file():
