@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,6 +15,9 @@ from nounflow.embedders.golden import check_golden
 from nounflow.embedders.load import load_embedder
 from nounflow.embedders.rehearsal import Rehearsal, solved
 from nounflow.errors import NounflowError
+from nounflow.report.words import rehearsals
+from nounflow.scoring.load import ScoringMaterial
+from nounflow.scoring.rows import ScoreRow
 
 DIM = 384
 TOLERANCE = 0.5  # degrees, of mean angles
@@ -115,3 +121,13 @@ def test_a_statistic_that_is_not_there_is_answered_with_those_there_are() -> Non
         from nounflow.commands.check import embedder_config
 
         embedder_config("rehearsal:siglip-b-16")
+
+
+def test_its_scores_are_marked_in_tables_and_in_the_report(towers: Rehearsal) -> None:
+    row = ScoreRow(run="a", image_set="photos", annotator="wordnet", n=1, embedder=towers.identity.spec)
+    assert row.label == "a (rehearsal, no CLIP)"
+    assert row.model_copy(update={"embedder": "bundled:minilm-conse"}).label == "a"
+    run = SimpleNamespace(manifest=SimpleNamespace(embedder=towers.identity))
+    (warning,) = rehearsals(cast(ScoringMaterial, SimpleNamespace(runs={"a": run})))
+    assert "no CLIP (rehearsal:siglip-b16)" in warning
+    assert rehearsals(cast(ScoringMaterial, SimpleNamespace(runs={}))) == []
