@@ -1,18 +1,30 @@
-"""The public way in: a trained run and its embedder, from image files to nouns."""
+"""The public way in: a trained model and its embedder, from images in any form to nouns."""
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
 
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.generation import GenerationConfig
 from nounflow.device import settle_device
-from nounflow.embedders.image_files import embed_image_files
+from nounflow.embedders.image_files import embed_batches
 from nounflow.embedders.load import load_embedder
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
+from nounflow.image_sources import ImageSource, as_image, is_image, title_of
+from nounflow.images import list_images
+from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
 from nounflow.predictors.loading import load_predictor
 from nounflow.predictors.protocol import Predictor
+from nounflow.progress import Progress
 from nounflow.store.shards import check_identity
 
 _NOUNS = 3  # of an image, where nobody says how many
@@ -22,73 +34,229 @@ _NOUNS = 3  # of an image, where nobody says how many
 class Naming:
     """The answer for one image; `problem` says why there is none."""
 
-    file: str
+    file: str  # the image's path, else its file object's name, else nothing
     nouns: tuple[str, ...]
     probabilities: tuple[float, ...]
     problem: str = ""
 
 
 class NounClassifier:
-    """Names images with the predictor of a run. Make one with `load`."""
+    """Names images with a trained model. Make one with `load`. It may be used from several threads.
 
-    def __init__(self, predictor: Predictor, embedder: Embedder, threads: int) -> None:
+    >>> classifier = NounClassifier.load("results/models/small")
+    >>> classifier("cat.jpg").nouns
+    >>> classifier.guide(["cat", "dog"])(["cat.jpg", "dog.jpg"])
+    """
+
+    def __init__(
+        self, predictor: Predictor, embedder: Embedder, threads: int, manifest: Path, batch_size: int = 32
+    ) -> None:
         self._predictor, self._embedder, self._threads = predictor, embedder, threads
+        self._manifest, self._batch = manifest, batch_size
+        self._listed: tuple[str, ...] | None = None
 
     @classmethod
     def load(
         cls,
-        run: str | Path = "results/models/small",
+        run: str | os.PathLike[str] = DEFAULT,
         device: str = "auto",
         threads: int = 2,
-        generation: GenerationConfig | None = None,
-    ) -> "NounClassifier":
-        """Load a run's folder, or the manifest in it, and the embedder it was made with.
+        generation: GenerationConfig | str | None = None,
+        batch_size: int = 32,
+        revision: str | None = None,
+    ) -> NounClassifier:
+        """Load a model and the embedder it was made with.
 
         The process is left as it is: torch computes with the threads that it is set to, CUDA sees the GPUs it saw.
 
         Args:
+            run: a run's folder or the manifest in it, a name below the models' home, or ORG/NAME on the hub.
             device: auto, cpu, cuda or mps.
             threads: that decode images.
-            generation: how a decoder is read; None: as in the run's config.
+            generation: how a decoder is read, also as a name such as "beam_k5_gr"; None: as in the run's config.
+            batch_size: images that are embedded together.
+            revision: of a model on the hub.
 
         Raises:
-            NounflowError: there is no such run, it is damaged, or its embedder is not the one installed here.
+            NounflowError: there is no such model, it is damaged, or its embedder is not the one installed here.
         """
-        manifest_path = _manifest_of(Path(run))
+        manifest_path = find_model(run, revision)
         device = settle_device(device)
+        if isinstance(generation, str):
+            generation = GenerationConfig.from_name(generation)
         predictor = load_predictor(manifest_path, device, generation)
         identity = predictor.manifest.embedder
         config = EmbedderConfig.model_validate({"spec": identity.spec, "precision": identity.precision})
         embedder = load_embedder(config, device)
         check_identity(embedder.identity, identity, "the embedder installed here", manifest_path)
-        return cls(predictor, embedder, threads)
+        return cls(predictor, embedder, threads, manifest_path, batch_size)
+
+    from_pretrained = load  # the name that users of other libraries look for
+
+    @property
+    def threads(self) -> int:
+        """Threads that decode images."""
+        return self._threads
+
+    @property
+    def nouns(self) -> tuple[str, ...]:
+        """The nouns that it can answer with: those of its list, else of its lexicon."""
+        return self._predictor.manifest.nouns if self._listed is None else self._listed
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # a path is an iterable of texts, too
+        self, images: ImageSource, top_k: int | None = None, *, progress: bool = False
+    ) -> Naming: ...
+    @overload
+    def __call__(
+        self, images: Iterable[ImageSource], top_k: int | None = None, *, progress: bool = False
+    ) -> list[Naming]: ...
+    def __call__(self, images: Any, top_k: int | None = None, *, progress: bool = False) -> Naming | list[Naming]:
+        """Name one image, or several in their order: of a list, an iterable, or a folder (and those below it).
+
+        An image is a path, bytes, a binary file object, a PIL image, a numpy array or a torch tensor. One that cannot
+        be read gets no nouns and its reason in `problem`; the others are not affected.
+
+        Args:
+            top_k: nouns an image; None: three, or fewer where the run's beam is narrower. Asked for more than the
+                beam holds, the search widens.
+            progress: show a bar.
+
+        Raises:
+            TypeError: something is no image; it says what is taken.
+        """
+        if is_image(images):
+            return next(self.classify([images], top_k))
+        return list(self.classify(images, top_k, progress=progress))
+
+    def classify(
+        self,
+        images: Iterable[ImageSource] | str | os.PathLike[str],
+        top_k: int | None = None,
+        *,
+        progress: bool = False,
+    ) -> Iterator[Naming]:
+        """As a call does, one answer after the other: any number of images in the memory of two batches."""
+        for names, reasons, vectors in self._embedded(images, progress):
+            answers = iter(self.classify_embeddings(vectors, top_k))
+            for source, reason in zip(names, reasons, strict=True):
+                found = Naming("", (), (), reason) if reason is not None else next(answers)
+                yield Naming(title_of(source), found.nouns, found.probabilities, found.problem)
+
+    def classify_embeddings(self, embeddings: Any, top_k: int | None = None) -> list[Naming]:
+        """Name images by their embeddings, array or tensor [n, dim] of any length; see a call for `top_k`.
+
+        Raises:
+            TypeError: it has another shape, or values that are not finite.
+        """
+        vectors = np.asarray(embeddings.detach().cpu() if hasattr(embeddings, "detach") else embeddings, np.float32)
+        if vectors.ndim != 2 or vectors.shape[1] != self._embedder.dim or not np.isfinite(vectors).all():
+            raise TypeError(f"Embeddings are finite numbers [n, {self._embedder.dim}], not {list(vectors.shape)}")
+        if len(vectors) == 0:
+            return []
+        vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        answers = self._predictor.answer(vectors, top_k or min(_NOUNS, self._predictor.width))
+        rows = zip(answers.texts, answers.probabilities.tolist(), strict=True)
+        return [_naming(texts, probabilities) for texts, probabilities in rows]
+
+    def guide(self, nouns: Iterable[str]) -> NounClassifier:
+        """The same classifier, answering from these nouns only. It shares the loaded models and is made in no time.
+
+        Raises:
+            TypeError: something in the list is no text.
+            NounflowError: the model cannot say any of them.
+            UserWarning: it cannot say some of them, which are named.
+        """
+        wanted = [nouns] if isinstance(nouns, str) else list(nouns)
+        if strange := [noun for noun in wanted if not isinstance(noun, str)]:
+            raise TypeError(f"A list of nouns holds texts, not {type(strange[0]).__name__}")
+        distinct = list(dict.fromkeys(noun.strip() for noun in wanted if noun.strip()))
+        predictor, left_out = self._predictor.guided_by(distinct) if distinct else (self._predictor, [])
+        if len(left_out) == len(distinct):
+            raise NounflowError(
+                "The list holds no noun that this model can say" if distinct else "The list of nouns is empty",
+                fix="give nouns of its lexicon (`classifier.nouns`), in the singular",
+            )
+        if left_out:
+            import warnings
+
+            warnings.warn(f"{len(left_out)} nouns that this model cannot say: {', '.join(left_out[:10])}", stacklevel=2)
+        guided = copy.copy(self)
+        guided._predictor = predictor
+        guided._listed = tuple(noun for noun in distinct if noun not in set(left_out))
+        return guided
+
+    def encode_images(
+        self, images: Iterable[ImageSource] | str | os.PathLike[str], *, progress: bool = False
+    ) -> np.ndarray:
+        """Unit vectors of images, float32 [n, dim], in their order.
+
+        Raises:
+            NounflowError: one cannot be read.
+        """
+        parts = [np.zeros((0, self._embedder.dim), dtype=np.float32)]
+        for names, reasons, vectors in self._embedded([images] if is_image(images) else images, progress):
+            for name, reason in zip(names, reasons, strict=True):
+                if reason is not None:
+                    raise NounflowError(f"An image cannot be read: {reason}", where=title_of(name) or None)
+            parts.append(vectors)
+        return np.concatenate(parts)
+
+    def prepare(self, image: ImageSource) -> np.ndarray:
+        """One image as the image tower wants it, for `encode_prepared`: the part of the work that threads share.
+
+        Raises:
+            ImageError: it cannot be read.
+            TypeError: it is no image.
+        """
+        return self._embedder.preprocess(as_image(image))
+
+    def encode_prepared(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Unit vectors of prepared images, float32 [n, dim], computed together."""
+        return self._embedder.encode_images(images)
+
+    def encode_texts(self, texts: str | Sequence[str]) -> np.ndarray:
+        """Unit vectors of texts, float32 [n, dim], in the space of the images."""
+        return self._embedder.encode_texts([texts] if isinstance(texts, str) else list(texts), progress=False)
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Write the model, without its embedder, to a folder of its own: see `nounflow.model_folders`."""
+        save_model(self._manifest, Path(folder))
+
+    def push_to_hub(self, repo_id: str, **options: Any) -> str:
+        """Upload what `save` writes to the hub; returns its address. Options are those of `create_repo`."""
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as temporary:
+            save_model(self._manifest, Path(temporary) / "model")
+            return push_model(Path(temporary) / "model", repo_id, **options)
 
     def name(self, files: Sequence[str | Path], folder: str | Path = ".", top_k: int | None = None) -> list[Naming]:
-        """The `top_k` likeliest nouns of each image file (relative to `folder`), in the files' order.
+        """Name image files relative to `folder`, which their answers do not repeat; else as a call does."""
+        found = self.classify([Path(folder) / file for file in files], top_k)
+        return [
+            Naming(str(file), naming.nouns, naming.probabilities, naming.problem)
+            for file, naming in zip(files, found, strict=True)
+        ]
 
-        None: three, or fewer where the run's beam is narrower. Asked for more than the beam holds, the search widens.
+    def _embedded(self, images: Any, progress: bool) -> Iterator[tuple[list[Any], list[str | None], np.ndarray]]:
+        """Sources, why they could not be read, and the vectors of the others: see `embed_batches`."""
+        if isinstance(images, str | os.PathLike):
+            folder = Path(images)
+            if not folder.is_dir():
+                raise NounflowError("There is no such folder", where=folder, fix="check the path")
+            images = [folder / name for name in list_images(folder, any_name=True)]
+        if not isinstance(images, Iterable):
+            as_image(images)  # says what is taken
+        opened: Callable[[Any], Any] = partial(as_image)
+        total = len(images) if hasattr(images, "__len__") else 0
+        with Progress("images", total, "images", quiet=not progress) as bar:
+            for found in embed_batches(self._embedder, images, opened, self._batch, self._threads):
+                yield found
+                bar.advance(len(found[0]))
 
-        A file that cannot be read gets no nouns and its reason in `problem`; the others are not affected.
-        """
-        names = [str(file) for file in files]
-        embedded = embed_image_files(self._embedder, Path(folder), names, batch=32, threads=self._threads, quiet=True)
-        answers = self._predictor.answer(embedded.vectors, top_k or min(_NOUNS, self._predictor.width))
-        found = {
-            file: Naming(file, tuple(texts), tuple(probabilities))
-            for file, texts, probabilities in zip(
-                embedded.files, answers.texts, answers.probabilities.tolist(), strict=True
-            )
-        }
-        return [found.get(file) or Naming(file, (), (), embedded.unreadable[file]) for file in names]
 
-
-def _manifest_of(run: Path) -> Path:
-    path = run if run.suffix == ".json" else run / "manifest.json"
-    if path.is_file():
-        return path
-    there = sorted(str(found.parent) for found in path.parent.parent.glob("*/manifest.json"))
-    raise NounflowError(
-        "There is no trained run here" + (f"; there are: {', '.join(there)}" if there else ""),
-        where=path,
-        fix="name one of these" if there else "train it first (`make scores`, or `snakemake --cores all`)",
-    )
+def _naming(texts: list[str], probabilities: list[float]) -> Naming:
+    """Without the places that stayed empty."""
+    kept = [place for place, text in enumerate(texts) if text]
+    return Naming("", tuple(texts[i] for i in kept), tuple(probabilities[i] for i in kept))

@@ -22,6 +22,7 @@ from nounflow.commands import (
     novic,
     schema,
     scores,
+    serve,
     workflow,
 )
 from nounflow.commands.options import find_project, seen_from, spread_configfiles
@@ -30,7 +31,7 @@ from nounflow.version import nounflow_version
 
 # in the order of the help
 _COMMANDS = (
-    *(init, naming, check, scores, annotate, decisions, labelstudio),
+    *(init, naming, check, serve, scores, annotate, decisions, labelstudio),
     *(judging, captions, cache, workflow, novic, schema),
 )
 

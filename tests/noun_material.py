@@ -9,6 +9,7 @@ import pytest
 
 from nounflow.config.lexicon import LexiconConfig
 from nounflow.nouns.frequencies import Frequencies, load_frequencies
+from nounflow.nouns.inflection_lists import InflectionLists, load_inflection_lists
 from nounflow.nouns.rules import Rules, load_rules
 from nounflow.wordnet import WordNet
 
@@ -25,6 +26,11 @@ def frequencies(wordnet: WordNet) -> Frequencies:
 @pytest.fixture(scope="session")
 def rules(repository: Path) -> Rules:
     return load_rules(repository / "resources/nouns/rules.yaml")
+
+
+@pytest.fixture(scope="session")
+def lists(repository: Path) -> InflectionLists:
+    return load_inflection_lists(repository / "resources/nouns/inflection.yaml")
 
 
 def words_only(text: str) -> int:

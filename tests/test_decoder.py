@@ -298,3 +298,118 @@ def test_the_trie_spells_exactly_the_nouns(token_ids: list[list[int]]) -> None:
     for noun, tokens in spelled.items():
         length = int(vocabulary.lengths[noun])
         assert list(tokens) == [*vocabulary.tokens[noun, :length].tolist(), 0]
+
+
+# --- exact search, priors, greedy, names ---
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.7, -0.5])
+@pytest.mark.parametrize("prior", ["none", "tgt", "tok"])
+def test_exact_search_from_a_narrow_beam_gives_what_brute_force_gives(alpha: float, prior: str) -> None:
+    vocabulary = random_vocabulary(60, seed=11, tokens=8, longest=4)
+    model, embeddings, trie = decoder_for(vocabulary), unit_rows(60), TokenTrie.build(vocabulary)
+    config = GenerationConfig(method="exact", beam_width=3, length_alpha=alpha, prior=prior, prior_scale=0.6)
+    totals = all_log_probabilities(model, vocabulary, embeddings)
+    lengths = torch.from_numpy(vocabulary.lengths) + 1
+    expected = (totals - 0.6 * brute_prior(vocabulary, prior)) / lengths**alpha
+    found = generate(model, embeddings, trie, config)
+    assert torch.equal(found.nouns, expected.sort(descending=True).indices[:, :3])
+    assert torch.allclose(found.scores, expected.sort(descending=True).values[:, :3], atol=1e-4)
+    assert torch.allclose(found.totals, totals.gather(1, found.nouns), atol=1e-4)  # probabilities stay the model's
+    beam = generate(model, embeddings, trie, config.model_copy(update={"method": "beam"}))
+    assert (beam.nouns != found.nouns).any()  # else this model could not tell the two apart
+
+
+def test_a_beam_that_says_it_is_settled_holds_the_best() -> None:
+    vocabulary = random_vocabulary(60, seed=11, tokens=8, longest=4)
+    model, embeddings, trie = decoder_for(vocabulary), unit_rows(60), TokenTrie.build(vocabulary)
+    model.norm.weight.data *= 8  # surer of itself, so that some beams are proved and some are not
+    beam = GenerationConfig(beam_width=4, guided="renorm")
+    found = generate(model, embeddings, trie, beam)
+    exact = generate(model, embeddings, trie, beam.model_copy(update={"method": "exact"}))
+    assert exact.settled.all()
+    assert found.settled.any()
+    assert not found.settled.all()
+    assert torch.equal(found.nouns[found.settled], exact.nouns[found.settled])
+    assert (found.nouns != exact.nouns).any()
+
+
+def brute_prior(vocabulary: TargetVocabulary, kind: str) -> torch.Tensor:
+    """Log-prior of each noun, counted noun by noun."""
+    rows = [(*row[:n], 0) for row, n in zip(vocabulary.tokens.tolist(), vocabulary.lengths, strict=True)]
+    found = []
+    for row in rows:
+        total = 0.0
+        for place in range(len(row) if kind != "none" else 0):
+            alike = [other for other in rows if other[:place] == row[:place]]
+            following = [other[place] for other in alike]
+            share = following.count(row[place]) / len(alike) if kind == "tgt" else 1 / len(set(following))
+            total += np.log(share)
+        found.append(total)
+    return torch.tensor(found, dtype=torch.float32)
+
+
+def test_a_prior_counts_over_the_vocabulary_and_forbids_what_it_lacks() -> None:
+    vocabulary = random_vocabulary(40, seed=12, tokens=8)
+    known, guide = np.arange(0, 40, 2), np.arange(10, 30)
+    config = GenerationConfig(method="exact", beam_width=20, prior="tgt", prior_scale=1.0)
+    found = generate(
+        decoder_for(vocabulary),
+        unit_rows(3),
+        TokenTrie.build(vocabulary, guide),
+        config,
+        vocabulary=TokenTrie.build(vocabulary, known),
+    )
+    for row in found.nouns.tolist():
+        assert set(row) - {-1} == set(known) & set(guide)
+    shift = (found.scores - found.totals)[found.nouns >= 0]
+    assert torch.allclose(shift, torch.tensor(20.0).log(), atol=1e-4)  # whole nouns: one over their number
+
+
+def test_greedy_search_takes_the_likeliest_token_each_time() -> None:
+    vocabulary = random_vocabulary(60, seed=13, tokens=8, longest=4)
+    model, embeddings = decoder_for(vocabulary), unit_rows(20)
+    config = GenerationConfig(method="greedy", beam_width=1)
+    found = generate(model, embeddings, TokenTrie.build(vocabulary), config)
+    rows = [(*row[:n], 0) for row, n in zip(vocabulary.tokens.tolist(), vocabulary.lengths, strict=True)]
+    for sample in range(20):
+        written: tuple[int, ...] = ()
+        while not written or written[-1]:
+            allowed = sorted({row[len(written)] for row in rows if row[: len(written)] == written})
+            with torch.no_grad():
+                new = torch.tensor([written], dtype=torch.int64)
+                mask = torch.ones(4 + len(written), 4 + len(written), dtype=torch.bool).tril()
+                mask[:4, :4] = True
+                hidden = model(embeddings[sample : sample + 1], new, torch.arange(len(written))[None], mask)
+                logits = model.logits(hidden[0, -1])
+            written = (*written, max(allowed, key=lambda token: float(logits[token])))
+        assert rows[int(found.nouns[sample, 0])] == written
+
+
+@given(
+    st.builds(
+        GenerationConfig,
+        method=st.sampled_from(["beam", "exact"]),
+        beam_width=st.integers(1, 99),
+        guided=st.sampled_from(["none", "plain", "renorm"]),
+        prior=st.sampled_from(["tgt", "tok"]),
+        prior_scale=st.integers(0, 3000).map(lambda n: n / 1000),
+        temperature=st.integers(1, 5000).map(lambda n: n / 1000),
+        length_alpha=st.integers(-2000, 2000).map(lambda n: n / 1000),
+    )
+)
+def test_a_name_of_settings_gives_them_back_in_any_order(config: GenerationConfig) -> None:
+    assert GenerationConfig.from_name(config.name) == config
+    assert GenerationConfig.from_name(" ".join(reversed(config.name.upper().split("_")))) == config
+
+
+def test_names_that_people_write_are_understood() -> None:
+    assert GenerationConfig.from_name("beam_k10_vnone_gp_t1_a0") == GenerationConfig()
+    assert GenerationConfig.from_name("all_k3_vtok_gr") == GenerationConfig(
+        method="exact", beam_width=3, prior="tok", prior_scale=1.0, guided="renorm"
+    )
+    assert GenerationConfig.from_name("greedy") == GenerationConfig(method="greedy", beam_width=1)
+    assert GenerationConfig.from_name("beam_k10_vtgt0.25_gp_t.5_a-0.2").prior_scale == 0.25
+    for bad, part in {"beam_q3": "'q3'", "beam_k3_k4": "'k4'", "greedy_k5": "beam_width", "t0": "greater"}.items():
+        with pytest.raises(NounflowError, match=part):
+            GenerationConfig.from_name(bad)

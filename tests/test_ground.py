@@ -274,7 +274,8 @@ def test_the_key_tables_of_the_config_readme_are_those_of_the_models(repository:
     ("config", "name"),
     [
         (GenerationConfig(), "beam_k10_vnone_gp_t1_a0"),
-        (GenerationConfig(beam_width=1, guided="none", temperature=0.5), "greedy_k1_vnone_gn_t0.5_a0"),
+        (GenerationConfig(method="greedy", beam_width=1, guided="none", temperature=0.5), "greedy_k1_vnone_gn_t0.5_a0"),
+        (GenerationConfig(method="exact", prior="tgt", prior_scale=0.25), "exact_k10_vtgt0.25_gp_t1_a0"),
     ],
 )
 def test_decoding_settings_have_their_published_name(config: GenerationConfig, name: str) -> None:

@@ -22,6 +22,7 @@ CONDA_NAMES = {
     "matplotlib": "matplotlib-base",
     "open-clip-torch": "open_clip_torch",
     "playwright": "playwright-python",
+    "prometheus-client": "prometheus_client",
     "snakemake": "snakemake-minimal",
     "torch": "pytorch",
 }
@@ -105,15 +106,15 @@ def test_importing_the_package_loads_no_model_library() -> None:
 LAYERS = [  # each may import what stands before it, and itself
     {"annotator_kinds", "atomic", "errors", "escaping", "files", "counts", "predictor_kinds",
      "process", "registry", "streams", "commandline", "progress", "text", "image_folders", "image_names",
-     "image_repair", "images", "wordnet", "config", "schemas",
+     "image_repair", "images", "image_sources", "wordnet", "config", "schemas",
      "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "job_log", "group_writer",
-     "retry_after", "senses", "spreadsheets", "version", "workflow"},
+     "retry_after", "senses", "sidecars", "spreadsheets", "version", "workflow"},
     {"store"},
     {"training"},
     {"decoder", "embedders"},
     {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks"},
-    {"classifier", "report"},
-    {"web"},
+    {"classifier", "report", "model_folders"},
+    {"web", "serving"},
     {"commands"},
     {"cli"},
 ]  # fmt: skip

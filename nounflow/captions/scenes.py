@@ -10,17 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nounflow.captions.tsv import read_rows
 from nounflow.errors import NounflowError
+from nounflow.text import agreeing
+from nounflow.tsv import read_rows
 from nounflow.wordnet import LEXNAMES
 
 ROOT = "thing"
-NOUN_SLOTS = frozenset({"noun", "detail", "apposition", "class", "trait"})  # filled from the noun's own entry
+NOUN_SLOTS = frozenset({"noun", "detail", "feature", "others", "trait"})  # filled from the noun's own entry
 WORD_SLOTS = frozenset({"place", "scene", "adjective", "light", "viewer"})  # filled from words.tsv
-_SETTINGS = frozenset({"quantity", "trait", "uncountable", "unspoken"})  # lists of `thing` that no slot names
+_SETTINGS = frozenset({"quantity", "trait", "uncountable", "spoken"})  # lists of `thing` that no slot names
 
 _SLOT = re.compile(r"\{([^{}]*)\}")
-_FORM_CHOICE = re.compile(r"\[([^\[\]|]+)\|([^\[\]|]+)\]")
 _NOUN_PHRASE = re.compile(r"(?:^|(?<= ))(?:[#@]|the) (?:\{(?:adjective|trait)\} )?\{noun\}")
 
 
@@ -30,7 +30,6 @@ class SceneGroup:
 
     name: str
     parent: str | None
-    uncountable: bool  # "some rice" rather than "a rice"
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class Pattern:
 
     def inflected(self, plural: bool) -> str:
         """The text with its verbs in one number."""
-        return _FORM_CHOICE.sub(r"\2" if plural else r"\1", self.text)
+        return agreeing(self.text, plural)
 
 
 class SceneBook:
@@ -105,15 +104,14 @@ def _read_groups(path: Path) -> tuple[dict[str, SceneGroup], dict[tuple[str, str
     groups: dict[str, SceneGroup] = {}
     claims: dict[tuple[str, str], str] = {}
     kinds = LEXNAMES.values()
-    for row in read_rows(path, ("group", "parent", "kind", "uncountable", "hypernyms"), "group"):
-        name, parent, kind, uncountable = row["group"], row["parent"], row["kind"], row["uncountable"]
+    for row in read_rows(path, ("group", "parent", "kind", "hypernyms"), "group"):
+        name, parent, kind = row["group"], row["parent"], row["kind"]
         row.refuse_if(name in groups or not name, f"group '{name}': a new name expected")
         no_parent = parent not in groups if name != ROOT else parent
         row.refuse_if(no_parent, f"parent '{parent}': a group of a row above expected")
         no_kind = kind not in kinds if name != ROOT else kind
         row.refuse_if(no_kind, f"kind '{kind}': found, allowed: {', '.join(kinds)}")
-        row.refuse_if(uncountable not in ("0", "1"), f"uncountable '{uncountable}': 0 or 1 expected")
-        groups[name] = SceneGroup(name, parent or None, uncountable == "1")
+        groups[name] = SceneGroup(name, parent or None)
         for hypernym in _split(row["hypernyms"]):
             claims.setdefault((kind, hypernym.lower()), name)  # the first group that names it
     if ROOT not in groups:
@@ -138,7 +136,7 @@ def _read_patterns(path: Path, groups: dict[str, SceneGroup]) -> dict[str, tuple
         row.refuse_if(lost, f"'{text}': one {{noun}} behind #, @ or the expected", "write: # {adjective} {noun}")
         untidy = not text.endswith(".") or text != " ".join(text.split())
         row.refuse_if(untidy, f"'{text}': single spaces and a full stop at the end expected")
-        torn = set("{}[]") & set(_FORM_CHOICE.sub("", _SLOT.sub("", text)))
+        torn = set("{}[]") & set(agreeing(_SLOT.sub("", text), plural=False))
         row.refuse_if(torn, f"'{text}': a bracket is not closed")
         known.add(name)
         patterns.setdefault(group, []).append(Pattern(name, int(weight), text, frozenset(slots)))

@@ -1,16 +1,22 @@
-"""`nounflow name`: name the images of a folder."""
+"""`nounflow name`: name the images of folders, files or a list."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
+import os
 import sys
-from collections.abc import Callable
-from dataclasses import asdict
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nounflow.atomic import atomic_file
 from nounflow.commandline import at_least_one
+from nounflow.commands.naming_journal import NamingJournal
+from nounflow.commands.options import need, noun_list
 from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
@@ -25,15 +31,48 @@ _TABLES: dict[str, Callable[[Any, Path], object]] = {  # suffix -> how a polars 
     ".json": lambda table, path: _atomically(table.write_json, path),
     ".parquet": lambda table, path: _atomically(table.write_parquet, path),
 }
+_LOOK_SECONDS = 1.0  # between two looks at a watched folder
+_EXAMPLES = """\
+examples:
+  nounflow name cat.jpg holiday/
+  nounflow name holiday/ --out nouns.csv --resume     a table; goes on where it was stopped
+  nounflow name cat.jpg --guide nouns.txt --top 5     from a list of one's own, one noun a line
+  find . -name '*.jpg' | nounflow name - --json       a list of files from another program
+  nounflow name inbox/ --watch --write-xmp            keywords beside each photo that comes in
+
+exit status: 0 all were named, 1 some could not be read, 2 none could.
+"""
 
 
 def add(commands: Any) -> None:
     """Add `name` to the parsers of `nounflow`."""
-    name = commands.add_parser("name", help="name the images of a folder, or some image files")
-    name.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folders and image files")
-    name.add_argument("--run", type=Path, default=Path("results/models/small"), help="folder of a trained run")
+    name = commands.add_parser(
+        "name",
+        help="name the images of a folder, or some image files",
+        description="Name the images of folders, files, or a list of files.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    name.add_argument(
+        "paths", nargs="+", type=Path, metavar="PATH", help="folders and image files; -: paths from stdin, one a line"
+    )
+    name.add_argument(
+        "--run", type=Path, default=Path("results/models/small"), help="folder, name or hub id of a model"
+    )
     name.add_argument("--top", type=at_least_one, help="nouns an image gets (default 3)")
+    name.add_argument("--guide", type=Path, metavar="TXT", help="answer from this list only: one noun a line")
+    name.add_argument("--decoding", metavar="NAME", help="how a decoder is read, such as exact_k5 (default: its run's)")
+    name.add_argument(
+        "--min-confidence",
+        type=_share,
+        default=0.0,
+        metavar="P",
+        help="leave out less probable nouns (0 to 1)",
+    )
     name.add_argument("--out", type=Path, help="also write a table: .tsv, .csv, .json or .parquet")
+    name.add_argument("--resume", action="store_true", help="with --out: go on where an earlier run was stopped")
+    name.add_argument("--watch", action="store_true", help="go on with what is put into the folders, until Ctrl+C")
+    name.add_argument("--write-xmp", action="store_true", help="add the nouns to the keywords of PHOTO.xmp")
     name.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     name.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     name.set_defaults(call=_name)
@@ -41,42 +80,111 @@ def add(commands: Any) -> None:
 
 
 def _name(arguments: argparse.Namespace) -> None:
-    from nounflow.images import list_images
-
-    files: list[str] = []
-    for path in arguments.paths:
-        if path.is_dir():
-            files += [str(path / name) for name in list_images(path, any_name=True)]
-        elif path.is_file():
-            files.append(str(path))
-        else:
-            raise NounflowError("There is no such file or folder", where=path, fix="check the path")
-
     if arguments.out and arguments.out.suffix not in _TABLES:
         raise NounflowError("Unknown kind of table", where=arguments.out, fix=f"end the name in {', '.join(_TABLES)}")
+    if arguments.watch and (arguments.json or arguments.out):
+        raise NounflowError("A watched folder has no end at which a table is written", fix="leave one of them out")
+    if arguments.resume and not arguments.out:
+        raise NounflowError("Nothing is kept to go on from", fix="pass --out TABLE as well")
+    if arguments.write_xmp:
+        need("exiv2", extra="xmp")
+    files = _files(arguments.paths)
+    journal = NamingJournal(arguments.out, arguments.resume) if arguments.out else None
+    nouns = noun_list(arguments.guide) if arguments.guide else None
 
     from nounflow.classifier import NounClassifier
     from nounflow.process import prepare_process
 
     device = prepare_process(arguments.device, arguments.threads)
-    classifier = NounClassifier.load(arguments.run, device, arguments.threads)
-    named = classifier.name(files, top_k=arguments.top)
-    rows = [asdict(naming) | {"file": escaped(naming.file)} for naming in named]
-    show("images", rows, lambda: _say(named))
-    if arguments.out:
+    classifier = NounClassifier.load(arguments.run, device, arguments.threads, arguments.decoding)
+    if nouns:
+        classifier = classifier.guide(nouns)
+    named = list(journal.done.values()) if journal else []
+    done = {naming.file for naming in named}
+    with journal or contextlib.nullcontext(), contextlib.suppress(*(KeyboardInterrupt,) * arguments.watch):
+        looks = _looks([file for file in files if file not in done], arguments)
+        answers = (classifier.classify(look, arguments.top, progress=bool(journal)) for look in looks if look)
+        for naming in itertools.chain.from_iterable(answers):
+            naming = _sure(naming, arguments.min_confidence)
+            if arguments.write_xmp and naming.nouns:
+                from nounflow.sidecars import add_keywords
+
+                add_keywords(Path(naming.file), naming.nouns)
+            if journal:
+                journal.add(naming)
+            if not arguments.json:
+                _say(naming)
+            if not arguments.watch:
+                named.append(naming)
+    if arguments.watch:
+        return
+    order = {file: i for i, file in enumerate(files)}
+    named = sorted((naming for naming in named if naming.file in order), key=lambda naming: order[naming.file])
+    show("images", [asdict(naming) | {"file": escaped(naming.file)} for naming in named], lambda: None)
+    if journal:
         _write_table(arguments.out, named)
+        journal.finish()
     failed = sum(bool(naming.problem) for naming in named)
     print(f"{len(named) - failed} images named, {failed} unreadable", file=sys.stderr)
-    if failed == len(named):
-        raise NounflowError("No image could be read", fix="the lines above say why")
+    if failed:
+        sys.exit(2 if failed == len(named) else 1)
 
 
-def _say(named: list[Naming]) -> None:
-    for naming in named:
-        answers = ", ".join(
-            f"{noun} {probability:.0%}" for noun, probability in zip(naming.nouns, naming.probabilities, strict=True)
-        )
-        print(f"{escaped(naming.file)}\t{answers or 'unreadable: ' + naming.problem}")
+def _files(paths: Iterable[Path]) -> list[str]:
+    """The images that are meant, each once.
+
+    Raises:
+        NounflowError: a path is not there.
+    """
+    from nounflow.images import list_images
+
+    files: list[str] = []
+    for path in paths:
+        if path == Path("-"):
+            files += [line for line in os.fsdecode(sys.stdin.buffer.read()).splitlines() if line.strip()]
+        elif path.is_dir():
+            files += [str(path / name) for name in list_images(path, any_name=True)]
+        elif path.is_file():
+            files.append(str(path))
+        else:
+            raise NounflowError("There is no such file or folder", where=path, fix="check the path")
+    return list(dict.fromkeys(files))
+
+
+def _looks(files: list[str], arguments: argparse.Namespace) -> Iterator[list[str]]:
+    """Files, then, with --watch, those that have come into the folders at each look, once they grow no more."""
+    from nounflow.images import list_images
+
+    yield files
+    seen, sizes = set(files), dict[str, int]()
+    folders = [path for path in arguments.paths if path.is_dir()]
+    while arguments.watch:
+        time.sleep(_LOOK_SECONDS)
+        there = dict[str, int]()
+        for path in (folder / name for folder in folders for name in list_images(folder)):
+            with contextlib.suppress(OSError):  # gone again
+                there[str(path)] = path.stat().st_size
+        new = [file for file, size in there.items() if file not in seen and size and sizes.get(file) == size]
+        seen, sizes = seen.union(new), there
+        yield new
+
+
+def _sure(naming: Naming, least: float) -> Naming:
+    """An answer without the nouns that are less probable."""
+    kept = [i for i, probability in enumerate(naming.probabilities) if probability >= least]
+    return replace(
+        naming,
+        nouns=tuple(naming.nouns[i] for i in kept),
+        probabilities=tuple(naming.probabilities[i] for i in kept),
+    )
+
+
+def _say(naming: Naming) -> None:
+    answers = ", ".join(
+        f"{noun} {probability:.0%}" for noun, probability in zip(naming.nouns, naming.probabilities, strict=True)
+    )
+    reason = f"unreadable: {naming.problem}" if naming.problem else "not sure"
+    print(f"{escaped(naming.file)}\t{answers or reason}", flush=True)
 
 
 def _write_table(path: Path, named: list[Any]) -> None:
@@ -103,3 +211,10 @@ def _write_table(path: Path, named: list[Any]) -> None:
 def _atomically(write: Callable[[Path], object], path: Path) -> None:
     with atomic_file(path) as temporary:
         write(temporary)
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError("a probability lies between 0 and 1")
+    return value

@@ -126,7 +126,7 @@ def image_place_of(arguments: argparse.Namespace, image_set: str | None) -> Path
     return image_place(config_of(arguments), image_set)
 
 
-def need(*modules: str) -> None:
+def need(*modules: str, extra: str = "web") -> None:
     """Refuse to go on without modules that a plain installation lacks.
 
     Raises:
@@ -134,5 +134,21 @@ def need(*modules: str) -> None:
     """
     if missing := [module for module in modules if importlib.util.find_spec(module) is None]:
         raise NounflowError(
-            f"This command needs {', '.join(missing)}", fix="pip install -e '.[web]' in the project's folder"
+            f"This command needs {', '.join(missing)}", fix=f"pip install -e '.[{extra}]' in the project's folder"
         )
+
+
+def noun_list(path: Path) -> list[str]:
+    """The nouns of a file, one a line; empty lines and what follows a # are left out.
+
+    Raises:
+        NounflowError: it cannot be read, or holds none.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NounflowError(f"The list of nouns cannot be read ({error})", where=path, fix="check the path") from None
+    nouns = [text for line in lines if (text := line.partition("#")[0].strip())]
+    if not nouns:
+        raise NounflowError("The list of nouns is empty", where=path, fix="write one noun a line")
+    return nouns

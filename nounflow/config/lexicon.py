@@ -23,6 +23,9 @@ class LexiconConfig(Settings):
     photographed: bool = Field(
         True, description="apply the rule file's exclusions: subtrees and words that nobody names in a photograph"
     )
+    supplement: bool = Field(
+        True, description="add the nouns of resources/nouns/modern.tsv, which WordNet lacks: smartphone, hoodie, latte"
+    )
     hand_kept: bool = Field(
         True, description="let the words under `keep` in the rule file pass the filters below, whatever their weight"
     )

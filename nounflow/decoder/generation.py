@@ -1,17 +1,22 @@
-"""Reading nouns out of a decoder: beam search with a key/value cache, guided by the lexicon's token trie.
+"""Reading nouns out of a decoder: beam, greedy and exact search with a key/value cache, guided by a token trie.
 
 The end token always counts, also for nouns of the greatest length, so that scores of all nouns compare.
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
 
 import torch
-import torch.nn.functional as F
 
 from nounflow.config.generation import GenerationConfig
+from nounflow.decoder.candidates import Candidates, guided_candidates, unguided_candidates
 from nounflow.decoder.model import ObjectDecoder
+from nounflow.decoder.prior import NodeBonus, node_bonus
 from nounflow.decoder.trie import ROOT, TokenTrie
-from nounflow.decoder.vocabulary import END
+
+_WIDER = 4  # by which an exact search that is not settled widens its beam
+_AT_ONCE = 1 << 12  # hypotheses that a widened search holds
 
 
 @dataclass(frozen=True)
@@ -19,152 +24,127 @@ class Generated:
     """Finished hypotheses, best first; places without one hold score -inf."""
 
     tokens: torch.Tensor  # int64 [batch, k, max_tokens], END and padding as 0
-    nouns: torch.Tensor  # int64 [batch, k], id in the lexicon, -1 if not a noun of it (unguided) or none
-    scores: torch.Tensor  # float32 [batch, k], by which they are ranked: totals / length ** length_alpha
+    nouns: torch.Tensor  # int64 [batch, k], number in the guiding list, -1 if not of it (unguided) or none
+    scores: torch.Tensor  # float32 [batch, k], by which they are ranked: (totals + prior) / length ** length_alpha
     totals: torch.Tensor  # float32 [batch, k], log-probability: sum over the tokens, the end token included
-
-
-@dataclass
-class _Live:
-    """Unfinished hypotheses of all samples, in a row."""
-
-    sample: torch.Tensor  # int64 [live]
-    node: torch.Tensor  # int64 [live], trie node; unused when unguided
-    tokens: torch.Tensor  # int64 [live, max_tokens]
-    total: torch.Tensor  # float32 [live], log-probability so far
-
-    def at(self, index: torch.Tensor) -> "_Live":
-        """Those at some positions, int64 [n]."""
-        return _Live(self.sample[index], self.node[index], self.tokens[index], self.total[index])
+    settled: torch.Tensor  # bool [batch]: nothing that was left aside could stand among these
 
 
 @torch.inference_mode()
-def generate(model: ObjectDecoder, embeddings: torch.Tensor, trie: TokenTrie, config: GenerationConfig) -> Generated:
+def generate(
+    model: ObjectDecoder,
+    embeddings: torch.Tensor,
+    trie: TokenTrie,
+    config: GenerationConfig,
+    vocabulary: TokenTrie | None = None,
+) -> Generated:
     """The `beam_width` likeliest nouns of each embedding [batch, dim].
 
-    guided "plain" keeps the model's own probabilities and drops what leaves the lexicon, so the probabilities
+    guided "plain" keeps the model's own probabilities and drops what leaves the list, so the probabilities
     of a sample sum to at most 1; "renorm" normalises over the tokens that stay inside; "none" lets any token
-    follow and marks what is not a noun of the lexicon with -1.
+    follow and marks what is not a noun of the list with -1.
+
+    The exact method repeats the search with a wider beam for those embeddings whose answer is not yet proved.
+
+    Args:
+        trie: the list that guides.
+        vocabulary: the nouns over which `prior` is counted; None: those of `trie`.
     """
     model.eval()
-    batch, width = len(embeddings), config.beam_width
-    device = embeddings.device
-    done = _nothing(batch, width, model.max_tokens, device)
-    live = _Live(
-        sample=torch.arange(batch, device=device),
-        node=torch.full((batch,), ROOT, device=device),
-        tokens=torch.zeros(batch, model.max_tokens, dtype=torch.int64, device=device),
-        total=torch.zeros(batch, device=device),
+    bonus = node_bonus(trie, vocabulary or trie, config.prior, config.prior_scale)
+    found = _beam(model, embeddings, trie, config, bonus, config.beam_width)
+    width = config.beam_width
+    while config.method == "exact" and not bool(found.settled.all()):
+        width *= _WIDER
+        for rows in (~found.settled).nonzero()[:, 0].split(max(1, _AT_ONCE // width)):
+            wider = _beam(model, embeddings[rows], trie, config, bonus, width)
+            for field in fields(Generated):
+                getattr(found, field.name)[rows] = getattr(wider, field.name)
+    return found
+
+
+def _beam(
+    model: ObjectDecoder,
+    embeddings: torch.Tensor,
+    trie: TokenTrie,
+    config: GenerationConfig,
+    bonus: NodeBonus | None,
+    width: int,
+) -> Generated:
+    """The `beam_width` best nouns that a search of `width` unfinished hypotheses an embedding finds."""
+    batch, top, device = len(embeddings), config.beam_width, embeddings.device
+    done = Generated(
+        tokens=torch.zeros(batch, top, model.max_tokens, dtype=torch.int64, device=device),
+        nouns=torch.full((batch, top), -1, dtype=torch.int64, device=device),
+        scores=torch.full((batch, top), -torch.inf, device=device),
+        totals=torch.full((batch, top), -torch.inf, device=device),
+        settled=torch.ones(batch, dtype=torch.bool, device=device),
     )
-    logits, caches = model.start(embeddings)
+    left_aside = torch.full((batch,), -torch.inf, device=device)  # the best score that what was dropped could reach
+    node = torch.full((batch, 1), ROOT, device=device)
+    tokens = torch.zeros(batch, 1, model.max_tokens, dtype=torch.int64, device=device)
+    total = torch.zeros(batch, 1, device=device)
+    logits, prefix = model.start(embeddings)
+    logits, own = logits[:, None], model.no_tokens(batch)
     for place in range(model.max_tokens):
         last = place == model.max_tokens - 1  # only END may follow a noun of the greatest length
-        candidates, parent = _expand(logits.float() / config.temperature, live, trie, config, place, last)
-        done = _finish(done, candidates, trie, config, place)
-        kept = _going_on(candidates, done, config, place)
-        live, parent = candidates.at(kept), parent[kept]
-        if last or len(kept) == 0:
+        scaled = logits.float() / config.temperature
+        if config.guided == "none" and bonus is None:
+            found = unguided_candidates(scaled, total, width + 1, first=place == 0)
+        else:
+            found = guided_candidates(scaled, total, node, trie, bonus, width + 1, renorm=config.guided == "renorm")
+        if config.method == "greedy":
+            found = found.likeliest()
+        done = _finish(done, found, tokens, trie, bonus, place, config.length_alpha)
+        if last or found.total.shape[1] == 0:
             break
-        caches = [(key.index_select(0, parent), value.index_select(0, parent)) for key, value in caches]
-        logits, caches = model.step(live.tokens[:, place], place, caches)
+        reach = _reach(found, bonus, place, model.max_tokens, config.length_alpha)
+        reach = torch.where(reach > done.scores[:, -1:], reach, -torch.inf)  # else it can enter the best no more
+        if reach.shape[1] > width:
+            left_aside = torch.maximum(left_aside, reach[:, width:].amax(1))
+        alive = (reach[:, :width] > -torch.inf).sum(0).count_nonzero()  # columns in use
+        if alive == 0:
+            break
+        parent, token, node = found.parent[:, :alive], found.token[:, :alive], found.node[:, :alive]
+        total = torch.where(reach[:, :alive] > -torch.inf, found.total[:, :alive], -torch.inf)
+        rows = torch.arange(batch, device=device)[:, None]
+        tokens = tokens[rows, parent]
+        tokens[:, :, place] = token
+        own = [(key[rows, parent], value[rows, parent]) for key, value in own]
+        logits, own = model.step(token, place, prefix, own)
+    if config.guided == "none":
+        nouns = trie.find(done.tokens.flatten(0, 1)).view_as(done.nouns)
+        done.nouns[:] = torch.where(done.scores > -torch.inf, nouns, -1)
+    done.settled[:] = left_aside <= done.scores[:, -1]
     return done
 
 
-def _nothing(batch: int, width: int, max_tokens: int, device: torch.device) -> Generated:
+def _finish(
+    done: Generated,
+    found: Candidates,
+    tokens: torch.Tensor,
+    trie: TokenTrie,
+    bonus: NodeBonus | None,
+    place: int,
+    alpha: float,
+) -> Generated:
+    """Merge the hypotheses [batch, live] that end here into the finished ones."""
+    ranked = found.ended if bonus is None else found.ended + bonus.here[found.end_node]
+    nouns = torch.where(ranked > -torch.inf, trie.noun[found.end_node], -1)
+    scores = torch.cat([done.scores, ranked / (place + 1) ** alpha], 1)
+    scores, order = scores.topk(done.scores.shape[1], dim=1)
+    rows = torch.arange(len(order), device=order.device)[:, None]
     return Generated(
-        tokens=torch.zeros(batch, width, max_tokens, dtype=torch.int64, device=device),
-        nouns=torch.full((batch, width), -1, dtype=torch.int64, device=device),
-        scores=torch.full((batch, width), -torch.inf, device=device),
-        totals=torch.full((batch, width), -torch.inf, device=device),
+        tokens=torch.cat([done.tokens, tokens], 1)[rows, order],
+        nouns=torch.cat([done.nouns, nouns], 1)[rows, order],
+        scores=scores,
+        totals=torch.cat([done.totals, found.ended], 1)[rows, order],
+        settled=done.settled,
     )
 
 
-def _expand(
-    logits: torch.Tensor, live: _Live, trie: TokenTrie, config: GenerationConfig, place: int, last: bool
-) -> tuple[_Live, torch.Tensor]:
-    """One-token extensions of the live hypotheses, and the position of each one's parent among these, int64 [n]."""
-    if config.guided == "none":
-        scores = F.log_softmax(logits, dim=-1)
-        if place == 0:
-            scores[:, END] = -torch.inf  # an empty noun is no answer
-        if last:
-            parent = torch.arange(len(live.sample), device=logits.device)
-            token = torch.full_like(parent, END)
-        else:
-            top = scores.topk(min(config.beam_width + 1, scores.shape[-1]), dim=-1).indices
-            parent = torch.arange(len(top), device=logits.device).repeat_interleave(top.shape[1])
-            token = top.reshape(-1)
-        step = scores[parent, token]
-        node = torch.full_like(parent, ROOT)
-    else:
-        parent, edge = trie.children(live.node)
-        token, node = trie.child_token[edge], trie.child_node[edge]
-        if config.guided == "plain":
-            step = F.log_softmax(logits, dim=-1)[parent, token]
-        else:
-            chosen = logits[parent, token]
-            top = torch.full_like(logits[:, 0], -torch.inf).scatter_reduce_(0, parent, chosen, "amax")
-            sums = torch.zeros_like(top).index_add_(0, parent, (chosen - top[parent]).exp())
-            step = chosen - top[parent] - sums.log()[parent]
-    tokens = live.tokens[parent]
-    tokens[:, place] = token
-    return _Live(live.sample[parent], node, tokens, live.total[parent] + step), parent
-
-
-def _finish(done: Generated, candidates: _Live, trie: TokenTrie, config: GenerationConfig, place: int) -> Generated:
-    """Merge the candidates that ended into the finished ones, k best a sample."""
-    ended = candidates.at((candidates.tokens[:, place] == END).nonzero()[:, 0])
-    if len(ended.sample) == 0:
-        return done
-    nouns = trie.noun[ended.node] if config.guided != "none" else _lookup(trie, ended.tokens)
-    scores = ended.total / (place + 1) ** config.length_alpha
-    batch, width, max_tokens = done.tokens.shape
-    order, rank = _ranked(ended.sample, scores, width)
-    new, where = _nothing(batch, width, max_tokens, scores.device), (ended.sample[order], rank)
-    new.tokens[where], new.nouns[where] = ended.tokens[order], nouns[order]
-    new.scores[where], new.totals[where] = scores[order], ended.total[order]
-    best, order = torch.cat([done.scores, new.scores], 1).topk(width, dim=1)
-    rows = torch.arange(batch, device=best.device)[:, None]
-    return Generated(
-        tokens=torch.cat([done.tokens, new.tokens], 1)[rows, order],
-        nouns=torch.cat([done.nouns, new.nouns], 1)[rows, order],
-        scores=best,
-        totals=torch.cat([done.totals, new.totals], 1)[rows, order],
-    )
-
-
-def _going_on(candidates: _Live, done: Generated, config: GenerationConfig, place: int) -> torch.Tensor:
-    """Positions of the best `beam_width` unfinished candidates of each sample that can still enter its finished k."""
-    going = candidates.tokens[:, place] != END
-    if config.length_alpha == 0:  # totals only fall, so what is already behind the k-th finished one is lost
-        going &= candidates.total > done.scores[candidates.sample, -1]
-    index = going.nonzero()[:, 0]
-    order, _rank = _ranked(candidates.sample[index], candidates.total[index], config.beam_width)
-    return index[order]
-
-
-def _ranked(sample: torch.Tensor, score: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Indices of each sample's `width` best, sorted by sample, then best first; and their ranks within it."""
-    order = score.argsort(descending=True, stable=True)
-    order = order[sample[order].argsort(stable=True)]
-    sample = sample[order]
-    first = torch.searchsorted(sample, sample)  # position where each sample's run begins
-    rank = torch.arange(len(sample), device=sample.device) - first
-    kept = rank < width
-    return order[kept], rank[kept]
-
-
-def _lookup(trie: TokenTrie, tokens: torch.Tensor) -> torch.Tensor:
-    """Ids of the nouns that token rows [n, max_tokens] spell, -1 where they spell none."""
-    found = []
-    for row in tokens.tolist():
-        node = ROOT
-        for token in [*row[: row.index(END) if END in row else len(row)], END]:
-            start, stop = int(trie.child_start[node]), int(trie.child_start[node + 1])
-            edges = trie.child_token[start:stop].tolist()
-            if token not in edges:
-                node = -1
-                break
-            node = int(trie.child_node[start + edges.index(token)])
-        found.append(int(trie.noun[node]) if node >= 0 else -1)
-    return torch.tensor(found, dtype=torch.int64, device=tokens.device)
+def _reach(found: Candidates, bonus: NodeBonus | None, place: int, longest: int, alpha: float) -> torch.Tensor:
+    """The best score that each unfinished candidate could end with: totals only fall, lengths only grow."""
+    best = found.total if bonus is None else found.total + bonus.at_best[found.node]
+    far = (best <= 0) == (alpha >= 0)  # whether a longer noun would rank higher
+    return best / torch.where(far, float(longest), float(place + 2)) ** alpha

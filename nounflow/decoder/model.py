@@ -54,23 +54,41 @@ class DecoderLayer(nn.Module):
         self.feedforward_in = nn.Linear(width, hidden, bias=False)
         self.feedforward_out = nn.Linear(hidden, width, bias=False)
 
-    def forward(
-        self, x: torch.Tensor, mask: torch.Tensor | None, cache: Cache | None = None
-    ) -> tuple[torch.Tensor, Cache]:
-        """x [batch, new, width]; mask broadcastable to [batch, heads, new, past + new], True = may look.
+    def forward(self, x: torch.Tensor, mask: torch.Tensor | None) -> tuple[torch.Tensor, Cache]:
+        """x [batch, new, width]; mask broadcastable to [batch, heads, new, new], True = may look.
 
-        Returns the output and the keys and values [batch, heads, past + new, width / heads] for the next step.
+        Returns the output and its keys and values [batch, heads, new, width / heads].
         """
         batch, new, width = x.shape
         qkv = self.qkv(self.attention_norm(x)).view(batch, new, 3, self.heads, width // self.heads)
         query, key, value = qkv.permute(2, 0, 3, 1, 4)  # each [batch, heads, new, width / heads]
-        if cache is not None:
-            key, value = torch.cat([cache[0], key], dim=2), torch.cat([cache[1], value], dim=2)
         dropout = self.dropout if self.training else 0.0
         mixed = attend(query, key, value, mask, dropout)
-        x = x + self._drop(self.attention_out(mixed.transpose(1, 2).reshape(batch, new, width)))
+        return self._rest(x, mixed.transpose(1, 2).reshape(batch, new, width)), (key, value)
+
+    def step(self, x: torch.Tensor, prefix: Cache, own: Cache) -> tuple[torch.Tensor, Cache]:
+        """One more token of several hypotheses that share a prefix.
+
+        x [batch, live, width]; prefix [batch, heads, prefix, size]; own [batch, live, heads, past, size].
+        Returns the output and `own` with the new token's keys and values.
+        """
+        batch, live, width = x.shape
+        qkv = self.qkv(self.attention_norm(x)).view(batch, live, 3, self.heads, width // self.heads)
+        query, key, value = qkv.unbind(2)  # each [batch, live, heads, size]
+        key, value = torch.cat([own[0], key[:, :, :, None]], 3), torch.cat([own[1], value[:, :, :, None]], 3)
+        before = query.transpose(1, 2) @ prefix[0].transpose(-2, -1)  # [batch, heads, live, prefix]
+        since = (key @ query[..., None])[..., 0]  # [batch, live, heads, past + 1]
+        scores = torch.cat([before.transpose(1, 2), since], -1) * query.shape[-1] ** -0.5
+        weights = F.softmax(scores, dim=-1).to(value.dtype)
+        shared, past = weights.split([prefix[0].shape[2], key.shape[3]], -1)
+        mixed = (shared.transpose(1, 2) @ prefix[1]).transpose(1, 2) + (past[:, :, :, None] @ value)[:, :, :, 0]
+        return self._rest(x, mixed.reshape(batch, live, width)), (key, value)
+
+    def _rest(self, x: torch.Tensor, mixed: torch.Tensor) -> torch.Tensor:
+        """What follows attention; x and mixed [batch, new, width]."""
+        x = x + self._drop(self.attention_out(mixed))
         hidden = self._drop(F.gelu(self.feedforward_in(self.feedforward_norm(x))))
-        return x + self._drop(self.feedforward_out(hidden)), (key, value)
+        return x + self._drop(self.feedforward_out(hidden))
 
     def _drop(self, x: torch.Tensor) -> torch.Tensor:
         return F.dropout(x, self.dropout, self.training)
@@ -178,14 +196,28 @@ class ObjectDecoder(nn.Module):
             caches.append(cache)
         return self.logits(self.norm(x[:, -1])), caches
 
-    def step(self, tokens: torch.Tensor, place: int, caches: list[Cache]) -> tuple[torch.Tensor, list[Cache]]:
-        """Next step: tokens [batch] at `place` (0 = first) -> logits [batch, vocabulary] of what follows."""
-        x = (self.tokens(tokens) + self.positions[self.config.prefix_length + place])[:, None]
+    def no_tokens(self, batch: int) -> list[Cache]:
+        """What `step` has of its own at first: each [batch, 1, heads, 0, width / heads]."""
+        heads = self.config.heads
+        empty = self.tokens.weight.new_empty(batch, 1, heads, 0, self.config.width // heads)
+        return [(empty, empty) for _ in self.layers]
+
+    def step(
+        self, tokens: torch.Tensor, place: int, prefix: list[Cache], own: list[Cache]
+    ) -> tuple[torch.Tensor, list[Cache]]:
+        """Next step: tokens [batch, live] at `place` (0 = first) -> logits [batch, live, vocabulary] of what follows.
+
+        Args:
+            prefix: as `start` gave it, shared by all live hypotheses of an embedding.
+            own: of the tokens before these.
+        """
+        x = self.tokens(tokens) + self.positions[self.config.prefix_length + place]
         longer = []
-        for layer, cache in zip(self.layers, caches, strict=True):
-            x, cache = layer(x, None, cache)
+        for layer, shared, before in zip(self.layers, prefix, own, strict=True):
+            assert isinstance(layer, DecoderLayer)
+            x, cache = layer.step(x, shared, before)
             longer.append(cache)
-        return self.logits(self.norm(x[:, -1])), longer
+        return self.logits(self.norm(x)), longer
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """[..., width] -> [..., vocabulary]."""

@@ -1,12 +1,15 @@
 """Image files to embeddings: decoding in threads beside encoding, every unreadable file kept with its reason."""
 
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
+from PIL import Image
 
 from nounflow.device import by_device
 from nounflow.embedders.protocol import Embedder
@@ -16,6 +19,9 @@ from nounflow.progress import Progress
 
 # Images computed at once. On a CPU, kernels of convolutions follow the size of the batch and, below 16, the threads.
 _SHAPE = (16, 64)
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -50,34 +56,73 @@ def embed_image_files(
     parts: list[np.ndarray] = []
     unreadable: dict[str, str] = {}
     start = time.monotonic()
-    if fixed_shape:
-        size = by_device(embedder.device, *_SHAPE)
-        batch = -(-batch // size) * size
-    batches = [files[i : i + batch] for i in range(0, len(files), batch)]
-    with ThreadPoolExecutor(threads) as pool, Progress("images", len(files), "images", quiet=quiet) as progress:
 
-        def prepare(names: Sequence[str]) -> list[Future[np.ndarray | str]]:
-            return [pool.submit(_preprocessed_or_reason, embedder, folder, name, quiet) for name in names]
+    def opened(name: str) -> Image.Image:
+        image = open_image(folder / name)
+        if (note := image.info.get("note")) and not quiet:
+            print(f"read all the same: {escaped(name)}: {note}", flush=True)
+        return image
 
-        waiting = prepare(batches[0]) if batches else []
-        for number, names in enumerate(batches):
-            prepared = [future.result() for future in waiting]
-            if number + 1 < len(batches):  # the next batch decodes while this one is encoded
-                waiting = prepare(batches[number + 1])
-            images = [image for image in prepared if not isinstance(image, str)]
-            for name, image in zip(names, prepared, strict=True):
-                if isinstance(image, str):
-                    unreadable[name] = image
-                    if not quiet:
-                        print(f"unreadable: {escaped(name)}: {image}", flush=True)
-                else:
+    with Progress("images", len(files), "images", quiet=quiet) as progress:
+        for names, reasons, vectors in embed_batches(embedder, files, opened, batch, threads, fixed_shape=fixed_shape):
+            for name, reason in zip(names, reasons, strict=True):
+                if reason is None:
                     readable.append(name)
-            if images:
-                parts.append(_in_one_shape(embedder, images) if fixed_shape else embedder.encode_images(images))
+                    continue
+                unreadable[name] = reason
+                if not quiet:
+                    print(f"unreadable: {escaped(name)}: {reason}", flush=True)
+            parts.append(vectors)
             progress.advance(len(names))
     vectors = np.concatenate(parts) if parts else np.zeros((0, embedder.identity.dim), dtype=np.float32)
     milliseconds = 1000 * (time.monotonic() - start) / max(1, len(files))
     return EmbeddedImages(readable, vectors, unreadable, milliseconds)
+
+
+def embed_batches(
+    embedder: Embedder,
+    sources: Iterable[T],
+    opened: Callable[[T], Image.Image],
+    batch: int,
+    threads: int,
+    *,
+    fixed_shape: bool = False,
+) -> Iterator[tuple[list[T], list[str | None], np.ndarray]]:
+    """Embed any number of images in their order; two batches are held, one that decodes while the other is encoded.
+
+    Args:
+        opened: one image of `sources`, upright RGB, or ImageError; called in `threads` threads.
+        batch, fixed_shape: as of `embed_image_files`.
+
+    Yields:
+        some sources; why each of them could not be read, None where it could; unit vectors float32 [readable, dim].
+    """
+    if fixed_shape:
+        size = by_device(embedder.device, *_SHAPE)
+        batch = -(-batch // size) * size
+
+    def prepared(source: T) -> np.ndarray | str:
+        """Full-size images live only here, one in each thread: a batch of large photographs would fill the memory."""
+        try:
+            return embedder.preprocess(opened(source))
+        except ImageError as problem:
+            return str(problem)
+
+    iterator = iter(sources)
+    batches = iter(lambda: list(islice(iterator, batch)), [])
+    with ThreadPoolExecutor(threads) as pool:
+        names = next(batches, [])
+        waiting = [pool.submit(prepared, source) for source in names]
+        while names:
+            results = [future.result() for future in waiting]
+            following = next(batches, [])
+            waiting = [pool.submit(prepared, source) for source in following]
+            images = [image for image in results if not isinstance(image, str)]
+            vectors = np.zeros((0, embedder.identity.dim), dtype=np.float32)
+            if images:
+                vectors = _in_one_shape(embedder, images) if fixed_shape else embedder.encode_images(images)
+            yield names, [image if isinstance(image, str) else None for image in results], vectors
+            names = following
 
 
 def _in_one_shape(embedder: Embedder, images: Sequence[np.ndarray]) -> np.ndarray:
@@ -89,14 +134,3 @@ def _in_one_shape(embedder: Embedder, images: Sequence[np.ndarray]) -> np.ndarra
         filled = part + [part[-1]] * (size - len(part))
         parts.append(embedder.encode_images(filled)[: len(part)])
     return np.concatenate(parts)
-
-
-def _preprocessed_or_reason(embedder: Embedder, folder: Path, name: str, quiet: bool) -> np.ndarray | str:
-    """Full-size images live only here, one in each thread: a batch of large photographs would fill the memory."""
-    try:
-        image = open_image(folder / name)
-        if (note := image.info.get("note")) and not quiet:
-            print(f"read all the same: {escaped(name)}: {note}", flush=True)
-        return embedder.preprocess(image)
-    except ImageError as problem:
-        return str(problem)

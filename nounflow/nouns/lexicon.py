@@ -14,8 +14,10 @@ from nounflow.errors import NounflowError
 from nounflow.files import sha256_text
 from nounflow.nouns.frequencies import THRESHOLD, Frequencies, log_weight
 from nounflow.nouns.inflection import Inflector, form_shares
+from nounflow.nouns.inflection_lists import Countability, InflectionLists
 from nounflow.nouns.rules import Rules
 from nounflow.nouns.selection import later_senses, select_synsets
+from nounflow.nouns.supplement import Addition, extended
 from nounflow.schemas.tables import LEXICON
 from nounflow.senses import WordSense, WordSenses
 from nounflow.text import canon
@@ -35,6 +37,7 @@ class NounEntry:
     senses: tuple[WordSense, ...]  # selected ones, commonest first
     singulars: tuple[str, ...]
     plurals: tuple[str, ...]
+    countability: Countability = "count"
     frequency: float = 0.0  # relative to "the", over all forms and meanings
     object_frequency: float = 0.0  # of this, as the object: P(object | word) times the frequency, form by form
     noun_share: float = 0.0  # P(object | word, used as a noun)
@@ -67,10 +70,13 @@ def build_lexicon(
     frequencies: Frequencies,
     count_pieces: CountPieces | None = None,
     name: str = "",
+    inflection: InflectionLists | None = None,
+    supplement: tuple[Addition, ...] = (),
 ) -> tuple[pl.DataFrame, Counts]:
     """The lexicon as a table of schema `LEXICON`, sorted by canon, ids = row numbers; and what was dropped, and why.
 
-    `count_pieces` gives the word pieces of a text; it is needed where `max_pieces` is set. `name` is for messages.
+    `count_pieces` gives the word pieces of a text; it is needed where `max_pieces` is set. `name` is for messages;
+    `inflection` holds the words that no rule of inflection knows, `supplement` nouns that WordNet lacks.
 
     Raises:
         NounflowError: if a setting or the rule file is at fault, or if no noun is left.
@@ -82,9 +88,13 @@ def build_lexicon(
         )
     counts = Counts("nouns")
     selected = frozenset(select_synsets(wordnet, rules, config, counts))
-    entries = _entries(wordnet, selected, rules, frequencies)
+    wordnet, added = extended(wordnet, supplement)
+    selected |= added
+    uses = {word.lower(): addition.use for addition in supplement for word in addition.words}
+    inflector = Inflector(wordnet, inflection or InflectionLists(), frequencies, uses)
+    entries = _entries(wordnet, selected, rules, frequencies, inflector)
     flow = counts.flow("nouns", len(entries), "nouns")
-    kept = _filtered(entries, config, rules, count_pieces, flow)
+    kept = _filtered(entries, config, rules, count_pieces, flow, {canon(addition.words[0]) for addition in supplement})
     flow.out(len(kept))
     if not kept:
         raise NounflowError(
@@ -98,10 +108,12 @@ def build_lexicon(
     return _table(wordnet, kept, frequencies), counts
 
 
-def _entries(wordnet: WordNet, selected: frozenset[str], rules: Rules, frequencies: Frequencies) -> list[NounEntry]:
+def _entries(
+    wordnet: WordNet, selected: frozenset[str], rules: Rules, frequencies: Frequencies, inflector: Inflector
+) -> list[NounEntry]:
     """One entry for each canon of the selected synsets, sorted by canon."""
     words = WordSenses(wordnet)
-    drafts = _drafts(words, selected, rules, Inflector(wordnet, rules, frequencies))
+    drafts = _drafts(words, selected, rules, inflector)
     sharing = Counter(spelling for draft in drafts for spelling in draft.spellings)  # entries part a spelling's use
     set_shares = rules.set_shares
     entries = []
@@ -115,49 +127,34 @@ def _entries(wordnet: WordNet, selected: frozenset[str], rules: Rules, frequenci
 
 def _drafts(words: WordSenses, selected: frozenset[str], rules: Rules, inflector: Inflector) -> list[NounEntry]:
     """The entries without frequencies, which depend on which other entries share a spelling."""
-    wordnet, display, later = words.wordnet, rules.display, later_senses(words.wordnet, rules)
+    wordnet, later = words.wordnet, later_senses(words.wordnet, rules)
     taxa = {synset.id for synset in wordnet.senses("taxonomic group")}
     known = {canon(lemma) for synset in selected for lemma in wordnet.synsets[synset].lemmas}
     drafts = []
     for name in sorted(known):
-        shown_as = display.get(name)
-        if shown_as is not None and canon(shown_as) != name and canon(shown_as) in known:
-            shown_as = None  # the word in use is an entry of its own
         senses = [sense for sense in words.by_mass(name) if sense.synset.id in selected]
         senses.sort(key=lambda sense: sense.synset.id in later)  # stable: commonest first, `later` ones last
-        noun, singulars, plurals = _forms(senses, shown_as, inflector)
+        forms = inflector.forms((sense.spelling for sense in senses), senses[0].synset)
+        if canon(forms.noun) != name and canon(forms.noun) in known:
+            continue  # "sunglass", where "sunglasses" is an entry
+        plurals = forms.plurals
         if taxa.intersection(wordnet.ancestors(senses[0].synset.id)):  # no "Liliums"
-            plurals = tuple(plural for plural in plurals if plural == noun)
-        drafts.append(NounEntry(name, noun, tuple(senses), singulars, plurals))
+            plurals = tuple(plural for plural in plurals if plural == forms.noun)
+        drafts.append(NounEntry(name, forms.noun, tuple(senses), forms.singulars, plurals, forms.countability))
     return drafts
 
 
-def _forms(
-    senses: Sequence[WordSense], shown_as: str | None, inflector: Inflector
-) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """(display form, singulars, plurals) of an entry's spellings."""
-    spellings = tuple(dict.fromkeys(sense.spelling for sense in senses))
-    lower = tuple(spelling for spelling in spellings if spelling == spelling.lower())
-    noun = (lower or spellings)[0]
-    if shown_as is not None and canon(shown_as) != canon(noun):  # "jean", shown as "jeans"
-        return shown_as, (noun,), tuple(dict.fromkeys((shown_as, *inflector.plurals(noun))))
-    if shown_as is not None:
-        noun, spellings = shown_as, (shown_as,)
-    elif lower:
-        spellings = lower
-    singulars = tuple(spelling for spelling in spellings if not inflector.is_plural(spelling))
-    plurals = [spelling for spelling in spellings if inflector.is_plural(spelling)]
-    for singular in singulars:
-        plurals += inflector.plurals(singular)
-    return noun, singulars, tuple(dict.fromkeys(plurals))
-
-
 def _filtered(
-    entries: list[NounEntry], config: LexiconConfig, rules: Rules, count_pieces: CountPieces | None, flow: Flow
+    entries: list[NounEntry],
+    config: LexiconConfig,
+    rules: Rules,
+    count_pieces: CountPieces | None,
+    flow: Flow,
+    added: set[str],
 ) -> list[NounEntry]:
     """The filters, in their order; each dropped noun is counted once, under the first that drops it."""
-    left_out = rules.left_out if config.photographed else {}
-    always: Collection[str] = rules.kept if config.hand_kept else ()
+    left_out = {word: why for word, why in rules.left_out.items() if config.photographed and word not in added}
+    always = {*rules.kept, *added} if config.hand_kept else added
     kept = []
     for entry in entries:
         reason = _reason(entry, config, left_out, entry.canon in always)
@@ -249,7 +246,7 @@ def _table(wordnet: WordNet, entries: list[NounEntry], frequencies: Frequencies)
                 "hypernyms": [synset.lemmas[0] for synset in above],
                 "hypernym_synsets": [synset.id for synset in above],
                 "singulars": list(entry.singulars), "singular_shares": singular_shares,
-                "plurals": list(entry.plurals), "plural_shares": plural_shares,
+                "plurals": list(entry.plurals), "plural_shares": plural_shares, "countability": entry.countability,
                 "frequency": entry.frequency, "weight": entry.weight,
             }
         )  # fmt: skip

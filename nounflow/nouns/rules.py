@@ -3,7 +3,7 @@
 import re
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import pydantic
 import yaml
@@ -13,6 +13,8 @@ from nounflow.config.base import Settings
 from nounflow.config.lexicon import Kind
 from nounflow.errors import NounflowError
 from nounflow.text import canon
+
+_Model = TypeVar("_Model", bound=Settings)
 
 
 def _split(pattern: str, value: Any) -> Any:
@@ -54,9 +56,6 @@ class Rules(Settings):
     leave_out: tuple[WordRule, ...] = ()
     keep: tuple[WordRule, ...] = Field((), description="words that no filter of frequency, share or capitals drops")
     shares: tuple[ShareRule, ...] = ()
-    shown_as: dict[str, str] = Field(default_factory=dict, description="WordNet's headword -> the word in use")
-    singular_s: WordRule | None = Field(None, description="singulars that end like a plural")
-    mass: WordRule | None = Field(None, description="nouns without a plural")
 
     @property
     def left_out(self) -> dict[str, str]:
@@ -67,11 +66,6 @@ class Rules(Settings):
     def kept(self) -> dict[str, str]:
         """Canon -> the word as the file writes it."""
         return {canon(word): word for rule in self.keep for word in rule.words}
-
-    @property
-    def display(self) -> dict[str, str]:
-        """Canon of WordNet's word -> how it is shown."""
-        return self.kept | {canon(word): shown for word, shown in self.shown_as.items()}
 
     @property
     def set_shares(self) -> dict[str, float]:
@@ -85,8 +79,22 @@ def load_rules(path: Path) -> Rules:
     Raises:
         NounflowError: if it is missing or malformed; or if a word is both kept and left out.
     """
+    rules = read_rule_file(path, Rules)
+    if torn := sorted(rules.kept.keys() & rules.left_out.keys()):
+        raise NounflowError(
+            f"The rule file both keeps and leaves out: {', '.join(torn)}", where=path, fix="decide for one of them"
+        )
+    return rules
+
+
+def read_rule_file(path: Path, model: type[_Model]) -> _Model:
+    """Read a YAML file of rules.
+
+    Raises:
+        NounflowError: if it is missing or malformed.
+    """
     try:
-        rules = Rules.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+        return model.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise NounflowError("There is no rule file for the nouns", where=path, fix="check the path") from None
     except yaml.YAMLError as error:
@@ -95,8 +103,3 @@ def load_rules(path: Path) -> Rules:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise NounflowError(f"The rule file is not valid: {place}: {first['msg']}", where=path, fix="mend it") from None
-    if torn := sorted(rules.kept.keys() & rules.left_out.keys()):
-        raise NounflowError(
-            f"The rule file both keeps and leaves out: {', '.join(torn)}", where=path, fix="decide for one of them"
-        )
-    return rules

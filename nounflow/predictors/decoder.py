@@ -1,5 +1,8 @@
 """The object decoder as a predictor: guided beam search over the lexicon, and how probable given nouns are."""
 
+import copy
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -12,7 +15,7 @@ from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.packing import pack
 from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import END, TargetVocabulary
-from nounflow.embedders.tokenizer import load_target_tokenizer
+from nounflow.embedders.tokenizer import TargetTokenizer, load_target_tokenizer
 from nounflow.predictors.protocol import Answers, Predictor
 from nounflow.schemas.models import PredictorManifest
 
@@ -42,30 +45,63 @@ class DecoderPredictor(Predictor):
         )
         self._model.load_state_dict(tensors)
         self._model.to(device).eval()
-        self._trie = TokenTrie.build(vocabulary).to(device)
+        self._lexicon = TokenTrie.build(vocabulary).to(device)
         self._vocabulary = vocabulary
+        self._guide, self._texts = self._lexicon, vocabulary.nouns
 
     @property
     def width(self) -> int:
         return self.config.beam_width
 
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
-        """A beam that is narrower than `top_k` is widened to it.
+        """A beam that is narrower than `top_k` is widened to it; greedy search gives one noun.
 
         Unguided, what is written may be no noun of the lexicon.
         """
-        config = self.config.model_copy(update={"beam_width": max(self.config.beam_width, top_k)})
+        width = 1 if self.config.method == "greedy" else max(self.config.beam_width, top_k)
+        config = self.config.model_copy(update={"beam_width": width})
         parts = [
-            generate(self._model, torch.from_numpy(batch).to(self._device, torch.float32), self._trie, config)
+            generate(
+                self._model,
+                torch.from_numpy(batch).to(self._device, torch.float32),
+                self._guide,
+                config,
+                vocabulary=self._lexicon,
+            )
             for batch in np.array_split(embeddings, max(1, -(-len(embeddings) // _BATCH)))
         ]
         ids = torch.cat([part.nouns for part in parts])[:, :top_k].cpu().numpy()
         scores = torch.cat([part.scores for part in parts])[:, :top_k].cpu().numpy()
         totals = torch.cat([part.totals for part in parts])[:, :top_k].cpu().numpy()
-        texts = [[self._vocabulary.nouns[i] if i >= 0 else "" for i in row] for row in ids.tolist()]
+        texts = [[self._texts[i] if i >= 0 else "" for i in row] for row in ids.tolist()]
+        tokens = torch.cat([part.tokens for part in parts])[:, :top_k]
         if config.guided == "none":
-            self._spell_out(texts, ids, scores, torch.cat([part.tokens for part in parts]).cpu().numpy())
+            self._spell_out(texts, ids, scores, tokens.cpu().numpy())
+        if self._guide is not self._lexicon:  # the list's numbers -> the lexicon's
+            ids = self._lexicon.find(tokens.flatten(0, 1)).view(tokens.shape[:2]).cpu().numpy()
         return Answers(ids, texts, scores, np.exp(totals))
+
+    def guided_by(self, nouns: Sequence[str]) -> tuple[Predictor, list[str]]:
+        """Also nouns beyond the lexicon, where the vocabulary spells them. Unguided settings become "plain"."""
+        compact = {token: i for i, token in enumerate(self._vocabulary.tokenizer_ids.tolist()) if i > 0}
+        spelled: dict[tuple[int, ...], str] = {}
+        left_out = []
+        for noun, ids in zip(nouns, self._words().target_tokens(list(nouns)), strict=True):
+            row = tuple(compact.get(token, -1) for token in ids)
+            if not row or -1 in row or len(row) >= self._model.max_tokens or row in spelled:
+                left_out.append(noun)
+            else:
+                spelled[row] = noun
+        guided = copy.copy(self)
+        guided._texts = tuple(spelled.values())
+        lengths = np.array([len(row) for row in spelled], dtype=np.int64)
+        tokens = np.zeros((len(spelled), self._model.max_tokens), dtype=np.int64)
+        for place, row in enumerate(spelled):
+            tokens[place, : len(row)] = row
+        guided._guide = TokenTrie.of_rows(tokens, lengths, np.arange(len(spelled))).to(self._device)
+        if self.config.guided == "none":
+            guided.config = self.config.model_copy(update={"guided": "plain"})
+        return guided, left_out
 
     @torch.inference_mode()
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
@@ -104,7 +140,10 @@ class DecoderPredictor(Predictor):
 
     def _spell_out(self, texts: list[list[str]], ids: np.ndarray, scores: np.ndarray, tokens: np.ndarray) -> None:
         """Write what was generated where it is no noun of the lexicon."""
-        words = load_target_tokenizer(EmbedderConfig(spec=self.manifest.embedder.spec))
+        words = self._words()
         for row, place in np.argwhere((ids < 0) & np.isfinite(scores)):
             written = tokens[row, place]
             texts[row][place] = words.target_decode(self._vocabulary.tokenizer_ids[written[written != END]].tolist())
+
+    def _words(self) -> TargetTokenizer:
+        return load_target_tokenizer(EmbedderConfig(spec=self.manifest.embedder.spec))

@@ -111,6 +111,10 @@ class ShiftedPredictor(Predictor):
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
         return self._predictor.log_probabilities(self._moved(embeddings), nouns)
 
+    def guided_by(self, nouns: Sequence[str]) -> tuple[Predictor, list[str]]:
+        guided, left_out = self._predictor.guided_by(nouns)
+        return ShiftedPredictor(guided, self._shift), left_out
+
     def _moved(self, embeddings: np.ndarray) -> np.ndarray:
         moved: np.ndarray = embeddings.astype(np.float32) - self._shift
         moved /= np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)

@@ -1,5 +1,7 @@
 """A predictor that sees each image as a mixture of the texts that are nearest to it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -29,6 +31,10 @@ class ProjectedPredictor(Predictor):
 
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
         return self._predictor.log_probabilities(self._projected(embeddings), nouns)
+
+    def guided_by(self, nouns: Sequence[str]) -> tuple[Predictor, list[str]]:
+        guided, left_out = self._predictor.guided_by(nouns)
+        return ProjectedPredictor(guided, self._memory), left_out
 
     @torch.inference_mode()
     def _projected(self, embeddings: np.ndarray) -> np.ndarray:

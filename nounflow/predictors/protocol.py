@@ -1,5 +1,6 @@
 """What every predictor does: embeddings in, nouns with scores and probabilities out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -7,6 +8,8 @@ import numpy as np
 import torch
 
 from nounflow.schemas.models import PredictorManifest
+
+_SCORES = 1 << 20  # computed together
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,14 @@ class Predictor(Protocol):
         """Log-probability of given nouns, float32 [n, c]; ids int64 [n, c], -1 for none, which gives -inf."""
         ...
 
+    def guided_by(self, nouns: Sequence[str]) -> tuple["Predictor", list[str]]:
+        """The same predictor, answering from these distinct nouns only, and those of them that it cannot say."""
+        number = {noun: i for i, noun in enumerate(self.manifest.nouns)}
+        found = {noun: number.get(noun, number.get(noun.lower(), -1)) for noun in nouns}
+        known = {noun: i for noun, i in found.items() if i >= 0}
+        ids = np.array(list(known.values()), dtype=np.int64)
+        return ListPredictor(self, ids, list(known)), [noun for noun in found if noun not in known]
+
 
 def of_given(log_probabilities: torch.Tensor, nouns: np.ndarray) -> np.ndarray:
     """Those of all nouns [n, nouns] at given ids [n, c], as `Predictor.log_probabilities` answers."""
@@ -49,3 +60,45 @@ def lexicon_answers(nouns: tuple[str, ...], ids: np.ndarray, scores: np.ndarray,
     """Answers whose texts are the lexicon's nouns."""
     texts = [[nouns[i] if i >= 0 else "" for i in row] for row in ids.tolist()]
     return Answers(ids.astype(np.int64), texts, scores.astype(np.float32), probabilities.astype(np.float32))
+
+
+class ListPredictor(Predictor):
+    """What a predictor over its lexicon says of some of the lexicon's nouns; their probabilities stay its own."""
+
+    def __init__(self, predictor: Predictor, ids: np.ndarray, texts: Sequence[str]) -> None:
+        """
+        Args:
+            ids: int64 [listed], in the predictor's lexicon.
+            texts: how the list writes them.
+        """
+        self.manifest, self._predictor, self._ids, self._texts = predictor.manifest, predictor, ids, list(texts)
+
+    @property
+    def width(self) -> int:
+        return len(self._ids)
+
+    def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
+        """Scores are log-probabilities."""
+        rows = max(1, _SCORES // len(self._ids))
+        parts = [self._scores(embeddings[i : i + rows]) for i in range(0, max(1, len(embeddings)), rows)]
+        scores = np.concatenate(parts)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
+        best = np.take_along_axis(scores, order, axis=1)
+        known = best > -np.inf
+        texts = [
+            [self._texts[i] if there else "" for i, there in zip(row, shown, strict=True)]
+            for row, shown in zip(order.tolist(), known.tolist(), strict=True)
+        ]
+        return Answers(np.where(known, self._ids[order], -1), texts, best, np.exp(best))
+
+    def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
+        """-inf for a noun that is not listed."""
+        found = self._predictor.log_probabilities(embeddings, nouns)
+        return np.where(np.isin(nouns, self._ids), found, np.float32(-np.inf))
+
+    def guided_by(self, nouns: Sequence[str]) -> tuple[Predictor, list[str]]:
+        """From the whole lexicon, not from this list."""
+        return self._predictor.guided_by(nouns)
+
+    def _scores(self, embeddings: np.ndarray) -> np.ndarray:
+        return self._predictor.log_probabilities(embeddings, np.tile(self._ids, (len(embeddings), 1)))

@@ -1,0 +1,72 @@
+"""What `nounflow name` has named so far, kept on the disk, so that a run that was stopped can go on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import TracebackType
+from typing import IO, TYPE_CHECKING
+
+from nounflow.errors import NounflowError
+
+if TYPE_CHECKING:
+    from nounflow.classifier import Naming
+
+
+class NamingJournal:
+    """OUT.part: one line of JSON for each image, in the order they were named. A torn last line is passed over."""
+
+    def __init__(self, out: Path, resume: bool) -> None:
+        """
+        Raises:
+            NounflowError: there is one already, and nobody said whether to go on with it.
+        """
+        from nounflow.classifier import Naming
+
+        self.path = out.with_name(out.name + ".part")
+        self.done: dict[str, Naming] = {}
+        self._file: IO[bytes] | None = None
+        if not self.path.exists():
+            return
+        if not resume:
+            raise NounflowError(
+                "An earlier run was stopped before its table was written",
+                where=self.path,
+                fix="go on with it: --resume; or delete the file",
+            )
+        whole = 0
+        for line in self.path.read_bytes().splitlines(keepends=True):
+            try:
+                file, nouns, probabilities, problem = json.loads(line)
+            except ValueError:
+                break
+            if not line.endswith(b"\n"):
+                break
+            whole += len(line)
+            self.done[file] = Naming(file, tuple(nouns), tuple(probabilities), problem)
+        with self.path.open("r+b") as file_:
+            file_.truncate(whole)
+
+    def add(self, naming: Naming) -> None:
+        """Write one more answer."""
+        assert self._file is not None
+        fields = [naming.file, naming.nouns, naming.probabilities, naming.problem]
+        self._file.write(json.dumps(fields).encode() + b"\n")
+        self._file.flush()
+
+    def finish(self) -> None:
+        """The table is written: the journal goes."""
+        self.__exit__(None, None, None)
+        self.path.unlink(missing_ok=True)
+
+    def __enter__(self) -> NamingJournal:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self.path.open("ab")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None

@@ -1,0 +1,82 @@
+"""The command `nounflow serve`. Light to import: what is heavy comes when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+from nounflow.commandline import at_least_one
+from nounflow.commands.options import need, noun_list
+
+PORT = 8766
+KEY = "NOUNFLOW_API_KEY"
+_EXAMPLES = """\
+examples:
+  nounflow serve results/models/small
+  curl --data-binary @cat.jpg -H 'Content-Type: image/jpeg' 'http://127.0.0.1:8766/name?top=5'
+  curl --data-binary @cat.jpg -H 'Content-Type: image/jpeg' 'http://127.0.0.1:8766/name?noun=cat&noun=dog'
+
+/docs describes the requests, /healthz says whether the server is up, /metrics is for Prometheus.
+With NOUNFLOW_API_KEY in the environment, clients must send `Authorization: Bearer KEY`.
+"""
+
+
+def add(commands: Any) -> None:
+    """Add `serve` to the parsers of `nounflow`."""
+    serve = commands.add_parser(
+        "serve",
+        help="answer over HTTP what is in a photograph",
+        description="Answer over HTTP what is in a photograph.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    serve.add_argument("model", nargs="?", default="results/models/small", help="folder, name or hub id of a model")
+    serve.add_argument("--guide", type=Path, help="answer from this list only: a file with one noun a line")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
+    serve.add_argument("--port", type=int, default=PORT, help=f"port to listen at (default {PORT})")
+    serve.add_argument("--allow-host", action="append", default=[], help="a further name of this machine")
+    serve.add_argument("--max-mb", type=at_least_one, default=20, help="of an image's file (default 20)")
+    serve.add_argument("--max-megapixels", type=at_least_one, default=50, help="of an image (default 50)")
+    serve.add_argument("--batch", type=at_least_one, default=32, help="images named together (default 32)")
+    serve.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    serve.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    serve.set_defaults(call=_serve)
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    need("fastapi", "uvicorn", "prometheus_client")
+    import uvicorn
+
+    from nounflow.classifier import NounClassifier
+    from nounflow.process import prepare_process
+    from nounflow.serving.app import Limits, naming_app
+    from nounflow.web.connections import PromptHttp
+    from nounflow.web.security import own_names
+    from nounflow.web.start import listening_socket
+
+    key = os.environ.get(KEY) or None
+    device = prepare_process(arguments.device, arguments.threads)
+    local = arguments.host in ("127.0.0.1", "localhost", "::1")
+    with listening_socket(arguments.host, arguments.port) as listening:
+        classifier = NounClassifier.load(arguments.model, device, arguments.threads)
+        if arguments.guide:
+            classifier = classifier.guide(noun_list(arguments.guide))
+        hosts = {"127.0.0.1", "localhost", "::1", arguments.host.lower(), *(n.lower() for n in arguments.allow_host)}
+        limits = Limits(
+            max_bytes=arguments.max_mb * 1_000_000,
+            max_pixels=arguments.max_megapixels * 1_000_000,
+            batch=arguments.batch,
+        )
+        names = hosts if local else hosts | own_names()
+        app = naming_app(classifier, str(arguments.model), limits, key, names)
+        host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+        print(f"listening at http://{host}:{listening.getsockname()[1]}, {len(classifier.nouns):,} nouns", flush=True)
+        if not local and key is None:
+            print(f"the port is open to your network, and no key is asked for: set {KEY} to ask for one", flush=True)
+        settings = uvicorn.Config(
+            app, log_level="warning", access_log=False, server_header=False, ws="none", http=PromptHttp,
+            timeout_graceful_shutdown=5, limit_concurrency=1000,
+        )  # fmt: skip
+        uvicorn.Server(settings).run(sockets=[listening])

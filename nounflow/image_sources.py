@@ -1,0 +1,86 @@
+"""Images in whatever form a Python program holds them."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from PIL import Image
+
+from nounflow.images import ImageError, open_image, to_rgb, upright
+
+if TYPE_CHECKING:
+    pass
+
+ImageSource: TypeAlias = (
+    "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | np.ndarray"
+)
+_TAKEN = (
+    "a path, bytes, a binary file object, a PIL image, a numpy array [height, width(, 1, 3 or 4)] or a torch tensor "
+    "[1, 3 or 4, height, width], of uint8, or of floats from 0 to 1"
+)
+
+
+def is_image(value: object) -> bool:
+    """Whether `value` is one image, not several."""
+    if isinstance(value, str | os.PathLike):
+        return not Path(value).is_dir()
+    if isinstance(value, bytes | bytearray | memoryview | Image.Image) or hasattr(value, "read"):
+        return True
+    return hasattr(value, "ndim") and hasattr(value, "dtype") and value.ndim <= 3
+
+
+def title_of(source: object) -> str:
+    """What an answer calls an image: its path, a file object's name, else nothing."""
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    name = getattr(source, "name", None) or getattr(source, "filename", None)
+    return name if isinstance(name, str) else ""
+
+
+def as_image(source: Any) -> Image.Image:
+    """One image, upright, RGB on white.
+
+    Raises:
+        ImageError: it cannot be read.
+        TypeError: it is nothing that holds an image.
+    """
+    if isinstance(source, str | os.PathLike):
+        return open_image(Path(source))
+    if isinstance(source, bytes | bytearray | memoryview):
+        return open_image(bytes(source))
+    if isinstance(source, Image.Image):
+        try:
+            return to_rgb(upright(source))
+        except Exception as error:  # one that is opened is not yet decoded
+            raise ImageError(f"broken: {error}") from error
+    if hasattr(source, "read"):
+        content = source.read()
+        if isinstance(content, bytes):
+            return open_image(content)
+    elif hasattr(source, "detach"):  # a torch tensor, channels first
+        array = source.detach().cpu().float().numpy() if source.is_floating_point() else source.cpu().numpy()
+        return _of_array(np.moveaxis(array, 0, -1) if array.ndim == 3 else array)
+    elif isinstance(source, np.ndarray):
+        return _of_array(source)
+    if isinstance(source, io.TextIOBase):
+        raise TypeError(f"A text file is no image; open it with mode 'rb'. Taken are {_TAKEN}")
+    raise TypeError(f"{type(source).__name__} is no image. Taken are {_TAKEN}")
+
+
+def _of_array(array: np.ndarray[Any, Any]) -> Image.Image:
+    """uint8 as it is, floats from 0 to 1; [h, w] or [h, w, 1, 3 or 4]."""
+    if array.ndim == 3 and array.shape[-1] == 1:
+        array = array[..., 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[-1] not in (3, 4)) or 0 in array.shape:
+        raise TypeError(f"An array of shape {list(array.shape)} is no image. Taken are {_TAKEN}")
+    if np.issubdtype(array.dtype, np.floating):
+        if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
+            raise TypeError(f"An image of floats has values outside 0 to 1. Taken are {_TAKEN}")
+        array = np.round(array * 255).astype(np.uint8)
+    if array.dtype != np.uint8:
+        raise TypeError(f"An array of {array.dtype} is no image. Taken are {_TAKEN}")
+    return to_rgb(Image.fromarray(np.ascontiguousarray(array)))

@@ -1,0 +1,190 @@
+"""Naming over HTTP: one image a request, many requests a batch. No address is ever fetched for a client."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated
+
+import numpy as np
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from PIL import Image
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from pydantic import BaseModel
+
+from nounflow.classifier import Naming, NounClassifier
+from nounflow.errors import NounflowError
+from nounflow.images import ImageError
+from nounflow.serving.batching import Batcher, TooManyWaitingError
+
+_BODY_SECONDS = 30.0  # for a client to send its image
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one client may ask for."""
+
+    max_bytes: int = 20_000_000
+    max_pixels: int = 50_000_000
+    max_waiting: int = 512  # requests
+    batch: int = 32
+
+
+class Noun(BaseModel):
+    """One of an image's nouns."""
+
+    noun: str
+    probability: float
+
+
+class Named(BaseModel):
+    """The answer for one image, likeliest noun first."""
+
+    model: str
+    nouns: list[Noun]
+
+
+@dataclass(frozen=True)
+class _Asked:
+    image: np.ndarray  # preprocessed
+    top: int
+    candidates: tuple[str, ...]
+
+
+def naming_app(classifier: NounClassifier, model: str, limits: Limits, api_key: str | None, hosts: set[str]) -> FastAPI:
+    """The server's routes.
+
+    Args:
+        model: what answers call it.
+        api_key: asked of every client, as `Authorization: Bearer KEY`; None: of none.
+        hosts: names under which the server answers; empty: any.
+    """
+    guided = lru_cache(maxsize=64)(lambda nouns: classifier.guide(nouns))
+    registry = CollectorRegistry()
+    requests = Counter("nounflow_requests", "Answers by status", ["status"], registry=registry)
+    seconds = Histogram("nounflow_request_seconds", "Time to an answer", registry=registry)
+    sizes = Histogram(
+        "nounflow_batch_size", "Images named together", buckets=(1, 2, 4, 8, 16, 32, 64), registry=registry
+    )
+
+    def work(batch: Sequence[_Asked]) -> list[Naming]:
+        sizes.observe(len(batch))
+        vectors = classifier.encode_prepared([asked.image for asked in batch])
+        found: dict[int, Naming] = {}
+        for candidates in {asked.candidates for asked in batch}:
+            rows = [i for i, asked in enumerate(batch) if asked.candidates == candidates]
+            chosen = guided(candidates) if candidates else classifier
+            top = max(batch[i].top for i in rows)
+            found |= dict(zip(rows, chosen.classify_embeddings(vectors[rows], top), strict=True))
+        return [found[i] for i in range(len(batch))]
+
+    batcher = Batcher(work, limits.batch, limits.max_waiting)
+    Gauge("nounflow_waiting", "Images that wait", registry=registry).set_function(lambda: batcher.waiting)
+    decoding = asyncio.Semaphore(classifier.threads)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with batcher.running():
+            yield
+
+    app = FastAPI(title="nounflow", description="Names what is in a photograph.", lifespan=lifespan)
+
+    @app.middleware("http")
+    async def guard(request: Request, following: Callable[[Request], Awaitable[Response]]) -> Response:
+        start = time.monotonic()
+        refusal = _refusal(request, api_key, hosts)
+        answer = refusal or await following(request)
+        if request.url.path == "/name":
+            requests.labels(str(answer.status_code)).inc()
+            seconds.observe(time.monotonic() - start)
+        return answer
+
+    @app.post(
+        "/name",
+        openapi_extra={"requestBody": {"required": True, "content": {"image/*": {"schema": {"format": "binary"}}}}},
+    )
+    async def name(
+        request: Request,
+        top: Annotated[int, Query(ge=1, le=50, description="nouns to answer with")] = 3,
+        noun: Annotated[list[str], Query(max_length=1000, description="answer from these nouns only")] = [],  # noqa: B006
+    ) -> Named:
+        """Name the image that is the request's body (JPEG, PNG, WebP, HEIC ...)."""
+        candidates = tuple(dict.fromkeys(text.strip() for text in noun if text.strip()))
+        try:
+            if candidates:
+                await asyncio.to_thread(guided, candidates)
+            content = await _body(request, limits.max_bytes)
+            async with decoding:
+                image = await asyncio.to_thread(_prepared, classifier, content, limits.max_pixels)
+            found = await batcher(_Asked(image, top, candidates))
+        except ImageError as problem:
+            raise HTTPException(422, f"The image cannot be read: {problem}") from None
+        except NounflowError as error:
+            raise HTTPException(422, str(error).splitlines()[0]) from None
+        except TooManyWaitingError:
+            raise HTTPException(503, "Too many images wait; try again soon.", {"Retry-After": "1"}) from None
+        pairs = zip(found.nouns[:top], found.probabilities[:top], strict=True)
+        return Named(model=model, nouns=[Noun(noun=text, probability=probability) for text, probability in pairs])
+
+    @app.get("/healthz")
+    async def health() -> dict[str, str]:
+        """Whether the server is up."""
+        return {"status": "ok", "model": model}
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        """For Prometheus."""
+        return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
+
+    return app
+
+
+def _prepared(classifier: NounClassifier, content: bytes, max_pixels: int) -> np.ndarray:
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            width, height = image.size
+    except Exception:  # `prepare` says why
+        width = height = 0
+    if width * height > max_pixels:
+        raise ImageError(f"too large: {width} x {height} pixels, at most {max_pixels:,} in all")
+    return classifier.prepare(content)
+
+
+async def _body(request: Request, most: int) -> bytes:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in ("application/json", "multipart/form-data", "application/x-www-form-urlencoded"):
+        raise HTTPException(415, "Send the image's own bytes as the body, with its type, such as image/jpeg.")
+    length = request.headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and int(length[:20]) > most:
+        raise HTTPException(413, f"The image is larger than {most:,} bytes.")
+    content = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for part in request.stream():
+                content += part
+                if len(content) > most:
+                    raise HTTPException(413, f"The image is larger than {most:,} bytes.")
+    except TimeoutError:
+        raise HTTPException(408, "The image did not come in time.") from None
+    return bytes(content)
+
+
+def _refusal(request: Request, api_key: str | None, hosts: set[str]) -> Response | None:
+    """Answers to strangers: another site's page, another host's name, a client without the key."""
+    if hosts and (request.url.hostname or "").lower() not in hosts:
+        return Response("This server does not answer under this name; --allow-host adds it.\n", 421)
+    origin = request.headers.get("origin")
+    if origin is not None and origin != f"{request.url.scheme}://{request.headers.get('host')}":
+        return Response("Pages of other sites may not ask this server.\n", 403)
+    if api_key is None or request.url.path == "/healthz":
+        return None
+    given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+    if secrets.compare_digest(given.encode(), api_key.encode()):
+        return None
+    return Response("Send the key as `Authorization: Bearer KEY`.\n", 401, {"WWW-Authenticate": "Bearer"})

@@ -1,0 +1,196 @@
+"""The classifier as Python programs use it: any form of images, lists of nouns, embeddings, folders to give away."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tiny_workflow import Project
+
+from nounflow import GenerationConfig, Naming, NounClassifier, NounflowError
+from nounflow.config.decoder import DecoderConfig
+from nounflow.config.embedder import EmbedderConfig
+from nounflow.decoder.model import ObjectDecoder
+from nounflow.decoder.vocabulary import TargetVocabulary
+from nounflow.embedders.tokenizer import load_target_tokenizer
+from nounflow.images import list_images
+from nounflow.model_folders import find_model
+from nounflow.predictors.decoder import DecoderPredictor
+from nounflow.predictors.loading import load_predictor
+
+KINDS = ["tiny", "tiny_head", "tiny_retrieval", "tiny_fused"]
+
+
+@pytest.fixture(scope="module")
+def classifiers(finished: Project) -> dict[str, NounClassifier]:
+    return {run: NounClassifier.load(finished.folder / "results/models" / run) for run in KINDS}
+
+
+@pytest.fixture
+def folder(finished: Project) -> Path:
+    return finished.folder / "drawn"
+
+
+@pytest.fixture
+def one(classifiers: dict[str, NounClassifier]) -> NounClassifier:
+    return classifiers["tiny"]
+
+
+def test_one_image_gives_one_answer_and_several_give_a_list(one: NounClassifier, folder: Path) -> None:
+    alone = one(folder / "a.png")
+    assert isinstance(alone, Naming)
+    several = one([str(folder / "a.png"), (folder / "a.png").read_bytes(), Image.open(folder / "a.png")])
+    assert [naming.nouns for naming in several] == [alone.nouns] * 3
+    assert alone.file == str(folder / "a.png")
+    assert several[1].file == ""
+
+
+def test_a_folder_is_named_whole_and_a_broken_image_costs_no_other(one: NounClassifier, folder: Path) -> None:
+    named = list(one.classify(folder))
+    assert named == one([Path(naming.file) for naming in named])
+    assert [Path(naming.file).relative_to(folder).as_posix() for naming in named] == list_images(folder, any_name=True)
+    assert {bool(naming.problem) for naming in named} == {True, False}
+    assert all(bool(naming.nouns) != bool(naming.problem) for naming in named)
+
+
+def test_a_stream_is_read_no_further_than_two_batches_ahead(one: NounClassifier, folder: Path) -> None:
+    content, taken = (folder / "a.png").read_bytes(), 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield content
+
+    stream = one.classify(endless())
+    assert [next(stream).nouns for _ in range(3)] == [one(content).nouns] * 3
+    assert taken <= 64
+
+
+def test_a_wrong_type_says_what_is_taken(one: NounClassifier, folder: Path) -> None:
+    wrongs: list[Any] = [None, 3, [folder / "a.png", 3]]
+    for wrong in wrongs:
+        with pytest.raises(TypeError, match="is no image"):
+            one(wrong)
+
+
+@pytest.mark.parametrize("run", KINDS)
+def test_a_list_of_nouns_guides_every_kind(classifiers: dict[str, NounClassifier], folder: Path, run: str) -> None:
+    classifier = classifiers[run]
+    listed = list(classifier.nouns[:6])
+    guided = classifier.guide(listed)
+    found = guided(folder / "a.png", top_k=6)
+    assert set(found.nouns) <= set(listed)
+    assert guided.nouns == tuple(listed)
+    free = dict(zip(*_answer(classifier(folder / "a.png", top_k=len(classifier.nouns))), strict=True))
+    for noun, probability in zip(*_answer(found), strict=True):  # its own probabilities, not scaled to the list
+        if noun in free:
+            assert probability == pytest.approx(free[noun], rel=1e-2, abs=1e-5)
+    assert classifier(folder / "a.png").nouns == classifier(folder / "a.png").nouns  # the unguided one is as it was
+
+
+def _answer(naming: Naming) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    return naming.nouns, naming.probabilities
+
+
+def test_a_decoder_takes_nouns_beyond_its_lexicon_that_it_can_spell(finished: Project) -> None:
+    manifest = load_predictor(finished.folder / "results/models/tiny/manifest.json", "cpu").manifest
+    words = load_target_tokenizer(EmbedderConfig(spec=manifest.embedder.spec))
+    nouns = ("ice cream", "polar bear", "dog")
+    vocabulary = TargetVocabulary.build(nouns, words.target_tokens(nouns))
+    manifest = manifest.model_copy(update={"nouns": nouns, "tokens": vocabulary.as_dict()})
+    config = DecoderConfig.model_validate(manifest.settings["decoder"])
+    model = ObjectDecoder(manifest.embedder.dim, vocabulary.size, vocabulary.max_tokens, config)
+    predictor = DecoderPredictor(manifest, dict(model.state_dict()), "cpu", GenerationConfig())
+    guided, left_out = predictor.guided_by(["ice bear", "cream", "dog", "cat", "ice ice cream bear"])
+    assert left_out == ["cat", "ice ice cream bear"]
+    found = guided.answer(np.eye(3, manifest.embedder.dim, dtype=np.float32), 4)
+    for texts, ids in zip(found.texts, found.nouns.tolist(), strict=True):
+        assert set(texts) == {"ice bear", "cream", "dog", ""}
+        assert [i for text, i in zip(texts, ids, strict=True) if text == "dog"] == [2]
+        assert sum(i == -1 for i in ids) == 3  # no nouns of the lexicon, and the empty place
+
+
+def test_nouns_that_cannot_be_said_are_named(one: NounClassifier) -> None:
+    with pytest.warns(UserWarning, match="zyzzogeton"):
+        assert one.guide([one.nouns[0], "zyzzogeton of 10 unlikely letters §"]).nouns == (one.nouns[0],)
+    with pytest.raises(NounflowError, match="empty"):
+        one.guide([" "])
+    with pytest.raises(NounflowError, match="no noun that this model can say"):
+        one.guide(["§§"])
+    with pytest.raises(TypeError, match="int"):
+        one.guide([one.nouns[0], 3])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("run", KINDS)
+def test_embeddings_give_what_their_images_give(classifiers: dict[str, NounClassifier], folder: Path, run: str) -> None:
+    classifier = classifiers[run]
+    vectors = classifier.encode_images([folder / "a.png"])
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1, abs=1e-4)
+    expected = classifier(folder / "a.png")
+    for form in (vectors, 7 * vectors, torch.from_numpy(vectors), vectors.tolist()):
+        (found,) = classifier.classify_embeddings(form)
+        assert found.nouns == expected.nouns
+        assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-4)
+    for wrong in (vectors[:, :3], vectors[0], vectors * np.nan):
+        with pytest.raises(TypeError, match="Embeddings are"):
+            classifier.classify_embeddings(wrong)
+
+
+def test_texts_lie_in_the_space_of_the_images(one: NounClassifier, folder: Path) -> None:
+    texts = one.encode_texts(["a photo of a cat", "a photo of a car"])
+    assert texts.shape == (2, one.encode_images(folder / "a.png").shape[1])
+    with pytest.raises(NounflowError, match="cannot be read"):
+        one.encode_images(folder / "broken.jpg")
+
+
+def test_several_threads_get_the_answers_of_one(one: NounClassifier, folder: Path) -> None:
+    alone = list(one.classify(folder))
+    barrier = threading.Barrier(4)
+
+    def name(_number: int) -> list[Naming]:
+        barrier.wait()
+        return list(one.classify(folder))
+
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(name, range(4)):
+            assert [naming.nouns for naming in found] == [naming.nouns for naming in alone]
+
+
+@pytest.mark.parametrize("run", KINDS)
+def test_a_saved_model_answers_alike_wherever_it_lies(
+    classifiers: dict[str, NounClassifier], folder: Path, tmp_path: Path, run: str
+) -> None:
+    classifiers[run].save(tmp_path / "out/model")
+    (tmp_path / "out").rename(tmp_path / "elsewhere")
+    moved = NounClassifier.from_pretrained(tmp_path / "elsewhere/model")
+    assert moved(folder / "a.png") == classifiers[run](folder / "a.png")
+    card = (tmp_path / "elsewhere/model/README.md").read_text()
+    assert f"{len(classifiers[run].nouns):,}" in card
+    with pytest.raises(NounflowError, match="not empty"):
+        moved.save(tmp_path / "elsewhere/model")
+
+
+def test_a_model_is_found_by_its_name_below_the_models_home(
+    one: NounClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one.save(tmp_path / "mine")
+    monkeypatch.setenv("NOUNFLOW_MODELS", str(tmp_path))
+    assert find_model("mine") == tmp_path / "mine/manifest.json"
+    with pytest.raises(NounflowError, match="mine"):
+        find_model("yours")
+
+
+def test_decoding_settings_may_be_named(finished: Project, folder: Path) -> None:
+    run = finished.folder / "results/models/tiny"
+    exact = NounClassifier.load(run, generation="exact_k5")
+    found: Any = exact(folder / "a.png", top_k=5)
+    wide = NounClassifier.load(run, generation="beam_k400")(folder / "a.png", top_k=5)
+    assert found.nouns == wide.nouns
