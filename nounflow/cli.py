@@ -13,6 +13,7 @@ from nounflow.commands import (
     annotate,
     cache,
     captions,
+    check,
     decisions,
     init,
     judging,
@@ -30,8 +31,8 @@ from nounflow.version import nounflow_version
 
 # in the order of the help
 _COMMANDS = (
-    *(init, naming, serve, scores, annotate, decisions, labelstudio, judging, captions),
-    *(cache, workflow, novic, schema),
+    *(init, naming, check, serve, scores, annotate, decisions, labelstudio),
+    *(judging, captions, cache, workflow, novic, schema),
 )
 
 

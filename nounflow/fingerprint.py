@@ -28,6 +28,7 @@ SHAPELESS = frozenset(
         "job_log.py",
         "progress.py",
         "training/memory.py",
+        "training/noise_fit.py",
         "training/stopping.py",
         "training/tracking.py",
     )

@@ -49,7 +49,7 @@ def unit_rows(n: int, dim: int = DIM, seed: int = 0) -> torch.Tensor:
 
 def all_log_probabilities(model: ObjectDecoder, vocabulary: TargetVocabulary, embeddings: torch.Tensor) -> torch.Tensor:
     """Teacher-forced log-probability of every noun for every embedding: the oracle of decoding."""
-    n, prefix = len(embeddings), model.config.prefix_tokens
+    n, prefix = len(embeddings), model.config.prefix_length
     totals = torch.zeros(n, len(vocabulary.nouns))
     for noun in range(len(vocabulary.nouns)):
         packed = pack(vocabulary, prefix, np.full(n, noun), np.ones(n, dtype=np.float32), np.arange(n + 1))

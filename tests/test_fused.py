@@ -24,13 +24,14 @@ from nounflow.predictors.fused import evidence
 from nounflow.predictors.head import NounHead
 from nounflow.predictors.loading import load_parts, load_predictor
 from nounflow.predictors.log_linear import LogLinear, fit
-from nounflow.predictors.retrieval_training import fit_temperature, noun_embeddings
+from nounflow.predictors.retrieval_training import fit_temperature
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.models import FusedRule, PredictorManifest
 from nounflow.schemas.tables import lexicon_digest
 from nounflow.store.training_set import open_training_set
 from nounflow.store.weights import write_predictor
 from nounflow.training.heldout import HeldOut, held_out
+from nounflow.training.noun_embeddings import noun_embeddings
 
 PARTS = ("decoder", "head", "retrieval")
 

@@ -280,6 +280,21 @@ def test_a_run_subtracts_the_shift_from_images_and_its_predictor_does_so_for_eve
     assert not np.allclose(found.scores, bare.answer(images, 5).scores, atol=1e-3)
 
 
+def test_means_are_taken_off_texts_and_images_each_its_own() -> None:
+    generator = np.random.default_rng(3)
+    texts, images = unit(generator.standard_normal((50, 32)) + 1), unit(generator.standard_normal((40, 32)) - 1)
+    training_set = texts_of(texts)
+    gap = measured(training_set, images)
+    shape = shape_of(NoiseConfig(shift="means", images="s"), gap, "d")
+    assert shape.text_shift is not None
+    assert shape.image_shift is not None
+    kept = training_set.vectors[np.arange(50)].astype(np.float64)
+    assert np.allclose(kept.mean(0) + shape.text_shift.numpy(), 0, atol=1e-6)
+    assert np.allclose(images.mean(0) - shape.image_shift.numpy(), 0, atol=1e-6)
+    with pytest.raises(MismatchError, match="kept no means"):
+        shape_of(NoiseConfig(shift="means", images="s"), gap.model_copy(update={"image_mean": ()}), "d")
+
+
 def test_a_run_that_shifts_texts_takes_images_as_they_are(project: Path, tmp_path: Path) -> None:
     settings = {"training": {"samples": 512, "batch_size": 64}, "noise": {"images": "photos", "shift": "texts"}}
     done = run_training(project, tmp_path / "a", settings, "--gap", str(project / "gap.json"), kind="head")

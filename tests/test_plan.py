@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from nounflow.commands import speeds
+from nounflow.commands.speeds import rates_table
 from nounflow.config.experiment import Config, ImageSetConfig, read_config
 from nounflow.errors import NounflowError
-from nounflow.workflow.plan import lexicon_sizes, machine_for, plan, read_rates
+from nounflow.workflow.plan import dim_of, lexicon_sizes, plan, read_rates
+
+BUNDLED = "bundled:minilm-conse"
 
 
 @pytest.fixture
@@ -19,11 +24,16 @@ def config(repository: Path) -> Config:
 
 @pytest.fixture
 def rates(repository: Path) -> pl.DataFrame:
-    return read_rates(repository / "resources/rates.tsv")
+    """Those of the file, and of a machine as it might be measured."""
+    here = [("here", "texts", BUNDLED, 1800.0, "measured"), ("here", "images", BUNDLED, 34.0, "measured")]
+    here += [
+        ("here", "samples", size, rate, "measured") for size, rate in (("decoder:384x2", 2817.0), ("head:0", 25e3))
+    ]
+    return pl.concat([read_rates(repository / "resources/rates.tsv"), rates_table(here)])
 
 
 def test_every_stage_of_the_default_has_a_line_with_room_and_time(config: Config, rates: pl.DataFrame) -> None:
-    steps = plan(config, {"small": 1000}, rates, "two-cores")
+    steps = plan(config, {"small": 1000}, rates, "here")
     by_name = {step.what: step for step in steps}
     m1 = by_name["embed m1 of small with bundled"]
     assert m1.amount == 1000 * config.captions.multiset.texts_per_noun[0]
@@ -43,16 +53,33 @@ def test_a_step_without_a_rate_says_so_instead_of_guessing(config: Config, rates
 def test_images_that_are_not_there_yet_are_not_counted(config: Config, rates: pl.DataFrame, tmp_path: Path) -> None:
     later = {"photos": ImageSetConfig(folder=str(tmp_path / "later"))}
     config = config.model_copy(update={"image_sets": later})
-    step = plan(config, {"small": 1000}, rates, "two-cores")[-1]
+    step = plan(config, {"small": 1000}, rates, "here")[-1]
     assert (step.amount, step.hours, step.source) == (None, None, "not counted yet")
 
 
-def test_the_machine_is_that_with_most_rates_for_the_recipe(
-    repository: Path, config: Config, rates: pl.DataFrame
-) -> None:
-    assert machine_for(config, {"small": 1000}, rates) == "two-cores"
-    recipe = read_config([repository / "config/config.yaml", repository / "config/recipes/novic_ft0.yaml"])
-    assert machine_for(recipe, {"novic_ft0": 1000}, rates) == "a6000"
+def test_this_machine_is_measured_in_seconds(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speeds, "_SECONDS", 0.01)
+    start = time.monotonic()
+    found = speeds.measured_rates(config, {"small": 300}, "cpu")
+    assert time.monotonic() - start < 60
+    assert set(found.select("task", "subject").iter_rows()) == {
+        ("texts", BUNDLED), ("images", BUNDLED), ("samples", "decoder:384x2"), ("samples", "head:0"),
+    }  # fmt: skip
+    assert (found["per_second"] > 0).all()
+    assert found["machine"].unique().to_list() == [speeds.HERE]
+
+
+def test_a_rate_is_that_of_work_that_takes_long_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speeds, "_SECONDS", 0.2)
+    assert speeds.rate_of(lambda n: time.sleep(n / 1000), 8) == pytest.approx(1000, rel=0.3)
+
+
+def test_dimensions_of_known_towers_need_no_weights() -> None:
+    assert dim_of(BUNDLED) == 384
+    assert dim_of("openclip:timm/ViT-SO400M-14-SigLIP") == 1152
+    assert dim_of("rehearsal:siglip-b16") == 768
+    assert dim_of("openclip:PE-Core-L-14-336/meta") == 1024
+    assert dim_of("openclip:nobody/nothing") is None
 
 
 def test_an_unbuilt_lexicon_is_assumed_with_a_note(config: Config, tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ def test_the_published_recipes_are_the_published_ones(name: str, nouns: int, chu
         assert run.training.samples == samples
         assert run.noise.scheme == "gauss_elem_uniform_angle"
         assert (run.noise.norm, run.noise.angle_min, run.noise.angle_max, run.noise.mix_ratio) == (3.25, 45, 75, 0.15)
+        assert run.noise.schedule == "constant"
         assert run.generation.name == "beam_k10_vnone_gp_t1_a0"
         weights = config.mixtures[run.mixture].weights
         captions, multisets = weights.pop("llm"), sum(weights.values())

@@ -149,7 +149,7 @@ def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> bool:
 # --- on disk ---
 
 
-def write_project(folder: Path, texts_per_noun: int = 6) -> Path:
+def write_project(folder: Path, texts_per_noun: int = 6, logit_scale: float | None = None) -> Path:
     """A lexicon, captions of one source, their embeddings and the training set under `folder`."""
     write_nouns(folder / "nouns.parquet", NAMES)
     n = len(NAMES) * texts_per_noun
@@ -168,8 +168,9 @@ def write_project(folder: Path, texts_per_noun: int = 6) -> Path:
     centres = generator.standard_normal((len(NAMES), DIM))
     vectors = centres[np.arange(n) % len(NAMES)] + 0.1 * generator.standard_normal((n, DIM))
     identity = EmbedderIdentity(
-        spec="bundled:minilm-conse", dim=DIM, digest="d", weights="w", tokenizer="t", preprocessing="p", precision="p"
-    )
+        spec="bundled:minilm-conse", dim=DIM, digest="d", weights="w", tokenizer="t", preprocessing="p", precision="p",
+        logit_scale=logit_scale,
+    )  # fmt: skip
     write_shard(
         folder / "shards/m1/0.json",
         vectors / np.linalg.norm(vectors, axis=1, keepdims=True),

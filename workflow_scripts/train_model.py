@@ -28,6 +28,7 @@ def main(settings: Run, device: str, threads: int, **arguments: Any) -> None:
     kind = PREDICTORS[settings.predictor]
     device = prepare_process(device, threads)
     code = code_fingerprint(Path(__file__), kind.settings, kind.train)
+    settings = settings.settled(arguments["embedder"].spec)  # the workflow has done so already
     resolve(kind.train)(TrainingArguments(settings=settings, device=device, code=code, **arguments))
 
 

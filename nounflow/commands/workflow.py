@@ -19,7 +19,8 @@ def add(commands: Any) -> None:
     plan.add_argument("recipes", nargs="*", type=Path, metavar="RECIPE", help="recipes laid over config/config.yaml")
     add_configfile(plan)
     plan.add_argument(
-        "--machine", help="whose rates to take, a name in resources/rates.tsv (default: who has most of them)"
+        "--machine",
+        help="whose rates to take, a name in resources/rates.tsv (default: this one, measured for a few seconds)",
     )
     plan.add_argument("--usd-per-hour", type=float, help="price of an hour of that machine")
     plan.set_defaults(call=_plan)
@@ -44,15 +45,23 @@ def add(commands: Any) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> None:
+    import polars as pl
+
     from nounflow.errors import NounflowError
-    from nounflow.workflow.plan import PROCESSOR, lexicon_sizes, machine_for, plan, read_rates
+    from nounflow.workflow.plan import PROCESSOR, lexicon_sizes, plan, read_rates
 
     arguments.configfile += arguments.recipes
     config = config_of(arguments)
     rates_path = HOME / "resources/rates.tsv"
     rates = read_rates(rates_path)
     sizes, notes = lexicon_sizes(config, Path("results/nouns"))
-    machine = arguments.machine or machine_for(config, sizes, rates)
+    machine = arguments.machine
+    if machine is None:
+        from nounflow.commands.speeds import HERE, measured_rates
+        from nounflow.process import prepare_process
+
+        machine = HERE
+        rates = pl.concat([rates, measured_rates(config, sizes, prepare_process(config.device, config.threads))])
     if machine not in (machines := sorted({*rates["machine"]} - {PROCESSOR})):
         raise NounflowError(f"No rates for '{machine}'", where=rates_path, fix=f"one of {', '.join(machines)}")
     steps = plan(config, sizes, rates, machine)
@@ -74,7 +83,7 @@ def _plan(arguments: argparse.Namespace) -> None:
     print(f"{jobs} jobs, {vectors / 1e9:,.2f} GB of vectors")
     print(f"{hours:,.2f} hours, one after the other, on {machine}")
     if unknown:
-        print(f"not in it: {unknown} steps without a rate")
+        print(f"not in it: {unknown} steps without a rate (`nounflow check SPEC` measures an embedder here)")
     if arguments.usd_per_hour is not None:
         print(f"{hours * arguments.usd_per_hour:,.2f} USD at {arguments.usd_per_hour} an hour")
     else:

@@ -11,6 +11,9 @@ class DecoderConfig(Settings):
     """Shape of the object decoder (NOVIC paper, section 3.3 and appendix A)."""
 
     prefix_tokens: int = Field(2, ge=1, le=64, description="prefix vectors made from the embedding")
+    neighbours: int = Field(
+        0, ge=0, le=32, description="further prefix vectors: the nearest nouns by cosine, of their mean texts in M1"
+    )
     width: int = Field(384, ge=16, description="hidden width")
     heads: int = Field(6, ge=1, description="attention heads")
     layers: int = Field(2, ge=1, description="transformer layers")
@@ -21,6 +24,11 @@ class DecoderConfig(Settings):
     init: Literal["balanced", "open", "default"] = Field(
         "balanced", description="balanced: unit variance everywhere; open: layers as in OpenCLIP; default: torch's own"
     )
+
+    @property
+    def prefix_length(self) -> int:
+        """Prefix vectors in all."""
+        return self.neighbours + self.prefix_tokens
 
     @model_validator(mode="after")
     def _divides(self) -> "DecoderConfig":

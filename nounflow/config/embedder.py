@@ -5,6 +5,7 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field, field_validator
 
 from nounflow.config.base import OPERATIONAL, Settings
+from nounflow.config.modality_gaps import published_names
 from nounflow.registry import Registry
 
 
@@ -14,13 +15,22 @@ class EmbedderFamily(NamedTuple):
     load: str  # place: `function(model, options, images)` -> `nounflow.embedders.protocol.Embedder`
     tokenizer: str  # place: `function(model)` -> `nounflow.embedders.tokenizer.TargetTokenizer`
     models: tuple[str, ...] = ()  # that there are; none named: any that the library knows
+    suits: str = "contrastive"  # entry of `nounflow.config.auto.CHOICES`
 
 
 FAMILIES: Registry[EmbedderFamily] = {
     "bundled": EmbedderFamily(
-        "nounflow.embedders.bundled:load", "nounflow.embedders.minilm_tokenizer:load_tokenizer", ("minilm-conse",)
+        "nounflow.embedders.bundled:load",
+        "nounflow.embedders.minilm_tokenizer:load_tokenizer",
+        models=("minilm-conse",),
+        suits="bundled",
     ),
     "openclip": EmbedderFamily("nounflow.embedders.openclip:load", "nounflow.embedders.openclip:load_tokenizer"),
+    "rehearsal": EmbedderFamily(  # no CLIP: see its module
+        "nounflow.embedders.rehearsal:load",
+        "nounflow.embedders.minilm_tokenizer:load_tokenizer",
+        models=published_names(),
+    ),
     "transformers": EmbedderFamily(
         "nounflow.embedders.transformers_clip:load", "nounflow.embedders.transformers_tokenizer:load_tokenizer"
     ),
@@ -36,7 +46,8 @@ class EmbedderConfig(Settings):
     """A frozen model that puts text and images into one space."""
 
     spec: str = Field(
-        description="bundled:minilm-conse; openclip: or transformers: with a model name, a hub id or a local folder"
+        description="bundled:minilm-conse; openclip: or transformers: with a model name, a hub id or a local folder; "
+        "rehearsal: with a row of nounflow/config/modality_gaps.tsv, which is no CLIP",
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="auto: bf16 where the hardware has bf16 instructions"

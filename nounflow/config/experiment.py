@@ -27,6 +27,7 @@ from nounflow.config.lexicon import LexiconConfig
 from nounflow.config.mistakes import explain
 from nounflow.config.mixture import MixtureConfig
 from nounflow.config.runs.run import Run, decoder_unless_said, one_of
+from nounflow.config.threads import Threads
 from nounflow.errors import NounflowError
 from nounflow.predictor_kinds import PREDICTORS
 from nounflow.registry import resolve
@@ -76,7 +77,12 @@ class ScoringConfig(Settings):
 class Config(Settings):
     """The whole of `config/config.yaml`."""
 
-    threads: int = Field(2, ge=1, description="CPU threads of the heavy stages; weights may differ between counts")
+    threads: Threads = Field(
+        "auto",
+        validate_default=True,
+        description="CPU threads of the heavy stages; weights may differ between counts; auto: physical cores of the "
+        "machine that starts the workflow, at most 8",
+    )
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], OPERATIONAL] = Field(
         "auto", description="auto: a GPU if there is one"
     )
@@ -113,6 +119,12 @@ class Config(Settings):
             for name in getattr(self, section):
                 if (other := names.setdefault(name.lower(), name)) != name:
                     raise ValueError(f"{section}: {other} and {name} would share a folder where case does not count")
+        for run_name, run in self.runs.items():
+            one_of(f"runs.{run_name}.embedder", run.embedder, self.embedders)
+            try:
+                self.runs[run_name] = run.settled(self.embedders[run.embedder].spec)
+            except ValueError as error:
+                raise ValueError(f"runs.{run_name}.noise: {error}") from None
         for run_name, run in self.runs.items():
             run.check(f"runs.{run_name}", self)
         for mixture_name, mixture in self.mixtures.items():

@@ -1,8 +1,8 @@
 """Noise on text embeddings: its schemes, and what shapes them."""
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from nounflow.config.base import OneOf, Settings
 from nounflow.registry import Registry
@@ -31,7 +31,7 @@ SCHEMES: Registry[NoiseScheme] = {
 
 
 class NoiseConfig(Settings):
-    """Noise on the unit text embedding in training: schemes of the NOVIC paper, section 3, and some that it lacks."""
+    """Noise on text embeddings. `auto`, the default, chooses by the embedder (below: as for `bundled`); keys win."""
 
     scheme: Annotated[str, OneOf(SCHEMES)] = Field("gauss_elem", description="how an embedding is perturbed")
     norm: float = Field(0.6, gt=0, description="expected norm of Gaussian noise (the embedding has norm 1)")
@@ -46,8 +46,10 @@ class NoiseConfig(Settings):
         "residuals", description="covariance: that of images less their nearest texts, or that of the texts"
     )
     rank: int = Field(16, ge=0, le=64, description="covariance: principal axes; the rest is taken as independent")
-    shift: Literal["none", "texts", "images"] = Field(
-        "none", description="mean shift: added to texts in training, or subtracted from images when they are named"
+    shift: Literal["none", "texts", "images", "means"] = Field(
+        "none",
+        description="mean shift: added to texts in training, or subtracted from images when they are named; means: each"
+        " loses the mean of its own kind",
     )
     schedule: Literal["constant", "linear", "cosine", "warmup"] = Field(
         "constant", description="how the noise's scale goes from schedule_start to schedule_end; constant: 1"
@@ -87,3 +89,10 @@ class NoiseConfig(Settings):
         if self.needs_images and self.images is None:
             raise ValueError("scheme gap, covariance of residuals and shift need `images`, the name of an image set")
         return self
+
+
+def _unsaid(noise: Any) -> Any:
+    return {} if noise == "auto" else noise
+
+
+Noise = Annotated[NoiseConfig, BeforeValidator(_unsaid, json_schema_input_type=NoiseConfig | Literal["auto"])]

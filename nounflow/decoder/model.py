@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from nounflow.config.decoder import DecoderConfig
+from nounflow.store.weights import BANK
 
 # E[GELU(z)^2] for z ~ N(0, 1): what a GELU leaves of unit variance (appendix A).
 _GELU_SECOND_MOMENT = 0.4252
@@ -96,18 +97,22 @@ class DecoderLayer(nn.Module):
 class ObjectDecoder(nn.Module):
     """Decoder over a compact vocabulary; token embedding and logits share one matrix unless `tied` is off."""
 
-    def __init__(self, dim: int, vocabulary: int, max_tokens: int, config: DecoderConfig) -> None:
+    def __init__(self, dim: int, vocabulary: int, max_tokens: int, config: DecoderConfig, nouns: int = 0) -> None:
         """
         Args:
             dim: embedding dimension.
             vocabulary: compact ids, END included.
             max_tokens: longest noun in tokens, END included.
+            nouns: in the bank, which has to be filled with their embeddings; where `config.neighbours` says so.
         """
         super().__init__()
         self.config, self.dim, self.max_tokens = config, dim, max_tokens
         self.prefix = nn.Linear(dim, config.prefix_tokens * config.width, bias=False)
+        if config.neighbours:
+            self.neighbour = nn.Linear(dim, config.width, bias=False)
+            self.register_buffer(BANK, torch.zeros(nouns, dim))
         self.tokens = nn.Embedding(vocabulary, config.width)
-        self.positions = nn.Parameter(torch.empty(config.prefix_tokens + max_tokens - 1, config.width))
+        self.positions = nn.Parameter(torch.empty(config.prefix_length + max_tokens - 1, config.width))
         self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width, bias=False)
         self.output = None if config.tied else nn.Linear(config.width, vocabulary, bias=False)
@@ -122,7 +127,8 @@ class ObjectDecoder(nn.Module):
         Balanced: every signal about unit variance. Expects unit-norm embeddings as they are (elements of
         variance 1/dim).
         """
-        for weight in (self.prefix.weight, self.tokens.weight, self.positions):
+        near = [self.neighbour.weight] if self.config.neighbours else []
+        for weight in (self.prefix.weight, *near, self.tokens.weight, self.positions):
             nn.init.normal_(weight, std=math.sqrt(0.5))
         spread = _balanced_spread if self.config.init == "balanced" else _open_spread
         for layer in self.layers:
@@ -135,10 +141,19 @@ class ObjectDecoder(nn.Module):
             nn.init.normal_(self.output.weight, std=math.sqrt(0.5))
 
     def prefix_vectors(self, embeddings: torch.Tensor) -> torch.Tensor:
-        """[batch, dim] -> [batch, prefix, width], positions not yet added. Renormalises its input."""
-        flat = self.prefix(F.normalize(embeddings, dim=-1))
+        """[batch, dim] -> [batch, prefix, width], positions not yet added. Renormalises its input.
+
+        The nearest nouns come first, so that it is the embedding's last vector that the noun follows.
+        """
+        unit = F.normalize(embeddings, dim=-1)
+        flat = self.prefix(unit)
         found: torch.Tensor = flat.view(len(embeddings), self.config.prefix_tokens, self.config.width)
-        return found
+        if not self.config.neighbours:
+            return found
+        assert isinstance(self.bank, torch.Tensor)
+        with torch.no_grad(), torch.autocast(unit.device.type, enabled=False):
+            nearest = (unit.float() @ self.bank.T).topk(self.config.neighbours, dim=-1).indices  # [batch, k]
+        return torch.cat([self.neighbour(self.bank[nearest]), found], dim=1)
 
     def forward(
         self, embeddings: torch.Tensor, tokens: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor
@@ -154,7 +169,7 @@ class ObjectDecoder(nn.Module):
         Returns:
             [batch, prefix + new, width], normalised; `logits` turns rows of it into scores.
         """
-        prefix = self.config.prefix_tokens
+        prefix = self.config.prefix_length
         x = torch.cat(
             [
                 self.prefix_vectors(embeddings) + self.positions[:prefix],
@@ -173,7 +188,7 @@ class ObjectDecoder(nn.Module):
 
     def start(self, embeddings: torch.Tensor) -> tuple[torch.Tensor, list[Cache]]:
         """First step of generation: logits [batch, vocabulary] of the first token, and the prefix's cache."""
-        x = self.prefix_vectors(embeddings) + self.positions[: self.config.prefix_tokens]
+        x = self.prefix_vectors(embeddings) + self.positions[: self.config.prefix_length]
         caches = []
         mask = self._prefix_mask(x.device)
         for layer in self.layers:
@@ -196,7 +211,7 @@ class ObjectDecoder(nn.Module):
             prefix: as `start` gave it, shared by all live hypotheses of an embedding.
             own: of the tokens before these.
         """
-        x = self.tokens(tokens) + self.positions[self.config.prefix_tokens + place]
+        x = self.tokens(tokens) + self.positions[self.config.prefix_length + place]
         longer = []
         for layer, shared, before in zip(self.layers, prefix, own, strict=True):
             assert isinstance(layer, DecoderLayer)
@@ -217,7 +232,7 @@ class ObjectDecoder(nn.Module):
         """Who of the prefix may look at whom, bool [prefix, prefix]; None: each at all."""
         if not self.config.strictly_causal:
             return None
-        prefix = self.config.prefix_tokens
+        prefix = self.config.prefix_length
         return torch.ones(prefix, prefix, dtype=torch.bool, device=device).tril()
 
 
@@ -226,7 +241,7 @@ Spread = tuple[float, float, float, float]  # standard deviations: qkv, attentio
 
 def _balanced_spread(config: DecoderConfig, hidden: int) -> Spread:
     """All residual branches together add variance 1 (appendix A)."""
-    width, prefix = config.width, config.prefix_tokens
+    width, prefix = config.width, config.prefix_length
     attention_share = (2 * prefix - 1) / prefix**2  # variance left by averaging over the prefix
     return (
         width**-0.5,

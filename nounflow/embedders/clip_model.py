@@ -40,6 +40,7 @@ def clip_embedder(
         preprocessing=f"texts: {tokenizer.description}; images: {image_settings}",
         precision=options.precision,
         libraries=(library, "torch", "tokenizers"),
+        logit_scale=_logit_scale(model),
     )
     return TwoTowers(
         identity=identity,
@@ -49,3 +50,9 @@ def clip_embedder(
         preprocess=preprocess,
         image_features=options.autocast(image_features),
     )
+
+
+def _logit_scale(model: nn.Module) -> float | None:
+    """What the model multiplies cosines with before a softmax or a sigmoid; None where it has no such weight."""
+    scale = getattr(model, "logit_scale", None)
+    return float(scale.detach().exp().mean()) if isinstance(scale, Tensor) else None

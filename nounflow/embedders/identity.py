@@ -24,10 +24,12 @@ def make_identity(
     preprocessing: str,
     precision: str,
     libraries: Sequence[str] = (),
+    logit_scale: float | None = None,
 ) -> EmbedderIdentity:
     """An identity whose digest covers what makes a vector.
 
-    The device, the spec (a folder may move) and the versions of the libraries are no part of the digest.
+    The device, the spec (a folder may move), the versions of the libraries and the logit scale, which is one of the
+    weights, are no part of the digest.
     """
     parts = {
         "dim": dim,
@@ -37,7 +39,7 @@ def make_identity(
         "precision": precision,
     }
     versions = {name: version(name) for name in libraries}
-    return EmbedderIdentity(digest=sha256_json(parts), spec=spec, versions=versions, **parts)
+    return EmbedderIdentity(digest=sha256_json(parts), spec=spec, versions=versions, logit_scale=logit_scale, **parts)
 
 
 def state_digest(state: Mapping[str, torch.Tensor]) -> str:

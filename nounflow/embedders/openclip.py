@@ -6,9 +6,16 @@ from typing import Any
 import numpy as np
 
 from nounflow.embedders.clip_model import clip_embedder
+from nounflow.embedders.hub import from_hub
 from nounflow.embedders.library_tokenizer import LibraryTokenizer
 from nounflow.embedders.loading import SkipInitialisation, loaded
-from nounflow.embedders.openclip_names import fetch_command, parse_name, text_model_beside
+from nounflow.embedders.openclip_names import (
+    fetch_command,
+    hub_files,
+    hub_tokenizer_files,
+    parse_name,
+    text_model_beside,
+)
 from nounflow.embedders.openclip_tokenizer import tokenizer_of
 from nounflow.embedders.openclip_tower import written_out
 from nounflow.embedders.options import ComputeOptions
@@ -25,7 +32,11 @@ def load_tokenizer(name: str) -> LibraryTokenizer:
     import open_clip
 
     model, weights = parse_name(name)
-    own = loaded(f"openclip:{name}", lambda: open_clip.get_tokenizer(model), fetch_command(model, weights))
+    own = loaded(
+        f"openclip:{name}",
+        lambda: from_hub(f"openclip:{name}", hub_tokenizer_files(model), lambda: open_clip.get_tokenizer(model)),
+        fetch_command(model, weights),
+    )
     return tokenizer_of(own)
 
 
@@ -74,4 +85,5 @@ def _load_model(name: str, device: str) -> Any:
                 **text_model_beside(model_name),
             )
 
-    return loaded(f"openclip:{name}", create, fetch_command(model_name, weights)).eval()
+    spec, wanted = f"openclip:{name}", hub_files(model_name, weights)
+    return loaded(spec, lambda: from_hub(spec, wanted, create), fetch_command(model_name, weights)).eval()

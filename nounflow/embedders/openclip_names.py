@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from nounflow.embedders.hub import OPENCLIP_WEIGHTS, HubFiles, check_folder
 from nounflow.errors import NounflowError
+from nounflow.files import read_json
 
 _HELP = (
     "write openclip:MODEL/TAG (such as openclip:ViT-B-32/laion2b_s34b_b79k), openclip:ORG/NAME of a hub, "
     "openclip:FOLDER, or openclip:MODEL@FILE with a checkpoint of yours"
 )
+
+_MISSPELT = 0.85  # likeness to a built-in name from which a first part is taken for it, not for an owner on a hub
 
 
 def parse_name(name: str) -> tuple[str, str | None]:
@@ -32,11 +36,14 @@ def parse_name(name: str) -> tuple[str, str | None]:
             raise NounflowError("There is no such checkpoint", where=checkpoint, fix=_HELP)
         return model, checkpoint
     if Path(name).is_dir():
+        _check_towers(Path(name))
         return f"local-dir:{name}", None
     model, slash, tag = name.partition("/")
     if slash and model not in models:
         if name.startswith((".", "/", "~")):
             raise NounflowError("There is no such folder", where=name, fix=_HELP)
+        if difflib.get_close_matches(model, models, n=1, cutoff=_MISSPELT):
+            _check_model(model, models)
         return f"hf-hub:{name}", None
     _check_model(model, models)
     tags = open_clip.list_pretrained_tags_by_model(model)
@@ -48,6 +55,30 @@ def parse_name(name: str) -> tuple[str, str | None]:
             fix=f"write openclip:{model}/TAG, {known}",
         )
     return model, tag
+
+
+def hub_files(model: str, weights: str | None) -> HubFiles | None:
+    """What of a hub a model's weights are; None where no hub has them."""
+    import open_clip
+
+    if model.startswith("hf-hub:"):
+        return HubFiles(model.removeprefix("hf-hub:"), (("open_clip_config.json",), OPENCLIP_WEIGHTS))
+    place = str(((weights and open_clip.get_pretrained_cfg(model, weights)) or {}).get("hf_hub", ""))
+    repository, _, file = place.rpartition("/")
+    names = (f"{file.rpartition('.')[0]}.safetensors", file) if file else OPENCLIP_WEIGHTS
+    return HubFiles(repository, (names,)) if repository else None
+
+
+def hub_tokenizer_files(model: str) -> HubFiles | None:
+    """What of a hub a model's tokenizer is; None where it comes with open_clip, or from a folder."""
+    import open_clip
+
+    if model.startswith("hf-hub:"):
+        return HubFiles(model.removeprefix("hf-hub:"), (("open_clip_config.json",),))
+    if model.startswith("local-dir:"):
+        return None
+    repository = (open_clip.get_model_config(model) or {}).get("text_cfg", {}).get("hf_tokenizer_name")
+    return HubFiles(repository, (("tokenizer_config.json",),)) if repository else None
 
 
 def fetch_command(model: str, weights: str | None) -> str:
@@ -76,6 +107,21 @@ def text_model_beside(model: str) -> dict[str, Any]:
     if not text.get("hf_model_name") or not (inner / "config.json").is_file():
         return {}
     return {"text_cfg": {**text, "hf_model_name": str(inner), "hf_model_pretrained": False}}
+
+
+def _check_towers(folder: Path) -> None:
+    """Refuse a folder whose config lacks a side, and weights that are cut off."""
+    path = folder / "open_clip_config.json"
+    if path.is_file():
+        config = read_json(path, "open_clip config").get("model_cfg", {})
+        for side, key in (("image", "vision_cfg"), ("text", "text_cfg")):
+            if not config.get(key):
+                raise NounflowError(
+                    f"The model has no {side} side (its config has no {key})",
+                    where=path,
+                    fix="take a model with both: naming images needs texts and images in one space",
+                )
+    check_folder(folder)
 
 
 def _check_model(model: str, models: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ def load(name: str, options: ComputeOptions, _images: bool = True) -> TwoTowers:
     model = load_or_advise(
         name,
         lambda: AutoModel.from_pretrained(source(name), dtype=torch.float32, use_safetensors=True, **files),
+        ("model.safetensors", "model.safetensors.index.json"),
     )
     model = model.eval().to(options.device)
     # Pillow's resampling, as the models were trained with; torchvision's gives other pixels.

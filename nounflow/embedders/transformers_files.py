@@ -1,9 +1,10 @@
 """What stands behind `transformers:`: a hub id, or a local folder with safetensors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from nounflow.embedders.hub import HubFiles, check_folder, from_hub
 from nounflow.embedders.loading import loaded
 from nounflow.errors import NounflowError
 
@@ -36,6 +37,7 @@ def source(name: str) -> str:
     """
     path = Path(name).expanduser()
     if path.is_dir():
+        check_folder(path)
         return str(path)
     if name.startswith((".", "/", "~")):
         raise NounflowError(
@@ -51,7 +53,9 @@ def where(name: str) -> dict[str, Any]:
     return {"local_files_only": Path(name).expanduser().is_dir(), "trust_remote_code": False}
 
 
-def load_or_advise(name: str, load: Callable[[], Any]) -> Any:
-    """Call `load`; see `nounflow.embedders.loading.loaded`."""
-    repository = "ORG/NAME" if Path(name).expanduser().is_dir() else name
-    return loaded(f"transformers:{name}", load, f"hf download {repository} --local-dir FOLDER")
+def load_or_advise(name: str, load: Callable[[], Any], *files: Sequence[str]) -> Any:
+    """Call `load`; see `nounflow.embedders.loading.loaded`. `files`: what it needs of a hub beside the config."""
+    spec, local = f"transformers:{name}", Path(name).expanduser().is_dir()
+    wanted = None if local else HubFiles(source(name), (("config.json",), *files))
+    repository = "ORG/NAME" if local else name
+    return loaded(spec, lambda: from_hub(spec, wanted, load), f"hf download {repository} --local-dir FOLDER")

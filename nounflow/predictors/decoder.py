@@ -41,6 +41,7 @@ class DecoderPredictor(Predictor):
             vocabulary=vocabulary.size,
             max_tokens=vocabulary.max_tokens,
             config=DecoderConfig.model_validate(manifest.settings["decoder"]),
+            nouns=len(manifest.nouns),
         )
         self._model.load_state_dict(tensors)
         self._model.to(device).eval()
@@ -118,7 +119,7 @@ class DecoderPredictor(Predictor):
         targets = nouns[given]
         offsets = np.concatenate([[0], np.cumsum(given.sum(axis=1))])
         weights = np.ones(len(targets), dtype=np.float32)
-        prefix = self._model.config.prefix_tokens
+        prefix = self._model.config.prefix_length
         packed = pack(self._vocabulary, prefix, targets, weights, offsets).to(self._device)
         vectors = torch.from_numpy(embeddings).to(self._device, torch.float32)
         hidden = self._model(vectors, packed.tokens, packed.positions, packed.mask)

@@ -5,6 +5,7 @@ import torch
 
 from nounflow.config.noise import NoiseConfig
 from nounflow.config.runs.decoder import DecoderRun
+from nounflow.counts import Counts
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.packing import PackedTargets, pack
 from nounflow.decoder.vocabulary import TargetVocabulary
@@ -13,12 +14,14 @@ from nounflow.predictor_kinds import GENERATION, TrainingArguments
 from nounflow.schemas.documents import write_document
 from nounflow.schemas.models import Angles
 from nounflow.store.training_set import TrainingSet
+from nounflow.store.weights import BANK
 from nounflow.streams import stream
 from nounflow.training.batches import torch_seed
 from nounflow.training.job import TrainingMaterial, train_predictor
 from nounflow.training.loss import LossParts, weighted_cross_entropy
 from nounflow.training.noise import apply_noise, noise_scale
 from nounflow.training.noise_shape import NoiseShape
+from nounflow.training.noun_embeddings import noun_embeddings
 
 _BINS_DEG = np.arange(0, 121, 2)
 _PAIRS = 4000
@@ -30,8 +33,17 @@ def train(asked: TrainingArguments[DecoderRun]) -> None:
     texts, names = material.texts, material.names
     vocabulary = TargetVocabulary.build(names, load_target_tokenizer(asked.embedder).target_tokens(names))
 
+    bank = np.zeros((0, 0), dtype=np.float32)
+    if settings.decoder.neighbours:
+        flow = Counts("models").flow(f"{asked.run}: texts", len(texts.vectors), "texts")
+        bank = noun_embeddings(texts, len(names), flow)
+
     def build() -> ObjectDecoder:
-        return ObjectDecoder(texts.manifest.embedder.dim, vocabulary.size, vocabulary.max_tokens, settings.decoder)
+        dim, shape = texts.manifest.embedder.dim, settings.decoder
+        decoder = ObjectDecoder(dim, vocabulary.size, vocabulary.max_tokens, shape, len(bank))
+        if len(bank):
+            decoder.get_buffer(BANK).copy_(torch.from_numpy(bank))
+        return decoder
 
     def task_of(decoder: ObjectDecoder) -> DecoderTask:
         print(f"{decoder.parameter_count:,} parameters, {vocabulary.size:,} tokens, {len(names):,} nouns", flush=True)
@@ -59,7 +71,7 @@ class DecoderTask:
         self._vocabulary, self._set, self._smoothing = vocabulary, training_set, label_smoothing
         token_counts = vocabulary.lengths[training_set.targets]
         tokens = np.add.reduceat(token_counts, training_set.offsets[:-1])  # of each row's targets
-        self._cost = module.config.prefix_tokens + tokens
+        self._cost = module.config.prefix_length + tokens
 
     def cost(self, rows: np.ndarray) -> np.ndarray:
         """Prefix vectors and tokens of each row [n], int64 [n]."""
@@ -71,7 +83,7 @@ class DecoderTask:
 
     def packed(self, rows: np.ndarray) -> PackedTargets:
         """The targets of some rows [n], laid out as a batch of n."""
-        return pack(self._vocabulary, self.module.config.prefix_tokens, *self._set.targets_of(rows))
+        return pack(self._vocabulary, self.module.config.prefix_length, *self._set.targets_of(rows))
 
 
 def decoder_loss(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nounflow.config.auto import why_noise
 from nounflow.config.runs.fused import FusedRun
 from nounflow.counts import Counts
 from nounflow.predictor_kinds import TrainingArguments
@@ -17,6 +18,7 @@ from nounflow.schemas.models import FusedRule, RulePart
 from nounflow.store.training_set import open_training_set
 from nounflow.store.weights import write_fused
 from nounflow.training.heldout import HeldOut, held_out
+from nounflow.training.noise_fit import tell_noise
 
 _BLOCK = 256  # texts
 _FOLDS = 5
@@ -46,6 +48,7 @@ def train(asked: TrainingArguments[FusedRun]) -> None:
     predictors = load_parts(asked.parts, asked.device, config.candidates)
     first = predictors[0].manifest
     check_origin(texts.manifest, first, asked.training_set, asked.parts[0])
+    tell_noise(settings.noise, texts.manifest.embedder.spec)
     sample = held_out(texts, settings.noise, settings.seed, config.texts)
     fitted = fit_rule(predictors, sample, config.candidates)
     parts = zip(asked.parts, predictors, fitted.rule.weights, fitted.alone, strict=True)
@@ -76,6 +79,7 @@ def train(asked: TrainingArguments[FusedRun]) -> None:
         nouns=first.nouns,
         samples=0,
         metrics=vars(fitted.fused),
+        reasons={"noise": why_noise(settings.noise, texts.manifest.embedder.spec)},
     )
     for part in rule.parts:
         print(f"{part.run}: weight {part.weight:.3f}; alone, log-likelihood {part.log_likelihood:.4f}, {part.top1:.1%}")

@@ -9,13 +9,14 @@ import pydantic
 from nounflow.config.generation import GenerationConfig
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.predictor_kinds import GENERATION, PREDICTORS
+from nounflow.predictors.projected import ProjectedPredictor
 from nounflow.predictors.protocol import Answers, Predictor
 from nounflow.registry import resolve
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.models import PredictorManifest
 from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.shards import check_identity
-from nounflow.store.weights import IMAGE_SHIFT, read_predictor
+from nounflow.store.weights import IMAGE_SHIFT, MEMORY, read_predictor
 
 
 def load_predictor(manifest_path: Path, device: str, generation: GenerationConfig | None = None) -> Predictor:
@@ -30,7 +31,7 @@ def load_predictor(manifest_path: Path, device: str, generation: GenerationConfi
     """
     path = Path(manifest_path)
     manifest, tensors = read_predictor(path)
-    shift = tensors.pop(IMAGE_SHIFT, None)
+    shift, memory = tensors.pop(IMAGE_SHIFT, None), tensors.pop(MEMORY, None)
     load = resolve(PREDICTORS[manifest.predictor].load)
     try:
         predictor: Predictor = load(manifest, tensors, device, generation or read_generation(path), path)
@@ -40,6 +41,8 @@ def load_predictor(manifest_path: Path, device: str, generation: GenerationConfi
             where=path,
             fix="train the run again, or fetch the whole folder again",
         ) from error
+    if memory is not None:
+        predictor = ProjectedPredictor(predictor, memory)
     return predictor if shift is None else ShiftedPredictor(predictor, shift.numpy())
 
 

@@ -18,7 +18,7 @@ class RetrievalPredictor(Predictor):
         self.manifest, self._device = manifest, device
         self._nouns = tensors["nouns"].to(device)  # [nouns, dim]
         temperature = RetrievalConfig.model_validate(manifest.settings["retrieval"]).temperature
-        assert temperature is not None  # an index holds the fitted one
+        assert isinstance(temperature, float)  # an index holds the one that was found
         self._temperature = temperature
 
     @property

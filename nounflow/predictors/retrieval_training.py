@@ -4,16 +4,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from nounflow.config.auto import choice_for, why_noise
 from nounflow.config.runs.retrieval import RetrievalRun
-from nounflow.counts import Counts, Flow
-from nounflow.errors import NounflowError
+from nounflow.counts import Counts
 from nounflow.predictor_kinds import TrainingArguments
 from nounflow.schemas.tables import read_lexicon
-from nounflow.store.training_set import TrainingSet, open_training_set
+from nounflow.store.training_set import open_training_set
 from nounflow.store.weights import write_predictor
 from nounflow.training.heldout import HeldOut, held_out
+from nounflow.training.noise_fit import tell_noise
+from nounflow.training.noun_embeddings import noun_embeddings
 
-_BLOCK = 1 << 16
 _STEPS = 30
 _TEXTS = 2000  # held-out ones, that a temperature is fitted to
 _SHARPEST = 1e4  # where every text is nearest to its own noun, likelihood only grows
@@ -25,12 +26,22 @@ def train(asked: TrainingArguments[RetrievalRun]) -> None:
     names = read_lexicon(asked.nouns)["noun"].to_list()
     counts = Counts("models")
     vectors = noun_embeddings(samples, len(names), counts.flow(f"{asked.run}: texts", len(samples.vectors), "texts"))
-    metrics, fitted = {}, settings.retrieval
-    if fitted.temperature is None:
+    spec, temperature = samples.manifest.embedder.spec, settings.retrieval.temperature
+    metrics, reasons = dict[str, float](), dict[str, str]()
+    if temperature == "tower" and (scale := samples.manifest.embedder.logit_scale):
+        temperature, why = 1 / scale, "the tower's own logit scale"
+    elif isinstance(temperature, float):
+        auto = choice_for(spec).temperature == temperature
+        why = "auto: on `bundled` a fitted one orders photographs worse" if auto else "set in the config"
+    else:
+        tell_noise(settings.noise, spec)
+        reasons["noise"] = why_noise(settings.noise, spec)
         texts = held_out(samples, settings.noise, settings.seed, _TEXTS)
         temperature, likelihood = fit_temperature(vectors, texts)
-        print(f"temperature {temperature:.4f}: log-likelihood {likelihood:.4f} of {len(texts.nouns):,} held-out texts")
-        metrics, fitted = {"log_likelihood": likelihood}, fitted.model_copy(update={"temperature": temperature})
+        metrics, why = {"log_likelihood": likelihood}, f"fitted to {len(texts.nouns):,} held-out texts"
+        print(f"log-likelihood {likelihood:.4f} of {len(texts.nouns):,} held-out texts")
+    print(f"temperature {temperature:.4f} ({why})", flush=True)
+    fitted = settings.retrieval.model_copy(update={"temperature": temperature})
     manifest = asked.manifest(samples.manifest)
     write_predictor(
         asked.out,
@@ -39,38 +50,9 @@ def train(asked: TrainingArguments[RetrievalRun]) -> None:
         nouns=tuple(names),
         samples=len(samples.vectors),
         metrics=metrics,
+        reasons={**reasons, "temperature": why},
     )
     counts.write(asked.out.with_suffix(".counts.json"))
-
-
-def noun_embeddings(training_set: TrainingSet, nouns: int, flow: Flow) -> np.ndarray:
-    """Normalised mean embedding of each noun's single-noun texts: float32 [nouns, dim].
-
-    Held-out texts are left out, as what is fitted later is fitted to them; only where a noun has no others do they
-    take part. `flow` counts the texts.
-
-    Raises:
-        NounflowError: a noun has no text of its own.
-    """
-    single = np.flatnonzero(np.diff(training_set.offsets) == 1)
-    flow.drop(len(training_set.vectors) - len(single), "name several nouns")
-    labels = training_set.targets[training_set.offsets[single]]
-    trained = ~training_set.heldout[single]
-    taken = trained | ~np.isin(labels, labels[trained])
-    flow.drop(int((~taken).sum()), "held out, their nouns have others")
-    single, labels = single[taken], labels[taken]
-    flow.out(len(single), "texts averaged")
-    sums = np.zeros((nouns, training_set.vectors.shape[1]), dtype=np.float64)
-    for first in range(0, len(single), _BLOCK):  # the vectors need not fit into memory
-        block = slice(first, first + _BLOCK)
-        np.add.at(sums, labels[block], training_set.vectors[single[block]].astype(np.float64))
-    missing = np.setdiff1d(np.arange(nouns), labels)
-    if len(missing):
-        raise NounflowError(
-            f"{len(missing)} nouns have no text of their own to be found by",
-            fix="give the run a mixture with M1, such as `multiset: [1]`",
-        )
-    return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True), dtype=np.float32)
 
 
 def fit_temperature(nouns: np.ndarray, texts: HeldOut) -> tuple[float, float]:

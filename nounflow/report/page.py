@@ -62,7 +62,7 @@ def render(report: Report) -> str:
         js=_verbatim("report.js"),
         headline=words.headline(scores),
         built=words.built(material),
-        warnings=words.monotonous(material.predictions),
+        warnings=[*words.rehearsals(material), *words.monotonous(material.predictions)],
         scores=scores,
         runs=material.runs,
         groups=score_tables.groups(scores, material.annotations),

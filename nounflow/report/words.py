@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup, escape
 
+from nounflow.config.modality_gaps import REHEARSAL
 from nounflow.config.noise import NoiseConfig
 from nounflow.predictor_kinds import is_baseline
 from nounflow.schemas.annotations import Annotations
@@ -107,6 +108,19 @@ def noise(manifest: PredictorManifest) -> str:
     """A run's noise settings in one cell; a dash where it was not trained with noise."""
     settings = manifest.settings.get("noise")
     return NoiseConfig.model_validate(settings).described if settings and not is_baseline(manifest.predictor) else "–"
+
+
+def rehearsals(material: ScoringMaterial) -> list[str]:
+    """A warning of the runs whose embedder is a rehearsal."""
+    specs = {name: run.manifest.embedder.spec for name, run in material.runs.items()}
+    found = {name: spec for name, spec in specs.items() if spec.startswith(f"{REHEARSAL}:")}
+    if not found:
+        return []
+    return [
+        f"{join_words(list(found))}: a rehearsal and no CLIP ({', '.join(sorted({*found.values()}))}). The bundled "
+        "towers with a modality gap made to measure; its scores say how a method bridges such a gap, and nothing of "
+        "the model whose gap it is."
+    ]
 
 
 def monotonous(predictions: Sequence[Predictions]) -> list[str]:

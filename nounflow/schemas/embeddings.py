@@ -18,6 +18,9 @@ class EmbedderIdentity(StoredDocument):
     preprocessing: str  # text canonicalisation, padding, image transform, joining of towers: in words
     precision: str
     versions: dict[str, str] = Field(default_factory=dict)  # of the libraries: information
+    # What the tower multiplies cosines with, part of its weights: information. Left out where there is none, so that
+    # the seals of manifests without it stand.
+    logit_scale: float | None = Field(None, exclude_if=lambda value: value is None)
 
 
 class StoredFile(StoredDocument):

@@ -18,7 +18,8 @@ class PredictorManifest(StoredDocument):
     lexicon: str
     lexicon_path: str
     nouns: tuple[str, ...]  # display forms, by target id
-    settings: dict[str, Any]  # the run's config
+    settings: dict[str, Any]  # the run's config, settled
+    reasons: dict[str, str] = Field(default_factory=dict)  # of settings that follow the embedder
     tokens: dict[str, Any] = Field(default_factory=dict)  # decoder only: compact vocabulary and each noun's token ids
     weights_sha256: str  # of weights.safetensors; fused: of rule.json
     parameters: int

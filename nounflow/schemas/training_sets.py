@@ -40,6 +40,8 @@ class ImageTextGap(StoredDocument):
     angle_std: float
     shift: tuple[float, ...]  # [dim], mean image - mean of the images' nearest texts
     shift_norm: float
+    image_mean: tuple[float, ...] = ()  # [dim]
+    text_mean: tuple[float, ...] = ()  # [dim], of all those texts
     residual_norm: float  # root mean square length of image - nearest text - shift
     axes: tuple[tuple[float, ...], ...]  # [axes, dim] of these residuals, each as long as its standard deviation
     variances: tuple[float, ...]  # [dim] of these residuals

@@ -9,6 +9,7 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
+from nounflow.config.modality_gaps import REHEARSAL
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.escaping import unguarded
 from nounflow.scoring.measures import MEASURES
@@ -45,6 +46,11 @@ class ScoreRow(BaseModel):
     split: str = ""  # of the image files and their labels,
     config: str = ""  # of the run's settings
     seed: str = ""  # of the run
+
+    @property
+    def label(self) -> str:
+        """The run's name; scores on a made-up gap are marked wherever they are shown."""
+        return f"{self.run} (rehearsal, no CLIP)" if self.embedder.startswith(f"{REHEARSAL}:") else self.run
 
     if TYPE_CHECKING:
 

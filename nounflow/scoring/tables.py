@@ -63,7 +63,7 @@ def score_table(rows: Sequence[ScoreRow]) -> Table:
         headings += [measure.heading, "p"] if measure.format == "difference" else [measure.heading]
     cells = [
         [
-            *(row.run, row.predictor, row.image_set, judge(row), str(row.n)),
+            *(row.label, row.predictor, row.image_set, judge(row), str(row.n)),
             *(text for measure in shown for text in _cells(measure, row)),
         ]
         for row in rows

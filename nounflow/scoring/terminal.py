@@ -57,7 +57,9 @@ def terminal_table(rows: Sequence[ScoreRow], width: int = 200) -> Table:
             table.add_column("at most", justify="right")
     for row in rows:
         judge = (row.annotator or "–") + (f", κ {kappa(row.judge_kappa)}" if row.judge_pairs else "")
-        first = [row.run, row.predictor, row.image_set, judge, str(row.n)] if wide else [row.run, row.image_set, judge]
+        first = (
+            [row.label, row.predictor, row.image_set, judge, str(row.n)] if wide else [row.label, row.image_set, judge]
+        )
         table.add_row(*first, *(text for measure in shown for text in _cells(measure, row, bounds)))
     return table
 

@@ -20,6 +20,9 @@ from nounflow.schemas.tables import lexicon_digest
 from nounflow.version import nounflow_version
 
 IMAGE_SHIFT = "image_shift"  # beside the weights: subtracted from images before they are named
+MEMORY = "memory"  # beside the weights: texts onto which images are projected then
+BANK = "bank"  # beside the weights: a decoder's nouns
+_NO_PARAMETERS = (IMAGE_SHIFT, MEMORY, BANK)
 
 
 def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -36,7 +39,7 @@ def write_predictor(manifest_path: Path, tensors: Mapping[str, torch.Tensor], **
     return _write_manifest(
         manifest_path,
         weights,
-        parameters=sum(tensor.numel() for name, tensor in tensors.items() if name != IMAGE_SHIFT),
+        parameters=sum(tensor.numel() for name, tensor in tensors.items() if name not in _NO_PARAMETERS),
         **fields,
     )
 

@@ -42,6 +42,8 @@ def measure_gap(
         angle_std=float(degrees.std()),
         shift=_written(shift),
         shift_norm=float(shift.norm()),
+        image_mean=_written(pictures.double().mean(0)),
+        text_mean=_written(_mean(training_set, rows)),
         residual_norm=float(variances.sum().sqrt()),
         axes=tuple(_written(axis) for axis in axes),
         variances=_written(variances),
@@ -59,6 +61,12 @@ def nearest_rows(training_set: TrainingSet, rows: np.ndarray, images: torch.Tens
         best = torch.where(nearer, cosines, best)
         found = torch.where(nearer, torch.from_numpy(block)[place], found)
     return found.numpy()
+
+
+def _mean(training_set: TrainingSet, rows: np.ndarray) -> torch.Tensor:
+    """Mean vector of some rows, float64 [dim]."""
+    blocks = [training_set.vectors[rows[start : start + _BLOCK]] for start in range(0, len(rows), _BLOCK)]
+    return torch.from_numpy(sum(block.astype(np.float64).sum(0) for block in blocks) / len(rows))
 
 
 def _drawn(values: np.ndarray, most: int, name: str) -> np.ndarray:

@@ -4,20 +4,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import nn
 
+from nounflow.config.auto import why_noise
 from nounflow.device import autocast_dtype
 from nounflow.files import sha256_json
 from nounflow.predictor_kinds import TrainingArguments
 from nounflow.schemas.tables import read_lexicon
 from nounflow.store.training_set import TrainingSet, open_training_set
-from nounflow.store.weights import with_image_shift, write_predictor
+from nounflow.store.weights import MEMORY, with_image_shift, write_predictor
+from nounflow.streams import stream
 from nounflow.training.checkpoint import Checkpoints
 from nounflow.training.curves import Reporter
 from nounflow.training.loop import TrainingRun
 from nounflow.training.loss import TrainingTask
 from nounflow.training.memory import check_size
+from nounflow.training.noise_fit import tell_noise, warn_of_noise
 from nounflow.training.noise_shape import NoiseShape, load_noise_shape
 from nounflow.training.processes import Processes, joined_processes
 from nounflow.training.synonyms import share_with_synonyms, synonym_groups
@@ -42,6 +46,8 @@ class TrainingMaterial:
             open_training_set(asked.training_set), synonym_groups(table), asked.settings.training.synonym_share
         )
         shape = load_noise_shape(asked.settings.noise, asked.gap[0] if asked.gap else None, texts)
+        tell_noise(asked.settings.noise, texts.manifest.embedder.spec)
+        warn_of_noise(asked.settings.noise, texts, shape)
         return cls(tuple(table["noun"].to_list()), texts, shape)
 
 
@@ -85,16 +91,25 @@ def train_predictor(
         beside()
         write_predictor(
             asked.out,
-            with_image_shift(module.state_dict(), material.shape.image_shift),
+            {**with_image_shift(module.state_dict(), material.shape.image_shift), **_memory(texts, settings.memory)},
             **asked.manifest(texts.manifest),
             nouns=material.names,
             samples=curves.samples,
             metrics=curves.of_kept(),
+            reasons={"noise": why_noise(settings.noise, texts.manifest.embedder.spec)},
             **fields,
         )
         texts.count_texts(asked.run).write(asked.out.with_suffix(".counts.json"))
         reporter.close()
         checkpoints.remove()  # of no more use
+
+
+def _memory(texts: TrainingSet, most: int) -> dict[str, torch.Tensor]:
+    """The texts onto which images are projected, if any: drawn by weight, each once."""
+    if not most:
+        return {}
+    rows = np.unique(texts.draw(stream(0, "memory"), most))
+    return {MEMORY: torch.from_numpy(texts.vectors[rows])}
 
 
 def _checkpoints(

@@ -92,11 +92,17 @@ def shape_of(config: NoiseConfig, gap: ImageTextGap, source: str) -> NoiseShape:
     if config.draws_from == "residuals":
         covariance = covariance_shape(torch.tensor(gap.axes), torch.tensor(gap.variances), config)
     shift = torch.tensor(gap.shift)
+    if config.shift == "means" and not gap.image_mean:
+        raise MismatchError(
+            "The gap was measured by an older version, which kept no means", fix="delete its file and run again"
+        )
+    text_shift = {"texts": shift, "means": -torch.tensor(gap.text_mean)}.get(config.shift)
+    image_shift = {"images": shift, "means": torch.tensor(gap.image_mean)}.get(config.shift)
     return replace(
         covariance,
         angles=torch.tensor(gap.angles) if config.draws_from == "angles" else None,
-        text_shift=shift if config.shift == "texts" else None,
-        image_shift=shift if config.shift == "images" else None,
+        text_shift=text_shift,
+        image_shift=image_shift,
         source=source,
     )
 

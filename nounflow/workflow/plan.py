@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from nounflow.config.experiment import Config
+from nounflow.config.modality_gaps import known_gap
 from nounflow.config.runs.run import TrainedRun
 from nounflow.errors import NounflowError
 from nounflow.images import list_images
@@ -16,12 +17,6 @@ PROCESSOR = "processor"  # the machine of rates.tsv for stages without a device:
 _BYTES = 2  # fp16
 _CLEAN, _WHOLE = 4_636, 51_150  # nouns of the lexicons `small` and `full`
 _IMAGES = {"tuxpaint": 323}  # photographs of a source that is fetched
-_DIMS = {  # of embedders whose weights need not be here; published
-    "bundled:minilm-conse": 384,
-    "openclip:timm/ViT-B-16-SigLIP": 768,
-    "openclip:timm/ViT-SO400M-14-SigLIP": 1152,
-    "openclip:apple/DFN5B-CLIP-ViT-H-14-378": 1024,
-}
 
 
 Rates = Mapping[tuple[str, str], tuple[float, str]]  # (task, subject) -> (a second, source)
@@ -40,24 +35,35 @@ class Step:
     source: str = ""  # of the rate: measured, published, or "no rate"
 
 
-def plan(config: Config, nouns: Mapping[str, int], rates: pl.DataFrame, machine: str) -> list[Step]:
+def plan(
+    config: Config,
+    nouns: Mapping[str, int],
+    rates: pl.DataFrame,
+    machine: str,
+    dims: Mapping[str, int] | None = None,
+) -> list[Step]:
     """The steps of a config that take time or room, in the order of the stages.
 
     Args:
         nouns: lexicon -> number of its nouns.
         rates: see `read_rates`.
         machine: whose rates to take.
+        dims: spec -> dimensions, of embedders that are loaded; for others see `dim_of`.
     """
     known = {(task, subject): (rate, source) for name, task, subject, rate, source in rates.iter_rows()
              if name in (machine, PROCESSOR)}  # fmt: skip
-    return list(_steps(config, nouns, known))
+    return list(_steps(config, nouns, known, dims or {}))
 
 
-def machine_for(config: Config, nouns: Mapping[str, int], rates: pl.DataFrame) -> str:
-    """The machine that has rates for most steps of a config; the first such in the file."""
-    machines = [name for name in rates["machine"].unique(maintain_order=True) if name != PROCESSOR]
-    rated = [sum(step.hours is not None for step in plan(config, nouns, rates, name)) for name in machines]
-    return str(machines[rated.index(max(rated))])
+def dim_of(spec: str) -> int | None:
+    """Dimensions of an embedder whose weights need not be here; None where they are not known."""
+    path = Path(__file__).resolve().parents[2] / "resources/towers.tsv"
+    if (gap := known_gap(spec)) is not None:
+        return gap.dim
+    if not path.is_file():
+        return None
+    towers = pl.read_csv(path, separator="\t", comment_prefix="#")
+    return dict(towers.select("spec", "dim").iter_rows()).get(spec)
 
 
 def read_rates(path: Path) -> pl.DataFrame:
@@ -94,7 +100,7 @@ def texts_of(config: Config, source: str, nouns: int) -> int:
     return nouns * captions.multiset.texts_per_noun[int(source[1:]) - 1]
 
 
-def _steps(config: Config, nouns: Mapping[str, int], rates: Rates) -> Iterator[Step]:
+def _steps(config: Config, nouns: Mapping[str, int], rates: Rates, dims: Mapping[str, int]) -> Iterator[Step]:
     runs = config.runs.values()
     sets = sorted({(run.embedder, run.lexicon, run.mixture) for run in runs})
     weights = {mixture: part.weights for mixture, part in config.mixtures.items()}
@@ -107,7 +113,7 @@ def _steps(config: Config, nouns: Mapping[str, int], rates: Rates) -> Iterator[S
         yield Step(f"write {source} of {lexicon}", 1, texts, "texts", **_time(texts, rate))
     for embedder, lexicon, source in wanted:
         spec = config.embedders[embedder].spec
-        texts, dim = texts_of(config, source, nouns[lexicon]), _DIMS.get(spec)
+        texts, dim = texts_of(config, source, nouns[lexicon]), dims.get(spec) or dim_of(spec)
         yield Step(
             what=f"embed {source} of {lexicon} with {embedder}",
             jobs=config.captions.shards(source),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field
 
+from nounflow.config.auto import choice_for
 from nounflow.config.retrieval import RetrievalConfig
 from nounflow.config.runs.run import PREDICTOR, Run
 
@@ -18,6 +19,13 @@ class RetrievalRun(Run):
 
     predictor: Literal["retrieval"] = Field(description=PREDICTOR)
     retrieval: RetrievalConfig = RetrievalConfig()
+
+    def settled(self, spec: str) -> Self:
+        """See `Run.settled`."""
+        chosen = self.retrieval
+        if chosen.temperature == "auto":
+            chosen = chosen.model_copy(update={"temperature": choice_for(spec).temperature})
+        return super().settled(spec).model_copy(update={"retrieval": chosen})
 
     def check(self, key: str, config: Config) -> None:
         """See `Run.check`."""

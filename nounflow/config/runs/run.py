@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import Field, PlainValidator, TypeAdapter
 
+from nounflow.config.auto import settled_noise
 from nounflow.config.base import Settings
-from nounflow.config.noise import NoiseConfig
+from nounflow.config.noise import Noise, NoiseConfig
 from nounflow.config.training import TrainingConfig
 from nounflow.predictor_kinds import PREDICTORS
 from nounflow.registry import resolve
@@ -27,8 +28,16 @@ class Run(Settings):
     lexicon: str = Field(description="name under `lexicons`")
     embedder: str = Field(description="name under `embedders`")
     mixture: str = Field(description="name under `mixtures`")
-    noise: NoiseConfig = NoiseConfig()
+    noise: Noise = NoiseConfig()
     seed: int = Field(1, ge=0, description="seed of initialisation, sample order and noise")
+
+    def settled(self, spec: str) -> Self:
+        """With what follows the embedder, where the config does not say it (`nounflow.config.auto`).
+
+        Raises:
+            ValueError: what was said does not go with what is chosen.
+        """
+        return self.model_copy(update={"noise": settled_noise(self.noise, spec)})
 
     def recipe(self) -> dict[str, Any]:
         """What the model depends on besides its training set, as JSON: what its manifest keeps."""
@@ -54,6 +63,9 @@ class TrainedRun(Run):
     """A run that goes through the training loop."""
 
     training: TrainingConfig = TrainingConfig()
+    memory: int = Field(
+        0, ge=0, description="training texts onto whose mixtures images are projected when they are named; 0: off"
+    )
 
     @property
     def size(self) -> str:
