@@ -23,20 +23,23 @@ class LexiconConfig(Settings):
     """A lexicon: WordNet's object nouns, narrowed by rules. docs/nouns.md explains the rules, in their order."""
 
     kinds: tuple[Kind, ...] = Field(
-        KINDS, min_length=1, description="WordNet noun classes to take from; the rule file says how much of each"
+        KINDS, min_length=1, description="WordNet noun classes to take from"
     )
-    photographed: bool = Field(
-        True, description="apply the rule file's exclusions: subtrees and words that nobody names in a photograph"
+    min_visualness: float = Field(
+        0.5, ge=0, le=1, description="drop senses less photographable than this, by the rule of docs/nouns.md (0: none)"
     )
-    hand_kept: bool = Field(
-        True, description="let the words under `keep` in the rule file pass the filters below, whatever their weight"
+    photographed: bool = Field(True, description="apply `leave_out` of the rule file: words that nobody would answer")
+    listed: bool = Field(
+        True, description="let names of image sets' classes pass the filters of weight, share and capitals"
     )
-    capitalised: bool = Field(False, description="keep taxa and other names that WordNet writes with a capital")
+    capitalised: bool = Field(
+        False, description="keep Latin names of kinds, and single names with a capital that no image set lists"
+    )
     min_weight: float = Field(
         2.0, ge=0, description="drop nouns below this log-scale weight; 1 is no evidence, so 0 or 1 keeps all"
     )
     min_object_share: float = Field(
-        0.2, ge=0, le=1, description="drop nouns that mean an object in less than this share of their uses as a noun"
+        0.1, ge=0, le=1, description="drop nouns that mean an object in less than this share of their uses as a noun"
     )
     max_pieces: int = Field(5, ge=0, description="drop nouns of more word pieces than this (0: keep all)")
     synonym_ratio: float = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
@@ -15,9 +16,9 @@ from nounflow.counts import Counts, Flow
 from nounflow.errors import NounflowError
 from nounflow.files import sha256_text
 from nounflow.nouns.frequencies import THRESHOLD, Frequencies, log_weight
-from nounflow.nouns.inflection import Inflector, form_shares
+from nounflow.nouns.inflection import Inflector, _is_latin, form_shares
 from nounflow.nouns.rules import Rules
-from nounflow.nouns.selection import later_senses, select_synsets
+from nounflow.nouns.selection import SenseOrder, judge_synsets, kind_of, select_synsets
 from nounflow.schemas.tables import LEXICON
 from nounflow.senses import WordSense, WordSenses
 from nounflow.text import canon
@@ -25,6 +26,7 @@ from nounflow.wordnet import WordNet
 
 _WRITABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 './-]+")
 _ALIKE = 0.75  # share of common letters from which two synonyms count as spellings of one word
+_MOST_PLURAL = 4.0  # a plural that is this many times as frequent as its singular is another word, too: "sanders"
 CountPieces = Callable[[str], int]
 
 
@@ -37,6 +39,7 @@ class NounEntry:
     senses: tuple[WordSense, ...]  # selected ones, commonest first
     singulars: tuple[str, ...]
     plurals: tuple[str, ...]
+    latin: bool = False  # a name of a species, such as "Canis familiaris"
     frequency: float = 0.0  # relative to "the", over all forms and meanings
     object_frequency: float = 0.0  # of this, as the object: P(object | word) times the frequency, form by form
     noun_share: float = 0.0  # P(object | word, used as a noun)
@@ -83,7 +86,8 @@ def build_lexicon(
             fix="pass --tokenizer FILE (a tokenizer.json), or set max_pieces to 0",
         )
     counts = Counts("nouns")
-    selected = frozenset(select_synsets(wordnet, rules, config, counts))
+    verdicts = judge_synsets(wordnet, rules)
+    selected = frozenset(select_synsets(verdicts, wordnet, config, counts))
     entries = _entries(wordnet, selected, rules, frequencies)
     flow = counts.flow("nouns", len(entries), "nouns")
     kept = _filtered(entries, config, rules, count_pieces, flow)
@@ -110,14 +114,25 @@ def _entries(wordnet: WordNet, selected: frozenset[str], rules: Rules, frequenci
     for draft in drafts:
         share, noun_share = words.shares(draft.name, selected)
         uses = {spelling: frequencies(spelling) / sharing[spelling] for spelling in draft.spellings}
-        objects = sum(use * set_shares.get(spelling, share) for spelling, use in uses.items())
+        uses = _without_homographs(draft, uses)
+        counted = uses if any(uses.values()) else {canon(draft.noun): frequencies.estimate(draft.noun)}
+        objects = sum(use * set_shares.get(spelling, share) for spelling, use in counted.items())
         entries.append(replace(draft, frequency=sum(uses.values()), object_frequency=objects, noun_share=noun_share))
     return sorted(entries, key=lambda entry: entry.canon)
 
 
+def _without_homographs(draft: NounEntry, uses: dict[str, float]) -> dict[str, float]:
+    """Uses of the forms, where a plural counts a few times its singular at most: "does" is rarely a plural of "doe"."""
+    singulars = {canon(form) for form in draft.singulars}
+    most = _MOST_PLURAL * sum(uses[form] for form in singulars)
+    if not most:
+        return uses
+    return {form: use if form in singulars else min(use, most) for form, use in uses.items()}
+
+
 def _drafts(words: WordSenses, selected: frozenset[str], rules: Rules, inflector: Inflector) -> list[NounEntry]:
     """The entries without frequencies, which depend on which other entries share a spelling."""
-    wordnet, display, later = words.wordnet, rules.display, later_senses(words.wordnet, rules)
+    wordnet, display, order = words.wordnet, rules.display, SenseOrder(words.wordnet, rules)
     taxa = {synset.id for synset in wordnet.senses("taxonomic group")}
     known = {canon(lemma) for synset in selected for lemma in wordnet.synsets[synset].lemmas}
     drafts = []
@@ -126,11 +141,11 @@ def _drafts(words: WordSenses, selected: frozenset[str], rules: Rules, inflector
         if shown_as is not None and canon(shown_as) != name and canon(shown_as) in known:
             shown_as = None  # the word in use is an entry of its own
         senses = [sense for sense in words.by_mass(name) if sense.synset.id in selected]
-        senses.sort(key=lambda sense: sense.synset.id in later)  # stable: commonest first, `later` ones last
+        senses.sort(key=functools.partial(order.rank, name))  # stable: commonest first
         noun, singulars, plurals = _forms(senses, shown_as, inflector)
         if taxa.intersection(wordnet.ancestors(senses[0].synset.id)):  # no "Liliums"
             plurals = tuple(plural for plural in plurals if plural == noun)
-        drafts.append(NounEntry(name, noun, tuple(senses), singulars, plurals))
+        drafts.append(NounEntry(name, noun, tuple(senses), singulars, plurals, _is_latin(noun, wordnet.index)))
     return drafts
 
 
@@ -159,7 +174,7 @@ def _filtered(
 ) -> list[NounEntry]:
     """The filters, in their order; each dropped noun is counted once, under the first that drops it."""
     left_out = rules.left_out if config.photographed else {}
-    always: Collection[str] = rules.kept if config.hand_kept else ()
+    always: Collection[str] = rules.listed if config.listed else ()
     kept = []
     for entry in entries:
         reason = _reason(entry, config, left_out, entry.canon in always)
@@ -175,7 +190,7 @@ def _filtered(
         kept = [entry for entry in kept if entry.canon not in rarer]
     if config.max_nouns and len(kept) > config.max_nouns:
         flow.drop(len(kept) - config.max_nouns, f"not among the {config.max_nouns:,} heaviest (max_nouns)")
-        heaviest = sorted(kept, key=lambda entry: (-entry.weight, entry.canon))[: config.max_nouns]
+        heaviest = sorted(kept, key=lambda entry: (-entry.object_frequency, entry.canon))[: config.max_nouns]
         kept = sorted(heaviest, key=lambda entry: entry.canon)
     return kept
 
@@ -192,15 +207,15 @@ def _loosen(flow: Flow) -> str:
 
 
 def _reason(entry: NounEntry, config: LexiconConfig, left_out: dict[str, str], always: bool) -> str | None:
-    """Why an entry is dropped by itself; `always`: it stands under `keep`."""
+    """Why an entry is dropped by itself; `always`: an image set lists it."""
     if not _WRITABLE.fullmatch(entry.noun) or len(entry.canon) < 2:
         return "one letter, or signs other than letters, digits, space, ' . / -"
     if entry.canon in left_out:
         return f"left out by the rule file: {left_out[entry.canon]}"
     if always:
         return None
-    if not config.capitalised and entry.noun != entry.noun.lower():
-        return "written with a capital (capitalised)"
+    if not config.capitalised and (entry.latin or (entry.noun != entry.noun.lower() and " " not in entry.noun)):
+        return "a Latin name, or one word with a capital that no image set lists (capitalised)"
     if entry.noun_share < config.min_object_share:
         return f"means an object in less than {config.min_object_share:g} of its uses as a noun (min_object_share)"
     if entry.weight < config.min_weight:
@@ -244,7 +259,7 @@ def _table(wordnet: WordNet, entries: list[NounEntry], frequencies: Frequencies)
         rows.append(
             {
                 "id": i, "key": sha256_text(entry.canon)[:16], "noun": entry.noun, "canon": entry.canon,
-                "kind": first.lexname,
+                "kind": kind_of(first),
                 "synsets": [sense.synset.id for sense in entry.senses],
                 "sense_keys": [sense.key for sense in entry.senses],
                 "gloss": first.gloss,

@@ -12,8 +12,9 @@ import yaml
 from pydantic import BeforeValidator, Field
 
 from nounflow.config.base import Settings
-from nounflow.config.lexicon import Kind
 from nounflow.errors import NounflowError
+from nounflow.nouns.evidence import read_evidence
+from nounflow.nouns.visualness import Decision
 from nounflow.text import canon
 
 
@@ -47,14 +48,16 @@ class ShareRule(WordRule):
 
 
 class Rules(Settings):
-    """The whole rule file. `exclude` and `leave_out` only hold where a lexicon says `photographed`."""
+    """The rule file and the tables beside it. `leave_out` only holds where a lexicon says `photographed`."""
 
-    classes: dict[Kind, str] = Field(description="classes taken whole (names of instances never are) -> reason")
-    include: tuple[SenseRule, ...] = ()
-    exclude: tuple[SenseRule, ...] = ()
+    terms: dict[str, float] = Field(default_factory=dict, description="weights of the terms of visualness")
+    decisions: dict[str, Decision] = Field(default_factory=dict, description="sense key -> what the terms get wrong")
+    pictured: frozenset[str] = Field(frozenset(), description="keys of the senses that ImageNet has pictures of")
+    listed: frozenset[str] = Field(frozenset(), description="canons of the names of image sets' classes")
+    listed_senses: dict[str, str] = Field(default_factory=dict, description="such a canon -> its sense key, if known")
+    leading: tuple[SenseRule, ...] = Field((), description="senses that stand before a word's other selected senses")
     later: tuple[SenseRule, ...] = Field((), description="senses that stand behind a word's other selected senses")
     leave_out: tuple[WordRule, ...] = ()
-    keep: tuple[WordRule, ...] = Field((), description="words that no filter of frequency, share or capitals drops")
     shares: tuple[ShareRule, ...] = ()
     shown_as: dict[str, str] = Field(default_factory=dict, description="WordNet's headword -> the word in use")
     singular_s: WordRule | None = Field(None, description="singulars that end like a plural")
@@ -66,14 +69,9 @@ class Rules(Settings):
         return {canon(word): rule.reason for rule in self.leave_out for word in rule.words}
 
     @property
-    def kept(self) -> dict[str, str]:
-        """Canon -> the word as the file writes it."""
-        return {canon(word): word for rule in self.keep for word in rule.words}
-
-    @property
     def display(self) -> dict[str, str]:
         """Canon of WordNet's word -> how it is shown."""
-        return self.kept | {canon(word): shown for word, shown in self.shown_as.items()}
+        return {canon(word): shown for word, shown in self.shown_as.items()}
 
     @property
     def set_shares(self) -> dict[str, float]:
@@ -85,10 +83,11 @@ def load_rules(path: Path) -> Rules:
     """Read and check a rule file.
 
     Raises:
-        NounflowError: if it is missing or malformed; or if a word is both kept and left out.
+        NounflowError: if it or a table beside it is missing or malformed.
     """
     try:
-        rules = Rules.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
+        written = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        rules = Rules.model_validate(written | read_evidence(Path(path).parent))
     except FileNotFoundError:
         raise NounflowError("There is no rule file for the nouns", where=path, fix="check the path") from None
     except yaml.YAMLError as error:
@@ -97,8 +96,4 @@ def load_rules(path: Path) -> Rules:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise NounflowError(f"The rule file is not valid: {place}: {first['msg']}", where=path, fix="mend it") from None
-    if torn := sorted(rules.kept.keys() & rules.left_out.keys()):
-        raise NounflowError(
-            f"The rule file both keeps and leaves out: {', '.join(torn)}", where=path, fix="decide for one of them"
-        )
     return rules
