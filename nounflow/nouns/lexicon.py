@@ -210,10 +210,10 @@ def _reason(entry: NounEntry, config: LexiconConfig, left_out: dict[str, str], a
     """Why an entry is dropped by itself; `always`: an image set lists it."""
     if not _WRITABLE.fullmatch(entry.noun) or len(entry.canon) < 2:
         return "one letter, or signs other than letters, digits, space, ' . / -"
-    if entry.canon in left_out:
-        return f"left out by the rule file: {left_out[entry.canon]}"
     if always:
         return None
+    if entry.canon in left_out:
+        return f"left out by the rule file: {left_out[entry.canon]}"
     if not config.capitalised and (entry.latin or (entry.noun != entry.noun.lower() and " " not in entry.noun)):
         return "a Latin name, or one word with a capital that no image set lists (capitalised)"
     if entry.noun_share < config.min_object_share:
