@@ -9,10 +9,15 @@ from typing import Any
 
 _DELETED = re.compile(r"['’.]")
 _SEPARATORS = re.compile(r"[\s/_-]+")
+_FORM_CHOICE = re.compile(r"\[([^\[\]|]+)\|([^\[\]|]+)\]")
 # Initial letters whose *names* begin with a vowel sound: "an x-ray", "an LCD".
 _VOWEL_LETTERS = frozenset("aefhilmnorsx")
 # `inflect` follows spelling here; the ear does not.
-_ARTICLE_EXCEPTIONS = {"uninhabited": "an", "unionised": "a", "ouija": "a", "one": "a", "once": "a", "ewe": "a"}
+_ARTICLES = (
+    ("an", re.compile(r"hors\b|herb(?!iv|ar)|usher|uninhab|(?:8|11|18)(?!\d)|80|800", re.IGNORECASE)),
+    ("a", re.compile(r"uakari|uinta|unioni|ouija|(?:one|once|ewe)\b|unakite|usnea|utah|uighur", re.IGNORECASE)),
+    ("a", re.compile(r"(?:SIM|RAM|ROM|LAN|LEGO|LASER|FAQ|NASA|NATO|MIDI|SWAT|RADAR|SONAR|SCUBA|HEPA|RIB)\b")),  # spoken
+)
 
 
 def canon(text: str) -> str:
@@ -32,8 +37,9 @@ def word_set(text: str) -> frozenset[str]:
 def indefinite_article(phrase: str) -> str:
     """ "a" or "an", as `phrase` is spoken."""
     first = _SEPARATORS.split(phrase, maxsplit=1)[0]
-    if first.lower() in _ARTICLE_EXCEPTIONS:
-        return _ARTICLE_EXCEPTIONS[first.lower()]
+    for article, beginning in _ARTICLES:
+        if beginning.match(phrase):
+            return article
     if len(first) == 1 or (first.isupper() and len(first) <= 4 and first.isalpha()):
         return "an" if first[0].lower() in _VOWEL_LETTERS else "a"
     found: str = _inflect_engine().a(first).split(" ", 1)[0]
@@ -43,6 +49,18 @@ def indefinite_article(phrase: str) -> str:
 def with_article(phrase: str) -> str:
     """The phrase behind its indefinite article: "an owl"."""
     return f"{indefinite_article(phrase)} {phrase}"
+
+
+def counted(noun: str, countability: str) -> str:
+    """A noun as one names it in a picture: "an owl", "some water", "jeans"; `countability` as in a lexicon."""
+    if countability == "plural":
+        return noun
+    return with_article(noun) if countability == "count" else f"some {noun}"
+
+
+def agreeing(text: str, plural: bool) -> str:
+    """The text with the first or the second form of each [is|are]."""
+    return _FORM_CHOICE.sub(r"\2" if plural else r"\1", text)
 
 
 def join_words(words: Sequence[str]) -> str:

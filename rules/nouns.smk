@@ -10,6 +10,11 @@ rule build_nouns:
     input:
         wordnet=fetched("wordnet"),
         rules=resource("resources/nouns/rules.yaml"),
+        tables=[
+            resource(f"resources/nouns/{table}")
+            for table in ("visualness.tsv", "decisions.tsv", "pictured.txt", "class_lists.tsv")
+        ],
+        inflection=resource("resources/nouns/inflection.yaml"),
     output:
         nouns="results/nouns/{lexicon}.parquet",
         counts="results/nouns/{lexicon}.counts.json",
@@ -31,6 +36,7 @@ rule build_nouns:
         'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/build_nouns.py'
         " --wordnet {input.wordnet:q}"
         " --rules {input.rules:q}"
+        " --inflection {input.inflection:q}"
         " --lexicon {wildcards.lexicon:q}"
         " --settings {params.settings:q}"
         " --out {output.nouns:q}"

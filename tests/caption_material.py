@@ -61,7 +61,8 @@ ENTRIES = [
     ("heirloom", "artifact", "property<artifact", "", 3, "heirloom", "heirlooms"),
     ("shirt", "artifact", "garment<clothing", "a garment worn on the upper half of the body", 7, "shirt", "shirts"),
 ]  # fmt: skip
-VOWELS = ("owl", "oak", "apple", "ice cream", "umbrella", "ax", "axe", "axis", "X-ray", "hourglass", "heirloom")
+VOWELS = ("owl", "herb", "oak", "apple", "ice cream", "umbrella", "ax", "axe", "axis", "X-ray", "hourglass", "heirloom")
+MASS = ("rice", "tea", "ice cream")
 SYNONYMS = {"couch": "sofa"}  # they share a synset
 
 
@@ -92,6 +93,7 @@ def lexicon_of(entries):
                 "singular_shares": one_shares,
                 "plurals": many,
                 "plural_shares": many_shares,
+                "countability": "mass" if noun in MASS else "count" if ones else "plural",
                 "frequency": 1e-5,
                 "weight": float(weight),
             }

@@ -51,7 +51,7 @@ def check_nouns(tmp_path_factory):
                 "singulars": singulars, "singular_shares": [split / len(singulars) for _ in singulars],
                 "plurals": plurals,
                 "plural_shares": [(1 - split if singulars else 1.0) / len(plurals) for _ in plurals],
-                "frequency": 1e-5, "weight": float(weight),
+                "countability": "count", "frequency": 1e-5, "weight": float(weight),
             }
         )  # fmt: skip
     path = tmp_path_factory.mktemp("lexicon") / "nouns.parquet"

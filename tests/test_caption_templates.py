@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from caption_material import ENTRIES, VOWELS, lexicon_of
+from caption_material import ENTRIES, MASS, VOWELS, lexicon_of
 
 from nounflow.captions.forms import CaptionLexicon
 from nounflow.captions.templates import read_templates
@@ -20,16 +20,42 @@ def test_the_shipped_files_hold_85_singular_and_68_plural_templates_of_which_sev
 def test_a_template_puts_the_article_that_is_spoken_before_each_noun(templates):
     photo = next(t for t in templates.singular if t.text == "a photo of {a_noun}.")
     lexicon = CaptionLexicon.of(lexicon_of(ENTRIES))
-    for form, phrase in zip(lexicon.singular.texts, lexicon.singular.with_articles, strict=True):
-        article = "an" if form in VOWELS else "a"
+    for form, phrase in zip(lexicon.singular.texts, lexicon.singular.phrases("a"), strict=True):
+        article = "some" if form in MASS else "an" if form in VOWELS else "a"
         assert photo.around([phrase]) == f"a photo of {article} {form}."
     assert photo.around(["an owl", "a dog"]) == "a photo of an owl and a dog."
     assert photo.around(["an owl", "a dog", "an ax"]) == "a photo of an owl, a dog and an ax."
 
 
 @pytest.mark.parametrize(
+    ("text", "one", "mass", "two"),
+    [
+        ("the {noun} [fills|fill] the frame.", "the owl fills the frame.", "the rice fills the frame.",
+         "the owl and rice fill the frame."),
+        ("[this is|these are] {a_noun}.", "this is an owl.", "this is some rice.", "these are an owl and some rice."),
+        ("a photo of a large {noun}.", "a photo of a large owl.", "a photo of a large amount of rice.",
+         "a photo of a large owl and a large amount of rice."),
+        ("a photo of an old {noun}.", "a photo of an old owl.", "a photo of some old rice.",
+         "a photo of an old owl and some old rice."),
+        ("a photo of my {noun}.", "a photo of my owl.", "a photo of my rice.", "a photo of my owl and rice."),
+    ],
+)  # fmt: skip
+def test_articles_amounts_and_verbs_agree_with_what_is_named(tmp_path, text, one, mass, two):
+    path = tmp_path / "singular.tsv"
+    path.write_text(f"id\tweight\ttemplate\tcore\ncore-x\t1\t{text}\t1\n", encoding="utf-8")
+    (template,) = read_templates(path, "singular")
+    forms = CaptionLexicon.of(lexicon_of(ENTRIES)).singular
+    phrases = dict(zip(forms.texts, forms.phrases(template.lead), strict=True))
+    assert template.text == text
+    assert template.around([phrases["owl"]]) == one
+    assert template.around([phrases["rice"]]) == mass
+    assert template.around([phrases["owl"], phrases["rice"]]) == two
+
+
+@pytest.mark.parametrize(
     ("row", "message"),
     [
+        ("x\t1\tthe {noun} [fills|fill the frame.\t0", "not closed"),
         ("x\t1\ta photo.\t0", "exactly one"),
         ("x\t1\ta {noun} and {noun}.\t0", "exactly one"),
         ("x\t1\ta photo of {article_noun}.\t0", "exactly one"),

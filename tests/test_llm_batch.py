@@ -173,7 +173,8 @@ def test_the_captions_of_batches_are_those_of_calls(repository, tmp_path):
                 "synsets": [f"n{i:08d}"], "sense_keys": [f"{noun}%1:06:00::"], "gloss": f"the gloss of {noun}",
                 "hypernyms": ["thing"], "hypernym_synsets": ["n20000000"],
                 "singulars": [noun], "singular_shares": [0.75],
-                "plurals": [f"{noun}s"], "plural_shares": [0.25], "frequency": 1e-6, "weight": 1.0 + i,
+                "plurals": [f"{noun}s"], "plural_shares": [0.25], "countability": "count",
+                "frequency": 1e-6, "weight": 1.0 + i,
             }
             for i, noun in enumerate(("robin", "crane", "kettle"))
         ],

@@ -44,7 +44,7 @@ def write_lexicon(path, rows):
                 "hypernym_synsets": [f"n1{i:07d}", "n20000000"],
                 "singulars": [noun] if plural else [], "singular_shares": [0.75] if plural else [],
                 "plurals": [plural or noun], "plural_shares": [0.25 if plural else 1.0],
-                "frequency": 1e-6, "weight": weight,
+                "countability": "count", "frequency": 1e-6, "weight": weight,
             }
             for i, (noun, plural, weight) in enumerate(rows)
         ],

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import combinations
 
 import numpy as np
 import polars as pl
 
 from nounflow.errors import MismatchError
-from nounflow.text import with_article
+from nounflow.schemas.tables import countability_of
+from nounflow.text import counted, word_set
+
+_SIZES = word_set("large small tiny huge big")
 
 
 @dataclass(frozen=True)
@@ -18,7 +21,7 @@ class Forms:
     """All forms of one number, noun after noun; arrays and lists run parallel."""
 
     texts: tuple[str, ...]
-    with_articles: tuple[str, ...]  # plurals: the same as `texts`
+    countability: tuple[str, ...]  # of each form's noun; "plural" for plurals
     nouns: np.ndarray  # int64, noun id of each form
     shares: np.ndarray  # float64, share of the form in its noun's use
     mass: np.ndarray  # float64, share x weight of the noun
@@ -29,9 +32,15 @@ class Forms:
         """Positions of one noun's forms."""
         return range(self.starts[noun], self.starts[noun + 1])
 
-    def phrases(self, article: bool) -> tuple[str, ...]:
-        """All forms, behind a or an if so wanted."""
-        return self.with_articles if article else self.texts
+    def phrases(self, lead: str) -> tuple[str, ...]:
+        """All forms behind the lead of a template: "", "a" (or an, or some), "a large" (or "a large amount of")."""
+        if lead not in self._phrases:
+            self._phrases[lead] = tuple(map(partial(_phrase, lead), self.texts, self.countability))
+        return self._phrases[lead]
+
+    @cached_property
+    def _phrases(self) -> dict[str, tuple[str, ...]]:
+        return {"": self.texts}
 
     @cached_property
     def cumulated(self) -> np.ndarray:
@@ -89,14 +98,24 @@ def _forms(nouns: pl.DataFrame, number: str, weights: np.ndarray, meanings: np.n
     columns = nouns.select(form=f"{number}s", share=f"{number}_shares").with_row_index("noun")
     used = columns.explode("form", "share").filter(pl.col("share") > 0)
     used = used.sort("noun", "share", descending=[False, True], maintain_order=True)
+    uses = ["plural"] * len(nouns) if number == "plural" else countability_of(nouns)
     texts, owners = tuple(used["form"]), used["noun"].cast(pl.Int64).to_numpy()
     shares = used["share"].cast(pl.Float64).to_numpy()
     return Forms(
         texts,
-        tuple(map(with_article, texts)) if number == "singular" else texts,
+        tuple(uses[noun] for noun in owners.tolist()),
         owners,
         shares,
         weights[owners] * shares,
         meanings[owners].astype(np.int64),
         np.searchsorted(owners, np.arange(len(nouns) + 1)),
     )
+
+
+def _phrase(lead: str, noun: str, countability: str) -> str:
+    if lead == "a":
+        return counted(noun, countability)
+    if countability in ("mass", "both"):
+        _, quality = lead.split(" ", 1)
+        return f"{lead} amount of {noun}" if quality in _SIZES else f"some {quality} {noun}"
+    return f"{lead} {noun}"

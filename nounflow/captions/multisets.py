@@ -146,7 +146,7 @@ def _texts_of(multiset: Multiset, noun: int, size: int) -> list[tuple[str, Templ
     n_plural = int(size * lexicon.plural_shares[noun] + rng.random())
     n_plural = min(max(n_plural, rest - len(singulars)), rest, len(plurals))
     chosen += singulars[: rest - n_plural] + plurals[:n_plural]
-    return [(template.around([forms.phrases(template.article)[form]]), template) for forms, form, template in chosen]
+    return [(template.around([forms.phrases(template.lead)[form]]), template) for forms, form, template in chosen]
 
 
 # --- M2, M3, ... ----------------------------------------------------------------------------------------------------
@@ -190,6 +190,6 @@ def _block(multiset: Multiset, block: int) -> tuple[list[str], np.ndarray, list[
         targets[places] = forms.nouns[drawn]
         for place, members, pick in zip(places.tolist(), drawn.tolist(), picks.tolist(), strict=True):
             template = of_number[pick]
-            phrases = forms.phrases(template.article)
+            phrases = forms.phrases(template.lead)
             texts[place], ids[place] = template.around([phrases[i] for i in members]), template.id
     return texts, targets, ids

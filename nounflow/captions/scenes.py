@@ -14,6 +14,7 @@ from pathlib import Path
 
 from nounflow.captions.tsv import read_rows
 from nounflow.errors import NounflowError
+from nounflow.text import agreeing
 from nounflow.wordnet import LEXNAMES
 
 ROOT = "thing"
@@ -22,7 +23,6 @@ WORD_SLOTS = frozenset({"place", "scene", "adjective", "light", "viewer"})  # fi
 _SETTINGS = frozenset({"quantity", "trait", "uncountable", "unspoken"})  # lists of `thing` that no slot names
 
 _SLOT = re.compile(r"\{([^{}]*)\}")
-_FORM_CHOICE = re.compile(r"\[([^\[\]|]+)\|([^\[\]|]+)\]")
 _NOUN_PHRASE = re.compile(r"(?:^|(?<= ))(?:[#@]|the) (?:\{(?:adjective|trait)\} )?\{noun\}")
 
 
@@ -50,7 +50,7 @@ class Pattern:
 
     def inflected(self, plural: bool) -> str:
         """The text with its verbs in one number."""
-        return _FORM_CHOICE.sub(r"\2" if plural else r"\1", self.text)
+        return agreeing(self.text, plural)
 
 
 class SceneBook:
@@ -140,7 +140,7 @@ def _read_patterns(path: Path, groups: dict[str, SceneGroup]) -> dict[str, tuple
         row.refuse_if(lost, f"'{text}': one {{noun}} behind #, @ or the expected", "write: # {adjective} {noun}")
         untidy = not text.endswith(".") or text != " ".join(text.split())
         row.refuse_if(untidy, f"'{text}': single spaces and a full stop at the end expected")
-        torn = set("{}[]") & set(_FORM_CHOICE.sub("", _SLOT.sub("", text)))
+        torn = set("{}[]") & set(agreeing(_SLOT.sub("", text), plural=False))
         row.refuse_if(torn, f"'{text}': a bracket is not closed")
         known.add(name)
         patterns.setdefault(group, []).append(Pattern(name, int(weight), text, frozenset(slots)))

@@ -10,7 +10,7 @@ from typing import Literal
 
 from nounflow.captions.tsv import Row, read_rows
 from nounflow.errors import NounflowError
-from nounflow.text import join_words
+from nounflow.text import agreeing, join_words
 
 Number = Literal["singular", "plural"]
 COLUMNS = ("id", "weight", "template", "core")
@@ -19,6 +19,8 @@ CORE_PREFIX = "core-"  # so that a table of captions tells by itself which texts
 _PLACES = {"{noun}", "{a_noun}"}
 _BRACED = re.compile(r"\{[^{}]*\}|[{}]")
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+# "a large {noun}", which several nouns repeat: "a large owl and a large dog"
+_OWN_LEAD = re.compile(r"(?:^|(?<= ))an? (?:(?!of |the |my |your |with |than |\w+ing )[\w-]+ ){1,2}$", re.IGNORECASE)
 _LITERAL_ARTICLE = re.compile(r"(?:^|\s)an? \{noun\}", re.IGNORECASE)
 
 
@@ -29,18 +31,19 @@ class Template:
     id: str
     weight: float  # how often it is drawn, relative to the others of its file
     head: str
+    lead: str  # what each noun stands behind: "", "a" (or an, or some), "a large"
     tail: str
-    article: bool  # the noun stands behind a or an
     core: bool  # every noun gets this one in M1
 
     @property
     def text(self) -> str:
         """The template as written in its file."""
-        return f"{self.head}{{{'a_noun' if self.article else 'noun'}}}{self.tail}"
+        lead = f"{self.lead} " if self.lead else ""
+        return f"{self.head}{'{a_noun}' if self.lead == 'a' else lead + '{noun}'}{self.tail}"
 
     def around(self, phrases: Sequence[str]) -> str:
-        """The text for one or more nouns, which have their articles already if `article` asks for them."""
-        return f"{self.head}{join_words(phrases)}{self.tail}"
+        """The text for one or more nouns, each behind its `lead` already; verbs agree with how many there are."""
+        return agreeing(f"{self.head}{join_words(phrases)}{self.tail}", plural=len(phrases) > 1)
 
 
 @dataclass(frozen=True)
@@ -97,5 +100,10 @@ def _template(row: Row, number: Number) -> Template:
     row.refuse_if(written, f"'{text}': a or an cannot be fixed before the noun is known", "write {a_noun}")
     untidy = text != " ".join(text.split()) or not text.endswith(".") or text.endswith("..")
     row.refuse_if(untidy, f"'{text}': single spaces and one full stop at the end expected")
+    torn = set("[]") & set(agreeing(text, plural=False))
+    row.refuse_if(torn, f"'{text}': a bracket is not closed", "write the forms of a verb as [is|are]")
     head, tail = text.split(places[0])
-    return Template(name, float(weight), head, tail, article, core == "1")
+    lead = "a" if article else ""
+    if number == "singular" and not article and (own := _OWN_LEAD.search(head)):
+        head, lead = head[: own.start()], own[0].rstrip()
+    return Template(name, float(weight), head, lead, tail, core == "1")

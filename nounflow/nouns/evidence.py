@@ -18,8 +18,7 @@ def read_evidence(folder: Path) -> dict[str, Any]:
         NounflowError: with file and line, if a line is malformed or says a second time what another says.
     """
     decisions = {
-        key: Decision(photographed == "yes", reason)
-        for key, photographed, reason in _rows(folder / "decisions.tsv", 3)
+        key: Decision(photographed == "yes", reason) for key, photographed, reason in _rows(folder / "decisions.tsv", 3)
     }
     senses: dict[str, str] = {}
     names = set()
@@ -29,7 +28,9 @@ def read_evidence(folder: Path) -> dict[str, Any]:
             if key:
                 senses.setdefault(canon(alternative), key)
     return {
-        "terms": {term: _number(folder / "visualness.tsv", weight) for term, weight in _rows(folder / "visualness.tsv", 2)},
+        "terms": {
+            term: _number(folder / "visualness.tsv", weight) for term, weight in _rows(folder / "visualness.tsv", 2)
+        },
         "decisions": decisions,
         "pictured": frozenset(key for (key,) in _rows(folder / "pictured.txt", 1)),
         "listed": frozenset(names),

@@ -46,7 +46,6 @@ class Frequencies:
         closed = "".join(words)
         return self.web.get(" ".join(words), 0.0) + (0.0 if self.is_word(closed) else self.web.get(closed, 0.0))
 
-
     def estimate(self, compound: str) -> float:
         """What a compound without a count may have, from its words; 0 if a word is unknown, or it is one word.
 

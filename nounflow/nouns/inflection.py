@@ -1,90 +1,167 @@
-"""Singular and plural of a noun, one word or many; what cannot be shown to exist is not made up."""
+"""How a noun is written: display form, singulars, plurals, and whether it is counted."""
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from nounflow.nouns.frequencies import Frequencies
-from nounflow.nouns.rules import Rules
-from nounflow.text import canon, regular_plural, regular_singular
-from nounflow.wordnet import WordNet
+from nounflow.nouns.inflection_lists import Countability, InflectionLists
+from nounflow.text import canon, regular_plural, regular_singular, word_set
+from nounflow.wordnet import Synset, WordNet
 
 # "bird of paradise": what follows one of these does not inflect.
-_AFTER_HEAD = frozenset({"of", "in", "on", "at", "for", "to", "with", "from", "under", "over", "de", "du", "des", "la"})
-_JOINERS = frozenset({"and", "or", "&", "n", "'n'"})  # "bow and arrow": two heads
+_AFTER_HEAD = word_set("of in on at for to with from under over de du des la a al au en")
+_DRINKS = word_set("gin vodka whiskey whisky rum brandy scotch")  # gin and tonics
 _NOT_PLURAL_ENDINGS = ("ss", "us", "is", "as", "os")
-# A plural rarer than this beside its singular is a slip ("furnitures"), so the noun is a mass noun.
-_PLURAL_SHARE = 0.01
 # Of several plurals, those at least this frequent beside the commonest are kept ("hooves", "hoofs").
 _RIVAL_SHARE = 0.25
-# Relative to "the". A plural that neither source holds is rarer than 2e-7, a twentieth of this.
-_SURELY_SEEN = 4e-6
+# Plurals as a share of the singular: from here on a noun of a mass class has both, and is counted.
+_BOTH, _COUNTED = 0.08, 0.6
+_INITIALS = re.compile(r"\b(?:[A-Z]\.){2,}")
+
+
+@dataclass(frozen=True)
+class NounForms:
+    """All that is written for one noun."""
+
+    noun: str  # display form
+    singulars: tuple[str, ...]
+    plurals: tuple[str, ...]  # commonest first
+    countability: Countability
 
 
 class Inflector:
-    """Plurals from WordNet's irregular list, else from `inflect`, checked against real frequencies."""
+    """Forms from the lists, else from WordNet's irregular plurals, else by `inflect`, checked against frequencies."""
 
-    def __init__(self, wordnet: WordNet, rules: Rules, frequencies: Frequencies) -> None:
-        self._irregular = wordnet.irregular_plurals
-        self._exceptions = wordnet.exceptions
-        self._known = wordnet.index
-        self._frequencies = frequencies
-        self._set_shares = rules.set_shares
-        self._singular_s = frozenset(rules.singular_s.words if rules.singular_s else ())
-        self._mass = frozenset(rules.mass.words if rules.mass else ())
+    def __init__(self, wordnet: WordNet, lists: InflectionLists, frequencies: Frequencies) -> None:
+        self._wordnet, self._frequencies = wordnet, frequencies
+        self._irregular, self._exceptions, self._known = wordnet.irregular_plurals, wordnet.exceptions, wordnet.index
+        self._listed = lists.plurals_of()
+        self._uses = lists.countability()
+        self._pairs, self._singular_s = lists.words("pairs"), lists.words("singular_s")
+        self._plural_only = lists.words("plural_only")
+        self._capitals, self._display = lists.words("capitals"), lists.display
+        self._mass_marks: dict[str, bool] = {}  # synset id or class -> stuff, not things
+        for rules, is_mass in ((lists.mass_below, True), (lists.count_below, False)):
+            for rule in rules:
+                self._mass_marks |= {wordnet.by_sense_key(key).id: is_mass for key in rule.senses}
+                self._mass_marks |= dict.fromkeys(rule.kinds, is_mass)
         self._plurals_of_word = functools.cache(self._word_plurals)
+
+    def forms(self, spellings: Iterable[str], synset: Synset | None = None) -> NounForms:
+        """Forms of a noun from WordNet's spellings of it, the leading one first; `synset`: what it means."""
+        shown = tuple(dict.fromkeys(self.display(spelling) for spelling in spellings))
+        shown = tuple(spelling for spelling in shown if spelling == spelling.lower()) or shown
+        before, head, after = _split_head(shown[0])
+        if head.lower() in self._pairs:  # "tweezer", shown as "tweezers"
+            noun = f"{before}{regular_plural(head)}{after}"
+            return NounForms(noun, (), (noun,), "plural")
+        singulars = tuple(spelling for spelling in shown if not self.is_plural(spelling))
+        plurals = [spelling for spelling in shown if spelling not in singulars]
+        if not singulars:
+            return NounForms(shown[0], (), tuple(plurals), "plural")
+        countability = self.countability(singulars[0], synset)
+        if countability != "mass":
+            for singular in singulars:
+                plurals += self.plurals(singular)
+        return NounForms(shown[0], singulars, tuple(dict.fromkeys(plurals)), countability)
+
+    def display(self, spelling: str) -> str:
+        """How WordNet's spelling is written today: "SUV" for "S.U.V.", "TV" for "tv"."""
+        if listed := self._display.get(canon(spelling)):
+            return listed
+        spelling = _INITIALS.sub(lambda match: match[0].replace(".", ""), spelling)
+        return "".join(self._capitals.get(part.lower(), part) for part in re.split(r"([ ])", spelling))
 
     def is_plural(self, noun: str) -> bool:
         """True where the entry itself is a plural: "scissors", "false teeth", "brussels sprouts"."""
-        if noun in self._singular_s:
-            return False
         head = _split_head(noun)[1]
-        if head in self._singular_s or head != head.lower():
+        for word in (noun.lower(), head.lower()):
+            if word in self._plural_only:
+                return True
+            if word in self._singular_s or word in self._listed or word in self._uses:
+                return False
+        if head != head.lower() or is_latin(noun, self._known):
             return False
         if head in self._exceptions:
-            return not self._has_own_sense(head)  # "dice" is the plural of "die", "cola" not that of "colon"
+            return not self._has_own_sense(head)  # "cola" is not the plural of "colon"
         if len(head) < 4 or not head.endswith("s") or head.endswith(_NOT_PLURAL_ENDINGS):
             return False
         return regular_singular(head) is not None
 
+    def countability(self, noun: str, synset: Synset | None = None) -> Countability:
+        """Whether a singular takes a or an ("count"), "some" ("mass"), or "some" beside a plural ("both").
+
+        What the lists say of the noun comes first, then what they say of its last word, then the nearest sense above
+        it that they mark as stuff or things, checked against the use of its plural. Animals and persons are counted.
+        """
+        if use := self._uses.get(noun.lower()):
+            return use
+        if synset is not None and synset.lexname in ("animal", "person"):
+            return "count"
+        use = self._uses.get(_split_head(noun)[1].lower())
+        if use or synset is None:
+            return use or "count"
+        marks = (self._mass_marks[sense] for sense in self._wordnet.ancestors(synset.id) if sense in self._mass_marks)
+        if not next(marks, self._mass_marks.get(synset.lexname, False)):
+            return "count"
+        singular, plural = self._frequencies(noun), max(map(self._frequencies, self.plurals(noun)), default=0.0)
+        if plural >= _COUNTED * singular > 0:
+            return "count"
+        return "both" if plural >= _BOTH * singular > 0 else "mass"
+
     def plurals(self, noun: str) -> tuple[str, ...]:
-        """Plurals of a singular, commonest first; empty for mass nouns, taxa and whatever cannot be inflected."""
-        if noun in self._mass or "/" in noun or _is_latin(noun, self._known):
+        """Plurals of a singular that is counted, commonest first; none for taxa and what cannot be inflected."""
+        if (listed := self._listed.get(noun.lower())) is not None:
+            return listed
+        if "/" in noun or is_latin(noun, self._known):
             return ()
         before, head, after = _split_head(noun)
-        if head != noun and noun in self._irregular:  # "jacks-in-the-box"
-            return tuple(plural for plural in self._irregular[noun] if "'" not in plural or "'" in noun)[:1]
-        if set(re.split(r"[ -]", noun)) & _JOINERS or head in self._mass:
-            return ()
+        if head != noun and noun in self._irregular:  # "jacks-in-the-box"; but "comics" is no plural of "comic strip"
+            whole = [plural for plural in self._irregular[noun] if len(plural.split()) == len(noun.split())]
+            if sound := [plural for plural in whole if "'" not in plural or "'" in noun]:
+                return (sound[0],)
+        if before.endswith((" and ", "-and-")):  # two heads: bows and arrows
+            first, joint = before[:-5], before[-5:]
+            if first.lower() not in _DRINKS and self.countability(first) == "count":
+                before = f"{(self.plurals(first) or (first,))[0]}{joint}"
         return tuple(before + plural + after for plural in self._plurals_of_word(head))
 
     def _word_plurals(self, word: str) -> tuple[str, ...]:
-        if word.isupper() or not word[-1:].isalpha() or not word.isascii():
-            return ()
-        # WordNet's list has slips ("street" for "child"), hence the first letter; `inflect` writes "banjoes".
+        if (listed := self._listed.get(word.lower())) is not None:
+            return tuple(form.capitalize() if word[0].isupper() else form for form in listed)
+        if not word[-1:].isalpha() or word.isupper():
+            return () if len(word) < 2 or not word[-1:].isalnum() else (f"{word}s",)  # LEDs, B-52s
+        if word[0].isupper() and self.is_plural(word.lower()):  # "Stars and Stripes"
+            return (word,)
+        # WordNet's list has slips ("street" for "child"), hence the first letter.
         candidates = [form for form in self._irregular.get(word, ()) if form[0] == word[0] and "'" not in form]
-        regular = [regular_plural(word), *([f"{word}s"] if word.endswith("o") else [])]
-        candidates += [form for form in regular if not (word.endswith("s") and form == f"{word}s")]
+        candidates += [f"{word}s"] if word.endswith("o") else []  # `inflect` writes "banjoes"
+        candidates += [_mended(word, regular_plural(word))]
+        candidates += [f"{word}s"] if word.endswith("man") else []  # talismans
         frequency = {form: self._frequencies(form) for form in candidates}
-        best = max(frequency.values(), default=0.0)
-        if not self._countable(word, best):
-            return ()
+        best = max(frequency.values())
         if not best:  # no evidence for any: trust the irregular list before the rule
             return tuple(candidates[:1])
         kept = [form for form in frequency if frequency[form] >= _RIVAL_SHARE * best]
         return tuple(sorted(kept, key=lambda form: (-frequency[form], form)))
 
-    def _countable(self, word: str, plural: float) -> bool:
-        """False where the plural is so rare beside the singular that it must be a slip ("furnitures")."""
-        singular = self._frequencies(word) * self._set_shares.get(word, 1.0)  # "can" is mostly no noun
-        return plural >= _PLURAL_SHARE * singular if plural else singular < _SURELY_SEEN
-
     def _has_own_sense(self, plural: str) -> bool:
         """True where WordNet gives a plural-looking word a sense that its singulars lack."""
         shared = {sense for singular in self._exceptions[plural] for sense in self._known.get(singular, ())}
         return not shared.issuperset(self._known.get(plural, ()))
+
+
+def _mended(word: str, plural: str) -> str:
+    """The regular plural without the slips of `inflect`: "waltzzes", "clematiss", "Maries"."""
+    if word[0].isupper() and word.endswith("y") and plural.endswith("ies"):
+        return f"{word}s"
+    if plural == f"{word}s" and word.endswith(("s", "x", "z", "sh")):
+        return f"{word}es"
+    return f"{word}es" if plural == f"{word}zes" and word.endswith("tz") else plural
 
 
 def _split_head(noun: str) -> tuple[str, str, str]:
@@ -102,7 +179,7 @@ def _split_head(noun: str) -> tuple[str, str, str]:
     return "", noun, ""
 
 
-def _is_latin(noun: str, known: Mapping[str, object] | Collection[str]) -> bool:
+def is_latin(noun: str, known: Mapping[str, object] | Collection[str]) -> bool:
     """Names of taxa: "genus Canis", "family Felidae", "Canis familiaris"."""
     words = noun.split(" ")
     if len(words) == 1:

@@ -16,7 +16,8 @@ from nounflow.counts import Counts, Flow
 from nounflow.errors import NounflowError
 from nounflow.files import sha256_text
 from nounflow.nouns.frequencies import THRESHOLD, Frequencies, log_weight
-from nounflow.nouns.inflection import Inflector, _is_latin, form_shares
+from nounflow.nouns.inflection import Inflector, form_shares, is_latin
+from nounflow.nouns.inflection_lists import Countability, InflectionLists
 from nounflow.nouns.rules import Rules
 from nounflow.nouns.selection import SenseOrder, judge_synsets, kind_of, select_synsets
 from nounflow.schemas.tables import LEXICON
@@ -39,6 +40,7 @@ class NounEntry:
     senses: tuple[WordSense, ...]  # selected ones, commonest first
     singulars: tuple[str, ...]
     plurals: tuple[str, ...]
+    countability: Countability = "count"
     latin: bool = False  # a name of a species, such as "Canis familiaris"
     frequency: float = 0.0  # relative to "the", over all forms and meanings
     object_frequency: float = 0.0  # of this, as the object: P(object | word) times the frequency, form by form
@@ -72,10 +74,12 @@ def build_lexicon(
     frequencies: Frequencies,
     count_pieces: CountPieces | None = None,
     name: str = "",
+    inflection: InflectionLists | None = None,
 ) -> tuple[pl.DataFrame, Counts]:
     """The lexicon as a table of schema `LEXICON`, sorted by canon, ids = row numbers; and what was dropped, and why.
 
-    `count_pieces` gives the word pieces of a text; it is needed where `max_pieces` is set. `name` is for messages.
+    `count_pieces` gives the word pieces of a text; it is needed where `max_pieces` is set. `name` is for messages;
+    `inflection` holds the words that no rule of inflection knows.
 
     Raises:
         NounflowError: if a setting or the rule file is at fault, or if no noun is left.
@@ -88,7 +92,8 @@ def build_lexicon(
     counts = Counts("nouns")
     verdicts = judge_synsets(wordnet, rules)
     selected = frozenset(select_synsets(verdicts, wordnet, config, counts))
-    entries = _entries(wordnet, selected, rules, frequencies)
+    inflector = Inflector(wordnet, inflection or InflectionLists(), frequencies)
+    entries = _entries(wordnet, selected, rules, frequencies, inflector)
     flow = counts.flow("nouns", len(entries), "nouns")
     kept = _filtered(entries, config, rules, count_pieces, flow)
     flow.out(len(kept))
@@ -104,10 +109,12 @@ def build_lexicon(
     return _table(wordnet, kept, frequencies), counts
 
 
-def _entries(wordnet: WordNet, selected: frozenset[str], rules: Rules, frequencies: Frequencies) -> list[NounEntry]:
+def _entries(
+    wordnet: WordNet, selected: frozenset[str], rules: Rules, frequencies: Frequencies, inflector: Inflector
+) -> list[NounEntry]:
     """One entry for each canon of the selected synsets, sorted by canon."""
     words = WordSenses(wordnet)
-    drafts = _drafts(words, selected, rules, Inflector(wordnet, rules, frequencies))
+    drafts = _drafts(words, selected, rules, inflector)
     sharing = Counter(spelling for draft in drafts for spelling in draft.spellings)  # entries part a spelling's use
     set_shares = rules.set_shares
     entries = []
@@ -132,41 +139,22 @@ def _without_homographs(draft: NounEntry, uses: dict[str, float]) -> dict[str, f
 
 def _drafts(words: WordSenses, selected: frozenset[str], rules: Rules, inflector: Inflector) -> list[NounEntry]:
     """The entries without frequencies, which depend on which other entries share a spelling."""
-    wordnet, display, order = words.wordnet, rules.display, SenseOrder(words.wordnet, rules)
+    wordnet, order = words.wordnet, SenseOrder(words.wordnet, rules)
     taxa = {synset.id for synset in wordnet.senses("taxonomic group")}
     known = {canon(lemma) for synset in selected for lemma in wordnet.synsets[synset].lemmas}
     drafts = []
     for name in sorted(known):
-        shown_as = display.get(name)
-        if shown_as is not None and canon(shown_as) != name and canon(shown_as) in known:
-            shown_as = None  # the word in use is an entry of its own
         senses = [sense for sense in words.by_mass(name) if sense.synset.id in selected]
         senses.sort(key=functools.partial(order.rank, name))  # stable: commonest first
-        noun, singulars, plurals = _forms(senses, shown_as, inflector)
+        forms = inflector.forms((sense.spelling for sense in senses), senses[0].synset)
+        if canon(forms.noun) != name and canon(forms.noun) in known:
+            continue  # "sunglass", where "sunglasses" is an entry
+        plurals = forms.plurals
         if taxa.intersection(wordnet.ancestors(senses[0].synset.id)):  # no "Liliums"
-            plurals = tuple(plural for plural in plurals if plural == noun)
-        drafts.append(NounEntry(name, noun, tuple(senses), singulars, plurals, _is_latin(noun, wordnet.index)))
+            plurals = tuple(plural for plural in plurals if plural == forms.noun)
+        latin = is_latin(forms.noun, wordnet.index)
+        drafts.append(NounEntry(name, forms.noun, tuple(senses), forms.singulars, plurals, forms.countability, latin))
     return drafts
-
-
-def _forms(
-    senses: Sequence[WordSense], shown_as: str | None, inflector: Inflector
-) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """(display form, singulars, plurals) of an entry's spellings."""
-    spellings = tuple(dict.fromkeys(sense.spelling for sense in senses))
-    lower = tuple(spelling for spelling in spellings if spelling == spelling.lower())
-    noun = (lower or spellings)[0]
-    if shown_as is not None and canon(shown_as) != canon(noun):  # "jean", shown as "jeans"
-        return shown_as, (noun,), tuple(dict.fromkeys((shown_as, *inflector.plurals(noun))))
-    if shown_as is not None:
-        noun, spellings = shown_as, (shown_as,)
-    elif lower:
-        spellings = lower
-    singulars = tuple(spelling for spelling in spellings if not inflector.is_plural(spelling))
-    plurals = [spelling for spelling in spellings if inflector.is_plural(spelling)]
-    for singular in singulars:
-        plurals += inflector.plurals(singular)
-    return noun, singulars, tuple(dict.fromkeys(plurals))
 
 
 def _filtered(
@@ -266,7 +254,7 @@ def _table(wordnet: WordNet, entries: list[NounEntry], frequencies: Frequencies)
                 "hypernyms": [synset.lemmas[0] for synset in above],
                 "hypernym_synsets": [synset.id for synset in above],
                 "singulars": list(entry.singulars), "singular_shares": singular_shares,
-                "plurals": list(entry.plurals), "plural_shares": plural_shares,
+                "plurals": list(entry.plurals), "plural_shares": plural_shares, "countability": entry.countability,
                 "frequency": entry.frequency, "weight": entry.weight,
             }
         )  # fmt: skip

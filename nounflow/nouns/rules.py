@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import pydantic
 import yaml
@@ -16,6 +16,8 @@ from nounflow.errors import NounflowError
 from nounflow.nouns.evidence import read_evidence
 from nounflow.nouns.visualness import Decision
 from nounflow.text import canon
+
+_Model = TypeVar("_Model", bound=Settings)
 
 
 def _split(pattern: str, value: Any) -> Any:
@@ -59,19 +61,11 @@ class Rules(Settings):
     later: tuple[SenseRule, ...] = Field((), description="senses that stand behind a word's other selected senses")
     leave_out: tuple[WordRule, ...] = ()
     shares: tuple[ShareRule, ...] = ()
-    shown_as: dict[str, str] = Field(default_factory=dict, description="WordNet's headword -> the word in use")
-    singular_s: WordRule | None = Field(None, description="singulars that end like a plural")
-    mass: WordRule | None = Field(None, description="nouns without a plural")
 
     @property
     def left_out(self) -> dict[str, str]:
         """Canon -> reason."""
         return {canon(word): rule.reason for rule in self.leave_out for word in rule.words}
-
-    @property
-    def display(self) -> dict[str, str]:
-        """Canon of WordNet's word -> how it is shown."""
-        return {canon(word): shown for word, shown in self.shown_as.items()}
 
     @property
     def set_shares(self) -> dict[str, float]:
@@ -85,9 +79,17 @@ def load_rules(path: Path) -> Rules:
     Raises:
         NounflowError: if it or a table beside it is missing or malformed.
     """
+    return read_rule_file(path, Rules).model_copy(update=read_evidence(Path(path).parent))
+
+
+def read_rule_file(path: Path, model: type[_Model]) -> _Model:
+    """Read a YAML file of rules.
+
+    Raises:
+        NounflowError: if it is missing or malformed.
+    """
     try:
-        written = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        rules = Rules.model_validate(written | read_evidence(Path(path).parent))
+        return model.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise NounflowError("There is no rule file for the nouns", where=path, fix="check the path") from None
     except yaml.YAMLError as error:
@@ -96,4 +98,3 @@ def load_rules(path: Path) -> Rules:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise NounflowError(f"The rule file is not valid: {place}: {first['msg']}", where=path, fix="mend it") from None
-    return rules

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -44,6 +45,7 @@ _MEANINGS = [  # what only a lexicon made from WordNet has
         "sense_keys", _strings
     ),  # beside each synset this noun's key in it, which 3.0 and 3.1 share: "dog%1:05:00::"
     pa.field("hypernym_synsets", _strings),  # ids of `hypernyms`
+    pa.field("countability", pa.string()),  # count (a dog), mass (some water), both (some wine, wines), plural (jeans)
 ]
 LEXICON = pa.schema([*NOUNS, *_MEANINGS])
 
@@ -146,8 +148,16 @@ def read_lexicon(path: Path) -> pl.DataFrame:
         _check_columns(path, arrow.column_names, NOUNS, "lexicon")
         for field in _MEANINGS:
             if field.name not in arrow.column_names:
-                arrow = arrow.append_column(field, pa.array([[]] * len(arrow), field.type))
+                empty: list[Any] = ["count" if pa.types.is_string(field.type) else []] * len(arrow)
+                arrow = arrow.append_column(field, pa.array(empty, field.type))
         return pl.from_arrow(arrow.select(LEXICON.names).cast(LEXICON))  # type: ignore[return-value]
+
+
+def countability_of(nouns: pl.DataFrame) -> list[str]:
+    """The column `countability` of a lexicon; a table made without WordNet has none, and its nouns are counted."""
+    if "countability" not in nouns.columns:
+        return ["count"] * len(nouns)
+    return nouns["countability"].fill_null("count").to_list()
 
 
 def read_columns(
