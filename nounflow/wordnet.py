@@ -32,6 +32,7 @@ class Synset:
     hypernyms: tuple[str, ...]
     instance_hypernyms: tuple[str, ...]
     gloss: str  # definition only, without the examples
+    groups: tuple[str, ...] = ()  # what it is a member of (member holonyms): the cat of the genus Felis
     wholes: tuple[str, ...] = ()  # what it is a part of (part holonyms): the orange is part of the orange tree
 
     @property
@@ -168,7 +169,7 @@ def _parse_synset(line: str) -> Synset:
     n_words = int(fields[3], 16)
     words, lex_ids = fields[4 : 4 + 2 * n_words : 2], fields[5 : 5 + 2 * n_words : 2]
     position = 4 + 2 * n_words
-    pointers: dict[str, list[str]] = {"@": [], "@i": [], "#p": []}
+    pointers: dict[str, list[str]] = {"@": [], "@i": [], "#p": [], "#m": []}
     for i in range(position + 1, position + 1 + 4 * int(fields[position]), 4):
         symbol, target, part_of_speech = fields[i : i + 3]
         if symbol in pointers and part_of_speech == "n":
@@ -185,6 +186,7 @@ def _parse_synset(line: str) -> Synset:
         instance_hypernyms=tuple(pointers["@i"]),
         gloss=gloss.split('; "', 1)[0].strip().rstrip(";").strip(),  # up to the first quoted example
         wholes=tuple(pointers["#p"]),
+        groups=tuple(pointers["#m"]),
     )
 
 

@@ -22,9 +22,7 @@ KINDS: tuple[Kind, ...] = (
 class LexiconConfig(Settings):
     """A lexicon: WordNet's object nouns, narrowed by rules. docs/nouns.md explains the rules, in their order."""
 
-    kinds: tuple[Kind, ...] = Field(
-        KINDS, min_length=1, description="WordNet noun classes to take from"
-    )
+    kinds: tuple[Kind, ...] = Field(KINDS, min_length=1, description="WordNet noun classes to take from")
     min_visualness: float = Field(
         0.5, ge=0, le=1, description="drop senses less photographable than this, by the rule of docs/nouns.md (0: none)"
     )
@@ -44,5 +42,8 @@ class LexiconConfig(Settings):
     max_pieces: int = Field(5, ge=0, description="drop nouns of more word pieces than this (0: keep all)")
     synonym_ratio: float = Field(
         8.0, ge=0, description="drop a noun when a synonym is this many times as frequent (0: keep all)"
+    )
+    spelling: Literal["american", "british"] = Field(
+        "american", description="which of two spellings of a word leads; the other is a form of the noun"
     )
     max_nouns: int = Field(0, ge=0, description="how many nouns are kept, those of greatest weight (0: all)")

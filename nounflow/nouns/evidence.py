@@ -20,6 +20,7 @@ def read_evidence(folder: Path) -> dict[str, Any]:
     decisions = {
         key: Decision(photographed == "yes", reason) for key, photographed, reason in _rows(folder / "decisions.tsv", 3)
     }
+    weights = folder / "visualness.tsv"
     senses: dict[str, str] = {}
     names = set()
     for _, name, key in _rows(folder / "class_lists.tsv", 3, unique=False):
@@ -28,13 +29,12 @@ def read_evidence(folder: Path) -> dict[str, Any]:
             if key:
                 senses.setdefault(canon(alternative), key)
     return {
-        "terms": {
-            term: _number(folder / "visualness.tsv", weight) for term, weight in _rows(folder / "visualness.tsv", 2)
-        },
+        "terms": {term: _number(weights, weight) for term, weight in _rows(weights, 2)},
         "decisions": decisions,
         "pictured": frozenset(key for (key,) in _rows(folder / "pictured.txt", 1)),
         "listed": frozenset(names),
         "listed_senses": senses,
+        "british": dict(_rows(folder / "spelling.tsv", 2)),
     }
 
 
@@ -51,7 +51,7 @@ def _rows(path: Path, columns: int, unique: bool = True) -> Iterator[list[str]]:
             heading = False
             continue
         row = line.split("\t")
-        if len(row) != columns or not row[0] or not line.isprintable() and "\t" not in line:
+        if len(row) != columns or not all(map(str.isprintable, row)) or not row[0]:
             raise NounflowError(
                 f"A line of {path.name} has {len(row)} fields where {columns} are due: {line[:60]!r}",
                 where=f"{path}:{number}",

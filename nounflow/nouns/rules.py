@@ -57,6 +57,7 @@ class Rules(Settings):
     pictured: frozenset[str] = Field(frozenset(), description="keys of the senses that ImageNet has pictures of")
     listed: frozenset[str] = Field(frozenset(), description="canons of the names of image sets' classes")
     listed_senses: dict[str, str] = Field(default_factory=dict, description="such a canon -> its sense key, if known")
+    british: dict[str, str] = Field(default_factory=dict, description="American spelling of a word -> British")
     leading: tuple[SenseRule, ...] = Field((), description="senses that stand before a word's other selected senses")
     later: tuple[SenseRule, ...] = Field((), description="senses that stand behind a word's other selected senses")
     leave_out: tuple[WordRule, ...] = ()

@@ -45,6 +45,22 @@ def kind_of(synset: Synset) -> str:
     return synset.lexname
 
 
+def rank_names(wordnet: WordNet) -> dict[str, tuple[str, ...]]:
+    """Synset id -> names of the taxonomic ranks whose only member it is: feline -> ("Felidae", "family Felidae")."""
+    members: dict[str, set[str]] = {}
+    for synset in wordnet.synsets.values():
+        for group in synset.groups:
+            members.setdefault(group, set()).add(synset.id)
+    ranks = {below for group in wordnet.senses("taxonomic group")[:1] for below in wordnet.descendants(group.id)}
+    found: dict[str, tuple[str, ...]] = {}
+    for group in sorted(ranks & members.keys()):
+        kinds = members[group] - ranks
+        highest = [kind for kind in kinds if not (wordnet.ancestors(kind).keys() & kinds) - {kind}]
+        if len(highest) == 1:
+            found[highest[0]] = found.get(highest[0], ()) + wordnet.synsets[group].lemmas
+    return found
+
+
 class SenseOrder:
     """Which of a word's selected senses leads: by its use, by pictures of it, and by what the rule file says."""
 

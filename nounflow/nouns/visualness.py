@@ -1,8 +1,9 @@
-"""How likely a photograph's main thing is of a synset: a sum of documented terms, passed through the logistic function.
+"""How likely a photograph's main thing is of a synset: a sum of documented terms, put through the logistic function.
 
-The terms of a synset are its class, what stands above it, the words of its gloss, the form of its first word, and whether
-ImageNet-12k has pictures of it. `resources/nouns/visualness.tsv` holds their weights, which `benchmarks/fit_visualness.py`
-fits; `resources/nouns/decisions.tsv` holds the senses for which the sum is wrong, each with its reason.
+The terms of a synset are its class, what stands above it, the words of its gloss, the form of its first word, and
+whether ImageNet-12k has pictures of it. `resources/nouns/visualness.tsv` holds their weights, which
+`benchmarks/fit_visualness.py` fits; `resources/nouns/decisions.tsv` holds the senses for which the sum is wrong, each
+with its reason.
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from nounflow.errors import NounflowError
+from nounflow.text import word_set
 from nounflow.wordnet import Synset, WordNet
 
 _WORD = re.compile(r"[a-z]+")
-_EMPTY = frozenset(
-    "a an the of or and in to with for that is by on as from at it its which are be used having very usually especially "
-    "some any into".split()
-)
+_EMPTY = word_set("""a an the of or and in to with for that is by on as from at it its which are be used having very
+    usually especially some any into""")
 _SUFFIXES = ("er", "or", "ist", "ian", "ness", "ism", "tion", "ity", "ment", "ing", "ia", "itis", "ology", "ship")
 _RULE = "the rule's terms"
 
