@@ -34,7 +34,7 @@ class LexiconConfig(Settings):
         False, description="keep Latin names of kinds, and single names with a capital that no image set lists"
     )
     min_weight: float = Field(
-        3.0, ge=0, description="drop nouns below this log-scale weight; 1 is no evidence, so 0 or 1 keeps all"
+        4.2, ge=0, description="drop nouns below this log-scale weight; 1 is no evidence, so 0 or 1 keeps all"
     )
     min_object_share: float = Field(
         0.1, ge=0, le=1, description="drop nouns that mean an object in less than this share of their uses as a noun"

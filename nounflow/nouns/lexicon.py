@@ -19,7 +19,7 @@ from nounflow.nouns.frequencies import THRESHOLD, Frequencies
 from nounflow.nouns.inflection import Inflector, form_shares, is_latin
 from nounflow.nouns.inflection_lists import InflectionLists
 from nounflow.nouns.rules import Rules
-from nounflow.nouns.selection import SenseOrder, judge_synsets, kind_of, rank_names, select_synsets
+from nounflow.nouns.selection import SenseOrder, check_left_out, judge_synsets, kind_of, rank_names, select_synsets
 from nounflow.nouns.spelling import Spellings
 from nounflow.nouns.visualness import Verdict
 from nounflow.schemas.tables import LEXICON
@@ -54,6 +54,7 @@ def build_lexicon(
         )
     counts = Counts("nouns")
     verdicts = judge_synsets(wordnet, rules)
+    check_left_out(wordnet, rules, verdicts)
     selected = frozenset(select_synsets(verdicts, wordnet, config, counts))
     inflector = Inflector(wordnet, inflection or InflectionLists(), frequencies)
     spellings = Spellings(rules.british, config.spelling)

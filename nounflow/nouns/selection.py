@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from nounflow.config.lexicon import KINDS, LexiconConfig
@@ -10,10 +11,12 @@ from nounflow.errors import NounflowError
 from nounflow.nouns.rules import Rules, SenseRule
 from nounflow.nouns.visualness import Verdict, visualness
 from nounflow.senses import WordSense
+from nounflow.text import canon
 from nounflow.wordnet import Synset, WordNet
 
 # How much likelier a sense leads a word that ImageNet has pictures of, or under whose name an image set has them.
 _PICTURED, _LISTED = 3.0, 20.0
+LEAST = 0.5  # visualness from which a sense counts as photographed
 
 
 def judge_synsets(wordnet: WordNet, rules: Rules) -> dict[str, Verdict]:
@@ -36,6 +39,29 @@ def select_synsets(
             selected.append(synset)
     flow.out(len(selected))
     return tuple(selected)
+
+
+def check_left_out(wordnet: WordNet, rules: Rules, verdicts: Mapping[str, Verdict]) -> None:
+    """Each word under `leave_out` must be one that a lexicon could hold.
+
+    Raises:
+        NounflowError: if a word stands twice, is unknown to WordNet, or means nothing that is photographed.
+    """
+    words = [canon(word) for rule in rules.leave_out for word in rule.words]
+    shown = {
+        canon(lemma)
+        for synset in wordnet.synsets.values()
+        if verdicts[synset.id].score >= LEAST
+        for lemma in synset.lemmas
+    }
+    for what, wrong in (
+        ("twice", [word for word, times in Counter(words).items() if times > 1]),
+        ("without effect, as no sense of them is photographed or WordNet lacks them", sorted(set(words) - shown)),
+    ):
+        if wrong:
+            raise NounflowError(
+                f"The rule file leaves out words {what}: {', '.join(wrong[:8])}", fix="delete them under `leave_out`"
+            )
 
 
 def kind_of(synset: Synset) -> str:
