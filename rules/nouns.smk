@@ -15,6 +15,7 @@ rule build_nouns:
             for table in ("visualness.tsv", "decisions.tsv", "pictured.txt", "class_lists.tsv", "spelling.tsv")
         ],
         inflection=resource("resources/nouns/inflection.yaml"),
+        supplement=resource("resources/nouns/modern.tsv"),
     output:
         nouns="results/nouns/{lexicon}.parquet",
         counts="results/nouns/{lexicon}.counts.json",
@@ -37,6 +38,7 @@ rule build_nouns:
         " --wordnet {input.wordnet:q}"
         " --rules {input.rules:q}"
         " --inflection {input.inflection:q}"
+        " --supplement {input.supplement:q}"
         " --lexicon {wildcards.lexicon:q}"
         " --settings {params.settings:q}"
         " --out {output.nouns:q}"

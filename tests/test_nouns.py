@@ -428,8 +428,8 @@ def test_the_command_line_writes_the_same_lexicon_twice(tmp_path, tiny, reposito
     for run in ("a", "b"):
         subprocess.run(
             [sys.executable, str(script), "--wordnet", str(tmp_path), "--rules", str(rules),
-             "--inflection", str(inflection), "--lexicon", "tiny",
-             "--settings", json.dumps({"min_weight": 0, "min_object_share": 0}),
+             "--inflection", str(inflection), "--supplement", "unused.tsv", "--lexicon", "tiny",
+             "--settings", json.dumps({"min_weight": 0, "min_object_share": 0, "supplement": False}),
              "--out", str(tmp_path / f"{run}.parquet"), "--counts", str(tmp_path / f"{run}.json")],
             check=True, env=os.environ | {"PYTHONPATH": str(repository)},
         )  # fmt: skip

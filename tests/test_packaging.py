@@ -101,7 +101,7 @@ LAYERS = [  # each may import what stands before it, and itself
      "process", "registry", "streams", "commandline", "progress", "text", "image_folders", "image_repair", "images",
      "wordnet", "config", "schemas",
      "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "job_log", "group_writer",
-     "retry_after", "senses", "workflow"},
+     "retry_after", "senses", "tsv", "workflow"},
     {"store"},
     {"training"},
     {"decoder", "embedders"},

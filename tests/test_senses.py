@@ -77,7 +77,8 @@ def test_what_wordnet_does_not_know_means_nothing(words):
 
 
 def chosen(**keys: str) -> pl.DataFrame:
-    return pl.DataFrame({"canon": list(keys), "sense_keys": [key.split() for key in keys.values()]})
+    chosen_keys = [key.split() for key in keys.values()]
+    return pl.DataFrame({"canon": list(keys), "sense_keys": chosen_keys, "hypernym_synsets": [[]] * len(keys)})
 
 
 def test_the_first_lexicon_that_has_a_noun_says_what_it_means(wordnet):

@@ -1,13 +1,14 @@
 """Build a lexicon: WordNet's object nouns with their forms, senses and weights.
 
 Inputs: WordNet (the manifest of the fetched one, or a folder with `data.noun`, `index.noun` and, if present,
-`noun.exc`, `cntlist.rev` or `index.sense`), the rule file, the lists of inflection, the lexicon's settings. Word
-frequencies come with the packages wordsegment and wordfreq; word pieces (`max_pieces`) are counted with the bundled
-text tower's tokenizer unless `--tokenizer` gives another.
+`noun.exc`, `cntlist.rev` or `index.sense`), the rule file, the lists of inflection, the supplement, the lexicon's
+settings. Word frequencies come with the packages wordsegment and wordfreq; word pieces (`max_pieces`) are counted with
+the bundled text tower's tokenizer unless `--tokenizer` gives another.
 Outputs: the lexicon (parquet, schema NOUNS) and what was kept and dropped (JSON).
 
     python workflow_scripts/build_nouns.py --wordnet results/inputs/wordnet/manifest.json \
         --rules resources/nouns/rules.yaml --inflection resources/nouns/inflection.yaml \
+        --supplement resources/nouns/modern.tsv \
         --lexicon small --settings '{}' \
         --out results/nouns/small.parquet --counts results/nouns/small.counts.json
 """
@@ -27,6 +28,7 @@ def main(
     wordnet: Path,
     rules: Path,
     inflection: Path,
+    supplement: Path,
     lexicon: str,
     settings: LexiconConfig,
     tokenizer: Path | None,
@@ -39,6 +41,7 @@ def main(
     from nounflow.nouns.inflection_lists import load_inflection_lists
     from nounflow.nouns.lexicon import build_lexicon
     from nounflow.nouns.rules import load_rules
+    from nounflow.nouns.supplement import read_supplement
     from nounflow.schemas.tables import LEXICON, write_table
     from nounflow.wordnet import WordNet
 
@@ -46,8 +49,9 @@ def main(
     count_pieces = piece_counter(tokenizer or bundled_tokenizer()) if settings.max_pieces else None
     frequencies = load_frequencies(words.index.__contains__)
     print(f"lexicon {lexicon}: {settings.model_dump_json()}", flush=True)
+    added = read_supplement(supplement, words) if settings.supplement else ()
     lists = load_inflection_lists(inflection)
-    table, tally = build_lexicon(words, settings, load_rules(rules), frequencies, count_pieces, lexicon, lists)
+    table, tally = build_lexicon(words, settings, load_rules(rules), frequencies, count_pieces, lexicon, lists, added)
     write_table(out, table, LEXICON)
     tally.write(counts)
 
@@ -87,6 +91,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("--rules", type=Path, required=True, help="rule file (YAML)")
     parser.add_argument("--inflection", type=Path, required=True, help="lists of plurals and countability (YAML)")
+    parser.add_argument("--supplement", type=Path, required=True, help="nouns that WordNet lacks (TSV)")
     parser.add_argument("--lexicon", required=True, help="name of the lexicon, for the log")
     parser.add_argument("--settings", type=json_settings(LexiconConfig), required=True, help="its settings (JSON)")
     parser.add_argument(

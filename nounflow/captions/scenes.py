@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nounflow.captions.tsv import read_rows
 from nounflow.errors import NounflowError
 from nounflow.text import agreeing
+from nounflow.tsv import read_rows
 from nounflow.wordnet import LEXNAMES
 
 ROOT = "thing"

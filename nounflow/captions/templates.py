@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from nounflow.captions.tsv import Row, read_rows
 from nounflow.errors import NounflowError
 from nounflow.text import agreeing, join_words
+from nounflow.tsv import Row, read_rows
 
 Number = Literal["singular", "plural"]
 COLUMNS = ("id", "weight", "template", "core")

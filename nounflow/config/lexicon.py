@@ -33,6 +33,9 @@ class LexiconConfig(Settings):
     capitalised: bool = Field(
         False, description="keep Latin names of kinds, and single names with a capital that no image set lists"
     )
+    supplement: bool = Field(
+        True, description="add the nouns of resources/nouns/modern.tsv, which WordNet lacks: smartphone, hoodie, latte"
+    )
     min_weight: float = Field(
         4.2, ge=0, description="drop nouns below this log-scale weight; 1 is no evidence, so 0 or 1 keeps all"
     )

@@ -25,10 +25,13 @@ def filtered(
     spellings: Spellings,
     count_pieces: CountPieces | None,
     flow: Flow,
+    always: Collection[str],
 ) -> list[NounEntry]:
-    """The filters, in their order; each dropped noun is counted once, under the first that drops it."""
+    """The filters, in their order; each dropped noun is counted once, under the first that drops it.
+
+    `always`: canons that pass the filters of share, weight, capitals and words left out.
+    """
     left_out = rules.left_out if config.photographed else {}
-    always: Collection[str] = rules.listed if config.listed else ()
     kept = []
     for entry in entries:
         reason = _reason(entry, config, left_out, entry.canon in always)
@@ -61,7 +64,7 @@ def loosen(flow: Flow) -> str:
 
 
 def _reason(entry: NounEntry, config: LexiconConfig, left_out: dict[str, str], always: bool) -> str | None:
-    """Why an entry is dropped by itself; `always`: an image set lists it."""
+    """Why an entry is dropped by itself; `always`: it passes those but for its signs."""
     if not _WRITABLE.fullmatch(entry.noun) or len(entry.canon) < 2:
         return "one letter, or signs other than letters, digits, space, ' . / -"
     if always:

@@ -36,11 +36,19 @@ class NounForms:
 class Inflector:
     """Forms from the lists, else from WordNet's irregular plurals, else by `inflect`, checked against frequencies."""
 
-    def __init__(self, wordnet: WordNet, lists: InflectionLists, frequencies: Frequencies) -> None:
+    def __init__(
+        self,
+        wordnet: WordNet,
+        lists: InflectionLists,
+        frequencies: Frequencies,
+        known_uses: Mapping[str, Countability] | None = None,
+    ) -> None:
+        """`known_uses`: countability of nouns in small letters, before what the lists say."""
         self._wordnet, self._frequencies = wordnet, frequencies
         self._irregular, self._exceptions, self._known = wordnet.irregular_plurals, wordnet.exceptions, wordnet.index
         self._listed = lists.plurals_of()
         self._uses = lists.countability()
+        self._known_uses = known_uses or {}
         self._pairs, self._singular_s = lists.words("pairs"), lists.words("singular_s")
         self._plural_only = lists.words("plural_only")
         self._capitals, self._display = lists.words("capitals"), lists.display
@@ -79,6 +87,8 @@ class Inflector:
     def is_plural(self, noun: str) -> bool:
         """True where the entry itself is a plural: "scissors", "false teeth", "brussels sprouts"."""
         head = _split_head(noun)[1]
+        if known := self._known_uses.get(noun.lower()):
+            return known == "plural"
         for word in (noun.lower(), head.lower()):
             if word in self._plural_only:
                 return True
@@ -98,7 +108,7 @@ class Inflector:
         What the lists say of the noun comes first, then what they say of its last word, then the nearest sense above
         it that they mark as stuff or things, checked against the use of its plural. Animals and persons are counted.
         """
-        if use := self._uses.get(noun.lower()):
+        if use := self._known_uses.get(noun.lower()) or self._uses.get(noun.lower()):
             return use
         if synset is not None and synset.lexname in ("animal", "person"):
             return "count"

@@ -21,6 +21,7 @@ from nounflow.nouns.inflection_lists import InflectionLists
 from nounflow.nouns.rules import Rules
 from nounflow.nouns.selection import SenseOrder, check_left_out, judge_synsets, kind_of, rank_names, select_synsets
 from nounflow.nouns.spelling import Spellings
+from nounflow.nouns.supplement import Addition, extended
 from nounflow.nouns.visualness import Verdict
 from nounflow.schemas.tables import LEXICON
 from nounflow.senses import WordSenses
@@ -38,11 +39,12 @@ def build_lexicon(
     count_pieces: CountPieces | None = None,
     name: str = "",
     inflection: InflectionLists | None = None,
+    supplement: tuple[Addition, ...] = (),
 ) -> tuple[pl.DataFrame, Counts]:
     """The lexicon as a table of schema `LEXICON`, sorted by canon, ids = row numbers; and what was dropped, and why.
 
     `count_pieces` gives the word pieces of a text; it is needed where `max_pieces` is set. `name` is for messages;
-    `inflection` holds the words that no rule of inflection knows.
+    `inflection` holds the words that no rule of inflection knows, `supplement` nouns that WordNet lacks.
 
     Raises:
         NounflowError: if a setting or the rule file is at fault, or if no noun is left.
@@ -56,11 +58,16 @@ def build_lexicon(
     verdicts = judge_synsets(wordnet, rules)
     check_left_out(wordnet, rules, verdicts)
     selected = frozenset(select_synsets(verdicts, wordnet, config, counts))
-    inflector = Inflector(wordnet, inflection or InflectionLists(), frequencies)
+    wordnet, added = extended(wordnet, supplement)
+    selected |= added
+    verdicts |= dict.fromkeys(added, Verdict(1.0, "of the supplement"))
+    uses = {word.lower(): addition.use for addition in supplement for word in addition.words}
+    inflector = Inflector(wordnet, inflection or InflectionLists(), frequencies, uses)
     spellings = Spellings(rules.british, config.spelling)
     entries = _entries(wordnet, selected, rules, frequencies, inflector, spellings)
     flow = counts.flow("nouns", len(entries), "nouns")
-    kept = filtered(entries, config, rules, spellings, count_pieces, flow)
+    always = {canon(addition.words[0]) for addition in supplement} | (rules.listed if config.listed else set())
+    kept = filtered(entries, config, rules, spellings, count_pieces, flow, always)
     flow.out(len(kept))
     if not kept:
         raise NounflowError(

@@ -1,0 +1,102 @@
+"""The supplement of nouns that WordNet lacks: the table, its mistakes, and its way into a lexicon."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from nounflow.config.lexicon import LexiconConfig
+from nounflow.errors import NounflowError
+from nounflow.nouns.frequencies import Frequencies
+from nounflow.nouns.inflection_lists import load_inflection_lists
+from nounflow.nouns.lexicon import build_lexicon
+from nounflow.nouns.rules import Rules
+from nounflow.nouns.supplement import COLUMNS, extended, read_supplement
+from nounflow.senses import WordSenses
+
+GOOD = "smartphone\tsmart phone\tartifact\ttelephone%1:06:00::\tcount\t\ta telephone with a touch screen"
+
+
+@pytest.fixture(scope="module")
+def supplement(wordnet, repository):
+    return read_supplement(repository / "resources/nouns/modern.tsv", wordnet)
+
+
+@pytest.fixture(scope="module")
+def lexicon(wordnet, supplement, repository) -> dict[str, dict[str, object]]:
+    """The entries of a lexicon of artifacts and the supplement, by canon; no frequencies."""
+    rules = Rules.model_validate({"classes": {"artifact": "a test"}})
+    config = LexiconConfig(kinds=("artifact",), min_weight=0, min_object_share=0, max_pieces=0, synonym_ratio=0)
+    lists = load_inflection_lists(repository / "resources/nouns/inflection.yaml")
+    frequencies = Frequencies({}, {})
+    table, _ = build_lexicon(wordnet, config, rules, frequencies, inflection=lists, supplement=supplement)
+    return {row["canon"]: row for row in table.iter_rows(named=True)}
+
+
+def test_the_table_holds_what_phones_photograph_and_wordnet_lacks(supplement, wordnet):
+    words = WordSenses(wordnet)
+    assert len(supplement) >= 620
+    assert len({addition.kind for addition in supplement}) >= 6
+    for addition in supplement:
+        senses = [sense.synset.lexname for word in addition.words for sense in words.senses(word)]
+        assert addition.kind not in senses or addition.share < 1, addition
+
+
+def test_entries_have_sense_gloss_forms_and_parents_of_their_own(lexicon):
+    phone = lexicon["smartphone"]
+    assert phone["gloss"] == "a pocket telephone with a touch screen that runs apps and takes pictures"
+    assert phone["plurals"] == ["smartphones"]
+    assert phone["hypernyms"][0] == "telephone"
+    assert phone["synsets"] == lexicon["smart phone"]["synsets"]
+    assert lexicon["oat milk"]["countability"] == "mass"
+    assert (lexicon["earbuds"]["singulars"], lexicon["earbuds"]["plurals"]) == ([], ["earbuds"])
+
+
+@pytest.mark.parametrize(
+    ("noun", "parent"), [("drone", "aircraft"), ("router", "electronic device"), ("tablet", "electronic device")]
+)
+def test_the_modern_sense_leads_where_its_share_says_so(lexicon, noun, parent):
+    assert lexicon[noun]["hypernyms"][0] == parent
+    assert len(lexicon[noun]["synsets"]) > 1
+
+
+def test_a_lexicon_with_added_senses_meets_a_plain_wordnet_by_their_parents(lexicon, wordnet):
+    table = pl.DataFrame([lexicon["smartphone"], lexicon["telephone"]])
+    words = WordSenses(wordnet, [table])
+    assert words.synsets("smartphone") == words.synsets("telephone")[:1]
+
+
+def test_ids_are_of_the_content_and_new(supplement, wordnet):
+    both, ids = extended(wordnet, supplement)
+    assert len(ids) == len(supplement)
+    assert not ids & wordnet.synsets.keys()
+    one, own = extended(wordnet, supplement[:1])
+    assert own < ids
+    assert one.synsets[next(iter(own))] == both.synsets[next(iter(own))]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (GOOD, "'smartphone' stands already in row 2"),
+        (GOOD.replace("smartphone", "x\x00phone").replace("smart phone", ""), "plain letters"),
+        (GOOD.replace("smartphone", "<b>phone</b>").replace("smart phone", ""), "plain letters"),
+        (GOOD.replace("smartphone", "flip phone").replace("smart phone", "Flip-Phone"), "the same alias twice"),
+        (GOOD.replace("smartphone", "").replace("smart phone", ""), "the noun is missing"),
+        ("flip phone\t\tartifact\ttelephone%1:06:99::\tcount\t\ta small phone", "no sense key of this WordNet"),
+        ("flip phone\t\tgadget\ttelephone%1:06:00::\tcount\t\ta small phone", "kind 'gadget'"),
+        ("flip phone\t\tartifact\ttelephone%1:06:00::\tsome\t\ta small phone", "use 'some'"),
+        ("flip phone\t\tartifact\ttelephone%1:06:00::\tcount\t0.5\ta small phone", "WordNet has no other"),
+        ("drone\t\tartifact\taircraft%1:06:00::\tcount\t\ta small aircraft", "WordNet has another drone"),
+        ("drone\t\tartifact\taircraft%1:06:00::\tcount\t1.5\ta small aircraft", "share '1.5'"),
+        ("flip phone\t\tartifact\ttelephone%1:06:00::\tcount\t\ta <i>small</i> phone", "plain words"),
+        ("flip phone\t\tartifact\ttelephone%1:06:00::\tcount", "cells expected"),
+    ],
+)
+def test_a_mistake_in_the_table_is_named_with_file_and_row(tmp_path, wordnet, row, message):
+    path = tmp_path / "modern.tsv"
+    path.write_text("\t".join(COLUMNS) + f"\n{GOOD}\n{row}\n", encoding="utf-8")
+    with pytest.raises(NounflowError) as error:
+        read_supplement(path, wordnet)
+    assert message in str(error.value)
+    assert f"{path}, row 3" in str(error.value)
