@@ -22,17 +22,15 @@ def read_evidence(folder: Path) -> dict[str, Any]:
     }
     weights = folder / "visualness.tsv"
     senses: dict[str, str] = {}
-    names = set()
+    names = []
     for _, name, key in _rows(folder / "class_lists.tsv", 3, unique=False):
-        for alternative in name.split("/"):
-            names.add(canon(alternative))
-            if key:
-                senses.setdefault(canon(alternative), key)
+        names.append(tuple(map(canon, name.split("/"))))
+        senses |= {alternative: key for alternative in names[-1] if key and alternative not in senses}
     return {
         "terms": {term: _number(weights, weight) for term, weight in _rows(weights, 2)},
         "decisions": decisions,
         "pictured": frozenset(key for (key,) in _rows(folder / "pictured.txt", 1)),
-        "listed": frozenset(names),
+        "listed": tuple(names),
         "listed_senses": senses,
         "british": dict(_rows(folder / "spelling.tsv", 2)),
     }

@@ -18,6 +18,13 @@ _ALIKE = 0.75  # share of common letters from which two synonyms count as spelli
 CountPieces = Callable[[str], int]
 
 
+def listed_names(classes: Collection[tuple[str, ...]], entries: Collection[NounEntry]) -> set[str]:
+    """Of the names of each class of an image set the commonest."""
+    use = {entry.canon: entry.object_frequency for entry in entries}
+    known = (sorted(name for name in names if name in use) for names in classes)
+    return {max(names, key=use.__getitem__) for names in known if names}
+
+
 def filtered(
     entries: list[NounEntry],
     config: LexiconConfig,

@@ -14,7 +14,7 @@ from nounflow.counts import Counts
 from nounflow.errors import NounflowError
 from nounflow.files import sha256_text
 from nounflow.nouns.entries import NounEntry
-from nounflow.nouns.filters import CountPieces, filtered, loosen
+from nounflow.nouns.filters import CountPieces, filtered, listed_names, loosen
 from nounflow.nouns.frequencies import THRESHOLD, Frequencies
 from nounflow.nouns.inflection import Inflector, form_shares, is_latin
 from nounflow.nouns.inflection_lists import InflectionLists
@@ -66,7 +66,8 @@ def build_lexicon(
     spellings = Spellings(rules.british, config.spelling)
     entries = _entries(wordnet, selected, rules, frequencies, inflector, spellings)
     flow = counts.flow("nouns", len(entries), "nouns")
-    always = {canon(addition.words[0]) for addition in supplement} | (rules.listed if config.listed else set())
+    always = {canon(addition.words[0]) for addition in supplement}
+    always |= listed_names(rules.listed, entries) if config.listed else set()
     kept = filtered(entries, config, rules, spellings, count_pieces, flow, always)
     flow.out(len(kept))
     if not kept:

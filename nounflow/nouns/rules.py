@@ -55,7 +55,7 @@ class Rules(Settings):
     terms: dict[str, float] = Field(default_factory=dict, description="weights of the terms of visualness")
     decisions: dict[str, Decision] = Field(default_factory=dict, description="sense key -> what the terms get wrong")
     pictured: frozenset[str] = Field(frozenset(), description="keys of the senses that ImageNet has pictures of")
-    listed: frozenset[str] = Field(frozenset(), description="canons of the names of image sets' classes")
+    listed: tuple[tuple[str, ...], ...] = Field((), description="canons of the names of each class of image sets")
     listed_senses: dict[str, str] = Field(default_factory=dict, description="such a canon -> its sense key, if known")
     british: dict[str, str] = Field(default_factory=dict, description="American spelling of a word -> British")
     leading: tuple[SenseRule, ...] = Field((), description="senses that stand before a word's other selected senses")
