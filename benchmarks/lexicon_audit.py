@@ -1,11 +1,11 @@
 """What a lexicon holds and lacks: counts, precision and recall by labelled senses, coverage of image sets' classes.
 
-    python benchmarks/lexicon_audit.py --lexicon small=results/nouns/small.parquet --lexicon full=results/nouns/full.parquet \
-        --wordnet results/inputs/wordnet/files --labels labelled.tsv --things things.tsv --missing
+    python benchmarks/lexicon_audit.py --wordnet results/inputs/wordnet/files --labels labelled.tsv --missing \
+        --things things.tsv --lexicon small=results/nouns/small.parquet --lexicon full=results/nouns/full.parquet
 
-`labels`: a table with the columns draw, lemma, synset ("02084071n", of WordNet 3.0), lexname and label (a: can be the main
-thing in a photograph, b: cannot, c: doubtful). The draw "B" is of all senses, others are of members of a lexicon and do not
-count for recall. `things`: a column of everyday things. Intervals are Wilson's, 95 %. Precision counts c as wrong.
+`labels`: a table with the columns draw, lemma, synset ("02084071n", of WordNet 3.0), lexname and label (a: can be the
+main thing in a photograph, b: cannot, c: doubtful). The draw "B" is of all senses; others are of members of a lexicon
+and do not count for recall. `things`: a column of everyday things. Intervals are Wilson's, 95 %. Precision counts c as wrong.
 """
 
 from __future__ import annotations

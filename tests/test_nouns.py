@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import polars as pl
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +21,6 @@ from nounflow.nouns.inflection import Inflector, form_shares
 from nounflow.nouns.inflection_lists import InflectionLists, load_inflection_lists
 from nounflow.nouns.lexicon import build_lexicon
 from nounflow.nouns.rules import Rules, load_rules
-from nounflow.nouns.selection import select_synsets
 from nounflow.schemas.tables import NOUNS, read_lexicon, write_table
 from nounflow.senses import WordSenses
 from nounflow.text import canon
@@ -109,12 +107,15 @@ def tiny(tmp_path) -> WordNet:
     return WordNet.load(tmp_path)
 
 
+TERMS = {"bias": -5.0, "class:animal": 9.0, "class:artifact": 9.0}
+
+
 def frequencies_of(table: dict[str, float]) -> Frequencies:
     return Frequencies(web=table, second={})
 
 
 def rules_of(**fields: object) -> Rules:
-    return Rules.model_validate({"classes": {"animal": "because", "artifact": "because"}, **fields})
+    return Rules.model_validate({"terms": TERMS, **fields})
 
 
 def nouns_of(table: pl.DataFrame) -> list[str]:
@@ -260,27 +261,37 @@ def test_later_senses_stand_behind_others(tiny):
     assert table.filter(pl.col("noun") == "crane")["kind"].item() == "animal"
 
 
-def test_the_nearest_rule_wins_and_an_exclusion_wins_a_tie(tiny):
-    rules = rules_of(
-        exclude=[{"senses": "animal%1:05:00::", "reason": "a test"}],
-        include=[{"senses": ["crane%1:05:00::"], "reason": "a test"}],
-    )
-    chosen = select_synsets(tiny, rules, LexiconConfig(), Counts("nouns"))
-    assert "n00000004" in chosen
-    assert not {"n00000002", "n00000008"} & set(chosen)
-    tied = rules_of(**{key: [{"senses": "dog%1:05:00::", "reason": "a test"}] for key in ("exclude", "include")})
-    assert "n00000008" not in select_synsets(tiny, tied, LexiconConfig(), Counts("nouns"))
+def test_leading_senses_stand_before_others(tiny):
+    rules = rules_of(leading=[{"senses": "crane%1:05:00::", "reason": "a test"}])
+    table, _ = build_lexicon(tiny, FULL, rules, frequencies_of({}))
+    assert table.filter(pl.col("noun") == "crane")["kind"].item() == "animal"
 
 
-def test_exclusions_only_hold_for_photographed_lexicons(tiny):
-    rules = rules_of(
-        exclude=[{"senses": "crane%1:05:00::", "reason": "a test"}], leave_out=[{"words": "dog", "reason": "a test"}]
-    )
+def test_pictures_of_a_sense_and_its_name_in_an_image_set_put_it_first(tiny):
+    pictured = rules_of(pictured=frozenset({"crane%1:05:00::"}))
+    assert kinds_of_crane(tiny, pictured) == "artifact"  # three times a mass of 1.5 is less than 4
+    assert kinds_of_crane(tiny, rules_of(listed_senses={"crane": "crane%1:05:00::"})) == "animal"
+
+
+def kinds_of_crane(tiny: WordNet, rules: Rules) -> str:
+    table, _ = build_lexicon(tiny, FULL, rules, frequencies_of({}))
+    return str(table.filter(pl.col("noun") == "crane")["kind"].item())
+
+
+def test_words_are_left_out_of_photographed_lexicons_only(tiny):
+    rules = rules_of(leave_out=[{"words": "dog", "reason": "a test"}])
     everything, _ = build_lexicon(tiny, FULL, rules, frequencies_of({}))
     some, _ = build_lexicon(tiny, FULL.model_copy(update={"photographed": True}), rules, frequencies_of({}))
     assert "dog" in nouns_of(everything)
     assert "dog" not in nouns_of(some)
-    assert some.filter(pl.col("noun") == "crane")["sense_keys"].to_list() == [["crane%1:06:00::"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"), [("dog, pooch, Dog", "twice: dog"), ("unicorn", "without effect.*unicorn")]
+)
+def test_words_left_out_must_be_there_to_be_left_out(tiny, words, message):
+    with pytest.raises(NounflowError, match=message):
+        build_lexicon(tiny, FULL, rules_of(leave_out=[{"words": words, "reason": "a test"}]), frequencies_of({}))
 
 
 # --- filters
@@ -315,10 +326,13 @@ def test_each_filter_drops_and_counts(tiny, settings, gone, stays):
         assert flow["in"] - sum(flow["dropped"].values()) + sum(flow["added"].values()) == flow["out"]
 
 
-def test_kept_words_pass_all_filters_and_are_shown_as_wordnet_writes_them(tiny):
-    rules = rules_of(keep=[{"words": "Tin-Can", "reason": "a test"}])
-    table, _ = build_lexicon(tiny, LexiconConfig(max_pieces=0), rules, frequencies_of({"dog": 1e-2}))
-    assert nouns_of(table) == ["dog", "tin can"]
+def test_of_the_names_of_an_image_class_the_commonest_passes_all_filters(tiny):
+    rules = rules_of(listed=(("tin can", "unknown"), ("pooch", "domestic dog")))
+    frequencies = frequencies_of({"dog": 1e-2, "pooch": 1e-6})
+    table, _ = build_lexicon(tiny, LexiconConfig(max_pieces=0), rules, frequencies)
+    assert nouns_of(table) == ["dog", "pooch", "tin can"]
+    table, _ = build_lexicon(tiny, LexiconConfig(max_pieces=0, listed=False), rules, frequencies)
+    assert nouns_of(table) == ["dog"]
 
 
 def test_a_filter_that_leaves_nothing_is_an_error_that_names_the_settings(tiny):
@@ -336,67 +350,69 @@ def test_max_pieces_without_a_tokenizer_is_an_error(tiny):
     ("change", "message"),
     [
         (lambda text: text + "mistake: 1\n", "mistake"),
-        (lambda text: "classes: [", "YAML"),
-        (lambda text: text + "keep: [{words: bus, reason: abc}]\nleave_out: [{words: bus, reason: abc}]\n", "bus"),
+        (lambda text: "later: [", "YAML"),
         (None, "no rule file"),
     ],
 )
 def test_a_broken_rule_file_is_named(tmp_path, change: Callable[[str], str] | None, message):
     path = tmp_path / "rules.yaml"
     if change:
-        path.write_text(change("classes: {animal: because}\n"))
+        path.write_text(change("shares: []\n"))
     with pytest.raises(NounflowError, match=message) as error:
         load_rules(path)
     assert str(path) in str(error.value)
 
 
 def test_a_rule_for_a_sense_that_wordnet_lacks_is_an_error(tiny):
+    rules = rules_of(later=[{"senses": "unicorn%1:05:00::", "reason": "a test"}])
     with pytest.raises(NounflowError, match="unicorn%1:05:00::"):
-        select_synsets(
-            tiny,
-            rules_of(include=[{"senses": "unicorn%1:05:00::", "reason": "a test"}]),
-            LexiconConfig(),
-            Counts("nouns"),
-        )
+        build_lexicon(tiny, FULL, rules, frequencies_of({}))
 
 
 # --- the lexicons
 
 
-def test_every_word_of_the_rule_file_is_a_wordnet_word_and_stands_once(rules, wordnet, repository):
-    known = {canon(word) for word in wordnet.index}
-    forms = known | {canon(form) for form in wordnet.exceptions}
-    for group in (rules.keep, rules.leave_out):
-        words = [canon(word) for rule in group for word in rule.words]
-        assert len(words) == len(set(words))
-        assert [word for word in words if word not in forms] == []
-    text = yaml.safe_load((repository / "resources/nouns/rules.yaml").read_text())
-    assert all(rule["reason"] for key in ("include", "exclude", "keep", "leave_out", "shares") for rule in text[key])
-
-
 def test_small_has_the_size_and_the_everyday_words_it_promises(small):
     table, _ = small
-    assert 4000 <= table.height <= 5000
+    assert 4000 <= table.height <= 6000
     nouns = set(table["canon"])
     everyday = EVERYDAY.split()
     assert [noun for noun in everyday if noun not in nouns] == []
     two = ["fire truck", "polar bear", "bell pepper", "praying mantis", "great white shark", "hot air balloon"]
     assert [noun for noun in two if noun not in nouns] == []
-    assert nouns.isdisjoint({"system", "may", "aspirin tablet", "bacteria", "domestic dog", "canis"})
+    assert {"village", "school", "bank", "food", "lady", "receipt", "credit card", "person"} <= nouns
+    assert nouns.isdisjoint({"system", "may", "aspirin tablet", "bacteria", "domestic dog", "canis", "doe eyes"})
 
 
-def test_a_capital_in_small_is_that_of_a_kept_word(small, rules):
+def test_breeds_are_in_small_and_latin_names_are_aliases(small):
     table, _ = small
-    capitals = {noun for noun in nouns_of(table) if noun != noun.lower()}
-    assert {"American flag", "Christmas tree", "TV", "DVD", "French horn"} <= capitals
-    assert [noun for noun in capitals if canon(noun) not in rules.kept] == []
+    nouns = set(nouns_of(table))
+    assert {"German shepherd", "Siberian husky", "Pekinese", "American flag", "Christmas tree"} <= nouns
+    assert nouns.isdisjoint({"Canis familiaris", "London", "Crane"})
+    aliases = dict(table.select("canon", "aliases").iter_rows())
+    assert "Canis familiaris" in aliases["dog"]
 
 
-def test_full_keeps_forty_thousand_with_taxa(full):
+@pytest.mark.parametrize(
+    ("noun", "gloss"),
+    [("plate", "dish"), ("cake", "baked goods"), ("zombie", "a dead body"), ("cup", "a small open container"),
+     ("bank", "a building"), ("mouse", "any of numerous small rodents"), ("crane", "large long-necked")],
+)  # fmt: skip
+def test_a_word_leads_with_the_sense_that_one_photographs(small, noun, gloss):
+    assert small[0].filter(pl.col("canon") == noun)["gloss"].item().startswith(gloss)
+
+
+def test_a_plural_that_is_another_word_weighs_little(small, full):
+    weights = dict(full[0].select("canon", "weight").iter_rows())
+    assert weights["doe"] < weights["deer"]
+    assert weights["sander"] < weights["hammer"]
+
+
+def test_full_keeps_nearly_forty_thousand(full):
     table, counts = full
-    assert table.height >= 40_000
-    assert {"genus Canis", "Canis familiaris", "dog"} <= set(nouns_of(table))
-    assert table["noun"].str.contains("^[A-Z]").sum() > 10_000
+    assert table.height >= 38_000
+    assert {"Canis familiaris", "dog", "Siamese cat"} <= set(nouns_of(table))
+    assert "genus Canis" not in set(nouns_of(table))
     counts.as_dict()
 
 
@@ -421,7 +437,9 @@ def test_lexicons_are_whole(which, request):
 
 def test_the_command_line_writes_the_same_lexicon_twice(tmp_path, tiny, repository):
     rules = tmp_path / "rules.yaml"
-    rules.write_text("classes: {animal: because, artifact: because}\n")
+    rules.write_text("shares: []\n")
+    terms = "".join(f"{term}\t{weight}\n" for term, weight in TERMS.items())
+    (tmp_path / "visualness.tsv").write_text(f"term\tweight\n{terms}")
     inflection = tmp_path / "inflection.yaml"
     inflection.write_text("mass: [{words: mud, reason: a test}]\n")
     script = repository / "workflow_scripts/build_nouns.py"
