@@ -17,6 +17,7 @@ from nounflow.commands import (
     init,
     judging,
     naming,
+    nouns,
     novic,
     schema,
     scores,
@@ -25,7 +26,7 @@ from nounflow.commands import (
 from nounflow.commands.options import spread_configfiles
 
 # in the order of the help
-_COMMANDS = (init, naming, scores, annotate, decisions, judging, captions, cache, workflow, novic, schema)
+_COMMANDS = (init, naming, scores, annotate, decisions, judging, captions, cache, nouns, workflow, novic, schema)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -252,7 +252,7 @@ def test_names_are_not_objects_and_tagged_senses_come_first(tiny):
     assert (crane["kind"], crane["gloss"]) == ("artifact", "lifts heavy objects")
     assert crane["hypernyms"] == ["artifact", "entity"]
     assert crane["hypernym_synsets"] == ["n00000003", "n00000001"]
-    assert counts.flows[0].dropped["name of a single thing"] == 1
+    assert counts.flows[0].dropped["name of a single thing (min_visualness)"] == 1
 
 
 def test_later_senses_stand_behind_others(tiny):
@@ -374,20 +374,22 @@ def test_a_rule_for_a_sense_that_wordnet_lacks_is_an_error(tiny):
 
 def test_small_has_the_size_and_the_everyday_words_it_promises(small):
     table, _ = small
-    assert 4000 <= table.height <= 6000
+    assert 4500 <= table.height <= 6500
     nouns = set(table["canon"])
     everyday = EVERYDAY.split()
     assert [noun for noun in everyday if noun not in nouns] == []
     two = ["fire truck", "polar bear", "bell pepper", "praying mantis", "great white shark", "hot air balloon"]
     assert [noun for noun in two if noun not in nouns] == []
-    assert {"village", "school", "bank", "food", "lady", "receipt", "credit card", "person"} <= nouns
+    assert sorted({"village", "school", "bank", "food", "lady", "receipt", "credit card", "person"} - nouns) == []
     assert nouns.isdisjoint({"system", "may", "aspirin tablet", "bacteria", "domestic dog", "canis", "doe eyes"})
 
 
 def test_breeds_are_in_small_and_latin_names_are_aliases(small):
     table, _ = small
     nouns = set(nouns_of(table))
-    assert {"German shepherd", "Siberian husky", "Pekinese", "American flag", "Christmas tree"} <= nouns
+    assert (
+        sorted({"German shepherd", "Siberian husky", "Pekinese", "American flag", "Christmas tree", "TV"} - nouns) == []
+    )
     assert nouns.isdisjoint({"Canis familiaris", "London", "Crane"})
     aliases = dict(table.select("canon", "aliases").iter_rows())
     assert "Canis familiaris" in aliases["dog"]
@@ -405,7 +407,7 @@ def test_a_word_leads_with_the_sense_that_one_photographs(small, noun, gloss):
 def test_a_plural_that_is_another_word_weighs_little(small, full):
     weights = dict(full[0].select("canon", "weight").iter_rows())
     assert weights["doe"] < weights["deer"]
-    assert weights["sander"] < weights["hammer"]
+    assert weights["sander"] < log_weight(load_frequencies(lambda _: True)("sanders"))
 
 
 def test_full_keeps_nearly_forty_thousand(full):

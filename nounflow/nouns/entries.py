@@ -20,6 +20,7 @@ class NounEntry:
     singulars: tuple[str, ...]
     plurals: tuple[str, ...]
     countability: Countability = "count"
+    pictured: bool = False  # ImageNet has pictures of its first sense
     latin: bool = False  # a name of a species, such as "Canis familiaris"
     frequency: float = 0.0  # relative to "the", over all forms and meanings
     object_frequency: float = 0.0  # of this, as the object: P(object | word) times the frequency, form by form

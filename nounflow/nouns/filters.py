@@ -15,6 +15,7 @@ from nounflow.nouns.spelling import Spellings
 
 _WRITABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 './-]+")
 _ALIKE = 0.75  # share of common letters from which two synonyms count as spellings of one word
+_PICTURED = 2.0  # this much less weight will do where ImageNet has pictures of the first sense
 CountPieces = Callable[[str], int]
 
 
@@ -78,11 +79,12 @@ def _reason(entry: NounEntry, config: LexiconConfig, left_out: dict[str, str], a
         return None
     if entry.canon in left_out:
         return f"left out by the rule file: {left_out[entry.canon]}"
-    if not config.capitalised and (entry.latin or (entry.noun != entry.noun.lower() and " " not in entry.noun)):
+    name = " " not in entry.noun and entry.noun != entry.noun.lower() and not entry.noun[1:].isupper()  # no "TV"
+    if not config.capitalised and (entry.latin or name):
         return "a Latin name, or one word with a capital that no image set lists (capitalised)"
     if entry.noun_share < config.min_object_share:
         return f"means an object in less than {config.min_object_share:g} of its uses as a noun (min_object_share)"
-    if entry.weight < config.min_weight:
+    if entry.weight < config.min_weight - (_PICTURED if entry.pictured else 0.0):
         evidence = "too rare as an object" if entry.frequency else "no evidence of use"
         return f"{evidence}: weight below {config.min_weight:g} (min_weight)"
     return None

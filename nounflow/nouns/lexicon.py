@@ -28,7 +28,7 @@ from nounflow.senses import WordSenses
 from nounflow.text import canon
 from nounflow.wordnet import WordNet
 
-_MOST_PLURAL = 4.0  # a plural that is this many times as frequent as its singular is another word, too: "sanders"
+_MOST_PLURAL = 3.0  # a plural that is this many times as frequent as its singular is another word, too: "sanders"
 
 
 def build_lexicon(
@@ -139,8 +139,18 @@ def _drafts(words: WordSenses, selected: frozenset[str], rules: Rules, inflector
         plurals = forms.plurals
         if taxa.intersection(wordnet.ancestors(senses[0].synset.id)):  # no "Liliums"
             plurals = tuple(plural for plural in plurals if plural == forms.noun)
-        latin = is_latin(forms.noun, wordnet.index)
-        drafts.append(NounEntry(name, forms.noun, tuple(senses), forms.singulars, plurals, forms.countability, latin))
+        drafts.append(
+            NounEntry(
+                name,
+                forms.noun,
+                tuple(senses),
+                forms.singulars,
+                plurals,
+                forms.countability,
+                pictured=senses[0].synset.id in order.pictured,
+                latin=is_latin(forms.noun, wordnet.index),
+            )
+        )
     return drafts
 
 

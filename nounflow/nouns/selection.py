@@ -95,7 +95,7 @@ class SenseOrder:
         Raises:
             NounflowError: if a rule names a sense that WordNet lacks.
         """
-        self._pictured = {wordnet.sense_ids[key] for key in rules.pictured if key in wordnet.sense_ids}
+        self.pictured = {wordnet.sense_ids[key] for key in rules.pictured if key in wordnet.sense_ids}
         self._listed = rules.listed_senses
         self._later, self._first = (
             frozenset(
@@ -110,7 +110,7 @@ class SenseOrder:
     def rank(self, name: str, sense: WordSense) -> tuple[bool, bool, float]:
         """A key to sort a word's senses by; `name` is the word's canon."""
         synset = sense.synset
-        evidence = _PICTURED if synset.id in self._pictured else 1.0
+        evidence = _PICTURED if synset.id in self.pictured else 1.0
         evidence *= _LISTED if self._listed.get(name) in synset.sense_keys else 1.0
         return synset.id in self._later, synset.id not in self._first, -sense.mass * evidence
 
