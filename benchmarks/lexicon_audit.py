@@ -5,7 +5,8 @@
 
 `labels`: a table with the columns draw, lemma, synset ("02084071n", of WordNet 3.0), lexname and label (a: can be the
 main thing in a photograph, b: cannot, c: doubtful). The draw "B" is of all senses; others are of members of a lexicon
-and do not count for recall. `things`: a column of everyday things. Intervals are Wilson's, 95 %. Precision counts c as wrong.
+and do not count for recall. `things`: a column of everyday things. Intervals are Wilson's, 95 %; precision counts c as
+wrong.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ class LexiconConfig(Settings):
     min_weight: float = Field(
         5.0,
         ge=0,
-        description="drop nouns below this log-scale weight, 2 less if ImageNet has pictures of them; 1 is no evidence, "
-        "so 0 or 1 keeps all",
+        description="drop nouns below this log-scale weight, 2 less if ImageNet has pictures of them; 1 is no "
+        "evidence, so 0 or 1 keeps all",
     )
     min_object_share: float = Field(
         0.1, ge=0, le=1, description="drop nouns that mean an object in less than this share of their uses as a noun"
