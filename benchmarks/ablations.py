@@ -7,8 +7,6 @@ What stands above the table's first line in the file stays. Runs are named {row}
 out. An image's points are averaged over a row's seeds; differences to the base row are resampled by image, in pairs.
 """
 
-from __future__ import annotations
-
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +18,8 @@ from nounflow.files import write_text
 from nounflow.schemas.annotations import Annotations
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.models import PredictorManifest
+from nounflow.scoring.answers import Judgements, judgements
 from nounflow.scoring.intervals import mean_interval
-from nounflow.scoring.points import Judgements, judgements
 from nounflow.streams import stream
 
 START = "<!-- Made by benchmarks/ablations.py -->"

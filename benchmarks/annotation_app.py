@@ -6,8 +6,6 @@ Everything is the real thing: the server as a process of its own with its log on
 headless Chromium. The ten clients share the machine with the server.
 """
 
-from __future__ import annotations
-
 import argparse
 import http.client
 import itertools

@@ -7,8 +7,6 @@ writes captions; its rate is over all captions in the answers, of which some are
     python benchmarks/caption_memory.py --nouns results/nouns/small.parquet --work /tmp/caption_memory
 """
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 import json

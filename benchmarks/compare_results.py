@@ -7,8 +7,6 @@ columns that only one side has are named and no difference; neither are times, w
 Status 1 where content differs.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 from collections.abc import Iterator

@@ -9,8 +9,6 @@ A second table shows risk against coverage: the points of the images whose first
 the mean over all coverages.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 from pathlib import Path
@@ -20,9 +18,8 @@ import numpy as np
 from nounflow.schemas.annotations import Annotations
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.predictions import Predictions
-from nounflow.scoring.answers import answers, only_decoding
+from nounflow.scoring.answers import POINTS, Judgements, answers, judgements, only_decoding
 from nounflow.scoring.intervals import mean_interval
-from nounflow.scoring.points import POINTS, Judgements, judgements
 from nounflow.streams import stream
 
 _SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)

@@ -6,8 +6,6 @@ one at a time, in turns.
     python benchmarks/ledger_speed.py
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import platform
@@ -16,8 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from nounflow.llm.chunks import CHUNK
 from nounflow.llm.ledger import Ledger
+from nounflow.llm.outcomes import CHUNK
 from nounflow.llm.records import Ending
 from nounflow.llm.requests import Question, Request, TokenUsage
 

@@ -7,8 +7,6 @@ the disk.
     python benchmarks/llm_concurrency.py
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import os

@@ -5,8 +5,6 @@ Times the generation of rows (targets, weights, template ids and texts in a tabl
     python benchmarks/multiset_speed.py --nouns results/nouns/small.parquet
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import platform

@@ -5,8 +5,6 @@ every noun is padded to the longest one, logits are made at all places, all in f
 the host in every batch.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F

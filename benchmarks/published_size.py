@@ -1,7 +1,5 @@
 """Data of the published FT0 run's shape, drawn at random: as many nouns, tokens and targets a text, no meaning."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nounflow.config.decoder import DecoderConfig

@@ -8,8 +8,6 @@ the other side is a process of workflow_scripts/embed_texts.py for each shard, a
         --shards 64 --take 8 --work DIR
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import subprocess

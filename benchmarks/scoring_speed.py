@@ -7,8 +7,6 @@ Ten made-up runs name 20,000 images with five nouns each; every one of the 1,000
 other side is the plain way to one of these figures: drawing images anew, draw by draw, for one run's score.
 """
 
-from __future__ import annotations
-
 import argparse
 import statistics
 import time
@@ -25,12 +23,11 @@ from nounflow.schemas.labels import Labels
 from nounflow.schemas.models import PredictorManifest
 from nounflow.schemas.predictions import DecodingPredictions, Predictions
 from nounflow.schemas.tables import read_lexicon
-from nounflow.scoring.answers import answers, judge
+from nounflow.scoring.answers import answers, judge, judgements
 from nounflow.scoring.evaluation import ImageSet, ScoredRun
 from nounflow.scoring.hierarchy import Hierarchy
 from nounflow.scoring.intervals import DRAWS, resampled_means
 from nounflow.scoring.load import read_lexicons
-from nounflow.scoring.points import judgements
 from nounflow.scoring.scores import score_all
 from nounflow.scoring.values import prediction_values
 from nounflow.streams import stream

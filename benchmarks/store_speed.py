@@ -6,9 +6,8 @@ Needs some 12 GB on the disk of --scratch and 8 GB of memory. Files of synthetic
 reads none, and real everywhere else. `--results` are those of the main job.
 """
 
-from __future__ import annotations
-
 import argparse
+import hashlib
 import itertools
 import os
 import platform
@@ -35,7 +34,7 @@ from nounflow.store.rows import encode
 from nounflow.store.sampling import WeightedRows, training_batches
 from nounflow.store.shard_writing import write_shard
 from nounflow.store.shards import array_folder, find_manifests, map_rows, open_shard, sealed
-from nounflow.store.texts import RunningTextsDigest, text_keys
+from nounflow.store.texts import closed_bytes, text_keys
 from nounflow.streams import stream
 
 DIM = 768
@@ -134,9 +133,8 @@ def write_merge_material(folder: Path, rows: int, shards: int) -> None:
                 schema=CAPTIONS,
             )
             writer.write_batch(batch)
-            digest = RunningTextsDigest()
-            digest.update(column)
-            write_sparse_shard(folder / f"m1/{shard}.json", text_keys(texts), start, digest.hexdigest())
+            digest = hashlib.sha256(closed_bytes(column)).hexdigest()
+            write_sparse_shard(folder / f"m1/{shard}.json", text_keys(texts), start, digest)
 
 
 def write_sparse_shard(path: Path, keys: np.ndarray, start: int, texts: str) -> None:

@@ -7,8 +7,6 @@ matrix rate that the text tower of ViT-L-14 reaches.
     python benchmarks/text_speed.py --captions results/captions/small/offline.parquet
 """
 
-from __future__ import annotations
-
 import argparse
 import platform
 import statistics

@@ -8,8 +8,6 @@ Both have the same loss on the same rows in fp32: checked here first, and held t
         --training-set results/training_sets/bundled/small/m3_captions/manifest.json
 """
 
-from __future__ import annotations
-
 import argparse
 import platform
 import statistics

@@ -6,8 +6,6 @@ The judge sees the gold noun alone and is asked about each name that the labels 
 took these names for right, so `incorrect` is a disagreement; `close` may be one. Not used to set any threshold.
 """
 
-from __future__ import annotations
-
 import argparse
 from collections import Counter
 from pathlib import Path

@@ -7,8 +7,6 @@ Then the recipe novic_ft0 with DFN-5B, its texts in thousands of shards, as a dr
     python benchmarks/workflow_overhead.py --work DIR [--rounds 3] [--shards 2000 ...]
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

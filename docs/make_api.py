@@ -51,16 +51,22 @@ def of_class(cls: Any) -> Iterator[str]:
     yield prose(cls)
     if dataclasses.is_dataclass(cls):
         yield "\n| field | type |\n|---|---|"
-        yield from (f"| `{field.name}` | `{field.type}` |" for field in dataclasses.fields(cls))
+        yield from (
+            f"| `{field.name}` | `{short(inspect.formatannotation(field.type))}` |" for field in dataclasses.fields(cls)
+        )
     if hasattr(cls, "model_fields"):
         yield "\n| field | default | meaning |\n|---|---|---|"
         fields = cls.model_fields.items()
         yield from (f"| `{name}` | `{field.default!r}` | {field.description} |" for name, field in fields)
     for name, member in vars(cls).items():
         if not name.startswith("_") and callable(function := getattr(cls, name)) and member.__doc__:
-            signature = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(function)))  # types without quotes
-            yield f"\n### `{cls.__name__}.{name}`\n\n```python\n{name}{signature}\n```\n"
+            yield f"\n### `{cls.__name__}.{name}`\n\n```python\n{name}{short(str(inspect.signature(function)))}\n```\n"
             yield prose(function)
+
+
+def short(types: str) -> str:
+    """Types without the modules that they come from, and without quotes."""
+    return re.sub(r"\b(?:[a-z_]\w*\.)+(\w+)", r"\1", re.sub(r"(: |-> )'([^']*)'", r"\1\2", types))
 
 
 def prose(documented: Any) -> str:

@@ -4,8 +4,6 @@ A new one that judges by an image's labels is a module in `annotation/`, a class
 `config/annotators.py`, and an entry here.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from nounflow.registry import Registry

@@ -1,7 +1,5 @@
 """Atomic writes: a killed job leaves nothing that looks finished."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import os

@@ -1,7 +1,5 @@
 """The public way in: a trained run and its embedder, from image files to nouns."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +41,7 @@ class NounClassifier:
         device: str = "auto",
         threads: int = 2,
         generation: GenerationConfig | None = None,
-    ) -> NounClassifier:
+    ) -> "NounClassifier":
         """Load a run's folder, or the manifest in it, and the embedder it was made with.
 
         The process is left as it is: torch computes with the threads that it is set to, CUDA sees the GPUs it saw.

@@ -1,9 +1,8 @@
 """What every command line of the project shares: a header in the log, errors without tracebacks, JSON settings."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
+import contextlib
 import errno
 import io
 import json
@@ -11,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -90,20 +89,15 @@ def _terminate(_number: int, _frame: object) -> NoReturn:
     raise Terminated
 
 
-class reported_errors:  # noqa: N801 - reads as a statement
-    """Context manager: print a user's error as one message on stderr and leave with status 1, no traceback."""
-
-    def __init__(self, debug: bool = False) -> None:
-        self.debug = debug
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if error is None or self.debug:
-            return
-        if isinstance(error, OSError):  # outside an atomic write, or while reading
-            error = _explained(error)
+@contextlib.contextmanager
+def reported_errors(debug: bool = False) -> Iterator[None]:
+    """Print a user's error as one message on stderr and leave with status 1, no traceback."""
+    try:
+        yield
+    except BaseException as raised:
+        if debug:
+            raise
+        error = _explained(raised) if isinstance(raised, OSError) else raised  # outside an atomic write, while reading
         if _is_out_of_memory(error):
             error = NounflowError(
                 f"Out of memory ({str(error).splitlines()[0] if str(error) else 'no details'})",
@@ -117,6 +111,7 @@ class reported_errors:  # noqa: N801 - reads as a statement
         if isinstance(error, NounflowError):
             print(f"error: {error}", file=sys.stderr, flush=True)
             sys.exit(1)
+        raise
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

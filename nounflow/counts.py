@@ -1,13 +1,11 @@
 """Counts in, counts out: every stage says what it took, what it dropped and why, and it must tally."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
-from nounflow.counts_printing import print_flows
 from nounflow.errors import NounflowError
 from nounflow.files import write_json
+from nounflow.progress import print_flows
 
 
 class Flow:

@@ -4,8 +4,6 @@ Snakemake counts GPUs (`--resources gpu=4` runs four jobs at once) but does not 
 first. A process takes the first device that no other holds; the system frees it however the process ends.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import tempfile

@@ -6,8 +6,6 @@ kept by a hard link, which costs no space, and the outputs that a failed run has
 and Snakemake's records of how they were made: the next run then judges them as if the failed one had not been.
 """
 
-from __future__ import annotations
-
 import base64
 import os
 import shutil

@@ -1,7 +1,5 @@
 """The one exception that users see."""
 
-from __future__ import annotations
-
 
 class NounflowError(Exception):
     """A mistake or shortage that a user can mend: what happened, where, and the way out.

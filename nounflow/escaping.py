@@ -1,7 +1,6 @@
 """Names of files and texts from outside, where people or spreadsheets read them."""
 
-from __future__ import annotations
-
+import contextlib
 import os
 import unicodedata
 
@@ -10,8 +9,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 def escaped(name: str) -> str:
     r"""A name as one line that any terminal shows: bytes that are no UTF-8 and control codes as escapes ("caf\xe9")."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace") if _is_path(name) else name
-    return "".join(sign if _is_shown(sign) else sign.encode("unicode_escape").decode() for sign in text)
+    with contextlib.suppress(UnicodeEncodeError):  # half an emoji, say, which no path holds
+        name = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(sign.encode("unicode_escape").decode() if _is_unseen(sign) else sign for sign in name)
 
 
 def spreadsheet_cell(name: str) -> str:
@@ -34,13 +34,5 @@ def is_utf8(name: str) -> bool:
     return True
 
 
-def _is_path(name: str) -> bool:
-    try:
-        os.fsencode(name)
-    except UnicodeEncodeError:  # half an emoji, say, which no path holds
-        return False
-    return True
-
-
-def _is_shown(sign: str) -> bool:
-    return unicodedata.category(sign) not in ("Cc", "Cs", "Zl", "Zp", "Cf")
+def _is_unseen(sign: str) -> bool:
+    return unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp", "Cf")

@@ -1,7 +1,5 @@
 """Text, JSON and digests of files; where those of installed packages lie."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 import json

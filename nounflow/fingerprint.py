@@ -6,8 +6,6 @@ descriptions and help, what only type checkers read, operational settings, the m
 registries, of which a rule names the entries in use.
 """
 
-from __future__ import annotations
-
 import ast
 import functools
 import hashlib
@@ -24,15 +22,13 @@ SHAPELESS = frozenset(
     for path in (
         "atomic.py",
         "commandline.py",
-        "counts_printing.py",
         "device_lease.py",
         "errors.py",
         "fingerprint.py",  # another rule gives other digests anyway
         "job_log.py",
         "progress.py",
-        "training/divergence.py",
-        "training/interruption.py",
         "training/memory.py",
+        "training/stopping.py",
         "training/tracking.py",
     )
 )

@@ -1,7 +1,5 @@
 """Which files of a folder are images. What is left out is named on stderr, once."""
 
-from __future__ import annotations
-
 import mimetypes
 import os
 import sys
@@ -51,9 +49,9 @@ def list_images(folder: Path, *, any_name: bool = False) -> list[str]:
             elif path.is_file():
                 found.append(name)
         except PermissionError as error:  # of the folder: its files cannot even be looked at
-            _leave_out(path.parent, error.strerror or str(error))
+            _leave_out(path.parent, error)
         except OSError as error:
-            _leave_out(path, error.strerror or str(error))
+            _leave_out(path, error)
     if others:
         endings = ", ".join(f"{ending} ({n:,})" for ending, n in sorted(others.items()))
         _say(f"{escaped(str(folder))}: files that look like pictures and are not taken, by their endings: {endings}")
@@ -69,13 +67,12 @@ def list_images(folder: Path, *, any_name: bool = False) -> list[str]:
 def _files(folder: Path) -> Iterator[Path]:
     """Files that are not hidden, also below links to folders, of which each is entered once."""
     entered: set[tuple[int, int]] = set()
-    for place, folders, files in os.walk(
-        folder, followlinks=True, onerror=lambda error: _leave_out(Path(error.filename), error.strerror or str(error))
-    ):
+    walk = os.walk(folder, followlinks=True, onerror=lambda error: _leave_out(Path(error.filename), error))
+    for place, folders, files in walk:
         try:
             status = Path(place).stat()
         except OSError as error:
-            _leave_out(Path(place), error.strerror or str(error))
+            _leave_out(Path(place), error)
             folders.clear()
             continue
         if (status.st_dev, status.st_ino) in entered:
@@ -98,7 +95,9 @@ def _looks_like_an_image(path: Path) -> bool:
     return head.startswith(_MAGIC) or head[8:12] in (b"WEBP", b"heic", b"avif", b"mif1")
 
 
-def _leave_out(path: Path, reason: str) -> None:
+def _leave_out(path: Path, reason: str | OSError) -> None:
+    if isinstance(reason, OSError):
+        reason = reason.strerror or str(reason)
     _say(f"left out: {escaped(str(path))} ({reason})")
 
 

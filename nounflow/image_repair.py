@@ -1,7 +1,5 @@
 """Image files that other viewers show although a part of them is amiss."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Opening any image file that people have: upright, RGB, or a plain reason why not."""
 
-from __future__ import annotations
-
 import io
 import warnings
 from pathlib import Path

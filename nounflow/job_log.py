@@ -1,7 +1,5 @@
 """The first and last words of a job's log: where it runs, with what, how it was called; what it took."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import platform

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from nounflow.registry import Registry
 
 if TYPE_CHECKING:
     from nounflow.config.embedder import EmbedderConfig
     from nounflow.config.runs.run import Run
+    from nounflow.schemas.models import PredictorManifest
+    from nounflow.schemas.training_sets import TrainingSetManifest
 
 RunKind = TypeVar("RunKind", bound="Run")
 
@@ -38,6 +40,17 @@ class TrainingArguments(Generic[RunKind]):
     out: Path  # the predictor's manifest
     code: str  # fingerprint of what trains
 
+    def manifest(self, origin: TrainingSetManifest | PredictorManifest) -> dict[str, Any]:
+        """Fields of the predictor's manifest: what it is, and from `origin` its embedder and lexicon."""
+        return {
+            "run": self.run,
+            "predictor": self.settings.predictor,
+            "embedder": origin.embedder,
+            "lexicon": origin.lexicon,
+            "lexicon_path": self.nouns.as_posix(),
+            "settings": self.settings.recipe(),
+        }
+
 
 class PredictorKind(NamedTuple):
     """What the workflow and the library need to know of a kind."""
@@ -46,7 +59,7 @@ class PredictorKind(NamedTuple):
     says: str  # what it does, for people
     settings: str  # place of the class of its runs
     train: str  # place: `function(asked)`, see `TrainingArguments`
-    load: str  # place: `function(manifest, tensors, path of the manifest, device, generation)` -> Predictor
+    load: str  # place: class or function `(manifest, tensors, device, generation, path of the manifest)` -> Predictor
     weights: str = WEIGHTS  # what answers are computed from, beside the manifest
     leaves: tuple[str, ...] = ()  # further files that training leaves
     trained: bool = False  # by the training loop; its weights depend on the threads
@@ -63,7 +76,7 @@ PREDICTORS: Registry[PredictorKind] = {
         says="Training the decoder",
         settings="nounflow.config.runs.decoder:DecoderRun",
         train="nounflow.predictors.decoder_training:train",
-        load="nounflow.predictors.decoder:load",
+        load="nounflow.predictors.decoder:DecoderPredictor",
         leaves=("metrics.parquet", "angles.json"),
         trained=True,
         minutes=720,
@@ -74,7 +87,7 @@ PREDICTORS: Registry[PredictorKind] = {
         says="Training the head",
         settings="nounflow.config.runs.head:HeadRun",
         train="nounflow.predictors.head_training:train",
-        load="nounflow.predictors.head:load",
+        load="nounflow.predictors.head:HeadPredictor",
         leaves=("metrics.parquet",),
         trained=True,
         minutes=240,
@@ -84,7 +97,7 @@ PREDICTORS: Registry[PredictorKind] = {
         says="Indexing the nouns for",
         settings="nounflow.config.runs.retrieval:RetrievalRun",
         train="nounflow.predictors.retrieval_training:train",
-        load="nounflow.predictors.retrieval:load",
+        load="nounflow.predictors.retrieval:RetrievalPredictor",
         minutes=30,
         gpu=False,
         baseline=True,

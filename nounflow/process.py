@@ -1,7 +1,5 @@
 """Settings of the whole process, made by scripts and commands before they compute; never by the library."""
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import os

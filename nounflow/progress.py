@@ -1,10 +1,9 @@
-"""Progress of long work: a bar on a terminal, a line now and then in a log."""
-
-from __future__ import annotations
+"""Progress of long work: a bar on a terminal, a line now and then in a log; and counts, as a log shows them."""
 
 import sys
 import time
-from types import TracebackType
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from tqdm import tqdm
 
@@ -35,32 +34,27 @@ class Progress:
             self._bar.update(n)
         elif not self._quiet and (now := time.monotonic()) - self._last_line >= _LINE_SECONDS:
             self._last_line = now
-            self._print(now, note)
+            speed = (self.done - self._before) / max(now - self.start, 1e-9)
+            left = (self.total - self.done) * (now - self.start) / max(self.done - self._before, 1)
+            said = f"{self.done:,} of {self.total:,} {self.unit}, {speed:,.0f}/s, {left:.0f} s left"
+            print(f"{self.label}: {said}{', ' + note if note else ''}", file=sys.stderr, flush=True)
 
-    def _print(self, now: float, note: str) -> None:
-        seconds = max(now - self.start, 1e-9)
-        done = self.done - self._before
-        left = (self.total - self.done) * seconds / max(done, 1)
-        print(
-            f"{self.label}: {self.done:,} of {self.total:,} {self.unit}, {done / seconds:,.0f}/s, "
-            f"{left:.0f} s left{', ' + note if note else ''}",
-            file=sys.stderr,
-            flush=True,
-        )
-
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> "Progress":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
         if self._bar is not None:
             self._bar.close()
         elif kind is None and not self._quiet:
-            seconds = max(time.monotonic() - self.start, 1e-9)
-            done = self.done - self._before
-            print(
-                f"{self.label}: {done:,} {self.unit} in {seconds:.1f} s, {done / seconds:,.0f}/s",
-                file=sys.stderr,
-                flush=True,
-            )
+            done, seconds = self.done - self._before, max(time.monotonic() - self.start, 1e-9)
+            said = f"{done:,} {self.unit} in {seconds:.1f} s, {done / seconds:,.0f}/s"
+            print(f"{self.label}: {said}", file=sys.stderr, flush=True)
+
+
+def print_flows(flows: Iterable[Mapping[str, Any]]) -> None:
+    """Print counts (see `nounflow.counts.Flow.as_dict`)."""
+    for flow in flows:
+        lines = [f"{flow['name']}: {flow['in']:,} {flow['unit']} in"]
+        lines += [f"  - {n:,} dropped: {reason}" for reason, n in flow["dropped"].items()]
+        lines += [f"  + {n:,} added: {reason}" for reason, n in flow["added"].items()]
+        print("\n".join([*lines, f"  = {flow['out']:,} {flow['unit_out']} out"]), flush=True)

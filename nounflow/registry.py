@@ -5,8 +5,6 @@ part of a stage's code fingerprint, for another entry changes no result of this 
 entries that it uses (`nounflow.fingerprint`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, TypeVar

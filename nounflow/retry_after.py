@@ -1,7 +1,5 @@
 """How long a server asks to be left alone."""
 
-from __future__ import annotations
-
 import email.utils
 import math
 import time

@@ -8,8 +8,6 @@ by their synset ids ("n02084071"), never by words or glosses. Ids are those of o
 ("dog%1:05:00::") outlive it, so a lexicon that meets WordNet again is looked up by them.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 from collections import Counter, defaultdict

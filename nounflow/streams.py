@@ -1,7 +1,5 @@
 """Counter-based random streams: the same (seed, stage, index) gives the same draws, in any order and on any shard."""
 
-from __future__ import annotations
-
 import hashlib
 
 import numpy as np

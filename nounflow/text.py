@@ -1,7 +1,5 @@
 """English at the level of words: normal spelling, articles, joining. No dictionary knowledge."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Sequence
@@ -65,11 +63,8 @@ def agreeing(text: str, plural: bool) -> str:
 
 def join_words(words: Sequence[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
-    if not words:
-        return ""
-    if len(words) == 1:
-        return words[0]
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+    *others, last = words or [""]
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 @functools.lru_cache(maxsize=65536)

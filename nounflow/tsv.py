@@ -1,7 +1,5 @@
 """Tab-separated resource files, where a mistake is named with its file and row."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator
 from pathlib import Path

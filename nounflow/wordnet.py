@@ -3,8 +3,6 @@
 Format: the man pages wndb(5WN) and senseidx(5WN). Only nouns are read.
 """
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Callable, Iterator
@@ -72,7 +70,7 @@ class WordNet:
         self._ancestors: dict[str, dict[str, int]] = {}
 
     @classmethod
-    def load(cls, folder: Path) -> WordNet:
+    def load(cls, folder: Path) -> "WordNet":
         """Read a folder that holds `data.noun` and `index.noun` (1.5 s).
 
         `noun.exc` (irregular plurals) and `cntlist.rev` or `index.sense` (sense counts) are read if present.
@@ -133,12 +131,12 @@ class WordNet:
         known = self._ancestors.get(synset)
         if known is None:
             known = {synset: 0}
-            frontier = [synset]
-            while frontier:
-                parents = [parent for current in frontier for parent in self.synsets[current].parents]
-                edges = known[frontier[0]] + 1
-                frontier = [parent for parent in dict.fromkeys(parents) if parent not in known]
-                known.update(dict.fromkeys(frontier, edges))
+            waiting = [synset]  # grows while it is gone through: breadth first
+            for current in waiting:
+                for parent in self.synsets[current].parents:
+                    if parent not in known:
+                        known[parent] = known[current] + 1
+                        waiting.append(parent)
             self._ancestors[synset] = known
         return known
 

@@ -23,9 +23,7 @@ from nounflow.fingerprint import code_fingerprint
 from nounflow.images import list_images
 from nounflow.predictor_kinds import PREDICTORS
 from nounflow.schemas.labels import read_labels
-from nounflow.workflow.devices import computes_on
-from nounflow.workflow.job_setup import job_setup
-from nounflow.workflow.shell_words import shell_words
+from nounflow.workflow.job_setup import computes_on, job_setup, shell_words
 from nounflow.workflow.talk import LessTalk
 
 # The folder of this project, also where it is a module of another workflow (whose config need only say what differs).

@@ -10,6 +10,7 @@ import io
 import math
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 import chromium
 from annotation_site import Site, decision
@@ -148,11 +149,12 @@ def take(site: Site, out: Path) -> None:
         ):
             server.send(decision(picture, noun, category, who, evidence=note))
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox"])
-        for name, width, height, colours in (
+        shots: tuple[tuple[str, int, int, Literal["light", "dark"]], ...] = (
             ("annotate", 1280, 800, "light"),
             ("annotate_dark", 1280, 800, "dark"),
             ("annotate_phone", 390, 844, "light"),
-        ):
+        )
+        for name, width, height, colours in shots:
             context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=colours)
             page = context.new_page()
             page.goto(f"{server.url}&annotator=ann#{picture}")

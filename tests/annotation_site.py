@@ -17,6 +17,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from PIL import Image, ImageDraw
@@ -130,7 +131,7 @@ class Server:
         self, method: str, path: str, body: object = None, cookie: str | None = None, **headers: str | None
     ) -> Answer:
         """One request as the page would send it; a header set to None is left out, `_` in its name is `-`."""
-        given = {"Cookie": self.cookie if cookie is None else cookie}
+        given: dict[str, str | None] = {"Cookie": self.cookie if cookie is None else cookie}
         if body is not None:
             given |= {"Content-Type": "application/json", "Origin": self.origin, "Sec-Fetch-Site": "same-origin"}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
@@ -146,17 +147,19 @@ class Server:
         finally:
             connection.close()
 
-    def get(self, path: str, **query: object) -> dict:
+    def get(self, path: str, **query: object) -> dict[str, Any]:
         """JSON from a path."""
         answer = self.request("GET", f"{path}?{urlencode(query)}" if query else path)
         assert answer.status == 200, (answer.status, answer.body)
-        return json.loads(answer.body)
+        found: dict[str, Any] = json.loads(answer.body)
+        return found
 
-    def send(self, *records: Mapping[str, object]) -> dict:
+    def send(self, *records: Mapping[str, object]) -> dict[str, Any]:
         """Post records."""
         answer = self.request("POST", "/api/records", {"records": list(records)})
         assert answer.status == 200, (answer.status, answer.body)
-        return json.loads(answer.body)
+        found: dict[str, Any] = json.loads(answer.body)
+        return found
 
     def kill(self) -> None:
         """As the power would."""
@@ -189,7 +192,7 @@ class Answer:
 class Annotator(threading.Thread):
     """Decides and sends as the page does: keeps what is not acknowledged, and sends it again until it is."""
 
-    def __init__(self, name: str, records: list[dict], address: dict[str, Server]) -> None:
+    def __init__(self, name: str, records: list[dict[str, Any]], address: dict[str, Server]) -> None:
         super().__init__(name=name, daemon=True)
         self.records, self.address = records, address
         self.acknowledged: list[str] = []
@@ -230,7 +233,9 @@ def judge_through_kills(
     return [record["id"] for thread in threads for record in thread.records], threads
 
 
-def decision(image: str, noun: str, category: str = "incorrect", annotator: str = "ann", **changes: object) -> dict:
+def decision(
+    image: str, noun: str, category: str = "incorrect", annotator: str = "ann", **changes: object
+) -> dict[str, Any]:
     """A record as the page makes it."""
     record = {"kind": "decision", "id": uuid.uuid4().hex, "annotator": annotator, "tool": "test", "image": image}
     return {**record, "noun": noun, "category": category, **changes}
@@ -240,7 +245,8 @@ def free_port() -> int:
     """A port that nothing listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def environment() -> dict[str, str]:

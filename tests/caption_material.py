@@ -15,8 +15,10 @@ import pytest
 from nounflow.captions.forms import CaptionLexicon
 from nounflow.captions.multisets import Multiset
 from nounflow.captions.scenes import SceneBook
+from nounflow.captions.table import CaptionDraft
 from nounflow.captions.templates import Templates
 from nounflow.captions.writing import write_draft
+from nounflow.counts import Counts
 from nounflow.schemas.tables import CAPTIONS, LEXICON, read_lexicon, read_table, write_table
 
 # noun, kind, parents, gloss, weight, singulars, plurals (a plural has a third of its noun's use, unless it is alone)
@@ -66,14 +68,14 @@ MASS = ("rice", "tea", "ice cream")
 SYNONYMS = {"couch": "sofa"}  # they share a synset
 
 
-def forms_of(singulars, plurals):
+def forms_of(singulars: str, plurals: str) -> tuple[list[str], list[float], list[str], list[float]]:
     """Forms and shares that sum to 1."""
     ones, many = [[form for form in text.split(";") if form] for text in (singulars, plurals)]
     share = {(True, True): (2 / 3, 1 / 3)}.get((bool(ones), bool(many)), (1.0, 1.0))
     return ones, [share[0] / len(ones) for _ in ones], many, [share[1] / len(many) for _ in many]
 
 
-def lexicon_of(entries):
+def lexicon_of(entries: list[tuple[str, str, str, str, int, str, str]]) -> pl.DataFrame:
     rows = []
     for i, (noun, kind, parents, gloss, weight, singulars, plurals) in enumerate(entries):
         ones, one_shares, many, many_shares = forms_of(singulars, plurals)
@@ -102,32 +104,32 @@ def lexicon_of(entries):
 
 
 @pytest.fixture(scope="module")
-def nouns(tmp_path_factory):
+def nouns(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     path = tmp_path_factory.mktemp("lexicon") / "nouns.parquet"
     write_table(path, lexicon_of(ENTRIES), LEXICON)
     return read_lexicon(path)
 
 
 @pytest.fixture(scope="module")
-def template_files(repository):
+def template_files(repository: Path) -> list[Path]:
     return [repository / f"resources/templates/{number}.tsv" for number in ("singular", "plural")]
 
 
 @pytest.fixture(scope="module")
-def templates(template_files):
+def templates(template_files: list[Path]) -> Templates:
     return Templates.read(*template_files)
 
 
 @pytest.fixture(scope="module")
-def book(repository):
+def book(repository: Path) -> SceneBook:
     return SceneBook(repository / "resources/captions")
 
 
-def multiset(nouns, templates, m, texts_per_noun=12, seed=1):
+def multiset(nouns: pl.DataFrame, templates: Templates, m: int, texts_per_noun: int = 12, seed: int = 1) -> Multiset:
     return Multiset(CaptionLexicon.of(nouns), templates, m, texts_per_noun, seed)
 
 
-def written(draft):
+def written(draft: CaptionDraft) -> tuple[pl.DataFrame, Counts]:
     """The table that a draft becomes, and its counts."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "captions.parquet"
@@ -135,19 +137,19 @@ def written(draft):
         return read_table(path, CAPTIONS, "captions"), counts
 
 
-def whole_words(text, form):
+def whole_words(text: str, form: str) -> list[str]:
     return re.findall(rf"(?<!\w){re.escape(form)}(?!\w)", text, re.IGNORECASE)
 
 
-def mass(table):
+def mass(table: pl.DataFrame) -> dict[str, float]:
     """Target id -> expected sampling weight."""
-    total = Counter()
+    total: Counter[str] = Counter()
     for row in table.iter_rows(named=True):
         for target, share in zip(row["targets"], row["target_weights"], strict=True):
             total[target] += share * row["weight"]
     return dict(total)
 
 
-def run(repository, script, *options):
+def run(repository: Path, script: str, *options: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(repository / "workflow_scripts" / script), *map(str, options)]
     return subprocess.run(command, capture_output=True, text=True, cwd=repository, check=False)

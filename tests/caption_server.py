@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections import deque
+from typing import Any
 
 from llm_server import LLMServer
 
@@ -24,9 +25,9 @@ SCENES = (
 class CaptionServer(LLMServer):
     """Writes the captions that it is asked for, a few of them bad."""
 
-    def _completion(self, fault, body, message):
+    def _completion(self, fault: str, body: dict[str, Any], message: str) -> dict[str, Any]:
         completion = super()._completion(fault, body, message)
-        found = {"singular": [], "plural": []}
+        found: dict[str, list[str]] = {"singular": [], "plural": []}
         for n, form, number in re.findall(r'(\d+) with the word "([^"]+)" \((singular|plural)\)', message):
             phrase = f"the {form}"
             found[number] = [scene.format(phrase) + "." for scene in SCENES[: int(n)]]
@@ -42,12 +43,12 @@ class TroubledServer(CaptionServer):
     What it finally answers depends on the question alone.
     """
 
-    def __init__(self, trouble=True, **options):
+    def __init__(self, trouble: bool = True, **options: Any) -> None:
         super().__init__(**options)
         if trouble:
             self._faults = _Trouble()
 
-    def _completion(self, fault, body, message):
+    def _completion(self, fault: str, body: dict[str, Any], message: str) -> dict[str, Any]:
         if fault == "good" and "with the word" in message:
             chance = _digest(message)[0]
             if chance < 32:
@@ -61,19 +62,19 @@ class TroubledServer(CaptionServer):
         return super()._completion(fault, body, message)
 
 
-class _Trouble(dict):
+class _Trouble(dict[str, deque[str]]):
     """Question -> failures that it meets one after the other."""
 
-    def __missing__(self, message):
+    def __missing__(self, message: str) -> deque[str]:
         digest = _digest(message)
         # each one at most once: an answer that is cut off twice counts as the answer
         faults = dict.fromkeys(FAULTS[byte % len(FAULTS)] for byte in digest[1 : 1 + digest[8] % 4])
-        self[message] = deque(faults if "with the word" in message else ())
-        return self[message]
+        self[message] = met = deque(faults if "with the word" in message else ())
+        return met
 
 
 FAULTS = ("500", "drop", "malformed", "429", "429:0", "truncated", "503")
 
 
-def _digest(message):
+def _digest(message: str) -> bytes:
     return hashlib.sha256(message.encode()).digest()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import pytest
 
 from nounflow.captions.checks import CaptionChecks
-from nounflow.captions.table import Rows
+from nounflow.captions.table import Row, frame_of
 from nounflow.config.captions import ChecksConfig
 from nounflow.schemas.tables import LEXICON, read_lexicon, write_table
 
@@ -37,7 +39,7 @@ IDS = {entry[0]: i for i, entry in enumerate(ENTRIES)}
 
 
 @pytest.fixture(scope="module")
-def check_nouns(tmp_path_factory):
+def check_nouns(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
     rows = []
     for i, (noun, ones, many, parents, gloss, weight) in enumerate(ENTRIES):
         singulars, plurals = ([form for form in text.split(";") if form] for text in (ones, many))
@@ -60,17 +62,17 @@ def check_nouns(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def checks(check_nouns):
+def checks(check_nouns: pl.DataFrame) -> CaptionChecks:
     return CaptionChecks(check_nouns, ChecksConfig())
 
 
-def table_of(*captions):
+def table_of(*captions: tuple[Any, ...]) -> pl.DataFrame:
     """(text, noun or nouns, template) -> a table of schema CAPTIONS."""
-    rows = Rows()
+    rows: list[Row] = []
     for text, named, *template in captions:
         targets = [IDS[noun] for noun in ([named] if isinstance(named, str) else named)]
-        rows.add(text, targets, 1.0, template[0] if template else "t")
-    return rows.frame()
+        rows.append((text, targets, 1.0, template[0] if template else "t"))
+    return frame_of(rows)
 
 
 MIXED = [

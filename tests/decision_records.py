@@ -12,16 +12,26 @@ NAMES = ("ann", "bob", "cyd")
 ANSWERS = (*CATEGORIES, *ABSTENTIONS)
 
 
-def record(number: int, noun="dog", category="incorrect", annotator="ann", image=DIGESTS[0], time=None, **more):
+def record(
+    number: int,
+    noun: str = "dog",
+    category: str = "incorrect",
+    annotator: str = "ann",
+    image: str = DIGESTS[0],
+    time: int | None = None,
+    **more: str,
+) -> Decision:
     return Decision(
         kind="decision", id=f"{number:032x}", annotator=annotator, tool="test", image=image, noun=noun,
         category=category, time=time_text(1_000_000 * (number if time is None else time)), **more,
     )  # fmt: skip
 
 
-def mark(number: int, kind: str, target: int, annotator="ann", time=None):
-    time = time_text(1_000_000 * (number if time is None else time))
-    return Mark(kind=kind, id=f"{number:032x}", annotator=annotator, tool="test", target=f"{target:032x}", time=time)
+def mark(number: int, kind: str, target: int, annotator: str = "ann", time: int | None = None) -> Mark:
+    return Mark(
+        kind=kind, id=f"{number:032x}", annotator=annotator, tool="test", target=f"{target:032x}",
+        time=time_text(1_000_000 * (number if time is None else time)),
+    )  # fmt: skip
 
 
 def draft(of: Decision | Mark) -> DecisionDraft | MarkDraft:
@@ -30,13 +40,13 @@ def draft(of: Decision | Mark) -> DecisionDraft | MarkDraft:
 
 
 @st.composite
-def logs(draw):
+def logs(draw: st.DrawFn) -> list[Decision | Mark]:
     """Records of a few annotators on few pairs, with marks on any of them, at times that may coincide."""
     n = draw(st.integers(0, 14))
     times = st.integers(0, 6)
-    records = []
+    records: list[Decision | Mark] = []
     for number in range(n):
-        if records and draw(st.booleans()) and draw(st.booleans()):
+        if len(records) > 0 and draw(st.booleans()) and draw(st.booleans()):
             kind, target = draw(st.sampled_from(("undo", "redo"))), draw(st.integers(0, n))
             records.append(mark(number, kind, target, draw(st.sampled_from(NAMES)), draw(times)))
         else:

@@ -12,12 +12,14 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 RULE_LINE = re.compile(r"^(\w+)\s+\d+$", flags=re.MULTILINE)
 
 
-def dry_runs(folder, edits):
+def dry_runs(folder: Path, edits: list[dict[str, Any]]) -> list[set[str]]:
     """The set of rules that would run after each edit, in their order.
 
     edits: path within the project -> its text for one dry run.
@@ -31,7 +33,7 @@ def dry_runs(folder, edits):
     return [rules_in(output) for output in json.loads(done.stdout)]
 
 
-def rules_in(output):
+def rules_in(output: str) -> set[str]:
     """The rules of a dry run's table of jobs."""
     if "Nothing to be done" in output:
         return set()
@@ -41,12 +43,12 @@ def rules_in(output):
 
 
 @contextlib.contextmanager
-def edited(edit):
+def edited(edit: dict[str, str]) -> Iterator[None]:
     """The project with other texts in some files; then as it was, with its times."""
     kept = {path: (path.read_bytes(), path.stat()) for path in map(Path, edit)}
     try:
-        for path, text in edit.items():
-            Path(path).write_text(text)
+        for name, text in edit.items():
+            Path(name).write_text(text)
         yield
     finally:
         for path, (content, status) in kept.items():
@@ -54,7 +56,7 @@ def edited(edit):
             os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def output_of_a_fork():
+def output_of_a_fork() -> str:
     """What Snakemake says in a dry run."""
     from snakemake.cli import main
 
@@ -64,7 +66,7 @@ def output_of_a_fork():
         os.dup2(writer, 2)
         os.close(reader)
         sys.argv = ["snakemake", "--dry-run", "--cores", "2", "--configfile", "tiny.yaml"]
-        status = 1
+        status: str | int = 1
         try:
             main()
         except SystemExit as ending:
@@ -80,7 +82,7 @@ def output_of_a_fork():
     return output
 
 
-def _load():
+def _load() -> None:
     import snakemake.cli  # noqa: F401
 
     from nounflow.fingerprint import code_fingerprint  # it imports nothing of the project, so no fork finds old code

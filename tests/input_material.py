@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -19,7 +20,7 @@ WORDNET = {"data.noun": NOTICE, "index.noun": NOTICE, "cntlist.rev": "x", "data.
 NOWHERE = Path("/nonexistent")
 
 
-def archive(path: Path, files: dict[str, str], mode: str = "w") -> Path:
+def archive(path: Path, files: dict[str, str], mode: Literal["w", "w:gz", "w:xz", "w:bz2"] = "w") -> Path:
     with tarfile.open(path, mode) as tar:
         for name, text in files.items():
             member = tarfile.TarInfo(name)
@@ -36,7 +37,9 @@ class Programs:
         self.log = folder / "calls"
         self.folder.mkdir()
         for tool in ("cat", "cp", "sleep", "touch"):
-            (self.folder / tool).symlink_to(shutil.which(tool))
+            program = shutil.which(tool)
+            assert program, tool
+            (self.folder / tool).symlink_to(program)
 
     def add(self, name: str, body: str) -> None:
         path = self.folder / name
@@ -61,20 +64,20 @@ class Programs:
 
 
 @pytest.fixture
-def no_waiting_and_no_wordnet(monkeypatch):
+def no_waiting_and_no_wordnet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tenacity.nap.time.sleep", lambda seconds: None)
     monkeypatch.delenv("NOUNFLOW_WORDNET", raising=False)
 
 
 @pytest.fixture
-def programs(tmp_path, monkeypatch) -> Programs:
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
     fakes = Programs(tmp_path)
     monkeypatch.setenv("PATH", str(fakes.folder))
     return fakes
 
 
 @pytest.fixture
-def wordnet_deb(tmp_path) -> Path:
+def wordnet_deb(tmp_path: Path) -> Path:
     files = {f"./usr/share/wordnet/{name}": text for name, text in WORDNET.items()}
     return archive(tmp_path / "wordnet.deb", files | {"./usr/share/doc/data.noun": "elsewhere"})
 

@@ -22,6 +22,7 @@ def colour_of(url: str) -> tuple[str, Image.Image]:
     assert head == "data:image/jpeg;base64"
     image = Image.open(io.BytesIO(base64.b64decode(payload)))
     middle = image.convert("RGB").getpixel((image.width // 2, image.height // 2))
+    assert isinstance(middle, tuple)
     return min(COLOURS, key=lambda name: sum((a - b) ** 2 for a, b in zip(COLOURS[name], middle, strict=True))), image
 
 
@@ -62,11 +63,11 @@ class JudgeServer(LLMServer):
         return Counter({m: n for m, n in self.asked.items() if "nouns, one a line" in m})
 
 
-class _Trouble(dict):
+class _Trouble(dict[str, deque[str]]):
     """Question -> failures that it meets, each at most once, before it is answered."""
 
     def __missing__(self, message: str) -> deque[str]:
         digest = hashlib.sha256(message.encode()).digest()
         faults = dict.fromkeys(FAULTS[byte % len(FAULTS)] for byte in digest[1 : 1 + digest[8] % 4])
-        self[message] = deque(faults if "nouns, one a line" in message else ())
-        return self[message]
+        self[message] = met = deque(faults if "nouns, one a line" in message else ())
+        return met

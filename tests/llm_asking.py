@@ -8,13 +8,16 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterable, Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from llm_server import LLMServer
 
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.client import open_client
 from nounflow.llm.ledger import Ledger
+from nounflow.llm.records import Totals
 from nounflow.llm.requests import Failure, Outcome, Request
 
 PRICES = {"tiny": {"input": 1.0, "output": 2.0}}
@@ -22,7 +25,7 @@ PAID = (20 * 1.0 + 10 * 2.0) / 1e6  # USD of one good answer of the server, outs
 KEY = "sk-very/secret-0123456789abcdef"
 
 
-def config(server: LLMServer, **changes) -> LLMConfig:
+def config(server: LLMServer, **changes: Any) -> LLMConfig:
     values = {
         "base_url": server.url,
         "model": "tiny",
@@ -36,22 +39,27 @@ def config(server: LLMServer, **changes) -> LLMConfig:
     return LLMConfig.model_validate(values | changes)
 
 
-def batch_config(server: LLMServer, *, batch=None, **changes) -> LLMConfig:
+def batch_config(server: LLMServer, *, batch: dict[str, Any] | None = None, **changes: Any) -> LLMConfig:
     """Batches of ten, looked at all the time."""
     return config(
         server, **{"mode": "batch", "batch": {"poll_s": 0.01, "max_requests": 10, **(batch or {})}, **changes}
     )
 
 
-def questions(n: int, **changes) -> list[Request]:
+def questions(n: int, **changes: Any) -> list[Request]:
     return [
         Request(f"noun {i}", ({"role": "user", "content": f"noun {i}"},), **({"prompt_version": "1"} | changes))
         for i in range(n)
     ]
 
 
-def ask(path: Path, settings_: LLMConfig, requests, now=time.time) -> list[Outcome | Failure]:
-    async def run():
+def ask(
+    path: Path,
+    settings_: LLMConfig,
+    requests: Iterable[Request] | AsyncIterable[Request],
+    now: Callable[[], float] = time.time,
+) -> list[Outcome | Failure]:
+    async def run() -> list[Outcome | Failure]:
         with Ledger.open(path, now=now) as ledger:
             async with open_client(settings_, ledger) as client:
                 return [outcome async for outcome in client.ask(requests)]
@@ -59,7 +67,14 @@ def ask(path: Path, settings_: LLMConfig, requests, now=time.time) -> list[Outco
     return asyncio.run(run())
 
 
-def totals(path: Path):
+def get_outcomes(path: Path, settings_: LLMConfig, requests: list[Request]) -> list[Outcome]:
+    """Like `ask`, where no request may fail."""
+    outcomes = [outcome for outcome in ask(path, settings_, requests) if isinstance(outcome, Outcome)]
+    assert len(outcomes) == len(requests)
+    return outcomes
+
+
+def totals(path: Path) -> Totals:
     with Ledger.read(path) as ledger:
         return ledger.totals()
 
@@ -82,7 +97,7 @@ def verdict_counts(ledger: Ledger) -> dict[str, int]:
     return dict(ledger.rows(sql))
 
 
-def words(outcomes) -> dict[str, tuple[str, ...]]:
+def words(outcomes: Iterable[Outcome | Failure]) -> dict[str, tuple[str, ...]]:
     return {outcome.request.item: outcome.texts for outcome in outcomes if isinstance(outcome, Outcome)}
 
 
@@ -119,26 +134,29 @@ class Askers:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._asking, self._answers = self._process.stdin, self._process.stdout
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.stdin.close()
+        self._asking.close()
         self._process.wait()
-        self._process.stdout.close()
+        self._answers.close()
 
     def start(self, path: Path, settings: LLMConfig, n: int, server: LLMServer) -> None:
         """A process that asks `n` questions, and that the server may kill."""
         self._tell(json.dumps([str(path), settings.model_dump_json(), n]))
         self._batches = server.batches
-        self._batches.victim = int(self._process.stdout.readline())
+        self._batches.victim = int(self._answers.readline())
         self._tell("go")
 
     def _tell(self, line: str) -> None:
-        print(line, file=self._process.stdin, flush=True)
+        print(line, file=self._asking, flush=True)
 
     def answered(self) -> str:
         """What the process has got an answer about next; "" when it has ended."""
-        if (item := self._process.stdout.readline().strip()) == "":
+        if (item := self._answers.readline().strip()) == "":
             self._batches.victim = None
             self._tell("gone")
         return item

@@ -162,7 +162,8 @@ class Batches:
             return
         done = {"half": 0.5, "silent": 0.5, "expired": 0.5, "cancelled": 0.3, "errors_only": 0.0}.get(fate, 1.0)
         taken = lines[: int(done * len(lines))]
-        outputs, errors = [], []
+        outputs: list[str] = []
+        errors: list[str] = []
         for line in taken:
             if (answer := self._answer(line["body"])) is None:
                 continue
@@ -187,8 +188,8 @@ class Batches:
                 batch[f"{name}_file_id"] = f"{batch['id']}-{name}"
                 self.files[f"{batch['id']}-{name}"] = ("\n".join(content) + "\n").encode()
         counts = {"total": len(lines), "completed": completed, "failed": len(lines) - completed}
-        status = {"expired": "expired", "half": "expired", "cancelled": "cancelled"}.get(fate, "completed")
-        batch |= {"status": status, "request_counts": counts}
+        ended = {"expired": "expired", "half": "expired", "cancelled": "cancelled"}.get(fate, "completed")
+        batch |= {"status": ended, "request_counts": counts}
 
 
 def _error(message: str) -> bytes:

@@ -8,6 +8,8 @@ import random
 import sqlite3
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 from judge_server import COLOURS
 from PIL import Image
@@ -29,7 +31,7 @@ TRUTH = {
 }  # fmt: skip
 
 
-def settings(url="http://127.0.0.1:9/v1", folder=None, **changes):
+def settings(url: str = "http://127.0.0.1:9/v1", folder: Path | None = None, **changes: Any) -> dict[str, Any]:
     server = {
         "base_url": url, "model": "tiny", "budget_usd": 1.0, "prices": {"tiny": {"input": 1.0, "output": 2.0}},
         "first_wait_s": 0.001, "max_wait_s": 0.05, "max_attempts": 6, "concurrency": 4,
@@ -41,7 +43,7 @@ def settings(url="http://127.0.0.1:9/v1", folder=None, **changes):
     return {**values, **changes}
 
 
-def make_place(folder, said):
+def make_place(folder: Path, said: dict[str, tuple[list[str], list[str]]]) -> Path:
     (folder / "images").mkdir()
     for number, file in enumerate(said):
         colour = COLOURS[file.split(".")[0].rstrip("0123456789")]
@@ -54,7 +56,9 @@ def make_place(folder, said):
     return folder
 
 
-def judge_command(repository, folder, values, out="openai", *options):
+def judge_command(
+    repository: Path, folder: Path, values: dict[str, Any], out: str = "openai", *options: str
+) -> list[str]:
     return [
         sys.executable, str(repository / "workflow_scripts/ask_judgements.py"), "--annotator", "openai",
         "--image-set", "drawn", "--settings", json.dumps(values), "--images", str(folder / "images"),
@@ -64,7 +68,9 @@ def judge_command(repository, folder, values, out="openai", *options):
     ]  # fmt: skip
 
 
-def run_judge(repository, folder, values, *options):
+def run_judge(
+    repository: Path, folder: Path, values: dict[str, Any], *options: str
+) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         judge_command(repository, folder, values, *options), capture_output=True, text=True, check=False
     )
@@ -72,11 +78,11 @@ def run_judge(repository, folder, values, *options):
     return done
 
 
-def annotations(folder, out="openai"):
+def read_annotations(folder: Path, out: str = "openai") -> Annotations:
     return read_document(Annotations, folder / f"{out}.json", "annotations")
 
 
-def sql(path, query):
+def sql(path: Path, query: str) -> list[tuple[Any, ...]]:
     with contextlib.closing(sqlite3.connect(path)) as connection:
         return connection.execute(query).fetchall()
 
@@ -87,7 +93,7 @@ MANY = {
 }
 
 
-def many_truth():
+def many_truth() -> dict[tuple[str, str], tuple[str, ...]]:
     dice = random.Random(3)
     return {
         (colour, f"thing {j}"): tuple(dice.choices(CATEGORIES, k=dice.choice((1, 2, 3))))
@@ -96,7 +102,7 @@ def many_truth():
     }
 
 
-def nothing_paid_twice(ledger):
+def nothing_paid_twice(ledger: Path) -> None:
     again = """
         SELECT count(*) FROM sendings AS later JOIN sendings AS earlier USING (request)
         JOIN endings ON endings.sending = earlier.id

@@ -14,7 +14,7 @@ import json
 import re
 import threading
 from collections import Counter, defaultdict, deque
-from typing import Any
+from typing import Any, Self
 
 from llm_batches import Batches
 
@@ -25,20 +25,28 @@ class LLMServer:
     """Counts what it was asked, by the last message's text."""
 
     def __init__(
-        self, *, schema=True, choices=True, usage=True, room_name="max_tokens", delay_s=0.0, always=None, gate=0
-    ):
+        self,
+        *,
+        schema: bool = True,
+        choices: bool = True,
+        usage: bool = True,
+        room_name: str = "max_tokens",
+        delay_s: float = 0.0,
+        always: str | None = None,
+        gate: int = 0,
+    ) -> None:
         self.schema, self.choices, self.usage, self.room_name = schema, choices, usage, room_name
         self.delay_s, self.always = delay_s, always
         self.gate = gate  # questions are answered only after so many have been under way at once
         self.asked: Counter[str] = Counter()  # user message -> requests
         self.answered: Counter[str] = Counter()  # user message -> good answers written out
-        self.bodies: list[dict[str, Any]] = []
+        self.bodies: list[dict[str, Any]] | deque[dict[str, Any]] = []
         self.authorizations: set[str] = set()
         self.headers: list[str] = []  # of every good answer
         self.batches = Batches(self._line)
         self.under_way = self.max_open_batches = 0
         self._faults: dict[str, deque[str]] = defaultdict(deque)
-        self._open: set[asyncio.Task] = set()
+        self._open: set[asyncio.Task[Any]] = set()
 
     def script(self, message: str, *faults: str) -> None:
         """The next requests with this user message meet these faults, in turn."""
@@ -53,7 +61,7 @@ class LLMServer:
         """What was asked, probes left out."""
         return Counter({message: n for message, n in self.asked.items() if "JSON object" not in message})
 
-    def __enter__(self) -> LLMServer:
+    def __enter__(self) -> Self:
         started = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve(started)), daemon=True)
         self._thread.start()

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from PIL import Image, ImageDraw
-from synthetic_results import NOUNS, annotations, manifest, nouns_table, predictions
+from synthetic_results import NOUNS, annotations_of, manifest, nouns_table, predictions
 
 from nounflow.counts import Counts
 from nounflow.schemas.documents import write_document
@@ -72,7 +72,7 @@ def write_results(folder: Path) -> list[str]:
     write_table(folder / "models/tiny/metrics.parquet", metrics, METRICS)
     angles = Angles(bins_deg=(0, 30, 60, 90), noise=(2, 96, 2), same_noun=(40, 50, 10), different_noun=(0, 20, 80))
     write_document(folder / "models/tiny/angles.json", angles)
-    write_document(folder / "annotations/photos/wordnet.json", annotations({file: judge(file) for file in IMAGES}))
+    write_document(folder / "annotations/photos/wordnet.json", annotations_of({file: judge(file) for file in IMAGES}))
     counts = Counts("nouns")
     flow = counts.flow("synsets", 100, "synsets")
     flow.drop(92, "not an <object> noun")
@@ -86,8 +86,8 @@ def write_results(folder: Path) -> list[str]:
     ]
     sets = json.dumps({"photos": str(folder / "labels.tsv")})
     scores = str(folder / "scores.json")
-    table, counts = str(folder / "scores.tsv"), str(folder / "scores.counts.json")
-    call("score.py", [*shared, "--labels", sets, "--out", table, "--details", scores, "--counts", counts])
+    table, score_counts = str(folder / "scores.tsv"), str(folder / "scores.counts.json")
+    call("score.py", [*shared, "--labels", sets, "--out", table, "--details", scores, "--counts", score_counts])
     return [
         *("--scores", scores, *shared),
         *("--counts", str(folder / "nouns/tiny.counts.json"), str(folder / "scores.counts.json")),
@@ -109,7 +109,7 @@ def call(script: str, arguments: list[str]) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="session")
-def report_results(tmp_path_factory):
+def report_results(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     folder = tmp_path_factory.mktemp("report")
     arguments = write_results(folder)
     call("report.py", arguments)

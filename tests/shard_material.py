@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,33 +19,42 @@ DIM = 8
 NAMES = ["cat", "dog", "owl"]
 
 
-def identity(**changes):
-    fields = {
+def identity(**changes: int | str) -> EmbedderIdentity:
+    fields: dict[str, Any] = {
         "spec": "bundled:test", "dim": DIM, "digest": "d0", "weights": "w", "tokenizer": "t",
         "preprocessing": "none", "precision": "fp32",
     }  # fmt: skip
     return EmbedderIdentity(**{**fields, **changes})
 
 
-def vectors_file(manifest_path):
+def vectors_file(manifest_path: Path) -> Path:
     """The file that holds a shard's vectors."""
     return array_folder(manifest_path) / "vectors/c/0/0"
 
 
-def unit_rows(n, seed=0, dim=DIM):
+def unit_rows(n: int, seed: int = 0, dim: int = DIM) -> np.ndarray:
     rows = np.random.default_rng(seed).standard_normal((n, dim)).astype(np.float32)
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    unit: np.ndarray = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    return unit
 
 
-def write(path, texts, *, vectors=None, start=0, source="m1", **changes):
-    fields = {
+def write(
+    path: Path,
+    texts: list[str],
+    *,
+    vectors: np.ndarray | None = None,
+    start: int = 0,
+    source: str = "m1",
+    **changes: Any,
+) -> ShardManifest:
+    fields: dict[str, Any] = {
         "embedder": identity(), "lexicon": lexicon_digest(NAMES), "source": source, "start": start,
         "texts": texts_digest(texts), "batch_tokens": 64, "keys": text_keys(texts),
     }  # fmt: skip
     return write_shard(path, unit_rows(len(texts)) if vectors is None else vectors, **{**fields, **changes})
 
 
-def write_nouns(path, names=NAMES):
+def write_nouns(path: Path, names: list[str] = NAMES) -> None:
     n = len(names)
     columns = {
         "id": range(n), "key": names, "noun": names, "canon": names, "kind": ["animal"] * n, "synsets": [[]] * n,
@@ -55,7 +66,7 @@ def write_nouns(path, names=NAMES):
     write_table(path, pl.DataFrame(columns, strict=False), LEXICON)
 
 
-def make_material(folder):
+def make_material(folder: Path) -> dict[str, Any]:
     """A lexicon, two sources of captions, three shards: what `merge` takes."""
     write_nouns(folder / "nouns.parquet")
     captions = {}
@@ -90,7 +101,7 @@ def make_material(folder):
     }
 
 
-def rewrite(path, **changes):
+def rewrite(path: Path, **changes: Any) -> None:
     """Change fields of a manifest that stays whole in itself."""
     manifest = ShardManifest.model_validate({**json.loads(path.read_text()), **changes})
     path.write_text(sealed(manifest).model_dump_json())

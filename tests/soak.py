@@ -32,7 +32,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 class Round:
     """One run of the workflow from nothing to the end, with deaths on the way."""
 
-    def __init__(self, project: Project, chance: random.Random, mean_s: float, deaths: collections.Counter) -> None:
+    def __init__(
+        self, project: Project, chance: random.Random, mean_s: float, deaths: collections.Counter[tuple[str, str]]
+    ) -> None:
         self.project, self.chance, self.mean_s, self.deaths = project, chance, mean_s, deaths
         self.starts = 0
 
@@ -93,7 +95,9 @@ def main(minutes: float, work: Path, wordnet: Path, mean_s: float, seed: int) ->
     whole.snakemake("--quiet", "all")
     expected = digests(whole.folder / "results")
     print(f"undisturbed run: {len(expected)} files", flush=True)
-    start, chance, deaths, rounds, wrong = time.monotonic(), random.Random(seed), collections.Counter(), 0, []
+    start, chance, rounds = time.monotonic(), random.Random(seed), 0
+    deaths: collections.Counter[tuple[str, str]] = collections.Counter()
+    wrong: list[str] = []
     deadline = start + 60 * minutes
     while time.monotonic() < deadline:
         project = build(work / f"round{rounds}", REPOSITORY, wordnet)

@@ -107,7 +107,7 @@ def predictions(
     )
 
 
-def annotations(
+def annotations_of(
     images: Mapping[str, Mapping[str, Sequence[str]]], image_set: str = "photos", annotator: str = "wordnet"
 ) -> Annotations:
     return Annotations(

@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -80,13 +81,15 @@ def labels_of(key: str) -> Labels:
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=f"{row['set']} {row['gold sense']}") for row in PAIRS])
-def test_the_rule_agrees_with_a_person_but_for_the_listed_disagreements(annotator, row):
+def test_the_rule_agrees_with_a_person_but_for_the_listed_disagreements(
+    annotator: WordNetAnnotator, row: dict[str, str]
+) -> None:
     key = row["gold sense"]
     found = {noun: annotator.judge(labels_of(key), noun).category for noun in expected(row)}
     assert found == {noun: DISAGREEMENTS.get((key, noun), category) for noun, category in expected(row).items()}
 
 
-def test_the_disagreements_are_real_and_few():
+def test_the_disagreements_are_real_and_few() -> None:
     pairs = {(row["gold sense"], noun): category for row in PAIRS for noun, category in expected(row).items()}
     assert len(pairs) > 1000
     assert all(pairs[pair] != category for pair, category in DISAGREEMENTS.items())
@@ -129,13 +132,17 @@ def test_the_disagreements_are_real_and_few():
         (Labels(gold="dog", secondary=("ball",)), "dance", "incorrect"),
     ],
 )
-def test_labels_of_every_kind_are_honoured(annotator, labels, noun, category):
+def test_labels_of_every_kind_are_honoured(
+    annotator: WordNetAnnotator, labels: Labels, noun: str, category: str
+) -> None:
     assert annotator.judge(labels, noun).category == category
 
 
 @given(data=st.data())
 @settings(max_examples=150, deadline=None)
-def test_the_gold_noun_and_every_word_of_its_meaning_are_correct(wordnet, annotator, data):
+def test_the_gold_noun_and_every_word_of_its_meaning_are_correct(
+    wordnet: WordNet, annotator: WordNetAnnotator, data: st.DataObject
+) -> None:
     synset = wordnet.synsets[data.draw(st.sampled_from(sorted(wordnet.synsets)))]
     key, word = data.draw(st.sampled_from(list(zip(synset.sense_keys, synset.lemmas, strict=True))))
     labels = Labels(gold=word, sense=key)
@@ -146,7 +153,9 @@ def test_the_gold_noun_and_every_word_of_its_meaning_are_correct(wordnet, annota
 
 @given(data=st.data())
 @settings(max_examples=150, deadline=None)
-def test_a_secondary_noun_never_lowers_a_judgement_and_a_judgement_never_changes(wordnet, annotator, data):
+def test_a_secondary_noun_never_lowers_a_judgement_and_a_judgement_never_changes(
+    wordnet: WordNet, annotator: WordNetAnnotator, data: st.DataObject
+) -> None:
     words = st.sampled_from(sorted(wordnet.index))
     gold, secondary, noun = data.draw(words), data.draw(words), data.draw(words)
     alone = annotator.judge(Labels(gold=gold), noun)
@@ -156,7 +165,7 @@ def test_a_secondary_noun_never_lowers_a_judgement_and_a_judgement_never_changes
     assert alone.reason
 
 
-def test_siblings_fruit_and_young_are_close_both_ways(wordnet):
+def test_siblings_fruit_and_young_are_close_both_ways(wordnet: WordNet) -> None:
     nearness = Nearness(wordnet)
     keys = {row["gold sense"] for row in PAIRS} | {"orange%1:20:00::", "kitten%1:05:00::", "rat%1:05:00::"}
     meanings = [wordnet.by_sense_key(key) for key in sorted(keys)]
@@ -168,7 +177,7 @@ def test_siblings_fruit_and_young_are_close_both_ways(wordnet):
     assert close > 20
 
 
-def test_unrelated_nouns_are_incorrect(wordnet, annotator):
+def test_unrelated_nouns_are_incorrect(wordnet: WordNet, annotator: WordNetAnnotator) -> None:
     kinds = {"animal", "plant", "food", "artifact"}
     words = sorted(w for w in wordnet.index if wordnet.senses(w)[0].lexname in kinds)
     draw = random.Random(1)
@@ -176,7 +185,7 @@ def test_unrelated_nouns_are_incorrect(wordnet, annotator):
     assert categories.count("incorrect") > 0.99 * len(categories)
 
 
-def test_names_that_say_nothing_are_never_close(wordnet, annotator):
+def test_names_that_say_nothing_are_never_close(wordnet: WordNet, annotator: WordNetAnnotator) -> None:
     empty = (
         "entity",
         "object",
@@ -194,7 +203,7 @@ def test_names_that_say_nothing_are_never_close(wordnet, annotator):
         assert set(judged.values()) == {"incorrect"}
 
 
-def test_a_sense_key_of_another_word_or_of_none_is_refused_with_the_way_out(annotator):
+def test_a_sense_key_of_another_word_or_of_none_is_refused_with_the_way_out(annotator: WordNetAnnotator) -> None:
     with pytest.raises(NounflowError, match="no meaning of 'dog'"):
         annotator.judge(Labels(gold="dog", sense="cat%1:05:00::"), "dog")
     with pytest.raises(NounflowError, match="no noun sense"):
@@ -225,7 +234,7 @@ def predictions(run: str = "small", image_set: str = "photos", **nouns: list[str
     )  # fmt: skip
 
 
-def test_the_union_of_the_first_k_nouns_of_all_runs_is_judged():
+def test_the_union_of_the_first_k_nouns_of_all_runs_is_judged() -> None:
     runs = [predictions("one", a=["dog", "cat", "rat"], b=["cup", "mug", "jar"]), predictions("two", a=["fox", "dog"])]
     assert nouns_to_judge(runs, 2, "photos") == {
         "a.png": ("cat", "dog", "fox"),
@@ -237,7 +246,7 @@ def test_the_union_of_the_first_k_nouns_of_all_runs_is_judged():
         nouns_to_judge(runs, 2, "world")
 
 
-def test_every_noun_of_a_labelled_image_is_in_one_list_and_others_are_counted(annotator):
+def test_every_noun_of_a_labelled_image_is_in_one_list_and_others_are_counted(annotator: WordNetAnnotator) -> None:
     nouns = nouns_to_judge([predictions(a=["dog", "cat"], b=["cup"], c=["mug"])], 5, "photos")
     labels = {"a.png": Labels(gold="dog"), "b.png": Labels(gold="mug"), "unseen.png": Labels(gold="owl")}
     document, reasons, counts = judge_predictions(annotator, "photos", nouns, labels)
@@ -253,7 +262,7 @@ def test_every_noun_of_a_labelled_image_is_in_one_list_and_others_are_counted(an
     assert flows["nouns"]["out"] == 3
 
 
-def test_wrong_labels_name_their_image(annotator):
+def test_wrong_labels_name_their_image(annotator: WordNetAnnotator) -> None:
     nouns = nouns_to_judge([predictions(a=["dog"])], 5, "photos")
     with pytest.raises(NounflowError) as error:
         judge_predictions(annotator, "photos", nouns, {"a.png": Labels(gold="dog", sense="cat%1:05:00::")})
@@ -261,7 +270,7 @@ def test_wrong_labels_name_their_image(annotator):
 
 
 @pytest.fixture
-def run_script(tmp_path, wordnet_input):
+def run_script(tmp_path: Path, wordnet_input: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """The stage's command line, on two images, with the options given."""
 
     def run(*options: str) -> subprocess.CompletedProcess[str]:
@@ -276,7 +285,9 @@ def run_script(tmp_path, wordnet_input):
     return run
 
 
-def test_the_script_writes_annotations_reasons_and_counts_the_same_each_time(tmp_path, run_script):
+def test_the_script_writes_annotations_reasons_and_counts_the_same_each_time(
+    tmp_path: Path, run_script: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     labels = tmp_path / "labels.tsv"
     labels.write_text("file\tgold\tsense\na.png\tdog\tdog%1:05:00::\n")
     first = run_script("--labels", str(labels))
@@ -292,14 +303,18 @@ def test_the_script_writes_annotations_reasons_and_counts_the_same_each_time(tmp
     assert [(tmp_path / name).read_bytes() for name in ("wordnet.json", "reasons.tsv", "counts.json")] == written
 
 
-def test_without_labels_nothing_is_judged_and_the_counts_say_so(tmp_path, run_script):
+def test_without_labels_nothing_is_judged_and_the_counts_say_so(
+    tmp_path: Path, run_script: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     done = run_script()
     assert done.returncode == 0, done.stderr
     assert read_document(Annotations, tmp_path / "wordnet.json", "annotations").images == {}
     assert "the image set has no label file" in done.stdout
 
 
-def test_a_label_file_that_is_missing_or_wrong_is_one_message_and_writes_nothing(tmp_path, run_script):
+def test_a_label_file_that_is_missing_or_wrong_is_one_message_and_writes_nothing(
+    tmp_path: Path, run_script: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
     labels = tmp_path / "labels.tsv"
     labels.write_text("file\tgold\tsense\na.png\tdog\tcat%1:05:00::\n")
     for path, words in ((tmp_path / "none.tsv", "does not exist"), (labels, "a.png")):

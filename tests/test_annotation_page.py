@@ -1,4 +1,4 @@
-"""The annotation page in a real browser, by real keys: judging, undoing, losing the server or the browser."""
+"""Judging by real keys in a real browser: undoing, losing the server or the browser."""
 
 from __future__ import annotations
 
@@ -6,135 +6,33 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import chromium
 import pytest
+from annotation_desk import ARGUMENTS, KEYS, PICTURES, Desk, decisions
 from annotation_site import Site, free_port
 
 from nounflow.annotation.current_decisions import CurrentDecisions
 from nounflow.annotation.log import read_records
-from nounflow.schemas.decisions import Decision
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Playwright
 
 pytestmark = pytest.mark.browser
-
-KEYS = {
-    "q": "correct_primary",
-    "w": "correct_secondary",
-    "a": "close_primary",
-    "s": "close_secondary",
-    "d": "incorrect",
-}
-EVIL = "<img src=x onerror=alert(1)><b>bold</b>"
-TURNED = "ab\u202ecd\x07"
-NOUNS = ("dog", "cup", "teapot", "boat", "sofa", "wolf", "moon", "pear")
-PICTURES = {
-    f"{number:03}.png": ([NOUNS[number % 8], NOUNS[(number + 1) % 8]], [NOUNS[number % 8], NOUNS[(number + 3) % 8]])
-    for number in range(120)  # enough that no two tests come to the same one
-}
-STRANGE = {'<i>it\'s & "strange".png': ([EVIL, TURNED], [EVIL, ""])}
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="module")
-def playwright():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if chromium.find() is None:
-        pytest.skip(chromium.REASON)
-    with sync_api.sync_playwright() as playwright:
-        yield playwright
-
-
-@pytest.fixture(scope="module")
-def browser(playwright):
-    browser = playwright.chromium.launch(executable_path=chromium.find(), args=ARGUMENTS)
-    yield browser
-    browser.close()
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory, wordnet_input):
-    site = Site(tmp_path_factory.mktemp("page"), wordnet_input, {**PICTURES, **STRANGE})
-    site.configure(second_pass=1.0)  # every picture may be judged by two
-    return site
-
-
-@pytest.fixture(scope="module")
-def server(site):
-    with site.start() as server:
-        yield server
-
-
-class Desk:
-    """An annotator at the page; notes what the page asks for and complains about."""
-
-    def __init__(self, context, server, annotator, place="") -> None:
-        self.page = context.new_page()
-        self.asked: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda request: self.asked.append(request.url))
-        self.page.on("console", lambda message: self.complaints.append(message.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("dialog", lambda dialog: self.complaints.append(dialog.message))
-        self.server, self.annotator = server, annotator
-        self.open(server, place)
-
-    def open(self, server, place="") -> None:
-        self.page.goto(f"{server.url}&annotator={self.annotator}{place}")
-        self.page.locator("#noun:not(:empty)").wait_for()
-
-    def press(self, *keys) -> None:
-        for key in keys:
-            self.page.keyboard.press(key)
-
-    def saved(self) -> None:
-        self.page.locator("#unsent[data-state=saved][data-waiting='0']").wait_for()
-
-    def noun(self) -> str:
-        return self.page.locator("#noun").inner_text()
-
-    def states(self) -> list[str]:
-        return self.page.locator("#nouns .state").all_inner_texts()
-
-    def waiting(self) -> int:
-        return int(self.page.locator("#unsent").get_attribute("data-waiting") or 0)
-
-    def until(self, what, seconds=60) -> None:
-        deadline = time.monotonic() + seconds
-        while not what():
-            assert time.monotonic() < deadline, "waited too long"
-            self.page.wait_for_timeout(20)
-
-
-@pytest.fixture
-def sit(browser, server, request):
-    """Sit down at the page; each test is an annotator of its own."""
-    contexts = []
-
-    def down(annotator=None, place="", **options):
-        contexts.append(browser.new_context(viewport={"width": 1280, "height": 800}, **options))
-        return Desk(contexts[-1], server, annotator or request.node.name[5:45], place)
-
-    yield down
-    for context in contexts:
-        context.close()
-
-
-def decisions(site, annotator) -> list[Decision]:
-    return [one for one in read_records(site.log) if isinstance(one, Decision) and one.annotator == annotator]
 
 
 # --- judging --------------------------------------------------------------------------------------------------------
 
 
-def test_each_key_is_its_category_and_the_next_noun_and_picture_follow(sit, site):
+def test_each_key_is_its_category_and_the_next_noun_and_picture_follow(sit: Callable[..., Desk], site: Site) -> None:
     desk = sit()
     said = []
     for key in [*KEYS, "1", "5", "e"]:
         said.append((desk.page.locator("#picture").get_attribute("data-image"), desk.noun()))
-        before = desk.page.locator("#said").inner_text()
-        desk.press(key)
-        desk.until(lambda before=before: desk.page.locator("#said").inner_text() != before)
+        desk.press_and_hear(key)
     desk.saved()
     found = decisions(site, desk.annotator)
     assert [(one.image, one.noun) for one in found] == said
@@ -145,7 +43,7 @@ def test_each_key_is_its_category_and_the_next_noun_and_picture_follow(sit, site
     assert desk.complaints == []
 
 
-def test_undo_and_redo_walk_back_and_forth_also_after_a_reload(sit, site):
+def test_undo_and_redo_walk_back_and_forth_also_after_a_reload(sit: Callable[..., Desk], site: Site) -> None:
     desk = sit()
     first = desk.noun()
     desk.press("q", "d", "z")
@@ -168,7 +66,7 @@ def test_undo_and_redo_walk_back_and_forth_also_after_a_reload(sit, site):
         assert current.current((one.image, one.noun), desk.annotator) == ()
 
 
-def test_a_noun_can_be_chosen_and_judged_anew_and_a_note_goes_with_it(sit, site):
+def test_a_noun_can_be_chosen_and_judged_anew_and_a_note_goes_with_it(sit: Callable[..., Desk], site: Site) -> None:
     desk = sit()
     first = desk.noun()
     desk.press("q", "ArrowUp", "c")
@@ -183,7 +81,7 @@ def test_a_noun_can_be_chosen_and_judged_anew_and_a_note_goes_with_it(sit, site)
     ]
 
 
-def test_a_note_that_was_only_begun_survives_a_reload(sit, site):
+def test_a_note_that_was_only_begun_survives_a_reload(sit: Callable[..., Desk], site: Site) -> None:
     desk = sit()
     place = desk.page.evaluate("location.hash")
     desk.press("c")
@@ -197,7 +95,7 @@ def test_a_note_that_was_only_begun_survives_a_reload(sit, site):
     assert "half a no" in decisions(site, desk.annotator)[0].evidence
 
 
-def test_the_same_picture_is_there_after_a_reload(sit):
+def test_the_same_picture_is_there_after_a_reload(sit: Callable[..., Desk]) -> None:
     desk = sit()
     desk.press("f", "f")
     desk.until(lambda: not desk.page.locator("#back").is_disabled())
@@ -210,7 +108,7 @@ def test_the_same_picture_is_there_after_a_reload(sit):
     desk.until(lambda: desk.page.locator("#place").inner_text() == shown)
 
 
-def test_the_mouse_and_the_keyboard_do_the_same(sit, site):
+def test_the_mouse_and_the_keyboard_do_the_same(sit: Callable[..., Desk], site: Site) -> None:
     desk = sit()
     desk.page.get_by_role("button", name="Close something else").click()
     desk.page.get_by_role("button", name="Unsure").click()
@@ -220,18 +118,16 @@ def test_the_mouse_and_the_keyboard_do_the_same(sit, site):
     assert [one.category for one in decisions(site, desk.annotator)] == ["close_secondary", "unsure", "skipped"]
 
 
-def test_sixty_decisions_a_minute_are_easy(sit):
+def test_sixty_decisions_a_minute_are_easy(sit: Callable[..., Desk]) -> None:
     desk = sit()
     started = time.monotonic()
     for number in range(30):
-        before = desk.page.locator("#said").inner_text()
-        desk.press("qwasd"[number % 5])
-        desk.until(lambda before=before: desk.page.locator("#said").inner_text() != before)
+        desk.press_and_hear("qwasd"[number % 5])
     desk.saved()
     assert time.monotonic() - started < 20  # a person may look at each for half a second besides
 
 
-def test_zoom_guideline_and_single_keys(sit):
+def test_zoom_guideline_and_single_keys(sit: Callable[..., Desk]) -> None:
     desk = sit()
     desk.press("v")
     assert "scale(2.5)" in (desk.page.locator("#picture").get_attribute("style") or "")
@@ -252,7 +148,7 @@ def test_zoom_guideline_and_single_keys(sit):
     desk.page.evaluate("localStorage.removeItem('single-keys')")
 
 
-def test_two_annotators_judge_blind_and_see_how_far_they_agree(sit, site):
+def test_two_annotators_judge_blind_and_see_how_far_they_agree(sit: Callable[..., Desk], site: Site) -> None:
     ann, bob = sit("ann"), None
     place = ann.page.evaluate("location.hash")
     nouns = ann.page.locator("#nouns .word").all_inner_texts()
@@ -276,7 +172,9 @@ def test_two_annotators_judge_blind_and_see_how_far_they_agree(sit, site):
 # --- nothing is lost ------------------------------------------------------------------------------------------------
 
 
-def test_what_is_judged_while_the_server_is_away_arrives_when_it_is_back(browser, tmp_path, wordnet_input):
+def test_what_is_judged_while_the_server_is_away_arrives_when_it_is_back(
+    browser: Browser, tmp_path: Path, wordnet_input: Path
+) -> None:
     site = Site(tmp_path, wordnet_input, dict(list(PICTURES.items())[:6]))
     port = free_port()
     context = browser.new_context()
@@ -312,11 +210,13 @@ def kill_browser(profile: Path) -> None:
                 os.kill(int(process.name), signal.SIGKILL)
 
 
-def test_what_was_judged_survives_kill_9_of_server_and_browser(playwright, tmp_path, wordnet_input):
+def test_what_was_judged_survives_kill_9_of_server_and_browser(
+    playwright: Playwright, tmp_path: Path, wordnet_input: Path
+) -> None:
     site = Site(tmp_path / "site", wordnet_input, dict(list(PICTURES.items())[:6]))
     profile, port = tmp_path / "profile", free_port()
 
-    def browse():
+    def browse() -> BrowserContext:
         (profile / "SingletonLock").unlink(missing_ok=True)
         return playwright.chromium.launch_persistent_context(
             str(profile), executable_path=chromium.find(), args=ARGUMENTS
@@ -339,131 +239,4 @@ def test_what_was_judged_survives_kill_9_of_server_and_browser(playwright, tmp_p
         desk.saved()
         assert [one.category for one in decisions(site, "ann")] == ["correct_primary", "incorrect", "close_primary"]
         assert "3 by you" in desk.page.locator("#progress").inner_text()
-        context.close()
-
-
-# --- what the page is made of ---------------------------------------------------------------------------------------
-
-
-def test_the_page_asks_nobody_but_its_own_server(sit, server):
-    desk = sit()
-    desk.press("q", "f", "v", "?", "Escape", "g")
-    desk.page.wait_for_timeout(300)
-    assert desk.asked
-    assert [url for url in desk.asked if not url.startswith(server.origin)] == []
-    assert desk.complaints == []
-
-
-def test_names_with_markup_and_control_characters_are_shown_as_text(sit, site):
-    (file,) = STRANGE
-    desk = sit(place=f"#{site.image(file)}")
-    assert desk.noun() == EVIL
-    assert not desk.page.locator("#file").is_visible()  # it may say what the picture shows
-    assert file not in desk.page.locator("#picture").get_attribute("alt")
-    desk.press("n")
-    assert desk.page.locator("#file").is_visible()
-    assert desk.page.locator("#file").inner_text() == file
-    desk.press("n")
-    assert not desk.page.locator("#file").is_visible()
-    words = desk.page.locator("#nouns .word").all_inner_texts()
-    assert words == [EVIL, "(empty)", "ab⟨U+202E⟩cd⟨U+0007⟩"]
-    assert desk.page.locator("main img").count() == 1
-    assert desk.page.locator("main b b, #noun *, .word *").count() == 0
-    desk.press("d", "d", "d")
-    desk.saved()
-    assert {one.noun for one in decisions(site, desk.annotator)} >= {EVIL, TURNED, ""}
-    assert desk.complaints == []
-
-
-def test_an_annotator_is_asked_for_a_name_and_may_call_themselves_anything(browser, server):
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(server.url)
-    page.get_by_role("dialog", name="Who judges?").wait_for()
-    page.keyboard.type("<b>Zoë & Co</b>")
-    page.keyboard.press("Enter")
-    page.locator("#noun:not(:empty)").wait_for()
-    assert page.locator("#who").inner_text() == "<b>Zoë & Co</b>"
-    assert "annotator=%3Cb%3EZo" in page.url
-    assert "token" not in page.url
-    context.close()
-
-
-@pytest.mark.parametrize("width", [320, 390, 768, 1280])
-def test_nothing_hangs_over_the_edge_and_the_judgements_are_in_sight(sit, width):
-    desk = sit(f"w{width}")
-    desk.page.set_viewport_size({"width": width, "height": 700})
-    for _ in range(2):
-        assert desk.page.evaluate("document.documentElement.scrollWidth") <= width
-        for button in desk.page.locator("[data-answer][type=button]").all():
-            box = button.bounding_box()
-            assert box["y"] + box["height"] <= 700
-            assert box["height"] >= 40
-        desk.press("c")
-    desk.press("Escape", "?")
-    assert desk.page.evaluate("document.documentElement.scrollWidth") <= width
-
-
-def test_light_and_dark_differ_and_both_can_be_read(sit, site):
-    faint, papers = [], set()
-    for colours in ("light", "dark"):
-        desk = sit(f"in {colours}", f"#{site.image('119.png')}", color_scheme=colours)
-        desk.press("n", "q")
-        chosen = (
-            "#noun",
-            ".gloss",
-            ".more",
-            "#progress",
-            "#unsent",
-            ".label",
-            ".label small",
-            "#nouns .state",
-            ".others button:enabled",
-            "#file",
-        )
-        for selector in (*chosen, "#nouns [data-state] .state"):
-            contrast = desk.page.locator(selector).first.evaluate(chromium.CONTRAST)
-            if contrast < 4.5:  # WCAG AA
-                faint.append((colours, selector, contrast))
-        papers.add(desk.page.evaluate("getComputedStyle(document.body).backgroundColor"))
-    assert faint == []
-    assert len(papers) == 2
-
-
-def test_a_screen_reader_finds_names_states_and_what_happened(sit):
-    desk = sit()
-    page = desk.page
-    names = page.eval_on_selector_all(
-        "button, input, textarea, progress",
-        "all => all.map(e => e.ariaLabel || e.labels?.[0]?.textContent || e.textContent)",
-    )
-    assert all(name.strip() for name in names)
-    assert page.locator("#picture").get_attribute("alt").startswith("Picture ")
-    for role, name in (("group", "Your judgement"), ("list", "On this picture"), ("navigation", "Page")):
-        assert page.get_by_role(role, name=name).count() == 1
-    keys = page.get_by_role("button", name="Correct main subject").get_attribute("aria-keyshortcuts")
-    assert keys == "Q 1"
-    noun = desk.noun()
-    desk.press("q")
-    said = page.locator("[role=status][aria-live=polite]")
-    desk.until(lambda: said.inner_text().startswith(f"{noun}: correct, main subject. Next: {desk.noun()}."))
-    assert page.locator("#nouns [aria-current=true]").count() == 1
-    desk.press("ArrowUp")
-    assert page.get_by_role("button", name="Correct main subject").get_attribute("aria-pressed") == "true"
-    assert page.evaluate("document.documentElement.lang") == "en"
-
-
-def test_a_picture_that_cannot_be_shown_says_why_and_can_be_passed(browser, tmp_path, wordnet_input):
-    site = Site(tmp_path, wordnet_input, dict(list(PICTURES.items())[:2]))
-    for file in site.folder.glob("images/*.png"):
-        file.write_bytes(b"no picture " + file.name.encode())
-    with site.start() as server:
-        context = browser.new_context()
-        desk = Desk(context, server, "ann")
-        desk.page.get_by_text("cannot be shown: not an image").wait_for()
-        for _ in range(12):  # each of the six is asked again once
-            before = desk.page.locator("#said").inner_text()
-            desk.press("r")
-            desk.until(lambda before=before: desk.page.locator("#said").inner_text() != before)
-        desk.page.get_by_text("Nothing is left that you are asked about. You skipped").wait_for()
         context.close()

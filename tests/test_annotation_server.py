@@ -6,17 +6,21 @@ import json
 import logging
 import socket
 import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 import uvicorn
-from annotation_site import ANSWERS, Site, decision, judge_through_kills
+from annotation_site import ANSWERS, Server, Site, decision, judge_through_kills
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from nounflow.annotation.log import DecisionLog, read_records
 from nounflow.cli import main
 from nounflow.errors import NounflowError
-from nounflow.schemas.decisions import DecisionDraft
+from nounflow.schemas.decisions import Decision, DecisionDraft
 from nounflow.web import connections
 from nounflow.web.security import Guard
 from nounflow.web.start import listening_socket, page_address
@@ -25,7 +29,7 @@ TRICKY = '<script>alert(1)</script> & "quoted".png'
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory, wordnet_input):
+def site(tmp_path_factory: pytest.TempPathFactory, wordnet_input: Path) -> Site:
     answers = {**ANSWERS, TRICKY: (["<b>bold</b>", "\u202eevil\x07"], ["", "dog"])}
     site = Site(tmp_path_factory.mktemp("site"), wordnet_input, answers)
     (site.folder / "secret.png").write_bytes((site.folder / "images/dog.png").read_bytes() + b"secret")
@@ -33,19 +37,19 @@ def site(tmp_path_factory, wordnet_input):
 
 
 @pytest.fixture(scope="module")
-def server(site):
+def server(site: Site) -> Iterator[Server]:
     with site.start() as server:
         yield server
 
 
-def post(server, record, **headers):
+def post(server: Server, record: dict[str, Any], **headers: str) -> int:
     return server.request("POST", "/api/records", {"records": [record]}, **headers).status
 
 
 # --- who is let in --------------------------------------------------------------------------------------------------
 
 
-def test_the_token_in_the_address_becomes_a_cookie_that_other_sites_do_not_send(server):
+def test_the_token_in_the_address_becomes_a_cookie_that_other_sites_do_not_send(server: Server) -> None:
     path = server.url.removeprefix(server.origin)
     answer = server.request("GET", f"{path}&annotator=ann", cookie="")
     assert answer.status == 303
@@ -57,7 +61,7 @@ def test_the_token_in_the_address_becomes_a_cookie_that_other_sites_do_not_send(
 @pytest.mark.parametrize(
     "path", ["/", "/app.js", "/api/session?annotator=ann", "/?token=wrong", "/?token=", "/api/tasks?token="]
 )
-def test_without_the_token_nothing_is_served(server, path):
+def test_without_the_token_nothing_is_served(server: Server, path: str) -> None:
     for cookie in (
         "",
         f"nounflow_{server.port}=wrong",
@@ -82,29 +86,31 @@ def test_without_the_token_nothing_is_served(server, path):
         ({"cookie": ""}, 401),
     ],
 )
-def test_only_the_page_itself_can_change_anything(site, server, headers, status):
+def test_only_the_page_itself_can_change_anything(
+    site: Site, server: Server, headers: dict[str, Any], status: int
+) -> None:
     before = len(read_records(site.log))
     assert post(server, decision(site.image("dog.png"), "dog"), **headers) == status
     assert len(read_records(site.log)) == before + (status == 200)
 
 
-def test_a_foreign_host_name_is_served_nothing_either(server):
+def test_a_foreign_host_name_is_served_nothing_either(server: Server) -> None:
     assert server.request("GET", "/", Host="evil.example").status == 421
     assert server.request("GET", "/", Host=f"localhost:{server.port}").status == 200
 
 
-def test_a_huge_or_endless_request_is_refused(server):
+def test_a_huge_or_endless_request_is_refused(server: Server) -> None:
     assert server.request("POST", "/api/records", b"x" * 1_000_001).status == 413
     assert server.request("POST", "/api/records", b"", Content_Length="many").status in (400, 411)
 
 
-def test_only_one_address_of_this_machine_is_listened_at(server):
+def test_only_one_address_of_this_machine_is_listened_at(server: Server) -> None:
     socket.create_connection(("127.0.0.1", server.port), timeout=2).close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.2", server.port), timeout=2)
 
 
-def test_every_answer_forbids_foreign_scripts_frames_and_guessing(server):
+def test_every_answer_forbids_foreign_scripts_frames_and_guessing(server: Server) -> None:
     for path in ("/", "/app.js", "/api/session?annotator=ann", "/nothing", "/pictures/x"):
         headers = server.request("GET", path).headers
         policy = headers["content-security-policy"]
@@ -119,7 +125,7 @@ def test_every_answer_forbids_foreign_scripts_frames_and_guessing(server):
 # --- what is served -------------------------------------------------------------------------------------------------
 
 
-def test_no_path_leads_out_of_the_image_folder(site, server):
+def test_no_path_leads_out_of_the_image_folder(site: Site, server: Server) -> None:
     places = [
         "../secret.png",
         "../../etc/passwd",
@@ -162,7 +168,7 @@ def test_no_path_leads_out_of_the_image_folder(site, server):
         b"http://127.0.0.1/pictures/../../secret.png",
     ],
 )
-def test_no_encoding_of_a_path_leads_out_either(server, line):
+def test_no_encoding_of_a_path_leads_out_either(server: Server, line: bytes) -> None:
     with socket.create_connection((server.host, server.port), timeout=5) as raw:
         head = f" HTTP/1.1\r\nHost: {server.host}:{server.port}\r\nCookie: {server.cookie}\r\nConnection: close\r\n\r\n"
         raw.sendall(b"GET " + line + head.encode())
@@ -172,7 +178,7 @@ def test_no_encoding_of_a_path_leads_out_either(server, line):
     assert b"\xff\xd8\xff" not in answer
 
 
-def test_another_site_is_allowed_nothing_and_no_other_method_changes_anything(site, server):
+def test_another_site_is_allowed_nothing_and_no_other_method_changes_anything(site: Site, server: Server) -> None:
     before = len(read_records(site.log))
     asked = {"Origin": "http://evil.example", "Access_Control_Request_Method": "POST"}
     for method in ("OPTIONS", "PUT", "PATCH", "DELETE", "HEAD", "TRACE"):
@@ -184,7 +190,7 @@ def test_another_site_is_allowed_nothing_and_no_other_method_changes_anything(si
     assert len(read_records(site.log)) == before
 
 
-def test_a_file_name_cannot_write_control_characters_to_the_terminal(tmp_path, wordnet_input):
+def test_a_file_name_cannot_write_control_characters_to_the_terminal(tmp_path: Path, wordnet_input: Path) -> None:
     site = Site(tmp_path, wordnet_input)
     path = tmp_path / "results/predictions/one/drawn.json"
     document = json.loads(path.read_text())
@@ -196,7 +202,7 @@ def test_a_file_name_cannot_write_control_characters_to_the_terminal(tmp_path, w
         assert "\x07" not in server.output
 
 
-def test_predictions_cannot_name_a_file_outside_the_folder(tmp_path, wordnet_input):
+def test_predictions_cannot_name_a_file_outside_the_folder(tmp_path: Path, wordnet_input: Path) -> None:
     site = Site(tmp_path, wordnet_input)
     (tmp_path / "secret.png").write_bytes((tmp_path / "images/dog.png").read_bytes() + b"x")
     (tmp_path / "images/link.png").symlink_to(tmp_path / "secret.png")
@@ -216,7 +222,7 @@ def test_predictions_cannot_name_a_file_outside_the_folder(tmp_path, wordnet_inp
         assert server.request("GET", f"/pictures/{site.image('../secret.png')}").status == 404
 
 
-def test_pictures_are_fresh_jpegs_of_what_was_judged_and_nothing_else(site, server):
+def test_pictures_are_fresh_jpegs_of_what_was_judged_and_nothing_else(site: Site, server: Server) -> None:
     answer = server.request("GET", f"/pictures/{site.image('cup.png')}")
     assert (answer.status, answer.headers["content-type"]) == (200, "image/jpeg")
     assert answer.body.startswith(b"\xff\xd8\xff")
@@ -235,7 +241,7 @@ def test_pictures_are_fresh_jpegs_of_what_was_judged_and_nothing_else(site, serv
     assert server.request("GET", f"/pictures/{digest}").status == 200
 
 
-def test_nouns_come_with_meanings_from_wordnet(server):
+def test_nouns_come_with_meanings_from_wordnet(server: Server) -> None:
     tasks = server.get("/api/tasks", annotator="reader", n=9)["tasks"]
     nouns = {noun["noun"]: noun for task in tasks for noun in task["nouns"]}
     (meaning,) = nouns["teapot"]["meanings"]
@@ -256,7 +262,9 @@ def test_nouns_come_with_meanings_from_wordnet(server):
         {"kind": "x"},
     ],
 )
-def test_what_is_no_record_is_refused_by_its_id_and_holds_up_none_of_the_rest(site, server, change):
+def test_what_is_no_record_is_refused_by_its_id_and_holds_up_none_of_the_rest(
+    site: Site, server: Server, change: dict[str, str]
+) -> None:
     before = len(read_records(site.log))
     good, bad = (decision(site.image("dog.png"), "dog") for _ in range(2))
     bad |= change
@@ -270,16 +278,18 @@ def test_what_is_no_record_is_refused_by_its_id_and_holds_up_none_of_the_rest(si
     assert len(read_records(site.log)) == before + 1
 
 
-def test_half_an_emoji_in_a_note_is_mended_and_in_a_query_is_no_fault_of_the_server(site, server):
+def test_half_an_emoji_in_a_note_is_mended_and_in_a_query_is_no_fault_of_the_server(site: Site, server: Server) -> None:
     note = {**decision(site.image("dog.png"), "dog"), "evidence": "nice \ud83d"}
     answer = server.request("POST", "/api/records", {"records": [note]})
     assert json.loads(answer.body)["accepted"] == [note["id"]]
-    assert read_records(site.log)[-1].evidence == "nice \ufffd"
+    kept = read_records(site.log)[-1]
+    assert isinstance(kept, Decision)
+    assert kept.evidence == "nice \ufffd"
     answer = server.request("POST", "/api/records", {"records": "\ud83d"})
     assert answer.status == 422
 
 
-def test_a_record_sent_twice_is_kept_once_and_acknowledged_twice(site, server):
+def test_a_record_sent_twice_is_kept_once_and_acknowledged_twice(site: Site, server: Server) -> None:
     record = decision(site.image("dog.png"), "wolf", annotator="twice")
     for _ in range(2):
         assert server.send(record)["accepted"] == [record["id"]]
@@ -291,7 +301,7 @@ def test_a_record_sent_twice_is_kept_once_and_acknowledged_twice(site, server):
 # --- nothing is lost ------------------------------------------------------------------------------------------------
 
 
-def test_with_kill_9_in_between_no_decision_is_lost_and_none_doubled(tmp_path, wordnet_input):
+def test_with_kill_9_in_between_no_decision_is_lost_and_none_doubled(tmp_path: Path, wordnet_input: Path) -> None:
     site = Site(tmp_path, wordnet_input)
     sent, threads = judge_through_kills(site, annotators=5, each=80, kills=1)
     assert all(len(thread.acknowledged) == 80 for thread in threads)
@@ -301,7 +311,7 @@ def test_with_kill_9_in_between_no_decision_is_lost_and_none_doubled(tmp_path, w
     assert times == sorted(set(times))
 
 
-def test_what_was_acknowledged_before_a_kill_is_there_after_it(tmp_path, wordnet_input):
+def test_what_was_acknowledged_before_a_kill_is_there_after_it(tmp_path: Path, wordnet_input: Path) -> None:
     site = Site(tmp_path, wordnet_input)
     with site.start() as server:
         record = decision(site.image("dog.png"), "dog", "correct_primary")
@@ -319,7 +329,7 @@ def test_what_was_acknowledged_before_a_kill_is_there_after_it(tmp_path, wordnet
         assert "0 of 7 pairs judged (0.0%)" in server.stop().split("open  ")[1]
 
 
-def test_a_full_disk_is_said_and_what_was_acknowledged_stays(tmp_path, wordnet_input):
+def test_a_full_disk_is_said_and_what_was_acknowledged_stays(tmp_path: Path, wordnet_input: Path) -> None:
     site = Site(tmp_path, wordnet_input)
     with site.start(file_kib=300) as server:  # no file may grow beyond
         acknowledged = []
@@ -340,7 +350,7 @@ def test_a_full_disk_is_said_and_what_was_acknowledged_stays(tmp_path, wordnet_i
 # --- the command ----------------------------------------------------------------------------------------------------
 
 
-def test_missing_asks_nobody_twice_and_the_coverage_is_printed(tmp_path, wordnet_input):
+def test_missing_asks_nobody_twice_and_the_coverage_is_printed(tmp_path: Path, wordnet_input: Path) -> None:
     site = Site(tmp_path, wordnet_input)
     site.configure(second_pass=1.0)
     with DecisionLog.open(site.log) as log:
@@ -366,7 +376,14 @@ def test_missing_asks_nobody_twice_and_the_coverage_is_printed(tmp_path, wordnet
         (["decisions", "show", "--log", "none.sqlite"], ["no decision log", "none.sqlite"]),
     ],
 )
-def test_a_mistake_is_one_message_with_a_way_out(tmp_path, wordnet_input, arguments, words, monkeypatch, capsys):
+def test_a_mistake_is_one_message_with_a_way_out(
+    tmp_path: Path,
+    wordnet_input: Path,
+    arguments: list[str],
+    words: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     site = Site(tmp_path, wordnet_input)
     monkeypatch.chdir(site.folder)
     if arguments[0] == "annotate" and "--wordnet" not in arguments:
@@ -379,12 +396,12 @@ def test_a_mistake_is_one_message_with_a_way_out(tmp_path, wordnet_input, argume
 
 
 @pytest.mark.parametrize("port", [-1, 65536, 99999])
-def test_a_port_that_does_not_exist_is_one_message(port):
+def test_a_port_that_does_not_exist_is_one_message(port: int) -> None:
     with pytest.raises(NounflowError, match=f"The port {port} of 127.0.0.1 cannot be used"):
         listening_socket("127.0.0.1", port)
 
 
-def test_a_port_that_is_taken_is_one_message():
+def test_a_port_that_is_taken_is_one_message() -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -392,7 +409,7 @@ def test_a_port_that_is_taken_is_one_message():
             listening_socket("127.0.0.1", other.getsockname()[1])
 
 
-def test_short_answers_are_sent_at_once():
+def test_short_answers_are_sent_at_once() -> None:
     with listening_socket("127.0.0.1", 0) as listening:  # asyncio turns Nagle's algorithm off for what is named TCP
         assert listening.proto == socket.IPPROTO_TCP
 
@@ -400,8 +417,8 @@ def test_short_answers_are_sent_at_once():
 # --- who may open the page, and how long a connection may keep still ---
 
 
-def guarded(host, allowed=()):
-    async def app(scope, receive, send):
+def guarded(host: str, allowed: Sequence[str] = ()) -> Guard:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"in"})
 
@@ -420,17 +437,17 @@ def guarded(host, allowed=()):
         ("0.0.0.0", "box.example:8765", 303),  # as --allow-host says
     ],
 )
-def test_the_page_opens_under_this_machine_s_names_with_any_port(host, asked, status):
+def test_the_page_opens_under_this_machine_s_names_with_any_port(host: str, asked: str, status: int) -> None:
     client = TestClient(guarded(host, ["box.example"]), base_url=f"http://{asked}", follow_redirects=False)
     assert client.get("/?token=t").status_code == status
 
 
-def test_the_printed_address_can_be_opened():
+def test_the_printed_address_can_be_opened() -> None:
     assert "//0.0.0.0:" not in page_address("0.0.0.0", 8765, "t", "")
     assert page_address("192.0.2.7", 8765, "t", "").startswith("http://192.0.2.7:8765/")
 
 
-def test_half_a_header_is_not_waited_for_for_ever(monkeypatch):
+def test_half_a_header_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "HEADER_S", 0.3)
     settings = uvicorn.Config(guarded("127.0.0.1"), http=connections.PromptHttp, log_level="error")
     running = uvicorn.Server(settings)
@@ -444,7 +461,7 @@ def test_half_a_header_is_not_waited_for_for_ever(monkeypatch):
         thread.join(10)
 
 
-def test_that_no_file_handle_is_left_is_said_once():
+def test_that_no_file_handle_is_left_is_said_once() -> None:
     heard = connections.SaidOnce()
     records = [
         logging.LogRecord("asyncio", logging.ERROR, "", 0, message, None, None)

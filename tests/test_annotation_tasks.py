@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
 
 import pytest
 from decision_records import ANSWERS, DIGESTS, NAMES, mark, record
@@ -14,7 +15,7 @@ from synthetic_results import predictions
 from nounflow.annotation.pictures import digest_images, inside
 from nounflow.annotation.plan import in_second_pass, plan_tasks
 from nounflow.images import ImageError
-from nounflow.schemas.decisions import Decision
+from nounflow.schemas.decisions import Decision, Mark
 from nounflow.web.task_queue import LEASE_SECONDS, TaskQueue
 
 PLANNED = [
@@ -25,7 +26,7 @@ PLANNED = [
 FILES = {"a.png": DIGESTS[0], "b.png": DIGESTS[1], "c.png": "c" * 64}
 
 
-def test_disagreements_come_first_and_then_what_many_runs_say():
+def test_disagreements_come_first_and_then_what_many_runs_say() -> None:
     tasks = plan_tasks(PLANNED, 2, FILES)
     assert [task.files[0] for task in tasks] == ["b.png", "a.png", "c.png"]
     assert [ask.noun for ask in tasks[0].asks] == ["jug", "cup", "pot"]  # 2.5, 1.5, 0.5 and the first two disputed
@@ -33,12 +34,12 @@ def test_disagreements_come_first_and_then_what_many_runs_say():
     assert plan_tasks(PLANNED[::-1], 2, FILES) == tasks
 
 
-def test_equal_pictures_under_two_names_are_judged_once():
+def test_equal_pictures_under_two_names_are_judged_once() -> None:
     tasks = plan_tasks(PLANNED, 2, {**FILES, "c.png": DIGESTS[0]})
     assert tasks[0].files == ("a.png", "c.png")
 
 
-def test_the_second_pass_is_the_stated_share_and_the_same_everywhere():
+def test_the_second_pass_is_the_stated_share_and_the_same_everywhere() -> None:
     chance = random.Random(1)
     digests = [f"{chance.getrandbits(256):064x}" for _ in range(4000)]
     tenth = {digest for digest in digests if in_second_pass(digest, 0.1)}
@@ -49,27 +50,27 @@ def test_the_second_pass_is_the_stated_share_and_the_same_everywhere():
 
 
 class Clock:
-    def __init__(self):
+    def __init__(self) -> None:
         self.now = 0.0
 
-    def __call__(self):
+    def __call__(self) -> float:
         return self.now
 
 
 @pytest.fixture
-def clock():
+def clock() -> Clock:
     return Clock()
 
 
-def queue_of(*records, clock, second_pass=0.0):
+def queue_of(*records: Decision, clock: Clock, second_pass: float = 0.0) -> TaskQueue:
     return TaskQueue(plan_tasks(PLANNED, 2, FILES), records, second_pass=second_pass, clock=clock)
 
 
-def asked(queue, who, n=9, skipped=False):
+def asked(queue: TaskQueue, who: str, n: int = 9, skipped: bool = False) -> dict[str, list[str]]:
     return {t["file"]: [x["noun"] for x in t["nouns"]] for t in queue.next_tasks(who, 0, (), n, skipped)}
 
 
-def test_only_what_is_missing_is_asked(clock):
+def test_only_what_is_missing_is_asked(clock: Clock) -> None:
     queue = queue_of(
         record(1, "jug", image=DIGESTS[1], annotator="bob"), record(2, "ship", image="c" * 64), clock=clock
     )
@@ -77,7 +78,7 @@ def test_only_what_is_missing_is_asked(clock):
     assert queue.progress("ann") == {"pairs": 7, "judged": 2, "mine": 1}
 
 
-def test_a_second_annotator_judges_blind_what_is_in_the_second_pass(clock):
+def test_a_second_annotator_judges_blind_what_is_in_the_second_pass(clock: Clock) -> None:
     first = record(1, "ship", "close_primary", image="c" * 64, annotator="bob", evidence="a secret")
     queue = queue_of(first, clock=clock, second_pass=1.0)
     assert asked(queue, "ann")["c.png"] == ["ship"]
@@ -88,7 +89,7 @@ def test_a_second_annotator_judges_blind_what_is_in_the_second_pass(clock):
     assert "c.png" not in asked(queue, "cyd")  # two are enough
 
 
-def test_two_annotators_get_different_pictures_until_the_lease_ends(clock):
+def test_two_annotators_get_different_pictures_until_the_lease_ends(clock: Clock) -> None:
     queue = queue_of(clock=clock)
     assert list(asked(queue, "ann", 1)) == ["b.png"]
     assert list(asked(queue, "bob", 3)) == ["a.png", "c.png", "b.png"]
@@ -96,7 +97,7 @@ def test_two_annotators_get_different_pictures_until_the_lease_ends(clock):
     assert list(asked(queue, "cyd", 1)) == ["b.png"]
 
 
-def test_what_was_skipped_is_asked_when_all_else_is_done_and_unsure_is_an_answer(clock):
+def test_what_was_skipped_is_asked_when_all_else_is_done_and_unsure_is_an_answer(clock: Clock) -> None:
     skipped = [record(n, noun, "skipped", image=DIGESTS[1]) for n, noun in enumerate(("jug", "cup", "pot"))]
     queue = queue_of(*skipped, record(9, "ship", "unsure", image="c" * 64), clock=clock)
     assert list(asked(queue, "ann")) == ["a.png"]
@@ -105,7 +106,7 @@ def test_what_was_skipped_is_asked_when_all_else_is_done_and_unsure_is_an_answer
     assert "ship" in asked(queue, "bob")["c.png"]  # another one may know
 
 
-def test_undo_opens_a_pair_again_and_history_is_what_undo_and_redo_walk(clock):
+def test_undo_opens_a_pair_again_and_history_is_what_undo_and_redo_walk(clock: Clock) -> None:
     queue = queue_of(record(1, "ship", image="c" * 64), record(2, "fox"), clock=clock)
     assert [one["noun"] for one in queue.history("ann")["done"]] == ["ship", "fox"]
     queue.add(mark(3, "undo", 2))
@@ -120,11 +121,11 @@ def test_undo_opens_a_pair_again_and_history_is_what_undo_and_redo_walk(clock):
 @given(
     st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(ANSWERS), st.integers(0, 6), st.booleans()), max_size=25)
 )
-def test_the_counts_in_the_queue_are_those_of_a_queue_set_up_anew(steps):
+def test_the_counts_in_the_queue_are_those_of_a_queue_set_up_anew(steps: list[tuple[str, str, int, bool]]) -> None:
     tasks = plan_tasks(PLANNED, 2, FILES)
     pairs = [(task.image, ask.noun) for task in tasks for ask in task.asks]
     queue = TaskQueue(tasks, [], second_pass=0.5)
-    records = []
+    records: list[Decision | Mark] = []
     for who in NAMES:
         queue.next_tasks(who, 0, (), 1)  # so that their states are kept up to date rather than made anew
     for number, (who, category, pair, undo) in enumerate(steps):
@@ -145,7 +146,7 @@ def test_the_counts_in_the_queue_are_those_of_a_queue_set_up_anew(steps):
         assert {k: sorted(v) for k, v in kept.items()} == {k: sorted(v) for k, v in fresh.items()}
 
 
-def test_no_file_outside_the_folder_is_a_picture(tmp_path):
+def test_no_file_outside_the_folder_is_a_picture(tmp_path: Path) -> None:
     folder = tmp_path / "images"
     folder.mkdir()
     (tmp_path / "secret.png").write_bytes(b"x")

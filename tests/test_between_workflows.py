@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 from tiny_workflow import Project, digests
@@ -10,13 +11,15 @@ from tiny_workflow import Project, digests
 TARGETS = ("results/training_sets/bundled/tiny/prompts/manifest.json", "results/image_embeddings/bundled/drawn.json")
 
 
-def forget_embeddings(project):
+def forget_embeddings(project: Project) -> None:
     for name in ("embeddings", "image_embeddings", "logs", "training_sets/bundled/tiny/prompts"):
         shutil.rmtree(project.folder / "results" / name)
 
 
 @pytest.mark.extra
-def test_what_one_workflow_embedded_another_one_takes_from_the_cache(project, finished, tmp_path, monkeypatch):
+def test_what_one_workflow_embedded_another_one_takes_from_the_cache(
+    project: Project, finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
     monkeypatch.setenv("SNAKEMAKE_OUTPUT_CACHE", str(cache))
@@ -43,7 +46,9 @@ def test_what_one_workflow_embedded_another_one_takes_from_the_cache(project, fi
     assert other.would_run(*TARGETS) == {}  # also without the cache
 
 
-def test_another_embedder_setting_is_not_taken_for_the_cached_one(project, tmp_path, monkeypatch):
+def test_another_embedder_setting_is_not_taken_for_the_cached_one(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cache = tmp_path / "cache"
     cache.mkdir()
     monkeypatch.setenv("SNAKEMAKE_OUTPUT_CACHE", str(cache))

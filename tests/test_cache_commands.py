@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 import struct
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,14 +23,14 @@ from nounflow.store.training_set import open_training_set
 
 
 @pytest.fixture
-def material(tmp_path):
+def material(tmp_path: Path) -> dict[str, Any]:
     """Three shards and the training set that they make."""
     material = make_material(tmp_path)
     merge(**material)
     return material
 
 
-def run(*arguments):
+def run(*arguments: object) -> int | str | None:
     """Exit status of `nounflow cache ...`."""
     try:
         main(["cache", *map(str, arguments)])
@@ -37,7 +39,7 @@ def run(*arguments):
     return 0
 
 
-def flip(path):
+def flip(path: Path) -> None:
     payload = bytearray(path.read_bytes())
     payload[0] ^= 1
     path.write_bytes(payload)
@@ -46,12 +48,16 @@ def flip(path):
 # --- verify ---
 
 
-def test_whole_shards_and_training_sets_verify_with_status_0(material, tmp_path, capsys):
+def test_whole_shards_and_training_sets_verify_with_status_0(
+    material: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run("verify", tmp_path / "shards", material["folder"]) == 0
     assert "4 of 4 whole" in capsys.readouterr().out
 
 
-def test_every_bad_shard_is_listed_with_status_1(material, tmp_path, capsys):
+def test_every_bad_shard_is_listed_with_status_1(
+    material: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     flip(vectors_file(tmp_path / "shards/m1/0.json"))
     (tmp_path / "shards/m1/1.json").unlink()
     (array_folder(tmp_path / "shards/m2/0.json") / "keys/c/0/0").write_bytes(b"")
@@ -68,7 +74,9 @@ def test_every_bad_shard_is_listed_with_status_1(material, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("loss", ["shard", "arrays", "index", "made anew"])
-def test_a_training_set_misses_what_it_lost(material, tmp_path, capsys, loss):
+def test_a_training_set_misses_what_it_lost(
+    material: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], loss: str
+) -> None:
     shard = tmp_path / "shards/m2/0.json"
     if loss == "shard":
         shutil.rmtree(shard.parent)
@@ -83,7 +91,9 @@ def test_a_training_set_misses_what_it_lost(material, tmp_path, capsys, loss):
     assert {"shard": "m2/0.json", "arrays": "0.zarr", "index": INDEX, "made anew": "made anew"}[loss] in output
 
 
-def test_documents_that_are_no_manifests_are_passed_over_in_folders_but_not_when_named(material, tmp_path, capsys):
+def test_documents_that_are_no_manifests_are_passed_over_in_folders_but_not_when_named(
+    material: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "shards/m1/other.json").write_text('{"images": {}}')
     assert run("verify", tmp_path / "shards") == 0
     assert run("verify", tmp_path / "shards/m1/other.json") == 1
@@ -92,7 +102,7 @@ def test_documents_that_are_no_manifests_are_passed_over_in_folders_but_not_when
     assert "m1/cut.json" in capsys.readouterr().out
 
 
-def test_verifying_nothing_is_no_success(tmp_path, capsys):
+def test_verifying_nothing_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("verify", tmp_path) == 1
     assert "nothing to check" in capsys.readouterr().err
 
@@ -100,7 +110,9 @@ def test_verifying_nothing_is_no_success(tmp_path, capsys):
 # --- show ---
 
 
-def test_show_names_rows_type_bytes_and_embedder(material, tmp_path, capsys):
+def test_show_names_rows_type_bytes_and_embedder(
+    material: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(tmp_path / "shards/m3/0.json", list("abcd"), source="m3", dtype="int8")
     assert run("show", tmp_path / "shards") == 0
     output = capsys.readouterr().out
@@ -111,7 +123,7 @@ def test_show_names_rows_type_bytes_and_embedder(material, tmp_path, capsys):
     assert f"{taken / 20:,.1f} bytes each" in output
 
 
-def test_show_without_shards_says_so(tmp_path, capsys):
+def test_show_without_shards_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("show", tmp_path) == 1
     assert "no shards" in capsys.readouterr().err
 
@@ -119,7 +131,9 @@ def test_show_without_shards_says_so(tmp_path, capsys):
 # --- export ---
 
 
-def test_exports_hold_all_rows_in_order(material, tmp_path, capsys):
+def test_exports_hold_all_rows_in_order(
+    material: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     expected = np.concatenate([unit_rows(5, 1), unit_rows(5, 2)]).astype(np.float16)
     assert run("export", tmp_path / "shards/m1", "--out", tmp_path / "m1.npy") == 0
     assert np.array_equal(np.load(tmp_path / "m1.npy"), expected)
@@ -132,14 +146,18 @@ def test_exports_hold_all_rows_in_order(material, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["out.npy", "out.parquet"])
-def test_nothing_is_exported_from_a_damaged_shard(material, tmp_path, capsys, name):
+def test_nothing_is_exported_from_a_damaged_shard(
+    material: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
     flip(vectors_file(tmp_path / "shards/m1/1.json"))
     assert run("export", tmp_path / "shards/m1", "--out", tmp_path / name) == 1
     assert "m1/1.zarr" in capsys.readouterr().err
     assert not (tmp_path / name).exists()
 
 
-def test_an_export_refuses_mixed_embedders_other_captions_and_unknown_endings(material, tmp_path, capsys):
+def test_an_export_refuses_mixed_embedders_other_captions_and_unknown_endings(
+    material: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shards = tmp_path / "shards/m1"
     assert run("export", shards, "--out", tmp_path / "x.csv") == 1
     assert run("export", shards, "--out", tmp_path / "x.parquet", "--captions", tmp_path / "captions/m2.parquet") == 1
@@ -160,7 +178,16 @@ WEIGHTS = np.array([[1, 0], [0.75, 0.25], [1, 0], [0.75, 0.25], [1, 0]], dtype="
 WHICH = [0, 1, 2, 1, 0]
 
 
-def flat_file(path, *, magic=b"m" * 32, version=1, has_targets=True, dim=DIM, cut=None, vectors=VECTORS):
+def flat_file(
+    path: Path,
+    *,
+    magic: bytes = b"m" * 32,
+    version: int = 1,
+    has_targets: bool = True,
+    dim: int = DIM,
+    cut: int | None = None,
+    vectors: np.ndarray = VECTORS,
+) -> Path:
     """A flat cache, block by block as its layout is documented."""
     strings = "\0".join(["", *NAMES]).encode()
     columns = 3
@@ -170,17 +197,18 @@ def flat_file(path, *, magic=b"m" * 32, version=1, has_targets=True, dim=DIM, cu
     assert len(header) == 128
     token_ids = np.arange((len(NAMES) + 1) * columns, dtype="<i4")
     padding = np.zeros((len(NAMES) + 1) * columns, dtype=bool)
-    blocks = [header, strings, token_ids, padding, IDS, WEIGHTS, vectors[WHICH].astype("<f4")]
+    blocks: list[bytes | np.ndarray] = [header, strings, token_ids, padding, IDS, WEIGHTS, vectors[WHICH].astype("<f4")]
     whole = b"".join(block if isinstance(block, bytes) else block.tobytes() for block in blocks)
     path.write_bytes(whole[:cut])
     return path
 
 
-def test_a_flat_cache_becomes_a_training_set(tmp_path, capsys):
+def test_a_flat_cache_becomes_a_training_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flat = flat_file(tmp_path / "cache.bin")
     assert run("import", flat, "--out", tmp_path / "set", "--heldout", 0) == 0
     assert "2 dropped: repeats" in capsys.readouterr().out
     opened = open_training_set(tmp_path / "set" / MANIFEST)
+    assert isinstance(opened.vectors, np.ndarray)
     assert np.array_equal(opened.vectors, VECTORS[:3].astype(np.float16))
     assert opened.weights.tolist() == pytest.approx([0.4, 0.4, 0.2])
     ids, weights, offsets = opened.targets_of(np.arange(3))
@@ -192,7 +220,9 @@ def test_a_flat_cache_becomes_a_training_set(tmp_path, capsys):
     assert run("verify", tmp_path / "set") == 0
 
 
-def test_an_import_takes_over_the_embedder_that_the_user_vouches_for(tmp_path, capsys):
+def test_an_import_takes_over_the_embedder_that_the_user_vouches_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     write(tmp_path / "known.json", ["a"])
     flat = flat_file(tmp_path / "cache.bin")
     assert run("import", flat, "--out", tmp_path / "set", "--like", tmp_path / "known.json") == 0
@@ -213,14 +243,14 @@ def test_an_import_takes_over_the_embedder_that_the_user_vouches_for(tmp_path, c
         ({"dim": DIM + 1}, "bytes where its header promises"),
     ],
 )
-def test_a_flat_cache_that_is_not_whole_is_refused(tmp_path, changes, message):
+def test_a_flat_cache_that_is_not_whole_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     flat = flat_file(tmp_path / "cache.bin", **changes)
     size = flat.stat().st_size
     with pytest.raises(NounflowError, match=message.replace("399", f"{size:,}").replace("400", f"{size + 1:,}")):
         read_flat_cache(flat)
 
 
-def test_a_flat_cache_with_vectors_that_are_none_is_refused(tmp_path, capsys):
+def test_a_flat_cache_with_vectors_that_are_none_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     vectors = VECTORS.copy()
     vectors[2] = np.nan
     assert run("import", flat_file(tmp_path / "cache.bin", vectors=vectors), "--out", tmp_path / "set") == 1
@@ -228,7 +258,7 @@ def test_a_flat_cache_with_vectors_that_are_none_is_refused(tmp_path, capsys):
     assert not (tmp_path / "set" / MANIFEST).exists()
 
 
-def test_a_missing_flat_cache_is_named(tmp_path):
+def test_a_missing_flat_cache_is_named(tmp_path: Path) -> None:
     with pytest.raises(NounflowError, match="cannot be read") as caught:
         read_flat_cache(tmp_path / "none.bin")
     assert not isinstance(caught.value, DamagedFileError)

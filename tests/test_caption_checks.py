@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 from check_material import IDS, table_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nounflow.captions.checks import number_of
+from nounflow.captions.checks import CaptionChecks, number_of
 from nounflow.captions.near_duplicates import Kept, shingles, similarity
 from nounflow.captions.wording import meta_fault, reads_as_english
 
@@ -54,7 +56,9 @@ SOUND = "A {} stands beside the old wooden door."
         ("A scissors case lies in the drawer.", "scissors", None),
     ],
 )  # fmt: skip
-def test_a_caption_is_kept_or_refused_for_the_reason_that_is_wrong_with_it(checks, text, noun, fault):
+def test_a_caption_is_kept_or_refused_for_the_reason_that_is_wrong_with_it(
+    checks: CaptionChecks, text: str, noun: str, fault: str | None
+) -> None:
     assert checks.check(text, [IDS[noun]]).fault == fault
 
 
@@ -70,23 +74,25 @@ def test_a_caption_is_kept_or_refused_for_the_reason_that_is_wrong_with_it(check
         ("One dog among many dogs on the beach.", "dog", "plural", None),
     ],
 )
-def test_the_number_that_a_source_says_is_held_to(checks, text, noun, number, fault):
+def test_the_number_that_a_source_says_is_held_to(
+    checks: CaptionChecks, text: str, noun: str, number: Literal["singular", "plural"], fault: str | None
+) -> None:
     assert checks.check(text, [IDS[noun]], number).fault == fault
 
 
-def test_the_number_comes_from_the_end_of_a_template_id():
+def test_the_number_comes_from_the_end_of_a_template_id() -> None:
     assert [number_of(name) for name in ("published-plural", "singular", "core-photo", "plurals", "x-singular")] == [
         "plural", "singular", None, None, "singular",
     ]  # fmt: skip
 
 
-def test_all_nouns_of_a_caption_must_be_there(checks):
+def test_all_nouns_of_a_caption_must_be_there(checks: CaptionChecks) -> None:
     assert checks.check("An owl sits beside a dog.", [IDS["owl"], IDS["dog"]]).fault is None
     assert checks.check("An owl sits beside a cat.", [IDS["owl"], IDS["dog"]]).fault == "its noun is missing"
 
 
 @pytest.mark.parametrize("text", ["Kimonos and sushi at a Tokyo festival.", "A schnauzer beside a croissant stand."])
-def test_loan_words_do_not_make_a_caption_foreign(checks, text):
+def test_loan_words_do_not_make_a_caption_foreign(checks: CaptionChecks, text: str) -> None:
     assert reads_as_english(text.lower().strip(".").split())
     assert meta_fault(text) is None
 
@@ -108,21 +114,21 @@ A dog with kimchi, bibimbap and bulgogi. | A dog watches paella de mariscos cook
 """
 
 
-def sentences(text):
+def sentences(text: str) -> list[str]:
     return [sentence.strip() for line in text.strip().splitlines() for sentence in line.split("|")]
 
 
 @pytest.mark.parametrize("text", sentences(FOREIGN))
-def test_a_caption_in_another_language_is_refused(checks, text):
+def test_a_caption_in_another_language_is_refused(checks: CaptionChecks, text: str) -> None:
     assert checks.check(text, [IDS["dog"]]).fault == "does not read as English"
 
 
 @pytest.mark.parametrize("text", sentences(NATIVE))
-def test_an_english_caption_with_foreign_words_is_kept(checks, text):
+def test_an_english_caption_with_foreign_words_is_kept(checks: CaptionChecks, text: str) -> None:
     assert checks.check(text, [IDS["dog"]]).fault is None
 
 
-def test_a_caption_that_says_the_same_with_other_small_words_or_spellings_is_refused(checks):
+def test_a_caption_that_says_the_same_with_other_small_words_or_spellings_is_refused(checks: CaptionChecks) -> None:
     table = table_of(
         ("A large ax leans against the wall of the barn.", "ax"),
         ("The large axe leans against a wall of the barn.", "ax"),
@@ -142,9 +148,11 @@ WORDS = st.lists(st.sampled_from(["red", "blue", "dog", "runs", "over", "grass",
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(WORDS, max_size=12), st.floats(0.3, 1))
-def test_kept_captions_are_pairwise_below_the_threshold_and_refused_ones_near_a_kept_one(captions, threshold):
+def test_kept_captions_are_pairwise_below_the_threshold_and_refused_ones_near_a_kept_one(
+    captions: list[tuple[str, ...]], threshold: float
+) -> None:
     kept = Kept(threshold)
-    survivors = []
+    survivors: list[tuple[str, ...]] = []
     for words in captions:
         fault = kept.fault(words)
         nearest = max((similarity(shingles(words), shingles(other)) for other in survivors), default=-1)

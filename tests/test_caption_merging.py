@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from nounflow.captions import multisets, writing
 from nounflow.captions.multisets import compose
 from nounflow.captions.quotas import quotas
 from nounflow.captions.spool import Spool
-from nounflow.captions.table import CaptionDraft, Rows, merge_equal_texts
+from nounflow.captions.table import CaptionDraft, Row, frame_of, merge_equal_texts
+from nounflow.captions.templates import Templates
 from nounflow.captions.writing import merged, write_draft
 from nounflow.config.captions import MultisetConfig, SourceConfig
 from nounflow.errors import NounflowError
@@ -30,26 +32,26 @@ from nounflow.schemas.tables import CAPTIONS, read_table
     weights=st.lists(st.floats(1, 20), min_size=1, max_size=50),
     mean=st.integers(1, 30), low=st.integers(1, 10), span=st.integers(0, 40),
 )  # fmt: skip
-def test_quotas_keep_their_bounds_and_their_mean(weights, mean, low, span):
+def test_quotas_keep_their_bounds_and_their_mean(weights: list[float], mean: int, low: int, span: int) -> None:
     numbers = quotas(np.array(weights), mean, low, low + span)
     assert numbers.min() >= low
     assert numbers.max() <= low + span
     assert numbers.sum() == len(weights) * min(max(mean, low), low + span)
 
 
-def test_quotas_grow_with_the_weight():
+def test_quotas_grow_with_the_weight() -> None:
     assert quotas(np.array([1.0, 2.0, 3.0, 4.0]), 10, 5, 16).tolist() == [5, 8, 12, 15]
 
 
-def test_equal_texts_become_one_with_the_targets_of_both_by_their_weights():
-    rows = Rows()
-    rows.add("two axes.", (3,), 1.0, "a")
-    rows.add("a dog.", (1,), 2.0, "b")
-    rows.add("two axes.", (7,), 3.0, "c")
-    rows.add("two axes.", (3,), 1.0, "c")
-    merged = merge_equal_texts(rows.frame())
+def test_equal_texts_become_one_with_the_targets_of_both_by_their_weights() -> None:
+    rows: list[Row] = []
+    rows.append(("two axes.", (3,), 1.0, "a"))
+    rows.append(("a dog.", (1,), 2.0, "b"))
+    rows.append(("two axes.", (7,), 3.0, "c"))
+    rows.append(("two axes.", (3,), 1.0, "c"))
+    merged = merge_equal_texts(frame_of(rows))
     assert merged.rows() == [("two axes.", [3, 7], pytest.approx([0.4, 0.6]), 5.0, "a"), ("a dog.", [1], [1.0], 2, "b")]
-    assert list(merged.schema.items()) == list(rows.frame().schema.items())
+    assert list(merged.schema.items()) == list(frame_of(rows).schema.items())
 
 
 @settings(max_examples=40, deadline=None)
@@ -58,11 +60,11 @@ def test_equal_texts_become_one_with_the_targets_of_both_by_their_weights():
         st.tuples(st.sampled_from("abc"), st.lists(st.integers(0, 5), min_size=1, max_size=3, unique=True),
                   st.floats(0.5, 9)), min_size=1, max_size=30)
 )  # fmt: skip
-def test_merging_keeps_each_targets_share_of_the_draws(entries):
-    rows = Rows()
+def test_merging_keeps_each_targets_share_of_the_draws(entries: list[tuple[str, list[int], float]]) -> None:
+    rows: list[Row] = []
     for text, targets, weight in entries:
-        rows.add(text, targets, weight, "t")
-    table = rows.frame()
+        rows.append((text, targets, weight, "t"))
+    table = frame_of(rows)
     merged = merge_equal_texts(table)
     assert merged["text"].to_list() == list(dict.fromkeys(text for text, _, _ in entries))
     for row in merged.iter_rows(named=True):
@@ -79,28 +81,32 @@ ANY_ROWS = st.lists(
 
 @settings(max_examples=60, deadline=None)
 @given(ANY_ROWS, st.integers(1, 45), st.integers(1, 20))
-def test_merging_window_by_window_on_disk_gives_what_merging_at_once_gives(entries, window, batch):
-    rows = Rows()
+def test_merging_window_by_window_on_disk_gives_what_merging_at_once_gives(
+    entries: list[tuple[str, list[int], float]], window: int, batch: int
+) -> None:
+    rows: list[Row] = []
     for i, (text, targets, weight) in enumerate(entries):
-        rows.add(text, targets, weight, f"t{i}")
-    table = rows.frame()
+        rows.append((text, targets, weight, f"t{i}"))
+    table = frame_of(rows)
     batches = [table[start : start + batch] for start in range(0, len(table), batch)]
     with tempfile.TemporaryDirectory() as folder:
         assert pl.concat(merged(batches, Path(folder), window)).equals(merge_equal_texts(table))
         assert not list(Path(folder).iterdir())
 
 
-def test_two_texts_with_one_hash_stay_two(monkeypatch, tmp_path):
-    rows = Rows()
+def test_two_texts_with_one_hash_stay_two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    rows: list[Row] = []
     for text in "abacabdaeb":
-        rows.add(text, (ord(text),), 1.0, "t")
-    table = rows.frame()
+        rows.append((text, (ord(text),), 1.0, "t"))
+    table = frame_of(rows)
     monkeypatch.setattr(writing, "_hashes", lambda frame: np.zeros(len(frame), dtype=np.uint64))
     found = pl.concat(merged([table], tmp_path, 3))
     assert found.sort("text").equals(merge_equal_texts(table).sort("text"))
 
 
-def test_a_table_of_several_row_groups_holds_the_same_rows(nouns, templates, tmp_path, monkeypatch):
+def test_a_table_of_several_row_groups_holds_the_same_rows(
+    nouns: pl.DataFrame, templates: Templates, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wanted = SourceConfig(texts_per_noun=40)
     whole, counts = written(compose(nouns, templates, "m1", wanted, 1))
     monkeypatch.setattr(tables, "ROW_GROUP", 100)
@@ -113,10 +119,10 @@ def test_a_table_of_several_row_groups_holds_the_same_rows(nouns, templates, tmp
     assert pl.concat(tables.read_batches(path, CAPTIONS, "captions", 70)).equals(whole)
 
 
-def test_a_draft_that_fails_leaves_no_file(nouns, templates, tmp_path):
+def test_a_draft_that_fails_leaves_no_file(nouns: pl.DataFrame, templates: Templates, tmp_path: Path) -> None:
     draft = compose(nouns, templates, "m1", MultisetConfig().of("m1"), 1)
 
-    def failing():
+    def failing() -> Iterator[pl.DataFrame]:
         yield from draft.batches
         raise NounflowError("as scripted")
 
@@ -125,7 +131,7 @@ def test_a_draft_that_fails_leaves_no_file(nouns, templates, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_spool_gives_back_each_chain_in_order_and_leaves_nothing(tmp_path):
+def test_a_spool_gives_back_each_chain_in_order_and_leaves_nothing(tmp_path: Path) -> None:
     with Spool(tmp_path) as spool:
         for i in range(50):
             spool.append(i % 7, bytes([i]) * i)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 from check_material import IDS, MIXED, table_of
 from hypothesis import given, settings
@@ -16,16 +18,18 @@ from nounflow.captions import distinct
 from nounflow.captions.check_page import as_markdown, comparison
 from nounflow.captions.check_report import CaptionReport, LLMUsage, ReportTally, count_checks
 from nounflow.captions.checking import check_file
-from nounflow.captions.checks import with_secondary
+from nounflow.captions.checks import CaptionChecks, Checked, with_secondary
 from nounflow.captions.distinct import DistinctNgrams
 from nounflow.captions.spool import Spool
-from nounflow.captions.table import Rows
+from nounflow.captions.table import Row, frame_of
 from nounflow.config.captions import ChecksConfig
 from nounflow.errors import NounflowError
 from nounflow.schemas.tables import CAPTIONS, LEXICON, read_table, write_table
 
 
-def make_report(source, table, checked, nouns, usage=None):
+def make_report(
+    source: str, table: pl.DataFrame, checked: list[Checked], nouns: pl.DataFrame, usage: LLMUsage | None = None
+) -> CaptionReport:
     with tempfile.TemporaryDirectory() as folder, Spool(Path(folder)) as spool:
         tally = ReportTally(source, Counter(result.fault for result in checked), nouns, spool)
         tally.add(table, checked)
@@ -33,14 +37,14 @@ def make_report(source, table, checked, nouns, usage=None):
 
 
 @pytest.fixture(scope="module")
-def mixed(checks, check_nouns):
+def mixed(checks: CaptionChecks, check_nouns: pl.DataFrame) -> CaptionReport:
     """The report of six captions, of which two are kept."""
     table = table_of(*MIXED)
     usage = LLMUsage(calls=2, input_tokens=50, output_tokens=90, cost_usd=0.01)
     return make_report("mixed", table, checks.check_table(table), check_nouns, usage)
 
 
-def test_each_refused_caption_is_counted_under_one_reason(mixed):
+def test_each_refused_caption_is_counted_under_one_reason(mixed: CaptionReport) -> None:
     assert mixed.refused == {
         "its noun is missing": 1,
         "no caption alone: talk about the answer": 1,
@@ -50,7 +54,7 @@ def test_each_refused_caption_is_counted_under_one_reason(mixed):
     assert mixed.kept + sum(mixed.refused.values()) == mixed.captions == len(MIXED)
 
 
-def test_what_is_kept_is_told_as_a_share_by_noun_and_by_what_it_cost(mixed):
+def test_what_is_kept_is_told_as_a_share_by_noun_and_by_what_it_cost(mixed: CaptionReport) -> None:
     assert mixed.share_kept == pytest.approx(2 / 6)
     assert mixed.usd_per_1000_kept == pytest.approx(5.0)
     assert mixed.nouns.model_dump() == {
@@ -58,11 +62,11 @@ def test_what_is_kept_is_told_as_a_share_by_noun_and_by_what_it_cost(mixed):
     }  # fmt: skip
 
 
-def test_the_nouns_beyond_the_captions_own_are_counted(mixed):
+def test_the_nouns_beyond_the_captions_own_are_counted(mixed: CaptionReport) -> None:
     assert mixed.secondary_nouns == {"sofa": 1}
 
 
-def test_a_report_becomes_counts_a_document_and_a_page(mixed):
+def test_a_report_becomes_counts_a_document_and_a_page(mixed: CaptionReport) -> None:
     assert [flow["out"] for flow in count_checks(mixed).as_dict()["flows"]] == [2, 2]
     assert CaptionReport.model_validate_json(mixed.model_dump_json()) == mixed
     page = as_markdown(mixed)
@@ -74,8 +78,8 @@ def test_a_report_becomes_counts_a_document_and_a_page(mixed):
 @given(st.lists(st.sampled_from(MIXED + [(text.replace(".", f" {i}."), noun) for i in "12" for text, noun in MIXED]),
                 min_size=1, max_size=30), st.integers(1, 32))  # fmt: skip
 def test_a_file_checked_window_by_window_gives_the_report_and_rows_of_all_at_once(
-    checks, check_nouns, captions, window
-):
+    checks: CaptionChecks, check_nouns: pl.DataFrame, captions: list[tuple[str, str]], window: int
+) -> None:
     table = table_of(*captions)
     checked = checks.check_table(table)
     with tempfile.TemporaryDirectory() as name:
@@ -90,19 +94,21 @@ def test_a_file_checked_window_by_window_gives_the_report_and_rows_of_all_at_onc
     assert kept.equals(with_secondary(table, checked, checks.settings.secondary_share))
 
 
-def test_captions_of_another_lexicon_are_refused(check_nouns, tmp_path):
+def test_captions_of_another_lexicon_are_refused(check_nouns: pl.DataFrame, tmp_path: Path) -> None:
     for targets in ([len(IDS)], []):
-        rows = Rows()
-        rows.add("A dog sleeps on the sofa.", targets, 1.0, "t")
-        write_table(tmp_path / "other.parquet", rows.frame(), CAPTIONS)
+        rows: list[Row] = []
+        rows.append(("A dog sleeps on the sofa.", targets, 1.0, "t"))
+        write_table(tmp_path / "other.parquet", frame_of(rows), CAPTIONS)
         with pytest.raises(NounflowError, match="nouns that the lexicon does not have"):
             check_file(tmp_path / "other.parquet", check_nouns, ChecksConfig(), tmp_path)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(MIXED), max_size=20))
-def test_any_table_tallies_and_every_text_has_one_result(checks, check_nouns, captions):
-    table = table_of(*captions) if captions else Rows().frame()
+def test_any_table_tallies_and_every_text_has_one_result(
+    checks: CaptionChecks, check_nouns: pl.DataFrame, captions: list[tuple[str, str]]
+) -> None:
+    table = table_of(*captions) if captions else frame_of([])
     checked = checks.check_table(table)
     report = make_report("any", table, checked, check_nouns)
     assert len(checked) == len(captions)
@@ -112,14 +118,14 @@ def test_any_table_tallies_and_every_text_has_one_result(checks, check_nouns, ca
     as_markdown(report)
 
 
-def test_an_unknown_price_gives_no_cost(checks, check_nouns):
+def test_an_unknown_price_gives_no_cost(checks: CaptionChecks, check_nouns: pl.DataFrame) -> None:
     table = table_of(*MIXED)
     report = make_report("x", table, checks.check_table(table), check_nouns, LLMUsage(calls=3))
     assert report.usd_per_1000_kept is None
     assert "the price is not known" in as_markdown(report)
 
 
-def test_reports_stand_side_by_side_with_all_reasons(checks, check_nouns):
+def test_reports_stand_side_by_side_with_all_reasons(checks: CaptionChecks, check_nouns: pl.DataFrame) -> None:
     mixed = table_of(*MIXED)
     good = table_of(("A dog | sleeps on a sofa at home.", "dog"))
     usage = LLMUsage(calls=2, cost_usd=0.01)
@@ -132,7 +138,7 @@ def test_reports_stand_side_by_side_with_all_reasons(checks, check_nouns):
         assert line in lines
 
 
-def distinct_ngrams(texts):
+def distinct_ngrams(texts: list[str]) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder, Spool(Path(folder)) as spool:
         ngrams = DistinctNgrams(spool)
         for text in texts:
@@ -143,7 +149,7 @@ def distinct_ngrams(texts):
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.lists(st.sampled_from(["red", "Dog,", "runs", "far."]), max_size=6).map(" ".join), max_size=20),
        st.integers(0, 9))  # fmt: skip
-def test_distinct_n_is_that_of_sets_also_where_hashes_go_to_disk(texts, held):
+def test_distinct_n_is_that_of_sets_also_where_hashes_go_to_disk(texts: list[str], held: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(distinct, "_HELD", held)
         found = distinct_ngrams(texts)
@@ -153,18 +159,20 @@ def test_distinct_n_is_that_of_sets_also_where_hashes_go_to_disk(texts, held):
         assert found[str(n)] == (len(set(ngrams)) / len(ngrams) if ngrams else 0.0)
 
 
-def test_distinct_n_counts_different_ngrams_over_all():
+def test_distinct_n_counts_different_ngrams_over_all() -> None:
     assert distinct_ngrams(["a dog runs", "A dog sleeps."]) == {"1": 4 / 6, "2": 3 / 4, "3": 1.0}
     assert distinct_ngrams(["a"]) == {"1": 1.0, "2": 0.0, "3": 0.0}
 
 
 @pytest.fixture
-def command(tmp_path, monkeypatch, capsys):
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[str | int | None, str, str]]:
     """Runs `nounflow captions ...` in a folder; returns its exit status and what it printed on stdout and stderr."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*options):
-        status = 0
+    def run(*options: object) -> tuple[str | int | None, str, str]:
+        status: str | int | None = 0
         try:
             cli.main(["captions", *map(str, options)])
         except SystemExit as left:
@@ -174,7 +182,9 @@ def command(tmp_path, monkeypatch, capsys):
     return run
 
 
-def test_the_check_is_a_command_with_an_exit_status_and_its_reports_compare(command, check_nouns, tmp_path):
+def test_the_check_is_a_command_with_an_exit_status_and_its_reports_compare(
+    command: Callable[..., tuple[str | int | None, str, str]], check_nouns: pl.DataFrame, tmp_path: Path
+) -> None:
     write_table(tmp_path / "nouns.parquet", check_nouns, LEXICON)
     for name, captions in (("mixed", MIXED), ("good", [MIXED[0], MIXED[4]])):
         write_table(tmp_path / f"{name}.parquet", table_of(*captions), CAPTIONS)
@@ -199,7 +209,13 @@ def test_the_check_is_a_command_with_an_exit_status_and_its_reports_compare(comm
         (("check", "text.json", "--nouns", "nouns.parquet"), "not a readable parquet file"),
     ],
 )
-def test_the_commands_answer_a_wrong_file_with_one_message(command, check_nouns, tmp_path, options, message):
+def test_the_commands_answer_a_wrong_file_with_one_message(
+    command: Callable[..., tuple[str | int | None, str, str]],
+    check_nouns: pl.DataFrame,
+    tmp_path: Path,
+    options: tuple[str, ...],
+    message: str,
+) -> None:
     write_table(tmp_path / "nouns.parquet", check_nouns, LEXICON)
     write_table(tmp_path / "mixed.parquet", table_of(*MIXED), CAPTIONS)
     (tmp_path / "text.json").write_text("[]")

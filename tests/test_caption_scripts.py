@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import polars as pl
 from caption_material import run
 from check_material import MIXED, table_of
 from test_published_captions import PUBLISHED
@@ -13,7 +15,9 @@ from nounflow.captions.templates import Templates
 from nounflow.schemas.tables import CAPTIONS, LEXICON, read_table, write_table
 
 
-def test_the_scripts_write_captions_and_counts_that_are_the_same_each_time(repository, nouns, template_files, tmp_path):
+def test_the_scripts_write_captions_and_counts_that_are_the_same_each_time(
+    repository: Path, nouns: pl.DataFrame, template_files: list[Path], tmp_path: Path
+) -> None:
     write_table(tmp_path / "nouns.parquet", nouns, LEXICON)
     common = ["--nouns", tmp_path / "nouns.parquet", "--seed", 4]
     singular, plural = template_files
@@ -36,7 +40,9 @@ def test_the_scripts_write_captions_and_counts_that_are_the_same_each_time(repos
     assert written[:2] == written[2:]
 
 
-def test_the_scripts_answer_a_mistake_with_one_message_and_no_traceback(repository, template_files, tmp_path):
+def test_the_scripts_answer_a_mistake_with_one_message_and_no_traceback(
+    repository: Path, template_files: list[Path], tmp_path: Path
+) -> None:
     singular, plural = template_files
     done = run(
         repository, "compose_captions.py", "--nouns", tmp_path / "none.parquet", "--singular-templates", singular,
@@ -49,7 +55,9 @@ def test_the_scripts_answer_a_mistake_with_one_message_and_no_traceback(reposito
     assert not (tmp_path / "m1.parquet").exists()
 
 
-def test_the_check_writes_its_report_and_fails_below_the_least_yield(repository, check_nouns, tmp_path):
+def test_the_check_writes_its_report_and_fails_below_the_least_yield(
+    repository: Path, check_nouns: pl.DataFrame, tmp_path: Path
+) -> None:
     write_table(tmp_path / "nouns.parquet", check_nouns, LEXICON)
     write_table(tmp_path / "mixed.parquet", table_of(*MIXED), CAPTIONS)
     for least, status in ((0.3, 0), (0.5, 1)):
@@ -68,8 +76,8 @@ def test_the_check_writes_its_report_and_fails_below_the_least_yield(repository,
 
 
 def test_imported_captions_are_a_table_of_captions_and_the_nouns_that_no_lexicon_has_are_listed(
-    repository, check_nouns, tmp_path
-):
+    repository: Path, check_nouns: pl.DataFrame, tmp_path: Path
+) -> None:
     write_table(tmp_path / "nouns.parquet", check_nouns, LEXICON)
     (tmp_path / "published.json").write_text(json.dumps(PUBLISHED))
     done = run(
@@ -82,7 +90,7 @@ def test_imported_captions_are_a_table_of_captions_and_the_nouns_that_no_lexicon
     assert len(read_table(tmp_path / "published.parquet", CAPTIONS, "captions")) == 6
 
 
-def test_imported_prompts_are_template_files_that_the_captions_stage_reads(repository, tmp_path):
+def test_imported_prompts_are_template_files_that_the_captions_stage_reads(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "prompts.json").write_text(json.dumps(PROMPTS))
     done = run(
         repository, "import_templates.py", "--prompts", tmp_path / "prompts.json", "--collections", "A | B",

@@ -9,8 +9,11 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from training_material import SMALL, Tiny, run_training, same_weights, training_command, write_project
@@ -24,19 +27,19 @@ from nounflow.training.curves import Curves, Reporter
 EVERYTHING = {"ema": 0.9, "keep": "best", "patience": 50, "micro_batch": 9, "samples": 1920, "evaluations": 30}
 
 
-def everything(**training):
+def everything(**training: Any) -> Tiny:
     """All that has a state: averages, the best weights, patience, dropout."""
     return Tiny.of(config=SMALL.model_copy(update={"dropout": 0.2}), **{**EVERYTHING, **training})
 
 
-def store(tmp_path, **recipe):
+def store(tmp_path: Path, **recipe: object) -> Checkpoints:
     return Checkpoints(tmp_path / "checkpoint", {"seed": 1, **recipe}, {"threads": 1})
 
 
-def stopping_at(rows):
+def stopping_at(rows: int) -> Callable[..., None]:
     """A listener that sends this process SIGTERM when the curves have so many rows."""
 
-    def listen(curves):
+    def listen(curves: Curves) -> None:
         if len(curves.rows) >= rows:
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -47,7 +50,7 @@ def stopping_at(rows):
 
 
 @pytest.mark.parametrize("rows", [1, 30, 149])
-def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_bytes(tmp_path, rows):
+def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_bytes(tmp_path: Path, rows: int) -> None:
     expected, curves = everything().train()
     with pytest.raises(NounflowError, match="stopped by SIGTERM"):
         everything().train(store(tmp_path), stopping_at(rows))
@@ -57,7 +60,7 @@ def test_a_run_that_was_asked_to_stop_goes_on_to_the_same_bytes(tmp_path, rows):
     assert again.kept == curves.kept
 
 
-def test_a_run_is_stopped_again_and_again_and_still_arrives(tmp_path):
+def test_a_run_is_stopped_again_and_again_and_still_arrives(tmp_path: Path) -> None:
     expected, curves = everything().train()
     for rows in range(20, 150, 20):
         with pytest.raises(NounflowError, match="stopped by SIGTERM"):
@@ -67,7 +70,7 @@ def test_a_run_is_stopped_again_and_again_and_still_arrives(tmp_path):
     assert again.rows == curves.rows
 
 
-def test_a_run_whose_patience_ended_before_it_was_stopped_does_not_go_on(tmp_path):
+def test_a_run_whose_patience_ended_before_it_was_stopped_does_not_go_on(tmp_path: Path) -> None:
     tiny = Tiny.of(8, samples=64_000, learning_rate=0.3, warmup=0.9, evaluations=100, patience=3, checkpoint_steps=1)
     expected, curves = tiny.train(store(tmp_path))
     found, again = tiny.train(store(tmp_path))  # from its last checkpoint, written when patience had ended
@@ -75,25 +78,26 @@ def test_a_run_whose_patience_ended_before_it_was_stopped_does_not_go_on(tmp_pat
     assert again.rows == curves.rows
 
 
-def test_handlers_of_signals_are_put_back():
+def test_handlers_of_signals_are_put_back() -> None:
     before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     Tiny.of(samples=64).train()
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 
-def outcome(out: Path):
+def outcome(out: Path) -> tuple[bytes, bytes]:
     """Bytes of the weights, and the curves."""
     return (out / WEIGHTS).read_bytes(), (out / "metrics.parquet").read_bytes()
 
 
 def steps_on_disk(out: Path) -> int:
     try:
-        return json.loads((out / "checkpoint" / DOCUMENT).read_text())["step"]
+        step: int = json.loads((out / "checkpoint" / DOCUMENT).read_text())["step"]
+        return step
     except FileNotFoundError:
         return 0
 
 
-def killed(command, out: Path, number: signal.Signals, steps: int, delay: float):
+def killed(command: list[str], out: Path, number: signal.Signals, steps: int, delay: float) -> tuple[int, str]:
     """Start a process and end it by a signal `delay` seconds after its checkpoint has `steps` steps more."""
     before = steps_on_disk(out)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -107,7 +111,7 @@ def killed(command, out: Path, number: signal.Signals, steps: int, delay: float)
 
 
 @pytest.mark.extra
-def test_a_process_killed_at_random_moments_arrives_at_the_bytes_of_an_undisturbed_one(tmp_path):
+def test_a_process_killed_at_random_moments_arrives_at_the_bytes_of_an_undisturbed_one(tmp_path: Path) -> None:
     project = write_project(tmp_path)
     settings = {
         "decoder": {"width": 32, "heads": 2, "layers": 1, "dropout": 0.1},
@@ -139,7 +143,7 @@ def test_a_process_killed_at_random_moments_arrives_at_the_bytes_of_an_undisturb
 # --- what a checkpoint refuses ---
 
 
-def test_a_checkpoint_of_another_recipe_is_refused_with_the_differing_keys(tmp_path):
+def test_a_checkpoint_of_another_recipe_is_refused_with_the_differing_keys(tmp_path: Path) -> None:
     with pytest.raises(NounflowError, match="stopped"):
         everything().train(store(tmp_path), stopping_at(3))
     other = store(tmp_path, seed=2, noise={"norm": 0.5})
@@ -150,10 +154,10 @@ def test_a_checkpoint_of_another_recipe_is_refused_with_the_differing_keys(tmp_p
     assert "--restart" in str(caught.value)
 
 
-def test_the_script_names_what_differs_and_starts_anew_when_told(tmp_path):
+def test_the_script_names_what_differs_and_starts_anew_when_told(tmp_path: Path) -> None:
     project, out = write_project(tmp_path), tmp_path / "out"
 
-    def settings(rate):
+    def settings(rate: float) -> dict[str, Any]:
         return {"training": {"samples": 3200, "batch_size": 32, "checkpoint_steps": 5, "learning_rate": rate}}
 
     killed(training_command(project, out, settings(0.001), kind="head"), out, signal.SIGKILL, 1, 0.0)
@@ -168,7 +172,7 @@ def test_the_script_names_what_differs_and_starts_anew_when_told(tmp_path):
     assert not (out / "checkpoint").exists()
 
 
-def test_differences_are_named_by_their_dotted_keys():
+def test_differences_are_named_by_their_dotted_keys() -> None:
     first = {"a": {"b": 1, "c": {"d": [1, 2]}}, "gone": 1}
     second = {"a": {"b": 1, "c": {"d": [1, 3]}}, "new": None}
     assert differences(first, second) == [
@@ -177,7 +181,9 @@ def test_differences_are_named_by_their_dotted_keys():
     assert differences(first, first) == []
 
 
-def test_another_number_of_threads_is_told_and_no_reason_to_refuse(tmp_path, capsys):
+def test_another_number_of_threads_is_told_and_no_reason_to_refuse(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(NounflowError, match="stopped"):
         everything().train(store(tmp_path), stopping_at(3))
     everything().train(Checkpoints(tmp_path / "checkpoint", {"seed": 1}, {"threads": 7}))
@@ -187,12 +193,12 @@ def test_another_number_of_threads_is_told_and_no_reason_to_refuse(tmp_path, cap
 # --- files ---
 
 
-def state(step, best=None):
+def state(step: int, best: dict[str, torch.Tensor] | None = None) -> State:
     tensors = {"model.w": torch.full((3,), float(step))}
     return State(step, tensors, best, {"curves": [], "choice": {"samples": 0 if best is None else step}})
 
 
-def test_a_checkpoint_replaces_the_one_before_and_forgets_its_files(tmp_path):
+def test_a_checkpoint_replaces_the_one_before_and_forgets_its_files(tmp_path: Path) -> None:
     checkpoints = store(tmp_path)
     checkpoints.save(state(1, {"w": torch.ones(1)}))
     checkpoints.save(state(2, {"w": torch.zeros(1)}))
@@ -201,18 +207,22 @@ def test_a_checkpoint_replaces_the_one_before_and_forgets_its_files(tmp_path):
     names = {path.name for path in checkpoints.folder.iterdir()}
     assert names == {DOCUMENT, "step-000000003.safetensors", "best-000000000002.safetensors"}
     read = store(tmp_path).load("cpu")
+    assert read is not None
+    assert read.best is not None
     assert (read.step, read.tensors["model.w"].tolist(), read.best["w"].tolist()) == (3, [3.0] * 3, [0.0])
 
 
 @pytest.mark.parametrize("write", range(3))
-def test_a_write_that_breaks_off_leaves_the_checkpoint_before(tmp_path, monkeypatch, write):
+def test_a_write_that_breaks_off_leaves_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: int
+) -> None:
     """Break off at each of the three replacements of a file that a save makes."""
     checkpoints = store(tmp_path)
     checkpoints.save(state(1, {"w": torch.ones(1)}))
     replaced = []
     replace = Path.replace
 
-    def break_off(path, target):
+    def break_off(path: Path, target: Path) -> Path:
         replaced.append(target)
         if len(replaced) > write:
             raise KeyboardInterrupt
@@ -222,11 +232,13 @@ def test_a_write_that_breaks_off_leaves_the_checkpoint_before(tmp_path, monkeypa
     with pytest.raises(KeyboardInterrupt):
         checkpoints.save(state(2, {"w": torch.zeros(1)}))
     read = store(tmp_path).load("cpu")
+    assert read is not None
+    assert read.best is not None
     assert (read.step, read.tensors["model.w"].tolist(), read.best["w"].tolist()) == (1, [1.0] * 3, [1.0])
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "delete"])
-def test_a_damaged_checkpoint_is_named_with_the_way_out(tmp_path, damage):
+def test_a_damaged_checkpoint_is_named_with_the_way_out(tmp_path: Path, damage: str) -> None:
     store(tmp_path).save(state(1))
     path = tmp_path / "checkpoint/step-000000001.safetensors"
     content = bytearray(path.read_bytes())
@@ -242,8 +254,9 @@ def test_a_damaged_checkpoint_is_named_with_the_way_out(tmp_path, damage):
     assert "--restart" in str(caught.value)
 
 
-def test_no_checkpoint_of_weights_that_are_not_finite_is_written(tmp_path):
+def test_no_checkpoint_of_weights_that_are_not_finite_is_written(tmp_path: Path) -> None:
     tiny = Tiny.of(samples=6400, checkpoint_steps=1, learning_rate=1e-3)
+    assert isinstance(tiny.training_set.vectors, np.ndarray)
     tiny.training_set.vectors[13, 0] = float("inf")
     with pytest.raises(NounflowError, match="last good checkpoint") as caught:
         tiny.train(store(tmp_path))
@@ -262,13 +275,13 @@ def test_no_checkpoint_of_weights_that_are_not_finite_is_written(tmp_path):
 # --- figures ---
 
 
-def grown(curves, samples, loss):
+def grown(curves: Curves, samples: int, loss: float) -> Curves:
     curves.add(samples, "train", loss=loss)
     curves.add(samples, "heldout", loss=loss + 1)
     return curves
 
 
-def test_a_tracker_whose_package_is_missing_is_a_clear_message(tmp_path, monkeypatch):
+def test_a_tracker_whose_package_is_missing_is_a_clear_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("wandb", "torch.utils.tensorboard"):
         monkeypatch.setitem(sys.modules, name, None)  # what import does without the package
     for name in ("wandb", "tensorboard"):
@@ -277,14 +290,14 @@ def test_a_tracker_whose_package_is_missing_is_a_clear_message(tmp_path, monkeyp
         assert ".[tracking]" in str(caught.value)
 
 
-def test_without_trackers_only_the_metrics_are_written(tmp_path):
+def test_without_trackers_only_the_metrics_are_written(tmp_path: Path) -> None:
     reporter = Reporter("tiny", tmp_path, {}, ())
     reporter(grown(Curves(), 10, 2.0))
     reporter.close()
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.parquet"]
 
 
-def scalars(folder):
+def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     events = EventAccumulator(str(folder / "tensorboard"), purge_orphaned_data=True)
@@ -294,7 +307,7 @@ def scalars(folder):
     }
 
 
-def test_tensorboard_has_each_figure_once_also_after_a_kill(tmp_path):
+def test_tensorboard_has_each_figure_once_also_after_a_kill(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     first = Reporter("tiny", tmp_path, {}, ["tensorboard"])
     curves = Curves()
@@ -315,7 +328,7 @@ def test_tensorboard_has_each_figure_once_also_after_a_kill(tmp_path):
     assert scalars(tmp_path)["train/loss"] == [(10, 9.0)]
 
 
-def test_weights_and_biases_takes_the_figures_offline(tmp_path, monkeypatch):
+def test_weights_and_biases_takes_the_figures_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")

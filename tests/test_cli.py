@@ -22,20 +22,22 @@ from nounflow.cli import main, parse
         ["annotate", "--configfile", "a.yaml", "b.yml", "--debug", "small"],
     ],
 )
-def test_files_of_the_config_swallow_no_name(words):
+def test_files_of_the_config_swallow_no_name(words: list[str]) -> None:
     parsed = parse(words)
     assert parsed.configfile == [Path("a.yaml"), Path("b.yml")]
     assert parsed.predictions == ["small"]
 
 
-def test_the_version_is_said(capsys):
+def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0
     assert metadata.version("nounflow") in capsys.readouterr().out
 
 
-def test_outside_a_project_s_folder_the_folder_is_named(tmp_path, monkeypatch, capsys):
+def test_outside_a_project_s_folder_the_folder_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
         main(["plan"])
@@ -43,7 +45,9 @@ def test_outside_a_project_s_folder_the_folder_is_named(tmp_path, monkeypatch, c
     assert "project" in said
 
 
-def test_init_makes_a_folder_whose_workflow_uses_this_one_and_overwrites_nothing(tmp_path, repository, capsys):
+def test_init_makes_a_folder_whose_workflow_uses_this_one_and_overwrites_nothing(
+    tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "my photos"
     main(["init", str(folder)])
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "results/scores.tsv"]

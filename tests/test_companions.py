@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
+import polars as pl
 import pytest
 from caption_material import ENTRIES, lexicon_of, multiset
 
 from nounflow.captions.forms import CaptionLexicon
 from nounflow.captions.multisets import BLOCK, Multiset, multiset_rows
+from nounflow.captions.templates import Templates
 from nounflow.captions.tuples import Companions
 
 TOGETHER = [
@@ -22,7 +24,7 @@ TOGETHER = [
 ]
 
 
-def companion_pairs(entries):
+def companion_pairs(entries: list[tuple[str, str, str, str, int, str, str]]) -> set[tuple[int, int]]:
     """By brute force over words: nouns of one gloss, its own entry among them."""
     owner = {
         form: i for i, entry in enumerate(entries) for form in (*entry[5].split(";"), *entry[6].split(";")) if form
@@ -37,7 +39,7 @@ def companion_pairs(entries):
     return pairs
 
 
-def test_companions_are_the_nouns_of_one_gloss_without_parents_and_synonyms():
+def test_companions_are_the_nouns_of_one_gloss_without_parents_and_synonyms() -> None:
     entries = lexicon_of(TOGETHER)
     companions = Companions(entries)
     found = {(noun, other) for noun in range(len(entries)) for other in companions.of(noun)}
@@ -51,7 +53,7 @@ def test_companions_are_the_nouns_of_one_gloss_without_parents_and_synonyms():
 
 @pytest.mark.parametrize("m", [2, 3])
 @pytest.mark.parametrize("share", [0.3, 1.0])
-def test_a_share_of_tuples_holds_companions_and_no_noun_twice(templates, m, share):
+def test_a_share_of_tuples_holds_companions_and_no_noun_twice(templates: Templates, m: int, share: float) -> None:
     entries = lexicon_of(TOGETHER)
     lexicon = CaptionLexicon.of(entries)
     together = Multiset(lexicon, templates, m, 200, 1, share, Companions(entries))
@@ -71,7 +73,7 @@ def test_a_share_of_tuples_holds_companions_and_no_noun_twice(templates, m, shar
     assert rows["template"].equals(apart["template"])
 
 
-def test_any_range_of_rows_with_companions_equals_the_same_rows_of_the_whole(templates):
+def test_any_range_of_rows_with_companions_equals_the_same_rows_of_the_whole(templates: Templates) -> None:
     entries = lexicon_of(TOGETHER)
     lexicon = CaptionLexicon.of(entries)
     whole = Multiset(lexicon, templates, 3, 100, 1, 0.5, Companions(entries))
@@ -81,6 +83,6 @@ def test_any_range_of_rows_with_companions_equals_the_same_rows_of_the_whole(tem
         assert multiset_rows(again, start, stop).equals(rows[start:stop])
 
 
-def test_without_a_share_the_rows_are_those_of_no_companions(nouns, templates):
+def test_without_a_share_the_rows_are_those_of_no_companions(nouns: pl.DataFrame, templates: Templates) -> None:
     plain = multiset_rows(multiset(nouns, templates, 2))
     assert multiset_rows(Multiset(CaptionLexicon.of(nouns), templates, 2, 12, 1, 0.0, Companions(nouns))).equals(plain)

@@ -7,9 +7,10 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 
-def test_the_jobs_of_the_default_config_and_their_order_are_as_recorded(repository, tmp_path):
+def test_the_jobs_of_the_default_config_and_their_order_are_as_recorded(repository: Path, tmp_path: Path) -> None:
     """tests/fixtures/dag.txt: jobs of each rule, then how often a rule's job waits for one of another rule."""
     command = [
         sys.executable,

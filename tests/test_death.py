@@ -10,11 +10,12 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
-from tiny_workflow import StageWatch, digests
+from tiny_workflow import Project, StageWatch, digests
 
 CGROUPS = Path("/sys/fs/cgroup/memory")
 STAGES = {"build_nouns", "compose_captions", "generate_captions", "embed_texts", "merge_caches", "train_decoder",
@@ -22,22 +23,24 @@ STAGES = {"build_nouns", "compose_captions", "generate_captions", "embed_texts",
           "report"}  # fmt: skip
 
 
-def forget_results(project, keep=("inputs",)):
+def forget_results(project: Project, keep: tuple[str, ...] = ("inputs",)) -> None:
     """As before the first run, with what was fetched."""
     for path in (project.folder / "results").iterdir():
         if path.name not in keep:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def leftovers(project):
+def leftovers(project: Project) -> list[str]:
     return [str(path) for path in (project.folder / "results").rglob(".*.partial")]
 
 
 @pytest.mark.extra
-def test_every_stage_dies_of_kill_9_then_of_sigterm_and_the_third_attempt_gives_the_same_bytes(project, finished):
+def test_every_stage_dies_of_kill_9_then_of_sigterm_and_the_third_attempt_gives_the_same_bytes(
+    project: Project, finished: Project
+) -> None:
     forget_results(project)
     moment = random.Random(7)
-    deaths = collections.defaultdict(list)
+    deaths: dict[str, list[Callable[[psutil.Process], None]]] = collections.defaultdict(list)
     ways = (StageWatch.kill, StageWatch.terminate)
     said = project.folder / "output.txt"
     with said.open("w") as file:
@@ -62,7 +65,7 @@ def test_every_stage_dies_of_kill_9_then_of_sigterm_and_the_third_attempt_gives_
     assert digests(project.folder / "results") == digests(finished.folder / "results")
 
 
-def test_a_job_that_the_kernel_kills_for_its_memory_runs_again_with_more(project, finished):
+def test_a_job_that_the_kernel_kills_for_its_memory_runs_again_with_more(project: Project, finished: Project) -> None:
     """A real control group, with less memory than training needs."""
     group = CGROUPS / f"nounflow_test_{os.getpid()}"
     try:
@@ -89,7 +92,9 @@ def test_a_job_that_the_kernel_kills_for_its_memory_runs_again_with_more(project
 
 
 @pytest.mark.extra
-def test_a_disk_that_is_full_in_the_middle_costs_only_the_jobs_that_found_it_full(project, finished):
+def test_a_disk_that_is_full_in_the_middle_costs_only_the_jobs_that_found_it_full(
+    project: Project, finished: Project
+) -> None:
     """A real full disk: a tmpfs in a mount namespace of its own, enlarged for the second run."""
     forget_results(project, keep=("inputs", "image_embeddings"))
     results, kept = project.folder / "results", project.folder / "kept"
@@ -126,7 +131,9 @@ def test_a_disk_that_is_full_in_the_middle_costs_only_the_jobs_that_found_it_ful
 
 
 @pytest.mark.extra
-def test_a_second_snakemake_is_refused_and_after_kill_9_of_the_first_unlock_goes_on(project, finished):
+def test_a_second_snakemake_is_refused_and_after_kill_9_of_the_first_unlock_goes_on(
+    project: Project, finished: Project
+) -> None:
     """And the jobs that outlive their Snakemake do no harm to those of the next."""
     forget_results(project)
     target = "results/training_sets/bundled/tiny/m3_captions/manifest.json"

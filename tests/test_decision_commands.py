@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from annotation_site import ROOT, Site, decision, environment
@@ -17,23 +20,25 @@ from nounflow.schemas.documents import read_document
 
 
 @pytest.fixture
-def site(tmp_path, wordnet_input):
+def site(tmp_path: Path, wordnet_input: Path) -> Site:
     return Site(tmp_path, wordnet_input)
 
 
 @pytest.fixture
-def run(site, monkeypatch, capsys):
+def run(site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """The command line in the site's folder; returns what it printed."""
     monkeypatch.chdir(site.folder)
 
-    def call(*arguments):
+    def call(*arguments: str) -> str:
         main([*arguments, "--configfile", "mine.yaml"])
         return capsys.readouterr().out
 
     return call
 
 
-def test_logs_are_imported_shown_exported_and_merged_by_command(site, run, tmp_path):
+def test_logs_are_imported_shown_exported_and_merged_by_command(
+    site: Site, run: Callable[..., str], tmp_path: Path
+) -> None:
     lists = {"dog.png": {"correct_primary": ["dog"], "incorrect": ["wolf"]}, "lost.png": {"incorrect": ["x"]}}
     (tmp_path / "ann.json").write_text(json.dumps(lists))
     (tmp_path / "bob.json").write_text(json.dumps({"dog.png": {"correct_secondary": ["dog"], "incorrect": ["wolf"]}}))
@@ -66,7 +71,7 @@ def test_logs_are_imported_shown_exported_and_merged_by_command(site, run, tmp_p
     assert json.loads((tmp_path / "lists.json").read_text())["dog.png"]["incorrect"] == ["wolf"]
 
 
-def collect(site, tmp_path, settings):
+def collect(site: Site, tmp_path: Path, settings: dict[str, Any]) -> str:
     arguments = [
         *("--annotator", "people", "--image-set", "drawn", "--settings", json.dumps(settings)),
         *("--images", str(site.folder / "images")),
@@ -80,8 +85,8 @@ def collect(site, tmp_path, settings):
     return done.stdout
 
 
-def test_the_stage_makes_annotations_of_the_log_that_scoring_reads(site, tmp_path):
-    settings = {"kind": "people", "log": str(site.log)}
+def test_the_stage_makes_annotations_of_the_log_that_scoring_reads(site: Site, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"kind": "people", "log": str(site.log)}
     assert "there is no decision log" in collect(site, tmp_path, settings)
     assert read_document(Annotations, tmp_path / "people.json", "annotations").images == {}
     with DecisionLog.open(site.log) as log:
@@ -102,14 +107,14 @@ def test_the_stage_makes_annotations_of_the_log_that_scoring_reads(site, tmp_pat
     assert read_document(Annotations, tmp_path / "people.json", "annotations").images["dog.png"].correct_secondary
 
 
-def test_a_new_decision_reruns_the_rule_and_nothing_else_does(site, tmp_path):
+def test_a_new_decision_reruns_the_rule_and_nothing_else_does(site: Site, tmp_path: Path) -> None:
     document = (tmp_path / "results/predictions/one/drawn.json").read_text()
     for name in ("small", "small_head", "small_retrieval", "small_fused"):  # the runs of the config
         (tmp_path / f"results/predictions/{name}").mkdir()
         (tmp_path / f"results/predictions/{name}/drawn.json").write_text(document)
     target = "results/annotations/drawn/people.json"
 
-    def snakemake(*options):
+    def snakemake(*options: str) -> str:
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "1"]
         command += ["--directory", str(tmp_path), "--allowed-rules", "collect_decisions", *options]
         command += ["--configfile", str(tmp_path / "mine.yaml"), "--", target]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from decision_records import DIGESTS
-from synthetic_results import annotations
+from synthetic_results import annotations_of
 
 from nounflow.annotation.consensus import Policy, five_lists
 from nounflow.annotation.current_decisions import CurrentDecisions
@@ -20,7 +21,7 @@ from nounflow.schemas.documents import write_document
 ORIGIN = DecisionOrigin("ann", "import", "drawn", time_text(0))
 
 
-def test_five_lists_go_in_and_come_out_the_same(tmp_path):
+def test_five_lists_go_in_and_come_out_the_same(tmp_path: Path) -> None:
     lists = {
         "b.png": {"correct_primary": ["dog", "a <b>\u00e9"], "correct_secondary": ["sofa"], "incorrect": [""]},
         "a.png": {"close_primary": ["wolf"], "close_secondary": ["chair"]},
@@ -39,7 +40,7 @@ def test_five_lists_go_in_and_come_out_the_same(tmp_path):
     assert '    "correct_primary": ["a <b>é", "dog"],\n' in text  # a line a list
 
 
-def test_a_noun_in_two_lists_is_a_contradiction_and_not_settled_silently(tmp_path):
+def test_a_noun_in_two_lists_is_a_contradiction_and_not_settled_silently(tmp_path: Path) -> None:
     (tmp_path / "in.json").write_text(json.dumps({"a.png": {"correct_primary": ["dog"], "close_primary": ["dog"]}}))
     counts = Counts("x")
     judged = read_judgements(tmp_path / "in.json", counts).judged
@@ -50,7 +51,7 @@ def test_a_noun_in_two_lists_is_a_contradiction_and_not_settled_silently(tmp_pat
     assert len(rows) == 2
 
 
-def test_votes_become_categories_by_the_published_rule(tmp_path):
+def test_votes_become_categories_by_the_published_rule(tmp_path: Path) -> None:
     votes = {
         "three": [1, 1, 1],
         "none": [0, 0, 0],
@@ -76,8 +77,8 @@ def test_votes_become_categories_by_the_published_rule(tmp_path):
     assert counts.flows[0].dropped == {"fewer than 3 votes": 1}
 
 
-def test_what_the_wordnet_annotator_says_fits_the_log_and_gives_its_annotations_again(tmp_path):
-    document = annotations({"a.png": {"correct_primary": ["dog"], "incorrect": ["cat", "cup"]}, "b.png": {}})
+def test_what_the_wordnet_annotator_says_fits_the_log_and_gives_its_annotations_again(tmp_path: Path) -> None:
+    document = annotations_of({"a.png": {"correct_primary": ["dog"], "incorrect": ["cat", "cup"]}, "b.png": {}})
     write_document(tmp_path / "wordnet.json", document)
     (tmp_path / "wordnet.reasons.tsv").write_text(
         "image\tnoun\tcategory\treason\na.png\tcat\tincorrect\tnear no label\n"
@@ -99,7 +100,7 @@ def test_what_the_wordnet_annotator_says_fits_the_log_and_gives_its_annotations_
         '{"_meta": {}, "annotations": 3}',
     ],
 )  # fmt: skip
-def test_a_file_of_no_known_form_is_one_message(tmp_path, text):
+def test_a_file_of_no_known_form_is_one_message(tmp_path: Path, text: str) -> None:
     (tmp_path / "in.json").write_text(text)
     with pytest.raises(NounflowError):
         read_judgements(tmp_path / "in.json", Counts("x"))

@@ -24,28 +24,30 @@ SMALL = DecoderConfig(prefix_tokens=4, width=32, heads=4, layers=2, dropout=0.0)
 DIM = 24
 
 
-def vocabulary_of(token_ids):
+def vocabulary_of(token_ids: list[list[int]]) -> TargetVocabulary:
     return TargetVocabulary.build([f"noun {i}" for i in range(len(token_ids))], token_ids)
 
 
-def random_vocabulary(nouns, seed=0, tokens=40, longest=4):
+def random_vocabulary(nouns: int, seed: int = 0, tokens: int = 40, longest: int = 4) -> TargetVocabulary:
     generator = np.random.default_rng(seed)
-    found = set()
+    found: set[tuple[int, ...]] = set()
     while len(found) < nouns:
         found.add(tuple(generator.integers(1000, 1000 + tokens, generator.integers(1, longest + 1)).tolist()))
     return vocabulary_of([list(ids) for ids in sorted(found)])
 
 
-def decoder_for(vocabulary, config=SMALL, dim=DIM, seed=0):
+def decoder_for(
+    vocabulary: TargetVocabulary, config: DecoderConfig = SMALL, dim: int = DIM, seed: int = 0
+) -> ObjectDecoder:
     torch.manual_seed(seed)
     return ObjectDecoder(dim, vocabulary.size, vocabulary.max_tokens, config).eval()
 
 
-def unit_rows(n, dim=DIM, seed=0):
+def unit_rows(n: int, dim: int = DIM, seed: int = 0) -> torch.Tensor:
     return F.normalize(torch.randn(n, dim, generator=torch.Generator().manual_seed(seed)), dim=-1)
 
 
-def all_log_probabilities(model, vocabulary, embeddings):
+def all_log_probabilities(model: ObjectDecoder, vocabulary: TargetVocabulary, embeddings: torch.Tensor) -> torch.Tensor:
     """Teacher-forced log-probability of every noun for every embedding: the oracle of decoding."""
     n, prefix = len(embeddings), model.config.prefix_tokens
     totals = torch.zeros(n, len(vocabulary.nouns))
@@ -63,13 +65,13 @@ def all_log_probabilities(model, vocabulary, embeddings):
 # --- shape and initialisation ---
 
 
-def test_the_parameter_count_is_that_of_the_published_formula():
+def test_the_parameter_count_is_that_of_the_published_formula() -> None:
     model = ObjectDecoder(768, 5000, 9, DecoderConfig(prefix_tokens=4, width=512, heads=8, layers=6))
     assert model.parameter_count == 8_657_408 + 512 * (5000 + 9 + 3)
 
 
 @pytest.mark.parametrize("config", [SMALL, DecoderConfig(width=48, heads=3, layers=1, prefix_tokens=2)])
-def test_the_parameter_count_follows_the_formula_for_other_shapes(config):
+def test_the_parameter_count_follows_the_formula_for_other_shapes(config: DecoderConfig) -> None:
     vocabulary, longest = 77, 6
     width, hidden, prefix = config.width, round(config.width * config.feedforward), config.prefix_tokens
     expected = (
@@ -82,7 +84,7 @@ def test_the_parameter_count_follows_the_formula_for_other_shapes(config):
     assert ObjectDecoder(DIM, vocabulary, longest, config).parameter_count == expected
 
 
-def test_balanced_initialisation_gives_unit_variance_in_two_after_the_layers_and_root_half_logits():
+def test_balanced_initialisation_gives_unit_variance_in_two_after_the_layers_and_root_half_logits() -> None:
     torch.manual_seed(0)
     config = DecoderConfig(prefix_tokens=4, width=512, heads=8, layers=6, dropout=0.0)
     model = ObjectDecoder(768, 4000, 8, config).eval()
@@ -99,7 +101,7 @@ def test_balanced_initialisation_gives_unit_variance_in_two_after_the_layers_and
 # --- attention ---
 
 
-def test_a_changed_token_never_alters_what_stands_before_it():
+def test_a_changed_token_never_alters_what_stands_before_it() -> None:
     vocabulary = vocabulary_of([[1, 2, 3, 4], [5, 6, 7, 8]])
     model = decoder_for(vocabulary)
     packed = pack(vocabulary, 4, np.array([0]), np.ones(1, dtype=np.float32), np.array([0, 1]))
@@ -114,7 +116,7 @@ def test_a_changed_token_never_alters_what_stands_before_it():
             assert not torch.allclose(after[:, 4 + place :], before[:, 4 + place :])
 
 
-def test_prefix_vectors_see_each_other():
+def test_prefix_vectors_see_each_other() -> None:
     vocabulary = vocabulary_of([[1]])
     model = decoder_for(vocabulary)
     packed = pack(vocabulary, 4, np.array([0]), np.ones(1, dtype=np.float32), np.array([0, 1]))
@@ -131,7 +133,7 @@ def test_prefix_vectors_see_each_other():
 
 @given(seed=st.integers(0, 10_000), batch=st.integers(1, 6), smoothing=st.sampled_from([0.0, 0.1]))
 @settings(max_examples=40, deadline=None)
-def test_the_packed_loss_equals_that_of_repeated_sequences(seed, batch, smoothing):
+def test_the_packed_loss_equals_that_of_repeated_sequences(seed: int, batch: int, smoothing: float) -> None:
     generator = np.random.default_rng(seed)
     vocabulary = random_vocabulary(30, seed=1)
     model = decoder_for(vocabulary)
@@ -142,7 +144,7 @@ def test_the_packed_loss_equals_that_of_repeated_sequences(seed, batch, smoothin
     embeddings = unit_rows(batch, seed=seed)
     with torch.no_grad():
         packed = decoder_loss(model, embeddings, pack(vocabulary, 4, targets, weights, offsets), smoothing)
-        total = basis = correct = 0.0
+        total = basis = correct = torch.tensor(0.0)
         for sample in range(batch):
             for position in range(offsets[sample], offsets[sample + 1]):
                 alone = pack(
@@ -157,7 +159,9 @@ def test_the_packed_loss_equals_that_of_repeated_sequences(seed, batch, smoothin
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("chunk", [1, 100, 1 << 21])
-def test_the_chunked_cross_entropy_has_the_loss_and_gradient_of_torch(monkeypatch, smoothing, chunk):
+def test_the_chunked_cross_entropy_has_the_loss_and_gradient_of_torch(
+    monkeypatch: pytest.MonkeyPatch, smoothing: float, chunk: int
+) -> None:
     monkeypatch.setattr(loss, "_CHUNK", (chunk, chunk))
     generator = torch.Generator().manual_seed(3)
     logits = 30 * torch.randn(17, 40, generator=generator)  # far apart: an unstable softmax would overflow
@@ -170,11 +174,13 @@ def test_the_chunked_cross_entropy_has_the_loss_and_gradient_of_torch(monkeypatc
     parts = loss.weighted_cross_entropy(found * 1, labels, weights, smoothing)  # overwrites what it is given
     (3 * parts.total).backward()
     assert torch.allclose(parts.total, oracle, rtol=1e-5)
+    assert found.grad is not None
+    assert expected.grad is not None
     assert torch.allclose(found.grad, expected.grad, atol=1e-5)
     assert float(parts.correct) == pytest.approx(float((weights * (logits.argmax(1) == labels)).sum()))
 
 
-def test_the_gradient_of_the_packed_loss_is_that_of_repeated_sequences():
+def test_the_gradient_of_the_packed_loss_is_that_of_repeated_sequences() -> None:
     vocabulary = random_vocabulary(10, seed=2)
     targets, offsets = np.array([0, 5, 7, 3]), np.array([0, 3, 4])
     weights = np.array([0.5, 0.25, 0.25, 1.0], dtype=np.float32)
@@ -185,10 +191,12 @@ def test_the_gradient_of_the_packed_loss_is_that_of_repeated_sequences():
         alone = pack(vocabulary, 4, np.array([target]), np.array([weight]), np.array([0, 1]))
         decoder_loss(repeated_model, embeddings[sample : sample + 1], alone).total.backward()
     for (name, packed), repeated in zip(packed_model.named_parameters(), repeated_model.parameters(), strict=True):
+        assert packed.grad is not None
+        assert repeated.grad is not None
         assert torch.allclose(packed.grad, repeated.grad, atol=1e-6), name
 
 
-def test_nouns_with_the_same_tokens_are_refused_by_name():
+def test_nouns_with_the_same_tokens_are_refused_by_name() -> None:
     with pytest.raises(NounflowError, match="'noun 0' and 'noun 1'"):
         vocabulary_of([[3, 4], [3, 4]])
 
@@ -197,7 +205,7 @@ def test_nouns_with_the_same_tokens_are_refused_by_name():
 
 
 @pytest.mark.parametrize("longest", [1, 3, 5])
-def test_a_beam_as_wide_as_the_lexicon_ranks_all_nouns_as_brute_force_does(longest):
+def test_a_beam_as_wide_as_the_lexicon_ranks_all_nouns_as_brute_force_does(longest: int) -> None:
     vocabulary = random_vocabulary(60, seed=longest, tokens=80, longest=longest)
     model, embeddings = decoder_for(vocabulary), unit_rows(5)
     expected = all_log_probabilities(model, vocabulary, embeddings).sort(descending=True)
@@ -206,7 +214,7 @@ def test_a_beam_as_wide_as_the_lexicon_ranks_all_nouns_as_brute_force_does(longe
     assert torch.allclose(found.scores, expected.values, atol=1e-5)
 
 
-def test_guiding_by_a_trie_of_some_nouns_is_brute_force_over_those_nouns():
+def test_guiding_by_a_trie_of_some_nouns_is_brute_force_over_those_nouns() -> None:
     vocabulary = random_vocabulary(60, seed=4)
     model, embeddings = decoder_for(vocabulary), unit_rows(5)
     chosen = np.array([3, 8, 9, 21, 40, 41, 59])
@@ -215,21 +223,21 @@ def test_guiding_by_a_trie_of_some_nouns_is_brute_force_over_those_nouns():
     assert torch.equal(found.nouns, torch.from_numpy(chosen)[scores.argsort(descending=True)])
 
 
-def test_renormalised_probabilities_of_all_nouns_sum_to_one():
+def test_renormalised_probabilities_of_all_nouns_sum_to_one() -> None:
     vocabulary = random_vocabulary(50, seed=5)
     model, embeddings = decoder_for(vocabulary), unit_rows(3)
     found = generate(model, embeddings, TokenTrie.build(vocabulary), GenerationConfig(beam_width=50, guided="renorm"))
     assert torch.allclose(found.scores.exp().sum(1), torch.ones(3), atol=1e-5)
 
 
-def test_plain_guided_probabilities_sum_to_at_most_one():
+def test_plain_guided_probabilities_sum_to_at_most_one() -> None:
     vocabulary = random_vocabulary(50, seed=5)
     model, embeddings = decoder_for(vocabulary), unit_rows(3)
     found = generate(model, embeddings, TokenTrie.build(vocabulary), GenerationConfig(beam_width=50))
     assert (found.scores.exp().sum(1) <= 1).all()
 
 
-def test_an_image_is_named_alike_alone_and_in_a_batch():
+def test_an_image_is_named_alike_alone_and_in_a_batch() -> None:
     vocabulary = random_vocabulary(60, seed=6)
     model, embeddings = decoder_for(vocabulary), unit_rows(9)
     trie, config = TokenTrie.build(vocabulary), GenerationConfig(beam_width=5)
@@ -240,7 +248,7 @@ def test_an_image_is_named_alike_alone_and_in_a_batch():
         assert torch.allclose(alone.scores[0], together.scores[row], atol=1e-5)
 
 
-def test_fewer_nouns_than_places_leave_empty_places_marked():
+def test_fewer_nouns_than_places_leave_empty_places_marked() -> None:
     vocabulary = random_vocabulary(3, seed=7)
     found = generate(decoder_for(vocabulary), unit_rows(2), TokenTrie.build(vocabulary), GenerationConfig(beam_width=5))
     assert (found.nouns[:, 3:] == -1).all()
@@ -248,7 +256,7 @@ def test_fewer_nouns_than_places_leave_empty_places_marked():
     assert (found.nouns[:, :3] >= 0).all()
 
 
-def test_a_length_exponent_changes_the_ranks_and_leaves_the_probabilities_true():
+def test_a_length_exponent_changes_the_ranks_and_leaves_the_probabilities_true() -> None:
     vocabulary = random_vocabulary(12, seed=3)
     model, embeddings = decoder_for(vocabulary), unit_rows(6)
     expected = all_log_probabilities(model, vocabulary, embeddings)
@@ -262,7 +270,7 @@ def test_a_length_exponent_changes_the_ranks_and_leaves_the_probabilities_true()
     assert (found.totals.diff(dim=1) > 0).any()  # other ranks than by probability
 
 
-def test_unguided_decoding_marks_what_is_no_noun_of_the_lexicon():
+def test_unguided_decoding_marks_what_is_no_noun_of_the_lexicon() -> None:
     vocabulary = random_vocabulary(20, seed=8, tokens=12, longest=2)
     model = decoder_for(vocabulary)
     found = generate(model, unit_rows(20), TokenTrie.build(vocabulary), GenerationConfig(beam_width=8, guided="none"))
@@ -275,11 +283,11 @@ def test_unguided_decoding_marks_what_is_no_noun_of_the_lexicon():
 
 @given(st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=4), min_size=1, max_size=30, unique_by=tuple))
 @settings(max_examples=50, deadline=None)
-def test_the_trie_spells_exactly_the_nouns(token_ids):
+def test_the_trie_spells_exactly_the_nouns(token_ids: list[list[int]]) -> None:
     vocabulary = vocabulary_of(token_ids)
     trie = TokenTrie.build(vocabulary)
     spelled = {}
-    waiting = [(0, ())]
+    waiting: list[tuple[int, tuple[int, ...]]] = [(0, ())]
     while waiting:
         node, prefix = waiting.pop()
         if int(trie.noun[node]) >= 0:

@@ -8,6 +8,8 @@ import io
 import re
 import runpy
 import tomllib
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -30,16 +32,16 @@ PLACES = (
 
 
 @pytest.fixture(params=PAGES, ids=lambda path: str(path.relative_to(ROOT)))
-def page(request):
+def page(request: pytest.FixtureRequest) -> Page:
     return Page.read(request.param)
 
 
 @cache
-def page_at(path):
+def page_at(path: Path) -> Page:
     return Page.read(path)
 
 
-def test_links_and_anchors_lead_somewhere(page):
+def test_links_and_anchors_lead_somewhere(page: Page) -> None:
     broken = []
     for link in page.links:
         if re.match(r"[a-z]+:", link):
@@ -51,7 +53,7 @@ def test_links_and_anchors_lead_somewhere(page):
     assert broken == []
 
 
-def test_every_page_can_be_reached_from_the_readme():
+def test_every_page_can_be_reached_from_the_readme() -> None:
     reached, waiting = set(), [ROOT / "README.md"]
     while waiting:
         path = waiting.pop()
@@ -63,36 +65,36 @@ def test_every_page_can_be_reached_from_the_readme():
     assert reached == set(PAGES)
 
 
-def test_the_pages_of_docs_say_where_to_go_next():
+def test_the_pages_of_docs_say_where_to_go_next() -> None:
     pages = [path for path in PAGES if path.parent == ROOT / "docs"]
     without = [path.name for path in pages if "**Where to go next:**" not in path.read_text(encoding="utf-8")]
     assert without == ["README.md"]  # which is a list of links
 
 
-def test_files_that_are_named_exist(page):
+def test_files_that_are_named_exist(page: Page) -> None:
     named = [span for span in page.spans if re.fullmatch(rf"({'|'.join(PLACES)})/[\w./-]*\w", span)]
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-def test_tests_that_are_named_exist(page):
+def test_tests_that_are_named_exist(page: Page) -> None:
     there = "\n".join(path.read_text() for path in (ROOT / "tests").glob("test_*.py"))
     named = [span.removesuffix("...") for span in page.spans if re.fullmatch(r"test_\w+(\.\.\.)?", span)]
     assert [name for name in named if f"def {name}" not in there] == []
 
 
-def test_configs_are_valid_over_the_default_one(page):
+def test_configs_are_valid_over_the_default_one(page: Page) -> None:
     default = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     for config in page.configs():
         load_config(merged(default, yaml.safe_load(config)))
 
 
-def test_nounflow_commands_parse(page):
+def test_nounflow_commands_parse(page: Page) -> None:
     for words in page.commands():
         if words[0] == "nounflow":
             parsed(parser(), ["nounflow", *spread_configfiles(words[1:])])
 
 
-def test_nounflow_commands_within_sentences_exist(page, capsys):
+def test_nounflow_commands_within_sentences_exist(page: Page, capsys: pytest.CaptureFixture[str]) -> None:
     for span in page.spans:
         words = span.split()
         if words[0] == "nounflow" and words[1:]:
@@ -101,7 +103,7 @@ def test_nounflow_commands_within_sentences_exist(page, capsys):
     capsys.readouterr()
 
 
-def parsed(its_parser, words):
+def parsed(its_parser: ArgumentParser, words: list[str]) -> Namespace:
     """The words behind the first, parsed; what the parser complains of is the failure's message."""
     complaint = io.StringIO()
     try:
@@ -110,9 +112,10 @@ def parsed(its_parser, words):
     except SystemExit as end:
         if end.code != 0:  # 0: `--version` and `--help`, which say it and end
             pytest.fail(f"{' '.join(words)}\n{complaint.getvalue()}")
+        return Namespace()
 
 
-def test_snakemake_commands_parse_and_say_on_how_many_cores(page):
+def test_snakemake_commands_parse_and_say_on_how_many_cores(page: Page) -> None:
     from snakemake.cli import get_argument_parser
 
     for words in page.commands():
@@ -128,7 +131,7 @@ def test_snakemake_commands_parse_and_say_on_how_many_cores(page):
 
 
 @pytest.mark.parametrize("path", ["README.md", "docs/troubleshooting.md"])
-def test_what_snakemake_says_of_a_swallowed_target_is_explained(path):
+def test_what_snakemake_says_of_a_swallowed_target_is_explained(path: str) -> None:
     from snakemake.cli import get_argument_parser
 
     with pytest.raises(ValueError, match="dictionary update") as said:
@@ -136,7 +139,7 @@ def test_what_snakemake_says_of_a_swallowed_target_is_explained(path):
     assert f"ValueError: {said.value}" in (ROOT / path).read_text()
 
 
-def values_behind(option, words):
+def values_behind(option: str, words: list[str]) -> Iterator[str]:
     """The words between an option and the next one."""
     if option not in words:
         return
@@ -146,12 +149,12 @@ def values_behind(option, words):
         yield word
 
 
-def test_commands_within_sentences_name_cores_or_a_profile(page):
+def test_commands_within_sentences_name_cores_or_a_profile(page: Page) -> None:
     whole = [span for span in page.spans if re.match(r"snakemake .*(results/|\.yaml)", span)]
     assert [span for span in whole if not re.search(r"--(cores|profile|rulegraph|lint|unlock|report)", span)] == []
 
 
-def test_scripts_that_are_called_exist_and_have_these_options(page):
+def test_scripts_that_are_called_exist_and_have_these_options(page: Page) -> None:
     shared = (ROOT / "nounflow/commandline.py").read_text()
     for words in page.commands():
         if words[0] != "python" or len(words) < 2 or words[1].startswith("-"):
@@ -161,7 +164,7 @@ def test_scripts_that_are_called_exist_and_have_these_options(page):
         assert [option for option in options if f'"{option}"' not in script + shared] == [], words
 
 
-def test_targets_of_make_and_extras_exist(page):
+def test_targets_of_make_and_extras_exist(page: Page) -> None:
     targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for words in page.commands():
@@ -171,21 +174,21 @@ def test_targets_of_make_and_extras_exist(page):
     assert {extra for group in named for extra in group.split(",")} <= set(extras)
 
 
-def test_examples_in_python_are_python(page):
+def test_examples_in_python_are_python(page: Page) -> None:
     for block in page.python:
         ast.parse(block)
 
 
-def test_commands_are_written_as_if_the_environment_were_active(page):
+def test_commands_are_written_as_if_the_environment_were_active(page: Page) -> None:
     assert not re.search(r"\.venv/bin/(?!activate)", page.path.read_text())
 
 
-def test_the_first_screen_has_two_commands():
+def test_the_first_screen_has_two_commands() -> None:
     first = page_at(ROOT / "README.md").blocks[0]
     assert [line.split("#")[0].strip() for line in first.splitlines() if line] == ["make scores", "make test"]
 
 
-def test_each_message_of_the_code_is_explained():
+def test_each_message_of_the_code_is_explained() -> None:
     page = " ".join((ROOT / "docs/troubleshooting.md").read_text(encoding="utf-8").split())
     messages = [*fixed_words([ROOT / "nounflow", ROOT / "workflow_scripts"], "NounflowError")]
     assert len(messages) > 200
@@ -193,7 +196,7 @@ def test_each_message_of_the_code_is_explained():
     assert missing == [], "a line for each of these is wanted in docs/troubleshooting.md"
 
 
-def test_the_api_page_is_what_the_docstrings_say():
+def test_the_api_page_is_what_the_docstrings_say() -> None:
     printed = "\n".join(runpy.run_path(str(ROOT / "docs/make_api.py"))["pages"]())
     committed = (ROOT / "docs/api.md").read_text(encoding="utf-8")
     assert committed == printed + "\n", "python docs/make_api.py > docs/api.md"

@@ -6,6 +6,7 @@ import base64
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,7 @@ from nounflow.earlier_results import EarlierResults
 
 
 @pytest.fixture
-def kept(tmp_path, monkeypatch):
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EarlierResults:
     """Two shards that Snakemake has records of, one a folder of its own, one a link into a cache."""
     monkeypatch.chdir(tmp_path)
     results, cache = tmp_path / "results", tmp_path / "cache"
@@ -36,7 +37,9 @@ def kept(tmp_path, monkeypatch):
     return earlier
 
 
-def test_files_folders_and_links_that_a_failed_run_has_lost_are_put_back_as_they_were(kept, tmp_path):
+def test_files_folders_and_links_that_a_failed_run_has_lost_are_put_back_as_they_were(
+    kept: EarlierResults, tmp_path: Path
+) -> None:
     results = tmp_path / "results"
     shutil.rmtree(results / "own.zarr")
     for name in ("own.json", "shared.zarr", "shared.json"):
@@ -49,14 +52,14 @@ def test_files_folders_and_links_that_a_failed_run_has_lost_are_put_back_as_they
     assert not (results / ".earlier").exists()
 
 
-def test_what_a_run_has_replaced_stays_replaced(kept, tmp_path):
+def test_what_a_run_has_replaced_stays_replaced(kept: EarlierResults, tmp_path: Path) -> None:
     (tmp_path / "results/own.json").unlink()
     (tmp_path / "results/own.json").write_text("new")
     assert kept.restore() == []
     assert (tmp_path / "results/own.json").read_text() == "new"
 
 
-def test_only_old_temporary_files_and_folders_are_leftovers(tmp_path):
+def test_only_old_temporary_files_and_folders_are_leftovers(tmp_path: Path) -> None:
     names = (".a.json.x1.partial", ".b.zarr.x2.partial", ".young.x3.partial", "c.json")
     for name in names:
         path = tmp_path / "deep" / name

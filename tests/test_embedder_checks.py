@@ -7,21 +7,26 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from embedder_check_material import picture
 from PIL import Image, ImageDraw
+from tiny_workflow import Ended
 
-from nounflow.config.experiment import load_config
+from nounflow.config.experiment import Config, load_config
 from nounflow.embedder_checks.prompts import class_embeddings
+from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
 from nounflow.images import open_image
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.embedder_checks import EmbedderCheck, ModalityGap
 
 
-def loaded(repository, change):
+def loaded(repository: Path, change: Callable[[dict[str, Any]], object]) -> Config:
     values = yaml.safe_load((repository / "config/config.yaml").read_text())
     change(values)
     return load_config(values)
@@ -40,13 +45,15 @@ def loaded(repository, change):
         ({"kind": "folder", "folder": "x", "expected": {"bundled": 176.0}}, "less than or equal to 100"),
     ],
 )
-def test_a_mistake_in_a_check_set_is_one_line_with_its_key(repository, check_set, message):
+def test_a_mistake_in_a_check_set_is_one_line_with_its_key(
+    repository: Path, check_set: dict[str, Any], message: str
+) -> None:
     with pytest.raises(NounflowError) as caught:
         loaded(repository, lambda values: values["check_sets"].update(s=check_set))
     assert message in str(caught.value)
 
 
-def test_a_check_set_cannot_have_the_name_of_an_image_set(repository):
+def test_a_check_set_cannot_have_the_name_of_an_image_set(repository: Path) -> None:
     with pytest.raises(NounflowError, match=r"check_sets.photos: an image set has this name too"):
         loaded(repository, lambda values: values["check_sets"].update(photos={"kind": "folder", "folder": "x"}))
 
@@ -58,10 +65,12 @@ GAP = "results/modality_gap/clip/drawn.json"
 class Workplace:
     """A working folder of its own for the real workflow."""
 
-    def __init__(self, folder, repository):
+    first_output = ""
+
+    def __init__(self, folder: Path, repository: Path) -> None:
         self.folder, self.repository = folder, repository
 
-    def snakemake(self, *options, check=True):
+    def snakemake(self, *options: str, check: bool = True) -> Ended:
         command = [sys.executable, "-m", "snakemake", "-s", str(self.repository / "Snakefile"), *options]
         done = subprocess.run(
             [*command, "--cores", "2", "--configfile", "mine.yaml"],
@@ -71,12 +80,12 @@ class Workplace:
             text=True,
             check=False,
         )
-        done.output = done.stdout + done.stderr
+        ended = Ended(done.returncode, done.stdout, done.stderr)
         if check:
-            assert done.returncode == 0, done.output[-5000:]
-        return done
+            assert ended.returncode == 0, ended.output[-5000:]
+        return ended
 
-    def would_run(self, *targets):
+    def would_run(self, *targets: str) -> set[str]:
         output = self.snakemake("--dry-run", *targets).output
         if "Nothing to be done" in output:
             return set()
@@ -85,7 +94,9 @@ class Workplace:
 
 
 @pytest.fixture(scope="module")
-def workplace(repository, tmp_path_factory, open_clip_model):
+def workplace(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory, open_clip_model: tuple[Any, Embedder, Path]
+) -> Workplace:
     """A check set with a broken image, captioned pictures, an open_clip model; both targets are made once."""
     folder = tmp_path_factory.mktemp("checks")
     for number, colour in enumerate(("red", "green", "blue", "orange")):
@@ -123,7 +134,9 @@ def workplace(repository, tmp_path_factory, open_clip_model):
     return workplace
 
 
-def test_a_check_through_the_workflow_gives_what_the_embedder_gives(workplace, open_clip_model):
+def test_a_check_through_the_workflow_gives_what_the_embedder_gives(
+    workplace: Workplace, open_clip_model: tuple[Any, Embedder, Path]
+) -> None:
     check = read_document(EmbedderCheck, workplace.folder / CHECK, "check")
     model = open_clip_model[1]
     classes = class_embeddings(model, ["fire truck", "tabby cat"], "imagenet7")
@@ -138,14 +151,15 @@ def test_a_check_through_the_workflow_gives_what_the_embedder_gives(workplace, o
     assert "1 images could not be read and count as wrong" in page
 
 
-def test_the_gap_through_the_workflow_knows_nouns_captions_and_the_noise_of_a_run(workplace):
+def test_the_gap_through_the_workflow_knows_nouns_captions_and_the_noise_of_a_run(workplace: Workplace) -> None:
     gap = read_document(ModalityGap, workplace.folder / GAP, "gap")
+    assert gap.captions is not None
     assert (gap.images, gap.nouns.texts, gap.captions.texts) == (3, 3, 3)
     assert gap.noise_scheme == "gauss_elem, norm 0.4"
     assert (workplace.folder / GAP).with_suffix(".svg").read_text().startswith("<?xml")
 
 
-def test_the_counts_of_checks_tally(workplace):
+def test_the_counts_of_checks_tally(workplace: Workplace) -> None:
     records = [json.loads(path.read_text()) for path in (workplace.folder / "results").rglob("*.counts.json")]
     assert len(records) == 5
     for record in records:
@@ -153,13 +167,13 @@ def test_the_counts_of_checks_tally(workplace):
             assert flow["out"] == flow["in"] - sum(flow["dropped"].values()) + sum(flow["added"].values())
 
 
-def test_checks_are_no_part_of_the_main_job_and_nothing_is_done_twice(workplace):
+def test_checks_are_no_part_of_the_main_job_and_nothing_is_done_twice(workplace: Workplace) -> None:
     rules = {"list_check_set", "embedder_check", "modality_gap"}
     assert not workplace.would_run("results/scores.tsv") & rules
     assert workplace.would_run(CHECK, GAP) == set()
 
 
-def test_a_new_image_is_listed_and_embedded(workplace):
+def test_a_new_image_is_listed_and_embedded(workplace: Workplace) -> None:
     picture(workplace.folder / "animals/tabby_cat/new.png")
     try:
         assert workplace.would_run(CHECK) == {"list_check_set", "embed_images", "embedder_check"}
@@ -174,7 +188,7 @@ def test_a_new_image_is_listed_and_embedded(workplace):
         ("results/modality_gap/clip/bare.json", "The image set bare has no labels"),
     ],
 )
-def test_what_cannot_be_checked_is_said_in_one_message(workplace, target, message):
+def test_what_cannot_be_checked_is_said_in_one_message(workplace: Workplace, target: str, message: str) -> None:
     done = workplace.snakemake(target, check=False)
     assert done.returncode != 0
     assert message in done.output
@@ -182,7 +196,7 @@ def test_what_cannot_be_checked_is_said_in_one_message(workplace, target, messag
     assert not (workplace.folder / target).exists()
 
 
-def test_the_rules_pass_snakemakes_lint(repository):
+def test_the_rules_pass_snakemakes_lint(repository: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "--lint"],
         cwd=repository,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from nounflow.embedders.batching import plan_batches
 from nounflow.embedders.bundled import class_names, conse
 from nounflow.embedders.image_files import embed_image_files
 from nounflow.embedders.load import load_embedder
+from nounflow.embedders.protocol import Embedder
 from nounflow.embedders.tokenizer import load_target_tokenizer
 from nounflow.errors import NounflowError
 
@@ -29,12 +32,12 @@ TEXTS = [
 
 
 @pytest.fixture(scope="module")
-def bundled():
+def bundled() -> Embedder:
     config = EmbedderConfig(spec="bundled:minilm-conse", precision="fp32")
     return load_embedder(config, device="cpu")
 
 
-def noise_image(size, seed=0):
+def noise_image(size: tuple[int, int], seed: int = 0) -> Image.Image:
     pixels = np.random.default_rng(seed).integers(0, 255, (*size[::-1], 3), dtype=np.uint8)
     return Image.fromarray(pixels)
 
@@ -42,7 +45,7 @@ def noise_image(size, seed=0):
 # --- bundled ---
 
 
-def test_the_lean_text_tower_equals_transformers(bundled):
+def test_the_lean_text_tower_equals_transformers(bundled: Embedder) -> None:
     from transformers import AutoModel, AutoTokenizer
 
     from nounflow.embedders.minilm_tokenizer import model_folder
@@ -58,7 +61,7 @@ def test_the_lean_text_tower_equals_transformers(bundled):
         assert np.abs(vector - expected).max() < 1e-5, text
 
 
-def test_a_vector_does_not_depend_on_its_neighbours_or_their_order(bundled):
+def test_a_vector_does_not_depend_on_its_neighbours_or_their_order(bundled: Embedder) -> None:
     many = TEXTS + [f"a photo of thing number {i} in a row of things." for i in range(300)]
     together = bundled.encode_texts(many, progress=False)
     turned = bundled.encode_texts(many[::-1], progress=False)[::-1]
@@ -68,7 +71,7 @@ def test_a_vector_does_not_depend_on_its_neighbours_or_their_order(bundled):
         assert np.array_equal(alone, together[row])
 
 
-def test_vectors_are_unit_rows(bundled):
+def test_vectors_are_unit_rows(bundled: Embedder) -> None:
     vectors = bundled.encode_texts(TEXTS, progress=False)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
     images = bundled.encode_images([bundled.preprocess(noise_image(size)) for size in ((40, 90), (300, 10))])
@@ -76,32 +79,32 @@ def test_vectors_are_unit_rows(bundled):
     assert np.allclose(np.linalg.norm(images, axis=1), 1, atol=1e-5)
 
 
-def test_bf16_stays_close_to_fp32(bundled):
+def test_bf16_stays_close_to_fp32(bundled: Embedder) -> None:
     fast = load_embedder(EmbedderConfig(spec="bundled:minilm-conse", precision="bf16"), "cpu", images=False)
     cosines = (fast.encode_texts(TEXTS, progress=False) * bundled.encode_texts(TEXTS, progress=False)).sum(1)
     assert cosines.min() > 0.998
     assert fast.identity.digest != bundled.identity.digest
 
 
-def test_conse_is_the_weighted_mean_of_the_ten_likeliest_classes():
+def test_conse_is_the_weighted_mean_of_the_ten_likeliest_classes() -> None:
     generator = torch.Generator().manual_seed(0)
     probabilities = torch.softmax(4 * torch.randn(3, 50, generator=generator), dim=-1)
     classes = torch.nn.functional.normalize(torch.randn(50, 8, generator=generator), dim=-1)
     found = conse(probabilities, classes)
     for row in range(3):
         best = sorted(range(50), key=lambda c: -probabilities[row, c])[:10]
-        mean = sum(probabilities[row, c] * classes[c] for c in best)
+        mean = torch.stack([probabilities[row, c] * classes[c] for c in best]).sum(0)
         assert torch.allclose(found[row], mean, atol=1e-6)
 
 
-def test_the_class_names_are_those_of_open_clip():
+def test_the_class_names_are_those_of_open_clip() -> None:
     from open_clip import IMAGENET_CLASSNAMES
 
     assert class_names() == list(IMAGENET_CLASSNAMES)
     assert len(class_names()) == 1000
 
 
-def test_the_image_tower_gives_the_probabilities_of_the_published_model(bundled):
+def test_the_image_tower_gives_the_probabilities_of_the_published_model(bundled: Embedder) -> None:
     from efficientnet_lite_pytorch import EfficientNet
 
     from nounflow.embedders.bundled import _image_weights, load_image_tower
@@ -115,7 +118,7 @@ def test_the_image_tower_gives_the_probabilities_of_the_published_model(bundled)
     assert torch.allclose(found, expected, atol=1e-5)
 
 
-def test_an_image_is_embedded_alike_alone_and_in_a_batch(bundled):
+def test_an_image_is_embedded_alike_alone_and_in_a_batch(bundled: Embedder) -> None:
     images = [bundled.preprocess(noise_image((60, 40), seed)) for seed in range(3)]
     together = bundled.encode_images(images)
     for image, vector in zip(images, together, strict=True):
@@ -123,7 +126,7 @@ def test_an_image_is_embedded_alike_alone_and_in_a_batch(bundled):
 
 
 @pytest.mark.parametrize("longest", [1, 5, 40])
-def test_every_text_stands_in_exactly_one_batch_within_the_token_budget(longest):
+def test_every_text_stands_in_exactly_one_batch_within_the_token_budget(longest: int) -> None:
     lengths = np.random.default_rng(longest).integers(1, longest + 1, 500).tolist()
     rows = []
     for batch in plan_batches(lengths, 256, 256):
@@ -131,7 +134,7 @@ def test_every_text_stands_in_exactly_one_batch_within_the_token_budget(longest)
     assert sorted(rows) == list(range(500))
 
 
-def test_the_targets_are_spelled_without_special_tokens(bundled):
+def test_the_targets_are_spelled_without_special_tokens(bundled: Embedder) -> None:
     words = load_target_tokenizer(EmbedderConfig(spec="bundled:minilm-conse"))
     for noun in ("cat", "x-ray", "praying mantis"):
         (ids,) = words.target_tokens([noun])
@@ -142,7 +145,7 @@ def test_the_targets_are_spelled_without_special_tokens(bundled):
 # --- image files ---
 
 
-def test_unreadable_files_keep_their_reason_and_the_others_their_place(bundled, tmp_path):
+def test_unreadable_files_keep_their_reason_and_the_others_their_place(bundled: Embedder, tmp_path: Path) -> None:
     noise_image((30, 30), 1).save(tmp_path / "a.png")
     (tmp_path / "b.png").write_bytes(b"")
     (tmp_path / "c.jpg").write_text("no image")
@@ -164,7 +167,7 @@ MODEL_CONFIG = {
 
 
 @pytest.fixture(scope="module")
-def local_model(tmp_path_factory):
+def local_model(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """A folder with a small open_clip model of random weights, as a hub would serve it."""
     import open_clip
     from safetensors.torch import save_file
@@ -178,7 +181,7 @@ def local_model(tmp_path_factory):
     return folder, model.eval()
 
 
-def test_a_local_open_clip_model_gives_its_own_vectors(local_model):
+def test_a_local_open_clip_model_gives_its_own_vectors(local_model: tuple[Path, Any]) -> None:
     import open_clip
 
     folder, model = local_model
@@ -194,7 +197,7 @@ def test_a_local_open_clip_model_gives_its_own_vectors(local_model):
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-5)
 
 
-def test_a_plain_folder_path_means_the_same_model(local_model):
+def test_a_plain_folder_path_means_the_same_model(local_model: tuple[Path, Any]) -> None:
     folder, _model = local_model
     first, second = (
         load_embedder(EmbedderConfig(spec=spec, precision="fp32"), "cpu")
@@ -204,17 +207,19 @@ def test_a_plain_folder_path_means_the_same_model(local_model):
     assert first.target_tokens(["a cat"]) == second.target_tokens(["a cat"])
 
 
-def test_a_folder_without_weights_is_refused_and_not_filled_at_random(local_model, tmp_path):
+def test_a_folder_without_weights_is_refused_and_not_filled_at_random(
+    local_model: tuple[Path, Any], tmp_path: Path
+) -> None:
     (tmp_path / "open_clip_config.json").write_text((local_model[0] / "open_clip_config.json").read_text())
     with pytest.raises(NounflowError, match="weights"):
         load_embedder(EmbedderConfig(spec=f"openclip:local-dir:{tmp_path}", precision="fp32"), "cpu")
 
 
-def test_a_pickle_that_would_run_code_is_refused(tmp_path):
+def test_a_pickle_that_would_run_code_is_refused(tmp_path: Path) -> None:
     import pickle
 
     class Trap:
-        def __reduce__(self):
+        def __reduce__(self) -> tuple[Callable[..., None], tuple[Path]]:
             return (Path.touch, (tmp_path / "sprung",))
 
     (tmp_path / "model.pt").write_bytes(pickle.dumps({"state_dict": Trap()}))
@@ -223,13 +228,13 @@ def test_a_pickle_that_would_run_code_is_refused(tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
-def test_open_clip_targets_decode_to_the_noun(local_model):
+def test_open_clip_targets_decode_to_the_noun(local_model: tuple[Path, Any]) -> None:
     words = load_target_tokenizer(EmbedderConfig(spec=f"openclip:local-dir:{local_model[0]}"))
     (ids,) = words.target_tokens(["fire truck"])
     assert words.target_decode(ids) == "fire truck"
 
 
-def test_other_weights_change_the_identity(local_model, tmp_path):
+def test_other_weights_change_the_identity(local_model: tuple[Path, Any], tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
     folder, _model = local_model
@@ -254,13 +259,13 @@ def test_other_weights_change_the_identity(local_model, tmp_path):
         ("openclip:local-dir:/no/such/folder", ["cannot be loaded", "local-dir"]),
     ],
 )
-def test_a_wrong_spec_says_what_would_be_right(spec, parts):
+def test_a_wrong_spec_says_what_would_be_right(spec: str, parts: list[str]) -> None:
     with pytest.raises(NounflowError) as caught:
         load_embedder(EmbedderConfig(spec=spec, precision="fp32"), "cpu")
     assert all(part in str(caught.value) for part in parts), str(caught.value)
 
 
-def test_a_model_that_is_not_here_says_how_to_fetch_it(monkeypatch):
+def test_a_model_that_is_not_here_says_how_to_fetch_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     import huggingface_hub.constants
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,16 +21,18 @@ IDENTITY = EmbedderIdentity(
 
 
 @pytest.fixture(scope="module")
-def published(repository):
+def published(repository: Path) -> dict[tuple[str, str], Published]:
     return read_published(repository / "resources/embedder_checks/expected.tsv")
 
 
-def test_the_table_holds_the_known_values_of_the_usual_models(published):
+def test_the_table_holds_the_known_values_of_the_usual_models(published: dict[tuple[str, str], Published]) -> None:
     assert published["openclip:timm/ViT-B-16-SigLIP", "cifar10"].top1 == pytest.approx(0.9233)
     assert published["openclip:apple/DFN5B-CLIP-ViT-H-14-378", "imagenet"].top1 == pytest.approx(0.8434)
 
 
-def test_every_line_of_the_table_is_a_share_of_a_named_model_on_a_known_kind_of_set(published, repository):
+def test_every_line_of_the_table_is_a_share_of_a_named_model_on_a_known_kind_of_set(
+    published: dict[tuple[str, str], Published], repository: Path
+) -> None:
     lines = (repository / "resources/embedder_checks/expected.tsv").read_text().splitlines()
     assert len(published) == len(lines) - 1
     for (spec, kind), value in published.items():
@@ -50,7 +53,9 @@ def test_every_line_of_the_table_is_a_share_of_a_named_model_on_a_known_kind_of_
         ("bundled:minilm-conse", "bundled:minilm-conse"),
     ],
 )
-def test_two_names_of_one_model_find_the_same_value(published, spec, hub):
+def test_two_names_of_one_model_find_the_same_value(
+    published: dict[tuple[str, str], Published], spec: str, hub: str
+) -> None:
     assert hub_spec(spec) == hub
     assert ((hub, "imagenet") in published) == ("local" not in spec and "bundled" not in spec)
 
@@ -65,7 +70,7 @@ def test_two_names_of_one_model_find_the_same_value(published, spec, hub):
         (750, 1000, "as expected"),
     ],
 )
-def test_the_verdict_follows_from_the_number_of_images(correct, n, verdict):
+def test_the_verdict_follows_from_the_number_of_images(correct: int, n: int, verdict: str) -> None:
     found = expectation(share(correct, n), Published(0.7605, "imagenet80", "a paper"), "imagenet80")
     assert found.verdict == verdict
     assert found.tolerance == pytest.approx(1.96 * (0.7605 * 0.2395 / n) ** 0.5, rel=1e-3)
@@ -73,7 +78,7 @@ def test_the_verdict_follows_from_the_number_of_images(correct, n, verdict):
     assert found.note == ""
 
 
-def test_a_random_sample_of_a_model_that_is_right_is_hardly_ever_judged_wrong():
+def test_a_random_sample_of_a_model_that_is_right_is_hardly_ever_judged_wrong() -> None:
     rng = np.random.default_rng(0)
     verdicts = [
         expectation(share(int(correct), 500), Published(0.8, "", ""), "imagenet80").verdict
@@ -82,7 +87,7 @@ def test_a_random_sample_of_a_model_that_is_right_is_hardly_ever_judged_wrong():
     assert 0.93 < verdicts.count("as expected") / 2000 < 0.97
 
 
-def check_with(kind, classes, spec="x:y"):
+def check_with(kind: str, classes: int, spec: str = "x:y") -> EmbedderCheck:
     per_class = tuple({"key": str(i), "name": str(i), "top1": share(1, 2).model_dump()} for i in range(classes))
     return EmbedderCheck(
         embedder=IDENTITY.model_copy(update={"spec": spec}), check_set="s", kind=kind, n=2 * classes, unreadable=0,
@@ -99,15 +104,20 @@ def check_with(kind, classes, spec="x:y"):
         ("cifar10", 10, "bundled:minilm-conse", "bundled:minilm-conse on cifar10"),
     ],
 )
-def test_a_check_without_a_published_value_says_why(published, kind, classes, spec, reason):
+def test_a_check_without_a_published_value_says_why(
+    published: dict[tuple[str, str], Published], kind: str, classes: int, spec: str, reason: str
+) -> None:
     found = expected_of(check_with(kind, classes), published, spec, None)
     assert found.expectation is None
     assert reason in found.no_expectation
     assert f"No expected value: {found.no_expectation}." in check_page(found)
 
 
-def test_other_prompts_than_the_published_ones_are_named_beside_the_difference(published):
+def test_other_prompts_than_the_published_ones_are_named_beside_the_difference(
+    published: dict[tuple[str, str], Published],
+) -> None:
     found = expected_of(check_with("cifar10", 10), published, "openclip:ViT-B-16-SigLIP/webli", None)
+    assert found.expectation is not None
     assert found.expectation.verdict == "lower than expected"
     assert "cifar18" in found.expectation.note
     page = check_page(found)
@@ -116,7 +126,8 @@ def test_other_prompts_than_the_published_ones_are_named_beside_the_difference(p
     assert "-42.33 points" in page
 
 
-def test_a_value_of_the_config_comes_before_the_table(published):
+def test_a_value_of_the_config_comes_before_the_table(published: dict[tuple[str, str], Published]) -> None:
     found = expected_of(check_with("folder", 3), published, "openclip:local-dir:/m", 50.0)
+    assert found.expectation is not None
     assert found.expectation.verdict == "as expected"
     assert found.expectation.source == "the config"

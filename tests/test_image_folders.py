@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -16,24 +17,26 @@ from nounflow.images import open_image
 
 
 @pytest.fixture(autouse=True)
-def nothing_said(monkeypatch):
+def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_folders, "_said", set())
 
 
-def picture(path, kind="JPEG"):
+def picture(path: Path, kind: str = "JPEG") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (64, 48), "green").save(path, format=kind)
     return path
 
 
 @pytest.mark.parametrize("ending", [".jfif", ".jpe", ".JIF", ".pjpeg", ".mpo"])
-def test_a_jpeg_by_another_ending_is_taken_and_read(tmp_path, ending):
+def test_a_jpeg_by_another_ending_is_taken_and_read(tmp_path: Path, ending: str) -> None:
     path = picture(tmp_path / f"a{ending}")
     assert list_images(tmp_path) == [path.name]
     assert open_image(path).size == (64, 48)
 
 
-def test_what_looks_like_a_picture_and_is_not_taken_is_counted_by_ending(tmp_path, capsys):
+def test_what_looks_like_a_picture_and_is_not_taken_is_counted_by_ending(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     picture(tmp_path / "a.jpg")
     picture(tmp_path / "b.jpg_large")
     picture(tmp_path / "c")
@@ -46,7 +49,9 @@ def test_what_looks_like_a_picture_and_is_not_taken_is_counted_by_ending(tmp_pat
     assert "mp4" not in said
 
 
-def test_a_linked_folder_is_entered_once_and_a_loop_is_named(tmp_path, capsys):
+def test_a_linked_folder_is_entered_once_and_a_loop_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     picture(tmp_path / "one/a.jpg")
     picture(tmp_path / "elsewhere/b.jpg")
     root = tmp_path / "photos"
@@ -60,18 +65,20 @@ def test_a_linked_folder_is_entered_once_and_a_loop_is_named(tmp_path, capsys):
     assert "loop" in said
 
 
-def test_a_folder_that_cannot_be_entered_is_named_and_the_others_are_taken(tmp_path, capsys, monkeypatch):
+def test_a_folder_that_cannot_be_entered_is_named_and_the_others_are_taken(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     picture(tmp_path / "open/a.jpg")
     picture(tmp_path / "closed/b.jpg")
     picture(tmp_path / "listed/c.jpg")
     real_scan, real_file = os.scandir, Path.is_file
 
-    def scan(path):
+    def scan(path: Path) -> Any:
         if str(path).endswith("closed"):
             raise PermissionError(13, "Permission denied", str(path))
         return real_scan(path)
 
-    def is_file(path):
+    def is_file(path: Path) -> bool:
         if path.parent.name == "listed":
             raise PermissionError(13, "Permission denied", str(path))
         return real_file(path)
@@ -87,7 +94,9 @@ def test_a_folder_that_cannot_be_entered_is_named_and_the_others_are_taken(tmp_p
     ]
 
 
-def test_a_name_that_is_no_utf8_is_left_out_by_name_where_documents_must_hold_it(tmp_path, capsys):
+def test_a_name_that_is_no_utf8_is_left_out_by_name_where_documents_must_hold_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     picture(tmp_path / "a.jpg")
     name = os.fsdecode(b"caf\xe9.jpg")
     picture(tmp_path / "b.jpg").rename(tmp_path / name)
@@ -107,12 +116,12 @@ def test_a_name_that_is_no_utf8_is_left_out_by_name_where_documents_must_hold_it
         (unicodedata.normalize("NFD", "é"), unicodedata.normalize("NFD", "é")),
     ],
 )
-def test_a_name_is_shown_as_one_line_that_any_terminal_can_show(name, shown):
+def test_a_name_is_shown_as_one_line_that_any_terminal_can_show(name: str, shown: str) -> None:
     assert escaped(name) == shown
     escaped(name).encode("utf-8")
 
 
 @pytest.mark.parametrize("name", ["=HYPERLINK(1)", "+1.jpg", "-a.jpg", "@b.jpg"])
-def test_a_name_is_no_formula_in_a_spreadsheet(name):
+def test_a_name_is_no_formula_in_a_spreadsheet(name: str) -> None:
     assert spreadsheet_cell(name) == f"'{name}"
     assert spreadsheet_cell("a.jpg") == "a.jpg"

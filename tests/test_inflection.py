@@ -8,27 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from nounflow.nouns.frequencies import load_frequencies
+from nounflow.nouns.frequencies import Frequencies
 from nounflow.nouns.inflection import Inflector
-from nounflow.nouns.inflection_lists import InflectionLists, load_inflection_lists
+from nounflow.nouns.inflection_lists import InflectionLists
 from nounflow.senses import WordSenses
 from nounflow.text import canon, counted, regular_plural
+from nounflow.wordnet import WordNet
 
 THINGS = {"artifact", "food", "animal", "plant", "substance", "person", "phenomenon", "object", "body"}
 NOUNS = Path(__file__).parent / "fixtures/nouns.tsv"
 
 
 @pytest.fixture(scope="module")
-def lists(repository) -> InflectionLists:
-    return load_inflection_lists(repository / "resources/nouns/inflection.yaml")
+def inflector(wordnet: WordNet, lists: InflectionLists, frequencies: Frequencies) -> Inflector:
+    return Inflector(wordnet, lists, frequencies)
 
 
-@pytest.fixture(scope="module")
-def inflector(wordnet, lists) -> Inflector:
-    return Inflector(wordnet, lists, load_frequencies(wordnet.index.__contains__))
-
-
-def test_tricky_nouns_are_written_as_by_hand(inflector, wordnet):
+def test_tricky_nouns_are_written_as_by_hand(inflector: Inflector, wordnet: WordNet) -> None:
     """Display form, article, plurals and countability of each row; a comma parts plurals of which either may lead."""
     words = WordSenses(wordnet)
     wrong = []
@@ -45,8 +41,9 @@ def test_tricky_nouns_are_written_as_by_hand(inflector, wordnet):
     assert not wrong, "\n".join(wrong)
 
 
-def test_each_listed_word_is_an_english_noun_and_stands_in_one_list_of_countability(lists, wordnet):
-    frequency = load_frequencies(wordnet.index.__contains__)
+def test_each_listed_word_is_an_english_noun_and_stands_in_one_list_of_countability(
+    lists: InflectionLists, wordnet: WordNet, frequencies: Frequencies
+) -> None:
     known = {canon(word) for word in wordnet.index}
     names = ("count", "both", "mass", "pairs", "plural_only")
     words = [word.lower() for name in names for rule in getattr(lists, name) for word in rule.words]
@@ -55,6 +52,6 @@ def test_each_listed_word_is_an_english_noun_and_stands_in_one_list_of_countabil
     for word in words:
         lasts = (canon(word), canon(word).split()[-1])
         forms = {form for last in lasts for form in (last, regular_plural(last), last.removesuffix("s"))}
-        if not known & forms and not frequency(word):
+        if not known & forms and not frequencies(word):
             unknown.append(word)
     assert not unknown, unknown

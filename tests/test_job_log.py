@@ -7,9 +7,12 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import polars as pl
 import pytest
+from tiny_workflow import Project
 
 from nounflow.job_log import header, read_log
 from nounflow.workflow.job_costs import SCHEMA, TABLE, by_rule, job_costs
@@ -37,13 +40,13 @@ run_stage(main, parser.parse_args())
 
 
 @pytest.fixture
-def start(tmp_path, repository):
+def start(tmp_path: Path, repository: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a stage that writes a file once its input ends; under a limit of address space, if one is given."""
     script = tmp_path / "write_half.py"
     script.write_text(STAGE)
     running = []
 
-    def start(*options, limit_kb=None):
+    def start(*options: str, limit_kb: int | None = None) -> subprocess.Popen[str]:
         command = [sys.executable, str(script), "--out", str(tmp_path / "made/out.bin"), *options]
         if limit_kb:
             command = ["bash", "-c", f'ulimit -v {limit_kb}; exec "$@"', "bash", *command]
@@ -61,7 +64,9 @@ def start(tmp_path, repository):
         process.communicate()
 
 
-def test_a_log_opens_with_host_device_versions_config_and_command_and_closes_with_time_and_memory(start, tmp_path):
+def test_a_log_opens_with_host_device_versions_config_and_command_and_closes_with_time_and_memory(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
     log = tmp_path / "logs/a.log"
     log.parent.mkdir()
     out, _ = start("--device", "auto", "--megabytes", "400").communicate()
@@ -73,20 +78,23 @@ def test_a_log_opens_with_host_device_versions_config_and_command_and_closes_wit
     assert re.search(r"Python 3\.\d+.*torch \d", fields["versions"])
     assert fields["command"].endswith("--device auto --megabytes 400")
     assert fields["rule"] == "write_half"
-    memory = re.search(r"^done in \d+\.\d s, ([\d,]+) MB of memory$", out, flags=re.MULTILINE)
-    assert 400 < int(memory[1].replace(",", "")) < 800
+    (memory,) = re.findall(r"^done in \d+\.\d s, ([\d,]+) MB of memory$", out, flags=re.MULTILINE)
+    assert 400 < int(memory.replace(",", "")) < 800
     assert "gpu_mb" not in fields
 
 
-def test_a_header_names_the_slurm_job_and_the_visible_gpus():
+def test_a_header_names_the_slurm_job_and_the_visible_gpus() -> None:
     text = header("cuda", {"SLURM_JOB_ID": "42", "CUDA_VISIBLE_DEVICES": "3"})
     assert "SLURM job 42" in text
     assert "# device: cuda asked for, CUDA_VISIBLE_DEVICES 3" in text
     assert "# config: none, called by hand" in text
 
 
-def test_sigterm_unwinds_a_stage_so_that_nothing_half_written_is_left(start, tmp_path):
+def test_sigterm_unwinds_a_stage_so_that_nothing_half_written_is_left(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
     process = start()
+    assert process.stdout is not None
     assert "writing" in iter(process.stdout.readline, "writing\n") or list((tmp_path / "made").iterdir())
     process.send_signal(signal.SIGTERM)
     _, said = process.communicate(timeout=30)
@@ -95,7 +103,9 @@ def test_sigterm_unwinds_a_stage_so_that_nothing_half_written_is_left(start, tmp
     assert list((tmp_path / "made").iterdir()) == []
 
 
-def test_too_little_memory_is_one_message_with_a_way_out(start, tmp_path):
+def test_too_little_memory_is_one_message_with_a_way_out(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
     _, said = start("--megabytes", "4000", limit_kb=2_000_000).communicate()
     assert said.startswith("error: Out of memory")
     assert "mem_mb" in said
@@ -106,7 +116,7 @@ def test_too_little_memory_is_one_message_with_a_way_out(start, tmp_path):
 # --- the table ---
 
 
-def write_job(results, job, seconds, memory, log=""):
+def write_job(results: Path, job: str, seconds: float, memory: int | str, log: str = "") -> None:
     path = results / f"benchmarks/{job}.tsv"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"s\th:m:s\tmax_rss\tmax_vms\tcpu_time\n{seconds}\t0:00:01\t{memory}\t1\t{memory}\n")
@@ -116,7 +126,7 @@ def write_job(results, job, seconds, memory, log=""):
         path.write_text(log)
 
 
-def test_benchmark_files_and_logs_become_one_table_with_the_gpu_where_there_was_one(tmp_path):
+def test_benchmark_files_and_logs_become_one_table_with_the_gpu_where_there_was_one(tmp_path: Path) -> None:
     said = (
         "# host: node1\n# device: cuda asked for\n# command: python ../workflow_scripts/embed_texts.py --out 0.json\n"
     )
@@ -136,11 +146,11 @@ def test_benchmark_files_and_logs_become_one_table_with_the_gpu_where_there_was_
     assert summary | {"rule": "embed_texts", "jobs": 2, "seconds": 40.5, "longest_s": 30.5, "memory_mb": 700} == summary
 
 
-def test_without_a_run_the_table_is_empty(tmp_path):
+def test_without_a_run_the_table_is_empty(tmp_path: Path) -> None:
     assert job_costs(tmp_path).is_empty()
 
 
-def test_the_table_of_a_finished_workflow_names_every_job_with_its_rule_and_time(finished):
+def test_the_table_of_a_finished_workflow_names_every_job_with_its_rule_and_time(finished: Project) -> None:
     results = finished.folder / "results"
     table = pl.read_csv(results / "benchmarks" / TABLE, separator="\t", schema_overrides=SCHEMA)
     assert table.equals(job_costs(results).with_columns(pl.col(pl.Float64).round(2)))

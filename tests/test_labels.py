@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from nounflow.errors import NounflowError
 from nounflow.schemas.labels import read_labels
 
 
-def test_labels_are_read_with_their_lists(tmp_path):
+def test_labels_are_read_with_their_lists(tmp_path: Path) -> None:
     path = tmp_path / "labels.tsv"
     path.write_text("file\tgold\tsense\taccepted\tsecondary\na b.png\tcat\t\ttomcat;kitty\t\nc.png\tdog\t\t\tball\n")
     labels = read_labels(path)
@@ -23,7 +24,7 @@ def test_labels_are_read_with_their_lists(tmp_path):
     assert labels["c.png"].secondary == ("ball",)
 
 
-def test_a_label_file_that_excel_saved_is_read(tmp_path):
+def test_a_label_file_that_excel_saved_is_read(tmp_path: Path) -> None:
     path = tmp_path / "labels.tsv"
     path.write_text("file\tgold\r\na.png\tcat\r\n", encoding="utf-8-sig")
     assert read_labels(path)["a.png"].gold == "cat"
@@ -42,7 +43,7 @@ def test_a_label_file_that_excel_saved_is_read(tmp_path):
         "file\tgold\na\tcaf\udce9\n",
     ],
 )
-def test_a_label_file_of_another_form_is_refused(tmp_path, text):
+def test_a_label_file_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "labels.tsv"
     path.write_text(text, errors="surrogateescape")
     with pytest.raises(NounflowError) as caught:
@@ -50,19 +51,19 @@ def test_a_label_file_of_another_form_is_refused(tmp_path, text):
     assert "labels.tsv" in str(caught.value)
 
 
-def written(tmp_path, text):
+def written(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "labels.tsv"
     path.write_text(text, encoding="utf-8")
     return path
 
 
-def test_quotes_around_a_cell_are_the_spreadsheet_s_and_doubled_ones_are_meant(tmp_path):
+def test_quotes_around_a_cell_are_the_spreadsheet_s_and_doubled_ones_are_meant(tmp_path: Path) -> None:
     labels = read_labels(written(tmp_path, 'file\tgold\taccepted\n"cat, ""old"".jpg"\tcat\t"sofa; ""soft"" couch"\n'))
     assert list(labels) == ['cat, "old".jpg']
     assert labels['cat, "old".jpg'].accepted == ("sofa", '"soft" couch')
 
 
-def test_lines_of_nothing_but_tabs_are_passed_over(tmp_path):
+def test_lines_of_nothing_but_tabs_are_passed_over(tmp_path: Path) -> None:
     assert list(read_labels(written(tmp_path, "file\tgold\n\n\t\na.png\tcat\n\t\t\t\n"))) == ["a.png"]
 
 
@@ -81,14 +82,16 @@ def test_lines_of_nothing_but_tabs_are_passed_over(tmp_path):
         ("/etc/a.png\tcat", 3, "as seen from that folder"),
     ],
 )
-def test_a_row_that_is_wrong_is_named_by_its_line_with_the_way_out(tmp_path, row, line, way_out):
+def test_a_row_that_is_wrong_is_named_by_its_line_with_the_way_out(
+    tmp_path: Path, row: str, line: int, way_out: str
+) -> None:
     with pytest.raises(NounflowError) as caught:
         read_labels(written(tmp_path, f"file\tgold\nb.png\tcat\n{row}\n"))
     assert f"line {line}" in str(caught.value)
     assert way_out in str(caught.value)
 
 
-def test_a_name_is_found_however_its_accents_are_composed(tmp_path):
+def test_a_name_is_found_however_its_accents_are_composed(tmp_path: Path) -> None:
     name = "café.jpg"
     for kept in ("NFC", "NFD"):
         labels = read_labels(written(tmp_path, f"file\tgold\n{unicodedata.normalize(kept, name)}\tcup\n"))
@@ -103,7 +106,9 @@ NAMES = st.text(st.characters(exclude_categories=("Cs", "Cc", "Z"), exclude_char
 
 @settings(max_examples=40)
 @given(st.dictionaries(NAMES, NAMES, min_size=1, max_size=5))
-def test_what_a_spreadsheet_writes_is_read_as_it_was(tmp_path_factory, cells):
+def test_what_a_spreadsheet_writes_is_read_as_it_was(
+    tmp_path_factory: pytest.TempPathFactory, cells: dict[str, str]
+) -> None:
     text = io.StringIO()
     csv.writer(text, delimiter="\t").writerows([("file", "gold"), *cells.items()])
     labels = read_labels(written(tmp_path_factory.mktemp("labels"), text.getvalue()))

@@ -6,17 +6,20 @@ import importlib.util
 import json
 import shutil
 import socket
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tower_material import KINDS, TEXTS, load, spec_of
 
 from nounflow.errors import NounflowError
 
 
 @pytest.mark.parametrize("kind", ["transformers CLIP", "transformers SigLIP", "transformers SigLIP 2"])
-def test_images_get_the_librarys_own_vectors(kind, folders):
+def test_images_get_the_librarys_own_vectors(kind: str, folders: Callable[[str], Path]) -> None:
     from PIL import Image
     from transformers import AutoImageProcessor, AutoModel
 
@@ -33,7 +36,7 @@ def test_images_get_the_librarys_own_vectors(kind, folders):
 
 
 @pytest.mark.parametrize("kind", ["CLIP", "Hugging Face text tower"])
-def test_images_get_open_clips_own_vectors(kind, folders):
+def test_images_get_open_clips_own_vectors(kind: str, folders: Callable[[str], Path]) -> None:
     """Also that loading without drawing random numbers first leaves nothing out."""
     import open_clip
     from open_clip.transform import PreprocessCfg, image_transform_v2
@@ -50,10 +53,12 @@ def test_images_get_open_clips_own_vectors(kind, folders):
 
 
 @pytest.mark.parametrize("kind", ["CLIP", "SigLIP", "Hugging Face text tower", "transformers CLIP"])
-def test_a_local_folder_needs_no_network(kind, folders, monkeypatch):
+def test_a_local_folder_needs_no_network(
+    kind: str, folders: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     spec = spec_of(kind, folders)
 
-    def refuse(*_args, **_kwargs):
+    def refuse(*_args: object, **_kwargs: object) -> None:
         raise AssertionError("a local model asked the network")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
@@ -63,14 +68,16 @@ def test_a_local_folder_needs_no_network(kind, folders, monkeypatch):
     assert model.preprocess(_red()).dtype == np.float32
 
 
-def _red():
+def _red() -> Image.Image:
     from PIL import Image
 
     return Image.new("RGB", (40, 30), (200, 0, 0))
 
 
 @pytest.mark.parametrize("library", ["openclip", "transformers"])
-def test_a_model_that_is_not_here_names_the_command_that_fetches_it(library, monkeypatch):
+def test_a_model_that_is_not_here_names_the_command_that_fetches_it(
+    library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
@@ -79,21 +86,23 @@ def test_a_model_that_is_not_here_names_the_command_that_fetches_it(library, mon
     assert "hf download nobody/no-such-model --local-dir FOLDER" in str(caught.value)
 
 
-def test_a_model_of_another_kind_is_refused_with_the_kinds_there_are(folders):
+def test_a_model_of_another_kind_is_refused_with_the_kinds_there_are(folders: Callable[[str], Path]) -> None:
     with pytest.raises(NounflowError) as caught:
         load(f"transformers:{folders('Hugging Face text tower')}")
     assert "'bert'" in str(caught.value)
     assert "siglip" in str(caught.value)
 
 
-def test_a_folder_that_is_not_there_is_no_hub_id():
+def test_a_folder_that_is_not_there_is_no_hub_id() -> None:
     for library in ("openclip", "transformers"):
         with pytest.raises(NounflowError, match="no such folder"):
             load(f"{library}:./no/such")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("sentencepiece") is not None, reason="sentencepiece is here")
-def test_without_sentencepiece_siglips_tokenizer_json_is_read_or_the_package_is_named(folders, tmp_path):
+def test_without_sentencepiece_siglips_tokenizer_json_is_read_or_the_package_is_named(
+    folders: Callable[[str], Path], tmp_path: Path
+) -> None:
     folder = shutil.copytree(folders("transformers SigLIP"), tmp_path / "model")
     settings = json.loads((folder / "tokenizer_config.json").read_text())
     (folder / "tokenizer_config.json").write_text(json.dumps({**settings, "tokenizer_class": "SiglipTokenizer"}))
@@ -105,7 +114,7 @@ def test_without_sentencepiece_siglips_tokenizer_json_is_read_or_the_package_is_
         load(f"transformers:{folder}")
 
 
-def test_pickled_weights_of_transformers_are_refused(folders, tmp_path):
+def test_pickled_weights_of_transformers_are_refused(folders: Callable[[str], Path], tmp_path: Path) -> None:
     folder = shutil.copytree(folders("transformers CLIP"), tmp_path / "model")
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(NounflowError, match="cannot be loaded"):
@@ -116,7 +125,7 @@ def test_pickled_weights_of_transformers_are_refused(folders, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["CLIP", "SigLIP", "transformers CLIP"])
-def test_a_moved_folder_is_the_same_embedder(kind, folders, tmp_path):
+def test_a_moved_folder_is_the_same_embedder(kind: str, folders: Callable[[str], Path], tmp_path: Path) -> None:
     here = load(spec_of(kind, folders)).identity
     moved = load(f"{KINDS[kind][0]}:{shutil.copytree(folders(kind), tmp_path / 'moved')}").identity
     assert moved.digest == here.digest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from pathlib import Path
 
 import pytest
 from llm_asking import KEY, PAID, ask, batch_config, created, questions, right, totals, words
@@ -23,7 +24,7 @@ CALLS = ("upload", "create", "retrieve", "content")
         ("content", "cut_wire"),
     ],
 )  # fmt: skip
-def test_a_call_that_fails_now_and_then_costs_nothing(tmp_path, call, fault):
+def test_a_call_that_fails_now_and_then_costs_nothing(tmp_path: Path, call: str, fault: str) -> None:
     with LLMServer() as server:
         server.batches.on(call, fault, fault)
         assert words(ask(tmp_path / "ledger", batch_config(server), questions(10))) == right(10)
@@ -33,7 +34,7 @@ def test_a_call_that_fails_now_and_then_costs_nothing(tmp_path, call, fault):
     assert totals(tmp_path / "ledger").spent_usd == pytest.approx(10 * PAID / 2 + PAID)
 
 
-def test_a_batch_that_was_created_in_secret_is_found_behind_others(tmp_path):
+def test_a_batch_that_was_created_in_secret_is_found_behind_others(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.batches.on("create", *["good"] * 4, "drop_after")
         server.batches.on("list", "500", "drop")
@@ -43,7 +44,7 @@ def test_a_batch_that_was_created_in_secret_is_found_behind_others(tmp_path):
     assert set(server.asked_questions.values()) == {1}
 
 
-def test_results_that_stay_cut_off_give_what_they_have(tmp_path):
+def test_results_that_stay_cut_off_give_what_they_have(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.batches.on("content", "cut", "cut")
         settings_ = batch_config(server, max_attempts=2)
@@ -54,7 +55,7 @@ def test_results_that_stay_cut_off_give_what_they_have(tmp_path):
     assert 0 < totals(tmp_path / "ledger").presumed_usd < lost
 
 
-def test_results_that_cannot_be_fetched_stop_the_run_and_the_next_one_fetches_them(tmp_path):
+def test_results_that_cannot_be_fetched_stop_the_run_and_the_next_one_fetches_them(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.batches.on("content", "404", "500")
         with pytest.raises(RunStoppedError, match="cannot be read"):
@@ -63,7 +64,7 @@ def test_results_that_cannot_be_fetched_stop_the_run_and_the_next_one_fetches_th
     assert set(server.asked_questions.values()) == {1}
 
 
-def test_a_batch_that_the_server_has_lost_is_not_paid_twice_unasked(tmp_path):
+def test_a_batch_that_the_server_has_lost_is_not_paid_twice_unasked(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.batches.on("retrieve", *["404"] * 4)
         with pytest.raises(RunStoppedError, match="does not know batch 1"):
@@ -75,7 +76,7 @@ def test_a_batch_that_the_server_has_lost_is_not_paid_twice_unasked(tmp_path):
     assert totals(tmp_path / "ledger").presumed_usd > 4 * 100 * 2.0 / 1e6 / 2
 
 
-def test_one_batch_that_is_lost_does_not_keep_the_others(tmp_path):
+def test_one_batch_that_is_lost_does_not_keep_the_others(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.batches.fates("good", "forgotten", "good")
         with pytest.raises(RunStoppedError, match="does not know batch 2"):
@@ -86,14 +87,14 @@ def test_one_batch_that_is_lost_does_not_keep_the_others(tmp_path):
     assert set(server.asked_questions.values()) == {1}
 
 
-def test_a_server_without_batches_is_named(tmp_path):
+def test_a_server_without_batches_is_named(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.batches.on("upload", "404")
         with pytest.raises(RunStoppedError, match="mode: chat"):
             ask(tmp_path / "ledger", batch_config(server), questions(4))
 
 
-def test_a_server_that_falls_silent_ends_the_run_and_loses_nothing(tmp_path):
+def test_a_server_that_falls_silent_ends_the_run_and_loses_nothing(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.batches.on("retrieve", *["drop"] * 3)
         with pytest.raises(RunStoppedError, match="does not say how batch 1"):
@@ -102,7 +103,7 @@ def test_a_server_that_falls_silent_ends_the_run_and_loses_nothing(tmp_path):
     assert set(server.asked_questions.values()) == {1}
 
 
-def test_a_wait_that_is_too_long_ends_the_run(tmp_path):
+def test_a_wait_that_is_too_long_ends_the_run(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.batches.on("create", "429:3600")
         with pytest.raises(RunStoppedError, match="3,600 s"):
@@ -110,7 +111,13 @@ def test_a_wait_that_is_too_long_ends_the_run(tmp_path):
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_the_key_reaches_no_error_log_or_ledger(tmp_path, monkeypatch, caplog, capfd, call):
+def test_the_key_reaches_no_error_log_or_ledger(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    call: str,
+) -> None:
     monkeypatch.setenv("TINY_KEY", KEY)
     caplog.set_level(logging.DEBUG)
     with LLMServer() as server:

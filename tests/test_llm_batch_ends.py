@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from llm_asking import PAID, ask, batch_config, created, questions, right, totals, words
+from llm_asking import PAID, ask, batch_config, created, get_outcomes, questions, right, totals, words
 from llm_batches import FATES
 from llm_server import LLMServer
 
@@ -12,18 +14,18 @@ from nounflow.llm.requests import Failure
 
 
 @pytest.mark.parametrize("fate", FATES)
-def test_what_a_batch_leaves_unanswered_is_asked_again_and_nothing_else(tmp_path, fate):
+def test_what_a_batch_leaves_unanswered_is_asked_again_and_nothing_else(tmp_path: Path, fate: str) -> None:
     with LLMServer() as server:
         server.batches.fates(fate, fate)
         assert words(ask(tmp_path / "ledger", batch_config(server), questions(25))) == right(25)
-        assert ask(tmp_path / "ledger", batch_config(server), questions(25))[0].replayed
+        assert get_outcomes(tmp_path / "ledger", batch_config(server), questions(25))[0].replayed
     assert set(server.answered.values()) == {1}
     assert set(server.asked_questions.values()) == {1}
     assert totals(tmp_path / "ledger").spent_usd == pytest.approx(25 * PAID / 2 + PAID)
 
 
 @pytest.mark.parametrize("fault", ["429", "500", "malformed", "drop"])
-def test_a_line_that_failed_is_asked_again_alone(tmp_path, fault):
+def test_a_line_that_failed_is_asked_again_alone(tmp_path: Path, fault: str) -> None:
     with LLMServer() as server:
         server.script("noun 1", fault, fault)
         assert words(ask(tmp_path / "ledger", batch_config(server), questions(10))) == right(10)
@@ -31,30 +33,32 @@ def test_a_line_that_failed_is_asked_again_alone(tmp_path, fault):
 
 
 @pytest.mark.parametrize("fault", ["content", "filtered", "refusal"])
-def test_a_refused_line_is_never_sent_again(tmp_path, fault):
+def test_a_refused_line_is_never_sent_again(tmp_path: Path, fault: str) -> None:
     with LLMServer() as server:
         server.script("noun 1", fault)
         for _ in range(2):
-            outcomes = ask(tmp_path / "ledger", batch_config(server), questions(10))
+            outcomes = get_outcomes(tmp_path / "ledger", batch_config(server), questions(10))
             (refused,) = (outcome for outcome in outcomes if outcome.status == "refused")
             assert refused.request.item == "noun 1"
             assert refused.detail
     assert server.asked["noun 1"] == 1
 
 
-def test_a_truncated_line_is_asked_once_more_with_more_room(tmp_path):
+def test_a_truncated_line_is_asked_once_more_with_more_room(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.script("noun 0", "truncated")
         server.script("noun 1", "truncated", "truncated")
         for _ in range(2):
-            outcomes = {o.request.item: o for o in ask(tmp_path / "ledger", batch_config(server), questions(2))}
+            outcomes = {
+                o.request.item: o for o in get_outcomes(tmp_path / "ledger", batch_config(server), questions(2))
+            }
             assert outcomes["noun 0"].status == "answered"
             assert outcomes["noun 1"].status == "truncated"
     rooms = [body["max_tokens"] for body in server.bodies if body["messages"][0]["content"].startswith("noun")]
     assert sorted(rooms) == [100, 100, 400, 400]
 
 
-def test_batches_that_always_fail_end_the_run_with_their_reason(tmp_path):
+def test_batches_that_always_fail_end_the_run_with_their_reason(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.batches.fates(*["failed"] * 50)
         settings_ = batch_config(server, max_attempts=2, failures_in_a_row=5)
@@ -64,7 +68,7 @@ def test_batches_that_always_fail_end_the_run_with_their_reason(tmp_path):
     assert totals(tmp_path / "ledger").unanswered == 0
 
 
-def test_a_line_that_always_fails_is_given_up_and_the_next_run_asks_again(tmp_path):
+def test_a_line_that_always_fails_is_given_up_and_the_next_run_asks_again(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.script("noun 1", "500", "500")
         outcomes = ask(tmp_path / "ledger", batch_config(server, max_attempts=2), questions(5))
@@ -74,7 +78,7 @@ def test_a_line_that_always_fails_is_given_up_and_the_next_run_asks_again(tmp_pa
     assert server.asked["noun 0"] == 1
 
 
-def test_a_queue_that_stays_full_ends_at_the_deadline(tmp_path):
+def test_a_queue_that_stays_full_ends_at_the_deadline(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.batches.fates(*["queue"] * 1000)
         with pytest.raises(RunStoppedError, match="deadline"):
@@ -84,7 +88,7 @@ def test_a_queue_that_stays_full_ends_at_the_deadline(tmp_path):
 
 
 @pytest.mark.parametrize("fault", ["401", "quota"])
-def test_a_line_without_access_stops_everything_once_the_batch_is_read(tmp_path, fault):
+def test_a_line_without_access_stops_everything_once_the_batch_is_read(tmp_path: Path, fault: str) -> None:
     with LLMServer() as server:
         server.script("noun 2", fault)
         with pytest.raises(RunStoppedError, match="refuses all requests"):
@@ -92,7 +96,9 @@ def test_a_line_without_access_stops_everything_once_the_batch_is_read(tmp_path,
     assert totals(tmp_path / "ledger").answered == 9 + 1
 
 
-def test_a_batch_that_takes_too_long_is_cancelled_and_the_rest_asked_again(tmp_path, capfd):
+def test_a_batch_that_takes_too_long_is_cancelled_and_the_rest_asked_again(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     with LLMServer() as server:
         server.batches.fates("stuck")
         settings_ = batch_config(server, batch={"max_wait_s": 0.3})
@@ -102,7 +108,7 @@ def test_a_batch_that_takes_too_long_is_cancelled_and_the_rest_asked_again(tmp_p
     assert "cancelled, as `max_wait_s` is over" in capfd.readouterr().err
 
 
-def test_the_deadline_leaves_a_batch_that_the_next_run_reads(tmp_path):
+def test_the_deadline_leaves_a_batch_that_the_next_run_reads(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.batches.polls = 10**9
         with pytest.raises(RunStoppedError, match=r"still under way: batch 1 \(batch_0, in_progress\)"):
@@ -115,7 +121,7 @@ def test_the_deadline_leaves_a_batch_that_the_next_run_reads(tmp_path):
     assert totals(tmp_path / "ledger").spent_usd == pytest.approx(12 * PAID / 2 + 2 * PAID)
 
 
-def test_a_batch_at_another_server_is_not_asked_here(tmp_path):
+def test_a_batch_at_another_server_is_not_asked_here(tmp_path: Path) -> None:
     with LLMServer() as server, LLMServer() as other:
         server.batches.polls = 10**9
         with pytest.raises(RunStoppedError, match="deadline"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from llm_asking import PAID, ask, batch_config, created, questions, right, totals, words
+from llm_asking import PAID, Askers, ask, batch_config, created, get_outcomes, questions, right, totals, words
 from llm_batches import FATES
 from llm_server import LLMServer
 
@@ -17,7 +19,7 @@ CALL_FAULTS = ["429:0.01", "500", "drop", "drop_after", "500_after"]
 
 
 @pytest.mark.parametrize(("call", "kill"), POINTS)
-def test_killed_at_any_call_it_goes_on_where_it_was(tmp_path, askers, call, kill):
+def test_killed_at_any_call_it_goes_on_where_it_was(tmp_path: Path, askers: Askers, call: str, kill: str) -> None:
     with LLMServer() as server:
         server.batches.on(call, "good", kill)
         askers.start(tmp_path / "ledger", batch_config(server), 25, server)
@@ -31,7 +33,7 @@ def test_killed_at_any_call_it_goes_on_where_it_was(tmp_path, askers, call, kill
 
 
 @pytest.mark.parametrize("after", [1, 600, 1300])
-def test_killed_while_it_reads_results_it_reads_on(tmp_path, askers, after):
+def test_killed_while_it_reads_results_it_reads_on(tmp_path: Path, askers: Askers, after: int) -> None:
     n = 1500  # results are written in chunks
     with LLMServer() as server:
         settings_ = batch_config(server, batch={"max_requests": 1500})
@@ -39,7 +41,7 @@ def test_killed_while_it_reads_results_it_reads_on(tmp_path, askers, after):
         seen = [askers.answered() for _ in range(after)]
         server.batches.kill()
         askers.wait()
-        outcomes = ask(tmp_path / "ledger", settings_, questions(n))
+        outcomes = get_outcomes(tmp_path / "ledger", settings_, questions(n))
     assert words(outcomes) == right(n)
     assert set(seen) <= {outcome.request.item for outcome in outcomes if outcome.replayed}
     assert set(server.asked_questions.values()) == {1}
@@ -54,8 +56,13 @@ def test_killed_while_it_reads_results_it_reads_on(tmp_path, askers, after):
     st.lists(st.tuples(st.integers(0, 4), st.sampled_from(POINTS)), max_size=3),
 )
 def test_whatever_fails_and_whenever_it_is_killed_all_is_answered_once(
-    tmp_path_factory, askers, lines, fates, calls, kills
-):
+    tmp_path_factory: pytest.TempPathFactory,
+    askers: Askers,
+    lines: list[tuple[int, str]],
+    fates: list[str],
+    calls: list[tuple[str, str]],
+    kills: list[tuple[int, tuple[str, str]]],
+) -> None:
     path = tmp_path_factory.mktemp("kills") / "ledger"
     with LLMServer() as server:
         for noun, fault in lines:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from llm_asking import PAID, ask, config, questions, right, totals, words
+from llm_asking import PAID, ask, config, get_outcomes, questions, right, totals, words
 from llm_server import LLMServer
 
 from nounflow.llm.faults import is_final
@@ -16,7 +17,7 @@ from nounflow.llm.requests import Failure
 
 
 @pytest.mark.parametrize("fault", ["500", "503", "408", "drop", "malformed"])
-def test_a_passing_fault_is_tried_again(tmp_path, fault):
+def test_a_passing_fault_is_tried_again(tmp_path: Path, fault: str) -> None:
     with LLMServer() as server:
         server.script("noun 1", fault, fault)
         outcomes = ask(tmp_path / "ledger", config(server), questions(3))
@@ -24,7 +25,7 @@ def test_a_passing_fault_is_tried_again(tmp_path, fault):
     assert server.asked["noun 1"] == 3
 
 
-def test_a_lasting_fault_gives_the_request_up_and_the_next_run_asks_again(tmp_path):
+def test_a_lasting_fault_gives_the_request_up_and_the_next_run_asks_again(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.script("noun 1", "500", "500")
         outcomes = ask(tmp_path / "ledger", config(server, max_attempts=2), questions(3))
@@ -34,33 +35,33 @@ def test_a_lasting_fault_gives_the_request_up_and_the_next_run_asks_again(tmp_pa
     assert server.asked["noun 0"] == 1
 
 
-def test_too_many_requests_is_not_an_attempt_and_its_wait_is_kept(tmp_path):
+def test_too_many_requests_is_not_an_attempt_and_its_wait_is_kept(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.script("noun 0", "429:0.3", "429:0.3", "429")
         start = time.monotonic()
-        outcomes = ask(tmp_path / "ledger", config(server, max_attempts=1), questions(1))
+        outcomes = get_outcomes(tmp_path / "ledger", config(server, max_attempts=1), questions(1))
         assert time.monotonic() - start > 0.6
     assert outcomes[0].status == "answered"
 
 
-def test_a_wait_that_is_too_long_ends_the_run(tmp_path):
+def test_a_wait_that_is_too_long_ends_the_run(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.script("noun 0", "429:3600")
         with pytest.raises(RunStoppedError, match="3,600 s"):
             ask(tmp_path / "ledger", config(server), questions(1))
 
 
-def test_endless_throttling_ends_at_the_deadline(tmp_path):
+def test_endless_throttling_ends_at_the_deadline(tmp_path: Path) -> None:
     with LLMServer(always="429") as server, pytest.raises(RunStoppedError, match="deadline"):
         ask(tmp_path / "ledger", config(server, deadline_s=0.5), questions(1))
 
 
 @pytest.mark.parametrize(("fault", "calls"), [("content", 1), ("filtered", 1), ("refusal", 1)])
-def test_a_refused_request_is_never_sent_again(tmp_path, fault, calls):
+def test_a_refused_request_is_never_sent_again(tmp_path: Path, fault: str, calls: int) -> None:
     with LLMServer() as server:
         server.script("noun 1", fault)
         for _ in range(2):
-            outcomes = ask(tmp_path / "ledger", config(server), questions(3))
+            outcomes = get_outcomes(tmp_path / "ledger", config(server), questions(3))
             (refused,) = (outcome for outcome in outcomes if outcome.status == "refused")
             assert refused.request.item == "noun 1"
             assert refused.detail
@@ -68,7 +69,7 @@ def test_a_refused_request_is_never_sent_again(tmp_path, fault, calls):
 
 
 @pytest.mark.parametrize("fault", ["400", "413", "422"])
-def test_what_a_server_will_not_take_as_it_is_is_asked_again_by_a_later_run_only(tmp_path, fault):
+def test_what_a_server_will_not_take_as_it_is_is_asked_again_by_a_later_run_only(tmp_path: Path, fault: str) -> None:
     with LLMServer() as server:
         server.script("noun 1", fault)
         (failed,) = (o for o in ask(tmp_path / "ledger", config(server), questions(3)) if isinstance(o, Failure))
@@ -79,7 +80,7 @@ def test_what_a_server_will_not_take_as_it_is_is_asked_again_by_a_later_run_only
 
 
 @pytest.mark.parametrize("fault", ["429 in a 200", "rate_limit_exceeded in a 200"])
-def test_an_error_in_a_200_counts_as_its_own_code_says_and_costs_nothing(tmp_path, fault):
+def test_an_error_in_a_200_counts_as_its_own_code_says_and_costs_nothing(tmp_path: Path, fault: str) -> None:
     with LLMServer() as server:
         server.script("noun 1", fault, fault)
         outcomes = ask(tmp_path / "ledger", config(server, max_attempts=1), questions(3))
@@ -87,19 +88,19 @@ def test_an_error_in_a_200_counts_as_its_own_code_says_and_costs_nothing(tmp_pat
     assert totals(tmp_path / "ledger").spent_usd == pytest.approx(4 * PAID)  # a probe and three answers
 
 
-def test_a_refusal_of_set_up_that_an_older_version_kept_is_asked_again():
+def test_a_refusal_of_set_up_that_an_older_version_kept_is_asked_again() -> None:
     assert is_final("the server's content filter stopped the answer")
     assert is_final("HTTP 400: rejected by the content management policy")
     assert not is_final("HTTP 400: the model's maximum context length is 1024 tokens")
 
 
-def test_a_redirect_stops_the_run_and_is_named(tmp_path):
+def test_a_redirect_stops_the_run_and_is_named(tmp_path: Path) -> None:
     with LLMServer(always="redirect") as server, pytest.raises(RunStoppedError, match=r"https://elsewhere\.example"):
         ask(tmp_path / "ledger", config(server), questions(3))
 
 
 @pytest.mark.parametrize("fault", ["401", "403", "404", "quota"])
-def test_no_access_stops_everything(tmp_path, fault):
+def test_no_access_stops_everything(tmp_path: Path, fault: str) -> None:
     with LLMServer(delay_s=0.01) as server:
         server.script("noun 5", fault)
         with pytest.raises(RunStoppedError, match="refuses all requests"):
@@ -108,7 +109,7 @@ def test_no_access_stops_everything(tmp_path, fault):
     assert totals(tmp_path / "ledger").unanswered == 0
 
 
-def test_a_dead_server_ends_the_run(tmp_path):
+def test_a_dead_server_ends_the_run(tmp_path: Path) -> None:
     with LLMServer() as server:
         settings_ = config(server, failures_in_a_row=3, max_attempts=2)
     with pytest.raises(RunStoppedError, match="tiny request got no answer"):
@@ -116,7 +117,7 @@ def test_a_dead_server_ends_the_run(tmp_path):
     assert totals(tmp_path / "ledger").spent_usd == 0  # nothing reached a server
 
 
-def test_a_server_that_fails_on_every_question_ends_the_run(tmp_path):
+def test_a_server_that_fails_on_every_question_ends_the_run(tmp_path: Path) -> None:
     with LLMServer() as server:
         for i in range(100):
             server.script(f"noun {i}", "500", "500")
@@ -126,20 +127,20 @@ def test_a_server_that_fails_on_every_question_ends_the_run(tmp_path):
     assert server.asked_questions.total() < 20
 
 
-def test_a_slow_answer_is_given_up_and_presumed_paid(tmp_path):
+def test_a_slow_answer_is_given_up_and_presumed_paid(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.script("noun 0", "slow")
-        outcomes = ask(tmp_path / "ledger", config(server, timeout_s=0.3), questions(1))
+        outcomes = get_outcomes(tmp_path / "ledger", config(server, timeout_s=0.3), questions(1))
     assert outcomes[0].status == "answered"
     assert totals(tmp_path / "ledger").presumed_usd >= 100 * 2.0 / 1e6
 
 
-def test_a_truncated_answer_is_asked_once_more_with_more_room(tmp_path):
+def test_a_truncated_answer_is_asked_once_more_with_more_room(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.script("noun 0", "truncated")
         server.script("noun 1", "truncated", "truncated")
         for _ in range(2):
-            outcomes = {o.request.item: o for o in ask(tmp_path / "ledger", config(server), questions(2))}
+            outcomes = {o.request.item: o for o in get_outcomes(tmp_path / "ledger", config(server), questions(2))}
             assert outcomes["noun 0"].status == "answered"
             assert outcomes["noun 1"].status == "truncated"
     rooms = [body["max_tokens"] for body in server.bodies if body["messages"][0]["content"].startswith("noun")]
@@ -153,13 +154,15 @@ def test_a_truncated_answer_is_asked_once_more_with_more_room(tmp_path):
         max_size=12,
     )
 )
-def test_whatever_passing_faults_occur_the_answers_are_the_undisturbed_ones(tmp_path_factory, faults):
+def test_whatever_passing_faults_occur_the_answers_are_the_undisturbed_ones(
+    tmp_path_factory: pytest.TempPathFactory, faults: list[tuple[int, str]]
+) -> None:
     path = tmp_path_factory.mktemp("faults") / "ledger"
     with LLMServer() as server:
         for noun, fault in faults:
             server.script(f"noun {noun}", fault)
         settings_ = config(server, max_attempts=20, concurrency=4)
-        outcomes = ask(path, settings_, questions(10))
+        outcomes = get_outcomes(path, settings_, questions(10))
         outcomes = [o for o in outcomes if o.status != "truncated"]
         expected = right(10)
         cut_twice = {o.request.item for o in outcomes} ^ set(expected)

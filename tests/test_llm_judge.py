@@ -5,12 +5,24 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from judge_server import JudgeServer
 from llm_asking import verdict_counts
-from llm_judging import BESIDE, MANY, NEAR, RIGHT, SAID, TRUTH, annotations, make_place, many_truth, run_judge, settings
+from llm_judging import (
+    BESIDE,
+    MANY,
+    NEAR,
+    RIGHT,
+    SAID,
+    TRUTH,
+    make_place,
+    many_truth,
+    read_annotations,
+    run_judge,
+    settings,
+)
 from synthetic_results import predictions
 
 from nounflow.annotation.log import DecisionLog, read_records
@@ -21,13 +33,14 @@ from nounflow.config.llm import PriceConfig
 from nounflow.files import sha256_file
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.prices import worst_cost
+from nounflow.llm.requests import Request
 from nounflow.schemas.annotations import CATEGORIES
-from nounflow.schemas.decisions import DecisionDraft
+from nounflow.schemas.decisions import Decision, DecisionDraft
 from nounflow.schemas.documents import write_document
 
 
 @pytest.fixture
-def place(tmp_path):
+def place(tmp_path: Path) -> Path:
     """Three pictures and what two runs say of them."""
     return make_place(tmp_path, SAID)
 
@@ -42,7 +55,7 @@ class Judged(NamedTuple):
 
 
 @pytest.fixture(scope="module", params=["chat", "batch"])
-def judged(request, repository, tmp_path_factory):
+def judged(request: pytest.FixtureRequest, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Judged:
     """Three pictures, judged twice over the same ledger."""
     folder = make_place(tmp_path_factory.mktemp(request.param), SAID)
     values = settings(folder=folder, server={"mode": request.param, "batch": {"poll_s": 0.01}})
@@ -56,62 +69,66 @@ def judged(request, repository, tmp_path_factory):
     return Judged(folder, server, first, asked)
 
 
-def test_a_rerun_asks_nothing_and_changes_no_byte(judged):
+def test_a_rerun_asks_nothing_and_changes_no_byte(judged: Judged) -> None:
     assert judged.server.asked.total() == judged.asked
     assert (judged.folder / "openai.json").read_bytes() == judged.first
 
 
-def test_a_group_of_nouns_is_one_question_with_the_picture_for_each_vote(judged):
+def test_a_group_of_nouns_is_one_question_with_the_picture_for_each_vote(judged: Judged) -> None:
     assert sum(colour == "blue" for colour, _ in judged.server.lists) == 3
     assert set(judged.server.sizes) == {(64, 32)}
 
 
-def test_nouns_stand_in_the_list_that_most_votes_name(judged):
-    images = annotations(judged.folder).images
+def test_nouns_stand_in_the_list_that_most_votes_name(judged: Judged) -> None:
+    images = read_annotations(judged.folder).images
     assert images["red.png"].correct_primary == ("apple", "fruit")
     assert images["green.png"].correct_secondary == ("lawn",)
     assert images["blue.png"].correct_primary == ("Sea", "sea")
 
 
-def test_the_annotations_name_their_rule_and_no_agreement_where_no_people_judged(judged):
-    found = annotations(judged.folder)
+def test_the_annotations_name_their_rule_and_no_agreement_where_no_people_judged(judged: Judged) -> None:
+    found = read_annotations(judged.folder)
     assert "voting rule" in found.rule
     assert found.agreement is None
 
 
-def test_a_decision_holds_its_votes_its_picture_and_what_the_model_saw(judged):
+def test_a_decision_holds_its_votes_its_picture_and_what_the_model_saw(judged: Judged) -> None:
     apple = decisions(judged)["red.png", "apple"]
     assert apple.votes == {RIGHT: 3}
     assert apple.image == sha256_file(judged.folder / "images/red.png")
     assert apple.evidence == "Something red."
 
 
-def test_a_noun_that_votes_differ_on_gets_more_of_them(judged):
+def test_a_noun_that_votes_differ_on_gets_more_of_them(judged: Judged) -> None:
     assert sum(decisions(judged)["red.png", "cherry"].votes.values()) in (3, 5)
 
 
-def test_the_empty_noun_is_incorrect_and_never_asked_about(judged):
-    assert annotations(judged.folder).images["green.png"].incorrect == ("",)
+def test_the_empty_noun_is_incorrect_and_never_asked_about(judged: Judged) -> None:
+    assert read_annotations(judged.folder).images["green.png"].incorrect == ("",)
     assert len(decisions(judged)) == 12 - 1
 
 
-def test_the_table_of_votes_has_a_row_for_each_pair(judged):
+def test_the_table_of_votes_has_a_row_for_each_pair(judged: Judged) -> None:
     with open(judged.folder / "openai.votes.tsv", newline="") as handle:
         rows = {(row["image"], row["noun"]): row for row in csv.DictReader(handle, delimiter="\t")}
     assert rows["green.png", "lawn"]["votes_correct_secondary"] == "3"
 
 
-def test_the_ledger_says_how_many_votes_each_answer_brought(judged):
+def test_the_ledger_says_how_many_votes_each_answer_brought(judged: Judged) -> None:
     with Ledger.read(judged.folder / "ledger.sqlite") as ledger:
         assert all(reason.startswith("votes: ") or not reason for reason in verdict_counts(ledger))
 
 
-def decisions(judged):
+def decisions(judged: Judged) -> dict[tuple[str, str], Decision]:
     """What the stage has written to its decision log, by picture and noun."""
-    return {(record.file, record.noun): record for record in read_records(judged.folder / "judgements.sqlite")}
+    return {(one.file, one.noun): one for one in judgements_in(judged.folder)}
 
 
-def test_only_what_is_missing_is_asked_when_a_run_says_something_new(repository, place):
+def judgements_in(folder: Path) -> list[Decision]:
+    return [one for one in read_records(folder / "judgements.sqlite") if isinstance(one, Decision)]
+
+
+def test_only_what_is_missing_is_asked_when_a_run_says_something_new(repository: Path, place: Path) -> None:
     with JudgeServer(TRUTH) as server:
         values = settings(server.url, place)
         assert run_judge(repository, place, values).returncode == 0
@@ -122,10 +139,10 @@ def test_only_what_is_missing_is_asked_when_a_run_says_something_new(repository,
         )
         assert run_judge(repository, place, values).returncode == 0
         assert server.lists == [("red", ("balloon",))] * 3
-    assert "balloon" in annotations(place).images["red.png"].incorrect
+    assert "balloon" in read_annotations(place).images["red.png"].incorrect
 
 
-def test_another_model_is_another_judge(repository, place):
+def test_another_model_is_another_judge(repository: Path, place: Path) -> None:
     with JudgeServer(TRUTH) as server:
         assert run_judge(repository, place, settings(server.url, place)).returncode == 0
         n = len(server.lists)
@@ -135,7 +152,9 @@ def test_another_model_is_another_judge(repository, place):
     assert {record.tool.split()[1] for record in read_records(place / "judgements.sqlite")} == {"tiny", "other"}
 
 
-def test_a_refused_picture_and_an_unreadable_one_are_counted_and_the_others_judged(repository, place):
+def test_a_refused_picture_and_an_unreadable_one_are_counted_and_the_others_judged(
+    repository: Path, place: Path
+) -> None:
     with JudgeServer(TRUTH) as server:
         values = settings(server.url, place)
         for request in _requests(values, place, "red.png"):
@@ -143,14 +162,14 @@ def test_a_refused_picture_and_an_unreadable_one_are_counted_and_the_others_judg
         done = run_judge(repository, place, values)
         assert done.returncode == 0, done.stderr
         assert sum(colour == "red" for colour, _ in server.lists) == 0  # no further votes are bought
-    found = annotations(place)
+    found = read_annotations(place)
     assert found.images["red.png"] == type(found.images["red.png"])()
     assert "tree" in found.images["green.png"].correct_primary
     dropped = json.loads((place / "openai.counts.json").read_text())["flows"][0]["dropped"]
     assert sum(n for reason, n in dropped.items() if "refused" in reason) == 4
 
 
-def _requests(values, place, file):
+def _requests(values: dict[str, Any], place: Path, file: str) -> list[Request]:
     parsed = OpenAIAnnotatorConfig.model_validate(values)
     nouns = sorted({noun for nouns in SAID[file] for noun in nouns if noun})
     picture = Task(sha256_file(place / "images" / file), (file,), tuple(Ask(noun, 1.0, False) for noun in nouns))
@@ -158,7 +177,7 @@ def _requests(values, place, file):
     return [request_of(group, "data:,x", attempt, parsed) for attempt in range(3)]
 
 
-def test_a_spent_budget_keeps_what_was_settled_and_goes_on(repository, place):
+def test_a_spent_budget_keeps_what_was_settled_and_goes_on(repository: Path, place: Path) -> None:
     with JudgeServer(TRUTH) as server:
         requests = [request for file in SAID for request in _requests(settings(), place, file)]
         worst = max(worst_cost(PriceConfig(input=1.0, output=2.0), request, 200) for request in requests)
@@ -176,21 +195,25 @@ def test_a_spent_budget_keeps_what_was_settled_and_goes_on(repository, place):
     assert len(read_records(place / "judgements.sqlite")) == 11
 
 
-def test_the_key_comes_from_the_environment_alone(repository, place):
+def test_the_key_comes_from_the_environment_alone(repository: Path, place: Path) -> None:
     values = settings("https://api.openai.com/v1", place, server={"api_key_env": "NOUNFLOW_TEST_NO_SUCH_KEY"})
     done = run_judge(repository, place, values)
     assert done.returncode == 1
     assert "NOUNFLOW_TEST_NO_SUCH_KEY" in done.stderr
 
 
-def test_agreement_with_people_and_calibrated_probabilities_stand_with_the_annotations(repository, tmp_path):
+def test_agreement_with_people_and_calibrated_probabilities_stand_with_the_annotations(
+    repository: Path, tmp_path: Path
+) -> None:
     place = make_place(tmp_path, MANY)
-    truth = {pair: (NEAR if said[0] == BESIDE else said[0],) for pair, said in many_truth().items()}
+    truth: dict[tuple[str, str], tuple[str, ...]] = {
+        pair: (NEAR if said[0] == BESIDE else said[0],) for pair, said in many_truth().items()
+    }
     with JudgeServer(truth) as server:
         values = settings(server.url, place)
         assert run_judge(repository, place, values).returncode == 0
         asked = server.asked.total()
-        judged = read_records(place / "judgements.sqlite")
+        judged = judgements_in(place)
         with DecisionLog.open(place / "people.sqlite") as log:
             drafts = []
             for number, record in enumerate(judged):
@@ -201,7 +224,10 @@ def test_agreement_with_people_and_calibrated_probabilities_stand_with_the_annot
             log.append(drafts).result()
         assert run_judge(repository, place, values).returncode == 0
         assert server.asked.total() == asked
-    found = annotations(place)
+    found = read_annotations(place)
+    assert found.agreement is not None
+    assert found.agreement.kappa is not None
+    assert found.agreement.kappa_voting is not None
     assert found.agreement.people == ("ann",)
     assert found.agreement.pairs == len(judged)
     assert "calibrated" in found.rule or found.agreement.kappa >= found.agreement.kappa_voting

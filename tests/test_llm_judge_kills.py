@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import time
+from pathlib import Path
 
 from judge_server import JudgeServer
 from llm_judging import MANY, judge_command, make_place, many_truth, nothing_paid_twice, run_judge, settings, sql
@@ -12,7 +13,7 @@ from llm_judging import MANY, judge_command, make_place, many_truth, nothing_pai
 from nounflow.annotation.log import read_records
 
 
-def test_faults_and_kills_change_no_byte_and_nothing_answered_is_asked_again(repository, tmp_path):
+def test_faults_and_kills_change_no_byte_and_nothing_answered_is_asked_again(repository: Path, tmp_path: Path) -> None:
     (calm := tmp_path / "calm").mkdir()
     (rough := tmp_path / "rough").mkdir()
     for folder in (calm, rough):
@@ -43,7 +44,7 @@ def test_faults_and_kills_change_no_byte_and_nothing_answered_is_asked_again(rep
     assert ids[0] == ids[1]
 
 
-def test_errors_while_polling_and_kills_lose_no_paid_batch(repository, tmp_path):
+def test_errors_while_polling_and_kills_lose_no_paid_batch(repository: Path, tmp_path: Path) -> None:
     place = make_place(tmp_path, MANY)
     with JudgeServer(many_truth()) as server:
         batch = {"poll_s": 0.01, "max_requests": 20}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from llm_asking import ask, config, questions, right, unanswered, words
+from llm_asking import Askers, ask, config, get_outcomes, questions, right, unanswered, words
 from llm_server import LLMServer
 
 from nounflow.llm.ledger import Ledger
 
 
 @pytest.mark.parametrize("after", [5, 40])
-def test_after_a_kill_no_answered_request_is_sent_again(tmp_path, askers, after):
+def test_after_a_kill_no_answered_request_is_sent_again(tmp_path: Path, askers: Askers, after: int) -> None:
     path, n = tmp_path / "ledger", 100
     with LLMServer(delay_s=0.02) as server:
         settings_ = config(server, concurrency=4)
@@ -26,7 +28,7 @@ def test_after_a_kill_no_answered_request_is_sent_again(tmp_path, askers, after)
         sent = set(server.asked_questions)
         assert len(under_way) <= 4
         assert bool(under_way) == (charged > 0)
-        outcomes = ask(path, settings_, questions(n))
+        outcomes = get_outcomes(path, settings_, questions(n))
     assert words(outcomes) == right(n)
     replayed = {outcome.request.item for outcome in outcomes if outcome.replayed}
     assert set(seen) <= replayed
@@ -44,8 +46,8 @@ def test_after_a_kill_no_answered_request_is_sent_again(tmp_path, askers, after)
     )
 )
 def test_whatever_fails_and_whenever_it_is_killed_the_answers_are_the_undisturbed_ones(
-    tmp_path_factory, askers, faults
-):
+    tmp_path_factory: pytest.TempPathFactory, askers: Askers, faults: list[tuple[int, str]]
+) -> None:
     path, lost = tmp_path_factory.mktemp("kills") / "ledger", set()
     with LLMServer() as server:
         for noun, fault in faults:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from pathlib import Path
+
 import pytest
 from llm_asking import questions, unanswered, verdict_counts
 
@@ -11,7 +14,7 @@ from nounflow.llm.records import Ending
 from nounflow.llm.requests import Question, TokenUsage
 
 
-def test_answers_survive_and_a_sending_without_an_ending_is_seen(tmp_path):
+def test_answers_survive_and_a_sending_without_an_ending_is_seen(tmp_path: Path) -> None:
     one, two = (Question.of(request, "tiny", {}) for request in questions(2))
     with Ledger.open(tmp_path / "ledger", now=lambda: 7.0) as ledger:
         sending = ledger.record_sending(one, max_output_tokens=9, worst_usd=0.5).result()
@@ -26,7 +29,7 @@ def test_answers_survive_and_a_sending_without_an_ending_is_seen(tmp_path):
         assert (ledger.totals().paid_usd, ledger.totals().presumed_usd) == (0.25, 0.5)
 
 
-def test_rejected_answers_are_counted_by_their_latest_verdict(tmp_path):
+def test_rejected_answers_are_counted_by_their_latest_verdict(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "ledger") as ledger:
         keys = []
         for request in questions(3):
@@ -42,7 +45,7 @@ def test_rejected_answers_are_counted_by_their_latest_verdict(tmp_path):
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM sendings", "UPDATE requests SET item = ''"])
-def test_nothing_is_changed_or_removed(tmp_path, statement):
+def test_nothing_is_changed_or_removed(tmp_path: Path, statement: str) -> None:
     with Ledger.open(tmp_path / "ledger") as ledger:
         question = Question.of(questions(1)[0], "tiny", {})
         ledger.record_sending(question, max_output_tokens=9, worst_usd=0).result()
@@ -50,7 +53,7 @@ def test_nothing_is_changed_or_removed(tmp_path, statement):
             ledger.submit(lambda connection: connection.execute(statement)).result()
 
 
-def test_a_second_writer_is_refused_and_a_reader_is_not(tmp_path):
+def test_a_second_writer_is_refused_and_a_reader_is_not(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "ledger"):
         with pytest.raises(NounflowError, match="Another process"):
             Ledger.open(tmp_path / "ledger")
@@ -58,7 +61,7 @@ def test_a_second_writer_is_refused_and_a_reader_is_not(tmp_path):
             assert reader.totals().sendings == 0
 
 
-def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path):
+def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "ledger").write_bytes(b"not a database at all, but long enough to look at" * 20)
     before = (tmp_path / "ledger").read_bytes()
     with pytest.raises(DamagedFileError):
@@ -66,11 +69,11 @@ def test_a_file_that_is_no_ledger_is_refused_and_left_alone(tmp_path):
     assert (tmp_path / "ledger").read_bytes() == before
 
 
-def test_thousands_of_keys_are_looked_up_at_once(tmp_path):
+def test_thousands_of_keys_are_looked_up_at_once(tmp_path: Path) -> None:
     known = [Question.of(request, "tiny", {}) for request in questions(5_000)]
     numbers = range(1, len(known) + 1)
 
-    def fill(connection):
+    def fill(connection: sqlite3.Connection) -> None:
         rows = [(n, q.key, q.request.item, q.request.messages_hash) for n, q in zip(numbers, known, strict=True)]
         connection.executemany("INSERT INTO requests VALUES (?, ?, 'tiny', '1', '{}', ?, 0, ?)", rows)
         connection.executemany("INSERT INTO sendings VALUES (?, ?, NULL, 0, 9, 0)", [(n, n) for n in numbers])
@@ -81,4 +84,4 @@ def test_thousands_of_keys_are_looked_up_at_once(tmp_path):
         ledger.submit(fill).result()
         entries = ledger.look_up([question.key for question in known])
     assert set(entries) == {question.key for question in known}
-    assert all(entry.last.outcome == "answered" for entry in entries.values())
+    assert all(entry.last and entry.last.outcome == "answered" for entry in entries.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -27,7 +28,9 @@ def taken_at(bucket: Bucket, amounts: list[float]) -> list[float]:
 
 
 @given(st.floats(1, 1e5), st.lists(st.floats(0.1, 3000), min_size=1, max_size=60))
-def test_no_minute_has_more_than_the_limit_a_second_of_it_and_what_was_begun(limit, amounts):
+def test_no_minute_has_more_than_the_limit_a_second_of_it_and_what_was_begun(
+    limit: float, amounts: list[float]
+) -> None:
     burst = max(limit / 60, 1.0)
     times = taken_at(Bucket(limit / 60, burst, burst, 0.0), amounts)
     for start in times:
@@ -36,7 +39,7 @@ def test_no_minute_has_more_than_the_limit_a_second_of_it_and_what_was_begun(lim
 
 
 @given(st.floats(1, 1e5), st.lists(st.floats(0.1, 1e6), min_size=1, max_size=20))
-def test_nothing_waits_for_ever_however_large_it_is(limit, amounts):
+def test_nothing_waits_for_ever_however_large_it_is(limit: float, amounts: list[float]) -> None:
     burst = max(limit / 60, 1.0)
     times = taken_at(Bucket(limit / 60, burst, burst, 0.0), amounts)
     assert times[-1] <= sum(amounts) / (limit / 60) + 61
@@ -47,12 +50,12 @@ def test_nothing_waits_for_ever_however_large_it_is(limit, amounts):
     [("1s", 1), ("6m0s", 360), ("20ms", 0.02), ("1h2m3.5s", 3723.5), ("2m59.56s", 179.56), ("17", 17), ("0.5", 0.5),
      ("1d", 86_400), ("soon", None), ("", None), ("-3", None), ("1x", None), ("inf", None), (None, None)],
 )  # fmt: skip
-def test_a_reset_is_read_as_servers_write_it(text, value):
+def test_a_reset_is_read_as_servers_write_it(text: str | None, value: float | None) -> None:
     assert seconds(text) == (pytest.approx(value) if value is not None else None)
 
 
 @pytest.mark.parametrize("limit", [{"requests_per_minute": 1200}, {"tokens_per_minute": 1200 * 106}])
-def test_the_limits_of_the_config_hold(tmp_path, limit):
+def test_the_limits_of_the_config_hold(tmp_path: Path, limit: dict[str, int]) -> None:
     with LLMServer() as server:
         start = time.monotonic()
         outcomes = ask(tmp_path / "ledger", config(server, **limit), questions(39))  # a question has 106 tokens
@@ -61,7 +64,7 @@ def test_the_limits_of_the_config_hold(tmp_path, limit):
     assert taken > (40 - 20) / 20 - 0.1  # a second's worth, 20, at once; then 20 a second
 
 
-def test_what_the_server_says_is_left_is_kept_to(tmp_path):
+def test_what_the_server_says_is_left_is_kept_to(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.headers = [
             "x-ratelimit-limit-requests: 40", "x-ratelimit-remaining-requests: 0", "x-ratelimit-reset-requests: 2s",
@@ -83,7 +86,7 @@ def test_what_the_server_says_is_left_is_kept_to(tmp_path):
         {"remaining": "0"},
     ],
 )
-def test_headers_that_make_no_sense_change_nothing(tmp_path, headers):
+def test_headers_that_make_no_sense_change_nothing(tmp_path: Path, headers: dict[str, str]) -> None:
     with LLMServer() as server:
         server.headers = [f"x-ratelimit-{name}-requests: {value}" for name, value in headers.items()]
         start = time.monotonic()
@@ -91,7 +94,7 @@ def test_headers_that_make_no_sense_change_nothing(tmp_path, headers):
         assert time.monotonic() - start < 5
 
 
-def test_headers_that_promise_nothing_are_put_to_the_test(tmp_path):
+def test_headers_that_promise_nothing_are_put_to_the_test(tmp_path: Path) -> None:
     with LLMServer() as server:
         server.headers = [
             "x-ratelimit-limit-tokens: 1000", "x-ratelimit-remaining-tokens: 1000",
@@ -101,7 +104,7 @@ def test_headers_that_promise_nothing_are_put_to_the_test(tmp_path):
     assert len(words(outcomes)) == 3
 
 
-def test_a_limit_that_lets_nothing_through_ends_at_the_deadline(tmp_path):
+def test_a_limit_that_lets_nothing_through_ends_at_the_deadline(tmp_path: Path) -> None:
     with LLMServer() as server, pytest.raises(RunStoppedError, match="deadline"):
         ask(tmp_path / "ledger", config(server, requests_per_minute=0.01, deadline_s=0.5), questions(3))
 
@@ -119,7 +122,9 @@ NOW = 1_800_000_000.0
         ("Fri, 15 Jan 99999 08:00:05 GMT", None), (None, None),
     ],
 )  # fmt: skip
-def test_times_are_read_in_any_form_and_nonsense_is_passed_over(monkeypatch, text, expected):
+def test_times_are_read_in_any_form_and_nonsense_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, text: str | None, expected: float | None
+) -> None:
     monkeypatch.setattr(time, "time", lambda: NOW)
     assert seconds(text) == (None if expected is None else pytest.approx(expected, abs=1e-3))
 
@@ -127,6 +132,6 @@ def test_times_are_read_in_any_form_and_nonsense_is_passed_over(monkeypatch, tex
 @pytest.mark.parametrize(
     "value", ["0", "-5", "nan", "inf", "Fri, 15 Jan 99999 08:00:05 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"]
 )
-def test_a_wish_to_wait_that_makes_no_sense_is_no_wish(value):
+def test_a_wish_to_wait_that_makes_no_sense_is_no_wish(value: str) -> None:
     assert retry_after({"retry-after": value}) is None
     assert retry_after({"retry-after": "2"}) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 import pytest
 from llm_asking import ask, batch_config, config, questions, right, words
@@ -33,7 +34,7 @@ PRAGMA user_version = 1;
 
 
 @pytest.fixture
-def old(tmp_path):
+def old(tmp_path: Path) -> Path:
     """A ledger of format 1 that has answers to ten questions."""
     with LLMServer() as server:
         ask(tmp_path / "new", config(server), questions(10))
@@ -47,7 +48,7 @@ def old(tmp_path):
     return tmp_path / "old"
 
 
-def test_it_is_read_as_it_is(old):
+def test_it_is_read_as_it_is(old: Path) -> None:
     before = old.read_bytes()
     with Ledger.read(old) as ledger:
         keys = [question_of(LLMConfig(model="tiny", max_output_tokens=100), r).key for r in questions(10)]
@@ -57,7 +58,7 @@ def test_it_is_read_as_it_is(old):
 
 
 @pytest.mark.parametrize("mode", ["chat", "batch"])
-def test_it_is_upgraded_in_place_and_its_answers_stand(old, mode):
+def test_it_is_upgraded_in_place_and_its_answers_stand(old: Path, mode: str) -> None:
     with LLMServer() as server:
         assert words(ask(old, batch_config(server, mode=mode), questions(15))) == right(15)
     assert sorted(server.asked_questions) == [f"noun {i}" for i in range(10, 15)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from judge_server import colour_of
@@ -15,11 +16,11 @@ from nounflow.config.annotators import OpenAIAnnotatorConfig
 from nounflow.llm.prices import prompt_tokens_bound, prompt_tokens_estimate
 
 
-def task(*nouns):
+def task(*nouns: str) -> Task:
     return Task("ab" * 32, ("a.png",), tuple(Ask(noun, 1.0, False) for noun in nouns))
 
 
-def test_nouns_are_asked_about_in_groups_of_like_size_and_each_word_once():
+def test_nouns_are_asked_about_in_groups_of_like_size_and_each_word_once() -> None:
     nouns = [f"noun {i}" for i in range(25)] + ["Noun 3", "noun-7"]
     groups = groups_of(task(*nouns), nouns, 12)
     assert sorted(len(group.nouns) for group in groups) == [8, 8, 9]
@@ -27,7 +28,7 @@ def test_nouns_are_asked_about_in_groups_of_like_size_and_each_word_once():
     assert groups == groups_of(task(*nouns), list(reversed(nouns)), 12)
 
 
-def test_each_vote_has_an_order_of_its_own_that_the_seed_fixes():
+def test_each_vote_has_an_order_of_its_own_that_the_seed_fixes() -> None:
     one, other = (OpenAIAnnotatorConfig.model_validate(settings(seed=seed)) for seed in (1, 2))
     (group,) = groups_of(task(*"abcdefgh"), "abcdefgh", 12)
     orders = [request_of(group, "data:,x", attempt, one).messages[1]["content"][1]["text"] for attempt in range(5)]
@@ -37,7 +38,7 @@ def test_each_vote_has_an_order_of_its_own_that_the_seed_fixes():
     assert orders[0] != request_of(group, "data:,x", 0, other).messages[1]["content"][1]["text"]
 
 
-def test_a_picture_costs_its_tokens_and_not_its_bytes():
+def test_a_picture_costs_its_tokens_and_not_its_bytes() -> None:
     one = OpenAIAnnotatorConfig.model_validate(settings(image_tokens=700))
     (group,) = groups_of(task("a"), "a", 12)
     small, large = (request_of(group, f"data:,{'x' * n}", 0, one) for n in (10, 100_000))
@@ -45,7 +46,7 @@ def test_a_picture_costs_its_tokens_and_not_its_bytes():
     assert 700 < prompt_tokens_estimate(small) == prompt_tokens_estimate(large) < prompt_tokens_bound(small)
 
 
-def test_answers_are_read_noun_by_noun():
+def test_answers_are_read_noun_by_noun() -> None:
     text = json.dumps(
         {
             "description": "A dog.",
@@ -63,7 +64,7 @@ def test_answers_are_read_noun_by_noun():
             read_answer(nonsense, ["dog"])
 
 
-def test_a_picture_is_sent_upright_small_and_on_white(tmp_path):
+def test_a_picture_is_sent_upright_small_and_on_white(tmp_path: Path) -> None:
     Image.new("RGBA", (400, 100), (0, 0, 0, 0)).save(tmp_path / "wide.png")
     _, image = colour_of(picture_url((tmp_path / "wide.png").read_bytes(), 128))
     assert image.size == (128, 32)

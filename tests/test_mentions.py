@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import polars as pl
 import pytest
 from check_material import ENTRIES, IDS, table_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nounflow.captions.checks import with_secondary
+from nounflow.captions.checks import CaptionChecks, with_secondary
 from nounflow.captions.mentions import FormIndex
 
 
-def named(index, text, wanted=()):
+def named(index: FormIndex, text: str, wanted: Sequence[int] = ()) -> list[str]:
     names = list(IDS)
     return [names[mention.uses[0].noun] for mention in index.read(text, wanted).mentions]
 
@@ -32,11 +35,11 @@ def named(index, text, wanted=()):
         ("... !?", []),
     ],
 )
-def test_a_text_names_the_longest_nouns_in_any_spelling(check_nouns, text, found):
+def test_a_text_names_the_longest_nouns_in_any_spelling(check_nouns: pl.DataFrame, text: str, found: list[str]) -> None:
     assert named(FormIndex(check_nouns), text) == found
 
 
-def test_of_two_nouns_that_overlap_the_wanted_one_counts(check_nouns):
+def test_of_two_nouns_that_overlap_the_wanted_one_counts(check_nouns: pl.DataFrame) -> None:
     index = FormIndex(check_nouns)
     assert named(index, "A green bean sprout.", [IDS["bean sprout"]]) == ["bean sprout"]
     assert named(index, "A hot dog.", [IDS["dog"]]) == ["hot dog"]  # inside a longer one it does not count
@@ -47,7 +50,9 @@ def test_of_two_nouns_that_overlap_the_wanted_one_counts(check_nouns):
     st.lists(st.sampled_from([entry[0] for entry in ENTRIES]), min_size=1, max_size=5),
     st.sampled_from(["upper", "lower", "title"]),
 )
-def test_every_noun_of_a_list_is_found_in_order_whatever_the_case(check_nouns, entries, case):
+def test_every_noun_of_a_list_is_found_in_order_whatever_the_case(
+    check_nouns: pl.DataFrame, entries: list[str], case: str
+) -> None:
     entries = [entry for entry in entries if entry != "PC" or case == "upper"]
     text = ", ".join(getattr(entry, case)() for entry in entries)
     assert named(FormIndex(check_nouns), text) == entries
@@ -66,12 +71,14 @@ def test_every_noun_of_a_list_is_found_in_order_whatever_the_case(check_nouns, e
         ("A dog looks at another dog on the road.", "dog", []),
     ],
 )
-def test_secondary_nouns_are_found_but_not_what_only_describes(checks, text, noun, others):
+def test_secondary_nouns_are_found_but_not_what_only_describes(
+    checks: CaptionChecks, text: str, noun: str, others: list[str]
+) -> None:
     result = checks.check(text, [IDS[noun]])
     assert (result.fault, [list(IDS)[other] for other in result.others]) == (None, others)
 
 
-def test_secondary_nouns_become_targets_with_a_share_of_the_weight(checks):
+def test_secondary_nouns_become_targets_with_a_share_of_the_weight(checks: CaptionChecks) -> None:
     table = table_of(
         ("A dog and an owl sit on a table.", "dog"), ("A cat sits on a table.", "dog"), ("The dog sleeps well.", "dog")
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,13 +19,16 @@ from nounflow.embedder_checks.angles import all_angles, angles_within, parallel_
 from nounflow.embedder_checks.gap import modality_gap, noise_angles, text_gap
 from nounflow.embedder_checks.gap_picture import draw_gap, rows_of
 from nounflow.embedder_checks.labels import captions_beside
+from nounflow.embedders.protocol import Embedder
+from nounflow.schemas.embedder_checks import ModalityGap
 
 
-def degrees(first, second):
-    return np.rad2deg(np.arccos(np.clip(first.astype(float) @ second.astype(float).T, -1, 1)))
+def degrees(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    found: np.ndarray = np.rad2deg(np.arccos(np.clip(first.astype(float) @ second.astype(float).T, -1, 1)))
+    return found
 
 
-def test_angles_are_those_of_brute_force(monkeypatch):
+def test_angles_are_those_of_brute_force(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(angles, "_BLOCK", 50)  # several blocks
     first, second = unit_rows(40, 6), unit_rows(30, 6, seed=1)
     rng = np.random.default_rng(0)
@@ -34,6 +38,7 @@ def test_angles_are_those_of_brute_force(monkeypatch):
         (angles_within(first, rng), within),
         (parallel_angles(first[:30], second), np.diag(degrees(first[:30], second))),
     ):
+        assert found is not None
         assert found.pairs == len(expected) == sum(found.histogram)
         assert found.mean == pytest.approx(expected.mean(), abs=1e-3)
         assert found.std == pytest.approx(expected.std(), abs=1e-3)
@@ -43,17 +48,19 @@ def test_angles_are_those_of_brute_force(monkeypatch):
             assert (expected < quantile - 0.01).mean() <= level + 1e-9
 
 
-def test_very_many_pairs_are_sampled_and_few_have_no_angle(monkeypatch):
+def test_very_many_pairs_are_sampled_and_few_have_no_angle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(angles, "PAIRS", 200)
     rows = unit_rows(400, 5)
     assert all_angles(rows, rows[:20], np.random.default_rng(0)).pairs == 200
-    assert angles_within(rows, np.random.default_rng(0)).pairs <= 200
+    within = angles_within(rows, np.random.default_rng(0))
+    assert within is not None
+    assert within.pairs <= 200
     assert angles_within(rows[:1], np.random.default_rng(0)) is None
 
 
 @given(st.integers(0, 10_000), st.integers(1, 30), st.integers(1, 6))
 @settings(max_examples=40, deadline=None)
-def test_the_mean_shift_splits_the_squared_distance_of_matched_pairs(seed, images, texts):
+def test_the_mean_shift_splits_the_squared_distance_of_matched_pairs(seed: int, images: int, texts: int) -> None:
     x, t = unit_rows(images, 8, seed), unit_rows(texts, 8, seed + 1)
     own = np.random.default_rng(seed).integers(0, texts, images)
     gap = text_gap(x, t, own)
@@ -65,7 +72,7 @@ def test_the_mean_shift_splits_the_squared_distance_of_matched_pairs(seed, image
     assert gap.explained == pytest.approx((shift**2).sum() / ((shift**2).sum() + rest), abs=1e-5)
 
 
-def test_where_all_images_are_shifted_alike_the_shift_explains_all():
+def test_where_all_images_are_shifted_alike_the_shift_explains_all() -> None:
     t = unit_rows(50, 64)
     shift = np.zeros(64)
     shift[0] = 0.8
@@ -78,13 +85,13 @@ def test_where_all_images_are_shifted_alike_the_shift_explains_all():
     assert gap.explained > 0.8
 
 
-def test_noise_angles_are_those_of_the_scheme():
+def test_noise_angles_are_those_of_the_scheme() -> None:
     found = noise_angles(unit_rows(30, 768), NoiseConfig(scheme="gauss_elem", norm=3.25))
     assert found.mean == pytest.approx(72.9, abs=0.1)  # arctan of the norm
     assert found.std == pytest.approx(1.93, abs=0.1)
 
 
-def test_a_gap_of_nouns_alone_has_neither_captions_nor_noise(bundled):
+def test_a_gap_of_nouns_alone_has_neither_captions_nor_noise(bundled: Embedder) -> None:
     images = unit_rows(4, bundled.dim)
     gap = modality_gap(bundled, "s", images, ["cat", "dog", "cat", "owl"], {}, "imagenet7", None)
     assert gap.captions is None
@@ -92,9 +99,11 @@ def test_a_gap_of_nouns_alone_has_neither_captions_nor_noise(bundled):
     assert (gap.nouns.texts, gap.nouns.images, gap.nouns.all_pairs.pairs) == (3, 4, 12)
 
 
-def test_a_gap_is_measured_to_captions_and_noise_where_they_are_given(bundled):
+def test_a_gap_is_measured_to_captions_and_noise_where_they_are_given(bundled: Embedder) -> None:
     images = unit_rows(4, bundled.dim)
     full = modality_gap(bundled, "s", images, ["cat"] * 4, {0: "A cat.", 3: "A dog."}, "imagenet7", NoiseConfig())
+    assert full.captions is not None
+    assert full.captions.matched is not None
     assert (full.captions.images, full.captions.texts, full.captions.matched.pairs) == (2, 2, 2)
     own = bundled.encode_texts(["A cat.", "A dog."], progress=False)
     expected = np.diag(degrees(images[[0, 3]], own))
@@ -103,7 +112,7 @@ def test_a_gap_is_measured_to_captions_and_noise_where_they_are_given(bundled):
     assert full.noise_scheme == "gauss_elem, norm 0.6"
 
 
-def test_captions_are_the_first_lines_of_text_files_beside_images(tmp_path):
+def test_captions_are_the_first_lines_of_text_files_beside_images(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("A frog. \nde.utf8=Ein Frosch.\n")
     (tmp_path / "b.txt").write_bytes(b"caf\xe9\n")
     (tmp_path / "empty.txt").write_text("\n")
@@ -113,18 +122,18 @@ def test_captions_are_the_first_lines_of_text_files_beside_images(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def gap_with_all(bundled):
+def gap_with_all(bundled: Embedder) -> ModalityGap:
     nouns, captions = ["cat", "dog"] * 3, {1: "A dog."}
     return modality_gap(bundled, "photos", unit_rows(6, bundled.dim), nouns, captions, "imagenet7", NoiseConfig())
 
 
-def test_the_same_gap_gives_the_same_picture_to_the_byte(gap_with_all, tmp_path):
+def test_the_same_gap_gives_the_same_picture_to_the_byte(gap_with_all: ModalityGap, tmp_path: Path) -> None:
     draw_gap(tmp_path / "a.svg", gap_with_all)
     draw_gap(tmp_path / "b.svg", gap_with_all)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
-def test_the_picture_is_one_file_that_needs_no_other(gap_with_all, tmp_path):
+def test_the_picture_is_one_file_that_needs_no_other(gap_with_all: ModalityGap, tmp_path: Path) -> None:
     draw_gap(tmp_path / "a.svg", gap_with_all)
     text = (tmp_path / "a.svg").read_text()
     ElementTree.fromstring(text)
@@ -132,12 +141,12 @@ def test_the_picture_is_one_file_that_needs_no_other(gap_with_all, tmp_path):
     assert "<text" not in text  # letters are drawn, so that no font is needed
 
 
-def test_the_picture_may_be_of_pixels(gap_with_all, tmp_path):
+def test_the_picture_may_be_of_pixels(gap_with_all: ModalityGap, tmp_path: Path) -> None:
     draw_gap(tmp_path / "a.png", gap_with_all)
     assert Image.open(tmp_path / "a.png").size[0] > 900
 
 
-def test_the_picture_has_a_row_for_each_kind_of_angle(gap_with_all):
+def test_the_picture_has_a_row_for_each_kind_of_angle(gap_with_all: ModalityGap) -> None:
     assert [label for label, _, _ in rows_of(gap_with_all)] == [
         "image and its own noun", "image and any noun", "two nouns", "image and its own caption",
         "image and any caption", "two images", "a noun and itself with training\nnoise (gauss_elem, norm 0.6)",

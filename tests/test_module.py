@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 SNAKEFILE = """
 configfile: "config.yaml"
@@ -31,7 +32,9 @@ rule mine:
 """
 
 
-def test_another_workflow_uses_its_rules_with_a_prefix_and_a_config_of_its_own(repository, wordnet_input, tmp_path):
+def test_another_workflow_uses_its_rules_with_a_prefix_and_a_config_of_its_own(
+    repository: Path, wordnet_input: Path, tmp_path: Path
+) -> None:
     (tmp_path / "Snakefile").write_text(SNAKEFILE.format(snakefile=repository / "Snakefile"))
     (tmp_path / "config.yaml").write_text(
         "lexicons: {tiny: {max_nouns: 80}}\n"

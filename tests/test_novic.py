@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ import torch.nn.functional as F
 from nounflow.config.generation import GenerationConfig
 from nounflow.decoder.generation import generate
 from nounflow.decoder.model import ObjectDecoder
-from nounflow.decoder.novic import read_checkpoint
+from nounflow.decoder.novic import PublishedDecoder, read_checkpoint
 from nounflow.decoder.packing import pack
 from nounflow.decoder.trie import TokenTrie
-from nounflow.decoder.vocabulary import END
+from nounflow.decoder.vocabulary import END, TargetVocabulary
+from nounflow.embedders.library_tokenizer import LibraryTokenizer
 from nounflow.embedders.openclip import load_tokenizer
 from nounflow.predictors.decoder_training import decoder_loss
 from nounflow.predictors.novic import target_vocabulary
@@ -27,33 +29,34 @@ GUIDING = {"unguided": "none", "guided": "plain", "renorm": "renorm"}
 
 
 @pytest.fixture(scope="module")
-def expected():
-    return np.load(FIXTURE / "expected.npz")
+def expected() -> np.lib.npyio.NpzFile:
+    found: np.lib.npyio.NpzFile = np.load(FIXTURE / "expected.npz")
+    return found
 
 
 @pytest.fixture(scope="module")
-def published():
+def published() -> PublishedDecoder:
     return read_checkpoint(CHECKPOINT)
 
 
 @pytest.fixture(scope="module")
-def words():
+def words() -> LibraryTokenizer:
     return load_tokenizer("ViT-B-32-quickgelu/openai")
 
 
 @pytest.fixture(scope="module")
-def vocabulary(published, words):
+def vocabulary(published: PublishedDecoder, words: LibraryTokenizer) -> TargetVocabulary:
     return target_vocabulary(published, words)[0]
 
 
 @pytest.fixture(scope="module")
-def model(published, vocabulary):
+def model(published: PublishedDecoder, vocabulary: TargetVocabulary) -> ObjectDecoder:
     decoder = ObjectDecoder(published.dim, vocabulary.size, vocabulary.max_tokens, published.config)
     decoder.load_state_dict(published.tensors)
     return decoder.eval()
 
 
-def test_the_parameter_count_is_that_of_the_published_formula(model):
+def test_the_parameter_count_is_that_of_the_published_formula(model: ObjectDecoder) -> None:
     prefix, width, dim, vocabulary, longest, layers, hidden = 4, 64, 512, 484, 9, 2, 16
     assert model.parameter_count == (
         prefix * width * dim
@@ -64,19 +67,23 @@ def test_the_parameter_count_is_that_of_the_published_formula(model):
     )
 
 
-def test_the_nouns_are_those_of_the_file_in_the_original_s_tokens(published, vocabulary, expected):
+def test_the_nouns_are_those_of_the_file_in_the_original_s_tokens(
+    published: PublishedDecoder, vocabulary: TargetVocabulary, expected: np.lib.npyio.NpzFile
+) -> None:
     assert list(published.nouns) == json.loads((FIXTURE / "nouns.json").read_text())
     assert vocabulary.nouns == published.nouns
     assert np.array_equal(vocabulary.tokens[:16], expected["target_tokens"])
 
 
-def test_the_vocabulary_s_ids_decode_to_the_nouns(vocabulary, words):
+def test_the_vocabulary_s_ids_decode_to_the_nouns(vocabulary: TargetVocabulary, words: LibraryTokenizer) -> None:
     for noun, tokens, length in zip(vocabulary.nouns, vocabulary.tokens, vocabulary.lengths, strict=True):
         spelled = words.target_decode(vocabulary.tokenizer_ids[tokens[:length]].tolist())
         assert spelled.replace(" ", "") == noun.replace(" ", "")
 
 
-def test_teacher_forced_logits_are_the_original_s(model, vocabulary, expected):
+def test_teacher_forced_logits_are_the_original_s(
+    model: ObjectDecoder, vocabulary: TargetVocabulary, expected: np.lib.npyio.NpzFile
+) -> None:
     prefix, places = 4, vocabulary.max_tokens - 1
     mask = torch.ones(prefix + places, prefix + places, dtype=torch.bool).tril()
     mask[:prefix, :prefix] = True
@@ -89,7 +96,9 @@ def test_teacher_forced_logits_are_the_original_s(model, vocabulary, expected):
     assert np.abs(found - expected["logits"][:, 0])[real].max() < 1e-4
 
 
-def test_the_loss_of_packed_targets_is_the_original_s(model, vocabulary, expected):
+def test_the_loss_of_packed_targets_is_the_original_s(
+    model: ObjectDecoder, vocabulary: TargetVocabulary, expected: np.lib.npyio.NpzFile
+) -> None:
     packed = pack(vocabulary, 4, np.arange(16), np.ones(16, dtype=np.float32), np.arange(17))
     with torch.no_grad():
         parts = decoder_loss(model, torch.from_numpy(expected["embeddings"]), packed)
@@ -97,7 +106,7 @@ def test_the_loss_of_packed_targets_is_the_original_s(model, vocabulary, expecte
     assert float(parts.basis) == float(expected["loss_basis"])
 
 
-def following(model, embedding, hypotheses):
+def following(model: ObjectDecoder, embedding: torch.Tensor, hypotheses: Sequence[Sequence[int]]) -> torch.Tensor:
     """Logits [hypotheses, vocabulary] of what follows each token sequence, recomputed from the beginning."""
     prefix, places = model.config.prefix_tokens, len(hypotheses[0])
     mask = torch.ones(prefix + places, prefix + places, dtype=torch.bool).tril()
@@ -108,16 +117,18 @@ def following(model, embedding, hypotheses):
         return model.logits(hidden[:, -1])
 
 
-def published_search(model, vocabulary, embedding, width, guided):
+def published_search(
+    model: ObjectDecoder, vocabulary: TargetVocabulary, embedding: torch.Tensor, width: int, guided: str
+) -> list[tuple[tuple[int, ...], float]]:
     """The published search, from its description: finished nouns hold places of the beam, and there is one step
     fewer than the longest noun has tokens, so its end is neither written nor scored. (tokens, score), best first.
     """
     spelled = [tuple(row[: n + 1]) for row, n in zip(vocabulary.tokens.tolist(), vocabulary.lengths, strict=True)]
-    beam = [((), 0.0)]
+    beam: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
     for place in range(vocabulary.max_tokens - 1):
         live = [(tokens, score) for tokens, score in beam if END not in tokens]
         beam = [(tokens, score) for tokens, score in beam if END in tokens]
-        logits = following(model, embedding, [tokens for tokens, _score in live]) if live else []
+        logits = list(following(model, embedding, [tokens for tokens, _score in live])) if live else []
         for (tokens, score), row in zip(live, logits, strict=True):
             allowed = torch.ones_like(row, dtype=torch.bool)
             if guided != "none":
@@ -134,7 +145,9 @@ def published_search(model, vocabulary, embedding, width, guided):
 
 
 @pytest.mark.parametrize("name", GUIDING)
-def test_the_published_search_over_the_imported_decoder_finds_the_original_s_beams(name, model, vocabulary, expected):
+def test_the_published_search_over_the_imported_decoder_finds_the_original_s_beams(
+    name: str, model: ObjectDecoder, vocabulary: TargetVocabulary, expected: np.lib.npyio.NpzFile
+) -> None:
     for row, embedding in enumerate(torch.from_numpy(expected["embeddings"])):
         found = published_search(model, vocabulary, embedding[None], 5, GUIDING[name])
         assert [score for _, score in found] == pytest.approx(expected[f"beam_{name}_scores"][row].tolist(), abs=1e-4)
@@ -147,7 +160,9 @@ BETTER = {"unguided": {(13, 4)}, "guided": {(8, 4), (15, 4)}, "renorm": set()}
 
 
 @pytest.mark.parametrize("name", GUIDING)
-def test_our_search_finds_the_original_s_beams_or_something_likelier(name, model, vocabulary, expected):
+def test_our_search_finds_the_original_s_beams_or_something_likelier(
+    name: str, model: ObjectDecoder, vocabulary: TargetVocabulary, expected: np.lib.npyio.NpzFile
+) -> None:
     """Ours keeps finished nouns apart, so that they take no place from what is still being written: of 240 places
     three, each the last of its beam, hold a likelier answer; all others the same one.
     """
@@ -163,7 +178,9 @@ def test_our_search_finds_the_original_s_beams_or_something_likelier(name, model
     assert (gain[~same] > 0.1).all()
 
 
-def test_the_only_other_difference_is_the_end_of_a_noun_of_the_greatest_length(model, vocabulary, expected):
+def test_the_only_other_difference_is_the_end_of_a_noun_of_the_greatest_length(
+    model: ObjectDecoder, vocabulary: TargetVocabulary, expected: np.lib.npyio.NpzFile
+) -> None:
     """With room for all nouns both searches score every noun; ours adds the end token that the original leaves out."""
     (longest,) = np.flatnonzero(vocabulary.lengths == vocabulary.max_tokens - 1)
     embeddings = torch.from_numpy(expected["embeddings"][:2])

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from nounflow.cli import main
-from nounflow.decoder.novic import read_checkpoint
+from nounflow.decoder.novic import PublishedDecoder, read_checkpoint
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.predictors.novic import target_vocabulary
 
@@ -20,22 +22,22 @@ CHECKPOINT = FIXTURE / "checkpoint.train"
 
 
 @pytest.fixture(scope="module")
-def published():
+def published() -> PublishedDecoder:
     return read_checkpoint(CHECKPOINT)
 
 
-def tampered(tmp_path, change):
+def tampered(tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
     parts = torch.load(CHECKPOINT, weights_only=True)
     change(parts)
     torch.save(parts, tmp_path / "checkpoint.train")
     return tmp_path / "checkpoint.train"
 
 
-def setting(**values):
+def setting(**values: Any) -> Callable[[dict[str, Any]], object]:
     return lambda parts: parts["cfg_flat"].update(values)
 
 
-def weight(name, value):
+def weight(name: str, value: torch.Tensor) -> Callable[[dict[str, Any]], object]:
     return lambda parts: parts["model_state_dict"].update({name: value})
 
 
@@ -77,13 +79,15 @@ FIRST = "transformer.layers.0.linear1.weight"
         (weight(FIRST, torch.zeros(16, 64, dtype=torch.int64)), f"{FIRST}: no dense tensor of floats"),
     ],
 )
-def test_what_is_not_understood_is_refused_by_name(tmp_path, change, named):
+def test_what_is_not_understood_is_refused_by_name(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object], named: str
+) -> None:
     with pytest.raises(NounflowError) as caught:
         read_checkpoint(tampered(tmp_path, change))
     assert named in caught.value.what
 
 
-def test_one_strange_thing_is_one_line_and_several_are_all_listed(tmp_path):
+def test_one_strange_thing_is_one_line_and_several_are_all_listed(tmp_path: Path) -> None:
     with pytest.raises(NounflowError) as caught:
         read_checkpoint(tampered(tmp_path, setting(layer_bias=True)))
     assert "\n" not in caught.value.what
@@ -92,23 +96,23 @@ def test_one_strange_thing_is_one_line_and_several_are_all_listed(tmp_path):
     assert len(caught.value.what.splitlines()) == 4
 
 
-def test_an_unknown_entry_can_be_passed_over_by_name_but_not_a_wrong_value(tmp_path):
+def test_an_unknown_entry_can_be_passed_over_by_name_but_not_a_wrong_value(tmp_path: Path) -> None:
     path = tampered(tmp_path, setting(layer_scale=1.0, layer_bias=True))
     with pytest.raises(NounflowError) as caught:
         read_checkpoint(path)
-    assert caught.value.fix.endswith("--ignore cfg_flat.layer_scale")
+    assert (caught.value.fix or "").endswith("--ignore cfg_flat.layer_scale")
     with pytest.raises(NounflowError, match="layer_bias"):
         read_checkpoint(path, ["cfg_flat.layer_scale", "cfg_flat.layer_bias"])
     path = tampered(tmp_path, setting(layer_scale=1.0))
     assert read_checkpoint(path, ["cfg_flat.layer_scale"]).config.width == 64
 
 
-def test_a_setting_of_training_that_nobody_knows_is_named_and_passed_over(tmp_path):
+def test_a_setting_of_training_that_nobody_knows_is_named_and_passed_over(tmp_path: Path) -> None:
     found = read_checkpoint(tampered(tmp_path, setting(warmup_chunks=3)))
     assert "warmup_chunks" in found.not_read
 
 
-def test_a_checkpoint_of_weights_only_is_read_too(tmp_path, published):
+def test_a_checkpoint_of_weights_only_is_read_too(tmp_path: Path, published: PublishedDecoder) -> None:
     parts = torch.load(CHECKPOINT, weights_only=True)
     kept = ("cfg_flat", "target_config", "model_state_dict", "target_nouns", "num_invalid_target_nouns")
     torch.save({name: parts[name] for name in kept}, tmp_path / "checkpoint.model")
@@ -117,9 +121,11 @@ def test_a_checkpoint_of_weights_only_is_read_too(tmp_path, published):
 
 
 @pytest.mark.parametrize("in_a_zip", [True, False])
-def test_a_file_that_would_run_code_is_refused_and_runs_none(tmp_path, in_a_zip, capsys):
+def test_a_file_that_would_run_code_is_refused_and_runs_none(
+    tmp_path: Path, in_a_zip: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Trap:
-        def __reduce__(self):
+        def __reduce__(self) -> tuple[Callable[..., None], tuple[Path]]:
             return (Path.touch, (tmp_path / "sprung",))
 
     path = tmp_path / "trap.train"
@@ -135,19 +141,22 @@ def test_a_file_that_would_run_code_is_refused_and_runs_none(tmp_path, in_a_zip,
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", CHECKPOINT.read_bytes()[:100_000]])
-def test_a_broken_file_is_refused_in_one_line(tmp_path, content):
+def test_a_broken_file_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "broken.train").write_bytes(content)
     with pytest.raises(DamagedFileError) as caught:
         read_checkpoint(tmp_path / "broken.train")
     assert "\n" not in caught.value.what
 
 
-def test_nouns_that_the_tokenizer_spells_alike_leave_the_first(published):
+def test_nouns_that_the_tokenizer_spells_alike_leave_the_first(published: PublishedDecoder) -> None:
     class Alike:
         target_digest = ""
 
-        def target_tokens(self, texts):
+        def target_tokens(self, texts: Sequence[str]) -> list[list[int]]:
             return [[5], [6, 7], [5]]
+
+        def target_decode(self, token_ids: Sequence[int]) -> str:
+            raise AssertionError("nothing is decoded")
 
     nouns = ("ax", "bird house", "Ax")
     few = dataclasses.replace(published, nouns=nouns, tokenizer_ids=np.array([-1, 5, 6, 7]), max_tokens=3)

@@ -7,7 +7,9 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import pytest
 import yaml
@@ -25,20 +27,22 @@ CONDA_NAMES = {
 }
 
 
-def requirement(text):
+def requirement(text: str) -> tuple[str, str]:
     """Name and version range of "name>=1,<2" or "name >=1,<2"."""
-    name, versions = re.fullmatch(r"([A-Za-z0-9_.-]+)\s*(.*)", text).groups()
+    ((name, versions),) = re.findall(r"^([A-Za-z0-9_.-]+)\s*(.*)$", text)
     return name, versions.replace(" ", "")
 
 
 @pytest.fixture(scope="module")
-def pyproject(repository):
+def pyproject(repository: Path) -> dict[str, str]:
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"].values()
     return dict(requirement(text) for text in [*project["dependencies"], *(text for extra in extras for text in extra)])
 
 
-def test_the_conda_environment_has_the_same_dependencies_and_ranges(repository, pyproject):
+def test_the_conda_environment_has_the_same_dependencies_and_ranges(
+    repository: Path, pyproject: dict[str, str]
+) -> None:
     entries = yaml.safe_load((repository / "environment.yml").read_text())["dependencies"]
     conda = dict(requirement(entry) for entry in entries if isinstance(entry, str))
     conda |= dict(requirement(entry) for part in entries if isinstance(part, dict) for entry in part["pip"])
@@ -46,7 +50,7 @@ def test_the_conda_environment_has_the_same_dependencies_and_ranges(repository, 
     assert conda == {CONDA_NAMES.get(name, name): versions for name, versions in pyproject.items()}
 
 
-def imports_of(paths):
+def imports_of(paths: Iterable[Path]) -> set[str]:
     """Top-level names that files import, also within functions."""
     nodes = [node for path in paths for node in ast.walk(ast.parse(path.read_text()))]
     plain = {alias.name.split(".")[0] for node in nodes if isinstance(node, ast.Import) for alias in node.names}
@@ -57,7 +61,7 @@ def imports_of(paths):
     }
 
 
-def test_what_is_imported_is_declared(repository, pyproject):
+def test_what_is_imported_is_declared(repository: Path, pyproject: dict[str, str]) -> None:
     tests = repository / "tests"
     own = {"nounflow", *(path.stem for path in tests.glob("*.py"))}
     folders = ("nounflow", "workflow_scripts", "tests")
@@ -71,11 +75,13 @@ def test_what_is_imported_is_declared(repository, pyproject):
     assert undeclared == set()
 
 
-def test_the_lock_has_every_dependency_within_its_range_and_with_hashes(repository, pyproject):
+def test_the_lock_has_every_dependency_within_its_range_and_with_hashes(
+    repository: Path, pyproject: dict[str, str]
+) -> None:
     from packaging.specifiers import SpecifierSet
 
     lock = (repository / "requirements.lock").read_text()
-    locked = {}
+    locked: dict[str, list[str]] = {}
     for name, version in re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", lock, flags=re.MULTILINE):
         locked.setdefault(name, []).append(version)
     for name, versions in pyproject.items():
@@ -85,19 +91,19 @@ def test_the_lock_has_every_dependency_within_its_range_and_with_hashes(reposito
     assert all("--hash=sha256:" in part for part in pinned)
 
 
-def test_the_lock_names_no_host(repository):
+def test_the_lock_names_no_host(repository: Path) -> None:
     lock = (repository / "requirements.lock").read_text()
     assert not re.search(r"https?://|--(extra-)?index-url|--find-links", lock)
 
 
-def test_importing_the_package_loads_no_model_library():
+def test_importing_the_package_loads_no_model_library() -> None:
     heavy = ("torch", "transformers", "polars")
     code = f"import sys, nounflow, nounflow.cli; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 LAYERS = [  # each may import what stands before it, and itself
-    {"annotator_kinds", "atomic", "counts_printing", "errors", "escaping", "files", "counts", "predictor_kinds",
+    {"annotator_kinds", "atomic", "errors", "escaping", "files", "counts", "predictor_kinds",
      "process", "registry", "streams", "commandline", "progress", "text", "image_folders", "image_repair", "images",
      "wordnet", "config", "schemas",
      "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "job_log", "group_writer",
@@ -117,7 +123,7 @@ STRANGERS = [
 ]
 
 
-def test_imports_run_one_way(repository):
+def test_imports_run_one_way(repository: Path) -> None:
     level = {name: depth for depth, names in enumerate(LAYERS) for name in names}
     wrong = []
     for path in sorted((repository / "nounflow").rglob("*.py")):
@@ -132,7 +138,7 @@ def test_imports_run_one_way(repository):
     assert not wrong
 
 
-def test_no_module_is_too_long_to_read_at_once(repository):
+def test_no_module_is_too_long_to_read_at_once(repository: Path) -> None:
     long = {
         str(path.relative_to(repository)): lines
         for folder in ("nounflow", "workflow_scripts")
@@ -142,7 +148,7 @@ def test_no_module_is_too_long_to_read_at_once(repository):
     assert not long
 
 
-def test_the_rule_graph_in_the_docs_shows_the_rules_of_the_main_job(repository):
+def test_the_rule_graph_in_the_docs_shows_the_rules_of_the_main_job(repository: Path) -> None:
     shown = set(re.findall(r">(\w+)</text>", (repository / "docs/rulegraph.svg").read_text()))
     rules = {
         rule

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,13 +24,13 @@ PROMPTS = {
 
 
 @pytest.fixture
-def prompt_file(tmp_path):
+def prompt_file(tmp_path: Path) -> Path:
     path = tmp_path / "prompts.json"
     path.write_text(json.dumps(PROMPTS))
     return path
 
 
-def test_prompts_become_templates_whose_weights_add_up(prompt_file):
+def test_prompts_become_templates_whose_weights_add_up(prompt_file: Path) -> None:
     counts = Counts("templates")
     prompts = read_prompts(prompt_file, ["A", "B"])
     rows = {number: template_rows(prompts, number, counts) for number in ("singular", "plural")}
@@ -45,7 +47,7 @@ def test_prompts_become_templates_whose_weights_add_up(prompt_file):
     assert plural["dropped"] == {"only for the singular": 3, "a or an before a plural": 1}
 
 
-def test_a_core_collection_says_which_templates_every_noun_gets(prompt_file):
+def test_a_core_collection_says_which_templates_every_noun_gets(prompt_file: Path) -> None:
     rows = template_rows(read_prompts(prompt_file, ["A"], core="B"), "singular", Counts("templates"))
     assert [text for name, _, text, core in rows if core == "1" and name.startswith("core-")] == [
         "a photo of {a_noun}."
@@ -64,7 +66,9 @@ def test_a_core_collection_says_which_templates_every_noun_gets(prompt_file):
         (["A"], None, {"A": []}, "key `prompts`"),
     ],
 )
-def test_a_mistake_in_a_prompt_file_is_named(tmp_path, prompt_file, collections, core, content, message):
+def test_a_mistake_in_a_prompt_file_is_named(
+    tmp_path: Path, prompt_file: Path, collections: list[str], core: str | None, content: dict[str, Any], message: str
+) -> None:
     if content is not None:
         prompt_file.write_text(json.dumps(content))
     with pytest.raises(NounflowError) as error:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from nounflow.config.experiment import read_config
+from nounflow.config.experiment import Config, read_config
+from nounflow.config.runs.decoder import DecoderRun
 from nounflow.decoder.model import ObjectDecoder
 
 CONFIG = Path(__file__).parent.parent / "config"
@@ -21,12 +22,12 @@ DIMENSIONS = {
 PUBLISHED = [("novic_ft0", 42_919, 433), ("novic_ft2", 11_897, 899)]  # nouns, chunks of training
 
 
-def recipe(name):
+def recipe(name: str) -> Config:
     return read_config([CONFIG / "config.yaml", CONFIG / "recipes" / f"{name}.yaml"])
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
-def test_every_recipe_is_valid_over_the_default_config_and_says_how_to_run_it(path):
+def test_every_recipe_is_valid_over_the_default_config_and_says_how_to_run_it(path: Path) -> None:
     config = read_config([CONFIG / "config.yaml", path])
     assert config.runs
     text = path.read_text()
@@ -38,11 +39,12 @@ def test_every_recipe_is_valid_over_the_default_config_and_says_how_to_run_it(pa
 
 
 @pytest.mark.parametrize(("name", "nouns", "chunks"), PUBLISHED)
-def test_the_published_recipes_are_the_published_ones(name, nouns, chunks):
+def test_the_published_recipes_are_the_published_ones(name: str, nouns: int, chunks: int) -> None:
     config = recipe(name)
     samples = chunks * 512 * math.ceil(50 * nouns / 512)  # a chunk: 50 samples a noun, in whole batches of 512
     assert {config.embedders[run.embedder].spec for run in config.runs.values()} == set(DIMENSIONS)
     for run in config.runs.values():
+        assert isinstance(run, DecoderRun)
         assert (run.training.batch_size, run.training.learning_rate, run.training.warmup) == (8192, 1.5e-3, 0)
         assert (run.training.weight_decay, run.training.beta2, run.training.clip) == (0.1, 0.95, 1.0)
         assert run.training.samples == samples
@@ -55,10 +57,11 @@ def test_the_published_recipes_are_the_published_ones(name, nouns, chunks):
 
 
 @pytest.mark.parametrize("name", ["novic_ft0", "novic_ft2"])
-def test_a_published_decoder_has_as_many_parameters_as_the_formula_says(name):
+def test_a_published_decoder_has_as_many_parameters_as_the_formula_says(name: str) -> None:
     config = recipe(name)
     vocabulary, longest = 6900, 12
     for run in config.runs.values():
+        assert isinstance(run, DecoderRun)
         dim = DIMENSIONS[config.embedders[run.embedder].spec]
         with torch.device("meta"):
             model = ObjectDecoder(dim, vocabulary, longest, run.decoder)

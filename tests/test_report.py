@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from report_material import call, write_results
-from synthetic_results import NOUNS, annotations, manifest, nouns_table, predictions
+from synthetic_results import NOUNS, annotations_of, manifest, nouns_table, predictions
 
 from nounflow.report.gallery import Card, Guess, Picture, Said
 from nounflow.report.page import Report, render
@@ -18,7 +19,9 @@ from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.scores import score_all
 
 
-def test_time_and_memory_of_the_stages_stand_in_the_report_where_jobs_left_them(report_results, tmp_path):
+def test_time_and_memory_of_the_stages_stand_in_the_report_where_jobs_left_them(
+    report_results: tuple[Path, list[str]], tmp_path: Path
+) -> None:
     folder, arguments = report_results
     assert "What it took" not in (folder / "report.html").read_text()
     for shard, seconds in (("0", 61.5), ("1", 1200.25)):
@@ -39,7 +42,7 @@ def test_time_and_memory_of_the_stages_stand_in_the_report_where_jobs_left_them(
     assert "secret" not in html
 
 
-def test_the_report_is_one_file_that_names_nothing_outside_itself(report_results):
+def test_the_report_is_one_file_that_names_nothing_outside_itself(report_results: tuple[Path, list[str]]) -> None:
     html = (report_results[0] / "report.html").read_text()
     assert len(html) < 1_000_000
     assert not re.findall(r"""(?:src|href)=["'](?!data:|#)""", html)
@@ -47,7 +50,7 @@ def test_the_report_is_one_file_that_names_nothing_outside_itself(report_results
     assert "default-src 'none'" in html
 
 
-def test_names_from_files_cannot_become_markup(report_results):
+def test_names_from_files_cannot_become_markup(report_results: tuple[Path, list[str]]) -> None:
     html = (report_results[0] / "report.html").read_text()
     assert "<b>'tricky'" not in html
     assert "&lt;b&gt;&#39;tricky&#39; &amp; &#34;file&#34;.png" in html
@@ -56,18 +59,18 @@ def test_names_from_files_cannot_become_markup(report_results):
         assert raw.replace("<", "&lt;").replace(">", "&gt;") in html
 
 
-def test_the_same_results_give_the_same_report(report_results):
+def test_the_same_results_give_the_same_report(report_results: tuple[Path, list[str]]) -> None:
     folder, arguments = report_results
     first = (folder / "report.html").read_bytes()
     call("report.py", arguments)
     assert (folder / "report.html").read_bytes() == first
 
 
-def test_the_page_needs_neither_curves_nor_angles_nor_judgements_nor_pictures(tmp_path):
+def test_the_page_needs_neither_curves_nor_angles_nor_judgements_nor_pictures(tmp_path: Path) -> None:
     arguments = write_results(tmp_path)
     (tmp_path / "models/tiny/metrics.parquet").unlink()
     (tmp_path / "models/tiny/angles.json").unlink()
-    write_document(tmp_path / "annotations/photos/wordnet.json", annotations({}))
+    write_document(tmp_path / "annotations/photos/wordnet.json", annotations_of({}))
     score = [
         *arguments[2 : arguments.index("--counts")],
         *("--labels", '{"photos": null}'),
@@ -83,12 +86,12 @@ def test_the_page_needs_neither_curves_nor_angles_nor_judgements_nor_pictures(tm
 
 
 @pytest.fixture(scope="module")
-def page_of_two_sets_and_two_judges():
+def page_of_two_sets_and_two_judges() -> str:
     """HTML of one run on the image sets x and y under the judges p and q; q was compared with people on x."""
     lexicon = ScoredLexicon("tiny", lexicon_digest(NOUNS), {})
     documents = [predictions("a", {"1.png": ["dog"]}, image_set=name) for name in ("x", "y")]
     judged = [
-        annotations({"1.png": {"correct_primary": ["dog"]}}, name, who) for name in ("x", "y") for who in ("p", "q")
+        annotations_of({"1.png": {"correct_primary": ["dog"]}}, name, who) for name in ("x", "y") for who in ("p", "q")
     ]
     agreement = PeopleAgreement(
         people=("ann", "<bob>"), pairs=1234, share=0.8, kappa=0.714, kappa_coarse=0.8, kappa_voting=0.5,
@@ -108,7 +111,7 @@ def page_of_two_sets_and_two_judges():
     return render(Report(scores=scores, material=material, cards=pictures, images=2))
 
 
-def test_several_image_sets_and_judges_each_have_a_table_and_a_filter(page_of_two_sets_and_two_judges):
+def test_several_image_sets_and_judges_each_have_a_table_and_a_filter(page_of_two_sets_and_two_judges: str) -> None:
     html = page_of_two_sets_and_two_judges
     assert html.count('<table class="scores">') == 4
     assert re.findall(r'<button type="button" data-set="(\w+)"', html) == ["x", "y"]
@@ -116,7 +119,7 @@ def test_several_image_sets_and_judges_each_have_a_table_and_a_filter(page_of_tw
     assert "Judged by p." in html
 
 
-def test_the_page_says_how_far_a_judge_agrees_with_people(page_of_two_sets_and_two_judges):
+def test_the_page_says_how_far_a_judge_agrees_with_people(page_of_two_sets_and_two_judges: str) -> None:
     html = page_of_two_sets_and_two_judges
     assert html.count("<h3>x, judged by q (κ 0.71 with people, 1,234 nouns)</h3>") == 2  # scores, calibration
     assert "Of 1,234 nouns that ann and &lt;bob&gt; judged too, 80 % got the same of the five categories" in html
@@ -124,7 +127,9 @@ def test_the_page_says_how_far_a_judge_agrees_with_people(page_of_two_sets_and_t
     assert html.count("judged too") == 1
 
 
-def test_published_scores_are_shown_only_if_wanted_and_say_what_they_are(report_results, tmp_path):
+def test_published_scores_are_shown_only_if_wanted_and_say_what_they_are(
+    report_results: tuple[Path, list[str]], tmp_path: Path
+) -> None:
     folder, arguments = report_results
     assert "Tag2Text" not in (folder / "report.html").read_text()
     out = str(tmp_path / "report.html")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import chromium
 import pytest
@@ -11,9 +13,12 @@ import pytest
 from nounflow.schemas.documents import read_document
 from nounflow.scoring.results import Scores
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Route
+
 
 @pytest.fixture(scope="module")
-def browser():
+def browser() -> Iterator[Browser]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not (path := chromium.find()):
         pytest.skip(chromium.REASON)
@@ -27,7 +32,14 @@ def browser():
 class Visit:
     """A page opened from disk, with all that it asked for and complained about."""
 
-    def __init__(self, browser, file: Path, width: int, colours: str = "light", scripts: bool = True) -> None:
+    def __init__(
+        self,
+        browser: Browser,
+        file: Path,
+        width: int,
+        colours: Literal["light", "dark"] = "light",
+        scripts: bool = True,
+    ) -> None:
         self.context = browser.new_context(
             viewport={"width": width, "height": 800}, color_scheme=colours, java_script_enabled=scripts
         )
@@ -40,7 +52,7 @@ class Visit:
         self.url = file.as_uri()
         self.page.goto(self.url)
 
-    def _route(self, route) -> None:
+    def _route(self, route: Route) -> None:
         url = route.request.url
         if url == self.url or url.startswith("data:"):
             route.continue_()
@@ -53,10 +65,10 @@ class Visit:
 
 
 @pytest.fixture
-def visit(browser, report_results):
+def visit(browser: Browser, report_results: tuple[Path, list[str]]) -> Iterator[Callable[..., Visit]]:
     opened = []
 
-    def go(**options) -> Visit:
+    def go(**options: Any) -> Visit:
         opened.append(Visit(browser, report_results[0] / "report.html", **options))
         return opened[-1]
 
@@ -65,7 +77,7 @@ def visit(browser, report_results):
         one.context.close()
 
 
-def test_the_browser_asks_for_nothing_and_finds_no_fault(visit):
+def test_the_browser_asks_for_nothing_and_finds_no_fault(visit: Callable[..., Visit]) -> None:
     seen = visit(width=1280)
     seen.page.locator("#reading").scroll_into_view_if_needed()
     assert seen.asked == []
@@ -74,7 +86,9 @@ def test_the_browser_asks_for_nothing_and_finds_no_fault(visit):
     assert widths == [360] * 5
 
 
-def test_the_table_holds_every_row_of_the_scores(visit, report_results):
+def test_the_table_holds_every_row_of_the_scores(
+    visit: Callable[..., Visit], report_results: tuple[Path, list[str]]
+) -> None:
     rows = read_document(Scores, report_results[0] / "scores.json", "scores").rows
     cells = visit(width=1280).page.locator("table.scores tbody tr").all_inner_texts()
     assert len(cells) == len(rows) == 2
@@ -83,7 +97,7 @@ def test_the_table_holds_every_row_of_the_scores(visit, report_results):
         assert f"{100 * row.prediction_score:.1f}" in text
 
 
-def test_the_filters_show_what_they_count(visit):
+def test_the_filters_show_what_they_count(visit: Callable[..., Visit]) -> None:
     seen = visit(width=1280)
     assert seen.shown() == 5
     seen.page.get_by_role("button", name=re.compile("^right")).click()
@@ -94,7 +108,7 @@ def test_the_filters_show_what_they_count(visit):
     assert seen.complaints == []
 
 
-def test_a_verdict_is_that_of_the_run_that_is_shown(visit):
+def test_a_verdict_is_that_of_the_run_that_is_shown(visit: Callable[..., Visit]) -> None:
     seen = visit(width=1280)
     seen.page.get_by_role("button", name=re.compile("^close")).click()
     seen.page.get_by_role("button", name="tiny_retrieval").click()
@@ -109,7 +123,7 @@ def test_a_verdict_is_that_of_the_run_that_is_shown(visit):
     assert seen.complaints == []
 
 
-def test_all_runs_and_all_verdicts_can_be_shown_again(visit):
+def test_all_runs_and_all_verdicts_can_be_shown_again(visit: Callable[..., Visit]) -> None:
     seen = visit(width=1280)
     seen.page.get_by_role("button", name="tiny_retrieval").click()
     seen.page.get_by_role("button", name=re.compile("^not judged")).click()
@@ -119,7 +133,7 @@ def test_all_runs_and_all_verdicts_can_be_shown_again(visit):
     assert seen.complaints == []
 
 
-def test_confident_errors_and_words_can_be_looked_for(visit):
+def test_confident_errors_and_words_can_be_looked_for(visit: Callable[..., Visit]) -> None:
     seen = visit(width=1280)
     seen.page.get_by_role("button", name=re.compile("^wrong but confident")).click()
     assert seen.shown() == 2  # the decoder's sheep and teapot
@@ -131,7 +145,7 @@ def test_confident_errors_and_words_can_be_looked_for(visit):
     assert seen.complaints == []
 
 
-def test_without_scripts_every_card_and_run_is_there(visit):
+def test_without_scripts_every_card_and_run_is_there(visit: Callable[..., Visit]) -> None:
     seen = visit(width=1280, scripts=False)
     assert seen.shown() == 5
     assert seen.page.locator(".said:visible").count() == 10
@@ -139,14 +153,14 @@ def test_without_scripts_every_card_and_run_is_there(visit):
 
 
 @pytest.mark.parametrize("width", [320, 375, 768])
-def test_nothing_hangs_over_the_edge_of_a_narrow_screen(visit, width):
+def test_nothing_hangs_over_the_edge_of_a_narrow_screen(visit: Callable[..., Visit], width: int) -> None:
     seen = visit(width=width)
     for details in seen.page.locator("details").all():
         details.locator("summary").click()
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_dark_and_light_differ_and_both_can_be_read(visit):
+def test_dark_and_light_differ_and_both_can_be_read(visit: Callable[..., Visit]) -> None:
     contrasts, backgrounds = [], set()
     for colours in ("light", "dark"):
         seen = visit(width=1280, colours=colours)
@@ -157,7 +171,7 @@ def test_dark_and_light_differ_and_both_can_be_read(visit):
     assert [one for one in contrasts if one[2] < 4.5] == []  # WCAG AA
 
 
-def test_runs_are_compared_on_the_page(visit, report_results):
+def test_runs_are_compared_on_the_page(visit: Callable[..., Visit], report_results: tuple[Path, list[str]]) -> None:
     page = visit(width=1280).page
     scores = read_document(Scores, report_results[0] / "scores.json", "scores")
     (one,) = scores.comparisons
@@ -165,20 +179,22 @@ def test_runs_are_compared_on_the_page(visit, report_results):
     assert f"{100 * one.difference[0][1]:+.1f}".replace("-", "−") in page.locator(".matrix").inner_text()
 
 
-def test_calibration_is_drawn_and_too_few_kinds_are_not(visit):
+def test_calibration_is_drawn_and_too_few_kinds_are_not(visit: Callable[..., Visit]) -> None:
     page = visit(width=1280).page
     assert page.locator("#kinds").count() == 0  # two labelled images are too few to draw
     assert page.locator("#calibration svg").count() >= 2
 
 
-def test_the_digests_of_every_row_are_on_the_page(visit, report_results):
+def test_the_digests_of_every_row_are_on_the_page(
+    visit: Callable[..., Visit], report_results: tuple[Path, list[str]]
+) -> None:
     text = visit(width=1280).page.locator("#provenance").inner_text()
     for row in read_document(Scores, report_results[0] / "scores.json", "scores").rows:
         assert row.split in text
         assert row.class_list in text
 
 
-def test_every_picture_and_chart_has_words(visit):
+def test_every_picture_and_chart_has_words(visit: Callable[..., Visit]) -> None:
     page = visit(width=1280).page
     alts = page.eval_on_selector_all("img", "images => images.map(image => image.alt)")
     assert "Image labelled dog" in alts
@@ -189,7 +205,7 @@ def test_every_picture_and_chart_has_words(visit):
     assert any(label.startswith("Loss of tiny: trained on from 5 to") for label in labels)
 
 
-def test_every_table_has_headings_and_every_link_a_target(visit):
+def test_every_table_has_headings_and_every_link_a_target(visit: Callable[..., Visit]) -> None:
     page = visit(width=1280).page
     assert page.locator("table:not(:has(th[scope=col]))").count() == 0
     ids = page.eval_on_selector_all("[id]", "all => all.map(one => one.id)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synthetic_results import NOUNS, annotations, manifest, nouns_table, predictions
+from synthetic_results import NOUNS, annotations_of, manifest, nouns_table, predictions
 
 from nounflow.report.axes import nice_ticks
 from nounflow.report.charts import Series, histogram_median, line_chart
@@ -14,7 +14,7 @@ from nounflow.scoring.load import lexicon_entries
 from nounflow.scoring.scores import score_all
 
 
-def test_ticks_are_round_and_cover_the_values():
+def test_ticks_are_round_and_cover_the_values() -> None:
     assert nice_ticks(0.0, 0.288) == (0.0, 0.1, 0.2, 0.3)
     for low, high in ((0.0, 0.0), (-0.011, 0.046), (0, 1_200_000)):
         ticks = nice_ticks(low, high)
@@ -22,22 +22,22 @@ def test_ticks_are_round_and_cover_the_values():
         assert ticks[-1] >= high
 
 
-def test_a_curve_of_one_point_or_of_nan_is_still_a_chart():
+def test_a_curve_of_one_point_or_of_nan_is_still_a_chart() -> None:
     assert "<circle" in line_chart([Series("a", (1.0,), (2.0,), "s1")], "samples", False, "one")
     assert "nan" not in line_chart([Series("a", (1.0, 2.0), (2.0, float("nan")), "s1")], "samples", False, "two")
 
 
-def test_the_median_of_a_histogram_lies_where_half_the_counts_are():
+def test_the_median_of_a_histogram_lies_where_half_the_counts_are() -> None:
     assert histogram_median((0, 10, 20), (5, 5)) == 10
     assert histogram_median((0, 10, 20), (0, 4)) == 15
     assert histogram_median((0, 10, 20), (0, 0)) is None
 
 
-def test_kinds_are_drawn_for_every_run_where_there_are_images_enough():
+def test_kinds_are_drawn_for_every_run_where_there_are_images_enough() -> None:
     lexicon = ScoredLexicon("tiny", lexicon_digest(NOUNS), lexicon_entries(nouns_table()))
     golds = {f"{i}.png": Labels(gold=noun) for i, noun in enumerate(["dog"] * 6 + ["teapot"] * 5 + ["wombat"])}
     documents = [predictions(run, {file: [noun] for file in golds}) for run, noun in (("a", "dog"), ("b", "teapot"))]
-    judged = annotations({file: {"correct_primary": [label.gold]} for file, label in golds.items()})
+    judged = annotations_of({file: {"correct_primary": [label.gold]} for file, label in golds.items()})
     runs = {run: ScoredRun(manifest(run), lexicon) for run in ("a", "b")}
     (one,) = breakdowns(score_all(documents, [judged], runs, {"photos": ImageSet("photos", golds)}))
     kinds, bands = one["charts"]

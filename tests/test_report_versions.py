@@ -18,7 +18,7 @@ from nounflow.scoring.rows import COLUMNS
 
 
 @pytest.fixture(scope="module")
-def material():
+def material() -> ScoringMaterial:
     documents, judged, labels = varied_material()
     return ScoringMaterial(
         runs={one.run: ScoredRun(manifest(one.run, one.predictor), LEXICON) for one in documents},
@@ -30,7 +30,7 @@ def material():
 
 
 @pytest.fixture(scope="module")
-def document():
+def document() -> str:
     return varied().model_dump_json()
 
 
@@ -40,7 +40,7 @@ FREE = sorted(set(COLUMNS) - {"run", "image_set", "annotator", "n"})
 @settings(max_examples=15, deadline=None)
 @given(dropped=st.sets(st.sampled_from(FREE)))
 @example(dropped=set(FREE))
-def test_scores_with_fewer_columns_make_a_report(material, document, dropped):
+def test_scores_with_fewer_columns_make_a_report(material: ScoringMaterial, document: str, dropped: set[str]) -> None:
     scores = json.loads(document)
     for row in scores["rows"]:
         for column in dropped:
@@ -49,7 +49,7 @@ def test_scores_with_fewer_columns_make_a_report(material, document, dropped):
     assert html.count('<table class="scores">') == 3  # under two judges, and the image set that nobody judged
 
 
-def test_scores_with_further_columns_and_details_make_the_same_report(material, document):
+def test_scores_with_further_columns_and_details_make_the_same_report(material: ScoringMaterial, document: str) -> None:
     scores = json.loads(document)
     for part in (*scores["rows"], *scores["details"], *scores["comparisons"], scores):
         part["new"] = ["a", 1]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import yaml
 from dry_runs import dry_runs
+from tiny_workflow import Project
 
-from nounflow.workflow.devices import computes_on
+from nounflow.workflow.job_setup import computes_on
 
 # What follows from a rule, in the tiny workflow.
 FOLLOWS = {
@@ -27,7 +31,7 @@ FOLLOWS = {
 }
 
 
-def following(*rules):
+def following(*rules: str) -> set[str]:
     """The rules and all that follows from them."""
     found = set(rules)
     while more := {after for rule in found for after in FOLLOWS[rule]} - found:
@@ -35,7 +39,7 @@ def following(*rules):
     return found
 
 
-NOTHING = set()
+NOTHING: set[str] = set()
 TRAINING = following("train_decoder", "train_head")
 PREDICTING = following("predict")
 EMBEDDING = following("embed_texts", "embed_images")
@@ -103,10 +107,10 @@ WORDS = [
 ]
 
 
-def put(value, *keys):
+def put(value: object, *keys: str) -> Callable[..., None]:
     """A change of a config: a value at a place."""
 
-    def change(config):
+    def change(config: dict[str, Any]) -> None:
         for key in keys[:-1]:
             config = config.setdefault(key, {})
         config[keys[-1]] = value
@@ -134,14 +138,14 @@ SETTINGS = [
 ]
 
 
-def differing(found, expected):
+def differing(found: dict[str, set[str]], expected: dict[str, set[str]]) -> dict[str, tuple[set[str], set[str]]]:
     """Edit -> (rules that run again and should not, rules that should and do not)."""
     return {
         edit: (found[edit] - rules, rules - found[edit]) for edit, rules in expected.items() if found[edit] != rules
     }
 
 
-def test_an_edit_of_code_reruns_exactly_what_depends_on_it(project):
+def test_an_edit_of_code_reruns_exactly_what_depends_on_it(project: Project) -> None:
     constants = {".py": "\n\nA_NEW_CONSTANT = 1\n", ".css": "\n.new { color: red; }\n"}
     files = {name: project.folder / "nounflow" / name for name in CODE}
     edits = [{str(path): path.read_text() + constants[path.suffix]} for path in files.values()]
@@ -149,7 +153,7 @@ def test_an_edit_of_code_reruns_exactly_what_depends_on_it(project):
     assert wrong == {}, wrong
 
 
-def test_an_edit_of_words_for_people_reruns_nothing(project):
+def test_an_edit_of_words_for_people_reruns_nothing(project: Project) -> None:
     edit = {}
     for name, old, new in WORDS:
         path = project.folder / "nounflow" / name
@@ -160,7 +164,7 @@ def test_an_edit_of_words_for_people_reruns_nothing(project):
     assert dry_runs(project.folder, [edit]) == [set()]
 
 
-def test_a_setting_reruns_exactly_what_it_shapes(project):
+def test_a_setting_reruns_exactly_what_it_shapes(project: Project) -> None:
     path = project.folder / "tiny.yaml"
     edits = []
     for change, _rules in SETTINGS:
@@ -172,7 +176,7 @@ def test_a_setting_reruns_exactly_what_it_shapes(project):
     assert wrong == {}, wrong
 
 
-def test_edits_of_resources_and_labels_rerun_what_reads_them(project):
+def test_edits_of_resources_and_labels_rerun_what_reads_them(project: Project) -> None:
     templates, labels = project.folder / "resources/templates/singular.tsv", project.folder / "drawn.tsv"
     edits = [
         {str(templates): templates.read_text() + "new\t1\ta picture of {a_noun} indeed.\t0\n"},

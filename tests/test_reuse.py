@@ -6,6 +6,9 @@ import importlib.util
 import itertools
 import json
 import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -30,7 +33,7 @@ COMPUTED = {"machine": "cpu: AVX2, 1 threads", "torch": "2", "code": "c"}
 ORIGIN = VectorOrigin(identity(), "float16", 64, COMPUTED)
 
 
-def write_captions(path, texts):
+def write_captions(path: Path, texts: list[str]) -> None:
     n = len(texts)
     columns = {
         "text": texts, "targets": [[0]] * n, "target_weights": [[1.0]] * n, "weight": [1.0] * n, "template": ["t"] * n,
@@ -43,7 +46,7 @@ def write_captions(path, texts):
 
 @settings(max_examples=100, deadline=None)
 @given(lengths=st.lists(st.integers(0, 400), max_size=300), shards=st.integers(1, 12))
-def test_shards_cover_all_rows_in_order_and_differ_by_less_than_two_texts(lengths, shards):
+def test_shards_cover_all_rows_in_order_and_differ_by_less_than_two_texts(lengths: list[int], shards: int) -> None:
     bounds = shard_bounds(np.array(lengths, dtype=np.int32), shards)
     assert bounds[0] == 0
     assert bounds[-1] == len(lengths)
@@ -54,7 +57,7 @@ def test_shards_cover_all_rows_in_order_and_differ_by_less_than_two_texts(length
         assert max(shares) - min(shares) <= 2 * cost.max()
 
 
-def test_jobs_take_alike_in_tokens_where_long_texts_stand_together(tmp_path):
+def test_jobs_take_alike_in_tokens_where_long_texts_stand_together(tmp_path: Path) -> None:
     words = WORDS.split(" ")
     generator = np.random.default_rng(0)
     texts = [" ".join(generator.choice(words, 4 + 12 * i // 4000)) for i in range(4000)]  # ever longer
@@ -68,13 +71,13 @@ def test_jobs_take_alike_in_tokens_where_long_texts_stand_together(tmp_path):
     assert rows.max() / rows.min() > 1.5  # what equal numbers of rows would have been off by
 
 
-def test_a_shard_that_is_not_there_is_refused(tmp_path):
+def test_a_shard_that_is_not_there_is_refused(tmp_path: Path) -> None:
     write_captions(tmp_path / "m1.parquet", ["a"])
     with pytest.raises(NounflowError, match="no shard 2 of 2"):
         shard_texts(tmp_path / "m1.parquet", 2, 2)
 
 
-def test_more_shards_than_texts_leave_some_empty(tmp_path):
+def test_more_shards_than_texts_leave_some_empty(tmp_path: Path) -> None:
     write_captions(tmp_path / "m1.parquet", ["a", "b"])
     parts = [shard_texts(tmp_path / "m1.parquet", shard, 5)[2] for shard in range(5)]
     assert [text for part in parts for text in part] == ["a", "b"]
@@ -88,7 +91,9 @@ def test_more_shards_than_texts_leave_some_empty(tmp_path):
     stand=st.lists(st.lists(st.integers(0, 30), unique=True, max_size=12), max_size=4),
     wanted=st.lists(st.integers(0, 30), unique=True, max_size=20),
 )
-def test_every_known_text_gets_its_own_vector_and_no_other_text_gets_one(tmp_path_factory, stand, wanted):
+def test_every_known_text_gets_its_own_vector_and_no_other_text_gets_one(
+    tmp_path_factory: pytest.TempPathFactory, stand: list[list[int]], wanted: list[int]
+) -> None:
     folder = tmp_path_factory.mktemp("known")
     vector_of = unit_rows(31, 3)
     for number, numbers in enumerate(stand):
@@ -108,14 +113,14 @@ def test_every_known_text_gets_its_own_vector_and_no_other_text_gets_one(tmp_pat
         VectorOrigin(identity(), "float16", 64, {**COMPUTED, "torch": "3"}),
     ],
 )
-def test_vectors_of_another_origin_are_not_taken(tmp_path, origin):
+def test_vectors_of_another_origin_are_not_taken(tmp_path: Path, origin: VectorOrigin) -> None:
     write(tmp_path / "0.json", ["a", "b"], computed=COMPUTED)
     keys = text_keys(["a", "b"])
     assert copy_known(keys, ORIGIN, [tmp_path], StoredRows.empty(2, DIM, "float16")).all()
     assert not copy_known(keys, origin, [tmp_path], StoredRows.empty(2, DIM, origin.dtype)).any()
 
 
-def test_int8_rows_are_taken_as_they_lie(tmp_path):
+def test_int8_rows_are_taken_as_they_lie(tmp_path: Path) -> None:
     texts = [str(i) for i in range(50)]
     write(tmp_path / "0.json", texts, computed=COMPUTED, dtype="int8")
     out = StoredRows.empty(50, DIM, "int8")
@@ -123,11 +128,15 @@ def test_int8_rows_are_taken_as_they_lie(tmp_path):
     assert copy_known(text_keys(reversed(texts)), origin, [tmp_path], out).all()
     expected = encode(unit_rows(50), "int8", "x")
     assert np.array_equal(out.values[::-1], expected.values)
+    assert out.scales is not None
+    assert expected.scales is not None
     assert np.array_equal(out.scales[::-1], expected.scales)
 
 
 @pytest.mark.parametrize("victim", ["vectors/c/0/0", "keys/c/0/0"])
-def test_a_damaged_shard_is_named_and_its_texts_come_from_another_one(tmp_path, victim, capsys):
+def test_a_damaged_shard_is_named_and_its_texts_come_from_another_one(
+    tmp_path: Path, victim: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     good, bad = unit_rows(2, 1), unit_rows(2, 2)
     write(tmp_path / "0.json", ["a", "b"], vectors=bad, computed=COMPUTED)
     write(tmp_path / "1.json", ["b", "c"], vectors=good, computed=COMPUTED)
@@ -143,7 +152,7 @@ def test_a_damaged_shard_is_named_and_its_texts_come_from_another_one(tmp_path, 
 
 
 @pytest.mark.parametrize("state", ["no manifest", "arrays being replaced", "half-written folder", "no such folder"])
-def test_shards_that_other_jobs_are_writing_are_passed_over(tmp_path, state):
+def test_shards_that_other_jobs_are_writing_are_passed_over(tmp_path: Path, state: str) -> None:
     path = tmp_path / "0.json"
     write(path, ["a"], computed=COMPUTED)
     if state == "no manifest":
@@ -161,14 +170,26 @@ def test_shards_that_other_jobs_are_writing_are_passed_over(tmp_path, state):
 
 
 @pytest.fixture(scope="module")
-def stage(repository):
+def stage(repository: Path) -> Callable[..., None]:
     spec = importlib.util.spec_from_file_location("embed_texts", repository / "workflow_scripts/embed_texts.py")
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.main
+    main: Callable[..., None] = module.main
+    return main
 
 
-def embed(stage, folder, texts, *, known=(), shard=0, shards=1, **settings):
+def embed(
+    stage: Callable[..., None],
+    folder: Path,
+    texts: list[str],
+    *,
+    known: Iterable[Path] = (),
+    shard: int = 0,
+    shards: int = 1,
+    **settings: Any,
+) -> tuple[dict[Path, bytes], dict[str, Any]]:
     """Run the stage on some texts; gives the shard's files and how many texts were embedded."""
     write_captions(folder / "m1.parquet", texts)
     write_nouns(folder / "nouns.parquet")
@@ -187,7 +208,9 @@ NEW = [f"a big {noun} number {i}" for i in range(30) for noun in ("owl", "fire t
 
 
 @pytest.mark.parametrize("options", [{"precision": "fp32"}, {"precision": "bf16"}, {"dtype": "int8"}])
-def test_a_shard_with_copied_vectors_has_the_bytes_of_one_embedded_anew(stage, tmp_path, options):
+def test_a_shard_with_copied_vectors_has_the_bytes_of_one_embedded_anew(
+    stage: Callable[..., None], tmp_path: Path, options: dict[str, Any]
+) -> None:
     mixed = [text for pair in zip(NEW, OLD, strict=False) for text in pair]
     embed(stage, tmp_path / "old", OLD, **options)
     anew, counted = embed(stage, tmp_path / "anew", mixed, **options)
@@ -198,14 +221,14 @@ def test_a_shard_with_copied_vectors_has_the_bytes_of_one_embedded_anew(stage, t
     assert reused == anew
 
 
-def test_a_job_finds_texts_in_the_shard_that_it_replaces(stage, tmp_path):
+def test_a_job_finds_texts_in_the_shard_that_it_replaces(stage: Callable[..., None], tmp_path: Path) -> None:
     first, _ = embed(stage, tmp_path, OLD)
     second, counted = embed(stage, tmp_path, OLD, known=[tmp_path / "shards"])
     assert counted["out"] == 0
     assert first == second
 
 
-def test_a_shard_is_part_of_the_whole_source_and_says_which(stage, tmp_path):
+def test_a_shard_is_part_of_the_whole_source_and_says_which(stage: Callable[..., None], tmp_path: Path) -> None:
     embed(stage, tmp_path / "whole", OLD)
     for shard in (0, 1):
         embed(stage, tmp_path / "parts", OLD, shard=shard, shards=2)
@@ -216,7 +239,9 @@ def test_a_shard_is_part_of_the_whole_source_and_says_which(stage, tmp_path):
     assert joined == vectors_file(tmp_path / "whole/shards/0.json").read_bytes()[:-4]
 
 
-def test_code_of_the_embedders_decides_about_reuse_and_other_code_does_not(tmp_path, monkeypatch):
+def test_code_of_the_embedders_decides_about_reuse_and_other_code_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     package = tmp_path / "nounflow"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr("nounflow.fingerprint.PACKAGE", package)

@@ -11,7 +11,7 @@ from nounflow.scoring.calibration import calibration, calibration_interval, risk
 from nounflow.streams import stream
 
 
-def test_the_calibration_error_of_an_example_worked_by_hand():
+def test_the_calibration_error_of_an_example_worked_by_hand() -> None:
     probability = np.array([0.95, 0.97, 0.94, 0.2])
     error, bins = calibration(probability, np.array([True, False, True, False]))
     by_hand = (3 * abs((0.95 + 0.97 + 0.94) / 3 - 2 / 3) + 1 * 0.2) / 4
@@ -21,7 +21,7 @@ def test_the_calibration_error_of_an_example_worked_by_hand():
 
 
 @pytest.mark.parametrize("over", [0.0, 0.1, 0.3])
-def test_the_interval_of_the_calibration_error_holds_the_true_one(over):
+def test_the_interval_of_the_calibration_error_holds_the_true_one(over: float) -> None:
     rng = np.random.default_rng(5)
     found = []
     for i in range(60):
@@ -35,7 +35,7 @@ def test_the_interval_of_the_calibration_error_holds_the_true_one(over):
         assert np.mean([low for low, _ in found]) < 0.01
 
 
-def test_the_interval_of_the_calibration_error_agrees_with_drawing_images():
+def test_the_interval_of_the_calibration_error_agrees_with_drawing_images() -> None:
     rng = np.random.default_rng(6)
     claimed = rng.beta(2, 1, size=300)
     right = rng.random(300) < 0.5
@@ -46,7 +46,7 @@ def test_the_interval_of_the_calibration_error_agrees_with_drawing_images():
     assert found == pytest.approx((2 * error - high, 2 * error - low), abs=0.006)
 
 
-def test_risk_falls_with_certainty_and_ends_at_the_share_of_errors():
+def test_risk_falls_with_certainty_and_ends_at_the_share_of_errors() -> None:
     probability = np.array([0.9, 0.8, 0.7, 0.6])
     found = risk_coverage(probability, np.array([True, True, False, False]))
     assert found.coverage[-1] == 1.0
@@ -55,6 +55,6 @@ def test_risk_falls_with_certainty_and_ends_at_the_share_of_errors():
 
 
 @given(st.permutations([True, True, False, False, True]))
-def test_images_of_one_probability_are_in_no_order(correct):
+def test_images_of_one_probability_are_in_no_order(correct: list[bool]) -> None:
     found = risk_coverage(np.full(5, 0.5), np.array(correct))
     assert found.risk == pytest.approx([0.4] * len(found.risk))

@@ -12,7 +12,7 @@ from nounflow.errors import MismatchError
 from nounflow.scoring.wording import comparison
 
 
-def test_every_run_is_compared_with_every_run_and_the_matrix_is_antisymmetric():
+def test_every_run_is_compared_with_every_run_and_the_matrix_is_antisymmetric() -> None:
     scores = score([noisy("a", 0.6), noisy("bb", 0.5), noisy("ccc", 0.1, "retrieval")], [DOGS])
     (one,) = scores.comparisons
     assert one.runs == ("a", "bb", "ccc")
@@ -26,30 +26,30 @@ def test_every_run_is_compared_with_every_run_and_the_matrix_is_antisymmetric():
     assert row.difference_p == one.p[0][2] < 0.001
 
 
-def test_the_difference_to_retrieval_has_the_sign_of_the_better_run():
+def test_the_difference_to_retrieval_has_the_sign_of_the_better_run() -> None:
     better = pair(set(range(40)), set(range(20)))["a"]
     assert better.difference_to_retrieval == pytest.approx(20 / 60)
     assert 0 < better.difference_low < better.difference_to_retrieval < better.difference_high
     assert better.retrieval_run == "r"
-    assert "'a' (decoder) is better than 'r' (retrieval) (+33.3 points" in comparison(better)
+    assert "'a' (decoder) is better than 'r' (retrieval) (+33.3 points" in (comparison(better) or "")
     worse = pair(set(range(20)), set(range(40)))["a"]
     assert worse.difference_to_retrieval == pytest.approx(-20 / 60)
-    assert "is worse than" in comparison(worse)
+    assert "is worse than" in (comparison(worse) or "")
 
 
-def test_pairing_makes_the_interval_narrower_than_two_apart():
+def test_pairing_makes_the_interval_narrower_than_two_apart() -> None:
     row = pair(set(range(30)), set(range(28)))["a"]
     apart = row.prediction_score_high - row.prediction_score_low
     assert row.difference_high - row.difference_low < apart / 2
 
 
-def test_identical_answers_differ_by_exactly_nothing():
+def test_identical_answers_differ_by_exactly_nothing() -> None:
     row = pair({1, 2, 3}, {1, 2, 3})["a"]
     assert (row.difference_to_retrieval, row.difference_low, row.difference_high) == (0.0, 0.0, 0.0)
-    assert "no difference shown" in comparison(row)
+    assert "no difference shown" in (comparison(row) or "")
 
 
-def test_without_a_retrieval_run_of_the_same_lexicon_and_embedder_there_is_no_difference():
+def test_without_a_retrieval_run_of_the_same_lexicon_and_embedder_there_is_no_difference() -> None:
     rows = pair({1}, {2}, embedder=embedder("another"))
     assert rows["a"].difference_to_retrieval is None
     assert comparison(rows["a"]) is None
@@ -60,7 +60,7 @@ def test_without_a_retrieval_run_of_the_same_lexicon_and_embedder_there_is_no_di
     assert rows["r"].retrieval_run == ""
 
 
-def test_of_several_retrieval_runs_the_first_by_name_is_the_baseline():
+def test_of_several_retrieval_runs_the_first_by_name_is_the_baseline() -> None:
     documents = [
         predictions(run, many({1}), kind) for run, kind in (("a", "decoder"), ("q", "retrieval"), ("p", "retrieval"))
     ]
@@ -69,7 +69,7 @@ def test_of_several_retrieval_runs_the_first_by_name_is_the_baseline():
     assert rows["a"].retrieval_run == "p"
 
 
-def test_runs_on_different_images_are_not_compared():
+def test_runs_on_different_images_are_not_compared() -> None:
     documents = [predictions("a", many({1})), predictions("r", many({1}, n=59), "retrieval")]
     with pytest.raises(MismatchError, match=r"different images of 'photos'.*'59\.png'"):
         rows_of(documents, [manifest("a"), manifest("r", "retrieval")], [dogs_are_right(60)])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 from score_material import ANSWERS, noisy, rows_of, score
-from synthetic_results import NOUNS, annotations, manifest, predictions
+from synthetic_results import NOUNS, annotations_of, manifest, predictions
 
 from nounflow.errors import NounflowError
 from nounflow.schemas.labels import Labels
-from nounflow.scoring.points import judgements
+from nounflow.scoring.answers import judgements
 
 
-def test_points_agree_with_a_table_worked_by_hand():
+def test_points_agree_with_a_table_worked_by_hand() -> None:
     (row,) = rows_of([predictions("a", ANSWERS, unreadable={"7.png": "the file is empty"})], [manifest("a")])
     assert row.n == 7
     assert row.unreadable == 1
@@ -25,7 +25,7 @@ def test_points_agree_with_a_table_worked_by_hand():
     assert (row.run, row.predictor, row.lexicon, row.embedder) == ("a", "decoder", "tiny", "bundled:minilm-conse")
 
 
-def test_an_unreadable_image_lowers_the_score_as_a_wrong_answer_does():
+def test_an_unreadable_image_lowers_the_score_as_a_wrong_answer_does() -> None:
     good = {"1.png": ["dog"]}
     (whole,) = rows_of([predictions("a", good)], [manifest("a")])
     (short,) = rows_of([predictions("a", good, unreadable={"broken.png": "broken"})], [manifest("a")])
@@ -34,26 +34,26 @@ def test_an_unreadable_image_lowers_the_score_as_a_wrong_answer_does():
     assert short.score_if_unjudged_right == 0.5
 
 
-def test_a_sixth_noun_does_not_count_for_top5():
+def test_a_sixth_noun_does_not_count_for_top5() -> None:
     nouns = ["cat", "apple", "mouse", "sheep", "goose", "dog"]
     (row,) = rows_of([predictions("a", {"1.png": nouns})], [manifest("a")])
     assert row.top5_correct == 0.0
 
 
-def test_a_noun_in_two_categories_is_an_error_that_names_image_and_noun():
+def test_a_noun_in_two_categories_is_an_error_that_names_image_and_noun() -> None:
     with pytest.raises(NounflowError, match=r"'dog'.*correct_primary and incorrect.*'1\.png'"):
-        judgements(annotations({"1.png": {"correct_primary": ["dog"], "incorrect": ["dog"]}}))
+        judgements(annotations_of({"1.png": {"correct_primary": ["dog"], "incorrect": ["dog"]}}))
 
 
-def test_an_unjudged_image_set_has_empty_scores_and_no_coverage():
-    for judged in ([], [annotations({"1.png": {}})]):
+def test_an_unjudged_image_set_has_empty_scores_and_no_coverage() -> None:
+    for judged in ([], [annotations_of({"1.png": {}})]):
         (row,) = rows_of([predictions("a", ANSWERS)], [manifest("a")], judged)
         assert (row.coverage, row.n, row.distinct_nouns) == (0.0, 6, 6)
         assert row.prediction_score is row.primary_score is row.top1_correct is None
         assert row.prediction_score_low is row.score_if_unjudged_right is None
 
 
-def test_the_ceiling_counts_gold_and_accepted_nouns_in_any_form_and_spelling():
+def test_the_ceiling_counts_gold_and_accepted_nouns_in_any_form_and_spelling() -> None:
     labels = {
         "1.png": Labels(gold="Geese"),  # a plural form
         "2.png": Labels(gold="wombat", accepted=("X Ray",)),  # another spelling of an accepted noun
@@ -66,9 +66,9 @@ def test_the_ceiling_counts_gold_and_accepted_nouns_in_any_form_and_spelling():
     assert row.ceiling is None
 
 
-def test_kinds_and_bands_share_out_the_labelled_images():
+def test_kinds_and_bands_share_out_the_labelled_images() -> None:
     labels = {"1.png": Labels(gold="dog"), "2.png": Labels(gold="teapots"), "3.png": Labels(gold="wombat")}
-    judged = annotations({f"{i}.png": {"correct_primary": ["dog"]} for i in (1, 2, 3)})
+    judged = annotations_of({f"{i}.png": {"correct_primary": ["dog"]} for i in (1, 2, 3)})
     scores = score([predictions("a", {f"{i}.png": ["dog"] for i in (1, 2, 3, 4)})], [judged], labels)
     (one,) = scores.details
     assert one.parts_by == "label"
@@ -79,14 +79,14 @@ def test_kinds_and_bands_share_out_the_labelled_images():
     assert {part.name: part.n for part in unlabelled.kinds} == {"animal": 1, "artifact": 1}
 
 
-def test_as_many_effective_nouns_as_equally_frequent_ones():
+def test_as_many_effective_nouns_as_equally_frequent_ones() -> None:
     document = predictions("a", {f"{i}.png": [NOUNS[i % 4]] for i in range(12)})
     (row,) = score([document], []).rows
     assert row.effective_nouns == pytest.approx(4)
     assert row.top_noun_share == 0.25
 
 
-def test_digests_tell_settings_and_splits_apart():
+def test_digests_tell_settings_and_splits_apart() -> None:
     first = score([noisy("a", 0.5)], []).rows[0]
     assert first == score([noisy("a", 0.5)], []).rows[0]
     labelled = score([noisy("a", 0.5)], [], {"1.png": Labels(gold="dog")}).rows[0]
@@ -98,10 +98,10 @@ def test_digests_tell_settings_and_splits_apart():
     assert score([others], []).rows[0].split not in (first.split, labelled.split, fewer.split)
 
 
-def test_rows_are_sorted_and_independent_of_the_order_of_files():
+def test_rows_are_sorted_and_independent_of_the_order_of_files() -> None:
     documents = [predictions(run, ANSWERS, image_set=image_set) for run in "ba" for image_set in ("y", "x")]
     judged = [
-        annotations({"1.png": {"correct_primary": ["dog"]}}, image_set=image_set, annotator=annotator)
+        annotations_of({"1.png": {"correct_primary": ["dog"]}}, image_set=image_set, annotator=annotator)
         for annotator in ("w", "v")
         for image_set in ("x", "y")
     ]

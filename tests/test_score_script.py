@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from score_material import ANSWERS, JUDGED
@@ -50,7 +51,7 @@ def run_script(arguments: list[str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_script_writes_table_and_tallying_counts_and_says_the_comparison(tmp_path):
+def test_the_script_writes_table_and_tallying_counts_and_says_the_comparison(tmp_path: Path) -> None:
     arguments = write_results(tmp_path)
     done = run_script(arguments)
     assert done.returncode == 0, done.stderr
@@ -66,7 +67,7 @@ def test_the_script_writes_table_and_tallying_counts_and_says_the_comparison(tmp
     assert (tmp_path / "scores.tsv").read_bytes() == first
 
 
-def test_the_script_refuses_a_lexicon_of_another_build_and_keeps_the_old_table(tmp_path):
+def test_the_script_refuses_a_lexicon_of_another_build_and_keeps_the_old_table(tmp_path: Path) -> None:
     arguments = write_results(tmp_path)
     (tmp_path / "scores.tsv").write_text("earlier")
     write_table(tmp_path / "nouns" / "tiny.parquet", nouns_table(NOUNS[:-1]), NOUNS_SCHEMA)
@@ -77,9 +78,9 @@ def test_the_script_refuses_a_lexicon_of_another_build_and_keeps_the_old_table(t
     assert (tmp_path / "scores.tsv").read_text() == "earlier"
 
 
-def test_material_that_does_not_belong_together_is_refused(tmp_path):
+def test_material_that_does_not_belong_together_is_refused(tmp_path: Path) -> None:
     write_results(tmp_path)
-    files = {
+    files: dict[str, Any] = {
         "predictions": [tmp_path / "predictions/a/photos.json"],
         "annotations": [],
         "models": [tmp_path / "models/a/manifest.json"],

@@ -8,6 +8,8 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -18,26 +20,25 @@ from nounflow.cli import main as nounflow_command
 from nounflow.errors import DamagedFileError
 from nounflow.report.score_tables import score_cells as report_cells
 from nounflow.schemas.documents import read_document, write_document
-from nounflow.scoring.markup import latex_table, markdown_table
 from nounflow.scoring.results import Scores
 from nounflow.scoring.rows import COLUMNS, ScoreRow, read_scores, write_scores
-from nounflow.scoring.tables import score_table
+from nounflow.scoring.tables import latex_table, markdown_table, score_table
 
 KEYS = ("run", "image_set", "annotator", "n")
 FORMS = {"scores.md": markdown_table, "scores.tex": latex_table}
 
 
 @pytest.fixture(scope="module")
-def scores():
+def scores() -> Scores:
     return varied()
 
 
 @pytest.fixture(scope="module")
-def golden(repository):
+def golden(repository: Path) -> Path:
     return repository / "tests/fixtures/scores"
 
 
-def changed(path, cells):
+def changed(path: Path, cells: list[dict[str, str]]) -> Path:
     """Write a table of cells, each row a dictionary."""
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, list(cells[0]), delimiter="\t", lineterminator="\n")
@@ -46,17 +47,19 @@ def changed(path, cells):
     return path
 
 
-def cells_of(path):
+def cells_of(path: Path) -> list[dict[str, str]]:
     with path.open(newline="") as file:
         return list(csv.DictReader(file, delimiter="\t"))
 
 
-def test_the_table_of_known_results_keeps_its_bytes(scores, golden, tmp_path):
+def test_the_table_of_known_results_keeps_its_bytes(scores: Scores, golden: Path, tmp_path: Path) -> None:
     write_scores(tmp_path / "scores.tsv", scores.rows)
     assert (tmp_path / "scores.tsv").read_bytes() == (golden / "scores.tsv").read_bytes()
 
 
-def test_the_details_hold_the_same_numbers_under_the_same_keys_in_the_same_order(scores, golden, tmp_path):
+def test_the_details_hold_the_same_numbers_under_the_same_keys_in_the_same_order(
+    scores: Scores, golden: Path, tmp_path: Path
+) -> None:
     write_document(tmp_path / "scores.json", scores)
     document = json.loads((tmp_path / "scores.json").read_text())
     for row, cells in zip(document["rows"], cells_of(golden / "scores.tsv"), strict=True):
@@ -67,29 +70,27 @@ def test_the_details_hold_the_same_numbers_under_the_same_keys_in_the_same_order
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_markdown_and_latex_keep_their_bytes(scores, golden, name):
+def test_markdown_and_latex_keep_their_bytes(scores: Scores, golden: Path, name: str) -> None:
     assert FORMS[name](score_table(scores.rows)) == (golden / name).read_text()
 
 
 @pytest.mark.parametrize("width", [120, 200])
-def test_the_terminal_table_keeps_its_form(scores, golden, width):
+def test_the_terminal_table_keeps_its_form(scores: Scores, golden: Path, width: int) -> None:
     assert printed(scores.rows, width) == (golden / f"terminal_{width}.txt").read_text()
 
 
 WITH_A_MEASURE = """
 import sys
-from nounflow.scoring import measures
-from nounflow.scoring.measure import Measure
+from nounflow.scoring.measures import measure
 
+@measure("longest", "count", "Letters of the longest noun")
 def longest_noun(evaluation, run):
     return max(len(noun) for nouns in evaluation.answers[run].nouns.values() for noun in nouns)
-
-measures.MEASURES += (Measure(longest_noun, "longest", "count", "Letters of the longest noun"),)
 
 from pathlib import Path
 from score_material import varied
 from nounflow.report.score_tables import COLUMNS, score_cells
-from nounflow.scoring.markup import latex_table, markdown_table
+from nounflow.scoring.tables import latex_table, markdown_table
 from nounflow.scoring.rows import read_scores, write_scores
 from nounflow.scoring.tables import score_table
 from nounflow.scoring.terminal import terminal_table
@@ -107,7 +108,7 @@ assert score_cells(rows[1])[-1] == ("6", "")
 """
 
 
-def test_an_entry_is_all_that_a_new_measure_takes(repository, tmp_path):
+def test_an_entry_is_all_that_a_new_measure_takes(repository: Path, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITH_A_MEASURE, str(tmp_path / "scores.tsv")],
         env=os.environ | {"PYTHONPATH": f"{repository}:{repository / 'tests'}"},
@@ -118,7 +119,7 @@ def test_an_entry_is_all_that_a_new_measure_takes(repository, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_table_is_read_back_as_it_was_written(tmp_path):
+def test_the_table_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     rows = list(pair({1, 2, 3}, {3, 4}).values())
     write_scores(tmp_path / "scores.tsv", rows)
     lines = (tmp_path / "scores.tsv").read_text().splitlines()
@@ -132,7 +133,9 @@ def test_the_table_is_read_back_as_it_was_written(tmp_path):
 
 @settings(max_examples=30, deadline=None)
 @given(st.sets(st.sampled_from(sorted(set(COLUMNS) - set(KEYS)))))
-def test_a_table_with_fewer_columns_is_read_and_shown(tmp_path_factory, repository, dropped):
+def test_a_table_with_fewer_columns_is_read_and_shown(
+    tmp_path_factory: pytest.TempPathFactory, repository: Path, dropped: set[str]
+) -> None:
     whole = repository / "tests/fixtures/scores/scores.tsv"
     cells = [{column: cell for column, cell in row.items() if column not in dropped} for row in cells_of(whole)]
     read = read_scores(changed(tmp_path_factory.mktemp("fewer") / "scores.tsv", cells))
@@ -145,7 +148,9 @@ def test_a_table_with_fewer_columns_is_read_and_shown(tmp_path_factory, reposito
 
 @settings(max_examples=30, deadline=None)
 @given(st.dictionaries(st.from_regex(r"new_[a-z]{1,8}", fullmatch=True), st.sampled_from(["", "0.5", "7", "a word"])))
-def test_a_table_with_further_columns_is_read_and_keeps_them(tmp_path_factory, repository, further):
+def test_a_table_with_further_columns_is_read_and_keeps_them(
+    tmp_path_factory: pytest.TempPathFactory, repository: Path, further: dict[str, str]
+) -> None:
     whole = repository / "tests/fixtures/scores/scores.tsv"
     cells = [further | row for row in cells_of(whole)]
     read = read_scores(changed(tmp_path_factory.mktemp("more") / "scores.tsv", cells))
@@ -155,12 +160,12 @@ def test_a_table_with_further_columns_is_read_and_keeps_them(tmp_path_factory, r
     assert everything_shown(read)
 
 
-def everything_shown(rows):
+def everything_shown(rows: list[ScoreRow]) -> list[object]:
     return [printed(rows, 200), *(form(score_table(rows)) for form in FORMS.values()), *map(report_cells, rows)]
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_table_without_a_key_column_is_refused_with_its_name(golden, tmp_path, key):
+def test_a_table_without_a_key_column_is_refused_with_its_name(golden: Path, tmp_path: Path, key: str) -> None:
     cells = [{column: cell for column, cell in row.items() if column != key} for row in cells_of(golden / "scores.tsv")]
     path = changed(tmp_path / "scores.tsv", cells)
     with pytest.raises(DamagedFileError, match=f"lacks the column {key}") as caught:
@@ -168,7 +173,7 @@ def test_a_table_without_a_key_column_is_refused_with_its_name(golden, tmp_path,
     assert caught.value.where == str(path)
 
 
-def test_a_table_of_another_kind_is_refused(tmp_path):
+def test_a_table_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "scores.tsv").write_text("run\tscore\na\t1\n")
     with pytest.raises(DamagedFileError, match="lacks the columns image_set, annotator"):
         read_scores(tmp_path / "scores.tsv")
@@ -182,14 +187,18 @@ def test_a_table_of_another_kind_is_refused(tmp_path):
         ("judge_kappa", "?", "judge_kappa: Input should be a valid number"),
     ],
 )
-def test_a_wrong_cell_is_refused_with_its_column(golden, tmp_path, column, cell, message):
+def test_a_wrong_cell_is_refused_with_its_column(
+    golden: Path, tmp_path: Path, column: str, cell: str, message: str
+) -> None:
     path = changed(tmp_path / "scores.tsv", [row | {column: cell} for row in cells_of(golden / "scores.tsv")])
     with pytest.raises(DamagedFileError, match=re.escape(message)):
         read_scores(path)
 
 
 @pytest.mark.parametrize("change", [lambda line: line + "\tmore", lambda line: line.rpartition("\t")[0]])
-def test_a_line_with_more_or_fewer_cells_is_refused_with_its_number(golden, tmp_path, change):
+def test_a_line_with_more_or_fewer_cells_is_refused_with_its_number(
+    golden: Path, tmp_path: Path, change: Callable[[str], str]
+) -> None:
     lines = (golden / "scores.tsv").read_text().splitlines()
     lines[2] = change(lines[2])
     (tmp_path / "scores.tsv").write_text("\n".join(lines) + "\n")
@@ -197,7 +206,9 @@ def test_a_line_with_more_or_fewer_cells_is_refused_with_its_number(golden, tmp_
         read_scores(tmp_path / "scores.tsv")
 
 
-def test_details_of_another_version_are_read_and_compared(scores, tmp_path, capsys):
+def test_details_of_another_version_are_read_and_compared(
+    scores: Scores, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     document = json.loads(scores.model_dump_json())
     for row in document["rows"]:
         del row["synonym_score"], row["ceiling"]

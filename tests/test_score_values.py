@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic_results import annotations, predictions
+from synthetic_results import annotations_of, predictions
 
-from nounflow.scoring.answers import answers, judge
-from nounflow.scoring.points import POINTS, judgements
-from nounflow.scoring.published import published_rows
+from nounflow.scoring.answers import POINTS, JudgedAnswers, answers, judge, judgements
+from nounflow.scoring.tables import PublishedRow, published_rows
 from nounflow.scoring.values import correct_values, overall_values, prediction_values, primary_values, top_k
 
 # category of a first noun -> prediction, primary, right, prediction if unjudged nouns were right
@@ -27,29 +27,30 @@ TRUTH = {
 }
 
 
-def judged_as(categories):
+def judged_as(categories: Sequence[str | None]) -> JudgedAnswers:
     """Answers n0, n1, ... to one image, judged so."""
-    lists = {}
+    lists: dict[str, list[str]] = {}
     for i, category in enumerate(categories):
         if category:
             lists.setdefault(category, []).append(f"n{i}")
     document = predictions("a", {"1.png": [f"n{i}" for i in range(len(categories))]})
-    return judge(answers(document), judgements(annotations({"1.png": lists})))
+    return judge(answers(document), judgements(annotations_of({"1.png": lists})))
 
 
 @pytest.mark.parametrize("category", TRUTH)
 @pytest.mark.parametrize("factor", [1.0, 0.5])
-def test_every_weight_is_that_of_the_table_worked_by_hand(category, factor):
+def test_every_weight_is_that_of_the_table_worked_by_hand(category: str | None, factor: float) -> None:
     judged = judged_as([category])
     prediction, primary, right, bound = TRUTH[category]
-    assert prediction_values(judged) == (prediction, bound)
+    assert np.concatenate(prediction_values(judged)).tolist() == [prediction, bound]
     assert primary_values(judged).worst == primary
     assert correct_values(judged, 1).worst == right
-    assert overall_values(judged, np.array([factor])) == (prediction * factor, bound * factor)
+    overall = np.concatenate(overall_values(judged, np.array([factor])))
+    assert overall.tolist() == [prediction * factor, bound * factor]
 
 
 @pytest.mark.parametrize("pair", list(itertools.product(TRUTH, repeat=2)))
-def test_the_top_k_score_takes_the_better_of_every_pair_of_categories(pair):
+def test_the_top_k_score_takes_the_better_of_every_pair_of_categories(pair: tuple[str | None, str | None]) -> None:
     judged = judged_as(pair)
     expected = max(TRUTH[category][0] for category in pair)
     assert prediction_values(judged, 3).worst == expected
@@ -63,15 +64,15 @@ CATEGORY = st.sampled_from([*POINTS, None])
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.lists(CATEGORY, min_size=0, max_size=7), min_size=1, max_size=12), st.data())
-def test_the_arrays_agree_with_plain_loops(images, data):
+def test_the_arrays_agree_with_plain_loops(images: list[list[str | None]], data: st.DataObject) -> None:
     answered = {f"{i}.png": [f"n{k}" for k in range(len(image))] for i, image in enumerate(images) if image}
     unreadable = {f"{i}.png": "broken" for i, image in enumerate(images) if not image}
-    lists = {f"{i}.png": {} for i in range(len(images))}
+    lists: dict[str, dict[str, list[str]]] = {f"{i}.png": {} for i in range(len(images))}
     for i, image in enumerate(images):
         for k, category in enumerate(image):
             if category:
                 lists[f"{i}.png"].setdefault(category, []).append(f"n{k}")
-    judged = judge(answers(predictions("a", answered, unreadable=unreadable)), judgements(annotations(lists)))
+    judged = judge(answers(predictions("a", answered, unreadable=unreadable)), judgements(annotations_of(lists)))
     factors = np.array(data.draw(st.lists(st.sampled_from([0.5, 1.0]), min_size=len(images), max_size=len(images))))
     weight = {name: row[0] for name, row in TRUTH.items()}
     for k in (1, 3, 5):
@@ -90,7 +91,7 @@ def test_the_arrays_agree_with_plain_loops(images, data):
         assert (worst <= best).all()
 
 
-def counts_of(row, n):
+def counts_of(row: PublishedRow, n: int) -> tuple[list[int], tuple[int, ...]]:
     """Images of each category, and which of them have a coarse noun, that come to a published row.
 
     Points are tenths: 10, 8, 5, 4. Primary ones make up the primary score, secondary ones the rest of the prediction
@@ -109,14 +110,14 @@ def counts_of(row, n):
 
 
 @pytest.mark.parametrize("row", published_rows(), ids=lambda row: f"{row.image_set} {row.model}")
-def test_every_published_row_is_what_whole_numbers_of_images_come_to(row):
+def test_every_published_row_is_what_whole_numbers_of_images_come_to(row: PublishedRow) -> None:
     n = {"World-H": 272, "Wiki-H": 1000}[row.image_set]
-    counts, coarse = counts_of(row, n)
-    counts, coarse = [*counts, n - sum(counts)], [*coarse, 0]
+    counts, vague = counts_of(row, n)
+    counts, coarse = [*counts, n - sum(counts)], [*vague, 0]
     said = [(name, i < few) for name, many, few in zip(POINTS, counts, coarse, strict=True) for i in range(many)]
     lists = {f"{i:04}.png": {name: ["noun"]} for i, (name, _) in enumerate(said)}
-    factors = [0.5 if vague else 1.0 for _, vague in said]
-    judged = judge(answers(predictions("a", {file: ["noun"] for file in lists})), judgements(annotations(lists)))
+    factors = [0.5 if less else 1.0 for _, less in said]
+    judged = judge(answers(predictions("a", {file: ["noun"] for file in lists})), judgements(annotations_of(lists)))
     for values, expected in (
         (primary_values(judged), row.primary_score),
         (prediction_values(judged), row.prediction_score),

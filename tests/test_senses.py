@@ -7,17 +7,18 @@ import pytest
 
 from nounflow.errors import NounflowError
 from nounflow.senses import LexiconForms, WordSenses
+from nounflow.wordnet import WordNet
 
 
 @pytest.fixture(scope="module")
-def words(wordnet) -> WordSenses:
+def words(wordnet: WordNet) -> WordSenses:
     return WordSenses(wordnet)
 
 
 # --- words of WordNet ---
 
 
-def test_a_synset_id_is_what_imagenet_calls_it(wordnet):
+def test_a_synset_id_is_what_imagenet_calls_it(wordnet: WordNet) -> None:
     dog = wordnet.by_sense_key("dog%1:05:00::")
     if "n02084071" not in wordnet.synsets:
         pytest.skip("this is not WordNet 3.0, whose ids ImageNet took")
@@ -25,16 +26,16 @@ def test_a_synset_id_is_what_imagenet_calls_it(wordnet):
 
 
 @pytest.mark.parametrize("form", ["St. Bernard", "st bernard", "ST-BERNARD", "St Bernard"])
-def test_every_spelling_of_a_word_has_its_senses(words, form):
+def test_every_spelling_of_a_word_has_its_senses(words: WordSenses, form: str) -> None:
     assert [sense.key for sense in words.senses(form)] == ["st_bernard%1:05:00::"]
 
 
-def test_a_count_is_that_of_the_word_and_not_of_its_synonyms(words):
+def test_a_count_is_that_of_the_word_and_not_of_its_synonyms(words: WordSenses) -> None:
     counts = {sense.key: sense.count for sense in (*words.senses("dog"), *words.senses("domestic dog"))}
     assert counts["dog%1:05:00::"] > 0 == counts["domestic_dog%1:05:00::"]
 
 
-def test_a_sense_without_counts_has_a_mass_and_a_name_a_smaller_one(words):
+def test_a_sense_without_counts_has_a_mass_and_a_name_a_smaller_one(words: WordSenses) -> None:
     by_key = {sense.key: sense for sense in words.senses("crane")}
     machine, name = by_key["crane%1:06:00::"], by_key["crane%1:18:00::"]
     assert machine.mass > machine.count
@@ -54,12 +55,12 @@ def test_a_sense_without_counts_has_a_mass_and_a_name_a_smaller_one(words):
         ("", ()),
     ],
 )
-def test_a_form_is_the_plural_of_what_it_may_be(words, plural, singulars):
+def test_a_form_is_the_plural_of_what_it_may_be(words: WordSenses, plural: str, singulars: tuple[str, ...]) -> None:
     assert words.singulars(plural) == singulars
     assert words.readings(plural) == {plural.lower(), *singulars}
 
 
-def test_a_plural_means_what_its_singular_means_behind_its_own_meanings(words):
+def test_a_plural_means_what_its_singular_means_behind_its_own_meanings(words: WordSenses) -> None:
     own = [sense.synset.id for sense in words.senses("glasses")]
     both = list(words.meanings("glasses"))
     assert own
@@ -67,7 +68,7 @@ def test_a_plural_means_what_its_singular_means_behind_its_own_meanings(words):
     assert {sense.synset.id for sense in words.senses("glass")} <= set(both)
 
 
-def test_what_wordnet_does_not_know_means_nothing(words):
+def test_what_wordnet_does_not_know_means_nothing(words: WordSenses) -> None:
     assert not words.knows("zorb ball")
     assert words.meanings("zorb ball") == {}
     assert words.synsets("zorb ball") == ()
@@ -81,7 +82,7 @@ def chosen(**keys: str) -> pl.DataFrame:
     return pl.DataFrame({"canon": list(keys), "sense_keys": chosen_keys, "hypernym_synsets": [[]] * len(keys)})
 
 
-def test_the_first_lexicon_that_has_a_noun_says_what_it_means(wordnet):
+def test_the_first_lexicon_that_has_a_noun_says_what_it_means(wordnet: WordNet) -> None:
     words = WordSenses(
         wordnet, [chosen(crane="crane%1:05:00::"), chosen(crane="crane%1:06:00::", seal="seal%1:05:00::")]
     )
@@ -90,7 +91,7 @@ def test_the_first_lexicon_that_has_a_noun_says_what_it_means(wordnet):
     assert len(words.synsets("bat")) > 1
 
 
-def test_a_lexicon_of_senses_that_this_wordnet_lacks_is_refused(wordnet):
+def test_a_lexicon_of_senses_that_this_wordnet_lacks_is_refused(wordnet: WordNet) -> None:
     with pytest.raises(NounflowError, match="no noun sense 'dog%1:99:00::'"):
         WordSenses(wordnet, [chosen(dog="dog%1:99:00::")])
 
@@ -129,7 +130,7 @@ def forms() -> LexiconForms:
     )
 
 
-def test_a_form_stands_for_each_noun_that_has_it_in_its_number_with_its_mass(forms):
+def test_a_form_stands_for_each_noun_that_has_it_in_its_number_with_its_mass(forms: LexiconForms) -> None:
     assert [(NAMES[use.noun], use.singular, use.plural) for use in forms.uses("Axes")] == [
         ("ax", False, True), ("axis", False, True),
     ]  # fmt: skip
@@ -150,5 +151,7 @@ def test_a_form_stands_for_each_noun_that_has_it_in_its_number_with_its_mass(for
         ("unheard of", "unheard of", False),
     ],
 )
-def test_a_noun_is_related_that_can_mean_the_target_or_a_kind_of_thing_that_it_is(forms, noun, target, related):
+def test_a_noun_is_related_that_can_mean_the_target_or_a_kind_of_thing_that_it_is(
+    forms: LexiconForms, noun: str, target: str, related: bool
+) -> None:
     assert forms.is_related(NAMES.index(noun), NAMES.index(target)) == related

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,22 +17,23 @@ from hypothesis import strategies as st
 from shard_material import DIM, identity, unit_rows, write
 
 from nounflow.errors import MismatchError, NounflowError
+from nounflow.schemas.embeddings import ShardManifest
 from nounflow.store.rows import StoredRows, encode
 from nounflow.store.shards import array_folder, checked_rows, find_manifests, open_shard, read_keys, verify_shard
 
 
-def files_of(manifest_path):
+def files_of(manifest_path: Path) -> dict[Path, bytes]:
     files = [manifest_path, *(path for path in array_folder(manifest_path).rglob("*") if path.is_file())]
     return {path: path.read_bytes() for path in sorted(files)}
 
 
-def content(manifest_path):
+def content(manifest_path: Path) -> tuple[ShardManifest, bytes, bytes]:
     """All that a reader gets of a shard."""
     manifest, rows = open_shard(manifest_path)
     return manifest, np.asarray(rows).tobytes(), read_keys(manifest_path, manifest).tobytes()
 
 
-def damaged(whole, kind, at, bit, extra):
+def damaged(whole: bytes, kind: str, at: int, bit: int, extra: bytes) -> bytes:
     place = at % max(1, len(whole))
     if kind == "flip":
         return whole[:place] + bytes([whole[place] ^ (1 << bit)]) + whole[place + 1 :]
@@ -43,7 +45,9 @@ def damaged(whole, kind, at, bit, extra):
 
 
 @pytest.fixture(scope="module", params=["float16", "int8"])
-def shard(request, tmp_path_factory):
+def shard(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[Path, bytes], tuple[ShardManifest, bytes, bytes]]:
     path = tmp_path_factory.mktemp("shard") / "7.json"
     write(path, [f"text {i}" for i in range(20)], dtype=request.param)
     return path, files_of(path), content(path)
@@ -57,7 +61,14 @@ def shard(request, tmp_path_factory):
     bit=st.integers(0, 7),
     extra=st.binary(min_size=1, max_size=12),
 )
-def test_random_damage_to_any_file_is_found_or_changes_nothing_that_is_read(shard, which, kind, at, bit, extra):
+def test_random_damage_to_any_file_is_found_or_changes_nothing_that_is_read(
+    shard: tuple[Path, dict[Path, bytes], tuple[ShardManifest, bytes, bytes]],
+    which: int,
+    kind: str,
+    at: int,
+    bit: int,
+    extra: bytes,
+) -> None:
     path, whole, expected = shard
     victim = list(whole)[which % len(whole)]
     try:
@@ -77,7 +88,9 @@ def test_random_damage_to_any_file_is_found_or_changes_nothing_that_is_read(shar
             file.write_bytes(payload)
 
 
-def test_every_single_bit_of_the_arrays_counts(shard):
+def test_every_single_bit_of_the_arrays_counts(
+    shard: tuple[Path, dict[Path, bytes], tuple[ShardManifest, bytes, bytes]],
+) -> None:
     path, whole, _expected = shard
     for victim in whole:
         if victim == path:
@@ -93,7 +106,9 @@ def test_every_single_bit_of_the_arrays_counts(shard):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 3.0])
-def test_vectors_that_are_no_unit_vectors_are_refused_by_row_and_nothing_is_written(tmp_path, value):
+def test_vectors_that_are_no_unit_vectors_are_refused_by_row_and_nothing_is_written(
+    tmp_path: Path, value: float
+) -> None:
     vectors = unit_rows(6)
     vectors[4] = value
     with pytest.raises(NounflowError, match=r"1 of 6 vectors are no unit vectors; the first: row 4") as caught:
@@ -102,14 +117,14 @@ def test_vectors_that_are_no_unit_vectors_are_refused_by_row_and_nothing_is_writ
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_text_behind_a_bad_vector_is_named():
+def test_the_text_behind_a_bad_vector_is_named() -> None:
     vectors = unit_rows(2)
     vectors[1] = np.nan
     with pytest.raises(NounflowError, match=r"row 1 \('a photo of a newt'\), norm nan"):
         encode(vectors, "float16", "0.json", ["a photo", "a photo of a newt"])
 
 
-def test_a_wrong_dimension_is_refused_with_both_sides_named_and_the_old_shard_stays(tmp_path):
+def test_a_wrong_dimension_is_refused_with_both_sides_named_and_the_old_shard_stays(tmp_path: Path) -> None:
     write(tmp_path / "0.json", ["a", "b"])
     before = content(tmp_path / "0.json")
     with pytest.raises(MismatchError, match=rf"have 16 dimensions, their embedder bundled:test has {DIM}"):
@@ -128,7 +143,7 @@ WRITER = """
 """
 
 
-def child(repository, script, folder, prefix=()):
+def child(repository: Path, script: str, folder: Path, prefix: tuple[str, ...] = ()) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [*prefix, sys.executable, "-c", textwrap.dedent(WRITER) + textwrap.dedent(script), str(folder)],
         cwd=repository,
@@ -139,7 +154,7 @@ def child(repository, script, folder, prefix=()):
     )
 
 
-def test_a_disk_that_fills_in_the_middle_of_a_shard_costs_that_shard_only(tmp_path, repository):
+def test_a_disk_that_fills_in_the_middle_of_a_shard_costs_that_shard_only(tmp_path: Path, repository: Path) -> None:
     """A real full disk: a tmpfs of one MB in a mount namespace of its own."""
     probe = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", str(tmp_path)], capture_output=True)
     if probe.returncode:
@@ -164,7 +179,9 @@ def test_a_disk_that_fills_in_the_middle_of_a_shard_costs_that_shard_only(tmp_pa
 
 
 @pytest.mark.parametrize("moment", ["arrays under way", "manifest gone"])
-def test_after_kill_9_a_shard_is_whole_or_has_no_manifest_and_the_others_stand(tmp_path, repository, moment):
+def test_after_kill_9_a_shard_is_whole_or_has_no_manifest_and_the_others_stand(
+    tmp_path: Path, repository: Path, moment: str
+) -> None:
     script = """
         write(folder / "0.json", ["a", "b"])
         texts = [str(i) for i in range(30_000)]
@@ -174,6 +191,7 @@ def test_after_kill_9_a_shard_is_whole_or_has_no_manifest_and_the_others_stand(t
     """
     writer = child(repository, script, tmp_path)
     try:
+        assert writer.stdout is not None
         writer.stdout.readline()
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
@@ -196,7 +214,7 @@ def test_after_kill_9_a_shard_is_whole_or_has_no_manifest_and_the_others_stand(t
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 1000), dim=st.sampled_from([2, 64, 384, 768]))
-def test_int8_rows_point_almost_where_they_pointed(seed, dim):
+def test_int8_rows_point_almost_where_they_pointed(seed: int, dim: int) -> None:
     vectors = unit_rows(50, seed, dim)
     decoded = encode(vectors, "int8", "x")[:].astype(np.float64)
     cosine = (decoded * vectors).sum(1) / np.linalg.norm(decoded, axis=1)
@@ -205,7 +223,7 @@ def test_int8_rows_point_almost_where_they_pointed(seed, dim):
     assert (np.abs(decoded - vectors) <= step / 2 + 1e-3 * np.abs(vectors)).all()  # and float16's own rounding
 
 
-def test_an_int8_shard_reads_alike_mapped_indexed_and_in_one_pass(tmp_path):
+def test_an_int8_shard_reads_alike_mapped_indexed_and_in_one_pass(tmp_path: Path) -> None:
     vectors = unit_rows(1000, 5, 384)
     write(tmp_path / "0.json", [str(i) for i in range(1000)], vectors=vectors, dtype="int8", embedder=identity(dim=384))
     manifest, rows = open_shard(tmp_path / "0.json")
@@ -219,7 +237,7 @@ def test_an_int8_shard_reads_alike_mapped_indexed_and_in_one_pass(tmp_path):
 
 
 @pytest.mark.parametrize(("dtype", "most"), [("float16", 1560), ("int8", 800)])
-def test_a_text_takes_few_bytes_all_files_counted(tmp_path, dtype, most):
+def test_a_text_takes_few_bytes_all_files_counted(tmp_path: Path, dtype: str, most: int) -> None:
     n = 4000
     write(
         tmp_path / "0.json", [str(i) for i in range(n)], vectors=unit_rows(n, dim=768), dtype=dtype,

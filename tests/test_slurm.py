@@ -14,18 +14,20 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import psutil
 import pytest
 import yaml
-from tiny_workflow import digests
+from tiny_workflow import Project, digests
 
 PROFILE = Path(__file__).parents[1] / "profiles/slurm/config.yaml"
 TIMES = ("ms_per_image",)
 
 
-def test_the_profile_limits_no_gpus_and_asks_for_no_cores():
+def test_the_profile_limits_no_gpus_and_asks_for_no_cores() -> None:
     profile = yaml.safe_load(PROFILE.read_text())
     assert profile["executor"] == "slurm"
     assert "resources" not in profile  # a limit of gpu=1 would send one GPU job at a time
@@ -34,7 +36,7 @@ def test_the_profile_limits_no_gpus_and_asks_for_no_cores():
     assert profile["slurm-requeue"] is True
 
 
-def rule_bodies(repository):
+def rule_bodies(repository: Path) -> dict[str, str]:
     """Rule -> its text; the training rules, one for each kind of predictor, as one."""
     texts = "\n".join(path.read_text() for path in sorted((repository / "rules").glob("*.smk")))
     texts = texts.replace("    rule:\n        name:\n            kind.rule\n", "rule train_model:\n")
@@ -42,15 +44,15 @@ def rule_bodies(repository):
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def test_the_jobs_that_travel_in_groups_are_small_and_need_no_gpu(repository):
+def test_the_jobs_that_travel_in_groups_are_small_and_need_no_gpu(repository: Path) -> None:
     bodies = rule_bodies(repository)
     for entry in yaml.safe_load(PROFILE.read_text())["groups"]:
         body = bodies[entry.split("=")[0]]
-        assert int(re.search(r"runtime=(\d+)", body)[1]) <= 30
+        assert int(re.findall(r"runtime=(\d+)", body)[0]) <= 30
         assert "gpu=" not in body
 
 
-def test_rules_that_compute_on_the_device_ask_for_one_gpu_each_and_no_others_do(repository):
+def test_rules_that_compute_on_the_device_ask_for_one_gpu_each_and_no_others_do(repository: Path) -> None:
     bodies = rule_bodies(repository)
     on_device = {rule for rule, body in bodies.items() if "--device" in body}
     assert {"embed_texts", "embed_images", "train_model", "predict"} <= on_device
@@ -59,35 +61,37 @@ def test_rules_that_compute_on_the_device_ask_for_one_gpu_each_and_no_others_do(
     assert 'GPU = 0 if CONFIG.device == "cpu" else 1' in (repository / "rules/common.smk").read_text()
 
 
-def scores(folder):
+def scores(folder: Path) -> list[dict[str, str]]:
     with (folder / "results/scores.tsv").open() as handle:
         rows = list(csv.DictReader(handle, delimiter="\t"))
     return [{key: value for key, value in row.items() if key not in TIMES} for row in rows]
 
 
 @pytest.fixture
-def cluster():
+def cluster() -> Callable[..., str]:
     """Its commands; skips where no SLURM answers."""
     if shutil.which("sinfo") is None or subprocess.run(["sinfo"], capture_output=True, check=False).returncode:
         pytest.skip("no SLURM answers here")
 
-    def call(*command):
+    def call(*command: str) -> str:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
     return call
 
 
-def start(project, target, output):
+def start(project: Project, target: str, output: IO[str]) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm", target,
                "--configfile", "tiny.yaml", "--slurm-init-seconds-before-status-checks", "1",
                "--seconds-between-status-checks", "1"]  # fmt: skip
     environment = {**os.environ, "PYTHONPATH": str(project.folder), "OMP_NUM_THREADS": "1"}
-    running = subprocess.Popen(command, cwd=project.folder, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    running = subprocess.Popen(
+        command, cwd=project.folder, env=environment, stdout=output, stderr=subprocess.STDOUT, text=True
+    )
     project.started.append(running)
     return running
 
 
-def submit(project, target):
+def submit(project: Project, target: str) -> str:
     """Everything that Snakemake says; it must succeed."""
     said = project.folder / "said.txt"
     with said.open("w") as output:
@@ -96,7 +100,7 @@ def submit(project, target):
 
 
 @pytest.mark.slurm
-def test_slurm_gives_the_scores_that_this_machine_gives(cluster, project):
+def test_slurm_gives_the_scores_that_this_machine_gives(cluster: Callable[..., str], project: Project) -> None:
     here = scores(project.folder)
     for path in (project.folder / "results").iterdir():
         if path.name != "inputs":
@@ -110,11 +114,11 @@ def test_slurm_gives_the_scores_that_this_machine_gives(cluster, project):
     }  # fmt: skip
 
 
-def requeue(cluster, job):
+def requeue(cluster: Callable[..., str], job: str) -> None:
     cluster("scontrol", "requeue", job)
 
 
-def processes_of(job):
+def processes_of(job: str) -> Iterator[psutil.Process]:
     """Of a job, and SLURM's own that look after it; the node is this machine."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
@@ -123,7 +127,7 @@ def processes_of(job):
                 yield process
 
 
-def lose_node(cluster, job):
+def lose_node(cluster: Callable[..., str], job: str) -> None:
     """SLURM is told that the node is gone, all that ran there ends at once, and later the node is back."""
     node = cluster("squeue", "-h", "-j", job, "-o", "%N").strip()
     cluster("scontrol", "update", f"nodename={node}", "state=down", "reason=lost")
@@ -143,7 +147,9 @@ def lose_node(cluster, job):
 
 @pytest.mark.slurm
 @pytest.mark.parametrize("death", [requeue, lose_node])
-def test_a_job_that_was_requeued_or_lost_its_node_ends_in_the_same_bytes(cluster, project, finished, death):
+def test_a_job_that_was_requeued_or_lost_its_node_ends_in_the_same_bytes(
+    cluster: Callable[..., str], project: Project, finished: Project, death: Callable[[Callable[..., str], str], None]
+) -> None:
     shutil.rmtree(project.folder / "results/models/tiny")
     log = project.folder / "results/logs/models/tiny.log"
     log.unlink()
@@ -153,7 +159,7 @@ def test_a_job_that_was_requeued_or_lost_its_node_ends_in_the_same_bytes(cluster
         while not (log.exists() and "parameters" in log.read_text()):  # it trains
             assert running.poll() is None, said.read_text()[-6000:]
             time.sleep(0.1)
-        job = re.search(r"SLURM jobid (\d+)", said.read_text())[1]
+        job = re.findall(r"SLURM jobid (\d+)", said.read_text())[0]
         death(cluster, job)
         limit = time.monotonic() + 60
         while "PENDING" not in cluster("squeue", "-h", "-j", job, "-o", "%T"):

@@ -1,6 +1,7 @@
 """The supplement of nouns that WordNet lacks: the table, its mistakes, and its way into a lexicon."""
 
-from __future__ import annotations
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -8,32 +9,36 @@ import pytest
 from nounflow.config.lexicon import LexiconConfig
 from nounflow.errors import NounflowError
 from nounflow.nouns.frequencies import Frequencies
-from nounflow.nouns.inflection_lists import load_inflection_lists
+from nounflow.nouns.inflection_lists import InflectionLists
 from nounflow.nouns.lexicon import build_lexicon
 from nounflow.nouns.rules import Rules
-from nounflow.nouns.supplement import COLUMNS, extended, read_supplement
+from nounflow.nouns.supplement import COLUMNS, Addition, extended, read_supplement
 from nounflow.senses import WordSenses
+from nounflow.wordnet import WordNet
+
+Rows = dict[str, dict[str, Any]]
 
 GOOD = "smartphone\tsmart phone\tartifact\ttelephone%1:06:00::\tcount\t\ta telephone with a touch screen"
 
 
 @pytest.fixture(scope="module")
-def supplement(wordnet, repository):
+def supplement(wordnet: WordNet, repository: Path) -> tuple[Addition, ...]:
     return read_supplement(repository / "resources/nouns/modern.tsv", wordnet)
 
 
 @pytest.fixture(scope="module")
-def lexicon(wordnet, supplement, repository) -> dict[str, dict[str, object]]:
-    """The entries of a lexicon of artifacts and the supplement, by canon; no frequencies."""
-    rules = Rules.model_validate({"classes": {"artifact": "a test"}})
+def lexicon(wordnet: WordNet, supplement: tuple[Addition, ...], lists: InflectionLists) -> Rows:
+    """The entries of a lexicon of artifacts, food and the supplement, by canon; no frequencies."""
+    rules = Rules.model_validate({"terms": {"bias": -1.0, "class:artifact": 3.0, "class:food": 3.0}})
     config = LexiconConfig(kinds=("artifact",), min_weight=0, min_object_share=0, max_pieces=0, synonym_ratio=0)
-    lists = load_inflection_lists(repository / "resources/nouns/inflection.yaml")
     frequencies = Frequencies({}, {})
     table, _ = build_lexicon(wordnet, config, rules, frequencies, inflection=lists, supplement=supplement)
     return {row["canon"]: row for row in table.iter_rows(named=True)}
 
 
-def test_the_table_holds_what_phones_photograph_and_wordnet_lacks(supplement, wordnet):
+def test_the_table_holds_what_phones_photograph_and_wordnet_lacks(
+    supplement: tuple[Addition, ...], wordnet: WordNet
+) -> None:
     words = WordSenses(wordnet)
     assert len(supplement) >= 620
     assert len({addition.kind for addition in supplement}) >= 6
@@ -42,7 +47,7 @@ def test_the_table_holds_what_phones_photograph_and_wordnet_lacks(supplement, wo
         assert addition.kind not in senses or addition.share < 1, addition
 
 
-def test_entries_have_sense_gloss_forms_and_parents_of_their_own(lexicon):
+def test_entries_have_sense_gloss_forms_and_parents_of_their_own(lexicon: Rows) -> None:
     phone = lexicon["smartphone"]
     assert phone["gloss"] == "a pocket telephone with a touch screen that runs apps and takes pictures"
     assert phone["plurals"] == ["smartphones"]
@@ -55,18 +60,18 @@ def test_entries_have_sense_gloss_forms_and_parents_of_their_own(lexicon):
 @pytest.mark.parametrize(
     ("noun", "parent"), [("drone", "aircraft"), ("router", "electronic device"), ("tablet", "electronic device")]
 )
-def test_the_modern_sense_leads_where_its_share_says_so(lexicon, noun, parent):
+def test_the_modern_sense_leads_where_its_share_says_so(lexicon: Rows, noun: str, parent: str) -> None:
     assert lexicon[noun]["hypernyms"][0] == parent
     assert len(lexicon[noun]["synsets"]) > 1
 
 
-def test_a_lexicon_with_added_senses_meets_a_plain_wordnet_by_their_parents(lexicon, wordnet):
+def test_a_lexicon_with_added_senses_meets_a_plain_wordnet_by_their_parents(lexicon: Rows, wordnet: WordNet) -> None:
     table = pl.DataFrame([lexicon["smartphone"], lexicon["telephone"]])
     words = WordSenses(wordnet, [table])
     assert words.synsets("smartphone") == words.synsets("telephone")[:1]
 
 
-def test_ids_are_of_the_content_and_new(supplement, wordnet):
+def test_ids_are_of_the_content_and_new(supplement: tuple[Addition, ...], wordnet: WordNet) -> None:
     both, ids = extended(wordnet, supplement)
     assert len(ids) == len(supplement)
     assert not ids & wordnet.synsets.keys()
@@ -93,7 +98,9 @@ def test_ids_are_of_the_content_and_new(supplement, wordnet):
         ("flip phone\t\tartifact\ttelephone%1:06:00::\tcount", "cells expected"),
     ],
 )
-def test_a_mistake_in_the_table_is_named_with_file_and_row(tmp_path, wordnet, row, message):
+def test_a_mistake_in_the_table_is_named_with_file_and_row(
+    tmp_path: Path, wordnet: WordNet, row: str, message: str
+) -> None:
     path = tmp_path / "modern.tsv"
     path.write_text("\t".join(COLUMNS) + f"\n{GOOD}\n{row}\n", encoding="utf-8")
     with pytest.raises(NounflowError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -11,7 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from training_material import Tiny, run_training, write_project
+from training_material import NO_MANIFEST, Tiny, run_training, write_project
 
 from nounflow.predictors.decoder_training import DecoderTask
 from nounflow.predictors.loading import load_predictor
@@ -20,12 +21,12 @@ from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.training.synonyms import share_with_synonyms, synonym_groups
 
 
-def texts_of(rows):
+def texts_of(rows: list[list[tuple[int, float]]]) -> TrainingSet:
     """A training set of these rows, each [(noun, weight), ...]."""
     flat = [pair for row in rows for pair in row]
     n = len(rows)
     return TrainingSet(
-        manifest=None,
+        manifest=NO_MANIFEST,
         vectors=np.zeros((n, 4), dtype=np.float16),
         targets=np.array([noun for noun, _ in flat], dtype=np.uint32),
         target_weights=np.array([weight for _, weight in flat], dtype=np.float32),
@@ -36,7 +37,7 @@ def texts_of(rows):
     )
 
 
-def rows_of(texts):
+def rows_of(texts: TrainingSet) -> list[list[tuple[int, float]]]:
     """What `texts_of` was given."""
     ids, weights, offsets = texts.targets_of(np.arange(len(texts.weights)))
     pairs = list(zip(ids.tolist(), weights.tolist(), strict=True))
@@ -49,7 +50,9 @@ def rows_of(texts):
     cuts=st.sets(st.integers(1, 9)),
     share=st.floats(0.01, 0.99),
 )
-def test_each_target_gives_its_synonyms_equal_parts_of_the_share(rows, order, cuts, share):
+def test_each_target_gives_its_synonyms_equal_parts_of_the_share(
+    rows: list[list[tuple[int, float]]], order: list[int], cuts: set[int], share: float
+) -> None:
     edges = [0, *sorted(cuts), 10]
     groups = [order[a:b] for a, b in itertools.pairwise(edges) if b - a > 1]
     expected = []
@@ -66,13 +69,13 @@ def test_each_target_gives_its_synonyms_equal_parts_of_the_share(rows, order, cu
         assert [weight for _, weight in row] == pytest.approx([weight for _, weight in there], rel=1e-5)
 
 
-def test_a_share_of_nothing_changes_nothing():
+def test_a_share_of_nothing_changes_nothing() -> None:
     texts = texts_of([[(0, 1.0)]])
     assert share_with_synonyms(texts, [[0, 1]], 0.0) is texts
     assert share_with_synonyms(texts, [], 0.5) is texts
 
 
-def test_nouns_of_one_first_synset_are_synonyms_whatever_their_glosses_and_further_senses_are():
+def test_nouns_of_one_first_synset_are_synonyms_whatever_their_glosses_and_further_senses_are() -> None:
     table = pl.DataFrame(
         {
             "id": [0, 1, 2, 3, 4, 5],
@@ -83,7 +86,7 @@ def test_nouns_of_one_first_synset_are_synonyms_whatever_their_glosses_and_furth
     assert synonym_groups(table) == [[0, 2]]
 
 
-def test_the_loss_is_that_of_both_nouns_by_their_weights():
+def test_the_loss_is_that_of_both_nouns_by_their_weights() -> None:
     tiny = Tiny.of()
     model = tiny.model().eval()
     rows = np.flatnonzero(np.diff(tiny.training_set.offsets) == 1)[:20]
@@ -91,7 +94,7 @@ def test_the_loss_is_that_of_both_nouns_by_their_weights():
     everyone = range(len(tiny.vocabulary.nouns))
     groups = [[i, i + 1] for i in everyone[::2]]
 
-    def loss(training_set):
+    def loss(training_set: TrainingSet) -> float:
         parts = DecoderTask(model, tiny.vocabulary, training_set).loss(embeddings, rows)
         return parts.total.item()
 
@@ -100,7 +103,7 @@ def test_the_loss_is_that_of_both_nouns_by_their_weights():
     assert loss(shared) == pytest.approx(0.7 * loss(tiny.training_set) + 0.3 * loss(swapped), rel=1e-5)
 
 
-def test_a_head_gives_a_synonym_its_share_of_the_probability(tmp_path):
+def test_a_head_gives_a_synonym_its_share_of_the_probability(tmp_path: Path) -> None:
     project = write_project(tmp_path)
     table = read_lexicon(project / "nouns.parquet")
     meaning = pl.Series([["n0"], ["n0"], *([f"n{i}"] for i in range(2, len(table)))])

@@ -5,32 +5,38 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from tiny_workflow import Project
 
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.embedders.image_files import embed_image_files
 from nounflow.embedders.load import load_embedder
+from nounflow.embedders.protocol import Embedder
 
 
 @pytest.fixture(scope="module")
-def bundled():
+def bundled() -> Embedder:
     return load_embedder(EmbedderConfig(spec="bundled:minilm-conse"), "cpu")
 
 
 @pytest.fixture
-def with_threads():
+def with_threads() -> Iterator[Callable[..., None]]:
     """Sets torch's threads for the test."""
     before = torch.get_num_threads()
     yield torch.set_num_threads
     torch.set_num_threads(before)
 
 
-def test_vectors_of_texts_have_the_same_bytes_under_any_number_of_threads(bundled, with_threads):
+def test_vectors_of_texts_have_the_same_bytes_under_any_number_of_threads(
+    bundled: Embedder, with_threads: Callable[..., None]
+) -> None:
     texts = [f"a photo of {n} {word}s beside a {word}" for word in ("cat", "lorry", "xylophone") for n in range(200)]
     found = set()
     for threads in (1, 2, 3):
@@ -40,15 +46,15 @@ def test_vectors_of_texts_have_the_same_bytes_under_any_number_of_threads(bundle
 
 
 def test_vectors_of_images_depend_neither_on_threads_nor_on_the_batch_nor_on_neighbours(
-    bundled, with_threads, tmp_path
-):
+    bundled: Embedder, with_threads: Callable[..., None], tmp_path: Path
+) -> None:
     files = [f"{i}.png" for i in range(19)]
     for i, file in enumerate(files):
         image = Image.new("RGB", (60 + i, 50), (10 * i, 255 - 9 * i, 120))
         ImageDraw.Draw(image).ellipse((5, 5, 20 + 2 * i, 40), fill=(200, 12 * i, 30))
         image.save(tmp_path / file)
 
-    def embedded(names, batch):
+    def embedded(names: list[str], batch: int) -> np.ndarray:
         return embed_image_files(bundled, tmp_path, names, batch, 2, fixed_shape=True, quiet=True).vectors
 
     expected = embedded(files, 32)
@@ -58,10 +64,10 @@ def test_vectors_of_images_depend_neither_on_threads_nor_on_the_batch_nor_on_nei
     assert np.array_equal(embedded(files[7:9], 32), expected[7:9])
 
 
-def test_predictions_are_the_same_under_any_number_of_threads(finished, tmp_path):
+def test_predictions_are_the_same_under_any_number_of_threads(finished: Project, tmp_path: Path) -> None:
     results, script = finished.folder / "results", Path(__file__).parent.parent / "workflow_scripts/predict.py"
 
-    def predicted(run, threads):
+    def predicted(run: str, threads: int) -> dict[str, Any]:
         out = tmp_path / f"{run}{threads}.json"
         images = results / "image_embeddings/bundled/drawn.json"
         subprocess.run(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,8 +35,9 @@ from nounflow.training.optimisation import AveragedWeights, learning_rate
 from nounflow.training.processes import Processes
 
 
-def test_vectors_that_stay_in_their_shards_train_the_same_weights():
+def test_vectors_that_stay_in_their_shards_train_the_same_weights() -> None:
     tiny = Tiny.of()
+    assert isinstance(tiny.training_set.vectors, np.ndarray)
     halves = [StoredRows(half) for half in np.split(tiny.training_set.vectors, 2)]
     on_disk = dataclasses.replace(tiny.training_set, vectors=MappedMatrix(halves, DIM))
     (model, curves), (other, other_curves) = tiny.train(), Tiny.of(training_set=on_disk).train()
@@ -42,23 +45,24 @@ def test_vectors_that_stay_in_their_shards_train_the_same_weights():
     assert curves.rows == other_curves.rows
 
 
-def test_thirty_two_nouns_are_learned_by_heart():
+def test_thirty_two_nouns_are_learned_by_heart() -> None:
     tiny = Tiny.of(32, samples=19_200)
     model, curves = tiny.train()
-    assert curves.last("heldout")["token_accuracy"] == 1.0
+    assert curves.of_kept()["token_accuracy"] == 1.0
+    assert isinstance(tiny.training_set.vectors, np.ndarray)
     embeddings = torch.from_numpy(tiny.training_set.vectors.astype(np.float32))
     found = generate(model, embeddings, TokenTrie.build(tiny.vocabulary), GenerationConfig(beam_width=3))
     assert found.nouns[:, 0].tolist() == tiny.training_set.targets.tolist()
 
 
-def test_the_same_seed_trains_the_same_weights_and_another_seed_others():
+def test_the_same_seed_trains_the_same_weights_and_another_seed_others() -> None:
     config = SMALL.model_copy(update={"dropout": 0.2})
     first, again, other = (Tiny.of(seed=seed, config=config).train()[0] for seed in (1, 1, 2))
     assert same_weights(first, again)
     assert not same_weights(first, other)
 
 
-def test_the_curves_name_samples_seen_and_end_with_the_last_sample():
+def test_the_curves_name_samples_seen_and_end_with_the_last_sample() -> None:
     _model, curves = Tiny.of().train()
     table = curves.table()
     assert table["samples"].max() == curves.samples == 640
@@ -67,14 +71,14 @@ def test_the_curves_name_samples_seen_and_end_with_the_last_sample():
     assert not table.select("samples", "split", "metric").is_duplicated().any()
 
 
-def test_held_out_samples_are_never_drawn():
+def test_held_out_samples_are_never_drawn() -> None:
     training_set = tiny_training_set(8)
     rows = training_set.draw(np.random.default_rng(0), 5000)
     assert not training_set.heldout[rows].any()
     assert set(rows) == set(np.flatnonzero(~training_set.heldout))
 
 
-def test_the_learning_rate_rises_to_its_peak_and_falls_to_nothing():
+def test_the_learning_rate_rises_to_its_peak_and_falls_to_nothing() -> None:
     config = TrainingConfig(learning_rate=0.5, warmup=0.1)
     rates = [learning_rate(step, 100, config) for step in range(100)]
     assert rates[:10] == pytest.approx([0.05 * (step + 1) for step in range(10)])
@@ -87,7 +91,7 @@ def test_the_learning_rate_rises_to_its_peak_and_falls_to_nothing():
 # --- averaged weights ---
 
 
-def test_averaged_weights_follow_their_formula_and_are_the_result():
+def test_averaged_weights_follow_their_formula_and_are_the_result() -> None:
     tiny = Tiny.of(ema=0.9)
     module = torch.nn.Linear(2, 2)
     average = AveragedWeights(module, 0.9)
@@ -106,14 +110,14 @@ def test_averaged_weights_follow_their_formula_and_are_the_result():
     assert not same_weights(averaged, plain)
 
 
-def test_with_averaged_weights_the_held_out_loss_is_theirs():
+def test_with_averaged_weights_the_held_out_loss_is_theirs() -> None:
     tiny = Tiny.of(ema=0.99, evaluations=1)
     model, curves = tiny.train()
     task = DecoderTask(model.eval(), tiny.vocabulary, tiny.training_set)
     rows = np.flatnonzero(tiny.training_set.heldout)
     with torch.no_grad():
         parts = task.loss(torch.from_numpy(tiny.training_set.vectors[rows]).float(), rows)
-    assert curves.last("heldout")["loss"] == pytest.approx(float(parts.total / parts.basis), rel=1e-4)
+    assert curves.of_kept()["loss"] == pytest.approx(float(parts.total / parts.basis), rel=1e-4)
 
 
 # --- several processes ---
@@ -127,7 +131,7 @@ def test_with_averaged_weights_the_held_out_loss_is_theirs():
     ],
     ids=["drawn", "measured"],
 )
-def test_two_processes_train_the_weights_of_one(tmp_path, noise):
+def test_two_processes_train_the_weights_of_one(tmp_path: Path, noise: dict[str, Any]) -> None:
     project = write_project(tmp_path)
     shared = {
         "decoder": {"width": 32, "heads": 2, "layers": 1},
@@ -146,13 +150,13 @@ def test_two_processes_train_the_weights_of_one(tmp_path, noise):
     assert two.samples == one.samples == 1050
 
 
-def test_the_places_of_all_processes_are_the_batch():
+def test_the_places_of_all_processes_are_the_batch() -> None:
     for count in (1, 2, 3, 7):
         places = [place for rank in range(count) for place in Processes("cpu", rank, count).places(35)]
         assert places == list(range(35))
 
 
-def test_more_processes_than_samples_are_refused():
+def test_more_processes_than_samples_are_refused() -> None:
     tiny = Tiny.of(batch_size=2)
     task = DecoderTask(tiny.model(), tiny.vocabulary, tiny.training_set)
     with pytest.raises(NounflowError, match="batch_size"):

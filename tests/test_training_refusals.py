@@ -25,7 +25,7 @@ from nounflow.streams import stream
 from nounflow.training.memory import activation_bytes, check_size, require
 
 
-def test_a_diverging_run_stops_with_the_step_and_its_rows():
+def test_a_diverging_run_stops_with_the_step_and_its_rows() -> None:
     tiny = Tiny.of()
     model = tiny.model()
     with torch.no_grad():
@@ -38,8 +38,9 @@ def test_a_diverging_run_stops_with_the_step_and_its_rows():
     assert "last good checkpoint: none" in str(caught.value)
 
 
-def test_a_broken_embedding_is_named_by_its_row():
+def test_a_broken_embedding_is_named_by_its_row() -> None:
     tiny = Tiny.of()
+    assert isinstance(tiny.training_set.vectors, np.ndarray)
     tiny.training_set.vectors[13, 0] = np.inf
     with pytest.raises(NounflowError, match="not finite are the embeddings of rows 13") as caught:
         tiny.train()
@@ -47,8 +48,8 @@ def test_a_broken_embedding_is_named_by_its_row():
     assert f"at step {first + 1} of 10" in str(caught.value)
 
 
-def test_a_model_too_large_for_memory_is_refused_before_it_is_made():
-    def build():
+def test_a_model_too_large_for_memory_is_refused_before_it_is_made() -> None:
+    def build() -> ObjectDecoder:
         return ObjectDecoder(768, 50_000, 9, DecoderConfig(width=262_144, heads=8, layers=40))
 
     with pytest.raises(NounflowError) as caught:
@@ -57,21 +58,23 @@ def test_a_model_too_large_for_memory_is_refused_before_it_is_made():
         assert part in str(caught.value)
 
 
-def test_activations_too_large_for_memory_are_named(monkeypatch):
-    monkeypatch.setattr("nounflow.training.loop.free_memory", lambda _device: 1_000_000)
+def test_activations_too_large_for_memory_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nounflow.training.memory.free_memory", lambda _device: 1_000_000)
     with pytest.raises(NounflowError, match="activations of 64 samples") as caught:
         Tiny.of().train()
     assert "micro_batch" in str(caught.value)
 
 
-def test_memory_that_cannot_be_known_refuses_nothing():
-    require({"weights": 1 << 60}, None, "cpu")
+def test_memory_that_cannot_be_known_refuses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nounflow.training.memory.free_memory", lambda _device: None)
+    require({"weights": 1 << 60}, "cpu")
 
 
 @pytest.mark.parametrize("kind", ["decoder", "head"])
-def test_the_estimate_of_activations_is_what_the_backward_pass_keeps(kind):
+def test_the_estimate_of_activations_is_what_the_backward_pass_keeps(kind: str) -> None:
     vocabulary, training_set = random_vocabulary(64, seed=9), several_targets(tiny_training_set(64))
     config = DecoderConfig(prefix_tokens=4, width=64, heads=4, layers=3, dropout=0.0)
+    task: DecoderTask | HeadTask
     if kind == "decoder":
         task = DecoderTask(ObjectDecoder(DIM, vocabulary.size, vocabulary.max_tokens, config), vocabulary, training_set)
     else:
@@ -81,7 +84,7 @@ def test_the_estimate_of_activations_is_what_the_backward_pass_keeps(kind):
     estimate = activation_bytes(task, DIM, rows, "cpu", None)
     kept = {}
 
-    def note(tensor):
+    def note(tensor: torch.Tensor) -> torch.Tensor:
         kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,14 +25,16 @@ from nounflow.training.checkpoint import DOCUMENT
 
 
 @pytest.fixture
-def training_set(tmp_path):
+def training_set(tmp_path: Path) -> dict[str, Any]:
     material = make_material(tmp_path)
     merge(**material)
     return material
 
 
 @pytest.mark.parametrize("change", [lambda path: path.write_bytes(b""), lambda path: path.write_bytes(bytes(80))])
-def test_a_mapped_shard_that_is_changed_in_place_is_an_error_that_names_it(training_set, change):
+def test_a_mapped_shard_that_is_changed_in_place_is_an_error_that_names_it(
+    training_set: dict[str, Any], change: Callable[[Path], object]
+) -> None:
     opened = open_training_set(training_set["folder"] / "manifest.json", memory=0)
     rows = np.arange(len(opened.vectors))
     assert len(opened.vectors[rows]) == len(rows)
@@ -40,7 +45,7 @@ def test_a_mapped_shard_that_is_changed_in_place_is_an_error_that_names_it(train
     assert "shards/m1/0.zarr" in str(caught.value)
 
 
-def test_a_training_set_whose_manifest_was_edited_is_refused_and_found(training_set):
+def test_a_training_set_whose_manifest_was_edited_is_refused_and_found(training_set: dict[str, Any]) -> None:
     path = training_set["folder"] / "manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"heldout": 1}))
     with pytest.raises(DamagedFileError, match="not the one that was written"):
@@ -48,7 +53,7 @@ def test_a_training_set_whose_manifest_was_edited_is_refused_and_found(training_
     assert [found.path for found in verify([path], 1) if found.problem] == [path]
 
 
-def test_a_checkpoint_whose_document_was_edited_is_refused(tmp_path):
+def test_a_checkpoint_whose_document_was_edited_is_refused(tmp_path: Path) -> None:
     checkpoints = store(tmp_path)
     checkpoints.save(state(120, {"w": torch.ones(1)}))
     path = checkpoints.folder / DOCUMENT
@@ -58,14 +63,14 @@ def test_a_checkpoint_whose_document_was_edited_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' + "9" * 5000 + "}", '{"a": "\\ud83d"}'])
-def test_json_that_no_reader_takes_is_one_bad_file_of_many(training_set, text):
+def test_json_that_no_reader_takes_is_one_bad_file_of_many(training_set: dict[str, Any], text: str) -> None:
     (training_set["folder"] / "odd.json").write_text(text)
     found = verify([training_set["folder"]], 1)
     assert [path.path.name for path in found if path.problem] == ["odd.json"]
     assert len(found) > 1
 
 
-def test_a_pickle_that_unfolds_without_end_is_refused_soon(tmp_path):
+def test_a_pickle_that_unfolds_without_end_is_refused_soon(tmp_path: Path) -> None:
     value: list[object] = []
     for _ in range(40):
         value = [value, value]
@@ -75,7 +80,7 @@ def test_a_pickle_that_unfolds_without_end_is_refused_soon(tmp_path):
     assert len(short(value)) < 200
 
 
-def test_a_flipped_byte_of_a_strangers_checkpoint_is_found(tmp_path):
+def test_a_flipped_byte_of_a_strangers_checkpoint_is_found(tmp_path: Path) -> None:
     path = tmp_path / "a.train"
     torch.save({"w": torch.arange(1000.0)}, path)
     content = bytearray(path.read_bytes())
@@ -87,6 +92,6 @@ def test_a_flipped_byte_of_a_strangers_checkpoint_is_found(tmp_path):
 
 
 @pytest.mark.parametrize("file", ["../a.png", "/etc/a.png", "sub/../../a.png"])
-def test_the_report_reads_no_picture_outside_its_folder(tmp_path, file):
+def test_the_report_reads_no_picture_outside_its_folder(tmp_path: Path, file: str) -> None:
     with pytest.raises(ImageError, match="leads out"):
         picture(tmp_path, file)

@@ -1,8 +1,7 @@
 """How photographable a synset is, and the tables that say so; damaged WordNet files."""
 
-from __future__ import annotations
-
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,12 +15,12 @@ from nounflow.wordnet import WordNet
 
 
 @pytest.fixture(scope="module")
-def evidence(repository) -> dict[str, object]:
+def evidence(repository: Path) -> dict[str, object]:
     return read_evidence(repository / "resources/nouns")
 
 
 @pytest.fixture(scope="module")
-def verdicts(wordnet, evidence):
+def verdicts(wordnet: WordNet, evidence: dict[str, Any]) -> Any:
     return visualness(wordnet, evidence["terms"], evidence["decisions"], evidence["pictured"])
 
 
@@ -34,13 +33,13 @@ def verdicts(wordnet, evidence):
         ("genus_canis%1:05:00::", False), ("london%1:15:00::", False), ("thermoplastic%1:27:00::", False),
     ],
 )  # fmt: skip
-def test_senses_are_told_apart(wordnet, verdicts, key, photographed):
+def test_senses_are_told_apart(wordnet: WordNet, verdicts: dict[str, Any], key: str, photographed: bool) -> None:
     verdict = verdicts[wordnet.sense_ids[key]]
     assert (verdict.score > 0.5) == photographed
     assert verdict.reason
 
 
-def test_a_synset_without_decision_is_judged_by_its_terms(wordnet, evidence):
+def test_a_synset_without_decision_is_judged_by_its_terms(wordnet: WordNet, evidence: dict[str, Any]) -> None:
     dog = wordnet.by_sense_key("dog%1:05:00::")
     assert {"class:animal", "head:dog", "pictured", "below:animal%1:03:00::"} <= set(terms(wordnet, dog, True))
     plain = visualness(wordnet, {"bias": -1.0, "class:animal": 2.0}, {}, ())
@@ -54,7 +53,9 @@ def test_a_synset_without_decision_is_judged_by_its_terms(wordnet, evidence):
         ({"dug%1:05:09::": Decision(True, "a test")}, "lacks"),
     ],
 )
-def test_decisions_must_have_an_effect_and_a_sense(wordnet, decisions, message):
+def test_decisions_must_have_an_effect_and_a_sense(
+    wordnet: WordNet, decisions: dict[str, Decision], message: str
+) -> None:
     with pytest.raises(NounflowError, match=message):
         visualness(wordnet, {"class:animal": 2.0}, decisions, ())
 
@@ -68,20 +69,20 @@ def test_decisions_must_have_an_effect_and_a_sense(wordnet, decisions, message):
         ("spelling.tsv", "a\tb\ncolor\tcolo\x00ur\n", "fields|signs"),
     ],
 )
-def test_a_broken_table_is_named_by_file_and_line(tmp_path, name, text, message):
+def test_a_broken_table_is_named_by_file_and_line(tmp_path: Path, name: str, text: str, message: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(NounflowError, match=message) as error:
         read_evidence(tmp_path)
     assert name in str(error.value)
 
 
-def test_a_rank_is_an_alias_of_its_only_member(wordnet):
+def test_a_rank_is_an_alias_of_its_only_member(wordnet: WordNet) -> None:
     names = rank_names(wordnet)
     assert "Felidae" in names[wordnet.sense_ids["feline%1:05:00::"]]
     assert wordnet.sense_ids["wolf%1:05:00::"] not in names
 
 
-def test_the_other_spelling_is_a_form_and_the_leading_one_wins():
+def test_the_other_spelling_is_a_form_and_the_leading_one_wins() -> None:
     spellings = Spellings({"color": "colour", "gray": "grey"})
     table = {"fire truck": 1e-6, "firetruck": 1e-6}
     assert spellings.variants(("gray wolf",), lambda _: 0.0, lambda _: False) == ("gray wolf", "grey wolf")
@@ -92,7 +93,7 @@ def test_the_other_spelling_is_a_form_and_the_leading_one_wins():
     assert Spellings({"gray": "grey"}, "british").leads("grey wolf", "gray wolf")
 
 
-def test_a_compound_without_a_count_is_estimated_from_its_words():
+def test_a_compound_without_a_count_is_estimated_from_its_words() -> None:
     frequencies = Frequencies({"barn": 1e-4, "owl": 1e-4, "ulna": 1e-7}, {})
     assert 0 < frequencies.estimate("barn ulna") < frequencies.estimate("barn owl") < 4.4e-6
     assert frequencies.estimate("barn owl ulna") == frequencies.estimate("owl ulna")
@@ -116,7 +117,9 @@ INDEX = ["entity n 1 0 1 0 00000001", "dog n 1 0 1 0 00000002"]
         ("cntlist.rev", lambda lines: ["dog%1:05:00:: 1 many"], "this is no sense"),
     ],
 )
-def test_damaged_wordnet_files_are_refused_by_file_line_and_entry(tmp_path: Path, file, change, message):
+def test_damaged_wordnet_files_are_refused_by_file_line_and_entry(
+    tmp_path: Path, file: str, change: Any, message: str
+) -> None:
     lines = {"data.noun": SYNSETS, "index.noun": INDEX, "cntlist.rev": ["dog%1:05:00:: 1 42"]}
     for name, text in lines.items():
         (tmp_path / name).write_text("\n".join(change(text) if name == file else text) + "\n")

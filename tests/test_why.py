@@ -9,6 +9,9 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
+
+from tiny_workflow import Project
 
 from nounflow.workflow.dry_run import DryRun, read
 from nounflow.workflow.status import by_rule, last_start, unfinished
@@ -38,7 +41,7 @@ rule all:
 """  # noqa: E501
 
 
-def test_a_dry_run_is_read_back():
+def test_a_dry_run_is_read_back() -> None:
     run = read(OUTPUT)
     assert run.rules == {"merge_caches": 1, "train_decoder": 2}
     assert [message for message, _ in run.jobs] == [
@@ -48,7 +51,7 @@ def test_a_dry_run_is_read_back():
     ]
 
 
-def test_changed_settings_are_named_key_by_key_and_code_by_its_digest():
+def test_changed_settings_are_named_key_by_key_and_code_by_its_digest() -> None:
     causes = dict(reasons(read(OUTPUT)).causes)
     assert causes["Training the decoder small"] == (
         "ema: nothing -> null",
@@ -57,24 +60,24 @@ def test_changed_settings_are_named_key_by_key_and_code_by_its_digest():
     )
 
 
-def test_a_job_with_a_cause_of_its_own_stands_before_those_that_only_follow():
+def test_a_job_with_a_cause_of_its_own_stands_before_those_that_only_follow() -> None:
     found = reasons(read(OUTPUT))
     assert dict(found.causes)["Merging"] == ("missing output files: results/a.json",)
     assert found.followers == ("Training the decoder other",)
     assert as_text(found).endswith("From these follow 1 more:\n    Training the decoder other")
 
 
-def test_nothing_to_do_is_said():
+def test_nothing_to_do_is_said() -> None:
     assert as_text(reasons(read("Nothing to be done (all requested files are present and up to date)."))).startswith(
         "Nothing"
     )
 
 
-def test_jobs_are_counted_by_rule():
+def test_jobs_are_counted_by_rule() -> None:
     assert by_rule(DryRun((), {"a": 3, "b": 1}), DryRun((), {"a": 1})) == [("a", 2, 1), ("b", 1, 0)]
 
 
-def test_a_cause_behind_another_one_is_found_where_nothing_stands_before_the_job():
+def test_a_cause_behind_another_one_is_found_where_nothing_stands_before_the_job() -> None:
     alone = read(OUTPUT.replace("Reason: Input files updated by another job: results/c.json, results/d.json",
                                 "Reason: Updated input files: resources/x.tsv"))  # fmt: skip
     found = reasons(read(OUTPUT), [alone])
@@ -82,14 +85,14 @@ def test_a_cause_behind_another_one_is_found_where_nothing_stands_before_the_job
     assert found.followers == ()
 
 
-def test_a_long_list_of_what_follows_is_cut():
+def test_a_long_list_of_what_follows_is_cut() -> None:
     text = as_text(Reasons((("a", ("b",)),), tuple(f"job {i}" for i in range(50)), changed=("train_head", "score")))
     assert len(text.splitlines()) < 30
     assert "and 30 more" in text
     assert text.endswith("have changed of: train_head, score")
 
 
-def nounflow(project, *words):
+def nounflow(project: Project, *words: str) -> str:
     command = [sys.executable, "-c", "from nounflow.cli import main; main()", *words]
     environment = {**os.environ, "PYTHONPATH": str(project.folder), "COLUMNS": "120"}
     done = subprocess.run(command, cwd=project.folder, env=environment, capture_output=True, text=True, check=False)
@@ -97,7 +100,7 @@ def nounflow(project, *words):
     return done.stdout
 
 
-def test_of_a_finished_workflow_the_commands_say_what_there_is_to_say(finished):
+def test_of_a_finished_workflow_the_commands_say_what_there_is_to_say(finished: Project) -> None:
     assert nounflow(finished, "why", "--configfile", "tiny.yaml").startswith("Nothing would run")
     status = nounflow(finished, "status", "results/scores.tsv", "--configfile", "tiny.yaml")
     assert re.search(r"embed_texts +5 +- *$", status, flags=re.MULTILINE)
@@ -108,7 +111,7 @@ def test_of_a_finished_workflow_the_commands_say_what_there_is_to_say(finished):
     assert "train_decoder" in nounflow(finished, "costs")
 
 
-def test_why_names_each_of_several_edits_also_where_one_lies_behind_another(project):
+def test_why_names_each_of_several_edits_also_where_one_lies_behind_another(project: Project) -> None:
     templates = project.folder / "resources/templates/singular.tsv"
     templates.write_text(templates.read_text().replace("a photo of", "a picture of", 1))
     project.configure(lambda config: config["runs"]["tiny"]["training"].update(learning_rate=0.001))
@@ -124,14 +127,14 @@ def test_why_names_each_of_several_edits_also_where_one_lies_behind_another(proj
     assert "decoder" not in only
 
 
-def write_log(folder, name, text, age, process=None):
+def write_log(folder: Path, name: str, text: str, age: int, process: int | None = None) -> None:
     path = folder / f"{name}.log"
     path.parent.mkdir(exist_ok=True, parents=True)
     path.write_text(f"# host: h\n# process: {process or os.getpid()} on {platform.node()}\n{text}" if text else "")
     os.utime(path, (1_000_000 - age, 1_000_000 - age))
 
 
-def test_jobs_that_run_and_jobs_that_failed_or_died_are_told_apart(tmp_path):
+def test_jobs_that_run_and_jobs_that_failed_or_died_are_told_apart(tmp_path: Path) -> None:
     gone = subprocess.Popen(["true"])
     gone.wait()
     for name, text, age, process in (
@@ -157,12 +160,12 @@ def test_jobs_that_run_and_jobs_that_failed_or_died_are_told_apart(tmp_path):
     assert found["silent"].seconds == 900
 
 
-def test_a_job_of_another_machine_counts_as_running_until_its_log_says_otherwise(tmp_path):
+def test_a_job_of_another_machine_counts_as_running_until_its_log_says_otherwise(tmp_path: Path) -> None:
     (tmp_path / "far.log").write_text("# process: 999999999 on elsewhere\ntraining: 3 of 20\n")
     assert [job.runs for job in unfinished(tmp_path, since=0)] == [True]
 
 
-def test_only_what_the_last_snakemake_ran_counts(tmp_path):
+def test_only_what_the_last_snakemake_ran_counts(tmp_path: Path) -> None:
     assert last_start(tmp_path) == 0
     for moment in ("2026-11-21T165452.433113", "2026-11-20T235959.000001"):
         path = tmp_path / f".snakemake/log/{moment}.snakemake.log"

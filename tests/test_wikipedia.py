@@ -11,7 +11,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -32,7 +34,7 @@ AUTHOR = {"Artist": {"value": '<a href="//example.org/u">Ann <b>&amp;</b> Bob</a
 NOUNS = ["cat", "crane", "kitten", "logo", "dot", "secret", "broken", "nothing", "paper", "dog"]
 
 
-def page(number, title, image="", **props):
+def page(number: int, title: str, image: str = "", **props: str) -> dict[str, Any]:
     found = {"pageid": number, "ns": 0, "title": title, "lastrevid": 1000 + number}
     found["canonicalurl"] = f"https://example.org/wiki/{title}"
     return found | ({"pageimage": image} if image else {}) | ({"pageprops": props} if props else {})
@@ -51,7 +53,7 @@ SEARCH = {  # in the order of the search, best first
 }
 
 
-def picture(width=40, height=30, kind="JPEG", colour="red"):
+def picture(width: int = 40, height: int = 30, kind: str = "JPEG", colour: str = "red") -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (width, height), colour).save(buffer, kind)
     return buffer.getvalue()
@@ -68,28 +70,31 @@ class Wiki(http.server.BaseHTTPRequestHandler):
 
     server: Site
 
-    def do_GET(self):
+    def do_GET(self) -> None:
         parts = urlsplit(self.path)
         site = self.server
         site.asked.append((time.monotonic(), parts.path, dict(self.headers)))
         if site.troubles:
-            return site.troubles.pop(0)(self)
+            site.troubles.pop(0)(self)
+            return
         if parts.path.startswith("/files/"):
             name = parts.path.rpartition("/")[2]
-            return self.say(FILES[name], kind="image/jpeg")
+            self.say(FILES[name], kind="image/jpeg")
+            return
         asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        assert asked["format"], asked["formatversion"] == ("json", "2")
+        assert (asked["format"], asked["formatversion"]) == ("json", "2")
         assert asked["maxlag"] == "5"
         if asked.get("generator") == "search":
             assert asked["pilicense"] == "free"
             found = SEARCH.get(asked["gsrsearch"], [])
             pages = [{**one, "index": number + 1} for number, one in enumerate(found)]
-            return self.say({"batchcomplete": True} | ({"query": {"pages": pages[::-1]}} if pages else {}))
+            self.say({"batchcomplete": True} | ({"query": {"pages": pages[::-1]}} if pages else {}))
+            return
         name = asked["titles"].removeprefix("File:")
         assert asked["prop"] == "imageinfo"
-        return self.say({"batchcomplete": True, "query": {"pages": [self.image_page(name)]}})
+        self.say({"batchcomplete": True, "query": {"pages": [self.image_page(name)]}})
 
-    def image_page(self, name):
+    def image_page(self, name: str) -> dict[str, Any]:
         address = f"http://127.0.0.1:{self.server.server_port}/files"
         kind = {"svg": "image/svg+xml", "png": "image/png"}.get(name[-3:], "image/jpeg")
         side = 100 if name == "Dot.png" else 3000
@@ -101,7 +106,7 @@ class Wiki(http.server.BaseHTTPRequestHandler):
         }  # fmt: skip
         return {"ns": 6, "title": f"File:{name}", "missing": True, "known": True, "imageinfo": [info]}
 
-    def say(self, body, status=200, kind="application/json", **headers):
+    def say(self, body: object, status: int = 200, kind: str = "application/json", **headers: str) -> None:
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in {"Content-Type": kind, "Content-Length": str(len(body)), **headers}.items():
@@ -109,25 +114,25 @@ class Wiki(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_):
+    def log_message(self, *_: object) -> None:
         pass
 
 
 class Site(http.server.ThreadingHTTPServer):
     """The server; `troubles` are what the next requests meet."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Wiki)
-        self.asked = []
-        self.troubles = []
+        self.asked: list[tuple[float, str, dict[str, str]]] = []
+        self.troubles: list[Callable[[Wiki], None]] = []
 
     @property
-    def api(self):
+    def api(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/w/api.php"
 
 
 @pytest.fixture
-def site(monkeypatch):
+def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     monkeypatch.setenv("no_proxy", "*")
     server = Site()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -138,16 +143,18 @@ def site(monkeypatch):
     server.server_close()
 
 
-def wiki(site, pause=0.0):
+def wiki(site: Site, pause: float = 0.0) -> MediaWiki:
     return MediaWiki(site.api, "ann@example.org", pause, first_wait_s=0.01)
 
 
-def table(out):
+def table(out: Path) -> list[dict[str, str]]:
     with open(out / "images.tsv", newline="") as handle:
         return list(csv.DictReader(handle, delimiter="\t"))
 
 
-def test_each_image_has_author_licence_revision_and_hash_and_each_noun_without_one_a_reason(site, tmp_path):
+def test_each_image_has_author_licence_revision_and_hash_and_each_noun_without_one_a_reason(
+    site: Site, tmp_path: Path
+) -> None:
     counts = collect(NOUNS, tmp_path, wiki(site), 100)
     rows = {row["noun"]: row for row in table(tmp_path)}
     assert list(rows) == ["cat", "crane", "dog"]
@@ -175,7 +182,7 @@ def test_each_image_has_author_licence_revision_and_hash_and_each_noun_without_o
         assert any(words in reason for reason in dropped), words
 
 
-def test_a_collection_goes_on_where_it_was_and_stops_at_what_is_wanted(site, tmp_path):
+def test_a_collection_goes_on_where_it_was_and_stops_at_what_is_wanted(site: Site, tmp_path: Path) -> None:
     collect(NOUNS, tmp_path, wiki(site), 1)
     assert [row["noun"] for row in table(tmp_path)] == ["cat"]
     n = len(site.asked)
@@ -186,7 +193,7 @@ def test_a_collection_goes_on_where_it_was_and_stops_at_what_is_wanted(site, tmp
     assert len(table(tmp_path)) == 3
 
 
-def test_the_wiki_is_asked_one_by_one_with_a_pause_and_a_name(site, tmp_path):
+def test_the_wiki_is_asked_one_by_one_with_a_pause_and_a_name(site: Site, tmp_path: Path) -> None:
     collect(NOUNS[:2], tmp_path, wiki(site, pause=0.05), 100)
     times = [at for at, _, _ in site.asked]
     assert min(later - earlier for earlier, later in itertools.pairwise(times)) >= 0.05
@@ -196,7 +203,7 @@ def test_the_wiki_is_asked_one_by_one_with_a_pause_and_a_name(site, tmp_path):
             MediaWiki(site.api, contact)
 
 
-def test_a_busy_wiki_is_left_alone_for_as_long_as_it_asks(site, tmp_path):
+def test_a_busy_wiki_is_left_alone_for_as_long_as_it_asks(site: Site, tmp_path: Path) -> None:
     site.troubles = [
         lambda answer: answer.say(b"slow down", 429, Retry_After="0.3"),
         lambda answer: answer.say({"error": {"code": "maxlag", "info": "lagged"}}, Retry_After="0.2"),
@@ -213,14 +220,14 @@ def test_a_busy_wiki_is_left_alone_for_as_long_as_it_asks(site, tmp_path):
     assert len(site.asked) == n + 1  # it does not ask again within the day
 
 
-def test_an_address_that_is_no_api_is_said_at_once(site, tmp_path):
+def test_an_address_that_is_no_api_is_said_at_once(site: Site, tmp_path: Path) -> None:
     site.troubles = [lambda answer: answer.say({"error": {"code": "badvalue", "info": "no such"}})]
     with pytest.raises(NounflowError, match="badvalue"):
         collect(["cat"], tmp_path, wiki(site), 100)
     assert len(site.asked) == 1
 
 
-def test_a_killed_collection_loses_and_doubles_nothing(site, tmp_path):
+def test_a_killed_collection_loses_and_doubles_nothing(site: Site, tmp_path: Path) -> None:
     (tmp_path / "nouns.txt").write_text("\n".join(NOUNS))
     command = [
         sys.executable, str(ROOT / "workflow_scripts/collect_wikipedia.py"), "--nouns", str(tmp_path / "nouns.txt"),
@@ -243,11 +250,11 @@ def test_a_killed_collection_loses_and_doubles_nothing(site, tmp_path):
     assert len(fetched) <= len(set(fetched)) + 1  # at most the one that was under way
 
 
-@given(st.text(st.characters(exclude_characters="<&", exclude_categories=("Cs",))))
-def test_the_words_of_plain_text_stay(text):
+@given(st.text(st.characters(exclude_characters="<&", exclude_categories=["Cs"])))
+def test_the_words_of_plain_text_stay(text: str) -> None:
     assert plain(text) == " ".join(text.split())
 
 
-def test_every_column_of_a_row_is_in_the_table(site, tmp_path):
+def test_every_column_of_a_row_is_in_the_table(site: Site, tmp_path: Path) -> None:
     collect(["cat"], tmp_path, wiki(site), 1)
     assert list(table(tmp_path)[0]) == [name for name in Collected.model_fields if name != "left_out"]

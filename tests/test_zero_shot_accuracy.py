@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -14,18 +18,22 @@ from scipy.stats import binomtest
 
 from nounflow.embedder_checks.accuracy import confusions, share, zero_shot
 from nounflow.embedder_checks.check import check_embedder
+from nounflow.embedder_checks.layouts import Listing
 from nounflow.embedder_checks.prompts import class_embeddings, fill_prompts
 from nounflow.embedders.image_files import embed_image_files
+from nounflow.embedders.protocol import Embedder
 from nounflow.errors import MismatchError
 from nounflow.images import open_image
-from nounflow.schemas.embedder_checks import CheckSet
+from nounflow.schemas.embedder_checks import CheckSet, EmbedderCheck
 
 vectors = arrays.arrays(np.float32, (7, 3), elements=st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]))
 
 
 @given(vectors, arrays.arrays(np.float32, (5, 3), elements=st.sampled_from([-1.0, 0.0, 0.5, 1.0])), st.data())
 @settings(max_examples=60, deadline=None)
-def test_ranks_are_those_of_a_sorted_list_with_ties_to_the_earlier_class(images, classes, data):
+def test_ranks_are_those_of_a_sorted_list_with_ties_to_the_earlier_class(
+    images: np.ndarray, classes: np.ndarray, data: st.DataObject
+) -> None:
     gold = np.array(data.draw(st.lists(st.integers(0, 4), min_size=7, max_size=7)))
     found = zero_shot(images, gold, classes)
     for row in range(7):
@@ -34,7 +42,7 @@ def test_ranks_are_those_of_a_sorted_list_with_ties_to_the_earlier_class(images,
         assert found.nearest[row] == order[0]
 
 
-def test_many_images_are_scored_in_blocks_like_one():
+def test_many_images_are_scored_in_blocks_like_one() -> None:
     images, classes = unit_rows(2500, 8), unit_rows(40, 8, seed=1)
     gold = np.arange(2500) % 40
     found = zero_shot(images, gold, classes)
@@ -45,7 +53,7 @@ def test_many_images_are_scored_in_blocks_like_one():
 
 @given(st.integers(1, 3000), st.data())
 @settings(max_examples=60, deadline=None)
-def test_intervals_are_wilsons(n, data):
+def test_intervals_are_wilsons(n: int, data: st.DataObject) -> None:
     correct = data.draw(st.integers(0, n))
     found = share(correct, n)
     expected = binomtest(correct, n).proportion_ci(method="wilson")
@@ -53,7 +61,7 @@ def test_intervals_are_wilsons(n, data):
     assert found.high == pytest.approx(expected.high, abs=1e-9)
 
 
-def test_confusions_are_counted_and_equal_names_told_apart_by_their_keys():
+def test_confusions_are_counted_and_equal_names_told_apart_by_their_keys() -> None:
     classes = {"n1": "missile", "n2": "missile", "n3": "cat"}
     gold, nearest = np.array([0, 0, 0, 1, 2, 2]), np.array([1, 1, 0, 2, 2, 2])
     found = confusions(gold, nearest, classes)
@@ -64,7 +72,7 @@ def test_confusions_are_counted_and_equal_names_told_apart_by_their_keys():
     assert found[0].share == pytest.approx(2 / 3)
 
 
-def test_a_class_embedding_is_the_normalised_mean_over_its_prompts(bundled):
+def test_a_class_embedding_is_the_normalised_mean_over_its_prompts(bundled: Embedder) -> None:
     names = ["fire truck", "cat {}", "owl"]
     for prompts in ("imagenet7", ("a photo of a {}.", "{}")):
         found = class_embeddings(bundled, names, prompts)
@@ -75,7 +83,7 @@ def test_a_class_embedding_is_the_normalised_mean_over_its_prompts(bundled):
     assert fill_prompts(("a {}.",), "cat {}") == ["a cat {}."]
 
 
-def checked(embedder, folder):
+def checked(embedder: Embedder, folder: Path) -> tuple[Listing, Any, EmbedderCheck]:
     """The listed classes of a folder, the files that could be embedded, and the check of the embedder."""
     listing = listed("folder", folder, folder)
     check_set = CheckSet(name="s", kind="folder", folder="", classes=listing.names, files=listing.files)
@@ -84,7 +92,9 @@ def checked(embedder, folder):
 
 
 @torch.inference_mode()
-def named_by_open_clip(model, embedder, names, folder, files):
+def named_by_open_clip(
+    model: Any, embedder: Embedder, names: dict[str, str], folder: Path, files: Iterable[str]
+) -> list[str]:
     """Key of the class that open_clip itself finds nearest to each image."""
     import open_clip
 
@@ -98,7 +108,9 @@ def named_by_open_clip(model, embedder, names, folder, files):
     return [list(names)[place] for place in nearest]
 
 
-def test_an_open_clip_model_is_checked_as_open_clip_itself_would(open_clip_model, tmp_path):
+def test_an_open_clip_model_is_checked_as_open_clip_itself_would(
+    open_clip_model: tuple[Any, Embedder, Path], tmp_path: Path
+) -> None:
     model, embedder, _folder = open_clip_model
     names = ["red_thing", "green thing", "blue"]
     for number in range(12):
@@ -115,7 +127,7 @@ def test_an_open_clip_model_is_checked_as_open_clip_itself_would(open_clip_model
     assert sum(confusion.n for confusion in check.confusions) == 12 - right
 
 
-def test_the_bundled_embedder_is_checked_on_a_tiny_folder(bundled, tmp_path):
+def test_the_bundled_embedder_is_checked_on_a_tiny_folder(bundled: Embedder, tmp_path: Path) -> None:
     for number, (name, colour) in enumerate((("lemon", "yellow"), ("strawberry", "red"), ("lemon", "gold"))):
         image = Image.new("RGB", (80, 60), "white")
         ImageDraw.Draw(image).ellipse((10, 10, 70, 50), fill=colour)
@@ -129,7 +141,7 @@ def test_the_bundled_embedder_is_checked_on_a_tiny_folder(bundled, tmp_path):
     assert check.embedder == bundled.identity
 
 
-def test_embeddings_of_other_images_are_refused(bundled):
+def test_embeddings_of_other_images_are_refused(bundled: Embedder) -> None:
     check_set = CheckSet(name="s", kind="folder", folder="", classes={"a": "a"}, files={"a/1.png": "a"})
     with pytest.raises(MismatchError, match=r"b/2\.png is not listed"):
         check_embedder(bundled, check_set, ["b/2.png"], unit_rows(1, bundled.dim), "imagenet7")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
@@ -31,16 +32,16 @@ def stirred(model: torch.nn.Module) -> torch.nn.Module:
     return model.eval()
 
 
-def open_clip_folder(folder: Path, text: dict | None = None, **rest: object) -> Path:
+def open_clip_folder(folder: Path, text: dict[str, Any] | None = None, **rest: Any) -> Path:
     """A folder with an open_clip model."""
     import open_clip
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
-    config = {"embed_dim": 16, "vision_cfg": VISION, "text_cfg": {**TEXT, **(text or {})}, **rest}
+    config: dict[str, Any] = {"embed_dim": 16, "vision_cfg": VISION, "text_cfg": {**TEXT, **(text or {})}, **rest}
     path = folder / "open_clip_config.json"
     path.write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3}}))
-    here = {}
+    here: dict[str, Any] = {}
     if "hf_model_name" in config["text_cfg"]:
         inner = str(folder / config["text_cfg"]["hf_model_name"])
         here = {"text_cfg": {**config["text_cfg"], "hf_model_name": inner, "hf_model_pretrained": False}}
@@ -91,25 +92,27 @@ def transformers_folder(folder: Path, kind: str, **text: object) -> Path:
     small = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
     if kind == "clip":
         clip_tokenizer(folder)
-        config = hf.CLIPConfig(
-            text_config={**small, "vocab_size": 49408, "max_position_embeddings": 77, "projection_dim": 16, **text},
-            vision_config={**small, "image_size": 32, "patch_size": 8, "projection_dim": 16},
-            projection_dim=16,
+        processor: Any = hf.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+        model: Any = hf.CLIPModel(
+            hf.CLIPConfig(
+                text_config={**small, "vocab_size": 49408, "max_position_embeddings": 77, "projection_dim": 16, **text},
+                vision_config={**small, "image_size": 32, "patch_size": 8, "projection_dim": 16},
+                projection_dim=16,
+            )
         )
-        processor = hf.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
-        model: torch.nn.Module = hf.CLIPModel(config)
     else:
         length = 16
         word_tokenizer(folder, length)
         words = {**small, "vocab_size": 200, "max_position_embeddings": length, "projection_size": 32, **text}
         if kind == "siglip":
-            config = hf.SiglipConfig(text_config=words, vision_config={**small, "image_size": 32, "patch_size": 8})
+            vision = {**small, "image_size": 32, "patch_size": 8}
             processor = hf.SiglipImageProcessor(size={"height": 32, "width": 32})
-            model = hf.SiglipModel(config)
+            model = hf.SiglipModel(hf.SiglipConfig(text_config=words, vision_config=vision))
         else:
-            config = hf.Siglip2Config(text_config=words, vision_config={**small, "num_patches": 16, "patch_size": 8})
+            vision = {**small, "num_patches": 16, "patch_size": 8}
             processor = hf.Siglip2ImageProcessor(patch_size=8, max_num_patches=16)
-            model = hf.Siglip2Model(config)
-    stirred(model).save_pretrained(folder)
+            model = hf.Siglip2Model(hf.Siglip2Config(text_config=words, vision_config=vision))
+    stirred(model)
+    model.save_pretrained(folder)
     processor.save_pretrained(folder)
     return folder

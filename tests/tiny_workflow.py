@@ -9,7 +9,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO, Any, NamedTuple
 
 import psutil
 import pytest
@@ -20,17 +22,32 @@ from PIL import Image, ImageDraw
 from nounflow.files import sha256_file, sha256_json
 
 CODE = ("Snakefile", "rules", "workflow_scripts", "nounflow", "config", "resources", "profiles", "docs/report")
+MERGED = "results/training_sets/bundled/tiny/m3_captions/manifest.json"
 RULE_LINE = re.compile(r"^(\w+)\s+(\d+)$", flags=re.MULTILINE)
+
+
+class Ended(NamedTuple):
+    """How a Snakemake process ended, and what it said."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self) -> str:
+        return self.stdout + self.stderr
 
 
 class Project:
     """A copy of the project with its own results, whose code and config a test may change."""
 
-    def __init__(self, folder):
-        self.folder = folder
-        self.started = []
+    first_output = ""  # what the first run said, where there was one
 
-    def snakemake(self, *options, check=True):
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.started: list[subprocess.Popen[str]] = []
+
+    def snakemake(self, *options: str, check: bool = True) -> Ended:
         environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
         done = subprocess.run(
             [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"],
@@ -40,12 +57,12 @@ class Project:
             text=True,
             check=False,
         )
-        done.output = done.stdout + done.stderr
+        ended = Ended(done.returncode, done.stdout, done.stderr)
         if check:
-            assert done.returncode == 0, done.output[-6000:]
-        return done
+            assert ended.returncode == 0, ended.output[-6000:]
+        return ended
 
-    def start(self, *options, stdout=subprocess.PIPE):
+    def start(self, *options: str, stdout: int | IO[str] = subprocess.PIPE) -> subprocess.Popen[str]:
         """A Snakemake process that the test goes on beside; stdout and stderr in one (a pipe holds 64 KB)."""
         environment = {**os.environ, "PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
         command = [sys.executable, "-m", "snakemake", *options, "--cores", "2", "--configfile", "tiny.yaml"]
@@ -56,7 +73,7 @@ class Project:
         )
         return self.started[-1]
 
-    def would_run(self, *options):
+    def would_run(self, *options: str) -> dict[str, int]:
         """Rules that a dry run names, with the number of their jobs."""
         output = self.snakemake("--dry-run", *options).output
         if "Nothing to be done" in output:
@@ -64,19 +81,19 @@ class Project:
         table = output.split("Job stats:")[1].split("\n\n")[0]
         return {name: int(n) for name, n in RULE_LINE.findall(table) if name not in ("all", "total")}
 
-    def edit(self, path, old, new):
+    def edit(self, path: str, old: str, new: str) -> None:
         text = (self.folder / path).read_text()
         assert old in text
         (self.folder / path).write_text(text.replace(old, new, 1))
 
-    def configure(self, change):
+    def configure(self, change: Callable[[dict[str, Any]], object]) -> None:
         path = self.folder / "tiny.yaml"
         config = yaml.safe_load(path.read_text())
         change(config)
         path.write_text(yaml.safe_dump(config))
 
 
-def draw_images(folder):
+def draw_images(folder: Path) -> None:
     """A few pictures, one of them broken, one empty, one animated."""
     folder.mkdir()
     for name, colour in (("a.png", "red"), ("b.jpg", "green"), ("sub dir/it's c.png", "blue")):
@@ -91,7 +108,7 @@ def draw_images(folder):
     (folder / "empty.png").write_bytes(b"")
 
 
-def build(folder, repository, wordnet_input):
+def build(folder: Path, repository: Path, wordnet_input: Path) -> Project:
     """Lay out the tiny workflow in a new folder: this code, its config, pictures, WordNet; nothing has run."""
     folder.mkdir(parents=True)
     for name in CODE:
@@ -109,7 +126,7 @@ def build(folder, repository, wordnet_input):
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory, repository, wordnet_input):
+def finished(tmp_path_factory: pytest.TempPathFactory, repository: Path, wordnet_input: Path) -> Project:
     """The tiny workflow, run once from nothing, for all processes that test side by side; tests work on copies."""
     folder = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
@@ -126,7 +143,7 @@ def finished(tmp_path_factory, repository, wordnet_input):
 
 
 @pytest.fixture
-def project(finished, tmp_path):
+def project(finished: Project, tmp_path: Path) -> Iterator[Project]:
     copy = tmp_path / "project"
     subprocess.run(["cp", "-a", str(finished.folder), str(copy)], check=True)  # keeps times, as Snakemake needs
     project = Project(copy)
@@ -136,14 +153,14 @@ def project(finished, tmp_path):
         process.wait()
 
 
-def results_of(project):
+def results_of(project: Project) -> dict[Path, bytes]:
     """Every file of the results folder, without logs and timings."""
     results = project.folder / "results"
     files = {path.relative_to(results): path for path in results.rglob("*") if path.is_file()}
     return {name: path.read_bytes() for name, path in files.items() if name.parts[0] not in ("logs", "benchmarks")}
 
 
-def digests(results):
+def digests(results: Path) -> dict[str, str]:
     """Digest of each result that is to be the same in every run, without what holds times or says what was reused."""
     return {
         str(path.relative_to(results)): digest
@@ -152,7 +169,7 @@ def digests(results):
     }
 
 
-def _digest(path, results):
+def _digest(path: Path, results: Path) -> str | None:
     inside = path.relative_to(results)
     passed_over = inside.parts[0] in ("logs", "benchmarks", "inputs", ".earlier") or inside.name in (
         "report.html",
@@ -177,10 +194,10 @@ def _digest(path, results):
 class StageWatch:
     """Sees the processes of a Snakemake process's jobs."""
 
-    def __init__(self, snakemake):
+    def __init__(self, snakemake: subprocess.Popen[str]) -> None:
         self.snakemake = psutil.Process(snakemake.pid)
 
-    def stages(self):
+    def stages(self) -> Iterator[tuple[str, psutil.Process]]:
         """(stage, process) of each script of workflow_scripts/ that runs now."""
         with contextlib.suppress(psutil.NoSuchProcess):
             for process in self.snakemake.children(recursive=True):
@@ -190,13 +207,13 @@ class StageWatch:
                         yield Path(words[1]).stem, process
 
     @staticmethod
-    def kill(process):
+    def kill(process: psutil.Process) -> None:
         """kill -9."""
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
 
     @staticmethod
-    def terminate(process):
+    def terminate(process: psutil.Process) -> None:
         """SIGTERM to the whole job, as a scheduler sends it: the shell, the stage and `tee`."""
         with contextlib.suppress(psutil.NoSuchProcess):
             shell = process.parent()

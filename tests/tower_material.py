@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import tiny_models as tiny
 import torch
@@ -11,6 +14,7 @@ import torch
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.embedders.golden import GOLDEN_TEXTS
 from nounflow.embedders.load import load_embedder
+from nounflow.embedders.two_towers import TwoTowers
 
 TEXTS = [
     "owl",
@@ -24,18 +28,20 @@ TEXTS = [
 ]
 
 
-def load(spec, precision="fp32", **settings):
-    return load_embedder(EmbedderConfig(spec=spec, precision=precision, **settings), "cpu")
+def load(spec: str, precision: str = "fp32", **settings: Any) -> TwoTowers:
+    embedder = load_embedder(EmbedderConfig(spec=spec, precision=precision, **settings), "cpu")
+    assert isinstance(embedder, TwoTowers)
+    return embedder
 
 
-def siglip_folder(folder):
+def siglip_folder(folder: Path) -> Path:
     tiny.word_tokenizer(folder, 16)
     words = {"context_length": 16, "vocab_size": 200, "hf_tokenizer_name": "x"}
     text = {**tiny.SIGLIP, **words, "tokenizer_kwargs": {"clean": "canonicalize"}}
     return tiny.open_clip_folder(folder, text, custom_text=True)
 
 
-def bert_folder(folder):
+def bert_folder(folder: Path) -> Path:
     """A Hugging Face text tower; its config lies in the subfolder that `hf_model_name` names."""
     from transformers import AutoTokenizer, BertConfig
 
@@ -53,7 +59,7 @@ def bert_folder(folder):
     )
 
 
-def clipa_folder(folder):
+def clipa_folder(folder: Path) -> Path:
     """CLIPA: no causal mask, the last place is pooled, separators become padding."""
     from transformers import AutoTokenizer
 
@@ -66,7 +72,7 @@ def clipa_folder(folder):
     )
 
 
-def coca_folder(folder):
+def coca_folder(folder: Path) -> Path:
     multimodal = {
         "context_length": 76, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1, "attn_pooler_heads": 2
     }  # fmt: skip
@@ -74,11 +80,11 @@ def coca_folder(folder):
     return tiny.open_clip_folder(folder, text, multimodal_cfg=multimodal, custom_text=True)
 
 
-def plain(**text):
+def plain(**text: Any) -> Callable[[Path], Path]:
     return lambda folder: tiny.open_clip_folder(folder, text)
 
 
-def custom(**text):
+def custom(**text: Any) -> Callable[[Path], Path]:
     return lambda folder: tiny.open_clip_folder(folder, text, custom_text=True)
 
 
@@ -108,11 +114,11 @@ KINDS = {
 
 
 @pytest.fixture(scope="session")
-def folders(tmp_path_factory):
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Folders of models by kind, each made when first asked for."""
     made: dict[str, Path] = {}
 
-    def folder(kind):
+    def folder(kind: str) -> Path:
         if kind not in made:
             made[kind] = KINDS[kind][1](tmp_path_factory.mktemp("model"))
         return made[kind]
@@ -120,12 +126,12 @@ def folders(tmp_path_factory):
     return folder
 
 
-def spec_of(kind, folders):
+def spec_of(kind: str, folders: Callable[[str], Path]) -> str:
     return f"{KINDS[kind][0]}:{folders(kind)}"
 
 
 @torch.inference_mode()
-def own_vectors(kind, folder, texts):
+def own_vectors(kind: str, folder: Path, texts: list[str]) -> np.ndarray:
     """What the library itself gives for texts padded to the full context, in fp32."""
     if KINDS[kind][0] == "openclip":
         import open_clip
@@ -133,7 +139,9 @@ def own_vectors(kind, folder, texts):
         from nounflow.embedders.openclip_names import text_model_beside
 
         model = open_clip.create_model(f"local-dir:{folder}", **text_model_beside(f"local-dir:{folder}")).eval()
-        return model.encode_text(open_clip.get_tokenizer(f"local-dir:{folder}")(texts), normalize=True).numpy()
+        tokens = open_clip.get_tokenizer(f"local-dir:{folder}")(texts)
+        vectors: np.ndarray = model.encode_text(tokens, normalize=True).numpy()
+        return vectors
     from transformers import AutoModel, AutoTokenizer
 
     model = AutoModel.from_pretrained(folder).eval()
@@ -146,11 +154,12 @@ def own_vectors(kind, folder, texts):
         texts, padding="max_length", truncation=True, max_length=length, return_tensors="pt"
     )
     features = model.get_text_features(input_ids=tokens.input_ids).pooler_output
-    return torch.nn.functional.normalize(features, dim=-1).numpy()
+    vectors = torch.nn.functional.normalize(features, dim=-1).numpy()
+    return vectors
 
 
-def cuts_rows(encoder):
-    return len(encoder.tokenise(["owl"])[0]) < encoder.context
+def cuts_rows(encoder: Any) -> bool:
+    return bool(len(encoder.tokenise(["owl"])[0]) < encoder.context)
 
 
 PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -22,11 +24,14 @@ from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.predictors.decoder_training import DecoderTask
 from nounflow.schemas.embeddings import EmbedderIdentity
 from nounflow.schemas.tables import CAPTIONS, lexicon_digest, write_table
+from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.merging import merge
 from nounflow.store.shard_writing import write_shard
 from nounflow.store.texts import text_keys, texts_digest
 from nounflow.store.training_set import TrainingSet
-from nounflow.training.loop import train
+from nounflow.training.checkpoint import Checkpoints
+from nounflow.training.curves import Curves
+from nounflow.training.loop import TrainingRun
 from nounflow.training.processes import Processes
 from nounflow.training.validation import Samples, hold_out
 
@@ -38,19 +43,20 @@ NAMES = [
 ]  # fmt: skip
 
 
+NO_MANIFEST = cast("TrainingSetManifest", None)  # of training sets that never were files: nothing reads it
 RUN = {"lexicon": "tiny", "embedder": "bundled", "mixture": "m1"}  # names of a run's parts
 
 
-def random_vocabulary(nouns, seed=0, tokens=40, longest=4):
+def random_vocabulary(nouns: int, seed: int = 0, tokens: int = 40, longest: int = 4) -> TargetVocabulary:
     """Nouns of random tokens, no two alike."""
     generator = np.random.default_rng(seed)
-    found = set()
+    found: set[tuple[int, ...]] = set()
     while len(found) < nouns:
         found.add(tuple(generator.integers(1000, 1000 + tokens, generator.integers(1, longest + 1)).tolist()))
     return TargetVocabulary.build([f"noun {i}" for i in range(nouns)], [list(ids) for ids in sorted(found)])
 
 
-def tiny_training_set(nouns, samples_per_noun=4, dim=DIM, seed=0):
+def tiny_training_set(nouns: int, samples_per_noun: int = 4, dim: int = DIM, seed: int = 0) -> TrainingSet:
     """Each noun a direction; its samples lie near it. Every fourth sample is held out."""
     generator = np.random.default_rng(seed)
     centres = generator.standard_normal((nouns, dim))
@@ -61,7 +67,7 @@ def tiny_training_set(nouns, samples_per_noun=4, dim=DIM, seed=0):
     heldout = np.arange(n) % samples_per_noun == 0
     weights = np.where(heldout, 0.0, 1.0)
     return TrainingSet(
-        manifest=None,
+        manifest=NO_MANIFEST,
         vectors=vectors.astype(np.float16),
         targets=labels,
         target_weights=np.ones(n, dtype=np.float32),
@@ -72,7 +78,7 @@ def tiny_training_set(nouns, samples_per_noun=4, dim=DIM, seed=0):
     )
 
 
-def several_targets(training_set, seed=0):
+def several_targets(training_set: TrainingSet, seed: int = 0) -> TrainingSet:
     """The same texts, each with one to three targets of random weights."""
     generator = np.random.default_rng(seed)
     counts = generator.integers(1, 4, len(training_set.weights))
@@ -94,7 +100,15 @@ class Tiny:
     settings: DecoderRun
 
     @classmethod
-    def of(cls, nouns=8, seed=1, config=SMALL, training_set=None, noise=0.1, **training):
+    def of(
+        cls,
+        nouns: int = 8,
+        seed: int = 1,
+        config: DecoderConfig = SMALL,
+        training_set: TrainingSet | None = None,
+        noise: float = 0.1,
+        **training: Any,
+    ) -> Tiny:
         """Settings are those of the tests of learning unless they are given."""
         training = {"samples": 640, "batch_size": 64, "learning_rate": 5e-3, **training}
         settings = DecoderRun(
@@ -112,14 +126,21 @@ class Tiny:
         torch.manual_seed(self.settings.seed)
         return ObjectDecoder(DIM, self.vocabulary.size, self.vocabulary.max_tokens, self.settings.decoder)
 
-    def train(self, checkpoints=None, on_metrics=lambda _curves: None, processes=Processes("cpu"), model=None):  # noqa: B008
+    def train(
+        self,
+        checkpoints: Checkpoints | None = None,
+        on_metrics: Callable[[Curves], None] = lambda _curves: None,
+        processes: Processes = Processes("cpu"),  # noqa: B008
+        model: ObjectDecoder | None = None,
+    ) -> tuple[ObjectDecoder, Curves]:
         """(model, curves) after training."""
         model = model or self.model()
         task = DecoderTask(model, self.vocabulary, self.training_set, self.settings.training.label_smoothing)
-        return model, train(task, self.samples, self.settings, processes, None, checkpoints, on_metrics)
+        run = TrainingRun(task, self.samples, self.settings, processes, None, checkpoints)
+        return model, run.train(on_metrics)
 
 
-def same_weights(first, second):
+def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> bool:
     """Whether two modules have the same bytes."""
     states = first.state_dict(), second.state_dict()
     return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
@@ -128,7 +149,7 @@ def same_weights(first, second):
 # --- on disk ---
 
 
-def write_project(folder: Path, texts_per_noun=6) -> Path:
+def write_project(folder: Path, texts_per_noun: int = 6) -> Path:
     """A lexicon, captions of one source, their embeddings and the training set under `folder`."""
     write_nouns(folder / "nouns.parquet", NAMES)
     n = len(NAMES) * texts_per_noun
@@ -172,7 +193,13 @@ def write_project(folder: Path, texts_per_noun=6) -> Path:
 
 
 def training_command(
-    project: Path, out: Path, settings: dict, *options: str, kind="decoder", run="tiny", launcher=()
+    project: Path,
+    out: Path,
+    settings: dict[str, Any],
+    *options: str,
+    kind: str = "decoder",
+    run: str = "tiny",
+    launcher: tuple[str, ...] = (),
 ) -> list[str]:
     """The command line of the script that trains, on a project on disk."""
     script = Path(__file__).resolve().parent.parent / "workflow_scripts/train_model.py"
@@ -185,7 +212,7 @@ def training_command(
     ]  # fmt: skip
 
 
-def run_training(*arguments, **keywords) -> subprocess.CompletedProcess[str]:
+def run_training(*arguments: Any, **keywords: Any) -> subprocess.CompletedProcess[str]:
     """Run a training script to its end, stdout and stderr in one."""
     command = training_command(*arguments, **keywords)
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)

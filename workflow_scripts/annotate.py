@@ -13,8 +13,6 @@ Out: results/annotations/{image_set}/{annotator}.json, and beside it {annotator}
 Without --labels nothing can be judged: the annotations name no image, and the scores will show a coverage of 0.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from nounflow.annotator_kinds import ANNOTATORS

@@ -13,8 +13,6 @@ Outputs: the lexicon (parquet, schema NOUNS) and what was kept and dropped (JSON
         --out results/nouns/small.parquet --counts results/nouns/small.counts.json
 """
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path

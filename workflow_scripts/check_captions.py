@@ -9,9 +9,6 @@ Out: a report (JSON, and Markdown to read); the counts; if asked for, the kept c
         --captions results/captions/small/offline.parquet --out results/captions/small/offline.check.json
 """
 
-from __future__ import annotations
-
-import argparse
 from pathlib import Path
 
 from nounflow.commandline import json_settings, run_stage, stage_parser
@@ -45,7 +42,7 @@ def main(
     refuse_below(settings.min_yield if min_yield is None else min_yield, report, captions, f"read {page}")
 
 
-def _arguments() -> argparse.Namespace:
+if __name__ == "__main__":
     parser = stage_parser(__doc__)
     parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
     parser.add_argument("--captions", type=Path, required=True, help="captions, parquet")
@@ -55,8 +52,4 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kept", type=Path, help="write the kept captions here, parquet")
     parser.add_argument("--out", type=Path, required=True, help="report, JSON; the page to read has its name with .md")
     parser.add_argument("--counts", type=Path, help="counts, JSON (default: the output's name + .counts.json)")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    run_stage(main, _arguments())
+    run_stage(main, parser.parse_args())

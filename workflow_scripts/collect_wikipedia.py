@@ -9,8 +9,6 @@ Out: OUT/images/, OUT/images.tsv (a row an image), OUT/collected.sqlite (what be
 Goes on where it was when it is started again. Then `image_sets: {wiki: {folder: wiki/images}}` names them.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from nounflow.commandline import at_least_one, run_stage, stage_parser

@@ -8,9 +8,6 @@ Out: a table of distinct texts with their targets, target weights and sampling w
         --source m2 --settings '{"texts_per_noun": 6}' --seed 1 --out results/captions/small/m2.parquet
 """
 
-from __future__ import annotations
-
-import argparse
 from pathlib import Path
 
 from nounflow.commandline import json_settings, run_stage, stage_parser
@@ -38,7 +35,7 @@ def main(
     write_draft(out, draft).write(counts or Path(f"{out}.counts.json"))
 
 
-def _arguments() -> argparse.Namespace:
+if __name__ == "__main__":
     parser = stage_parser(__doc__)
     parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
     parser.add_argument("--singular-templates", type=Path, required=True, help="TSV: id, weight, template, core")
@@ -48,8 +45,4 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, required=True, help="seed of template and noun draws")
     parser.add_argument("--out", type=Path, required=True, help="captions, parquet")
     parser.add_argument("--counts", type=Path, help="counts, JSON (default: the output's name + .counts.json)")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    run_stage(main, _arguments())
+    run_stage(main, parser.parse_args())

@@ -8,8 +8,6 @@ cannot be read are kept in the manifest with the reason.
         --counts results/image_embeddings/bundled/mine.counts.json
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from nounflow.commandline import add_settings, at_least_one, run_stage, stage_parser

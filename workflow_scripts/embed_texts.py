@@ -10,8 +10,6 @@ the shard's Zarr store and, last, its manifest.
         --counts results/embeddings/bundled/small/m1/0.counts.json
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser

@@ -10,8 +10,6 @@ Out: results/embedder_checks/{embedder}/{check_set}.json and .md, counts
         --page results/embedder_checks/bundled/mine.md --counts results/embedder_checks/bundled/mine.counts.json
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser

@@ -8,8 +8,6 @@ Out: OUT/manifest.json, written last, and OUT/files/ unless an installed folder 
 Prints what is fetched and how many MB. The environment variable NOUNFLOW_WORDNET names a WordNet folder of your own.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from pathlib import Path

@@ -10,15 +10,14 @@ Out: a table of distinct captions with their targets and sampling weights; and t
         --settings '{"captions_per_noun": 8}' --seed 1 --out results/captions/small/offline.parquet
 """
 
-from __future__ import annotations
-
-import argparse
 from pathlib import Path
 
-from nounflow.captions.captioners import CAPTIONERS
+from nounflow.captions.offline import draft_captions
 from nounflow.commandline import json_settings, run_stage, stage_parser
 from nounflow.config.captions import OfflineConfig
 
+# By name: functions of a lexicon, a folder of word lists, settings and a seed.
+CAPTIONERS = {"offline": draft_captions}
 WORDS = Path(__file__).resolve().parent.parent / "resources" / "captions"
 
 
@@ -39,7 +38,7 @@ def main(
     write_draft(out, draft).write(counts or Path(f"{out}.counts.json"))
 
 
-def _arguments() -> argparse.Namespace:
+if __name__ == "__main__":
     parser = stage_parser(__doc__)
     parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
     parser.add_argument("--captioner", choices=sorted(CAPTIONERS), required=True, help="who writes")
@@ -48,8 +47,4 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, required=True, help="seed of pattern and word draws")
     parser.add_argument("--out", type=Path, required=True, help="captions, parquet")
     parser.add_argument("--counts", type=Path, help="counts, JSON (default: the output's name + .counts.json)")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    run_stage(main, _arguments())
+    run_stage(main, parser.parse_args())

@@ -8,9 +8,6 @@ Out: a table of distinct captions with their targets and sampling weights; the c
         --out results/captions/small/published.parquet
 """
 
-from __future__ import annotations
-
-import argparse
 from pathlib import Path
 
 from nounflow.commandline import run_stage, stage_parser
@@ -33,15 +30,11 @@ def main(nouns: Path, published: Path, out: Path, unmatched: Path | None = None,
     record.write(counts or Path(f"{out}.counts.json"))
 
 
-def _arguments() -> argparse.Namespace:
+if __name__ == "__main__":
     parser = stage_parser(__doc__)
     parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
     parser.add_argument("--published", type=Path, required=True, help="published captions, JSON")
     parser.add_argument("--unmatched", type=Path, help="write the nouns that are not in the lexicon here")
     parser.add_argument("--out", type=Path, required=True, help="captions, parquet")
     parser.add_argument("--counts", type=Path, help="counts, JSON (default: the output's name + .counts.json)")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    run_stage(main, _arguments())
+    run_stage(main, parser.parse_args())

@@ -7,9 +7,6 @@ Out: a TSV of singular and one of plural templates, for captions.singular_templa
         --core ImageNet1KSel --singular-templates singular.tsv --plural-templates plural.tsv
 """
 
-from __future__ import annotations
-
-import argparse
 from pathlib import Path
 
 from nounflow.commandline import run_stage, stage_parser
@@ -38,7 +35,7 @@ def main(
     record.write(counts or Path(f"{singular_templates}.counts.json"))
 
 
-def _arguments() -> argparse.Namespace:
+if __name__ == "__main__":
     parser = stage_parser(__doc__)
     parser.add_argument("--prompts", type=Path, required=True, help="published prompts, JSON")
     parser.add_argument("--collections", required=True, help="names of collections, | between them")
@@ -46,8 +43,4 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--singular-templates", type=Path, required=True, help="output, TSV")
     parser.add_argument("--plural-templates", type=Path, required=True, help="output, TSV")
     parser.add_argument("--counts", type=Path, help="counts, JSON (default: singular templates + .counts.json)")
-    return parser.parse_args()
-
-
-if __name__ == "__main__":
-    run_stage(main, _arguments())
+    run_stage(main, parser.parse_args())

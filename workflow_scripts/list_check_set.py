@@ -8,8 +8,6 @@ Out: results/check_sets/{check_set}.json (images and classes) and .tsv (the same
         --counts results/check_sets/mine.counts.json
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from nounflow.commandline import json_settings, run_stage, stage_parser

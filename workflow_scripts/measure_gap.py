@@ -7,8 +7,6 @@ Out: results/training_sets/{embedder}/{lexicon}/{mixture}/gap/{image_set}.json, 
         --images results/image_embeddings/bundled/photos.json --image-set photos --out gap.json --counts gap.counts.json
 """  # noqa: E501
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from nounflow.commandline import at_least_one, run_stage, stage_parser

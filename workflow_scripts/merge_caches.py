@@ -7,8 +7,6 @@
         --counts results/training_sets/bundled/small/m3/manifest.counts.json
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from nounflow.commandline import json_settings, run_stage, stage_parser

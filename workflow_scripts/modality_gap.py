@@ -9,8 +9,6 @@ Out: results/modality_gap/{embedder}/{image_set}.json and .svg, counts
         --counts results/modality_gap/bundled/photos.counts.json
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser

@@ -5,8 +5,6 @@
         --out results/predictions/small/photos.json --counts results/predictions/small/photos.counts.json
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nounflow.commandline import json_settings, run_stage, stage_parser
-from nounflow.scoring.settings import Paths
+from nounflow.schemas.labels import Paths
 
 if TYPE_CHECKING:
     from nounflow.counts import Counts
@@ -81,7 +81,7 @@ def show(
     from nounflow.images import ImageError
     from nounflow.inputs import input_folder
     from nounflow.report.gallery import cards, choose, picture
-    from nounflow.scoring.points import judgements
+    from nounflow.scoring.answers import judgements
 
     judged = {document.image_set: judgements(document) for document in reversed(material.annotations)}  # first wins
     every = cards(material.predictions, judged, {name: one.labels for name, one in material.image_sets.items()})

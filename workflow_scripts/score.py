@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nounflow.commandline import json_settings, run_stage, stage_parser
-from nounflow.scoring.settings import Paths
+from nounflow.schemas.labels import Paths
 
 if TYPE_CHECKING:
     from nounflow.counts import Counts
@@ -45,9 +45,8 @@ def main(
 ) -> None:
     """Read, score, write, print."""
     from nounflow.schemas.documents import write_document
-    from nounflow.scoring.digests import templates_digest
     from nounflow.scoring.load import load_material
-    from nounflow.scoring.provenance import provenance
+    from nounflow.scoring.provenance import provenance, templates_digest
     from nounflow.scoring.rows import write_scores
     from nounflow.scoring.scores import score_all
     from nounflow.scoring.terminal import print_scores

@@ -10,8 +10,6 @@ Under `torchrun` its processes share each batch.
         --embedder '{"spec": "bundled:minilm-conse"}' --out results/models/small/manifest.json
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

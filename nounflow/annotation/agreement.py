@@ -1,7 +1,5 @@
 """How far annotators agree: Cohen's kappa of two, Krippendorff's alpha of all. The figures come from libraries."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import warnings

@@ -5,8 +5,6 @@ settled, round by round. Which nouns a round asks about follows from the answers
 ledger asks the same.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence

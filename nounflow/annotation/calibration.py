@@ -4,8 +4,6 @@ Multinomial logistic regression on the logarithms of smoothed vote shares. Wheth
 rule is measured on pictures that it was not fitted on, and it is used only where it is.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence

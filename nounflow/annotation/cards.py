@@ -1,7 +1,5 @@
 """What WordNet says of a noun, for people who judge: meanings with gloss, synonyms and what they are a kind of."""
 
-from __future__ import annotations
-
 import functools
 from pathlib import Path
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """From what annotators say to one category a noun: the stated policy, and the five lists that scoring reads."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple

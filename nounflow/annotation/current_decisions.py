@@ -5,8 +5,6 @@ force by one annotator on one pair the latest stands. So the outcome depends on 
 order, and logs can be merged in any order.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from nounflow.schemas.decisions import ABSTENTIONS, Decision, Mark

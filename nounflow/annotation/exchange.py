@@ -3,8 +3,6 @@
 Everything becomes records of a decision log. Their ids follow from what is imported, so importing twice adds nothing.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 from collections import Counter

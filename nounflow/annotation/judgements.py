@@ -1,7 +1,5 @@
 """A language model's judgements: from ballots to records of a decision log, and from there to annotations."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """From labels and predictions to an annotations document: which images and nouns there are to judge, and all judged."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 

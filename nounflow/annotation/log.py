@@ -1,17 +1,15 @@
 """The decision log on disk: an SQLite journal to work with, a text file of the same records to commit and merge."""
 
-from __future__ import annotations
-
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.files import sha256_text, write_text
-from nounflow.journal import Additions, Journal, JournalKind
+from nounflow.journal import Additions, Journal
 from nounflow.schemas.decisions import (
     Decision,
     DecisionDraft,
@@ -24,19 +22,6 @@ from nounflow.schemas.decisions import (
     time_text,
 )
 
-KIND = JournalKind(
-    name="decision log",
-    worth="what people have decided",
-    formats=[
-        Additions(
-            {
-                "records": """
-            seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
-            record TEXT NOT NULL CHECK (json_extract(record, '$.id') = id)"""
-            }
-        )
-    ],
-)
 TEXT_SUFFIX = ".jsonl"
 
 
@@ -52,14 +37,24 @@ class Receipt(NamedTuple):
 class DecisionLog(Journal):
     """`with DecisionLog.open(path) as log: log.append([draft]).result()`: then it is on the disk."""
 
+    name, worth = "decision log", "what people have decided"
+    formats = (
+        Additions(
+            {
+                "records": """
+            seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
+            record TEXT NOT NULL CHECK (json_extract(record, '$.id') = id)"""
+            }
+        ),
+    )
+
     def __init__(self, path: Path, *, writable: bool, now: Callable[[], float] = time.time) -> None:
-        super().__init__(path, KIND, writable=writable)
-        self._now = now
+        super().__init__(path, writable=writable, now=now)
         latest = self.rows("SELECT max(json_extract(record, '$.time')) FROM records")[0][0]
         self._latest = microseconds(latest) if latest else 0
 
     @classmethod
-    def open(cls, path: Path, *, now: Callable[[], float] = time.time) -> DecisionLog:
+    def open(cls, path: Path, *, now: Callable[[], float] = time.time) -> Self:
         """Open a log to write, made if there is none.
 
         Raises:
@@ -72,12 +67,7 @@ class DecisionLog(Journal):
                 where=path,
                 fix="`nounflow decisions merge --log LOG.sqlite THIS.jsonl` makes such a file; pass --log LOG.sqlite",
             )
-        return cls(path, writable=True, now=now)
-
-    @classmethod
-    def read(cls, path: Path) -> DecisionLog:
-        """Open an existing log only to look, also while another process writes to it."""
-        return cls(path, writable=False)
+        return super().open(path, now=now)
 
     def append(self, drafts: Sequence[DecisionDraft | MarkDraft]) -> Future[list[Receipt]]:
         """Stamp drafts with the time and write them. A draft whose id is there already changes nothing.
@@ -88,7 +78,7 @@ class DecisionLog(Journal):
         def write(connection: sqlite3.Connection) -> list[Receipt]:
             receipts = []
             for draft in drafts:
-                self._latest = max(self._latest + 1, int(self._now() * 1e6))
+                self._latest = max(self._latest + 1, int(self.now() * 1e6))
                 receipts.append(_insert(connection, stamp(draft, time_text(self._latest))))
             return receipts
 

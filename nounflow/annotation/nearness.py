@@ -5,8 +5,6 @@ intrinsic information content, Seco et al. 2004). Edges alone cannot tell: from 
 from a loaf to food three. The thresholds are reasoned in docs/annotations.md and were set on hand-written pairs.
 """
 
-from __future__ import annotations
-
 import re
 
 from nounflow.wordnet import Synset, WordNet

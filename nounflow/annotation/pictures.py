@@ -1,7 +1,5 @@
 """Pictures by what is in them: the sha256 of a file's bytes, and no file outside the image folder."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What people are asked, and in which order: what decides between runs first, then what many runs say."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What a language model is asked about a picture and a group of its nouns, and how its answer is read."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -4,8 +4,6 @@ The rule is that of the published sets, taken from two answers to five categorie
 are what a confident share of the votes must say; without one the noun is close.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Mapping

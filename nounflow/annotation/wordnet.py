@@ -1,7 +1,5 @@
 """The `wordnet` annotator: classes a predicted noun against an image's labels by WordNet. Rule: docs/annotations.md."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 

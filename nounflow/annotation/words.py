@@ -1,7 +1,5 @@
 """What a word usually means in front of a picture: which of its senses the judge takes for it."""
 
-from __future__ import annotations
-
 from nounflow.senses import WordSenses
 from nounflow.wordnet import Synset
 

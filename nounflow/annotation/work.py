@@ -1,7 +1,5 @@
 """What is judged: predictions on one image set, its pictures, and the tasks made of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

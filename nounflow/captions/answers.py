@@ -1,7 +1,5 @@
 """A language model's answers: read, checked as they come, and kept on disk until all are there."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +12,7 @@ from nounflow.captions.check_report import ReportTally
 from nounflow.captions.checks import CaptionChecks, Checked, with_secondary
 from nounflow.captions.near_duplicates import Kept
 from nounflow.captions.spool import Spool
-from nounflow.captions.table import CaptionDraft, Rows, Written, record_nouns
+from nounflow.captions.table import CaptionDraft, Row, Written, frame_of, record_nouns
 from nounflow.captions.templates import Number
 from nounflow.counts import Counts
 from nounflow.llm.reading import find_json
@@ -58,14 +56,6 @@ class NounTask:
         return self.weight * share / max(self.kept_of[number], 1)
 
 
-@dataclass(frozen=True)
-class CaptionVerdict:
-    """Whether an answer brought a caption, and what became of all that it brought."""
-
-    accepted: bool
-    reason: str
-
-
 class CaptionAnswers:
     """What the nouns' answers brought, kept and refused."""
 
@@ -75,14 +65,14 @@ class CaptionAnswers:
         self.readable = 0  # answers
         self._spool = spool
 
-    def take(self, task: NounTask, result: Outcome | Failure) -> CaptionVerdict | None:
-        """Read and check one answer; returns what is thought of it, None where there is none."""
+    def take(self, task: NounTask, result: Outcome | Failure) -> tuple[bool, str] | None:
+        """Read and check one answer; whether it brought a caption, and what became of all; None where there is none."""
         if isinstance(result, Failure):
             task.given_up = f"no answer: {result.detail}"
             return None
         if result.status == "refused":
             task.given_up = f"refused: {result.detail}"
-            return CaptionVerdict(False, task.given_up)
+            return False, task.given_up
         earlier = Kept(self.checks.settings.near_duplicate, self._plain(task))
         known = len(earlier.words)
         found: list[tuple[Number, str, str | None, tuple[int, ...], int]] = []
@@ -106,7 +96,7 @@ class CaptionAnswers:
         faults.update(fault for _, _, fault, _, _ in found if fault is not None)
         said = [f"kept: {kept.total()}"] if kept else []
         said += [f"{fault}: {n}" for fault, n in sorted(faults.items())]
-        return CaptionVerdict(bool(kept), "; ".join(said) or "no caption in it")
+        return bool(kept), "; ".join(said) or "no caption in it"
 
     def captions(self, task: NounTask) -> Iterator[tuple[Number, str, Checked]]:
         """All captions of a noun, as they came."""
@@ -170,15 +160,15 @@ class CaptionAnswers:
 
     def _tables(self, tasks: Iterable[NounTask]) -> Iterator[tuple[pl.DataFrame, list[Checked]]]:
         """All captions as rows of schema `CAPTIONS`, noun after noun, and what the checks say of each."""
-        rows, results = Rows(), list[Checked]()
+        rows, results = list[Row](), list[Checked]()
         for task in tasks:
             for number, text, checked in self.captions(task):
-                rows.add(text, (task.id,), task.weight_of(number), f"llm-{number}")
+                rows.append((text, (task.id,), task.weight_of(number), f"llm-{number}"))
                 results.append(checked)
             if len(rows) >= _BATCH:
-                yield rows.frame(), results
-                rows, results = Rows(), []
-        yield rows.frame(), results
+                yield frame_of(rows), results
+                rows, results = [], []
+        yield frame_of(rows), results
 
     def _reasons(self, task: NounTask) -> str:
         faults = Counter(checked.fault for _, _, checked in self.captions(task) if checked.fault is not None)

@@ -1,7 +1,5 @@
 """Reports of checked captions to read, one or several side by side, as Markdown."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import zip_longest
 

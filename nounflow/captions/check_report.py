@@ -1,26 +1,21 @@
 """What the checks found in a table of captions: a document."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from nounflow.captions.checks import Checked
 from nounflow.captions.distinct import DistinctNgrams
 from nounflow.captions.spool import Spool
 from nounflow.counts import Counts
+from nounflow.schemas.documents import StoredDocument
 
 _SAMPLES, _REFUSED_SAMPLES, _NOUNS = 20, 5, 20
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class LLMUsage(_Part):
+class LLMUsage(StoredDocument):
     """What a source has cost, as far as its captioner recorded it."""
 
     calls: int = Field(0, ge=0)
@@ -29,7 +24,7 @@ class LLMUsage(_Part):
     cost_usd: float | None = Field(None, ge=0)  # None: the model's price is not known
 
 
-class NounYield(_Part):
+class NounYield(StoredDocument):
     """How many captions the nouns keep."""
 
     asked: int  # nouns with a caption before the checks
@@ -39,7 +34,7 @@ class NounYield(_Part):
     poorest: dict[str, int]  # nouns that keep the smallest share -> captions kept
 
 
-class CaptionReport(_Part):
+class CaptionReport(StoredDocument):
     """results/captions/{lexicon}/{source}.check.json."""
 
     source: str

@@ -4,8 +4,6 @@ Captions that are alike are found within a noun, so rows go to parts by their fi
 The results go back to the windows, where the rows are read once more, in their order.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Is a text a good caption of its nouns? The same checks for every captioner, and what other nouns it names."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby

@@ -1,7 +1,5 @@
 """distinct-n of any number of texts (Li et al., 2016): different n-grams of words / all n-grams."""
 
-from __future__ import annotations
-
 from array import array
 from collections.abc import Sequence
 from itertools import pairwise

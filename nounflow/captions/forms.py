@@ -1,7 +1,5 @@
 """The written forms of a lexicon's nouns, ready to be drawn and put into texts."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import combinations
@@ -67,7 +65,7 @@ class CaptionLexicon:
     plural_shares: np.ndarray  # float64 [nouns], share of plural forms in each noun's use
 
     @classmethod
-    def of(cls, nouns: pl.DataFrame) -> CaptionLexicon:
+    def of(cls, nouns: pl.DataFrame) -> "CaptionLexicon":
         """Gather the forms of a table of schema `LEXICON`.
 
         Raises:

@@ -1,19 +1,17 @@
-"""What a WordNet gloss says of a noun, cut into phrases that can stand behind the noun in a sentence.
+"""What a WordNet gloss says of a noun, cut into short phrases that can stand beside the noun in a sentence.
 
-"small Old World songbird with a reddish breast" gives the appositions "a small Old World songbird with a reddish
-breast" and "a small Old World songbird", the detail "with a reddish breast" and the trait "small". There is no parser
-and no language model here, only rules; what they cannot read with some certainty is left out.
+"small Old World songbird with a reddish breast" gives the trait "small" and the feature "reddish breast"; "a shop
+selling wine" nothing. Captions show a thing and do not define it, so there is no phrase of more than three words. There
+is no parser and no language model here, only rules; what they cannot read with some certainty is left out.
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from nounflow.text import canon, regular_plural, regular_singular, with_article, word_set
+from nounflow.text import canon, regular_singular, word_set
 
-LONGEST = 13  # words of a phrase
+LONGEST = 3  # words of a phrase
 
 
 _PARENTHESES = re.compile(r"\s*[(\[][^()\[\]]*[)\]]")
@@ -49,16 +47,16 @@ _KIND_OF = re.compile(
 )
 _DETERMINER = re.compile(r"^(a|an|any|one|the)\s+", re.IGNORECASE)
 # A phrase behind a head noun begins with one of these words; those of the two _MOVABLE sets fit behind another noun.
-_MOVABLE_STARTS = word_set("with having for that which whose native suitable")
+_MOVABLE_STARTS = word_set("with")
 _STARTS = _MOVABLE_STARTS | word_set(
-    "of in on from to at by between under over through without near around into when where who during along after "
-    "before within beneath above below across against so as wherein usually typically commonly normally widely being "
-    "noted consisting containing resembling"
+    "having of in on from to at by between under over through without near around into when where who during "
+    "along after before within beneath above below across against so as wherein usually typically commonly "
+    "normally widely being noted consisting containing resembling"
 )
 _MOVABLE_PARTICIPLES = word_set(
     "used made worn covered designed consisting containing resembling found noted served cooked eaten filled attached "
-    "built equipped grown bred kept carried fitted composed intended operated powered driven played prepared fried "
-    "baked flavored stuffed decorated shaped producing bearing supported mounted held drawn pulled propelled "
+    "built equipped grown bred composed operated powered driven prepared fried "
+    "baked flavored stuffed decorated shaped producing bearing supported mounted drawn pulled propelled "
     "cultivated raised living growing inhabiting"
 )
 _IRREGULAR_PARTICIPLES = word_set("set taken cut hung sold fed laid sent put given dug spun woven sewn cast")
@@ -72,19 +70,14 @@ _PLURAL_ONLY = word_set("goods clothes viscera")
 _NOT_IN_HEAD = word_set(
     "is are was were be can may has have had than a an the all each every not nor if something someone anything"
 )
-_SINGULAR_VERB = re.compile(r"^(?:that|which) (?:is|has|was|\w+[^s\W]s)\b")
-_PLURAL_VERB = re.compile(r"^(?:that|which) (?!is\b|has\b|was\b)\w*[^s\W]\b")
-_NUMBERED = re.compile(r"^(?:that|which|whose)\b|\b(?:its|their)\b")
 
 
 @dataclass(frozen=True)
 class GlossPhrases:
     """Phrases in order of appearance, without repetition; any of them may be empty."""
 
-    singular: tuple[str, ...] = ()  # appositions to a singular: "a small songbird", "one of the wood warblers"
-    plural: tuple[str, ...] = ()  # appositions to a plural: "small songbirds", "each a small songbird"
-    singular_detail: tuple[str, ...] = ()  # behind a singular: "with a reddish breast", "that feeds on insects"
-    plural_detail: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()  # behind the noun: "made of wood", "with a handle"
+    features: tuple[str, ...] = ()  # behind its or their: "reddish breast"
     traits: tuple[str, ...] = ()  # adjectives of the gloss that may stand before the noun: "small"
 
 
@@ -109,55 +102,32 @@ class GlossReader:
 
     def _phrases(self, part: str) -> Iterator[tuple[str, str]]:
         """(field of `GlossPhrases`, phrase) of one part of a gloss."""
-        part, of_many = _MANY.subn("", part)
-        if not of_many:
-            part = _KIND_OF.sub("", part)
-        match = _DETERMINER.match(part)
-        determiner = match[1].lower() if match and not of_many else ""
-        words = (part[match.end() :] if match else part).split()
-        if not match and _is_detail(words):  # "made from residue of grapes"
-            yield from _details(self._shorten(words), plural=False)
-            return
-        head = self._head(words)
-        if not head:
-            return
-        rest = [] if words[len(head) - 1].endswith(",") else words[len(head) :]
-        noun = head[-1].lower()
-        plural = self._is_plural(noun)
-        sure = plural or bool(determiner) or self._known(noun)
-        joined = bool({"and", "or"} & set(head))
-        if not sure or (of_many and not plural) or (joined and not plural and not determiner):
-            return
-        if rest:
-            whole = self._shorten([*head, *rest])
-            if len(whole) > len(head):
-                yield from self._appositions(whole, len(head), determiner, plural)
-            yield from _details(self._shorten(rest), plural)
-        if not rest or (len(head) > 1 and rest[0] != "of"):  # "a small bit" of food says too little
-            yield from self._appositions(head, len(head), determiner, plural)
+        part = _DETERMINER.sub("", _KIND_OF.sub("", _MANY.sub("", part)))
+        words = part.split()
+        head = [] if _is_detail(words) else self._head(words)
+        rest = words[len(head) :]
+        if (not head and not _is_detail(words)) or (head and words[len(head) - 1].endswith(",")):
+            rest = []
+        if rest[:1] and rest[0].lower() in ("with", "having") and (feature := self._feature(rest[1:])):
+            yield "features", feature
+        detail = self._shorten(rest)
+        if len(detail) > 1 and _is_detail(detail):
+            yield "details", " ".join(detail)
         for word in head[:-1]:
             if word.rstrip(",").lower() in self._traits:
                 yield "traits", word.rstrip(",").lower()
 
-    def _appositions(self, words: list[str], n_head: int, determiner: str, plural: bool) -> Iterator[tuple[str, str]]:
-        if not 2 <= len(words) <= LONGEST:
-            return
-        text, head = " ".join(words), words[:n_head]
-        if plural:
-            yield "plural", text
-            yield "singular", f"one of the {text}"
-        elif head[-1].lower() in self._uncountable and determiner not in ("a", "an"):
-            yield "singular", text
-            yield "plural", text
-        elif determiner == "the":
-            if len(words) > n_head:  # "the young" by itself says nothing
-                yield "singular", f"the {text}"
-        else:
-            yield "singular", with_article(text)
-            if len(words) == n_head and not {"and", "or"} & set(head):
-                yield "plural", " ".join([*words[:-1], regular_plural(words[-1])])
-            else:
-                yield "plural", f"each {with_article(text)}"
+    def _feature(self, words: list[str]) -> str | None:
+        """Up to three words up to the first noun: "a reddish breast and ..." -> "reddish breast"."""
+        words = words[1:] if words[:1] and words[0] in ("a", "an", "the", "its") else words
+        for n, word in enumerate(words[:LONGEST], 1):
+            following = words[n].lower() if n < len(words) else ""
+            if word.lower().rstrip(",") in _DANGLING:
+                return None
+            ends = word.endswith(",") or following in _STARTS | {"", "and", "or"} or _is_participle(following)
+            if ends and self._is_noun(word.lower().rstrip(",")):
+                return " ".join(words[:n]).rstrip(",") if n > 1 else None
+        return None
 
     def _head(self, words: list[str]) -> list[str]:
         """The words up to the head noun, without a comma behind it; empty if there is no clear one."""
@@ -234,17 +204,3 @@ def _is_detail(words: list[str]) -> bool:
 
 def _is_participle(word: str) -> bool:
     return word in _MOVABLE_PARTICIPLES or word.endswith("ed")
-
-
-def _details(words: list[str], plural: bool) -> Iterator[tuple[str, str]]:
-    """The phrase behind the head as a detail of the explained noun, if it can move there."""
-    if len(words) < 2 or words[0].lower() not in _MOVABLE_STARTS | _MOVABLE_PARTICIPLES:
-        return
-    text = " ".join(words)
-    if not _NUMBERED.search(text):
-        yield "singular_detail", text
-        yield "plural_detail", text
-    elif plural and not _SINGULAR_VERB.match(text):
-        yield "plural_detail", text
-    elif not plural and not _PLURAL_VERB.match(text):
-        yield "singular_detail", text

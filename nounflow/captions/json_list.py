@@ -1,7 +1,5 @@
 """A JSON list read one value at a time, so that a large file needs little memory."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator
 from pathlib import Path

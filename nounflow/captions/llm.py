@@ -4,8 +4,6 @@ Each noun is asked about in rounds. Each round asks for the same number of capti
 checks or quotas change no question and every earlier answer still counts.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
@@ -84,7 +82,7 @@ async def write_captions(
             task = by_item[result.request.item]
             before = min(task.kept, task.quota)
             verdict = answers.take(task, result)
-            if verdict is not None and verdicts.add(result.key, verdict.accepted, verdict.reason):
+            if verdict is not None and verdicts.add(result.key, *verdict):
                 await asyncio.to_thread(verdicts.flush)
             yield result, min(task.kept, task.quota) - before
         waiting = [task for task in waiting if task.kept < task.quota and not task.given_up]

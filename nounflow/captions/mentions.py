@@ -1,7 +1,5 @@
 """Which nouns of a lexicon a text names, in which number and where, and which of them are news beside its own."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections import defaultdict

@@ -5,8 +5,6 @@ range of rows can be made alone; a tuple holds no noun twice and no two synonyms
 stays within one or two of its share, since tuples are drawn systematically rather than at random.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
@@ -18,7 +16,7 @@ import polars as pl
 
 from nounflow.captions.forms import CaptionLexicon
 from nounflow.captions.quotas import quotas
-from nounflow.captions.table import CaptionDraft, Rows, Written, caption_frame, record_nouns, record_texts
+from nounflow.captions.table import CaptionDraft, Row, Written, caption_frame, frame_of, record_nouns, record_texts
 from nounflow.captions.templates import Template, Templates
 from nounflow.captions.tuples import Companions, bring_together, draw_tuples
 from nounflow.config.captions import SourceConfig
@@ -75,7 +73,7 @@ def multiset_rows(multiset: Multiset, start: int = 0, stop: int | None = None) -
     """
     stop = multiset.rows if stop is None else min(stop, multiset.rows)
     if stop <= start:
-        return Rows().frame()
+        return frame_of([])
     return _single_rows(multiset, start, stop) if multiset.m == 1 else _tuple_rows(multiset, start, stop)
 
 
@@ -109,14 +107,14 @@ def compose(nouns: pl.DataFrame, templates: Templates, source: str, settings: So
 def _single_rows(multiset: Multiset, start: int, stop: int) -> pl.DataFrame:
     """M1: all texts of one noun stand together; a noun's expected sampling weight is its lexicon weight."""
     starts = multiset.starts.tolist()
-    rows = Rows()
+    rows: list[Row] = []
     for noun in range(bisect_right(starts, start) - 1, bisect_left(starts, stop)):
         size = starts[noun + 1] - starts[noun]
         texts = _texts_of(multiset, noun, size)
         weight = float(multiset.lexicon.weights[noun]) / max(size, 1)
         for text, template in texts[max(start - starts[noun], 0) : stop - starts[noun]]:
-            rows.add(text, (noun,), weight, template.id)
-    return rows.frame()
+            rows.append((text, (noun,), weight, template.id))
+    return frame_of(rows)
 
 
 def _texts_of(multiset: Multiset, noun: int, size: int) -> list[tuple[str, Template]]:

@@ -4,8 +4,6 @@ Within one group of nouns there are at most a few hundred captions, so every pai
 (MinHash) would estimate the same number.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 

@@ -4,8 +4,6 @@ There is no language model in it. It knows what the lexicon says of a noun (glos
 lists say of its group (where a bird sits, what is done with a tool).
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -20,18 +18,19 @@ import polars as pl
 from nounflow.captions.glosses import GlossPhrases, GlossReader
 from nounflow.captions.quotas import quotas
 from nounflow.captions.scenes import WORD_SLOTS, Pattern, SceneBook, SceneGroup
-from nounflow.captions.table import CaptionDraft, Rows, Written, record_nouns, record_texts
+from nounflow.captions.table import CaptionDraft, Row, Written, frame_of, record_nouns, record_texts
 from nounflow.config.captions import OfflineConfig
 from nounflow.counts import Counts
 from nounflow.streams import stream
-from nounflow.text import canon, indefinite_article
+from nounflow.text import canon, indefinite_article, regular_plural, regular_singular
 
 FEWEST = 4  # captions that every noun gets
 SHORTEST, LONGEST = 5, 25  # words of a caption
-COUNTED = 0.25  # share of plurals from which a noun counts as countable, whatever its group
+RUN = 4  # so many words of the gloss in a row are a definition's
 _TRIES = 40  # for one caption
 _BATCH = 16_384  # rows
 _ADJECTIVES = frozenset({"adjective", "trait"})
+_WORD = re.compile(r"[a-z0-9'-]+")
 _MARKED = re.compile(r"([#@]) ([^\s,.]+)")
 _SLOT = re.compile(r"\{(\w+)\}")
 _LITTLE = re.compile(r"[^\w ]|\b(?:a|an|the|some|one|two|three|several|few|many)\b")
@@ -66,18 +65,18 @@ class Subject:
     shares: tuple[tuple[float, ...], tuple[float, ...]]
     group: SceneGroup
     plural_share: float  # of the noun's use
-    uncountable: bool
+    countability: str  # as in a lexicon
     phrases: GlossPhrases
-    classes: tuple[str, ...]  # parents that can be named: "thrush"
+    others: tuple[str, ...]  # plurals of parents that can be named: "thrushes"
+    gloss: frozenset[tuple[str, ...]]  # runs of `RUN` words, which no caption repeats
 
     def options(self, plural: bool) -> dict[str, tuple[str, ...]]:
         """What the noun's own entry has for the slots of `NOUN_SLOTS` but the noun itself."""
-        phrases = self.phrases
         return {
-            "apposition": phrases.plural if plural else phrases.singular,
-            "detail": phrases.plural_detail if plural else phrases.singular_detail,
-            "class": self.classes,
-            "trait": phrases.traits,
+            "detail": self.phrases.details,
+            "feature": () if plural else self.phrases.features,  # several have several
+            "others": self.others if self.countability == "count" else (),
+            "trait": self.phrases.traits,
         }
 
 
@@ -99,15 +98,15 @@ class OfflineCaptioner:
 
         Two nouns that share a form may get the same text; it is not yet merged.
         """
-        rows = Rows()
+        rows: list[Row] = []
         for subject, asked in zip(self.subjects, self.asked.tolist(), strict=True):
             captions = self._captions(subject, asked, refused)
             for text, pattern in captions:
-                rows.add(text, (subject.id,), subject.weight / len(captions), pattern)
+                rows.append((text, (subject.id,), subject.weight / len(captions), pattern))
             if len(rows) >= _BATCH:
-                yield rows.frame()
-                rows = Rows()
-        yield rows.frame()
+                yield frame_of(rows)
+                rows = []
+        yield frame_of(rows)
 
     def _captions(self, subject: Subject, asked: int, refused: Counter[str]) -> list[tuple[str, str]]:
         """(caption, pattern id), different from each other after normalisation."""
@@ -124,7 +123,7 @@ class OfflineCaptioner:
                 form = _pick(subject.forms[plural], subject.shares[plural], rng)
                 text = self._sentence(subject, pattern, form, plural, rng)
                 plain = " ".join(_LITTLE.sub(" ", canon(text)).split())
-                reason = _fault(text, form, own)
+                reason = _fault(text, form, own, subject.gloss)
                 if reason is None and plain in kept:
                     reason = "nearly the same as another caption of the noun"
                 if reason is None:
@@ -170,8 +169,10 @@ def _determined(match: re.Match[str], subject: Subject, plural: bool, quantity: 
     """The word behind a `#` or `@`, with what the mark stands for."""
     word = match[2]
     if plural:
-        return f"{quantity}{word}" if match[1] == "#" else word
-    if subject.uncountable:
+        if match[1] == "@":
+            return word
+        return f"some {word}" if subject.countability == "plural" else f"{quantity}{word}"  # no "three scissors"
+    if subject.countability in ("mass", "both"):
         return f"some {word}" if match[1] == "#" else word
     return f"{indefinite_article(word)} {word}"
 
@@ -180,14 +181,13 @@ def _subject(row: dict[str, Any], book: SceneBook, reader: GlossReader) -> Subje
     forms = tuple(row["singulars"]), tuple(row["plurals"])
     shares = tuple(row["singular_shares"]), tuple(row["plural_shares"])
     group = book.group_of(row["kind"], [row["canon"], *row["hypernyms"]])
-    mass_word = row["canon"].rpartition(" ")[2] in book.words("uncountable")
     plural_share = sum(shares[1]) / (sum(shares[0]) + sum(shares[1]))
     own = {canon(form) for form in (*forms[0], *forms[1])}
     last_words = {form.rpartition(" ")[2] for form in own}
     classes = [
         name
         for name in row["hypernyms"][:3]
-        if name not in book.words("unspoken") and canon(name).rpartition(" ")[2] not in last_words
+        if name in book.words("spoken") and canon(name).rpartition(" ")[2] not in last_words
     ]
     return Subject(
         id=row["id"],
@@ -197,10 +197,18 @@ def _subject(row: dict[str, Any], book: SceneBook, reader: GlossReader) -> Subje
         shares=shares,
         group=group,
         plural_share=plural_share,
-        uncountable=plural_share < COUNTED and (group.uncountable or mass_word),
+        countability=row["countability"] or "count",
         phrases=reader.read(row["gloss"], own),
-        classes=tuple(classes[:2]),
+        others=tuple(_others(name, book) for name in classes[:2]),
+        gloss=_runs(row["gloss"]),
     )
+
+
+def _others(parent: str, book: SceneBook) -> str:
+    """A parent in the plural: "thrushes", "clothing"."""
+    before, space, last = parent.rpartition(" ")
+    mass = last in book.words("uncountable") or regular_singular(last) is not None
+    return parent if mass else f"{before}{space}{regular_plural(last)}"
 
 
 def _pick(options: tuple[str, ...], shares: tuple[float, ...], rng: np.random.Generator) -> str:
@@ -210,7 +218,13 @@ def _pick(options: tuple[str, ...], shares: tuple[float, ...], rng: np.random.Ge
     return options[int(rng.choice(len(options), p=weights / weights.sum()))]
 
 
-def _fault(text: str, form: str, own: re.Pattern[str]) -> str | None:
+def _runs(text: str) -> frozenset[tuple[str, ...]]:
+    """All runs of `RUN` words of a text."""
+    words = _WORD.findall(text.lower())
+    return frozenset(zip(*(words[i:] for i in range(RUN)), strict=False))
+
+
+def _fault(text: str, form: str, own: re.Pattern[str], gloss: frozenset[tuple[str, ...]]) -> str | None:
     """Why a caption is refused; None if it is sound."""
     if not SHORTEST <= len(text.split()) <= LONGEST:
         return f"not {SHORTEST} to {LONGEST} words long"
@@ -219,6 +233,8 @@ def _fault(text: str, form: str, own: re.Pattern[str]) -> str | None:
         return "the noun is not a word of its own"
     if len(found) > 1:
         return "names the noun twice"
+    if not gloss.isdisjoint(_runs(text)):
+        return "repeats the gloss"
     words = [word.strip(",.").lower() for word in own.sub("_", text).split()]  # "Bison bison" is one
     if any(a == b for a, b in pairwise(words)):
         return "repeats a word"

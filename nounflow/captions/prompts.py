@@ -4,8 +4,6 @@ The JSON holds `{"prompts": {collection: [[frequency, template], ...]}}`; a temp
 number), `{singular}`, `{plural}`, or one of them behind `article_`, which stands for a or an and the noun.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ An entry has `target_noun`, `pretty_noun`, `singulars`, `plurals`, `singular_cap
 has one or more places `{singular}` or `{plural}` and no final full stop.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter
@@ -21,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from nounflow.captions.json_list import read_json_list
 from nounflow.captions.spool import Spool
-from nounflow.captions.table import MERGED, CaptionDraft, Rows, Written, record_nouns
+from nounflow.captions.table import MERGED, CaptionDraft, Row, Written, frame_of, record_nouns
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
 from nounflow.senses import LexiconForms
@@ -127,16 +125,15 @@ def import_captions(
 
 
 def _batches(nouns: pl.DataFrame, found: list[int], spool: Spool, tally: _Tally) -> Iterator[pl.DataFrame]:
-    rows = Rows()
-    made = 0
+    rows: list[Row] = []
+    made = False
     for noun in found:
         entries = [PublishedNoun.model_validate_json(piece) for piece in spool.pieces(noun)]
-        before = len(rows)
         _add_noun(rows, nouns.row(noun, named=True), entries, tally)
-        made += len(rows) - before
+        made = made or bool(rows)
         if len(rows) >= _BATCH:
-            yield rows.frame()
-            rows = Rows()
+            yield frame_of(rows)
+            rows = []
     if not made:
         reasons = ", ".join(f"{reason}: {n:,}" for reason, n in tally.faults.most_common())
         raise NounflowError(
@@ -144,10 +141,10 @@ def _batches(nouns: pl.DataFrame, found: list[int], spool: Spool, tally: _Tally)
             where=reasons or "no captions in the file",
             fix="check that the file has the published layout and is for this lexicon",
         )
-    yield rows.frame()
+    yield frame_of(rows)
 
 
-def _add_noun(rows: Rows, noun: dict[str, Any], entries: Sequence[PublishedNoun], tally: _Tally) -> None:
+def _add_noun(rows: list[Row], noun: dict[str, Any], entries: Sequence[PublishedNoun], tally: _Tally) -> None:
     """Append the captions of one noun of the lexicon."""
     numbers: list[tuple[str, list[str], list[tuple[str, float]]]] = []
     for number in ("singular", "plural"):
@@ -165,7 +162,7 @@ def _add_noun(rows: Rows, noun: dict[str, Any], entries: Sequence[PublishedNoun]
         for template in templates:
             for form, share in forms:
                 weight = noun["weight"] * share / used / len(templates)
-                rows.add(_fill(template, f"{{{number}}}", form), (noun["id"],), weight, f"published-{number}")
+                rows.append((_fill(template, f"{{{number}}}", form), (noun["id"],), weight, f"published-{number}"))
 
 
 def _templates(captions: Sequence[str], place: str, tally: _Tally) -> list[str]:

@@ -1,7 +1,5 @@
 """How many texts each noun gets."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

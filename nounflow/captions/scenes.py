@@ -5,8 +5,6 @@ patterns.tsv  sentences with slots; a group also uses the patterns of its parent
 words.tsv     words for the slots; a group without a list of its own uses that of its parent
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,9 +16,9 @@ from nounflow.tsv import read_rows
 from nounflow.wordnet import LEXNAMES
 
 ROOT = "thing"
-NOUN_SLOTS = frozenset({"noun", "detail", "apposition", "class", "trait"})  # filled from the noun's own entry
+NOUN_SLOTS = frozenset({"noun", "detail", "feature", "others", "trait"})  # filled from the noun's own entry
 WORD_SLOTS = frozenset({"place", "scene", "adjective", "light", "viewer"})  # filled from words.tsv
-_SETTINGS = frozenset({"quantity", "trait", "uncountable", "unspoken"})  # lists of `thing` that no slot names
+_SETTINGS = frozenset({"quantity", "trait", "uncountable", "spoken"})  # lists of `thing` that no slot names
 
 _SLOT = re.compile(r"\{([^{}]*)\}")
 _NOUN_PHRASE = re.compile(r"(?:^|(?<= ))(?:[#@]|the) (?:\{(?:adjective|trait)\} )?\{noun\}")
@@ -32,7 +30,6 @@ class SceneGroup:
 
     name: str
     parent: str | None
-    uncountable: bool  # "some rice" rather than "a rice"
 
 
 @dataclass(frozen=True)
@@ -107,15 +104,14 @@ def _read_groups(path: Path) -> tuple[dict[str, SceneGroup], dict[tuple[str, str
     groups: dict[str, SceneGroup] = {}
     claims: dict[tuple[str, str], str] = {}
     kinds = LEXNAMES.values()
-    for row in read_rows(path, ("group", "parent", "kind", "uncountable", "hypernyms"), "group"):
-        name, parent, kind, uncountable = row["group"], row["parent"], row["kind"], row["uncountable"]
+    for row in read_rows(path, ("group", "parent", "kind", "hypernyms"), "group"):
+        name, parent, kind = row["group"], row["parent"], row["kind"]
         row.refuse_if(name in groups or not name, f"group '{name}': a new name expected")
         no_parent = parent not in groups if name != ROOT else parent
         row.refuse_if(no_parent, f"parent '{parent}': a group of a row above expected")
         no_kind = kind not in kinds if name != ROOT else kind
         row.refuse_if(no_kind, f"kind '{kind}': found, allowed: {', '.join(kinds)}")
-        row.refuse_if(uncountable not in ("0", "1"), f"uncountable '{uncountable}': 0 or 1 expected")
-        groups[name] = SceneGroup(name, parent or None, uncountable == "1")
+        groups[name] = SceneGroup(name, parent or None)
         for hypernym in _split(row["hypernyms"]):
             claims.setdefault((kind, hypernym.lower()), name)  # the first group that names it
     if ROOT not in groups:

@@ -1,7 +1,5 @@
 """Data on disk for as long as a stage runs, so that memory does not grow with the captions."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import struct
@@ -10,13 +8,10 @@ from collections.abc import Hashable, Iterator
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.ipc
 
 from nounflow.atomic import disk_errors
 
 _HEAD = struct.Struct("<qq")  # where the chain's piece before this one begins (-1: none), bytes of this one
-_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 class Spool:
@@ -56,18 +51,13 @@ class Spool:
 
     def append_frame(self, chain: Hashable, frame: pl.DataFrame) -> None:
         """Put a table behind the others of its chain."""
-        sink = pa.BufferOutputStream()
-        table = frame.to_arrow()
-        with pa.ipc.new_stream(sink, table.schema, options=_OPTIONS) as writer:
-            writer.write_table(table)
-        self.append(chain, sink.getvalue().to_pybytes())
+        self.append(chain, frame.write_ipc_stream(None, compression="lz4").getvalue())
 
     def frames(self, chain: Hashable) -> Iterator[pl.DataFrame]:
         """The tables of a chain."""
-        for piece in self.pieces(chain):
-            yield pl.from_arrow(pa.ipc.open_stream(piece).read_all())  # type: ignore[misc]
+        return map(pl.read_ipc_stream, self.pieces(chain))
 
-    def __enter__(self) -> Spool:
+    def __enter__(self) -> "Spool":
         return self
 
     def __exit__(self, *_: object) -> None:

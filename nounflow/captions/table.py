@@ -1,9 +1,7 @@
 """The table of captions: distinct texts with their targets."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -34,30 +32,16 @@ class CaptionDraft:
     count: Callable[[Written], Counts]
 
 
-@dataclass
-class Rows:
-    """Texts before equal ones are merged; lists run parallel."""
+Row = tuple[str, Sequence[int], float, str]  # a text, its targets in order of mention, its weight, its template
 
-    texts: list[str] = field(default_factory=list)
-    targets: list[Sequence[int]] = field(default_factory=list)  # noun ids in order of mention
-    weights: list[float] = field(default_factory=list)
-    templates: list[str] = field(default_factory=list)
 
-    def add(self, text: str, targets: Sequence[int], weight: float, template: str) -> None:
-        """Append one text."""
-        self.texts.append(text)
-        self.targets.append(targets)
-        self.weights.append(weight)
-        self.templates.append(template)
-
-    def __len__(self) -> int:
-        return len(self.texts)
-
-    def frame(self) -> pl.DataFrame:
-        """All rows with the columns of schema `CAPTIONS`; target weights are 1/m."""
-        sizes = np.fromiter(map(len, self.targets), dtype=np.int64)
-        ids = np.fromiter(chain.from_iterable(self.targets), dtype=np.uint32)
-        return caption_frame(self.texts, ids, sizes, self.weights, self.templates)
+def frame_of(rows: Sequence[Row]) -> pl.DataFrame:
+    """Rows with the columns of schema `CAPTIONS`; target weights are 1/m. Equal texts are not merged."""
+    columns = zip(*rows, strict=True) if rows else ((), (), (), ())
+    texts, targets, weights, templates = map(list, columns)
+    sizes = np.fromiter(map(len, targets), dtype=np.int64)
+    ids = np.fromiter(chain.from_iterable(targets), dtype=np.uint32)
+    return caption_frame(texts, ids, sizes, weights, templates)
 
 
 def caption_frame(

@@ -1,7 +1,5 @@
 """Prompt templates: texts with one place for a noun, in a TSV file for each number."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +52,7 @@ class Templates:
     plural: tuple[Template, ...]
 
     @classmethod
-    def read(cls, singular: Path, plural: Path) -> Templates:
+    def read(cls, singular: Path, plural: Path) -> "Templates":
         """Read and check both files, see `read_templates`; an id may stand in both."""
         return cls(read_templates(singular, "singular"), read_templates(plural, "plural"))
 

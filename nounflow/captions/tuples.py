@@ -1,7 +1,5 @@
 """Which nouns a text of M2, M3, ... names: any that may stand together, or some that go together."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from itertools import combinations
 

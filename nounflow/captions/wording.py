@@ -1,7 +1,5 @@
 """Whether a text reads as one English caption, rather than as talk about captions, mark-up or another language."""
 
-from __future__ import annotations
-
 import functools
 import re
 import unicodedata

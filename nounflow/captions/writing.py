@@ -9,8 +9,6 @@ A window is as many rows as one row group of the file. Captions that fit into on
    same hash stay two.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path

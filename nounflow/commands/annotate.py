@@ -1,7 +1,5 @@
 """The command `nounflow annotate`. Light to import: what is heavy comes when it is called."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

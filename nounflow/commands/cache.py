@@ -1,7 +1,5 @@
 """`nounflow cache`: check, show, export and import embedding caches."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -1,7 +1,5 @@
 """`nounflow captions`: what they will cost, whether they are good, and how sources compare."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the estimates of captions and of judgements have in common."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`nounflow init`: a folder of one's own, whose workflow uses this one's rules."""
 
-from __future__ import annotations
-
 import argparse
 import shlex
 from pathlib import Path

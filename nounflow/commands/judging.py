@@ -1,7 +1,5 @@
 """`nounflow annotations`: what a language model's judgements will cost."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """`nounflow name`: name the images of a folder."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Callable

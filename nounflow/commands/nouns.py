@@ -1,7 +1,5 @@
 """`nounflow nouns`: what a lexicon says of a word, and how two lexicons differ."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`nounflow import-novic`: a published checkpoint as a run."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """`nounflow schema`: the schema of the config."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 

@@ -35,9 +35,8 @@ def add(commands: Any) -> None:
 
 
 def _scores(arguments: argparse.Namespace) -> None:
-    from nounflow.scoring.published import published_rows
     from nounflow.scoring.rows import read_scores
-    from nounflow.scoring.tables import published_table, score_table
+    from nounflow.scoring.tables import published_rows, published_table, score_table
     from nounflow.scoring.terminal import print_scores
 
     if arguments.published and (arguments.against or arguments.format in ("tsv", "json")):
@@ -93,7 +92,7 @@ def _read(table: Path) -> Scores:
 
 
 def _print_markup(tables: list[Table], form: str) -> None:
-    from nounflow.scoring.markup import latex_table, markdown_table
+    from nounflow.scoring.tables import latex_table, markdown_table
 
     print("\n".join(map(markdown_table if form == "markdown" else latex_table, tables)), end="")
 

@@ -1,7 +1,5 @@
 """`nounflow plan`, `why`, `status`, `costs`: what a config will take, what would rerun, how far, what it took."""
 
-from __future__ import annotations
-
 import argparse
 from pathlib import Path
 from typing import Any

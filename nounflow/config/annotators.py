@@ -1,7 +1,5 @@
 """Who judges: a rule, people through their decision log, or a language model that sees the pictures."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -34,7 +32,7 @@ class PeopleAnnotatorConfig(Settings):
     )
 
     @model_validator(mode="after")
-    def _known(self) -> PeopleAnnotatorConfig:
+    def _known(self) -> "PeopleAnnotatorConfig":
         if self.members and (strangers := set(self.seniority) - set(self.members)):
             raise ValueError(f"seniority names {', '.join(sorted(strangers))}, who is not among the members")
         if len(set(self.policy)) < len(self.policy):
@@ -70,7 +68,7 @@ class OpenAIAnnotatorConfig(Settings):
     min_calibrated: int = Field(50, ge=10, description="pairs judged by people from which on votes are calibrated")
 
     @model_validator(mode="after")
-    def _ordered(self) -> OpenAIAnnotatorConfig:
+    def _ordered(self) -> "OpenAIAnnotatorConfig":
         if self.min_votes > self.max_votes:
             raise ValueError("`min_votes` must not be above `max_votes`")
         return self

@@ -1,7 +1,5 @@
 """How nouns become texts."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -34,7 +32,7 @@ class MultisetConfig(Settings):
         return SourceConfig(texts_per_noun=self.texts_per_noun[m - 1], co_occurring=self.co_occurring if m > 1 else 0.0)
 
     @model_validator(mode="after")
-    def _parallel(self) -> MultisetConfig:
+    def _parallel(self) -> "MultisetConfig":
         if len(self.shards) != len(self.texts_per_noun):
             raise ValueError("`shards` and `texts_per_noun` need one entry each for M1, M2, ...")
         if min(*self.shards, *self.texts_per_noun, 1) < 1:
@@ -67,7 +65,7 @@ class ChecksConfig(Settings):
     min_yield: float = Field(0.8, ge=0, le=1, description="share of captions to be kept, below which the check fails")
 
     @model_validator(mode="after")
-    def _ordered(self) -> ChecksConfig:
+    def _ordered(self) -> "ChecksConfig":
         if self.min_words > self.max_words:
             raise ValueError("`min_words` must not be above `max_words`")
         return self

@@ -1,7 +1,5 @@
 """Labelled images on which embedders are checked."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, RootModel, field_validator, model_validator
@@ -46,7 +44,7 @@ class CheckSetConfig(Settings):
         return prompts
 
     @model_validator(mode="after")
-    def _labels_where_used(self) -> CheckSetConfig:
+    def _labels_where_used(self) -> "CheckSetConfig":
         if self.labels is not None and self.kind != "imagenet":
             raise ValueError(f"`labels` is for kind imagenet; {self.kind} finds its labels in the folder")
         return self

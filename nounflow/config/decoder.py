@@ -1,7 +1,5 @@
 """Shape of the object decoder."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -25,7 +23,7 @@ class DecoderConfig(Settings):
     )
 
     @model_validator(mode="after")
-    def _divides(self) -> DecoderConfig:
+    def _divides(self) -> "DecoderConfig":
         if self.width % self.heads:
             raise ValueError(f"width ({self.width}) must be a multiple of heads ({self.heads})")
         return self

@@ -1,7 +1,5 @@
 """Which embedding space."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, field_validator
@@ -38,7 +36,7 @@ class EmbedderConfig(Settings):
     """A frozen model that puts text and images into one space."""
 
     spec: str = Field(
-        description="bundled:minilm-conse; openclip: or transformers: with a model name, a hub id or a local folder",
+        description="bundled:minilm-conse; openclip: or transformers: with a model name, a hub id or a local folder"
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto", description="auto: bf16 where the hardware has bf16 instructions"
@@ -76,10 +74,10 @@ class EmbedderConfig(Settings):
         """The spec without its family."""
         return self.spec.partition(":")[2]
 
-    def of_images(self) -> EmbedderConfig:
+    def of_images(self) -> "EmbedderConfig":
         """With what is about texts as usual, so that it shapes no vector of an image (`bundled` embeds some)."""
         return EmbedderConfig(spec=self.spec, precision=self.precision, image_batch=self.image_batch)
 
-    def of_tokens(self) -> EmbedderConfig:
+    def of_tokens(self) -> "EmbedderConfig":
         """With all as usual that does not shape how nouns are spelled."""
         return EmbedderConfig(spec=self.spec)

@@ -1,15 +1,11 @@
 """The experiment, typed: `config/config.yaml` is checked against these models, which also write its JSON schema."""
 
-from __future__ import annotations
-
-import difflib
 import functools
 import json
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
 import yaml
@@ -22,37 +18,18 @@ from nounflow.config.annotators import (
     PeopleAnnotatorConfig,
     WordNetAnnotatorConfig,
 )
-from nounflow.config.base import OPERATIONAL, HomePath, OneOf, Settings
+from nounflow.config.base import OPERATIONAL, HomePath, OneOf, Settings, merged
 from nounflow.config.captions import CaptionsConfig
 from nounflow.config.check_set import CheckSetConfig
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.inputs import IMAGE_SOURCES
 from nounflow.config.lexicon import LexiconConfig
+from nounflow.config.mistakes import explain
 from nounflow.config.mixture import MixtureConfig
 from nounflow.config.runs.run import Run, decoder_unless_said, one_of
-from nounflow.config.scoring import ScoringConfig
 from nounflow.errors import NounflowError
 from nounflow.predictor_kinds import PREDICTORS
 from nounflow.registry import resolve
-
-_RENAMED = {  # keys of the first release -> what they are called now
-    "latin_share": "min_latin_share",
-    "least_calibrated": "min_calibrated",
-    "least_votes": "min_votes",
-    "longest": "max_words",
-    "longest_characters": "max_characters",
-    "longest_output_tokens": "max_retry_tokens",
-    "longest_side": "max_side",
-    "longest_wait_s": "max_wait_s",
-    "most_bytes": "max_bytes",
-    "most_queued_tokens": "max_queued_tokens",
-    "most_requests": "max_requests",
-    "most_under_way": "max_open_batches",
-    "most_votes": "max_votes",
-    "shortest": "min_words",
-}
-
-_QUOTE = "'"
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]  # names become folders and wildcards
 
@@ -61,10 +38,7 @@ if TYPE_CHECKING:
     RunConfig = Run
 else:
     _runs = functools.reduce(operator.or_, (resolve(kind.settings) for kind in PREDICTORS.values()))
-    RunConfig = Annotated[
-        Annotated[_runs, Field(discriminator="predictor")],
-        BeforeValidator(decoder_unless_said),
-    ]
+    RunConfig = Annotated[Annotated[_runs, Field(discriminator="predictor")], BeforeValidator(decoder_unless_said)]
 
 
 class ImageSetConfig(Settings):
@@ -79,12 +53,24 @@ class ImageSetConfig(Settings):
     )
 
     @model_validator(mode="after")
-    def _one_source(self) -> ImageSetConfig:
+    def _one_source(self) -> "ImageSetConfig":
         if (self.folder is None) == (self.source is None):
             raise ValueError("give either `folder` or `source`")
         if self.only_labelled and self.labels is None:
             raise ValueError("`only_labelled` needs a `labels` file")
         return self
+
+
+class ScoringConfig(Settings):
+    """What the overall score takes for specific, and what stands beside the runs in the report."""
+
+    coarse_from: int = Field(
+        30, ge=1, description="a noun of which WordNet has so many kinds or more is coarse: half its points count"
+    )
+    specificity: HomePath | None = Field(
+        None, description='flat JSON {"noun": factor from 0 to 1} that overrules `coarse_from`'
+    )
+    published: bool = Field(True, description="show the published scores of NOVIC, RAM and Tag2Text in the report")
 
 
 class Config(Settings):
@@ -121,7 +107,7 @@ class Config(Settings):
         return {str(kind): {"kind": kind} for kind in annotators}
 
     @model_validator(mode="after")
-    def _references(self) -> Config:
+    def _references(self) -> "Config":
         for section in ("lexicons", "embedders", "mixtures", "runs", "image_sets", "annotators"):
             names: dict[str, str] = {}
             for name in getattr(self, section):
@@ -152,7 +138,7 @@ class Config(Settings):
         return self
 
     @model_validator(mode="after")
-    def _check_sets(self) -> Config:
+    def _check_sets(self) -> "Config":
         for name, check_set in self.check_sets.items():
             if name in self.image_sets:
                 raise ValueError(f"check_sets.{name}: an image set has this name too, and their results share a folder")
@@ -169,11 +155,13 @@ def load_config(values: Mapping[str, Any]) -> Config:
     Raises:
         NounflowError: with all mistakes at once.
     """
-    values = {key: _without_nulls(part) for key, part in values.items()}
+    for key, part in values.items():
+        if isinstance(part, Mapping):
+            values = {**values, key: {name: value for name, value in part.items() if value is not None}}
     try:
         return Config.model_validate(values)
     except pydantic.ValidationError as error:
-        lines = [_explain(mistake) for mistake in error.errors()]
+        lines = [explain(mistake, Config) for mistake in error.errors()]
         raise NounflowError(
             "The config is not valid:\n    " + "\n    ".join(lines),
             where="config/config.yaml and any --configfile",
@@ -195,84 +183,10 @@ def read_config(paths: Sequence[Path]) -> Config:
             raise NounflowError(f"The config file cannot be read ({error.strerror})", where=path) from None
         except yaml.YAMLError as error:
             raise NounflowError(f"The config file is no YAML ({error})", where=path) from None
-        _lay_over(values, part)
+        values = merged(values, part)
     return load_config(values)
-
-
-def _lay_over(values: dict[str, Any], part: Mapping[str, Any]) -> None:
-    for key, value in part.items():
-        if isinstance(value, Mapping) and isinstance(values.get(key), dict):
-            _lay_over(values[key], value)
-        else:
-            values[key] = value
 
 
 def json_schema() -> str:
     """The JSON schema of the config, for editors; `config/schema.json` is this text."""
     return json.dumps(Config.model_json_schema(), indent=2) + "\n"
-
-
-def _without_nulls(part: Any) -> Any:
-    if isinstance(part, Mapping):
-        return {name: value for name, value in part.items() if value is not None}
-    return part
-
-
-def _explain(mistake: Mapping[str, Any]) -> str:
-    location, model, kind = _place(mistake["loc"][:-1])
-    found = str(mistake["loc"][-1]) if mistake["loc"] else ""
-    key = ".".join(filter(None, (*location, found)))
-    if mistake["type"] == "extra_forbidden":
-        allowed = sorted(model.model_fields)
-        if (renamed := _RENAMED.get(found)) in allowed:
-            return f"{key}: is called {renamed} now"
-        close = difflib.get_close_matches(found, allowed, n=1)
-        hint = f" (did you mean {close[0]}?)" if close else ""
-        return f"{key}: unknown key{kind}{hint}; allowed: {', '.join(allowed)}"
-    if mistake["type"].startswith("union_tag"):
-        return f"{key}.{mistake['ctx']['discriminator'].strip(_QUOTE)}: {_union_mistake(mistake)}"
-    if mistake["type"] == "value_error":
-        return f"{key}: {mistake['ctx']['error']}" if key else str(mistake["ctx"]["error"])
-    if mistake["type"] == "missing":
-        return f"{key}: missing"
-    return f"{key}: found {mistake['input']!r}, {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
-
-
-def _union_mistake(mistake: Mapping[str, Any]) -> str:
-    if mistake["type"] == "union_tag_not_found":
-        return "missing"
-    return f"found {mistake['ctx']['tag']!r}, allowed: {mistake['ctx']['expected_tags'].replace(_QUOTE, '')}"
-
-
-def _place(location: tuple[Any, ...]) -> tuple[list[str], type[Settings], str]:
-    """Where a mistake is: its keys, the settings that they lead to, and of which kind these are, in words.
-
-    Among kinds of a part (runs, annotators) the location names the kind too, which is no key.
-    """
-    current: Any = Config
-    keys: list[str] = []
-    kind = ""
-    for part in location:
-        if isinstance(current, type) and issubclass(current, Settings):
-            current = current.model_fields[part].annotation
-        elif get_origin(current) is UnionType or isinstance(current, UnionType):
-            found = {tag: (model, name) for model in get_args(current) for tag, name in _tags(model)}
-            current, name = found[part]
-            kind = f" of {name} {part}"
-            continue
-        else:  # a dict of named parts
-            current = get_args(current)[1] if get_args(current) else current
-        keys.append(str(part))
-        kind = ""
-        while get_origin(current) is Annotated:
-            current = get_args(current)[0]
-        if isinstance(current, UnionType) and type(None) in get_args(current):  # a part that may be left out
-            current = get_args(current)[0]
-    return keys, current, kind
-
-
-def _tags(model: type[Settings]) -> Iterator[tuple[str, str]]:
-    """What a kind of a part is called, and under which key."""
-    for name in ("predictor", "kind"):
-        if name in model.model_fields:
-            yield from ((tag, name) for tag in get_args(model.model_fields[name].annotation))

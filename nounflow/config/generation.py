@@ -1,7 +1,5 @@
 """How nouns are read out of a decoder."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Shape of the `head` baseline."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from nounflow.config.base import Settings

@@ -1,7 +1,5 @@
 """What nounflow can fetch, by name. A new source is a file in `nounflow/inputs/` and a line here."""
 
-from __future__ import annotations
-
 from nounflow.registry import Registry
 
 # name -> function `(out, cache) -> InputManifest`; one that fetches from an address takes another one as `url`

@@ -1,8 +1,6 @@
 """Which nouns are kept."""
 
-from __future__ import annotations
-
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -13,10 +11,7 @@ Kind = Literal[
     "group", "time", "shape", "location", "communication", "event",
 ]  # fmt: skip
 
-KINDS: tuple[Kind, ...] = (
-    "animal", "plant", "food", "artifact", "body", "object", "person", "phenomenon", "possession", "substance",
-    "group", "time", "shape", "location", "communication", "event",
-)  # fmt: skip
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 class LexiconConfig(Settings):
@@ -37,7 +32,7 @@ class LexiconConfig(Settings):
         True, description="add the nouns of resources/nouns/modern.tsv, which WordNet lacks: smartphone, hoodie, latte"
     )
     min_weight: float = Field(
-        5.0,
+        5.5,
         ge=0,
         description="drop nouns below this log-scale weight, 2 less if ImageNet has pictures of them; 1 is no "
         "evidence, so 0 or 1 keeps all",

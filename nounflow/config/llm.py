@@ -1,7 +1,5 @@
 """A language model behind an OpenAI-compatible server: where it is, what it costs, how far a run may go."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 

@@ -1,7 +1,5 @@
 """What training samples are drawn from."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -18,7 +16,7 @@ class MixtureConfig(Settings):
     heldout: float = Field(0.02, ge=0, lt=1, description="share of the texts that is never trained on")
 
     @model_validator(mode="after")
-    def _something(self) -> MixtureConfig:
+    def _something(self) -> "MixtureConfig":
         if not self.weights:
             raise ValueError("at least one source needs a weight above 0")
         return self

@@ -1,7 +1,5 @@
 """Noise on text embeddings: its schemes, and what shapes them."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, model_validator
@@ -19,16 +17,16 @@ class NoiseScheme(NamedTuple):
 
 
 SCHEMES: Registry[NoiseScheme] = {
-    "none": NoiseScheme("nounflow.training.noise_schemes:none"),
-    "gauss_elem": NoiseScheme("nounflow.training.noise_schemes:gauss_elem", ("norm",)),
-    "gauss_vec": NoiseScheme("nounflow.training.noise_schemes:gauss_vec", ("norm",)),
-    "gauss_angle": NoiseScheme("nounflow.training.noise_schemes:gauss_angle", ("angle_std", "angle_max")),
-    "uniform_angle": NoiseScheme("nounflow.training.noise_schemes:uniform_angle", ("angle_min", "angle_max")),
+    "none": NoiseScheme("nounflow.training.noise:none"),
+    "gauss_elem": NoiseScheme("nounflow.training.noise:gauss_elem", ("norm",)),
+    "gauss_vec": NoiseScheme("nounflow.training.noise:gauss_vec", ("norm",)),
+    "gauss_angle": NoiseScheme("nounflow.training.noise:gauss_angle", ("angle_std", "angle_max")),
+    "uniform_angle": NoiseScheme("nounflow.training.noise:uniform_angle", ("angle_min", "angle_max")),
     "gauss_elem_uniform_angle": NoiseScheme(
-        "nounflow.training.noise_schemes:gauss_elem_uniform_angle", ("norm", "angle_min", "angle_max", "mix_ratio")
+        "nounflow.training.noise:gauss_elem_uniform_angle", ("norm", "angle_min", "angle_max", "mix_ratio")
     ),
-    "gap": NoiseScheme("nounflow.training.noise_schemes:gap", draws_from="angles"),
-    "covariance": NoiseScheme("nounflow.training.noise_schemes:covariance", ("norm", "rank"), draws_from="covariance"),
+    "gap": NoiseScheme("nounflow.training.noise:gap", draws_from="angles"),
+    "covariance": NoiseScheme("nounflow.training.noise:covariance", ("norm", "rank"), draws_from="covariance"),
 }
 
 
@@ -83,7 +81,7 @@ class NoiseConfig(Settings):
         return ", ".join(words)
 
     @model_validator(mode="after")
-    def _whole(self) -> NoiseConfig:
+    def _whole(self) -> "NoiseConfig":
         if "angle_min" in SCHEMES[self.scheme].keys and self.angle_min >= self.angle_max:
             raise ValueError(f"angle_min ({self.angle_min:g}) must be below angle_max ({self.angle_max:g})")
         if self.needs_images and self.images is None:

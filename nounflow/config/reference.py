@@ -1,7 +1,5 @@
 """The config's key tables in Markdown, from the same models that check it; config/README.md ends with them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from typing import Any, get_args

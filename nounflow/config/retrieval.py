@@ -1,7 +1,5 @@
 """The `retrieval` baseline."""
 
-from __future__ import annotations
-
 from pydantic import Field
 
 from nounflow.config.base import Settings

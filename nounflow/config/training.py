@@ -1,7 +1,5 @@
 """How a decoder or a head is trained. Defaults are the two-core recipe."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -27,9 +25,7 @@ class TrainingConfig(Settings):
         "auto", description="auto: bf16 where the hardware has bf16 instructions"
     )
     micro_batch: int | None = Field(
-        None,
-        ge=1,
-        description="most samples computed at once; gradients of a batch are pooled (null: 512; GPU: 8192)",
+        None, ge=1, description="most samples computed at once; gradients of a batch are pooled (null: 512; GPU: 8192)"
     )
     compile: bool = Field(False, description="compile the model with torch.compile; pays on a GPU")
     ema: float = Field(0.0, ge=0, lt=1, description="decay a step of averaged weights, which become the result; 0: off")
@@ -50,7 +46,7 @@ class TrainingConfig(Settings):
     )
 
     @model_validator(mode="after")
-    def _watchable(self) -> TrainingConfig:
+    def _watchable(self) -> "TrainingConfig":
         if self.watch != "captions" and not getattr(self, f"heldout_{self.watch}"):
             raise ValueError(f"watch: {self.watch} needs heldout_{self.watch} above 0")
         return self

@@ -3,15 +3,13 @@
 The end token always counts, also for nouns of the greatest length, so that scores of all nouns compare.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 
 from nounflow.config.generation import GenerationConfig
-from nounflow.decoder.model import Cache, ObjectDecoder
+from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.trie import ROOT, TokenTrie
 from nounflow.decoder.vocabulary import END
 
@@ -35,6 +33,10 @@ class _Live:
     tokens: torch.Tensor  # int64 [live, max_tokens]
     total: torch.Tensor  # float32 [live], log-probability so far
 
+    def at(self, index: torch.Tensor) -> "_Live":
+        """Those at some positions, int64 [n]."""
+        return _Live(self.sample[index], self.node[index], self.tokens[index], self.total[index])
+
 
 @torch.inference_mode()
 def generate(model: ObjectDecoder, embeddings: torch.Tensor, trie: TokenTrie, config: GenerationConfig) -> Generated:
@@ -47,12 +49,7 @@ def generate(model: ObjectDecoder, embeddings: torch.Tensor, trie: TokenTrie, co
     model.eval()
     batch, width = len(embeddings), config.beam_width
     device = embeddings.device
-    done = Generated(
-        tokens=torch.zeros(batch, width, model.max_tokens, dtype=torch.int64, device=device),
-        nouns=torch.full((batch, width), -1, dtype=torch.int64, device=device),
-        scores=torch.full((batch, width), -torch.inf, device=device),
-        totals=torch.full((batch, width), -torch.inf, device=device),
-    )
+    done = _nothing(batch, width, model.max_tokens, device)
     live = _Live(
         sample=torch.arange(batch, device=device),
         node=torch.full((batch,), ROOT, device=device),
@@ -62,31 +59,30 @@ def generate(model: ObjectDecoder, embeddings: torch.Tensor, trie: TokenTrie, co
     logits, caches = model.start(embeddings)
     for place in range(model.max_tokens):
         last = place == model.max_tokens - 1  # only END may follow a noun of the greatest length
-        candidates = _expand(logits.float() / config.temperature, live, trie, config, place, last)
+        candidates, parent = _expand(logits.float() / config.temperature, live, trie, config, place, last)
         done = _finish(done, candidates, trie, config, place)
-        live, parent = _keep(candidates, done, config, place)
-        if last or len(live.sample) == 0:
+        kept = _going_on(candidates, done, config, place)
+        live, parent = candidates.at(kept), parent[kept]
+        if last or len(kept) == 0:
             break
-        caches = _select(caches, parent)
+        caches = [(key.index_select(0, parent), value.index_select(0, parent)) for key, value in caches]
         logits, caches = model.step(live.tokens[:, place], place, caches)
     return done
 
 
-@dataclass
-class _Candidates:
-    """One-token extensions of the live hypotheses."""
-
-    parent: torch.Tensor  # int64 [n], position among the live hypotheses
-    sample: torch.Tensor
-    node: torch.Tensor
-    tokens: torch.Tensor  # int64 [n, max_tokens], the new token in place
-    token: torch.Tensor  # int64 [n]
-    total: torch.Tensor
+def _nothing(batch: int, width: int, max_tokens: int, device: torch.device) -> Generated:
+    return Generated(
+        tokens=torch.zeros(batch, width, max_tokens, dtype=torch.int64, device=device),
+        nouns=torch.full((batch, width), -1, dtype=torch.int64, device=device),
+        scores=torch.full((batch, width), -torch.inf, device=device),
+        totals=torch.full((batch, width), -torch.inf, device=device),
+    )
 
 
 def _expand(
     logits: torch.Tensor, live: _Live, trie: TokenTrie, config: GenerationConfig, place: int, last: bool
-) -> _Candidates:
+) -> tuple[_Live, torch.Tensor]:
+    """One-token extensions of the live hypotheses, and the position of each one's parent among these, int64 [n]."""
     if config.guided == "none":
         scores = F.log_softmax(logits, dim=-1)
         if place == 0:
@@ -112,47 +108,39 @@ def _expand(
             step = chosen - top[parent] - sums.log()[parent]
     tokens = live.tokens[parent]
     tokens[:, place] = token
-    return _Candidates(parent, live.sample[parent], node, tokens, token, live.total[parent] + step)
+    return _Live(live.sample[parent], node, tokens, live.total[parent] + step), parent
 
 
-def _finish(
-    done: Generated, candidates: _Candidates, trie: TokenTrie, config: GenerationConfig, place: int
-) -> Generated:
+def _finish(done: Generated, candidates: _Live, trie: TokenTrie, config: GenerationConfig, place: int) -> Generated:
     """Merge the candidates that ended into the finished ones, k best a sample."""
-    ended = (candidates.token == END).nonzero()[:, 0]
-    if len(ended) == 0:
+    ended = candidates.at((candidates.tokens[:, place] == END).nonzero()[:, 0])
+    if len(ended.sample) == 0:
         return done
-    batch, width = done.scores.shape
-    sample, total = candidates.sample[ended], candidates.total[ended]
-    score = total / (place + 1) ** config.length_alpha
-    nouns = trie.noun[candidates.node[ended]] if config.guided != "none" else _lookup(trie, candidates.tokens[ended])
-    order, rank = _ranked(sample, score, width)
-    ended, sample, score, total, nouns = ended[order], sample[order], score[order], total[order], nouns[order]
-    new_scores, new_totals = (torch.full_like(done.scores, -torch.inf) for _ in range(2))
-    new_nouns = torch.full_like(done.nouns, -1)
-    new_tokens = torch.zeros_like(done.tokens)
-    new_scores[sample, rank], new_totals[sample, rank], new_nouns[sample, rank] = score, total, nouns
-    new_tokens[sample, rank] = candidates.tokens[ended]
-    scores, order = torch.cat([done.scores, new_scores], 1).topk(width, dim=1)
-    rows = torch.arange(batch, device=scores.device)[:, None]
+    nouns = trie.noun[ended.node] if config.guided != "none" else _lookup(trie, ended.tokens)
+    scores = ended.total / (place + 1) ** config.length_alpha
+    batch, width, max_tokens = done.tokens.shape
+    order, rank = _ranked(ended.sample, scores, width)
+    new, where = _nothing(batch, width, max_tokens, scores.device), (ended.sample[order], rank)
+    new.tokens[where], new.nouns[where] = ended.tokens[order], nouns[order]
+    new.scores[where], new.totals[where] = scores[order], ended.total[order]
+    best, order = torch.cat([done.scores, new.scores], 1).topk(width, dim=1)
+    rows = torch.arange(batch, device=best.device)[:, None]
     return Generated(
-        tokens=torch.cat([done.tokens, new_tokens], 1)[rows, order],
-        nouns=torch.cat([done.nouns, new_nouns], 1)[rows, order],
-        scores=scores,
-        totals=torch.cat([done.totals, new_totals], 1)[rows, order],
+        tokens=torch.cat([done.tokens, new.tokens], 1)[rows, order],
+        nouns=torch.cat([done.nouns, new.nouns], 1)[rows, order],
+        scores=best,
+        totals=torch.cat([done.totals, new.totals], 1)[rows, order],
     )
 
 
-def _keep(candidates: _Candidates, done: Generated, config: GenerationConfig, place: int) -> tuple[_Live, torch.Tensor]:
-    """The best `beam_width` unfinished candidates of each sample that can still enter its finished k."""
-    going = candidates.token != END
+def _going_on(candidates: _Live, done: Generated, config: GenerationConfig, place: int) -> torch.Tensor:
+    """Positions of the best `beam_width` unfinished candidates of each sample that can still enter its finished k."""
+    going = candidates.tokens[:, place] != END
     if config.length_alpha == 0:  # totals only fall, so what is already behind the k-th finished one is lost
         going &= candidates.total > done.scores[candidates.sample, -1]
     index = going.nonzero()[:, 0]
     order, _rank = _ranked(candidates.sample[index], candidates.total[index], config.beam_width)
-    index = index[order]
-    live = _Live(candidates.sample[index], candidates.node[index], candidates.tokens[index], candidates.total[index])
-    return live, candidates.parent[index]
+    return index[order]
 
 
 def _ranked(sample: torch.Tensor, score: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -164,10 +152,6 @@ def _ranked(sample: torch.Tensor, score: torch.Tensor, width: int) -> tuple[torc
     rank = torch.arange(len(sample), device=sample.device) - first
     kept = rank < width
     return order[kept], rank[kept]
-
-
-def _select(caches: list[Cache], parent: torch.Tensor) -> list[Cache]:
-    return [(key.index_select(0, parent), value.index_select(0, parent)) for key, value in caches]
 
 
 def _lookup(trie: TokenTrie, tokens: torch.Tensor) -> torch.Tensor:

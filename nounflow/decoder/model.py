@@ -5,8 +5,6 @@
 The token that follows the last prefix vector is the noun's first; no start token is needed.
 """
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -4,8 +4,6 @@ The file is a pickled dict: a flat config, the target vocabulary's description, 
 training that is of no use here. Architecture: NOVIC paper, section 3.3; `docs/decoder.md` says what is checked.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Collection, Mapping
@@ -44,10 +42,15 @@ _ONLY: dict[str, Any] = {
     "logits_bias": False,
     "init_rezero_mode": "none",
 }
-_READ = {
-    "embedder_spec", "mlp_seq_len", "hidden_dim", "feedfwd_scale", "num_layers", "num_heads", "layer_dropout",
-    "strictly_causal",
-}  # fmt: skip
+_SHAPE = {  # ours -> theirs
+    "prefix_tokens": "mlp_seq_len",
+    "width": "hidden_dim",
+    "heads": "num_heads",
+    "layers": "num_layers",
+    "dropout": "layer_dropout",
+    "strictly_causal": "strictly_causal",
+}
+_READ = {*_SHAPE.values(), "embedder_spec", "feedfwd_scale"}
 # Settings that leave the trained function as it is: initial weights, what an absent hidden layer would be, dropout,
 # how the attention is computed, loss and batches.
 _INDIFFERENT = {
@@ -56,6 +59,7 @@ _INDIFFERENT = {
     "mlp_hidden_activation", "input_dropout", "enable_nested", "label_smoothing", "use_masks", "use_weights",
     "fixed_token_length",
 }  # fmt: skip
+_KNOWN = {*_ONLY, *_READ, *_INDIFFERENT}
 # An unknown setting with such a name could shape the function. Others (data, optimizer, logging) could not.
 _SHAPING = re.compile(
     r"^(model|mlp|hidden|feedfwd|layer|logits|init|input|weight_tying|strictly|causal|vocab_quant|with|compact|token"
@@ -114,11 +118,11 @@ def read_checkpoint(path: Path, ignore: Collection[str] = ()) -> PublishedDecode
     problems = Problems(set(ignore))
     problems.keys("", parts, _PARTS, _OF_TRAINING)
     problems.stop(path)
-    settings, targets, weights = (parts[name] for name in ("cfg_flat", "target_config", "model_state_dict"))
     for name in ("cfg_flat", "target_config", "model_state_dict"):
         if not isinstance(parts[name], Mapping):
             problems.add(name, f"found {type(parts[name]).__name__}, expected a dict")
     problems.stop(path)
+    settings, targets, weights = parts["cfg_flat"], parts["target_config"], parts["model_state_dict"]
     _check_settings(settings, problems)
     problems.keys("target_config.", targets, set(_TARGETS) | _TARGETS_READ, _TARGETS_INDIFFERENT)
     problems.values("target_config.", targets, _TARGETS)
@@ -141,7 +145,7 @@ def read_checkpoint(path: Path, ignore: Collection[str] = ()) -> PublishedDecode
         max_tokens=max_tokens,
         embedder=str(settings["embedder_spec"]),
         settings={str(key): _plain(value) for key, value in settings.items()},
-        not_read=tuple(sorted(key for key in settings if not _known(key) and not _SHAPING.match(key))),
+        not_read=tuple(sorted(key for key in settings if key not in _KNOWN and not _SHAPING.match(key))),
     )
 
 
@@ -151,27 +155,16 @@ def _check_settings(settings: Mapping[str, Any], problems: Problems) -> None:
     for key in sorted(set(_ONLY) - set(settings)):
         problems.add(f"cfg_flat.{key}", f"missing, where {_ONLY[key]!r} is usual", ignorable=True)
     for key in sorted(map(str, settings)):
-        if not _known(key) and _SHAPING.match(key):
+        if key not in _KNOWN and _SHAPING.match(key):
             problems.add(f"cfg_flat.{key}", f"unknown, found {short(settings.get(key))}", ignorable=True)
     problems.values("cfg_flat.", settings, _ONLY)
 
 
-def _known(key: str) -> bool:
-    return key in _ONLY or key in _READ or key in _INDIFFERENT
-
-
 def _decoder_config(settings: Mapping[str, Any], problems: Problems) -> DecoderConfig:
-    values = {
-        "prefix_tokens": settings["mlp_seq_len"],
-        "width": settings["hidden_dim"],
-        "heads": settings["num_heads"],
-        "layers": settings["num_layers"],
-        "dropout": settings["layer_dropout"],
-        "strictly_causal": settings["strictly_causal"],
-    }
+    values = {ours: settings[theirs] for ours, theirs in _SHAPE.items()}
     try:
-        feedforward = float(Fraction(settings["feedfwd_scale"]))
-        return DecoderConfig.model_validate(values | {"feedforward": feedforward}, strict=True)
+        values["feedforward"] = float(Fraction(settings["feedfwd_scale"]))
+        return DecoderConfig.model_validate(values, strict=True)
     except pydantic.ValidationError as error:
         for mistake in error.errors():
             problems.add("cfg_flat", f"{'.'.join(map(str, mistake['loc']))} {mistake['msg']}")

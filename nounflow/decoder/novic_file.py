@@ -1,7 +1,5 @@
 """A stranger's checkpoint: opened as data only, with all that is not understood about it said at once."""
 
-from __future__ import annotations
-
 import reprlib
 import warnings
 import zipfile

@@ -4,8 +4,6 @@ A sample with three nouns costs one prefix and three short token runs instead of
 sample with one noun costs nothing for the two it lacks. The loss equals that of repeated sequences.
 """
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -29,7 +27,7 @@ class PackedTargets:
     weights: torch.Tensor  # float32 [predictions], weight of the target that the prediction belongs to
     prefix: int  # number of prefix vectors
 
-    def to(self, device: str | torch.device) -> PackedTargets:
+    def to(self, device: str | torch.device) -> "PackedTargets":
         """The same layout on a device. The copy does not hold up the host."""
         device = torch.device(device)
         if device == self.tokens.device:
@@ -55,11 +53,7 @@ class PackedTargets:
 
 
 def pack(
-    vocabulary: TargetVocabulary,
-    prefix: int,
-    targets: np.ndarray,
-    target_weights: np.ndarray,
-    offsets: np.ndarray,
+    vocabulary: TargetVocabulary, prefix: int, targets: np.ndarray, target_weights: np.ndarray, offsets: np.ndarray
 ) -> PackedTargets:
     """Lay out a batch's targets.
 

@@ -1,7 +1,5 @@
 """The lexicon as a token trie, so that guided decoding costs follow a node's children, not the dictionary's size."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +20,7 @@ class TokenTrie:
     noun: torch.Tensor  # int64 [nodes], id of the noun that ends here, else -1
 
     @classmethod
-    def build(cls, vocabulary: TargetVocabulary, nouns: np.ndarray | None = None) -> TokenTrie:
+    def build(cls, vocabulary: TargetVocabulary, nouns: np.ndarray | None = None) -> "TokenTrie":
         """Trie of all nouns, or only of those with the ids `nouns`, int64 [chosen]."""
         children: list[dict[int, int]] = [{}]
         noun_of_node = [-1]
@@ -47,11 +45,9 @@ class TokenTrie:
             noun=torch.tensor(noun_of_node),
         )
 
-    def to(self, device: str | torch.device) -> TokenTrie:
+    def to(self, device: str | torch.device) -> "TokenTrie":
         """The same trie on a device."""
-        return TokenTrie(
-            self.child_start.to(device), self.child_token.to(device), self.child_node.to(device), self.noun.to(device)
-        )
+        return TokenTrie(*(part.to(device) for part in vars(self).values()))
 
     def children(self, nodes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """All edges below `nodes` [n]: (position in `nodes`, edge number), both [edges of these nodes]."""

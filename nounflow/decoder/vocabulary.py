@@ -3,8 +3,6 @@
 Ids are numbered from 1 in the order of the tokenizer's ids that occur in any noun; 0 ends a noun and pads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,11 +31,10 @@ class TargetVocabulary:
     @property
     def max_tokens(self) -> int:
         """Longest noun in tokens, END included."""
-        found: int = self.tokens.shape[1]
-        return found
+        return int(self.tokens.shape[1])
 
     @classmethod
-    def build(cls, nouns: Sequence[str], token_ids: Sequence[Sequence[int]]) -> TargetVocabulary:
+    def build(cls, nouns: Sequence[str], token_ids: Sequence[Sequence[int]]) -> "TargetVocabulary":
         """From nouns and their tokenizer ids (no special tokens).
 
         Raises:
@@ -68,7 +65,7 @@ class TargetVocabulary:
         }
 
     @classmethod
-    def from_dict(cls, nouns: Sequence[str], value: dict[str, Any]) -> TargetVocabulary:
+    def from_dict(cls, nouns: Sequence[str], value: dict[str, Any]) -> "TargetVocabulary":
         """From a decoder's manifest."""
         tokenizer_ids = np.asarray(value["tokenizer_ids"], dtype=np.int64)
         return cls.build(nouns, [tokenizer_ids[ids].tolist() for ids in value["nouns"]])

@@ -1,7 +1,5 @@
 """Zero-shot accuracy: the class whose text embedding lies nearest to the image's."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

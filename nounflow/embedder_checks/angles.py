@@ -1,7 +1,5 @@
 """Angles between many pairs of unit vectors, counted in blocks so that memory stays bounded."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nounflow.schemas.embedder_checks import AngleStatistics

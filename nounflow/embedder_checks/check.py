@@ -1,7 +1,5 @@
 """A whole check of an embedder on a listed set."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

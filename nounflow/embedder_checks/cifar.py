@@ -1,7 +1,5 @@
 """CIFAR's binary version, written out as PNG files. The Python version is pickled, and no pickle is opened here."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

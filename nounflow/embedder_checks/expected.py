@@ -1,7 +1,5 @@
 """Published accuracies of embedders, and whether a measured one agrees with them."""
 
-from __future__ import annotations
-
 import csv
 import math
 from collections.abc import Mapping

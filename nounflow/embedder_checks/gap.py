@@ -1,7 +1,5 @@
 """The modality gap: how far images lie from the texts that belong to them, and how much of that one shift explains."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The modality gap as one picture: a row of angles for each kind of pair."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """ImageNet-1K: class names by WordNet id, and the label files that go round with its flat validation folder."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Sequence

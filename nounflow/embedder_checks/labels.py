@@ -1,7 +1,5 @@
 """Label files of check sets, and captions that stand beside images."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Mapping, Sequence

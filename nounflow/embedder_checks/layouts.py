@@ -1,7 +1,5 @@
 """The usual layouts of labelled image sets on disk: which images there are, and what class each shows."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """A check as a page of Markdown."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from nounflow.schemas.embedder_checks import EmbedderCheck, Share

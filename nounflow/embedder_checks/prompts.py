@@ -1,7 +1,5 @@
 """Class embeddings: the mean over many prompts, at unit length (Radford et al. 2021, section 3.1.4)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Attention over short rows, written out."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -4,8 +4,6 @@ Vectors depend on the shape of their batches in the last bits, so the number is 
 it, and further shards of the same source take it over.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Length-bucketed batches of fixed shape, so that a text's vector does not depend on its neighbours."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 

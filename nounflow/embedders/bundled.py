@@ -5,8 +5,6 @@ Texts: all-MiniLM-L6-v2. Images: EfficientNet-Lite2 with ImageNet-1K weights, jo
 names, weighted by their probability. A real but modest classifier; it is no CLIP.
 """
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path

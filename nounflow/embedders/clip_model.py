@@ -1,7 +1,5 @@
 """A CLIP-like model of another library as an embedder: two towers that share one space."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Golden texts: before a large job, the fast path must give what the plain one gives."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from nounflow.embedders.protocol import Embedder

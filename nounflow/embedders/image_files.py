@@ -1,7 +1,5 @@
 """Image files to embeddings: decoding in threads beside encoding, every unreadable file kept with its reason."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """An embedder from its settings."""
 
-from __future__ import annotations
-
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.device import choose_precision, settle_device
 from nounflow.embedders.options import ComputeOptions

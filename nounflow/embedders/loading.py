@@ -1,7 +1,5 @@
 """Loading models of other libraries: quickly, as tensors only, and with advice where a model is not here."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, TypeVar
 

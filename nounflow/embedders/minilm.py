@@ -4,8 +4,6 @@ The forward pass is written out here, because importing `transformers` takes lon
 a test holds it against `transformers`. Architecture: Devlin et al. 2019; mean pooling: Reimers and Gurevych 2019.
 """
 
-from __future__ import annotations
-
 from importlib import resources
 
 import numpy as np

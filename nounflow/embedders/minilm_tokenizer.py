@@ -1,7 +1,5 @@
 """The tokenizer of the bundled text tower; light to import."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

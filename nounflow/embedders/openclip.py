@@ -1,7 +1,5 @@
 """Any open_clip model as an embedder: a built-in name with a tag, a hub id, a local folder or checkpoint."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What stands behind `openclip:`: a built-in name with a tag, a hub id, a local folder, or a checkpoint."""
 
-from __future__ import annotations
-
 import difflib
 import json
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The tokenizers of open_clip: byte pairs in Python, which is slow, or one of Hugging Face behind a cleaning."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

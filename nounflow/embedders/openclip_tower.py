@@ -1,7 +1,5 @@
 """open_clip's text towers as a `TextTower`, where they are of the common kind."""
 
-from __future__ import annotations
-
 import functools
 from typing import Any
 

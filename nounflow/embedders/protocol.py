@@ -1,7 +1,5 @@
 """What an embedder is to the rest of the project."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """Texts to vectors, in order: one thread makes tokens while another computes."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence

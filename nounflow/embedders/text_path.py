@@ -4,8 +4,6 @@ The golden texts are embedded twice when a model embeds its first texts: in the 
 full context, fp32) and in the fast way. Only a way that agrees to 1e-5 is taken.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 

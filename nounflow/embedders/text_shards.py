@@ -1,7 +1,5 @@
 """The work of one embedding job, with an embedder that is loaded already: a shard of a caption source."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

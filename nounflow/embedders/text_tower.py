@@ -5,8 +5,6 @@ libraries' modules: rows may be shorter than the context where attention is caus
 pooled position only, and the weights themselves are in the low precision while sums and norms stay in fp32.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -55,7 +53,7 @@ class TextTower:
         """Whether padding behind a row changes nothing: no token looks ahead, and no padding is pooled."""
         return self.causal and self.pooling != "last"
 
-    def prepared(self, device: str, dtype: torch.dtype) -> TextTower:
+    def prepared(self, device: str, dtype: torch.dtype) -> "TextTower":
         """The same tower for inference: matrices in `dtype`, norms, positions and the projection in fp32."""
 
         fp32 = torch.float32

@@ -1,7 +1,5 @@
 """The tokenizer of a text tower; light to import."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """CLIP and SigLIP models of Hugging Face `transformers` as embedders: a hub id, or a local folder with safetensors."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

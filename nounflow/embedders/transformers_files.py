@@ -1,7 +1,5 @@
 """What stands behind `transformers:`: a hub id, or a local folder with safetensors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The tokenizers of CLIP and SigLIP models of `transformers`."""
 
-from __future__ import annotations
-
 import string
 from collections.abc import Callable, Sequence
 from typing import Any

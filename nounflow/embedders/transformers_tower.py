@@ -1,7 +1,5 @@
 """The text towers of CLIP and SigLIP models of `transformers` as a `TextTower`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """An embedder of any family, from the parts that the family's module puts together."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

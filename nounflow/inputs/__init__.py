@@ -1,7 +1,5 @@
 """What is fetched from outside, and where it lies. Stages only need `input_folder`; fetching has modules of its own."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from nounflow.errors import NounflowError

@@ -4,8 +4,6 @@
 read (sources, keys, proxies), so this also works for a user without rights and beside a running apt.
 """
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import tarfile

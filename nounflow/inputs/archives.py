@@ -1,7 +1,5 @@
 """Unpacking: only regular files, only below the destination, only as much as is allowed."""
 
-from __future__ import annotations
-
 import shutil
 import tarfile
 import zipfile

@@ -1,7 +1,5 @@
 """Image sets that are published as a zip file on the web."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A wiki's API and files, asked politely: one request at a time, with a pause, under a name, and later when told so."""
 
-from __future__ import annotations
-
 import json
 import time
 from typing import Any

@@ -1,7 +1,5 @@
 """The three image sets of the NOVIC paper, as the README of the repository pallgeuer/novic links them."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from nounflow.inputs.download import fetch_zipped_images

@@ -1,7 +1,5 @@
 """Photographs with free-form names: the stamps of Tux Paint, installed or from a Debian package."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

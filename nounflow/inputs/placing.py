@@ -1,7 +1,5 @@
 """Putting an input in place: its files whole or not at all, its manifest last."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path

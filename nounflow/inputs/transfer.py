@@ -1,7 +1,5 @@
 """What all transfers share: opening an address, repeated attempts, and running programs."""
 
-from __future__ import annotations
-
 import contextlib
 import http.client
 import os

@@ -5,8 +5,6 @@ its licence is free. What became of each noun is one row of an append-only journ
 so a killed collection goes on where it was.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sqlite3
 from collections import Counter
@@ -17,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pydantic
 
 from nounflow.atomic import atomic_file
 from nounflow.counts import Counts
@@ -25,14 +22,10 @@ from nounflow.errors import NounflowError
 from nounflow.images import ImageError, open_image
 from nounflow.inputs.mediawiki import MediaWiki
 from nounflow.inputs.transfer import TransferError
-from nounflow.journal import Additions, Journal, JournalKind
+from nounflow.journal import Additions, Journal
 from nounflow.progress import Progress
+from nounflow.schemas.documents import StoredDocument
 
-KIND = JournalKind(
-    name="collection",
-    formats=[Additions({"nouns": "seq INTEGER PRIMARY KEY, noun TEXT NOT NULL UNIQUE, row TEXT NOT NULL"})],
-    worth="what has been looked up",
-)
 JOURNAL, TABLE, FOLDER = "collected.sqlite", "images.tsv", "images"
 _WIDTH = 960  # pixels; Wikimedia makes images of some widths only
 _LEAST_PIXELS = 20_000
@@ -40,10 +33,15 @@ _ENDINGS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 _DRAWN = ("image/svg+xml", "application/pdf", "image/vnd.djvu")  # what is sent of these is no photograph
 
 
-class Collected(pydantic.BaseModel):
-    """What became of a noun: a lead image (a row of `images.tsv`), or why there is none."""
+class Collection(Journal):
+    """What became of all nouns that were looked up."""
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    name, worth = "collection", "what has been looked up"
+    formats = (Additions({"nouns": "seq INTEGER PRIMARY KEY, noun TEXT NOT NULL UNIQUE, row TEXT NOT NULL"}),)
+
+
+class Collected(StoredDocument):
+    """What became of a noun: a lead image (a row of `images.tsv`), or why there is none."""
 
     noun: str
     left_out: str = ""  # reason; then all else is empty
@@ -74,7 +72,7 @@ def collect(nouns: Iterable[str], out: Path, wiki: MediaWiki, wanted: int) -> Co
     Raises:
         NounflowError: the wiki is busy or gone, or the folder is being written by another process.
     """
-    with Journal(out / JOURNAL, KIND, writable=True) as journal:
+    with Collection.open(out / JOURNAL) as journal:
         known = _rows(journal)
         names, taken = {row.noun for row in known}, {row.page_id for row in known if not row.left_out}
         with Progress("lead images", wanted, "images", done=min(len(taken), wanted)) as progress:

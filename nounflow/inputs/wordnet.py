@@ -1,7 +1,5 @@
 """WordNet's noun database: named by the user, installed, from a Debian package, or from an npm package."""
 
-from __future__ import annotations
-
 import gzip
 import os
 import re

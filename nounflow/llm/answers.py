@@ -1,7 +1,5 @@
 """Reading raw chat completions, also of servers that leave things out or nest them otherwise."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A budget that cannot be overrun: money is set aside before a request is sent."""
 
-from __future__ import annotations
-
 import asyncio
 
 from nounflow.errors import NounflowError

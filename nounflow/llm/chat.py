@@ -1,33 +1,31 @@
 """Asks a language model many questions at once, one call each. See `client` for how it is used."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterator
+from dataclasses import asdict
 
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.answers import read_answer
 from nounflow.llm.budget import Budget
-from nounflow.llm.chunks import chunks, looked_up
 from nounflow.llm.faults import Fault
 from nounflow.llm.http import ChatHttp, Server
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.limiter import Limiter
-from nounflow.llm.outcomes import ending_of, outcome_of, question_of, replay, room_of
+from nounflow.llm.outcomes import chunks, ending_of, looked_up, outcome_of, question_of, replay, room_of
 from nounflow.llm.pace import Pace, RunStoppedError, not_written, refused
 from nounflow.llm.prices import price_of, prompt_tokens_estimate, worst_cost
 from nounflow.llm.probe import ROOM, learnt, probe_request, weaker
 from nounflow.llm.records import Ending, LedgerEntry
-from nounflow.llm.requests import Failure, Outcome, Question, Request
+from nounflow.llm.requests import Failure, Outcome, Question, Requests
 
 _Results = asyncio.Queue[Outcome | Failure | None]
 _Job = tuple[Question, LedgerEntry | None]
 
 
 class ChatClient:
-    """`client.LLMClient` by chat completions."""
+    """A client that asks by chat completions."""
 
     def __init__(self, config: LLMConfig, ledger: Ledger) -> None:
         """See `client.open_client`."""
@@ -40,15 +38,20 @@ class ChatClient:
         self._server: Server | None = None
         self.run: int | None = None  # its number in the ledger, once the server is known
 
-    async def __aenter__(self) -> ChatClient:
+    async def __aenter__(self) -> "ChatClient":
         return self
 
     async def __aexit__(self, *error: object) -> None:
         await self._http.close()
 
-    async def ask(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[Outcome | Failure]:
-        """See `client.LLMClient`. What is under way when the run must stop is awaited, kept and yielded before the
-        error is raised.
+    async def ask(self, requests: Requests) -> AsyncIterator[Outcome | Failure]:
+        """Answer each request, from the ledger where it can. What is under way when the run must stop is awaited, kept
+        and yielded before the error is raised.
+
+        Raises:
+            BudgetReachedError: the next request might cost more than is left.
+            RunStoppedError: no access, a dead server, the deadline.
+            MismatchError: a prompt has changed and its version has not.
         """
         pace = Pace(self._config)
         results: _Results = asyncio.Queue(self._config.concurrency)
@@ -69,9 +72,7 @@ class ChatClient:
             with contextlib.suppress(asyncio.CancelledError):
                 await running
 
-    async def _run_all(
-        self, requests: Iterable[Request] | AsyncIterable[Request], pace: Pace, results: _Results
-    ) -> None:
+    async def _run_all(self, requests: Requests, pace: Pace, results: _Results) -> None:
         """Let workers share the requests, and put None behind the last result."""
         jobs, turn = self._jobs(requests), asyncio.Lock()
         async with asyncio.TaskGroup() as workers:
@@ -79,7 +80,7 @@ class ChatClient:
                 workers.create_task(self._work(jobs, turn, pace, results))
         await results.put(None)
 
-    async def _jobs(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[_Job]:
+    async def _jobs(self, requests: Requests) -> AsyncIterator[_Job]:
         """Each request as a question, and what the ledger knows of it."""
         async for chunk in chunks(requests):
             for question, entry in await looked_up(self._config, self._ledger, chunk):
@@ -177,7 +178,7 @@ class ChatClient:
         async with self._learning:
             if self._server is None:
                 self._server = await self._probe(pace)
-                self.run = self._ledger.begin_run(self._config.base_url, self._config.model, self._server.as_dict())
+                self.run = self._ledger.begin_run(self._config.base_url, self._config.model, asdict(self._server))
             return self._server
 
     async def _probe(self, pace: Pace) -> Server:

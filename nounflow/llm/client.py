@@ -8,34 +8,12 @@
 Outcomes come in the order in which they are known, not in that of the requests, and never all at once in memory.
 """
 
-from __future__ import annotations
-
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
-from typing import Protocol, Self
-
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.batch.client import BatchClient
 from nounflow.llm.chat import ChatClient
 from nounflow.llm.ledger import Ledger
-from nounflow.llm.requests import Failure, Outcome, Request
 
-
-class LLMClient(Protocol):
-    """One model at one server, one ledger, one budget. Use it as an async context manager."""
-
-    def ask(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[Outcome | Failure]:
-        """Answer each request, from the ledger where it can.
-
-        Raises:
-            BudgetReachedError: the next request might cost more than is left.
-            RunStoppedError: no access, a dead server, the deadline.
-            MismatchError: a prompt has changed and its version has not.
-        """
-        ...
-
-    async def __aenter__(self) -> Self: ...
-
-    async def __aexit__(self, *error: object) -> None: ...
+LLMClient = ChatClient | BatchClient  # one model at one server, one ledger, one budget; an async context manager
 
 
 def open_client(config: LLMConfig, ledger: Ledger) -> LLMClient:

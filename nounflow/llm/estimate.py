@@ -1,7 +1,5 @@
 """What a run would cost, before it is started."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass

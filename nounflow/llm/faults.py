@@ -1,7 +1,5 @@
 """What an error means for the request, and for all the others."""
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Mapping
@@ -46,6 +44,11 @@ class Fault:
     maybe_paid: bool = False  # the server may have answered, and counted it
     raw: str = ""
     status: int | None = None  # of HTTP, where there was one
+
+    @property
+    def passing(self) -> bool:
+        """Whether another try may help."""
+        return self.kind == "retry"
 
 
 def fault_of(error: openai.APIError | httpx2.HTTPError | TimeoutError) -> Fault:

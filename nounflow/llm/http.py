@@ -1,14 +1,12 @@
 """One request over the network, through the official client with its own retries off."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 import json
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -61,10 +59,6 @@ class Server:
     usage: bool = True  # counts tokens; without, the budget counts worst cases
     room_name: str = "max_tokens"  # what it calls the limit of an answer
 
-    def as_dict(self) -> dict[str, Any]:
-        """For the ledger."""
-        return asdict(self)
-
 
 class ChatHttp:
     """Sends one request and brings the raw body, or says why there is none. It never retries."""
@@ -76,9 +70,6 @@ class ChatHttp:
         # A pool's work grows with the square of its connections, so there are several.
         clients = [api_client(config, self._key) for _ in range(math.ceil(config.concurrency / _CONNECTIONS))]
         self._clients, self._turn = clients, itertools.cycle(clients)
-
-    def __repr__(self) -> str:
-        return f"ChatHttp({self._config.base_url!r})"
 
     async def send(self, request: Request, room: int, server: Server) -> str | Fault:
         """The body of the answer with the key struck out, or the fault. `room`: most tokens of the answer."""

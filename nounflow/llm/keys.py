@@ -1,7 +1,5 @@
 """The key: read from the environment, sent to its server only, and struck out of every text that is kept or shown."""
 
-from __future__ import annotations
-
 import os
 import re
 import unicodedata

@@ -8,17 +8,12 @@ It is a journal (`nounflow.journal`): what a future has returned survives `kill 
 thread; one process writes at a time.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from pathlib import Path
 from typing import Any
 
-from nounflow.errors import MismatchError
 from nounflow.journal import Journal
 from nounflow.llm import ledger_tables as tables
 from nounflow.llm.records import Ending, LedgerEntry, Totals, insert_ending, insert_sending
@@ -28,24 +23,7 @@ from nounflow.llm.requests import Question, TokenUsage
 class Ledger(Journal):
     """See the module. Open it with `Ledger.open` to write, `Ledger.read` to look."""
 
-    def __init__(self, path: Path, *, writable: bool, now: Callable[[], float] = time.time) -> None:
-        super().__init__(path, tables.LEDGER, writable=writable)
-        self.now = now
-
-    @classmethod
-    def open(cls, path: Path, *, now: Callable[[], float] = time.time) -> Ledger:
-        """Open a ledger to write, made if there is none; one of an older version is upgraded in place.
-
-        Raises:
-            NounflowError: another process writes to it, or it was written by a newer version.
-            DamagedFileError: the file is no ledger.
-        """
-        return cls(path, writable=True, now=now)
-
-    @classmethod
-    def read(cls, path: Path) -> Ledger:
-        """Open an existing ledger only to look, also while another process writes to it."""
-        return cls(path, writable=False)
+    name, worth, formats = "ledger", "paid answers", tables.FORMATS
 
     def begin_run(self, base_url: str, model: str, server: Mapping[str, Any]) -> int:
         """Note what is asked from now on, and what its server can do; returns the run's number."""
@@ -105,17 +83,3 @@ class Ledger(Journal):
         """Mean length of the answers so far; None without any."""
         found: float | None = self.rows(tables.MEAN_OUTPUT, model, prompt_version)[0][0]
         return found
-
-    def check_messages(self, question: Question, entry: LedgerEntry) -> None:
-        """Refuse other words under a known key.
-
-        Raises:
-            MismatchError: the messages changed and the prompt version did not.
-        """
-        if entry.messages_hash != question.request.messages_hash:
-            raise MismatchError(
-                f"The prompt for {question.request.item!r} has changed, but its version is still "
-                f"{question.request.prompt_version!r}",
-                where=self.path,
-                fix="raise the prompt's version, or go back to the prompt that was used",
-            )

@@ -5,9 +5,7 @@ it was under way. A verdict is what the asker made of an answer. A batch has lin
 latest of which is its state; when it is closed each of its lines has an ending.
 """
 
-from __future__ import annotations
-
-from nounflow.journal import Additions, JournalKind
+from nounflow.journal import Additions
 
 _FIRST_TABLES = {
     "runs": """
@@ -39,11 +37,7 @@ _BATCH_TABLES = {
 }
 _FIRST_INDEXES = {"sendings_request": "sendings(request)", "verdicts_request": "verdicts(request)"}
 _BATCH_INDEXES = {"batch_lines_batch": "batch_lines(batch)", "batch_events_batch": "batch_events(batch)"}
-LEDGER = JournalKind(
-    name="ledger",
-    formats=[Additions(_FIRST_TABLES, _FIRST_INDEXES), Additions(_BATCH_TABLES, _BATCH_INDEXES)],
-    worth="paid answers",
-)
+FORMATS = (Additions(_FIRST_TABLES, _FIRST_INDEXES), Additions(_BATCH_TABLES, _BATCH_INDEXES))
 
 HISTORY = """
     SELECT requests.key, requests.messages_hash, sendings.id, sendings.max_output_tokens, endings.outcome, endings.raw,

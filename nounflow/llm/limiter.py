@@ -1,7 +1,5 @@
 """Calls and tokens a minute: as the config says, and as the server says in its `x-ratelimit-*` headers."""
 
-from __future__ import annotations
-
 import asyncio
 import re
 import time

@@ -1,19 +1,63 @@
 """From a request to its question, from a body to what the ledger keeps, from there to what the asker gets."""
 
-from __future__ import annotations
+import asyncio
+import itertools
+from collections.abc import AsyncIterable, AsyncIterator
 
 from nounflow.config.llm import LLMConfig, PriceConfig
+from nounflow.errors import MismatchError
 from nounflow.llm.answers import MalformedAnswerError, error_in, read_answer, read_usage
 from nounflow.llm.faults import Fault, fault_of_error, is_final
+from nounflow.llm.ledger import Ledger
 from nounflow.llm.prices import settled_cost
 from nounflow.llm.records import Ending, How, LedgerEntry
-from nounflow.llm.requests import Outcome, Question, Request, Status
+from nounflow.llm.requests import Outcome, Question, Request, Requests, Status
+
+CHUNK = 500  # requests looked up in the ledger at a time: it is asked seldom, and memory stays small
 
 
 def question_of(config: LLMConfig, request: Request) -> Question:
     """The request with its key. How it is sent, alone or in a batch, is no part of the key."""
     parameters = config.key_parameters() | {"schema": request.schema, "choices": request.choices}
     return Question.of(request, config.model, parameters)
+
+
+async def chunks(requests: Requests) -> AsyncIterator[list[Request]]:
+    """Lists of at most `CHUNK` requests."""
+    if not isinstance(requests, AsyncIterable):
+        iterator = iter(requests)
+        while chunk := list(itertools.islice(iterator, CHUNK)):
+            yield chunk
+        return
+    waiting: list[Request] = []
+    async for request in requests:
+        waiting.append(request)
+        if len(waiting) == CHUNK:
+            yield waiting
+            waiting = []
+    if waiting:
+        yield waiting
+
+
+async def looked_up(
+    config: LLMConfig, ledger: Ledger, chunk: list[Request]
+) -> list[tuple[Question, LedgerEntry | None]]:
+    """The questions of a chunk, with what the ledger knows of each.
+
+    Raises:
+        MismatchError: it knows one with other words under the same version of its prompt.
+    """
+    questions = [question_of(config, request) for request in chunk]
+    known = await asyncio.to_thread(ledger.look_up, [question.key for question in questions])
+    for question in questions:
+        entry, request = known.get(question.key), question.request
+        if entry is not None and entry.messages_hash != request.messages_hash:
+            raise MismatchError(
+                f"The prompt for {request.item!r} has changed, but its version is still {request.prompt_version!r}",
+                where=ledger.path,
+                fix="raise the prompt's version, or go back to the prompt that was used",
+            )
+    return [(question, known.get(question.key)) for question in questions]
 
 
 def room_of(config: LLMConfig, entry: LedgerEntry | None) -> int:

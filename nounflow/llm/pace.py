@@ -1,14 +1,17 @@
 """When the next request may be sent: the server's wish to wait, the deadline, and an end for all."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 from nounflow.config.llm import LLMConfig
 from nounflow.errors import NounflowError
+from nounflow.llm.faults import Fault
+
+T = TypeVar("T")
 
 
 class RunStoppedError(NounflowError):
@@ -148,3 +151,27 @@ class Pace:
                 where=self._config.base_url,
                 fix="check the server, then run the same command again; what was answered is kept",
             )
+
+    async def retry(
+        self, call: Callable[[], Awaitable[T | Fault]], again: Callable[[Fault], bool] = lambda fault: fault.passing
+    ) -> T | Fault:
+        """Call until there is a value, a fault that is not to be tried `again`, or `max_attempts` of them.
+
+        Raises:
+            RunStoppedError: the deadline comes first, or the server asks to wait for too long.
+        """
+        failures = 0
+        while True:
+            await self.may_send()
+            sent_at = self.now()
+            result = await call()
+            if not isinstance(result, Fault):
+                return result
+            if result.kind == "throttled":
+                self.throttled(sent_at, result.wait_s, result.detail)
+                continue
+            failures += 1
+            if not again(result) or failures >= self._config.max_attempts:
+                return result
+            wait = max(self.backoff(failures - 1), result.wait_s or 0.0)
+            await self.sleep(min(wait, self._config.max_wait_s))

@@ -1,7 +1,5 @@
 """Prices of tokens, and upper bounds of what a request can cost."""
 
-from __future__ import annotations
-
 import json
 import math
 

@@ -1,7 +1,5 @@
 """A tiny request that shows what a server can do."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 

@@ -1,7 +1,5 @@
 """JSON in a model's words: behind its thoughts, in a fence, between other words, within other JSON."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

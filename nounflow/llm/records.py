@@ -1,7 +1,5 @@
 """What the ledger's rows say, and how a sending and its ending are written."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from dataclasses import dataclass
@@ -55,19 +53,12 @@ def insert_sending(
     connection: sqlite3.Connection, question: Question, run: int | None, at: float, room: int, worst_usd: float
 ) -> int:
     """Write that a request is about to be sent, and the request where it is new; returns the sending's number."""
-    request = question.request
+    request, parameters = question.request, json.dumps(question.parameters, sort_keys=True)
+    asked = (request.item, request.attempt, request.messages_hash)
     connection.execute(
         "INSERT INTO requests (key, model, prompt_version, parameters, item, attempt, messages_hash) "
         "VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
-        (
-            question.key,
-            question.model,
-            request.prompt_version,
-            json.dumps(question.parameters, sort_keys=True),
-            request.item,
-            request.attempt,
-            request.messages_hash,
-        ),
+        (question.key, question.model, request.prompt_version, parameters, *asked),
     )
     number = connection.execute(
         "INSERT INTO sendings (request, run, sent_at, max_output_tokens, worst_usd) "
@@ -80,17 +71,6 @@ def insert_sending(
 
 def insert_ending(connection: sqlite3.Connection, sending: int, at: float, ending: Ending) -> None:
     """Write how a sending ended."""
-    usage = ending.usage
-    connection.execute(
-        "INSERT INTO endings VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            sending,
-            at,
-            ending.outcome,
-            usage.prompt_tokens,
-            usage.output_tokens,
-            ending.charged_usd,
-            ending.detail,
-            ending.raw,
-        ),
-    )
+    tokens = (ending.usage.prompt_tokens, ending.usage.output_tokens)
+    row = (sending, at, ending.outcome, *tokens, ending.charged_usd, ending.detail, ending.raw)
+    connection.execute("INSERT INTO endings VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)

@@ -1,8 +1,6 @@
 """What is asked, what came back, and the key under which the ledger knows both."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -32,6 +30,9 @@ class Request:
     def messages_hash(self) -> str:
         """Hex SHA-256 of the messages."""
         return sha256_json([dict(message) for message in self.messages])
+
+
+Requests = Iterable[Request] | AsyncIterable[Request]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,6 @@ class Failure:
     detail: str
 
 
-def request_key(model: str, prompt_version: str, parameters: Mapping[str, Any], item: str, attempt: int) -> str:
-    """Hex SHA-256 (64 characters, so it fits the `custom_id` of a batch)."""
-    return sha256_json([model, prompt_version, dict(parameters), item, attempt])
-
-
 @dataclass(frozen=True, slots=True)
 class Question:
     """A request with what makes its key: the model and the parameters of the call."""
@@ -84,10 +80,10 @@ class Question:
     request: Request
     model: str
     parameters: Mapping[str, Any]
-    key: str
+    key: str  # hex SHA-256: 64 characters, so it fits the `custom_id` of a batch
 
     @classmethod
-    def of(cls, request: Request, model: str, parameters: Mapping[str, Any]) -> Question:
+    def of(cls, request: Request, model: str, parameters: Mapping[str, Any]) -> "Question":
         """The question with its key."""
-        key = request_key(model, request.prompt_version, parameters, request.item, request.attempt)
-        return cls(request, model, parameters, key)
+        parts = [model, request.prompt_version, dict(parameters), request.item, request.attempt]
+        return cls(request, model, parameters, sha256_json(parts))

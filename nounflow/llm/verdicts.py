@@ -1,7 +1,5 @@
 """What the asker made of the answers: written to the ledger where it is new or another than before."""
 
-from __future__ import annotations
-
 import json
 
 from nounflow.llm.ledger import Ledger
@@ -33,18 +31,13 @@ class Verdicts:
     def flush(self) -> None:
         """Write the verdicts that are news; returns when they are on the disk. May be called from any thread."""
         given, self._waiting = self._waiting, {}
-        if not given:
-            return
-        known = self._latest(list(given))
+        rows = self._ledger.rows(_LATEST, json.dumps(sorted(given)))
+        known = {key: (bool(accepted), reason) for key, accepted, reason in rows}
         news = {key: verdict for key, verdict in given.items() if known.get(key) != verdict}
         for written in [self._ledger.record_verdict(key, *verdict) for key, verdict in news.items()]:
             written.result()
 
-    def _latest(self, keys: list[str]) -> dict[str, tuple[bool, str]]:
-        rows = self._ledger.rows(_LATEST, json.dumps(sorted(keys)))
-        return {key: (bool(accepted), reason) for key, accepted, reason in rows}
-
-    def __enter__(self) -> Verdicts:
+    def __enter__(self) -> "Verdicts":
         return self
 
     def __exit__(self, *_error: object) -> None:

@@ -1,7 +1,5 @@
 """A noun on its way into a lexicon."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from nounflow.nouns.frequencies import THRESHOLD, log_weight

@@ -1,7 +1,5 @@
 """The tables beside the rule file: weights and decisions of visualness, what has pictures, names of image classes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

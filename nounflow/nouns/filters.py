@@ -1,7 +1,5 @@
 """Which nouns a lexicon keeps: the filters, in their order."""
 
-from __future__ import annotations
-
 import difflib
 import re
 from collections import Counter, defaultdict

@@ -1,7 +1,5 @@
 """How often words are written: Google Web 1T counts (`wordsegment`) and a second corpus mix (`wordfreq`)."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 import math

@@ -1,7 +1,5 @@
 """How a noun is written: display form, singulars, plurals, and whether it is counted."""
 
-from __future__ import annotations
-
 import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping

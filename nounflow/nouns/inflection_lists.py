@@ -1,7 +1,5 @@
 """The lists behind the inflection of nouns (`resources/nouns/inflection.yaml`): what no rule can know of a word."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """From selected synsets to a lexicon: one entry a canon, its forms, its weight, and the filters in their order."""
 
-from __future__ import annotations
-
 import functools
 from collections import Counter
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The rule file of the lexicons (`resources/nouns/rules.yaml`): every choice made by hand, with its reason."""
 
-from __future__ import annotations
-
 import re
 from functools import partial
 from pathlib import Path

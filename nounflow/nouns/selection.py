@@ -1,7 +1,5 @@
 """Which synsets are objects that one photographs, and in what order a word's senses stand."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Other spellings of a noun: American and British ("gray wolf", "grey wolf"), open and closed ("fire truck")."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from nounflow.text import canon

@@ -4,8 +4,6 @@ Each row becomes a synset with the row's noun and aliases as its words, so that 
 WordNet's own. Its sense keys end in `:90::`, a number that WordNet does not reach.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass

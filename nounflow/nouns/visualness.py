@@ -6,8 +6,6 @@ whether ImageNet-12k has pictures of it. `resources/nouns/visualness.tsv` holds 
 with its reason.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping

@@ -1,7 +1,5 @@
 """Answers as a predictions file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,13 +1,10 @@
 """Decoder, head and retrieval combined: a log-linear rule over the nouns that any of them puts forward."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from nounflow.config.generation import GenerationConfig
 from nounflow.errors import MismatchError
 from nounflow.predictor_kinds import RULE
 from nounflow.predictors.loading import load_parts
@@ -20,8 +17,8 @@ _BATCH = 256
 
 
 def load(
-    manifest: PredictorManifest, _tensors: object, path: Path, device: str, _generation: GenerationConfig
-) -> FusedPredictor:
+    manifest: PredictorManifest, _tensors: object, device: str, _generation: object, path: Path
+) -> "FusedPredictor":
     """See `PredictorKind.load`."""
     rule = read_document(FusedRule, path.parent / RULE, "rule of a fused predictor")
     parts = load_parts([path.parent / part.path for part in rule.parts], device, rule.candidates)
@@ -29,7 +26,7 @@ def load(
     return FusedPredictor(manifest, rule, parts)
 
 
-class FusedPredictor:
+class FusedPredictor(Predictor):
     """Each part puts forward its likeliest nouns; each part then says how probable it holds all of them."""
 
     def __init__(self, manifest: PredictorManifest, rule: FusedRule, parts: Sequence[Predictor]) -> None:
@@ -39,11 +36,10 @@ class FusedPredictor:
 
     @property
     def width(self) -> int:
-        """See `Predictor.width`."""
         return self._candidates
 
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
-        """See `Predictor.answer`; scores are log-probabilities."""
+        """Scores are log-probabilities."""
         parts = [self._answer(batch, top_k) for batch in _batches(embeddings)]
         ids, scores = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         return lexicon_answers(self.manifest.nouns, ids, scores, np.exp(scores))
@@ -52,8 +48,7 @@ class FusedPredictor:
         """See `Predictor.log_probabilities`; -inf also for a noun that no part puts forward."""
         candidates, scores = self._scored(embeddings)
         same = (candidates[:, None, :] == nouns[:, :, None]) & (nouns >= 0)[:, :, None]
-        found: np.ndarray = np.where(same, scores[:, None, :], -np.inf).max(axis=-1).astype(np.float32)
-        return found
+        return np.asarray(np.where(same, scores[:, None, :], -np.inf).max(axis=-1), dtype=np.float32)
 
     def _answer(self, embeddings: np.ndarray, top_k: int) -> tuple[np.ndarray, np.ndarray]:
         candidates, scores = self._scored(embeddings)

@@ -1,7 +1,5 @@
 """The rule of a fused predictor, fitted to held-out texts: words alone, no image and no label of one."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -59,8 +57,7 @@ def train(asked: TrainingArguments[FusedRun]) -> None:
                 predictor=part.manifest.predictor,
                 weights_sha256=part.manifest.weights_sha256,
                 weight=weight,
-                log_likelihood=alone.log_likelihood,
-                top1=alone.top1,
+                **vars(alone),
             )
             for path, part, weight, alone in parts
         ),
@@ -70,21 +67,15 @@ def train(asked: TrainingArguments[FusedRun]) -> None:
         noise=settings.noise.model_dump(mode="json"),
         seed=settings.seed,
         texts=len(sample.nouns),
-        log_likelihood=fitted.fused.log_likelihood,
-        top1=fitted.fused.top1,
+        **vars(fitted.fused),
     )
     write_fused(
         asked.out,
         rule,
-        run=asked.run,
-        predictor=settings.predictor,
-        embedder=first.embedder,
-        lexicon=first.lexicon,
-        lexicon_path=asked.nouns.as_posix(),
+        **asked.manifest(first),
         nouns=first.nouns,
-        settings=settings.recipe(),
         samples=0,
-        metrics={"log_likelihood": rule.log_likelihood, "top1": rule.top1},
+        metrics=vars(fitted.fused),
     )
     for part in rule.parts:
         print(f"{part.run}: weight {part.weight:.3f}; alone, log-likelihood {part.log_likelihood:.4f}, {part.top1:.1%}")

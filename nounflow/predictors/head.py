@@ -1,9 +1,6 @@
 """The `head` baseline: a plain classifier over all nouns, trained on the same noisy embeddings as the decoder."""
 
-from __future__ import annotations
-
 import math
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -11,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from nounflow.config.head import HeadConfig
-from nounflow.predictors.protocol import Answers, lexicon_answers, of_given
+from nounflow.predictors.protocol import Answers, Predictor, lexicon_answers, of_given
 from nounflow.schemas.models import PredictorManifest
 
 
@@ -33,17 +30,12 @@ class NounHead(nn.Module):
         return found
 
 
-def load(
-    manifest: PredictorManifest, tensors: dict[str, torch.Tensor], _path: Path, device: str, _generation: object
-) -> HeadPredictor:
-    """See `PredictorKind.load`."""
-    return HeadPredictor(manifest, tensors, device)
-
-
-class HeadPredictor:
+class HeadPredictor(Predictor):
     """Exact top-k in one matrix product."""
 
-    def __init__(self, manifest: PredictorManifest, tensors: dict[str, torch.Tensor], device: str) -> None:
+    def __init__(
+        self, manifest: PredictorManifest, tensors: dict[str, torch.Tensor], device: str, *_unused: object
+    ) -> None:
         self.manifest, self._device = manifest, device
         self._model = NounHead(
             manifest.embedder.dim, len(manifest.nouns), HeadConfig.model_validate(manifest.settings["head"])
@@ -53,19 +45,17 @@ class HeadPredictor:
 
     @property
     def width(self) -> int:
-        """See `Predictor.width`."""
         return len(self.manifest.nouns)
 
     @torch.inference_mode()
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
-        """See `Predictor.answer`; scores are log-probabilities."""
+        """Scores are log-probabilities."""
         scores, ids = self._all(embeddings).topk(min(top_k, len(self.manifest.nouns)), dim=-1)
         scores_array = scores.cpu().numpy()
         return lexicon_answers(self.manifest.nouns, ids.cpu().numpy(), scores_array, np.exp(scores_array))
 
     @torch.inference_mode()
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
-        """See `Predictor.log_probabilities`."""
         return of_given(self._all(embeddings), nouns)
 
     def _all(self, embeddings: np.ndarray) -> torch.Tensor:

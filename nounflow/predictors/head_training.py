@@ -1,7 +1,5 @@
 """Training the head: from arguments to weights, and as the loop sees it."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F

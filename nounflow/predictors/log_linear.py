@@ -7,8 +7,6 @@ is concave in the weights and `none`, so that Newton's method finds the one best
 With one part, 1 / weight is its temperature.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,8 +33,7 @@ class LogLinear:
         scores = np.where(absent, -np.inf, _floored(parts) @ np.asarray(self.weights))
         scores = np.concatenate([scores, np.full((len(parts), 1), self.none)], axis=1)
         top = scores.max(axis=1, keepdims=True)
-        found: np.ndarray = scores - (top + np.log(np.exp(scores - top).sum(axis=1, keepdims=True)))
-        return found
+        return np.asarray(scores - (top + np.log(np.exp(scores - top).sum(axis=1, keepdims=True))))
 
 
 def fit(parts: np.ndarray, truth: np.ndarray) -> LogLinear:

@@ -1,7 +1,5 @@
 """A published NOVIC checkpoint as a predictor's folder: its decoder, bound to an embedder that stands here."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

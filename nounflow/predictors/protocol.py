@@ -1,7 +1,5 @@
 """What every predictor does: embeddings in, nouns with scores and probabilities out."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

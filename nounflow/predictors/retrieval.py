@@ -1,29 +1,20 @@
 """The `retrieval` baseline: the nearest noun by cosine to prompt-ensembled text embeddings. No training."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 from nounflow.config.retrieval import RetrievalConfig
-from nounflow.predictors.protocol import Answers, lexicon_answers, of_given
+from nounflow.predictors.protocol import Answers, Predictor, lexicon_answers, of_given
 from nounflow.schemas.models import PredictorManifest
 
 
-def load(
-    manifest: PredictorManifest, tensors: dict[str, torch.Tensor], _path: Path, device: str, _generation: object
-) -> RetrievalPredictor:
-    """See `PredictorKind.load`."""
-    return RetrievalPredictor(manifest, tensors, device)
-
-
-class RetrievalPredictor:
+class RetrievalPredictor(Predictor):
     """Cosine to every noun, best first."""
 
-    def __init__(self, manifest: PredictorManifest, tensors: dict[str, torch.Tensor], device: str) -> None:
+    def __init__(
+        self, manifest: PredictorManifest, tensors: dict[str, torch.Tensor], device: str, *_unused: object
+    ) -> None:
         self.manifest, self._device = manifest, device
         self._nouns = tensors["nouns"].to(device)  # [nouns, dim]
         temperature = RetrievalConfig.model_validate(manifest.settings["retrieval"]).temperature
@@ -32,12 +23,11 @@ class RetrievalPredictor:
 
     @property
     def width(self) -> int:
-        """See `Predictor.width`."""
         return len(self.manifest.nouns)
 
     @torch.inference_mode()
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
-        """See `Predictor.answer`; scores are cosines, probabilities a softmax of them."""
+        """Scores are cosines, probabilities a softmax of them."""
         cosines = self._cosines(embeddings)
         scores, ids = cosines.topk(min(top_k, cosines.shape[-1]), dim=-1)
         probabilities = F.softmax(cosines / self._temperature, dim=-1).gather(1, ids)
@@ -47,7 +37,6 @@ class RetrievalPredictor:
 
     @torch.inference_mode()
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
-        """See `Predictor.log_probabilities`."""
         return of_given(F.log_softmax(self._cosines(embeddings) / self._temperature, dim=-1), nouns)
 
     def _cosines(self, embeddings: np.ndarray) -> torch.Tensor:

@@ -1,7 +1,5 @@
 """What the `retrieval` baseline is made of: a mean embedding for each noun, and a temperature where it is fitted."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -33,16 +31,12 @@ def train(asked: TrainingArguments[RetrievalRun]) -> None:
         temperature, likelihood = fit_temperature(vectors, texts)
         print(f"temperature {temperature:.4f}: log-likelihood {likelihood:.4f} of {len(texts.nouns):,} held-out texts")
         metrics, fitted = {"log_likelihood": likelihood}, fitted.model_copy(update={"temperature": temperature})
+    manifest = asked.manifest(samples.manifest)
     write_predictor(
         asked.out,
         {"nouns": torch.from_numpy(vectors)},
-        run=asked.run,
-        predictor=settings.predictor,
-        embedder=samples.manifest.embedder,
-        lexicon=samples.manifest.lexicon,
-        lexicon_path=asked.nouns.as_posix(),
+        **(manifest | {"settings": {**manifest["settings"], "retrieval": fitted.model_dump(mode="json")}}),
         nouns=tuple(names),
-        settings={**settings.recipe(), "retrieval": fitted.model_dump(mode="json")},
         samples=len(samples.vectors),
         metrics=metrics,
     )
@@ -76,8 +70,7 @@ def noun_embeddings(training_set: TrainingSet, nouns: int, flow: Flow) -> np.nda
             f"{len(missing)} nouns have no text of their own to be found by",
             fix="give the run a mixture with M1, such as `multiset: [1]`",
         )
-    found: np.ndarray = (sums / np.linalg.norm(sums, axis=1, keepdims=True)).astype(np.float32)
-    return found
+    return np.asarray(sums / np.linalg.norm(sums, axis=1, keepdims=True), dtype=np.float32)
 
 
 def fit_temperature(nouns: np.ndarray, texts: HeldOut) -> tuple[float, float]:

@@ -1,7 +1,5 @@
 """Axes of charts: from values to pixels, with round ticks and their texts."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Charts as inline SVG. Colours come from the page's style sheet, so that one drawing serves light and dark."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

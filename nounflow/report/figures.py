@@ -1,7 +1,5 @@
 """What the report draws of `scores.json`: kinds, diversity, calibration. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

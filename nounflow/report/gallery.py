@@ -1,7 +1,5 @@
 """Which images the report shows, what was said about each, and their pictures."""
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Mapping, Sequence
@@ -14,8 +12,7 @@ from nounflow.images import ImageError, open_image
 from nounflow.predictor_kinds import writes_tokens
 from nounflow.schemas.labels import Labels
 from nounflow.schemas.predictions import Predictions
-from nounflow.scoring.answers import only_decoding
-from nounflow.scoring.points import Judgements, Verdict, verdict
+from nounflow.scoring.answers import Judgements, Verdict, only_decoding, verdict
 from nounflow.streams import unit_hash
 
 _SIDE = 360  # pixels of the longer side: a card is about 260 wide, on a fine screen

@@ -1,7 +1,5 @@
 """The lists of nouns in the report."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any

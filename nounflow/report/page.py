@@ -1,7 +1,5 @@
 """The report as one HTML page: what its template shows. Pure."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +14,8 @@ from nounflow.report import figures, nouns, score_tables, training, words
 from nounflow.report.gallery import Card, Picture
 from nounflow.report.reading import CountsRecord, TrainingProgress
 from nounflow.scoring.load import ScoringMaterial
-from nounflow.scoring.published import published_rows
 from nounflow.scoring.results import Scores
-from nounflow.scoring.tables import published_table
+from nounflow.scoring.tables import published_rows, published_table
 from nounflow.scoring.wording import comparison
 from nounflow.workflow.job_costs import by_rule
 

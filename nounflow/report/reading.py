@@ -1,7 +1,5 @@
 """What the report reads beside the scores: what training left, and the counts of all stages."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The scores in the report: for each image set and judge a table, the same as dots, and run against run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the report draws of a training: its curves, and how far noise turned embeddings."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the report says in words."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Labels of images, and what judges say of nouns."""
 
-from __future__ import annotations
-
 from nounflow.schemas.documents import StoredDocument
 
 CATEGORIES = ("correct_primary", "correct_secondary", "close_primary", "close_secondary", "incorrect")

@@ -3,8 +3,6 @@
 A log is a set of records: their order in a file says nothing, `time` does, so logs are merged by uniting them.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal, get_args
 

@@ -1,7 +1,5 @@
 """The JSON files that pass between stages: one model each, checked when read."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TypeVar
 

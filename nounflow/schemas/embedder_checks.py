@@ -1,19 +1,12 @@
 """The files that embedder checks leave behind."""
 
-from __future__ import annotations
-
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
+from nounflow.schemas.documents import StoredDocument
 from nounflow.schemas.embeddings import EmbedderIdentity
 
 
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class CheckSet(_Document):
+class CheckSet(StoredDocument):
     """results/check_sets/{check_set}.json: which images are looked at, and what each shows."""
 
     name: str
@@ -23,7 +16,7 @@ class CheckSet(_Document):
     files: dict[str, str]  # image below the folder -> key of its class
 
 
-class Share(_Document):
+class Share(StoredDocument):
     """So many of so many, with a 95 % Wilson interval."""
 
     correct: int
@@ -33,7 +26,7 @@ class Share(_Document):
     high: float
 
 
-class ClassAccuracy(_Document):
+class ClassAccuracy(StoredDocument):
     """Top-1 accuracy on the images of one class."""
 
     key: str
@@ -41,7 +34,7 @@ class ClassAccuracy(_Document):
     top1: Share
 
 
-class Confusion(_Document):
+class Confusion(StoredDocument):
     """Images of one class that were taken for another."""
 
     gold: str
@@ -50,7 +43,7 @@ class Confusion(_Document):
     share: float  # of the images of the class
 
 
-class Expectation(_Document):
+class Expectation(StoredDocument):
     """A published top-1 accuracy beside the measured one, as fractions."""
 
     top1: float
@@ -62,7 +55,7 @@ class Expectation(_Document):
     note: str  # what else may explain a difference
 
 
-class EmbedderCheck(_Document):
+class EmbedderCheck(StoredDocument):
     """results/embedder_checks/{embedder}/{check_set}.json."""
 
     embedder: EmbedderIdentity
@@ -80,7 +73,7 @@ class EmbedderCheck(_Document):
     no_expectation: str  # why there is none
 
 
-class AngleStatistics(_Document):
+class AngleStatistics(StoredDocument):
     """Angles between pairs of unit vectors, in degrees."""
 
     pairs: int
@@ -92,7 +85,7 @@ class AngleStatistics(_Document):
     histogram: tuple[int, ...]  # 360 bins of half a degree from 0 to 180
 
 
-class TextGap(_Document):
+class TextGap(StoredDocument):
     """Images against one kind of text that belongs to them."""
 
     texts: int  # distinct
@@ -106,7 +99,7 @@ class TextGap(_Document):
     matched_after_shift: AngleStatistics  # with the shift added to each text, at unit length again
 
 
-class ModalityGap(_Document):
+class ModalityGap(StoredDocument):
     """results/modality_gap/{embedder}/{image_set}.json."""
 
     embedder: EmbedderIdentity

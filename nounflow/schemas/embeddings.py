@@ -1,7 +1,5 @@
 """Shards of embeddings, of texts and of images."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

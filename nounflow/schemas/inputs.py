@@ -1,7 +1,5 @@
 """What is fetched from outside."""
 
-from __future__ import annotations
-
 from nounflow.schemas.documents import StoredDocument
 
 

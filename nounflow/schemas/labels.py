@@ -1,13 +1,13 @@
 """Label files of image sets: TSV with columns file, gold and, if wanted, sense, accepted, secondary."""
 
-from __future__ import annotations
-
 import csv
 import posixpath
 import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from pydantic import RootModel
 
 from nounflow.errors import NounflowError
 from nounflow.schemas.documents import StoredDocument
@@ -20,6 +20,10 @@ class Labels(StoredDocument):
     sense: str = ""  # sense key of gold, where given
     accepted: tuple[str, ...] = ()
     secondary: tuple[str, ...] = ()
+
+
+class Paths(RootModel[dict[str, str | None]]):
+    """Image set -> a path, or null, as the command lines of scores and report take it."""
 
 
 _COLUMNS = ("file", "gold", "sense", "accepted", "secondary")

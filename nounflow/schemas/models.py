@@ -1,7 +1,5 @@
 """What training leaves beside the weights."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pydantic
@@ -64,7 +62,7 @@ class Angles(StoredDocument):
     different_noun: tuple[int, ...]  # captions of two nouns
 
     @pydantic.model_validator(mode="after")
-    def _parallel(self) -> Angles:
+    def _parallel(self) -> "Angles":
         if any(len(counts) != len(self.bins_deg) - 1 for counts in (self.noise, self.same_noun, self.different_noun)):
             raise ValueError("each list of counts needs one entry a bin")
         return self

@@ -1,7 +1,5 @@
 """What the runs say of images."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from nounflow.schemas.documents import StoredDocument

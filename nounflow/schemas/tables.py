@@ -1,7 +1,5 @@
 """The parquet files that pass between stages: one schema each, checked when read."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path

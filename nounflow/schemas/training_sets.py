@@ -1,7 +1,5 @@
 """What a training set is made of, and how far images lie from its texts."""
 
-from __future__ import annotations
-
 from nounflow.schemas.documents import StoredDocument
 from nounflow.schemas.embeddings import EmbedderIdentity
 

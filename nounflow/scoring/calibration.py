@@ -1,12 +1,10 @@
 """Do a run's own probabilities mean anything: calibration error, and risk against coverage."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
 
-from nounflow.scoring.intervals import DRAWS, LEVEL
+from nounflow.scoring.intervals import DRAWS, percentiles
 
 BINS = 15  # of equal width, as in Guo et al. 2017 (On calibration of modern neural networks)
 _FINE = 8  # parts of a bin within which images are resampled as one
@@ -51,9 +49,9 @@ def calibration(probability: np.ndarray, correct: np.ndarray) -> tuple[float, tu
 
 
 def calibration_interval(
-    probability: np.ndarray, correct: np.ndarray, rng: np.random.Generator, draws: int = DRAWS, level: float = LEVEL
+    probability: np.ndarray, correct: np.ndarray, rng: np.random.Generator, draws: int = DRAWS
 ) -> tuple[float, float]:
-    """Bootstrap interval of the calibration error, over images.
+    """Bootstrap interval (95 %) of the calibration error, over images.
 
     Chance alone makes gaps in bins of few images, so the error is biased upwards and its bootstrap draws twice. The
     basic interval (Davison and Hinkley 1997, section 5.2) turns the draws around the error and so takes that out.
@@ -65,8 +63,7 @@ def calibration_interval(
     gaps = np.zeros((len(cells), BINS))  # [cells, bins]: claimed minus right of an image, in the bin of its cell
     gaps[np.arange(len(cells)), cells // (2 * _FINE)] = np.bincount(index, probability - correct) / counts
     errors = np.abs(rng.multinomial(n, counts / n, size=draws) @ gaps).sum(axis=1) / n  # [draws]
-    tail = (1.0 - level) / 2.0
-    low, high = np.quantile(errors, [tail, 1.0 - tail])
+    low, high = percentiles(errors)
     twice = 2 * calibration(probability, correct)[0]
     return float(np.clip(twice - high, 0, 1)), float(np.clip(twice - low, 0, 1))
 

@@ -1,7 +1,5 @@
 """Every run against every run, and all against one."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -60,14 +58,11 @@ def against(scores: Scores, run: str) -> list[Against]:
             f"No run that was judged is called '{run}'",
             fix=f"take one of {', '.join(known)}" if known else "nothing is judged yet: see docs/annotations.md",
         )
-    held = [one for one in scores.comparisons if run in one.runs]
-    return [found for one in held for found in _against(one, one.runs.index(run))]
-
-
-def _against(one: Comparison, j: int) -> list[Against]:
-    figures = (one.difference, one.low, one.high, one.p, one.p_holm)
-    return [
-        Against(name, one.runs[j], one.image_set, one.annotator, *(matrix[i][j] for matrix in figures))
-        for i, name in enumerate(one.runs)
-        if i != j
-    ]
+    found = []
+    for one in scores.comparisons:
+        figures = (one.difference, one.low, one.high, one.p, one.p_holm)
+        for name in one.runs if run in one.runs else ():
+            if name != run:
+                i, j = one.runs.index(name), one.runs.index(run)
+                found.append(Against(name, run, one.image_set, one.annotator, *(matrix[i][j] for matrix in figures)))
+    return found

@@ -1,7 +1,5 @@
 """Runs that were judged together: what their scores are computed from."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,10 +9,9 @@ from nounflow.errors import MismatchError
 from nounflow.predictor_kinds import is_baseline
 from nounflow.schemas.labels import Labels
 from nounflow.schemas.models import PredictorManifest
-from nounflow.scoring.answers import JudgedAnswers, RunAnswers
+from nounflow.scoring.answers import JudgedAnswers, Judgements, RunAnswers
 from nounflow.scoring.hierarchy import Hierarchy
 from nounflow.scoring.intervals import Estimate, mean_estimate
-from nounflow.scoring.points import Judgements
 from nounflow.scoring.values import first_correct, prediction_values
 from nounflow.streams import stream
 

@@ -4,8 +4,6 @@ Information content (Resnik 1995) of a synset is -log of the share of noun use t
 the lexicons record; nearness is Lin's (1998): 2 IC(nearest common ancestor) / (IC(a) + IC(b)), between 0 and 1.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Iterable, Mapping

@@ -4,15 +4,13 @@ Scores take few values, so resampling n images with replacement is one multinomi
 values and a matrix product: the same distribution as drawing images, at a cost that does not grow with n.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 DRAWS = 10_000
-LEVEL = 0.95
+_TAILS = ((1.0 - 0.95) / 2.0, 1.0 - (1.0 - 0.95) / 2.0)  # of a 95 % interval
 _MOST_CELLS = 256  # of continuous values; within a cell their spread is lost, under 1/256 of the range
 
 
@@ -24,34 +22,32 @@ class Estimate(NamedTuple):
     p: float  # two-sided; at least 2 / (draws + 1)
 
 
-def mean_interval(
-    values: Sequence[float] | np.ndarray, rng: np.random.Generator, draws: int = DRAWS, level: float = LEVEL
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean of `values`, one value an image.
+Numbers = Sequence[float] | np.ndarray
+
+
+def mean_interval(values: Numbers, rng: np.random.Generator, draws: int = DRAWS) -> tuple[float, float]:
+    """Percentile bootstrap interval (95 %) of the mean of `values`, one value an image.
 
     For a paired comparison pass the images' differences: both runs are then resampled on the same draws.
 
     Args:
         values: [images], at least one.
         draws: bootstrap samples.
-        level: probability that the interval holds, 0.95 for 95 %.
 
     Raises:
         ValueError: no values.
     """
-    return _interval(resampled_means(values, rng, draws), level)
+    return percentiles(resampled_means(values, rng, draws))
 
 
-def mean_estimate(
-    values: Sequence[float] | np.ndarray, rng: np.random.Generator, draws: int = DRAWS, level: float = LEVEL
-) -> Estimate:
+def mean_estimate(values: Numbers, rng: np.random.Generator, draws: int = DRAWS) -> Estimate:
     """Interval of a mean of differences, and the p-value that goes with it: below 0.05 only if 0 is outside."""
     means = resampled_means(values, rng, draws)
     smaller = min(int((means <= 1e-12).sum()), int((means >= -1e-12).sum()))
-    return Estimate(*_interval(means, level), min(1.0, 2.0 * (smaller + 1) / (draws + 1)))
+    return Estimate(*percentiles(means), min(1.0, 2.0 * (smaller + 1) / (draws + 1)))
 
 
-def resampled_means(values: Sequence[float] | np.ndarray, rng: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
+def resampled_means(values: Numbers, rng: np.random.Generator, draws: int = DRAWS) -> np.ndarray:
     """Means of `draws` bootstrap samples, float64 [draws]."""
     cells, counts = _cells(np.asarray(values, dtype=np.float64))
     n = int(counts.sum())
@@ -70,9 +66,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def _interval(means: np.ndarray, level: float) -> tuple[float, float]:
-    tail = (1.0 - level) / 2.0
-    low, high = np.quantile(means, [tail, 1.0 - tail])
+def percentiles(means: np.ndarray) -> tuple[float, float]:
+    """Between which 95 % of bootstrap samples [draws] lie, as many below as above."""
+    low, high = np.quantile(means, _TAILS)
     return float(low), float(high)
 
 

@@ -1,7 +1,5 @@
 """Reading what was predicted and judged."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

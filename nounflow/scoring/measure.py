@@ -1,15 +1,16 @@
 """What an entry of `nounflow.scoring.measures.MEASURES` is."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Literal
 
 from nounflow.scoring.evaluation import Evaluation
+from nounflow.scoring.values import Values, mean_score
 
 Number = float | int
-Found = Number | tuple[Number, ...] | None  # a number for each column; None: there is nothing to compute them from
+# A number for each column, of a score one value an image; None: there is nothing to compute them from.
+Found = Number | tuple[Number, ...] | Values | None
+Function = Callable[[Evaluation, str], Found]  # of an evaluation and a run's name
 Format = Literal[
     "score",  # a mean over images, a fraction; with its interval, and its bound if every unjudged noun were right
     "interval",  # a fraction with its interval
@@ -31,13 +32,14 @@ _FURTHER: dict[Format, tuple[str, ...]] = {  # how the columns beside the value'
 class Measure:
     """An entry: what is computed, and how it is shown."""
 
-    function: Callable[[Evaluation, str], Found]  # of an evaluation and a run's name; its name is that of the column
+    function: Function  # its name is that of the column
     heading: str  # in tables and on the terminal
     format: Format  # what stands beside the value, and how all of it is written
     description: str  # what it says of a run
     report_heading: str = ""  # in the report, where that is another
     places: tuple[Place, ...] = ("tables", "terminal", "report")  # where it is shown; the files hold it in any case
     beside: tuple[str, ...] = ()  # columns beside the value's, where they are not named after it
+    stream: str = ""  # name of a score's random numbers, where it is not that of the column
 
     @property
     def name(self) -> str:
@@ -52,7 +54,13 @@ class Measure:
 
     def cells(self, evaluation: Evaluation, run: str) -> dict[str, Number | None]:
         """The numbers of a run by column, all None where there is nothing to compute them from."""
+        if self.format == "score" and not evaluation.any_judged(run):
+            return dict.fromkeys(self.columns)
         found = self.function(evaluation, run)
         if found is None:
             return dict.fromkeys(self.columns)
-        return dict(zip(self.columns, found if isinstance(found, tuple) else (found,), strict=True))
+        if isinstance(found, Values):
+            numbers = astuple(mean_score(found, evaluation.stream(self.stream or self.name, run)))
+        else:
+            numbers = found if isinstance(found, tuple) else (found,)
+        return dict(zip(self.columns, numbers, strict=True))

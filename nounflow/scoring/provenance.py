@@ -1,22 +1,23 @@
-"""Where rows come from, and the commands that make one of them again."""
-
-from __future__ import annotations
+"""Where rows come from: digests of what each was made with, and the commands that make one of them again."""
 
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from nounflow.errors import NounflowError
+from nounflow.files import sha256_json, sha256_text
+from nounflow.schemas.labels import Labels
+from nounflow.schemas.models import PredictorManifest
+from nounflow.schemas.predictions import Predictions
+from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.results import Provenance, Scores
 from nounflow.scoring.rows import ScoreRow
 
 CONFIG_VARIABLE = "NOUNFLOW_CONFIG"  # set by the workflow: file of the config that it was started with, as JSON
-
-
 _OTHER_NAMES = ("lexicon", "embedder", "mixture", "predictor", "kind", "source")  # of a part: no run is meant by them
 
 
@@ -116,3 +117,25 @@ def _git(folder: Path, *arguments: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
+
+
+_DIGITS = 12
+
+
+def row_digests(predictions: Predictions, run: PredictorManifest, labels: Mapping[str, Labels]) -> dict[str, str]:
+    """Class list, preprocessing, split and settings of a run on an image set; rows compare where these agree."""
+    images = sorted((*predictions.samples, *predictions.unreadable))
+    split = [[image, labels[image].model_dump(mode="json") if image in labels else None] for image in images]
+    settings = {"run": run.settings, "predictor": run.predictor, "generation": only_decoding(predictions).gen_cfg}
+    return {
+        "class_list": sha256_text(*predictions.guide_targets)[:_DIGITS],
+        "preprocessing": sha256_text(run.embedder.tokenizer, run.embedder.preprocessing)[:_DIGITS],
+        "split": sha256_json([predictions.images, split])[:_DIGITS],
+        "config": sha256_json(settings)[:_DIGITS],
+    }
+
+
+def templates_digest(files: Iterable[Path]) -> str:
+    """One digest of the caption templates' files; empty without files."""
+    texts = [Path(file).read_text(encoding="utf-8") for file in files]
+    return sha256_text(*texts)[:_DIGITS] if texts else ""

@@ -1,7 +1,5 @@
 """`scores.json`: everything that scoring found. `scores.tsv` holds its rows; the report and the commands read both."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict

@@ -1,7 +1,5 @@
 """`scores.tsv`: its columns and rows, and reading and writing it."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Sequence
@@ -58,7 +56,7 @@ class ScoreRow(BaseModel):
         return dict.fromkeys(_MEASURED) | cells if isinstance(cells, dict) else cells
 
     @model_validator(mode="after")
-    def _measures_are_numbers(self) -> ScoreRow:
+    def _measures_are_numbers(self) -> "ScoreRow":
         for column in _MEASURED:
             if not isinstance(value := getattr(self, column), float | int | None):
                 raise PydanticCustomError(

@@ -1,16 +1,49 @@
 """The tables that the commands print: scores in percent, differences to one run, what others published."""
 
-from __future__ import annotations
-
+import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import resources
 from typing import NamedTuple
 
 from nounflow.scoring.comparison import Against
 from nounflow.scoring.measure import Measure
 from nounflow.scoring.measures import MEASURES
-from nounflow.scoring.published import MARK, PublishedRow
 from nounflow.scoring.rows import ScoreRow
 from nounflow.scoring.wording import cell, difference_cell, judge, p_value
+
+MARK = "published, not measured here"
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """Scores that others published, from tables 3 and 7 of the NOVIC paper, to stand beside ours.
+
+    Best of three training runs on an image set that people judged; fractions of 1, without intervals.
+    """
+
+    image_set: str
+    model: str
+    nouns: int  # that the model could say
+    distinct_nouns: int  # that it did say
+    primary_score: float
+    prediction_score: float
+    overall_score: float
+
+
+def published_rows() -> list[PublishedRow]:
+    """All of them, in the papers' order."""
+    text = (resources.files("nounflow.scoring") / "published_scores.tsv").read_text(encoding="utf-8")
+    return [
+        PublishedRow(
+            image_set=row["image_set"],
+            model=row["model"],
+            nouns=int(row["nouns"]),
+            distinct_nouns=int(row["distinct_nouns"]),
+            **{name: float(row[name]) / 100 for name in ("primary_score", "prediction_score", "overall_score")},
+        )
+        for row in csv.DictReader(text.splitlines(), delimiter="\t")
+    ]
 
 
 class Table(NamedTuple):
@@ -70,3 +103,43 @@ def published_table(rows: Sequence[PublishedRow]) -> Table:
         for row in rows
     ]
     return Table(f"NOVIC paper: {MARK}, without intervals", headings, cells, 2)
+
+
+_LATEX = {
+    **{character: f"\\{character}" for character in "_%&#${}"},
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    **{"–": "--", "−": "$-$", "<": "$<$", ">": "$>$", "κ": r"$\kappa$"},
+}
+
+
+def markdown_table(table: Table) -> str:
+    """A table in GitHub's Markdown."""
+    caption, headings, cells, text = table
+    lines = [f"{caption}.", "", "| " + " | ".join(headings) + " |"]
+    lines.append("|" + "|".join("---" if i < text else "---:" for i in range(len(headings))) + "|")
+    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
+    return "\n".join(lines) + "\n"
+
+
+def latex_table(table: Table) -> str:
+    """A table for the package booktabs."""
+    caption, headings, cells, text = table
+    columns = "l" * text + "r" * (len(headings) - text)
+    body = [" & ".join(map(_escaped, row)) + r" \\" for row in cells]
+    return "\n".join(
+        [
+            rf"% {caption}. Needs \usepackage{{booktabs}}.",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            " & ".join(map(_escaped, headings)) + r" \\",
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+def _escaped(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)

@@ -1,18 +1,15 @@
 """The score table for a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
 
 from nounflow.scoring.measure import Measure
 from nounflow.scoring.measures import MEASURES
 from nounflow.scoring.rows import ScoreRow
 from nounflow.scoring.wording import cell, comparison, kappa
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
 
 _ROOM = 160  # characters; a narrower terminal shows the measures of `_MAIN` only
 _SCORE = "prediction_score"  # has its interval, and its bound in a column of its own
@@ -29,17 +26,12 @@ def print_scores(rows: Sequence[ScoreRow]) -> None:
 
 def console() -> Console:
     """The terminal; 200 characters wide where the output is a file, which has no width of its own."""
-    from rich.console import Console
-
     found = Console()
     return found if found.is_terminal else Console(width=200)
 
 
 def terminal_table(rows: Sequence[ScoreRow], width: int = 200) -> Table:
     """The table for a terminal so many characters wide, in percent; a score with unjudged nouns as a range."""
-    from rich import box
-    from rich.table import Table
-
     wide = width >= _ROOM
     kappas = "; κ: the judge's agreement with people" if any(row.judge_pairs for row in rows) else ""
     table = Table(

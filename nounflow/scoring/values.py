@@ -4,17 +4,14 @@ Prediction, primary and overall score: NOVIC paper, section 4.2. `worst` takes a
 the score itself; `best` takes it for right, so the two bound what complete judgements would give.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from nounflow.schemas.annotations import CATEGORIES
-from nounflow.scoring.answers import UNJUDGED, JudgedAnswers
+from nounflow.scoring.answers import CORRECT, POINTS, PRIMARY, UNJUDGED, JudgedAnswers
 from nounflow.scoring.intervals import mean_interval
-from nounflow.scoring.points import CORRECT, POINTS, PRIMARY
 
 
 @dataclass(frozen=True)

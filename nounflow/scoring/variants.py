@@ -1,16 +1,13 @@
 """Scores that look behind the spelling: by synonyms, by nearness in WordNet, by kind and by frequency."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from nounflow.schemas.labels import Labels
-from nounflow.scoring.answers import CODES, NOTHING, JudgedAnswers, RunAnswers
+from nounflow.scoring.answers import CODES, NOTHING, JudgedAnswers, Judgements, RunAnswers
 from nounflow.scoring.hierarchy import Hierarchy
-from nounflow.scoring.points import Judgements
 from nounflow.scoring.values import MeanScore, Values, mean_score
 
 THE_PER_MILLION = 53_700.0  # how often "the" stands in a million words (wordfreq); frequencies are relative to it

@@ -1,7 +1,5 @@
 """Scores in words and figures: percent, points, intervals, p-values, and the sentence that compares two runs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

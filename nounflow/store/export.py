@@ -1,7 +1,5 @@
 """The vectors of shards as one file for other programs."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -6,8 +6,6 @@ equal records become one, with their number as sampling weight. The file holds n
 its text.
 """
 
-from __future__ import annotations
-
 import struct
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What `nounflow cache` finds of shards and training sets on disk: all of them, checked byte by byte."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor

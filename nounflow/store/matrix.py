@@ -1,7 +1,5 @@
 """The vectors of a training set: one matrix in memory where it fits, else rows gathered from mapped shards."""
 
-from __future__ import annotations
-
 import math
 import os
 from collections.abc import Sequence

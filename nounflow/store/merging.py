@@ -4,8 +4,7 @@ Manifests, file sizes and text keys are checked here; the vectors' own digests w
 merging takes seconds whatever the dimension. Memory is bounded by one batch of captions and one shard's keys.
 """
 
-from __future__ import annotations
-
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from nounflow.schemas.embeddings import ShardManifest
 from nounflow.schemas.tables import CAPTIONS, INDEX, SAMPLES, count_rows, lexicon_digest, read_columns, read_lexicon
 from nounflow.schemas.training_sets import ShardReference, TrainingSetManifest
 from nounflow.store.shards import check_identity, read_keys, read_manifest, sealed
-from nounflow.store.texts import RunningTextsDigest, heldout_mask
+from nounflow.store.texts import closed_bytes, heldout_mask
 
 MANIFEST = "manifest.json"
 _AGAIN = "delete the shard and run again"
@@ -83,29 +82,17 @@ def merge(
     flow = counts.flow("split", samples, "samples")
     flow.drop(heldout, "held out, never trained on")
     flow.out(samples - heldout, "training samples")
-    write_document(
-        folder / MANIFEST,
-        sealed(
-            TrainingSetManifest(
-                embedder=shards[0].manifest.embedder,
-                lexicon=digest,
-                lexicon_path=os.path.relpath(nouns_path, folder),
-                mixture=dict(mixture),
-                shards=tuple(
-                    ShardReference(
-                        path=os.path.relpath(shard.path, folder),
-                        source=shard.manifest.source,
-                        rows=shard.manifest.rows,
-                        digest=shard.manifest.digest,
-                    )
-                    for shard in shards
-                ),
-                samples=samples,
-                heldout=heldout,
-                index_sha256=sha256_file(folder / INDEX),
-            )
-        ),
+    manifest = TrainingSetManifest(
+        embedder=shards[0].manifest.embedder,
+        lexicon=digest,
+        lexicon_path=os.path.relpath(nouns_path, folder),
+        mixture=dict(mixture),
+        shards=tuple(_reference(shard, folder) for shard in shards),
+        samples=samples,
+        heldout=heldout,
+        index_sha256=sha256_file(folder / INDEX),
     )
+    write_document(folder / MANIFEST, sealed(manifest))
     return counts
 
 
@@ -129,6 +116,11 @@ def _read_sources(
         yield source
 
 
+def _reference(shard: _Shard, folder: Path) -> ShardReference:
+    kept = shard.manifest.model_dump(include={"source", "rows", "digest"})
+    return ShardReference(path=os.path.relpath(shard.path, folder), **kept)
+
+
 def _check_belongs(shard: _Shard, first: _Shard, lexicon: str, nouns_path: Path) -> None:
     manifest = shard.manifest
     check_identity(manifest.embedder, first.manifest.embedder, shard.path, first.path)
@@ -148,19 +140,16 @@ def _check_belongs(shard: _Shard, first: _Shard, lexicon: str, nouns_path: Path)
 
 def _check_source(source: _Source, heldout_share: float, counts: Counts) -> float:
     """Check that each shard holds its rows of the captions; returns the factor from captions' to samples' weights."""
-    digests = {shard.position: RunningTextsDigest() for shard in source.shards}
+    digests = {shard.position: hashlib.sha256() for shard in source.shards}
     training = 0.0
     start = 0
-    for shard, keys, batch in _captions_by_shard(source, ["text", "weight"]):
-        digests[shard.position].update(batch["text"])
+    for shard, _row, keys, batch in _captions_by_shard(source, ["text", "weight"]):
+        digests[shard.position].update(closed_bytes(batch["text"]))
         training += float(batch["weight"].to_numpy()[~heldout_mask(keys, heldout_share)].sum(dtype=np.float64))
     for shard in source.shards:
         manifest = shard.manifest
-        if (manifest.source, manifest.start, manifest.texts) != (
-            source.name,
-            start,
-            digests[shard.position].hexdigest(),
-        ):
+        texts = digests[shard.position].hexdigest()
+        if (manifest.source, manifest.start, manifest.texts) != (source.name, start, texts):
             raise MismatchError(
                 f"The shard does not hold rows {start:,} to {start + manifest.rows:,} of the captions '{source.name}'",
                 where=f"{shard.path} against {source.captions}",
@@ -177,8 +166,10 @@ def _check_source(source: _Source, heldout_share: float, counts: Counts) -> floa
     return source.share / training
 
 
-def _captions_by_shard(source: _Source, columns: Sequence[str]) -> Iterator[tuple[_Shard, np.ndarray, pa.RecordBatch]]:
-    """Batches of captions cut at the shards' bounds, with the keys of their texts."""
+def _captions_by_shard(
+    source: _Source, columns: Sequence[str]
+) -> Iterator[tuple[_Shard, int, np.ndarray, pa.RecordBatch]]:
+    """Batches of captions cut at the shards' bounds: (shard, first row in it, keys of the texts, captions)."""
     batches = read_columns(source.captions, CAPTIONS, "captions file", columns)
     batch = pa.RecordBatch.from_pylist([])
     for shard in source.shards:
@@ -189,7 +180,7 @@ def _captions_by_shard(source: _Source, columns: Sequence[str]) -> Iterator[tupl
         while done < shard.manifest.rows:
             batch = batch if len(batch) else next(batches)
             taken = batch.slice(0, shard.manifest.rows - done)
-            yield shard, keys[done : done + len(taken)], taken
+            yield shard, done, keys[done : done + len(taken)], taken
             batch = batch.slice(len(taken))
             done += len(taken)
 
@@ -201,9 +192,7 @@ def _write_index(
     samples = heldout_samples = 0
     with pq.ParquetWriter(path, SAMPLES, compression="zstd", use_dictionary=False) as writer:
         for source in sources:
-            place, row = -1, 0
-            for shard, keys, batch in _captions_by_shard(source, ["targets", "target_weights", "weight"]):
-                row = 0 if shard.position != place else row
+            for shard, row, keys, batch in _captions_by_shard(source, ["targets", "target_weights", "weight"]):
                 heldout = heldout_mask(keys, heldout_share)
                 weight = np.where(heldout, 0.0, batch["weight"].to_numpy().astype(np.float64) * scales[source.name])
                 n = len(batch)
@@ -216,7 +205,6 @@ def _write_index(
                     "heldout": pa.array(heldout),
                 }
                 writer.write_batch(pa.record_batch([values[name] for name in SAMPLES.names], schema=SAMPLES))
-                place, row = shard.position, row + n
                 samples += n
                 heldout_samples += int(heldout.sum())
     return samples, heldout_samples

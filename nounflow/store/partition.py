@@ -4,8 +4,6 @@ Tokens are taken to be proportional to UTF-8 bytes + 8 (the end marks count too)
 another one for each embedder. The bounds follow from the captions file alone.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

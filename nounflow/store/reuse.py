@@ -5,8 +5,6 @@ storing, same batch shapes, same machine kind, threads, torch and embedder code.
 before. Shards may be written meanwhile: a shard counts when its manifest stands and the bytes read are those promised.
 """
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass

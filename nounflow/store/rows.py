@@ -1,7 +1,5 @@
 """Unit vectors as they are stored: float16, or int8 with a float32 scale for each row."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -23,7 +21,7 @@ class StoredRows:
     scales: np.ndarray | None = None  # float32 [rows], int8 only
 
     @classmethod
-    def empty(cls, rows: int, dim: int, dtype: str) -> StoredRows:
+    def empty(cls, rows: int, dim: int, dtype: str) -> "StoredRows":
         """Rows to be filled by `put`."""
         return cls(np.empty((rows, dim), dtype=dtype), np.empty(rows, dtype=np.float32) if dtype == "int8" else None)
 
@@ -46,11 +44,11 @@ class StoredRows:
     def __array__(self, dtype: np.dtype | None = None, copy: bool | None = None) -> np.ndarray:
         return self[:].astype(dtype or np.float16, copy=False)
 
-    def take(self, index: slice | np.ndarray) -> StoredRows:
+    def take(self, index: slice | np.ndarray) -> "StoredRows":
         """Some rows [n], still as stored."""
         return StoredRows(self.values[index], None if self.scales is None else self.scales[index])
 
-    def put(self, index: slice | np.ndarray, rows: StoredRows) -> None:
+    def put(self, index: slice | np.ndarray, rows: "StoredRows") -> None:
         """Replace some rows [n] by as many stored rows of the same type."""
         self.values[index] = rows.values
         if self.scales is not None:

@@ -5,8 +5,6 @@ vectors lie on the device, in memory or on disk. On disk, the draws of many step
 over the shards into a bounded buffer, and given out in the order drawn.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,7 +1,5 @@
 """Writing a shard (`nounflow.store.shards`): arrays of one chunk each, and their manifest, last."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +39,6 @@ def write_shard(
         MismatchError: the vectors have not their embedder's dimension.
         NounflowError: a vector holds NaN or is not of unit length, or the disk is full; nothing is left behind.
     """
-    manifest_path = Path(manifest_path)
     embedder: EmbedderIdentity = fields["embedder"]
     rows, dim = vectors.shape
     if dim != embedder.dim:

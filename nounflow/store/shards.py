@@ -9,9 +9,8 @@ Zarr reads a lost chunk as fill value without a word, so readers trust the manif
 file are checked, and a digest over the manifest itself. Then the payload, which starts at byte 0, may be mapped.
 """
 
-from __future__ import annotations
-
 import hashlib
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +26,6 @@ from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.rows import StoredRows
 from nounflow.store.texts import KEY_BYTES
 
-_CRC_BYTES = 4
 _BLOCK_BYTES = 4 << 20
 
 
@@ -59,22 +57,16 @@ def read_manifest(manifest_path: Path) -> ShardManifest:
     Raises:
         DamagedFileError: the manifest was changed, or a file is lost, cut off or grown.
     """
-    manifest_path = Path(manifest_path)
     manifest = read_document(ShardManifest, manifest_path, "shard manifest")
     if manifest != sealed(manifest):
-        raise DamagedFileError(
-            "A shard's manifest is not the one that was written", where=manifest_path, fix=_fix(manifest_path)
-        )
+        raise _damaged("A shard's manifest is not the one that was written", manifest_path, manifest_path)
     for name, part in manifest.parts.items():
         path = array_folder(manifest_path) / name
         if not path.is_file():
-            raise DamagedFileError("A shard's array is missing", where=path, fix=_fix(manifest_path))
+            raise _damaged("A shard's array is missing", path, manifest_path)
         if (found := path.stat().st_size) != part.bytes:
-            raise DamagedFileError(
-                f"A shard has {found:,} bytes where its manifest promises {part.bytes:,}",
-                where=path,
-                fix=_fix(manifest_path),
-            )
+            what = f"A shard has {found:,} bytes where its manifest promises {part.bytes:,}"
+            raise _damaged(what, path, manifest_path)
     return manifest
 
 
@@ -175,21 +167,16 @@ def _checked_blocks(manifest_path: Path, manifest: ShardManifest, name: str, blo
             digest.update(block)
             yield block
     if digest.hexdigest() != manifest.parts[name].sha256:
-        raise DamagedFileError("A shard's bytes are not those that were written", where=path, fix=_fix(manifest_path))
+        raise _damaged("A shard's bytes are not those that were written", path, manifest_path)
 
 
 def _read_array(manifest_path: Path, manifest: ShardManifest, name: str) -> np.ndarray:
     """A small array in memory, checked; [0, ...] if the shard has none of this name."""
     dtype, shape = _form(manifest, name)
-    part = manifest.parts.get(_chunk(name))
-    if part is None:
+    if _chunk(name) not in manifest.parts:
         return np.zeros((0, *shape[1:]), dtype=dtype)
-    payload = np.empty(part.bytes, dtype=np.uint8)
-    at = 0
-    for block in _checked_blocks(manifest_path, manifest, _chunk(name), _BLOCK_BYTES):
-        payload[at : at + len(block)] = np.frombuffer(block, dtype=np.uint8)
-        at += len(block)
-    return payload[:-_CRC_BYTES].view(dtype).reshape(shape)
+    payload = b"".join(_checked_blocks(manifest_path, manifest, _chunk(name), _BLOCK_BYTES))
+    return np.frombuffer(payload, dtype, count=math.prod(shape)).reshape(shape)
 
 
 def _mapped(manifest_path: Path, manifest: ShardManifest, name: str) -> np.ndarray:
@@ -199,5 +186,6 @@ def _mapped(manifest_path: Path, manifest: ShardManifest, name: str) -> np.ndarr
     return np.memmap(array_folder(manifest_path) / _chunk(name), dtype=dtype, mode="r", shape=shape)
 
 
-def _fix(manifest_path: Path) -> str:
-    return f"delete {Path(manifest_path).name} and run the same command again: only this shard is made anew"
+def _damaged(what: str, where: Path, manifest_path: Path) -> DamagedFileError:
+    fix = f"delete {manifest_path.name} and run the same command again: only this shard is made anew"
+    return DamagedFileError(what, where=where, fix=fix)

@@ -4,8 +4,6 @@ Merging (`nounflow.store.merging`) copies no vectors. Mixing ratios, repetition 
 the index.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -106,7 +104,6 @@ def open_training_set(manifest_path: Path, memory: int | None = None) -> Trainin
         DamagedFileError: the index or a shard is not what the manifest promises.
         MismatchError: a shard was made anew since it was merged.
     """
-    manifest_path = Path(manifest_path)
     manifest = read_checked_manifest(manifest_path)
     columns = _read_index(manifest_path.parent / INDEX, manifest.samples)
     vectors = load_matrix(manifest_path.parent, manifest.shards, manifest.embedder.dim, memory)

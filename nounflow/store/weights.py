@@ -1,7 +1,5 @@
 """A predictor's folder: safetensors (fused: a rule) and, written last, a manifest. Nothing is ever unpickled."""
 
-from __future__ import annotations
-
 import platform
 from collections.abc import Mapping
 from importlib import metadata
@@ -31,7 +29,6 @@ def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
 
 def write_predictor(manifest_path: Path, tensors: Mapping[str, torch.Tensor], **fields: Any) -> PredictorManifest:
     """Write weights, then the manifest; `fields` are those of PredictorManifest not derived from the weights."""
-    manifest_path = Path(manifest_path)
     manifest_path.unlink(missing_ok=True)
     weights = manifest_path.parent / WEIGHTS
     save_tensors(weights, tensors)
@@ -45,7 +42,6 @@ def write_predictor(manifest_path: Path, tensors: Mapping[str, torch.Tensor], **
 
 def write_fused(manifest_path: Path, rule: FusedRule, **fields: Any) -> PredictorManifest:
     """Write a fused predictor's rule, then the manifest; `fields` as for `write_predictor`."""
-    manifest_path = Path(manifest_path)
     manifest_path.unlink(missing_ok=True)
     path = manifest_path.parent / RULE
     write_document(path, rule)
@@ -103,7 +99,6 @@ def read_predictor(manifest_path: Path) -> tuple[PredictorManifest, dict[str, to
     Raises:
         DamagedFileError: the weights are missing or not those that the manifest describes.
     """
-    manifest_path = Path(manifest_path)
     manifest = read_predictor_manifest(manifest_path)
     weights = manifest_path.parent / WEIGHTS
     try:

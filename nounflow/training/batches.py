@@ -4,8 +4,6 @@ All of it is a function of (seed, step) and of a row's place in the batch. So a 
 there, on how a batch is cut into parts, or on how many processes share it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

@@ -4,8 +4,6 @@ At any moment the document on the disk describes whole files. Random streams are
 is the data position and all there is to know of randomness.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Mapping
@@ -48,21 +46,21 @@ class Checkpoints:
         """
         self.folder = Path(folder)
         self._recipe, self._environment = json.loads(json.dumps(recipe)), json.loads(json.dumps(environment))
-        self._best: tuple[int, str, str] | None = None  # samples, file, digest of the best weights on the disk
+        self._best: dict[str, Any] | None = None  # samples, file and digest of the best weights on the disk
         self.step: int | None = None  # of the state on the disk that this run wrote or read
 
     def save(self, state: State) -> Path:
         """Write a state and forget the one before it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        name, digest = self._write(f"step-{state.step:09d}", state.tensors)
+        tensors = self._write(f"step-{state.step:09d}", state.tensors)
         samples = state.figures["choice"]["samples"]
-        if state.best is not None and (self._best is None or self._best[0] != samples):
-            self._best = (samples, *self._write(f"best-{samples:012d}", state.best))
+        if state.best is not None and (self._best is None or self._best["samples"] != samples):
+            self._best = {"samples": samples, **self._write(f"best-{samples:012d}", state.best)}
         document = {
             "format": _FORMAT,
             "step": state.step,
-            "tensors": {"file": name, "sha256": digest},
-            "best": None if self._best is None else dict(zip(("samples", "file", "sha256"), self._best, strict=True)),
+            "tensors": tensors,
+            "best": self._best,
             "recipe": self._recipe,
             "environment": self._environment,
             "figures": state.figures,
@@ -70,7 +68,7 @@ class Checkpoints:
         write_json(self.folder / DOCUMENT, document | {"seal": sha256_json(document)})
         self.step = state.step
         for path in self.folder.iterdir():  # older ones, and what killed writes left
-            if path.name not in (DOCUMENT, name, self._best and self._best[1]):
+            if path.name not in (DOCUMENT, tensors["file"], self._best and self._best["file"]):
                 path.unlink(missing_ok=True)
         return self.folder / DOCUMENT
 
@@ -102,12 +100,11 @@ class Checkpoints:
                 "the weights will not be quite those of an undisturbed run",
                 flush=True,
             )
-        self.step, best = document["step"], document["best"]
-        self._best = best and (best["samples"], best["file"], best["sha256"])
+        self.step, self._best = document["step"], document["best"]
         return State(
             step=document["step"],
             tensors=self._read(document["tensors"], device),
-            best=self._read(best, device) if best else None,
+            best=self._read(self._best, device) if self._best else None,
             figures=document["figures"],
         )
 
@@ -120,10 +117,10 @@ class Checkpoints:
     def _way_out(self) -> str:
         return f"delete {self.folder}, or pass --restart"
 
-    def _write(self, stem: str, tensors: Mapping[str, torch.Tensor]) -> tuple[str, str]:
+    def _write(self, stem: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, str]:
         path = self.folder / f"{stem}.safetensors"
         save_tensors(path, tensors)
-        return path.name, sha256_file(path)
+        return {"file": path.name, "sha256": sha256_file(path)}
 
     def _read(self, reference: Mapping[str, Any], device: str) -> dict[str, torch.Tensor]:
         path = self.folder / reference["file"]

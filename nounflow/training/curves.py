@@ -1,7 +1,5 @@
 """The figures of a training run, and where they go: a parquet file always, trackers where they are asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,16 +24,12 @@ class Curves:
 
     def table(self) -> pl.DataFrame:
         """As a METRICS table."""
-        return pl.DataFrame(self.rows, schema=["samples", "split", "metric", "value"], orient="row")
+        return pl.DataFrame(self.rows, schema=METRICS.names, orient="row")
 
     @property
     def samples(self) -> int:
         """Samples seen in all: whole batches, so a few more than were asked for."""
         return self.rows[-1][0]
-
-    def last(self, split: str) -> dict[str, float]:
-        """The latest value of each metric of a split."""
-        return {metric: value for _samples, where, metric, value in self.rows if where == split}
 
     def of_kept(self) -> dict[str, float]:
         """Held-out figures of the kept weights; those of nouns and templates begin with the split's name."""

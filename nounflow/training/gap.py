@@ -2,8 +2,6 @@
 training text that lies nearest to it.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

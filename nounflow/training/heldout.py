@@ -1,7 +1,5 @@
 """Held-out texts as a predictor will meet images: one noun each, noisy. What is fitted is fitted to them alone."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,15 +1,12 @@
 """From a training script's arguments to a predictor on disk, by way of checkpoints; decoder and head alike."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
-from nounflow.config.runs.run import TrainedRun
 from nounflow.device import autocast_dtype
 from nounflow.files import sha256_json
 from nounflow.predictor_kinds import TrainingArguments
@@ -18,15 +15,13 @@ from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import with_image_shift, write_predictor
 from nounflow.training.checkpoint import Checkpoints
 from nounflow.training.curves import Reporter
-from nounflow.training.loop import train
+from nounflow.training.loop import TrainingRun
+from nounflow.training.loss import TrainingTask
 from nounflow.training.memory import check_size
 from nounflow.training.noise_shape import NoiseShape, load_noise_shape
 from nounflow.training.processes import Processes, joined_processes
 from nounflow.training.synonyms import share_with_synonyms, synonym_groups
 from nounflow.training.validation import Samples, hold_out, templates_of
-
-if TYPE_CHECKING:
-    from nounflow.training.training_task import TrainingTask
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -40,7 +35,7 @@ class TrainingMaterial:
     shape: NoiseShape
 
     @classmethod
-    def read(cls, asked: TrainingArguments[Any]) -> TrainingMaterial:
+    def read(cls, asked: TrainingArguments[Any]) -> "TrainingMaterial":
         """Read what the arguments name."""
         table = read_lexicon(asked.nouns)
         texts = share_with_synonyms(
@@ -84,20 +79,15 @@ def train_predictor(
             checkpoints.remove()
         processes.wait()
         samples = _samples(asked, material)
-        curves = train(task, samples, settings, processes, autocast, checkpoints, reporter)
+        curves = TrainingRun(task, samples, settings, processes, autocast, checkpoints).train(reporter)
         if not processes.first:
             return
         beside()
         write_predictor(
             asked.out,
             with_image_shift(module.state_dict(), material.shape.image_shift),
-            run=asked.run,
-            embedder=texts.manifest.embedder,
-            lexicon=texts.manifest.lexicon,
-            lexicon_path=asked.nouns.as_posix(),
+            **asked.manifest(texts.manifest),
             nouns=material.names,
-            settings=settings.recipe(),
-            predictor=settings.predictor,
             samples=curves.samples,
             metrics=curves.of_kept(),
             **fields,
@@ -108,15 +98,18 @@ def train_predictor(
 
 
 def _checkpoints(
-    asked: TrainingArguments[Any],
-    material: TrainingMaterial,
-    processes: Processes,
-    autocast: torch.dtype | None,
+    asked: TrainingArguments[Any], material: TrainingMaterial, processes: Processes, autocast: torch.dtype | None
 ) -> Checkpoints:
     """Beside the output: Snakemake deletes the declared outputs of a failed job, and this folder is none of them."""
+    training_set = material.texts.manifest.model_dump(mode="json")
     return Checkpoints(
         asked.out.parent / "checkpoint",
-        recipe=recipe_of(asked.settings, material.texts, material.shape, autocast),
+        recipe={  # what weights depend on
+            **asked.settings.recipe(),
+            "precision": "fp32" if autocast is None else "bf16",
+            "training_set": {**training_set, "shards": sha256_json(training_set["shards"])},
+            "gap": material.shape.source,
+        },
         environment={
             "device": asked.device,
             "threads": torch.get_num_threads(),
@@ -134,19 +127,3 @@ def _samples(asked: TrainingArguments[Any], material: TrainingMaterial) -> Sampl
         by_source = {path.stem: path for path in asked.captions}
         templates = templates_of(asked.training_set, material.texts, by_source)
     return hold_out(material.texts, config, material.names, templates, material.shape)
-
-
-def recipe_of(
-    settings: TrainedRun,
-    training_set: TrainingSet,
-    shape: NoiseShape,
-    autocast: torch.dtype | None,
-) -> Mapping[str, Any]:
-    """What weights depend on, as JSON."""
-    manifest = training_set.manifest.model_dump(mode="json")
-    return {
-        **settings.recipe(),
-        "precision": "fp32" if autocast is None else "bf16",
-        "training_set": {**manifest, "shards": sha256_json(manifest["shards"])},
-        "gap": shape.source,
-    }

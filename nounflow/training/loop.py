@@ -4,85 +4,36 @@ Everything random is a function of (seed, step), so a step's batch does not depe
 read back from a GPU within a step; figures are looked at now and then.
 """
 
-from __future__ import annotations
-
 import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from nounflow.config.runs.run import TrainedRun
-from nounflow.device import by_device, free_memory, on_device
+from nounflow.device import by_device, on_device
 from nounflow.errors import NounflowError
 from nounflow.progress import Progress
 from nounflow.training.batches import micro_batches, noisy, rows_of_step, torch_seed
 from nounflow.training.checkpoint import Checkpoints, State, put_back, tensors_of
 from nounflow.training.curves import Curves
-from nounflow.training.divergence import diverged
-from nounflow.training.interruption import StopSignals
-from nounflow.training.memory import activation_bytes, beside_weights, require
+from nounflow.training.loss import TrainingTask
+from nounflow.training.memory import check_step
 from nounflow.training.noise import noise_scale
 from nounflow.training.optimisation import AveragedWeights, adamw, learning_rate, scale_and_clip, set_learning_rate
 from nounflow.training.processes import Processes
+from nounflow.training.stopping import StopSignals, diverged
 from nounflow.training.validation import SPLITS, Choice, Samples, autocasting, evaluate
-
-if TYPE_CHECKING:
-    from nounflow.training.training_task import TrainingTask
 
 _LOGS = 60  # rows of the training curve
 _LOOK = (1, 20)  # CPU and GPU: steps between looks at the figures: a look makes the host wait for a GPU
 _MICRO_BATCH = (512, 8192)  # CPU and GPU: rows
 
 
-def train(
-    task: TrainingTask,
-    samples: Samples,
-    recipe: TrainedRun,
-    processes: Processes,
-    autocast: torch.dtype | None,
-    checkpoints: Checkpoints | None = None,
-    on_metrics: Callable[[Curves], None] = lambda _curves: None,
-) -> Curves:
-    """Train in place for `recipe.training.samples` samples, going on from a checkpoint where there is one.
-
-    Args:
-        autocast: torch.bfloat16, or None for fp32.
-        on_metrics: called in the first process whenever a row was added to the curves, every few seconds.
-
-    Raises:
-        NounflowError: the loss or a gradient is no longer finite, the run was asked to stop, it does not fit into
-            memory, or its checkpoint is of another recipe.
-    """
-    run = TrainingRun(task, samples, recipe, processes, autocast, checkpoints)
-    config = recipe.training
-    run.resume()
-    saved = time.monotonic()
-    with (
-        Progress("training", run.steps * config.batch_size, "samples", run.seen, quiet=not processes.first) as progress,
-        StopSignals() as signals,
-    ):
-        while not run.finished:
-            run.advance()
-            if run.measure() and processes.first:
-                on_metrics(run.curves)
-            stop = run.agreed(signals.received is not None)
-            late = time.monotonic() - saved >= 60 * config.checkpoint_minutes
-            if stop or late or (config.checkpoint_steps and run.step % config.checkpoint_steps == 0):
-                run.save()
-                saved = time.monotonic()
-            if stop:
-                run.stop(signals.received)
-            progress.advance(config.batch_size, run.note)
-    run.choose_weights()
-    return run.curves
-
-
 class TrainingRun:
-    """A training run between steps."""
+    """A training run: `train` takes it to its end, `advance` a step on."""
 
     def __init__(
         self,
@@ -93,6 +44,13 @@ class TrainingRun:
         autocast: torch.dtype | None,
         checkpoints: Checkpoints | None = None,
     ) -> None:
+        """
+        Args:
+            autocast: torch.bfloat16, or None for fp32.
+
+        Raises:
+            NounflowError: it does not fit into memory, or the processes are more than the samples of a step.
+        """
         config = recipe.training
         if config.batch_size < processes.count:
             raise NounflowError(
@@ -112,7 +70,8 @@ class TrainingRun:
         self._totals = torch.zeros(3, device=self._device)  # loss, basis, correct since the last log
         self._bad = torch.full((), -1, device=self._device)  # first step that was not finite
         processes.same_weights(self._module)
-        require(self._needs(), free_memory(self._device), self._device)
+        rows = rows_of_step(samples.training_set, recipe.seed, 0, config.batch_size)
+        check_step(task, samples.training_set.vectors.shape[1], rows, config, self._micro_batch, self._device, autocast)
         self._batches: Iterator[tuple[np.ndarray, torch.Tensor]] | None = None  # from the next step on
         self._optimizer = adamw(self._module, config)
         self._average = AveragedWeights(self._module, config.ema) if config.ema else None
@@ -129,6 +88,38 @@ class TrainingRun:
         """Whether all steps are done, or patience is at its end."""
         patience = self._recipe.training.patience
         return self.step == self.steps or bool(patience and self._choice.evaluations_since >= patience)
+
+    def train(self, on_metrics: Callable[[Curves], None] = lambda _curves: None) -> Curves:
+        """Train in place for `recipe.training.samples` samples, going on from a checkpoint where there is one.
+
+        Args:
+            on_metrics: called in the first process whenever a row was added to the curves, every few seconds.
+
+        Raises:
+            NounflowError: the loss or a gradient is no longer finite, the run was asked to stop, or its checkpoint is
+                of another recipe.
+        """
+        config, first = self._recipe.training, self._processes.first
+        self.resume()
+        saved = time.monotonic()
+        with (
+            Progress("training", self.steps * config.batch_size, "samples", self.seen, quiet=not first) as progress,
+            StopSignals() as signals,
+        ):
+            while not self.finished:
+                self.advance()
+                if self.measure() and first:
+                    on_metrics(self.curves)
+                stop = self.agreed(signals.received is not None)
+                late = time.monotonic() - saved >= 60 * config.checkpoint_minutes
+                if stop or late or (config.checkpoint_steps and self.step % config.checkpoint_steps == 0):
+                    self.save()
+                    saved = time.monotonic()
+                if stop:
+                    self.stop(signals.received)
+                progress.advance(config.batch_size, self.note)
+        self.choose_weights()
+        return self.curves
 
     def advance(self) -> None:
         """One step of the optimiser."""
@@ -257,25 +248,10 @@ class TrainingRun:
 
     def _evaluate(self) -> None:
         """Look at the held-out texts, with the averaged weights where there are any."""
-        with self._average.in_place() if self._average else contextlib.nullcontext():
-            self._evaluate_module()
-
-    def _evaluate_module(self) -> None:
         config = self._recipe.training
-        for split, rows in self._samples.heldout.items():
-            figures = evaluate(self._task, self._samples, rows, self._autocast, self._processes)
-            self.curves.add(self.seen, split, **figures)
-            if split == SPLITS[config.watch]:
-                self._choice.look(figures["loss"], self.seen, self._module, config.keep == "best")
-
-    def _needs(self) -> dict[str, int]:
-        """Bytes by purpose of what is yet to be allocated on the device."""
-        config, training_set = self._recipe.training, self._samples.training_set
-        parameters = sum(parameter.numel() for parameter in self._module.parameters())
-        rows = rows_of_step(training_set, self._recipe.seed, 0, config.batch_size)
-        count = min(self._micro_batch, config.batch_size)
-        costliest = rows[np.argsort(self._task.cost(rows), kind="stable")[-count:]]
-        activations = activation_bytes(
-            self._task, training_set.vectors.shape[1], costliest, self._device, self._autocast
-        )
-        return beside_weights(parameters, config) | {f"activations of {count:,} samples": activations}
+        with self._average.in_place() if self._average else contextlib.nullcontext():
+            for split, rows in self._samples.heldout.items():
+                figures = evaluate(self._task, self._samples, rows, self._autocast, self._processes)
+                self.curves.add(self.seen, split, **figures)
+                if split == SPLITS[config.watch]:
+                    self._choice.look(figures["loss"], self.seen, self._module, config.keep == "best")

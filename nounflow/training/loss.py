@@ -1,15 +1,15 @@
-"""Cross-entropy over weighted targets (NOVIC paper, section 3.4).
+"""What training lowers: cross-entropy over weighted targets (NOVIC paper, section 3.4), of any task.
 
 Logits are by far the largest tensor of a step, so they are gone through once, in cache-sized runs of rows, and their
 memory then holds their gradient. The loss is the exact softmax over the whole vocabulary.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
+from torch import nn
 from torch.autograd.function import once_differentiable
 
 from nounflow.device import by_device
@@ -29,6 +29,23 @@ class LossParts:
     def stack(self) -> torch.Tensor:
         """[3]: total, basis, correct, without history."""
         return torch.stack([self.total.detach(), self.basis, self.correct])
+
+
+class TrainingTask(Protocol):
+    """What the training loop trains: a module that says what its rows cost and what its loss is."""
+
+    @property
+    def module(self) -> nn.Module:
+        """What has the weights."""
+        ...
+
+    def cost(self, rows: np.ndarray) -> np.ndarray:
+        """Length of each training-set row, int64 [n]; rows of like length are computed together."""
+        ...
+
+    def loss(self, embeddings: torch.Tensor, rows: np.ndarray) -> LossParts:
+        """Loss parts of training-set rows [n] under their (noisy) embeddings [n, dim]."""
+        ...
 
 
 def weighted_cross_entropy(

@@ -1,9 +1,6 @@
 """What a training run will need in memory, said before it starts rather than when it runs out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,10 +9,8 @@ from torch import nn
 from nounflow.config.training import TrainingConfig
 from nounflow.device import free_memory
 from nounflow.errors import NounflowError
+from nounflow.training.loss import TrainingTask
 from nounflow.training.validation import autocasting
-
-if TYPE_CHECKING:
-    from nounflow.training.training_task import TrainingTask
 
 _MEASURED = 64  # rows whose activations are measured
 _FLOAT = 4  # bytes: weights, gradients and AdamW's moments are float32
@@ -33,10 +28,35 @@ def check_size(build: Callable[[], nn.Module], config: TrainingConfig, device: s
     with torch.device("meta"):
         parameters = sum(parameter.numel() for parameter in build().parameters())
     weights = {f"weights ({parameters:,} parameters)": _FLOAT * parameters}
-    require(weights | beside_weights(parameters, config), free_memory(device), device)
+    require(weights | _beside_weights(parameters, config), device)
 
 
-def beside_weights(parameters: int, config: TrainingConfig) -> dict[str, int]:
+def check_step(
+    task: TrainingTask,
+    dim: int,
+    rows: np.ndarray,
+    config: TrainingConfig,
+    micro_batch: int,
+    device: str,
+    autocast: torch.dtype | None,
+) -> None:
+    """Refuse a training whose weights are on the device and whose steps, of rows as these [batch], cannot fit there.
+
+    Args:
+        dim: of the embeddings.
+        micro_batch: most rows computed at once.
+
+    Raises:
+        NounflowError: says what needs how much.
+    """
+    parameters = sum(parameter.numel() for parameter in task.module.parameters())
+    costliest = rows[np.argsort(task.cost(rows), kind="stable")[-micro_batch:]]
+    activations = activation_bytes(task, dim, costliest, device, autocast)
+    needs = _beside_weights(parameters, config) | {f"activations of {len(costliest):,} samples": activations}
+    require(needs, device)
+
+
+def _beside_weights(parameters: int, config: TrainingConfig) -> dict[str, int]:
     """Bytes by purpose of all else that has the shape of the weights."""
     needs = {"gradients": _FLOAT * parameters, "optimiser": 2 * _FLOAT * parameters}
     if config.ema:
@@ -73,13 +93,13 @@ def _saved_bytes(task: TrainingTask, dim: int, rows: np.ndarray, device: str, au
     return sum(storages.values())
 
 
-def require(needs: Mapping[str, int], free: int | None, device: str) -> None:
-    """Refuse needs above what is free.
+def require(needs: Mapping[str, int], device: str) -> None:
+    """Refuse needs (bytes by purpose) above what is free, where that can be known.
 
     Raises:
         NounflowError: says what needs how much.
     """
-    total = sum(needs.values())
+    total, free = sum(needs.values()), free_memory(device)
     if free is None or total <= free:
         return
     lines = [f"{name}: {_readable(value)}" for name, value in needs.items()]

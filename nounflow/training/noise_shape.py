@@ -1,7 +1,5 @@
 """What noise takes from measurements: angles, a mean shift, a covariance."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +34,7 @@ class NoiseShape:
     image_shift: torch.Tensor | None = None  # [dim], subtracted from image embeddings
     source: str | None = None  # sha256 of the document that it was read from
 
-    def to(self, device: str) -> NoiseShape:
+    def to(self, device: str) -> "NoiseShape":
         """The same on another device."""
         parts = vars(self).items()
         moved: dict[str, Any] = {name: part.to(device) for name, part in parts if isinstance(part, torch.Tensor)}

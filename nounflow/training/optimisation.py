@@ -1,7 +1,5 @@
 """How weights move: AdamW as published, the learning rate of a step, averaged weights."""
 
-from __future__ import annotations
-
 import contextlib
 import math
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ A process computes its run of the batch's places. Sums of losses, of their weigh
 processes, so that the step is that of one process at the same batch size.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 from collections.abc import Iterator

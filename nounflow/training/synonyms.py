@@ -1,7 +1,5 @@
 """Synonyms as targets: a text that names a sofa is one of a couch, too."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,30 +1,16 @@
 """Where else the curves go: TensorBoard and Weights & Biases, where they are asked for."""
 
-from __future__ import annotations
-
 import importlib
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from nounflow.errors import NounflowError
 from nounflow.files import write_text
 
 _MODULES = {"tensorboard": "torch.utils.tensorboard", "wandb": "wandb"}
-
-
-class Tracker(Protocol):
-    """Takes figures as they come."""
-
-    def log(self, samples: int, figures: Mapping[str, float]) -> None:
-        """Figures ("train/loss") after so many training samples."""
-        ...
-
-    def close(self) -> None:
-        """The run ended well."""
-        ...
 
 
 class TensorBoard:
@@ -43,13 +29,13 @@ class TensorBoard:
         self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=first)
 
     def log(self, samples: int, figures: Mapping[str, float]) -> None:
-        """See `Tracker.log`."""
+        """Figures ("train/loss") after so many training samples."""
         for name, value in figures.items():
             self._writer.add_scalar(name, value, samples)
         self._writer.flush()
 
     def close(self) -> None:
-        """See `Tracker.close`."""
+        """The run ended well."""
         self._writer.close()
 
 
@@ -73,13 +59,16 @@ class WeightsAndBiases:
         self._run.define_metric("*", step_metric="samples")
 
     def log(self, samples: int, figures: Mapping[str, float]) -> None:
-        """See `Tracker.log`."""
+        """Figures ("train/loss") after so many training samples."""
         self._run.log({**figures, "samples": samples})
 
     def close(self) -> None:
-        """See `Tracker.close`."""
+        """The run ended well."""
         self._run.finish()
         self._id_file.unlink(missing_ok=True)
+
+
+Tracker = TensorBoard | WeightsAndBiases
 
 
 def check_trackers(names: Sequence[str]) -> None:

@@ -5,13 +5,11 @@ Three kinds of texts are held out: captions (by the training set), all captions 
 from some templates. Which nouns and templates depends on a hash of each alone.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,11 +25,9 @@ from nounflow.store.texts import texts_digest
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import unit_hash
 from nounflow.training.batches import spaced
+from nounflow.training.loss import TrainingTask
 from nounflow.training.noise_shape import NO_SHAPE, NoiseShape
 from nounflow.training.processes import Processes
-
-if TYPE_CHECKING:
-    from nounflow.training.training_task import TrainingTask
 
 SPLITS = {"captions": "heldout", "nouns": "heldout_nouns", "templates": "heldout_templates"}  # watch -> split
 
@@ -124,11 +120,7 @@ def templates_of(training_set_path: Path, training_set: TrainingSet, captions: M
 
 @torch.no_grad()
 def evaluate(
-    task: TrainingTask,
-    samples: Samples,
-    rows: np.ndarray,
-    autocast: torch.dtype | None,
-    processes: Processes,
+    task: TrainingTask, samples: Samples, rows: np.ndarray, autocast: torch.dtype | None, processes: Processes
 ) -> dict[str, float]:
     """Mean loss (nats) and token accuracy (0 to 1) on some rows [n], which the processes share.
 

@@ -1,7 +1,5 @@
 """The annotation page's server: hands out pictures, takes decisions, and answers when they are on the disk."""
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 from pathlib import Path

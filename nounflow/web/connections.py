@@ -1,7 +1,5 @@
 """Connections that ask for nothing: closed after a while, and what the system says of too many said once."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 

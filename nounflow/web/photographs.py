@@ -1,7 +1,5 @@
 """Pictures for the page: always a fresh JPEG of what the file shows, never the file itself."""
 
-from __future__ import annotations
-
 import functools
 import io
 from collections.abc import Mapping

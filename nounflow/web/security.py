@@ -4,8 +4,6 @@ A web site that the user visits meanwhile can send requests to a port of this ma
 at it. It knows no token, its requests carry its origin, and its name is not ours.
 """
 
-from __future__ import annotations
-
 import contextlib
 import secrets
 import socket

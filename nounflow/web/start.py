@@ -1,7 +1,5 @@
 """The annotation page's server: where it listens, how it is opened in a browser, how much is judged."""
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import secrets

@@ -3,8 +3,6 @@
 All in memory and made anew from the log at each start; one thread uses it.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence

@@ -1,7 +1,5 @@
 """The counts of everything that stands behind the scores."""
 
-from __future__ import annotations
-
 from nounflow.config.experiment import Config
 
 

@@ -1,7 +1,5 @@
 """Snakemake's dry run, read back."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

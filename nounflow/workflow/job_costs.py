@@ -1,7 +1,5 @@
 """What jobs cost: the files of all `benchmark:` directives and the jobs' logs, gathered into one table."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 from typing import Any

@@ -1,10 +1,13 @@
-"""What stands before each job's command: its environment."""
+"""What a job's command is given: its environment, the kind of device it computes on, many paths in one command."""
 
-from __future__ import annotations
-
+import itertools
 import json
+import os
+import platform
+import re
 import shlex
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +59,54 @@ def _written(text: str, name: str) -> Path:
     if not path.exists():
         write_text(path, text)
     return path
+
+
+_NUMBERED = re.compile(r"(.*/)(0|[1-9]\d*)(\.[^/]*)?", flags=re.DOTALL)
+
+
+def shell_words(paths: Iterable[str]) -> str:
+    """Paths as quoted words, in their order; a run of numbered ones (`a/0.json a/1.json ...`) as a brace expansion.
+
+    Linux takes 128 KiB for the text of a command (one argument of `bash -c`), which 2,000 paths fill; what bash expands
+    it to may have megabytes.
+    """
+    words: list[str] = []
+    for around, group in itertools.groupby(paths, _around_number):
+        members = list(group)
+        numbers = [int(found[2]) for path in members if (found := _NUMBERED.fullmatch(path))]
+        if around is None or len(members) == 1 or not _consecutive(numbers):
+            words += map(shlex.quote, members)
+        else:
+            before, after = map(shlex.quote, around)
+            words.append(f"{before}{{{numbers[0]}..{numbers[-1]}}}{after}")
+    return " ".join(words)
+
+
+def _around_number(path: str) -> tuple[str, str] | None:
+    found = _NUMBERED.fullmatch(path)
+    return (found[1], found[3] or "") if found else None
+
+
+def _consecutive(numbers: Sequence[int]) -> bool:
+    return all(b == a + 1 for a, b in itertools.pairwise(numbers))
+
+
+def computes_on(device: str) -> str:
+    """ "cpu", "gpu" or "auto": what decides about the last bits of results, so that a change of it is one to rerun for.
+
+    `auto` on a machine without a GPU is `cpu`, unless jobs may go to other machines.
+    """
+    if device != "auto":
+        return "cpu" if device == "cpu" else "gpu"
+    if shutil.which("sbatch"):
+        return "auto"
+    return "gpu" if _has_gpu() else "cpu"
+
+
+def _has_gpu() -> bool:
+    if platform.system() == "Darwin":
+        return platform.machine() == "arm64"
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") == ""
+    return not hidden and any(
+        (*Path("/dev").glob("nvidia[0-9]*"), *Path("/dev").glob("kfd"), *Path("/dev").glob("dxg"))
+    )

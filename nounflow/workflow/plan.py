@@ -1,7 +1,5 @@
 """What a config will take: jobs, texts, bytes, hours, from sizes and rates that were measured or published."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from nounflow.images import list_images
 
 PROCESSOR = "processor"  # the machine of rates.tsv for stages without a device: one core, whatever the machine
 _BYTES = 2  # fp16
-_CLEAN, _WHOLE = 6_300, 40_100  # nouns of the lexicons `small` and `full`
+_CLEAN, _WHOLE = 6_100, 40_100  # nouns of the lexicons `small` and `full`
 _IMAGES = {"tuxpaint": 323}  # photographs of a source that is fetched
 _DIMS = {  # of embedders whose weights need not be here; published
     "bundled:minilm-conse": 384,
@@ -52,22 +50,14 @@ def plan(config: Config, nouns: Mapping[str, int], rates: pl.DataFrame, machine:
     """
     known = {(task, subject): (rate, source) for name, task, subject, rate, source in rates.iter_rows()
              if name in (machine, PROCESSOR)}  # fmt: skip
-    return [
-        *_words(config, nouns, known),
-        *_embedding(config, nouns, known),
-        *_merging(config, nouns, known),
-        *_training(config, known),
-        *_naming(config, known),
-    ]
+    return list(_steps(config, nouns, known))
 
 
 def machine_for(config: Config, nouns: Mapping[str, int], rates: pl.DataFrame) -> str:
     """The machine that has rates for most steps of a config; the first such in the file."""
     machines = [name for name in rates["machine"].unique(maintain_order=True) if name != PROCESSOR]
-    found: str = max(
-        machines, key=lambda name: sum(step.hours is not None for step in plan(config, nouns, rates, name))
-    )
-    return found
+    rated = [sum(step.hours is not None for step in plan(config, nouns, rates, name)) for name in machines]
+    return str(machines[rated.index(max(rated))])
 
 
 def read_rates(path: Path) -> pl.DataFrame:
@@ -104,28 +94,18 @@ def texts_of(config: Config, source: str, nouns: int) -> int:
     return nouns * captions.multiset.texts_per_noun[int(source[1:]) - 1]
 
 
-def _words(config: Config, nouns: Mapping[str, int], rates: Rates) -> Iterator[Step]:
+def _steps(config: Config, nouns: Mapping[str, int], rates: Rates) -> Iterator[Step]:
+    runs = config.runs.values()
+    sets = sorted({(run.embedder, run.lexicon, run.mixture) for run in runs})
+    weights = {mixture: part.weights for mixture, part in config.mixtures.items()}
+    wanted = sorted({(embedder, lexicon, source) for embedder, lexicon, mixture in sets for source in weights[mixture]})
     for lexicon, n in sorted(nouns.items()):
         yield Step(f"build the lexicon {lexicon}", 1, n, "nouns", **_time(1, rates.get(("lexicons", "wordnet"))))
-    for lexicon, source in sorted({(lexicon, source) for _, lexicon, source in _wanted(config)}):
+    for lexicon, source in sorted({(lexicon, source) for _, lexicon, source in wanted}):
         texts = texts_of(config, source, nouns[lexicon])
         rate = rates.get(("captions", source if source in ("offline", "llm") else "composed"))
         yield Step(f"write {source} of {lexicon}", 1, texts, "texts", **_time(texts, rate))
-
-
-def _wanted(config: Config) -> list[tuple[str, str, str]]:
-    """(embedder, lexicon, source) of all texts that runs need."""
-    return sorted(
-        {
-            (run.embedder, run.lexicon, source)
-            for run in config.runs.values()
-            for source in config.mixtures[run.mixture].weights
-        }
-    )
-
-
-def _embedding(config: Config, nouns: Mapping[str, int], rates: Rates) -> Iterator[Step]:
-    for embedder, lexicon, source in _wanted(config):
+    for embedder, lexicon, source in wanted:
         spec = config.embedders[embedder].spec
         texts, dim = texts_of(config, source, nouns[lexicon]), _DIMS.get(spec)
         yield Step(
@@ -136,31 +116,20 @@ def _embedding(config: Config, nouns: Mapping[str, int], rates: Rates) -> Iterat
             bytes=None if dim is None else texts * dim * _BYTES,
             **_time(texts, rates.get(("texts", spec))),
         )
-
-
-def _merging(config: Config, nouns: Mapping[str, int], rates: Rates) -> Iterator[Step]:
-    for embedder, lexicon, mixture in sorted(
-        {(run.embedder, run.lexicon, run.mixture) for run in config.runs.values()}
-    ):
-        rows = sum(texts_of(config, source, nouns[lexicon]) for source in config.mixtures[mixture].weights)
-        yield Step(f"merge {mixture} of {lexicon} with {embedder}", 1, rows, "texts",
-                   **_time(rows, rates.get(("rows", "merged"))))  # fmt: skip
-
-
-def _training(config: Config, rates: Rates) -> Iterator[Step]:
+    for embedder, lexicon, mixture in sets:
+        rows = sum(texts_of(config, source, nouns[lexicon]) for source in weights[mixture])
+        rate = rates.get(("rows", "merged"))
+        yield Step(f"merge {mixture} of {lexicon} with {embedder}", 1, rows, "texts", **_time(rows, rate))
     for name, run in config.runs.items():
         if isinstance(run, TrainedRun):
             samples = run.training.samples
             yield Step(f"train {name}", 1, samples, "samples", **_time(samples, rates.get(("samples", run.size))))
-
-
-def _naming(config: Config, rates: Rates) -> Iterator[Step]:
-    for embedder in sorted({run.embedder for run in config.runs.values()}):
+    for embedder in sorted({run.embedder for run in runs}):
+        rate = rates.get(("images", config.embedders[embedder].spec))
         for name, image_set in config.image_sets.items():
             folder = Path(image_set.folder) if image_set.folder else None
             images = len(list_images(folder)) if folder and folder.is_dir() else _IMAGES.get(image_set.source or "")
-            yield Step(f"embed {name} with {embedder}", 1, images, "images",
-                       **_time(images, rates.get(("images", config.embedders[embedder].spec))))  # fmt: skip
+            yield Step(f"embed {name} with {embedder}", 1, images, "images", **_time(images, rate))
 
 
 def _time(amount: int | None, rate: tuple[float, str] | None) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """How far a workflow is: jobs done and to do by rule, the last words of what runs now, and what has failed."""
 
-from __future__ import annotations
-
 import os
 import platform
 import re

@@ -1,7 +1,5 @@
 """What Snakemake says that helps nobody."""
 
-from __future__ import annotations
-
 import logging
 
 _SCHEDULER = ("Select jobs to execute", "Execute ")  # --quiet all leaves these out, and errors with them

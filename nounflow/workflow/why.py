@@ -1,7 +1,5 @@
 """Why something would run: causes first, in words, then what only follows from them."""
 
-from __future__ import annotations
-
 import ast
 import json
 import re

@@ -1,7 +1,5 @@
 """Runs of the object decoder."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -1,7 +1,5 @@
 """Runs of the `head` baseline."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from pydantic import Field

@@ -4,48 +4,44 @@ What is to be asked waits in a pool until it fills a batch. What a batch leaves 
 that an earlier run has left are read before anything is asked that is in them.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import sqlite3
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 
 from nounflow.atomic import disk_errors
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.batch.machine import BatchMachine
-from nounflow.llm.batch.pool import BatchJob, Pool
-from nounflow.llm.batch.rows import Batch, BatchRows
-from nounflow.llm.batch.settling import LineEnd
+from nounflow.llm.batch.pool import Pool
+from nounflow.llm.batch.rows import Batch, BatchJob, LineEnd
 from nounflow.llm.budget import BudgetReachedError
 from nounflow.llm.chat import ChatClient
-from nounflow.llm.chunks import chunks, looked_up
 from nounflow.llm.ledger import Ledger
-from nounflow.llm.outcomes import outcome_of, replay, room_of
+from nounflow.llm.outcomes import chunks, looked_up, outcome_of, replay, room_of
 from nounflow.llm.pace import AGAIN, Pace, RunStoppedError, not_written
 from nounflow.llm.prices import price_of
-from nounflow.llm.requests import Failure, Outcome, Question, Request
+from nounflow.llm.requests import Failure, Outcome, Question, Request, Requests
 
 
 class BatchClient:
-    """`client.LLMClient` by the Batch API."""
+    """A client that asks by the Batch API."""
 
     def __init__(self, config: LLMConfig, ledger: Ledger) -> None:
         """See `client.open_client`."""
         self._config, self._ledger = config, ledger
         # The tiny first request is a call of its own, at its own price; both draw on one budget.
         self._chat = ChatClient(config.model_copy(update={"mode": "chat"}), ledger)
-        self._machine = BatchMachine(config, BatchRows(ledger), self._chat.budget)
+        self._machine = BatchMachine(config, ledger, self._chat.budget)
 
-    async def __aenter__(self) -> BatchClient:
+    async def __aenter__(self) -> "BatchClient":
         return self
 
     async def __aexit__(self, *error: object) -> None:
         await self._machine.close()
         await self._chat.__aexit__(*error)
 
-    async def ask(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[Outcome | Failure]:
-        """See `client.LLMClient`. What is under way when the asker or the run stops is read by the next one."""
+    async def ask(self, requests: Requests) -> AsyncIterator[Outcome | Failure]:
+        """As `ChatClient.ask`; what is under way when the asker or the run stops is read by the next one."""
         asking = _Asking(self._config, self._ledger, self._chat, self._machine)
         try:
             async for result in asking.results(requests):
@@ -65,7 +61,7 @@ class _Asking:
         self._blocked = False  # the next batch needs what those under way hold
         self._barren = 0  # batches in a row that brought no answer
 
-    async def results(self, requests: Iterable[Request] | AsyncIterable[Request]) -> AsyncIterator[Outcome | Failure]:
+    async def results(self, requests: Requests) -> AsyncIterator[Outcome | Failure]:
         """Fill the pool, send what fills a batch, look at the batches; again until all is answered."""
         self._machine.adopt()
         feed, fed = chunks(requests), False
@@ -125,17 +121,16 @@ class _Asking:
         folder, budget = self._ledger.path.parent, self._chat.budget
         with disk_errors(folder), tempfile.TemporaryFile(dir=folder) as file:
             queued = sum(batch.prompt_tokens for batch in under_way.values())
-            draft = self._pool.draft(server, file, queued, budget.left)
+            jobs, short = self._pool.draft(server, file, queued, budget.left)
             # Crumbs of the queue or of the budget are not worth a batch while others may give back more.
-            self._blocked = bool(draft.short_of and under_way)
+            self._blocked = short and bool(under_way)
             if self._blocked:
                 return False
-            if not draft.jobs:
-                first = next(iter(self._pool.jobs.values()))
-                raise budget.reached(self._pool.worst_usd(first))
-            self._pool.take(draft)
-            self._waiting |= {job.question.key: job for job in draft.jobs}
-            await self._machine.submit(draft.lines, file, draft.tokens, self._chat.run, self._pace)
+            if not jobs:
+                raise budget.reached(next(iter(self._pool.jobs.values())).worst_usd)
+            self._pool.take(jobs)
+            self._waiting |= {job.question.key: job for job in jobs}
+            await self._machine.submit(jobs, file, self._chat.run, self._pace)
         return True
 
     async def _advance(self, batch: Batch) -> AsyncIterator[Outcome | Failure]:
@@ -169,11 +164,9 @@ class _Asking:
             if outcome.status != "truncated" or job.room >= self._config.max_retry_tokens:
                 return [outcome, *[dataclasses.replace(outcome, usd=0.0, replayed=True)] * job.others]
             job.room, job.failures = self._config.max_retry_tokens, 0
-        elif end.fault.kind == "unfit":
-            return [Failure(job.question.request, job.question.key, end.fault.detail)] * (1 + job.others)
-        elif end.fault.kind == "retry":
-            job.failures += 1
-            if job.failures >= self._config.max_attempts:
+        else:
+            job.failures += end.fault.kind == "retry"
+            if end.fault.kind == "unfit" or job.failures >= self._config.max_attempts:
                 return [Failure(job.question.request, job.question.key, end.fault.detail)] * (1 + job.others)
         self._pool.add(job)
         return []

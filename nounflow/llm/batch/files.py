@@ -1,7 +1,5 @@
 """The files of a batch: one JSON object a line, what is asked and what came back."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,12 +1,10 @@
 """The Batch API over the network, through the official client: each call once, a value or a fault."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import IO, Any, Protocol, TypeVar
+from typing import IO, Any, TypeVar
 
 import httpx2
 import openai
@@ -44,11 +42,6 @@ class Remote:
     codes: frozenset[str]  # of these errors
 
 
-class _Response(Protocol):
-    @property
-    def content(self) -> bytes: ...
-
-
 class BatchHttp:
     """Never retries. No text that it returns holds the key."""
 
@@ -58,9 +51,6 @@ class BatchHttp:
         self._client = api_client(config, self._key)
         self._batches = self._client.batches.with_raw_response
         self._transfer_s = config.batch.transfer_timeout_s
-
-    def __repr__(self) -> str:
-        return f"BatchHttp({self._config.base_url!r})"
 
     def strike(self, text: str) -> str:
         """The text without the key."""
@@ -96,7 +86,9 @@ class BatchHttp:
         """The batch with our token or input file, among those created after `since`; None if there is none."""
         after: str | None = None
         while True:
-            page = await self._page(after)
+            place = {"after": after} if after else {}
+            send = self._batches.list(limit=_PAGE, **place)  # type: ignore[arg-type]
+            page = await self._once(self._read(send, dict))
             if isinstance(page, Fault):
                 return page
             batches = [batch for batch in page.get("data") or [] if isinstance(batch, dict)]
@@ -130,11 +122,6 @@ class BatchHttp:
         """Close the connections."""
         await self._client.close()
 
-    async def _page(self, after: str | None) -> dict[str, Any] | Fault:
-        place = {"after": after} if after else {}
-        send = self._batches.list(limit=_PAGE, **place)  # type: ignore[arg-type]
-        return await self._once(self._read(send, lambda page: page))
-
     async def _once(self, call: Awaitable[T | Fault], timeout_s: float | None = None) -> T | Fault:
         try:
             async with asyncio.timeout(timeout_s or self._config.timeout_s):
@@ -145,7 +132,7 @@ class BatchHttp:
             return Fault("retry", f"the server's answer cannot be read ({self.strike(str(error))[:200]})")
 
     @staticmethod
-    async def _read(call: Awaitable[_Response], take: Callable[[dict[str, Any]], T]) -> T:
+    async def _read(call: Awaitable[Any], take: Callable[[dict[str, Any]], T]) -> T:
         """What is taken from the JSON object that a call brings."""
         value = json.loads((await call).content)
         if not isinstance(value, dict):

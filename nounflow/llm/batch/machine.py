@@ -4,8 +4,6 @@ Whoever stops at any step and comes back goes on from the state that the ledger 
 is abandoned, one that may have been created is looked for at the server, one that has ended is read again.
 """
 
-from __future__ import annotations
-
 import itertools
 import tempfile
 from collections import Counter
@@ -16,12 +14,11 @@ from nounflow.config.llm import LLMConfig
 from nounflow.llm.batch.files import is_whole, read_results
 from nounflow.llm.batch.http import ENDED, BatchHttp, Remote
 from nounflow.llm.batch.messages import BatchNews, impossible, lost, name_of, say
-from nounflow.llm.batch.rows import Batch, BatchRows, Line
-from nounflow.llm.batch.settling import LineEnd, Settling
+from nounflow.llm.batch.rows import Batch, BatchJob, BatchRows, LineEnd
 from nounflow.llm.budget import Budget
 from nounflow.llm.faults import Fault, fault_of_code
+from nounflow.llm.ledger import Ledger
 from nounflow.llm.pace import Pace, refused
-from nounflow.llm.retry import passing, retry
 
 _CHUNK = 500  # lines of results written and handed on at a time
 
@@ -29,15 +26,15 @@ _CHUNK = 500  # lines of results written and handed on at a time
 class BatchMachine:
     """Moves the open batches of one server and model from state to state."""
 
-    def __init__(self, config: LLMConfig, rows: BatchRows, budget: Budget) -> None:
-        self._config, self._rows, self._budget = config, rows, budget
-        self._settling = Settling(config, rows, budget)
+    def __init__(self, config: LLMConfig, ledger: Ledger, budget: Budget) -> None:
+        self._config, self._budget = config, budget
+        self._rows = BatchRows(config, ledger, budget)
         self._http = BatchHttp(config)
         self._news = BatchNews()
         self.open: dict[int, Batch] = {}
         self._cancelled: set[int] = set()
         self._silent: Counter[int] = Counter()  # looks in a row that have shown nothing, by batch
-        self._earlier = {batch.number for batch in rows.open()}  # their worst case counts as spent
+        self._earlier = {batch.number for batch in self._rows.open()}  # their worst case counts as spent
 
     async def close(self) -> None:
         """Close the connections."""
@@ -58,35 +55,27 @@ class BatchMachine:
         """The open batches in words."""
         return ", ".join(map(self._news.last, self.open.values()))
 
-    async def submit(
-        self, lines: Sequence[Line], file: IO[bytes], prompt_tokens: int, run: int | None, pace: Pace
-    ) -> None:
+    async def submit(self, jobs: Sequence[BatchJob], file: IO[bytes], run: int | None, pace: Pace) -> None:
         """Write a batch, upload its file, create it at the server.
 
         Raises:
             RunStoppedError: it cannot be done.
         """
-        batch = await self._rows.plan(
-            lines, run=run, base_url=self._config.base_url, model=self._config.model, prompt_tokens=prompt_tokens
-        )
-        self._budget.set_aside(batch.worst_usd)
+        batch = await self._rows.plan(jobs, run=run)
         self.open[batch.number] = batch
         name = f"nounflow-{batch.token}.jsonl"
-        file_id = await retry(self._config, pace, lambda: self._http.upload(name, file))
+        file_id = await pace.retry(lambda: self._http.upload(name, file))
         if isinstance(file_id, Fault):
             raise impossible(self._config, "The input file of a batch cannot be uploaded", file_id)
         await self._rows.note(batch, "uploaded", file_id=file_id)
         # A file may not be readable right after its upload, so "not found" or "bad request" is tried again. After any
         # other failure there may be a batch all the same: `advance` looks for it.
-        remote = await retry(
-            self._config,
-            pace,
-            lambda: self._http.create(file_id, batch.token),
-            again=lambda fault: fault.status in (400, 404),
+        remote = await pace.retry(
+            lambda: self._http.create(file_id, batch.token), again=lambda fault: fault.status in (400, 404)
         )
         if isinstance(remote, Remote):
             await self._created(batch, remote)
-        elif remote.kind != "retry":
+        elif not remote.passing:
             raise impossible(self._config, "A batch cannot be created", remote)
 
     async def advance(self, batch: Batch, pace: Pace) -> AsyncIterator[list[LineEnd]]:
@@ -119,17 +108,15 @@ class BatchMachine:
         between, and "no" is final.
         """
         for final in (False, True):
-            remote = await retry(
-                self._config, pace, lambda: self._http.find(batch.file_id, batch.token, batch.planned_at)
-            )
+            remote = await pace.retry(lambda: self._http.find(batch.file_id, batch.token, batch.planned_at))
             if isinstance(remote, Remote):
                 await self._created(batch, remote)
                 return True
             if isinstance(remote, Fault):
                 raise impossible(self._config, "The server does not say whether it has a batch", remote)
             if not final:
-                deleted = await retry(self._config, pace, lambda: self._http.delete(batch.file_id))
-                if isinstance(deleted, Fault) and passing(deleted):
+                deleted = await pace.retry(lambda: self._http.delete(batch.file_id))
+                if isinstance(deleted, Fault) and deleted.passing:
                     raise impossible(self._config, "The input file of a batch cannot be removed", deleted)
         return False
 
@@ -177,7 +164,7 @@ class BatchMachine:
             results = (line for line in lines if line is not None)
             stop: Fault | None = None
             while chunk := list(itertools.islice(results, _CHUNK)):
-                ends = await self._settling.end(batch, chunk, pending)
+                ends = await self._rows.end(batch, chunk, pending)
                 stop = stop or _stop_among(ends)
                 yield ends
         last = await self._close(batch, "read", _fault_of_rest(remote, maybe_paid=not whole))
@@ -204,7 +191,7 @@ class BatchMachine:
 
     async def _close(self, batch: Batch, state: str, fault: Fault) -> list[LineEnd]:
         """End the lines that are left with a fault, and the batch."""
-        ends = await self._settling.close(batch, state, fault)
+        ends = await self._rows.close(batch, state, fault)
         del self.open[batch.number]
         say(f"batch {batch.number}: {state}" + (f"; {len(ends):,} unanswered ({fault.detail})" if ends else ""))
         return ends

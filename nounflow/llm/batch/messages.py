@@ -1,7 +1,5 @@
 """What is said of batches: lines on stderr while they are under way, and errors that end a run."""
 
-from __future__ import annotations
-
 import sys
 import time
 

@@ -1,21 +1,40 @@
-"""Batches in the ledger: their lines, and every state they have been in.
+"""Batches in the ledger and in the budget: their lines, and every state they have been in.
 
 A batch is `planned` (its lines are written), `uploaded` (the server has its input file), then in whatever state the
 server says, and at last `read` or `abandoned`: closed, each of its lines with an ending.
 """
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from nounflow.config.llm import LLMConfig
 from nounflow.llm import ledger_tables as tables
+from nounflow.llm.batch.files import Result
+from nounflow.llm.budget import Budget
+from nounflow.llm.faults import Fault
 from nounflow.llm.ledger import Ledger
+from nounflow.llm.outcomes import ending_of
+from nounflow.llm.prices import price_of
 from nounflow.llm.records import Ending, insert_ending, insert_sending
 from nounflow.llm.requests import Question
+
+_INSERT_EVENT = "INSERT INTO batch_events (batch, at, state, file_id, remote_id, detail) VALUES (?, ?, ?, ?, ?, ?)"
+
+
+@dataclass(slots=True)
+class BatchJob:
+    """A question that is asked, in the pool or as a line of a batch."""
+
+    question: Question
+    room: int  # most tokens of the answer
+    failures: int = 0
+    others: int = 0  # further requests with the same key
+    tokens: int = 0  # of its prompt, estimated; this and the following are known once it is in the pool
+    bytes: int = 0  # of its line
+    worst_usd: float = 0.0  # the most that it can cost
 
 
 @dataclass(slots=True)
@@ -36,27 +55,28 @@ class Batch:
 
 
 @dataclass(slots=True)
-class Line:
-    """A request about to be sent in a batch."""
+class LineEnd:
+    """How a line ended; it is in the ledger."""
 
-    question: Question
-    room: int  # most tokens of the answer
-    worst_usd: float
+    key: str
+    sending: int  # its number in the ledger
+    ending: Ending
+    fault: Fault | None
 
 
 class BatchRows:
     """Reads and writes the ledger's batches; what a method has written is on the disk when it returns."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
+    def __init__(self, config: LLMConfig, ledger: Ledger, budget: Budget) -> None:
+        self._config, self._ledger, self._budget = config, ledger, budget
+        self._price = price_of(config)
         self.now = ledger.now
         self.folder = ledger.path.parent
 
-    async def plan(
-        self, lines: Sequence[Line], *, run: int | None, base_url: str, model: str, prompt_tokens: int
-    ) -> Batch:
-        """Write a batch and all its lines, or nothing."""
+    async def plan(self, jobs: Sequence[BatchJob], *, run: int | None) -> Batch:
+        """Write a batch and all its lines, or nothing; what it may cost is set aside."""
         token, at = uuid.uuid4().hex, self.now()
+        base_url, model, prompt_tokens = self._config.base_url, self._config.model, sum(job.tokens for job in jobs)
 
         def write(connection: sqlite3.Connection) -> int:
             number = connection.execute(
@@ -65,13 +85,14 @@ class BatchRows:
                 (token, run, at, base_url, model, prompt_tokens),
             ).lastrowid
             assert number is not None
-            sendings = [insert_sending(connection, line.question, run, at, line.room, line.worst_usd) for line in lines]
+            sendings = [insert_sending(connection, job.question, run, at, job.room, job.worst_usd) for job in jobs]
             connection.executemany("INSERT INTO batch_lines VALUES (?, ?)", ((sending, number) for sending in sendings))
-            _insert_event(connection, number, at, "planned")
+            connection.execute(_INSERT_EVENT, (number, at, "planned", "", "", ""))
             return number
 
         number = await asyncio.wrap_future(self._ledger.submit(write))
-        worst = sum(line.worst_usd for line in lines)
+        worst = sum(job.worst_usd for job in jobs)
+        self._budget.set_aside(worst)
         return Batch(number, token, base_url, model, at, prompt_tokens, "planned", created_at=at, worst_usd=worst)
 
     async def note(self, batch: Batch, state: str, *, file_id: str = "", remote_id: str = "", detail: str = "") -> None:
@@ -80,27 +101,37 @@ class BatchRows:
         file_id, remote_id = file_id or batch.file_id, remote_id or batch.remote_id
         if remote_id != batch.remote_id:
             batch.created_at = at
-        number = batch.number
-        await asyncio.wrap_future(
-            self._ledger.submit(lambda c: _insert_event(c, number, at, state, file_id, remote_id, detail))
-        )
+        event = (batch.number, at, state, file_id, remote_id, detail)
+        await asyncio.wrap_future(self._ledger.submit(lambda connection: connection.execute(_INSERT_EVENT, event)))
         batch.state, batch.file_id, batch.remote_id = state, file_id, remote_id
 
-    async def end(self, endings: Sequence[tuple[int, Ending]]) -> None:
-        """Write how lines (numbers of sendings) ended."""
-        at = self.now()
-        await asyncio.wrap_future(self._ledger.submit(lambda c: _insert_endings(c, at, endings)))
+    async def end(
+        self, batch: Batch, results: Iterable[Result], pending: dict[str, tuple[int, float]]
+    ) -> list[LineEnd]:
+        """Write how lines ended; results that nobody asked for, or that come twice, are left out.
 
-    async def close(self, batch: Batch, state: str, endings: Sequence[tuple[int, Ending]], detail: str) -> None:
-        """Write how the last lines ended, and that nothing of the batch is open any more: all or nothing."""
-        at = self.now()
+        Args:
+            pending: sending and worst cost by key, of the lines without an ending; those that end now are removed.
+        """
+        ends, reserved = list[LineEnd](), 0.0
+        for result in results:
+            if (line := pending.pop(result.key, None)) is not None:
+                ends.append(LineEnd(result.key, line[0], *ending_of(result.body, self._price, line[1])))
+                reserved += line[1]
+        await self._write_ends(batch, ends, reserved)
+        return ends
 
-        def write(connection: sqlite3.Connection) -> None:
-            _insert_endings(connection, at, endings)
-            _insert_event(connection, batch.number, at, state, batch.file_id, batch.remote_id, detail)
-
-        await asyncio.wrap_future(self._ledger.submit(write))
+    async def close(self, batch: Batch, state: str, fault: Fault) -> list[LineEnd]:
+        """End the lines that are left with a fault, so that nothing of the batch is open any more: all or nothing."""
+        ends = [
+            LineEnd(key, sending, *ending_of(fault, self._price, worst))
+            for key, (sending, worst) in self.lines(batch).items()
+        ]
+        detail = fault.detail if ends else ""
+        event = (batch.number, self.now(), state, batch.file_id, batch.remote_id, detail)
+        await self._write_ends(batch, ends, batch.worst_usd, event)
         batch.state = state
+        return ends
 
     def open(self) -> list[Batch]:
         """All open batches, the oldest first, of whatever server and model."""
@@ -113,22 +144,18 @@ class BatchRows:
         """Sending and worst cost by key, of the lines without an ending."""
         return {key: (sending, worst) for key, sending, worst in self._ledger.rows(tables.OPEN_LINES, batch.number)}
 
+    async def _write_ends(
+        self, batch: Batch, ends: list[LineEnd], reserved: float, event: tuple[object, ...] | None = None
+    ) -> None:
+        """Write endings and, if there is one, an event; then settle with the budget."""
+        at = self.now()
 
-def _insert_event(
-    connection: sqlite3.Connection,
-    batch: int,
-    at: float,
-    state: str,
-    file_id: str = "",
-    remote_id: str = "",
-    detail: str = "",
-) -> None:
-    connection.execute(
-        "INSERT INTO batch_events (batch, at, state, file_id, remote_id, detail) VALUES (?, ?, ?, ?, ?, ?)",
-        (batch, at, state, file_id, remote_id, detail),
-    )
+        def write(connection: sqlite3.Connection) -> None:
+            for end in ends:
+                insert_ending(connection, end.sending, at, end.ending)
+            if event is not None:
+                connection.execute(_INSERT_EVENT, event)
 
-
-def _insert_endings(connection: sqlite3.Connection, at: float, endings: Sequence[tuple[int, Ending]]) -> None:
-    for sending, ending in endings:
-        insert_ending(connection, sending, at, ending)
+        await asyncio.wrap_future(self._ledger.submit(write))
+        self._budget.release(reserved, sum(end.ending.charged_usd for end in ends))
+        batch.worst_usd -= reserved

@@ -1,6 +1,9 @@
-"""What to say of a step whose loss or gradient is not finite."""
+"""Why a training ends before its time: it is asked to (preemption by a scheduler, or a key), or it diverges."""
 
-from __future__ import annotations
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +13,31 @@ from nounflow.store.training_set import TrainingSet
 from nounflow.training.checkpoint import Checkpoints
 
 _SHOWN = 20
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopSignals:
+    """Notes SIGTERM and SIGINT within its block instead of dying of them; a second SIGINT ends the process at once."""
+
+    def __init__(self) -> None:
+        self.received: str | None = None  # name of the signal
+        self._earlier: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> "StopSignals":
+        if threading.current_thread() is threading.main_thread():  # Python allows handlers nowhere else
+            self._earlier = {number: signal.signal(number, self._note) for number in _SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._earlier.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT and self.received:
+            raise KeyboardInterrupt
+        self.received = signal.Signals(number).name
 
 
 def diverged(training_set: TrainingSet, rows: np.ndarray, step: str, checkpoints: Checkpoints | None) -> NounflowError:

@@ -1,7 +1,0 @@
-"""The captioners that can be asked for by name: functions of a lexicon, a folder of word lists, settings and a seed."""
-
-from __future__ import annotations
-
-from nounflow.captions.offline import draft_captions
-
-CAPTIONERS = {"offline": draft_captions}
