@@ -51,7 +51,7 @@ def with_article(phrase: str) -> str:
 
 def counted(noun: str, countability: str) -> str:
     """A noun as one names it in a picture: "an owl", "some water", "jeans"; `countability` as in a lexicon."""
-    if countability == "plural":
+    if countability in ("plural", "name"):
         return noun
     return with_article(noun) if countability == "count" else f"some {noun}"
 

@@ -174,7 +174,7 @@ def _determined(match: re.Match[str], subject: Subject, plural: bool, quantity: 
         return f"some {word}" if subject.countability == "plural" else f"{quantity}{word}"  # no "three scissors"
     if subject.countability in ("mass", "both"):
         return f"some {word}" if match[1] == "#" else word
-    return f"{indefinite_article(word)} {word}"
+    return word if subject.countability == "name" else f"{indefinite_article(word)} {word}"
 
 
 def _subject(row: dict[str, Any], book: SceneBook, reader: GlossReader) -> Subject:

@@ -101,11 +101,13 @@ class Inflector:
         return regular_singular(head) is not None
 
     def countability(self, noun: str, synset: Synset | None = None) -> Countability:
-        """Whether a singular takes a or an ("count"), "some" ("mass"), or "some" beside a plural ("both").
+        """Whether a singular takes a or an ("count"), "some" ("mass", with a plural "both") or nothing ("name").
 
         What the lists say of the noun comes first, then what they say of its last word, then the nearest sense above
         it that they mark as stuff or things, checked against the use of its plural. Animals and persons are counted.
         """
+        if _is_rank(noun):
+            return "name"
         if use := self._known_uses.get(noun.lower()) or self._uses.get(noun.lower()):
             return use
         if synset is not None and synset.lexname in ("animal", "person"):
@@ -192,9 +194,14 @@ def is_latin(noun: str, known: Mapping[str, object] | Collection[str]) -> bool:
     words = noun.split(" ")
     if len(words) == 1:
         return False
-    if words[-1][:1].isupper() and words[0] in _RANKS:
+    if _is_rank(noun):
         return True
     return words[0][:1].isupper() and words[-1].islower() and words[-1].isalpha() and words[-1] not in known
+
+
+def _is_rank(noun: str) -> bool:
+    first, _, name = noun.rpartition(" ")
+    return first in _RANKS and name[:1].isupper()
 
 
 _RANKS = frozenset(

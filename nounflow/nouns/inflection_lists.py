@@ -8,7 +8,7 @@ from pydantic import Field
 from nounflow.config.base import Settings
 from nounflow.nouns.rules import Keys, WordRule, Words, read_rule_file
 
-Countability = Literal["count", "mass", "both", "plural"]
+Countability = Literal["count", "mass", "both", "plural", "name"]
 
 
 class PluralRule(Settings):

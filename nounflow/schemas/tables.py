@@ -42,7 +42,7 @@ _MEANINGS = [  # what only a lexicon made from WordNet has
         "sense_keys", _strings
     ),  # beside each synset this noun's key in it, which 3.0 and 3.1 share: "dog%1:05:00::"
     pa.field("hypernym_synsets", _strings),  # ids of `hypernyms`
-    pa.field("countability", pa.string()),  # count (a dog), mass (some water), both (some wine, wines), plural (jeans)
+    pa.field("countability", pa.string()),  # count (a dog), mass (water), both (wine), plural (jeans), name (Canis)
     pa.field("group", pa.string()),  # nouns of one group mean the same: id of the first synset
     pa.field("aliases", _strings),  # other names of the first synset, Latin ones and ranks included; never in captions
     pa.field("visualness", pa.float32()),  # 0 to 1, of the first synset
