@@ -1,10 +1,12 @@
 """The `nounflow` command."""
 
 import argparse
+import contextlib
+import itertools
 import os
 import sys
-from collections.abc import Sequence
-from importlib import metadata
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from nounflow.commandline import print_any_text, reported_errors, wait_passively
 from nounflow.commands import (
@@ -14,6 +16,7 @@ from nounflow.commands import (
     decisions,
     init,
     judging,
+    labelstudio,
     naming,
     nouns,
     novic,
@@ -21,17 +24,36 @@ from nounflow.commands import (
     scores,
     workflow,
 )
-from nounflow.commands.options import spread_configfiles
+from nounflow.commands.options import find_project, seen_from, spread_configfiles
+from nounflow.commands.tables import as_json
+from nounflow.version import nounflow_version
 
 # in the order of the help
-_COMMANDS = (init, naming, scores, annotate, decisions, judging, captions, cache, nouns, workflow, novic, schema)
+_COMMANDS = (
+    init,
+    naming,
+    scores,
+    annotate,
+    decisions,
+    labelstudio,
+    judging,
+    captions,
+    cache,
+    nouns,
+    workflow,
+    novic,
+    schema,
+)
 
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the command and its sub-commands."""
     command = argparse.ArgumentParser(prog="nounflow", description="Name what is in photographs.")
     command.add_argument("--debug", action="store_true", help="show the traceback of an error (also behind a command)")
-    command.add_argument("--version", action="version", version=f"nounflow {metadata.version('nounflow')}")
+    command.add_argument(
+        "--project", type=Path, metavar="DIR", help="the project's folder (default: this one, or the next above it)"
+    )
+    command.add_argument("--version", action="version", version=f"nounflow {nounflow_version()}")
     commands = command.add_subparsers(required=True, metavar="COMMAND")
     for module in _COMMANDS:
         module.add(commands)
@@ -39,20 +61,54 @@ def parser() -> argparse.ArgumentParser:
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """The words of a command line, `--debug` left out."""
-    return parser().parse_args(spread_configfiles([word for word in words if word != "--debug"]))
+    """The words of a command line; `--debug` and `--project DIR` may stand anywhere."""
+    own, others = list[str](), list[str]()
+    waiting = iter(words)
+    for word in waiting:
+        if word == "--debug" or word.startswith("--project="):
+            own.append(word)
+        elif word == "--project":
+            own += [word, *itertools.islice(waiting, 1)]
+        else:
+            others.append(word)
+    command = parser()
+    parsed = command.parse_args([*own, *spread_configfiles(others)])
+    parsed.defaults = {id(action.default): action.default for action in _actions(command)}
+    return parsed
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the `nounflow` command."""
-    words = sys.argv[1:] if arguments is None else arguments
-    parsed = parse(words)
+    parsed = parse(sys.argv[1:] if arguments is None else arguments)
     wait_passively()
     print_any_text()
-    with reported_errors("--debug" in words):
+    with reported_errors(parsed.debug):
         try:
-            parsed.call(parsed)
+            folder = find_project(parsed.project)
+            if folder != Path.cwd():
+                print(f"project: {folder}", file=sys.stderr)
+                _look_from(folder, parsed)
+            with contextlib.chdir(folder), as_json(getattr(parsed, "json", False)):
+                parsed.call(parsed)
             sys.stdout.flush()
         except BrokenPipeError:  # the reader has seen enough: `| head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains at its end
             sys.exit(141)  # as the shell says of who is ended by SIGPIPE
+
+
+def _look_from(folder: Path, parsed: argparse.Namespace) -> None:
+    """Keep the meaning of given paths when another folder becomes the working one; defaults lie in the project."""
+    for name, value in list(vars(parsed).items()):
+        if name == "predictions":  # of a run or of a file
+            value = [Path(text) if Path(text).exists() else text for text in value]
+        if id(value) not in parsed.defaults:
+            setattr(parsed, name, seen_from(folder, value))
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    """Of a parser and its sub-commands."""
+    for action in parser._actions:
+        yield action
+        if isinstance(action, argparse._SubParsersAction):
+            for below in action.choices.values():
+                yield from _actions(below)

@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+import re
 import unicodedata
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile("'*[=+\\-@\t\r]")  # with the marks that keep earlier ones from being a formula
 
 
 def escaped(name: str) -> str:
@@ -15,9 +16,18 @@ def escaped(name: str) -> str:
 
 
 def spreadsheet_cell(name: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = escaped(name)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """A cell that no spreadsheet takes for a formula, on one line."""
+    return guarded(escaped(name))
+
+
+def guarded(text: str) -> str:
+    """A text with a mark in front where a spreadsheet would take it for a formula."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def unguarded(cell: str) -> str:
+    """The text that `guarded` made a cell of."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def mended(text: str) -> str:

@@ -13,10 +13,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from nounflow.version import nounflow_version
+
 RULE_VARIABLE = "NOUNFLOW_RULE"  # set where several rules have one script
 CONFIG_VARIABLE = "NOUNFLOW_CONFIG_DIGEST"  # digest of the whole config, set by the workflow
 _PACKAGES = (
-    "nounflow",
     "torch",
     "numpy",
     "polars",
@@ -41,7 +42,13 @@ def header(device: str | None, environment: Mapping[str, str] = os.environ) -> s
         **({"rule": rule} if rule else {}),
         "host": f"{platform.node()}, {platform.machine()}, {os.cpu_count()} CPUs{_job(environment)}",
         "device": _device(device, environment),
-        "versions": ", ".join([f"Python {platform.python_version()}", *filter(None, map(_version, _PACKAGES))]),
+        "versions": ", ".join(
+            [
+                f"Python {platform.python_version()}",
+                f"nounflow {nounflow_version()}",
+                *filter(None, map(_version, _PACKAGES)),
+            ]
+        ),
         "config": environment.get(CONFIG_VARIABLE, "none, called by hand"),
         "started": time.strftime("%Y-%m-%d %H:%M:%S %Z"),
         "process": f"{os.getpid()} on {platform.node()}",
@@ -103,5 +110,5 @@ def _device(device: str | None, environment: Mapping[str, str]) -> str:
 def _version(package: str) -> str | None:
     try:
         return f"{package} {version(package)}"
-    except PackageNotFoundError:  # nounflow itself, where it is a folder on PYTHONPATH
+    except PackageNotFoundError:
         return None

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nounflow.errors import NounflowError
+from nounflow.escaping import unguarded
 
 
 class Row(dict[str, str]):
@@ -39,7 +40,7 @@ def read_rows(path: Path, columns: tuple[str, ...], what: str) -> Iterator[Row]:
             where=f"{path}, row 1",
         )
     for line, cells in enumerate(reader, 2):
-        row = Row(zip(columns, cells, strict=False))
+        row = Row(zip(columns, map(unguarded, cells), strict=False))
         row.place = f"{path}, row {line}"
         row.refuse_if(len(cells) != len(columns), f"{len(columns)} cells expected, {len(cells)} found")
         yield row

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from nounflow.schemas.annotations import CATEGORIES
@@ -19,7 +21,7 @@ def record(
     annotator: str = "ann",
     image: str = DIGESTS[0],
     time: int | None = None,
-    **more: str,
+    **more: Any,
 ) -> Decision:
     return Decision(
         kind="decision", id=f"{number:032x}", annotator=annotator, tool="test", image=image, noun=noun,

@@ -14,6 +14,7 @@ from synthetic_results import predictions
 
 from nounflow.annotation.pictures import digest_images, inside
 from nounflow.annotation.plan import in_second_pass, plan_tasks
+from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.images import ImageError
 from nounflow.schemas.decisions import Decision, Mark
 from nounflow.web.task_queue import LEASE_SECONDS, TaskQueue
@@ -116,6 +117,29 @@ def test_undo_opens_a_pair_again_and_history_is_what_undo_and_redo_walk(clock: C
     queue.add(mark(4, "redo", 2))
     assert queue.history("ann")["undone"] == []
     assert queue.progress("ann") == {"pairs": 7, "judged": 2, "mine": 2}
+
+
+def test_reviewers_are_asked_until_one_has_decided_and_again_where_they_differ(clock: Clock) -> None:
+    said = [record(1, "ship", "incorrect", image="c" * 64), record(2, "ship", "close_primary", "bob", "c" * 64)]
+    tasks = [task for task in plan_tasks(PLANNED, 2, FILES) if task.files == ("c.png",)]
+    queue = TaskQueue(tasks, said, review=True, clock=clock)
+    assert asked(queue, "rae") == asked(queue, "ann") == {"c.png": ["ship"]}
+    shown = queue.task("c" * 64, "rae")
+    assert shown
+    (noun,) = shown["nouns"]
+    assert sorted(one["who"] for one in noun["said"]) == ["A", "B"]
+    assert sorted(one["who"] for one in queue.said(("c" * 64, "ship"), names=True)) == ["ann", "bob"]
+    queue.add(record(3, "ship", "incorrect", "rae", "c" * 64, review=True))
+    assert asked(queue, "rae") == asked(queue, "sam") == {}
+    assert queue.progress("rae") == {"pairs": 1, "judged": 1, "mine": 1}
+    other = record(4, "ship", "close_primary", "sam", "c" * 64, review=True)
+    queue.add(other)
+    assert list(asked(queue, "tim")) == ["c.png"]
+    assert asked(queue, "rae") == {}
+    assert list(asked(queue, "rae", skipped=True)) == ["c.png"]  # once more, at the end
+    members = PeopleAnnotatorConfig(kind="people", members=("ann", "bob", "rae"))
+    queue = TaskQueue(tasks, [*said, other], review=True, people=members)
+    assert list(asked(queue, "rae")) == ["c.png"]  # sam does not count
 
 
 @given(

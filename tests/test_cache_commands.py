@@ -11,15 +11,19 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import torch
 from shard_material import DIM, identity, make_material, unit_rows, vectors_file, write
 
 from nounflow.cli import main
 from nounflow.errors import DamagedFileError, NounflowError
-from nounflow.schemas.tables import INDEX, read_lexicon
+from nounflow.schemas.models import FusedRule
+from nounflow.schemas.tables import INDEX, lexicon_digest, read_lexicon
 from nounflow.store.flat_cache import read_flat_cache
 from nounflow.store.merging import MANIFEST, merge
 from nounflow.store.shards import array_folder, read_manifest
 from nounflow.store.training_set import open_training_set
+from nounflow.store.weights import write_fused, write_predictor
+from nounflow.training.checkpoint import Checkpoints, State
 
 
 @pytest.fixture
@@ -100,6 +104,64 @@ def test_documents_that_are_no_manifests_are_passed_over_in_folders_but_not_when
     (tmp_path / "shards/m1/cut.json").write_text('{"embedder": {')
     assert run("verify", tmp_path / "shards") == 1
     assert "m1/cut.json" in capsys.readouterr().out
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """A model, a fused one, and what a killed training left."""
+    nouns = ("cat", "dog", "owl")
+    shared = {"lexicon_path": "nouns.parquet", "nouns": nouns, "samples": 1}
+    shared |= {"embedder": identity(), "lexicon": lexicon_digest(nouns), "settings": {}}
+    weights = {"weight": torch.ones(3, DIM)}
+    write_predictor(tmp_path / "models/head/manifest.json", weights, run="head", predictor="head", **shared)
+    rule = FusedRule(
+        parts=(), none=0.0, candidates=1, training_set="", noise={}, seed=1, texts=1, log_likelihood=0.0, top1=0.0
+    )
+    write_fused(tmp_path / "models/fused/manifest.json", rule, run="fused", predictor="fused", **shared)
+    checkpoints = Checkpoints(tmp_path / "models/killed/checkpoint", {"seed": 1}, {})
+    tensors = {"model.w": torch.ones(3)}
+    checkpoints.save(State(1, tensors, {"w": torch.zeros(3)}, {"choice": {"samples": 1}}))
+    return tmp_path / "models"
+
+
+def test_models_and_checkpoints_are_verified_too(
+    trained: Path, material: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("verify", trained) == 0
+    assert "3 of 3 whole" in capsys.readouterr().out
+    assert run("show", tmp_path) == 0  # a folder of everything: shards are shown
+    assert "16 rows" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("head/weights.safetensors", "weights are missing or not those"),
+        ("fused/rule.json", "weights are missing or not those"),
+        ("killed/checkpoint/step-000000001.safetensors", "tensors are missing or not those"),
+        ("killed/checkpoint/best-000000000001.safetensors", "tensors are missing or not those"),
+    ],
+)
+@pytest.mark.parametrize("loss", ["flipped", "gone"])
+def test_damaged_weights_and_tensors_are_named(
+    trained: Path, capsys: pytest.CaptureFixture[str], file: str, reason: str, loss: str
+) -> None:
+    flip(trained / file) if loss == "flipped" else (trained / file).unlink()
+    assert run("verify", trained) == 1
+    output = capsys.readouterr().out
+    assert "\n2 of " in output
+    assert file in output
+    assert reason in output
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"step": 1', '"step": 7'), ('"seal"', '"sael"'), ('"format": 2', '"format": 1')]
+)
+def test_an_edited_checkpoint_is_bad(trained: Path, capsys: pytest.CaptureFixture[str], old: str, new: str) -> None:
+    path = trained / "killed/checkpoint/checkpoint.json"
+    path.write_text(path.read_text().replace(old, new))
+    assert run("verify", trained) == 1
+    assert f"bad: {path}" in capsys.readouterr().out
 
 
 def test_verifying_nothing_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

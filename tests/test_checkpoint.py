@@ -21,7 +21,8 @@ from training_material import SMALL, Tiny, run_training, same_weights, training_
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.predictor_kinds import WEIGHTS
 from nounflow.schemas.tables import METRICS, read_table
-from nounflow.training.checkpoint import DOCUMENT, Checkpoints, State, differences
+from nounflow.store.checkpoint_files import DOCUMENT
+from nounflow.training.checkpoint import Checkpoints, State, differences
 from nounflow.training.curves import Curves, Reporter
 
 EVERYTHING = {"ema": 0.9, "keep": "best", "patience": 50, "micro_batch": 9, "samples": 1920, "evaluations": 30}

@@ -1,10 +1,10 @@
 """The `nounflow` command's options that all sub-commands share."""
 
-from __future__ import annotations
-
 import os
+import shutil
 import subprocess
 import sys
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
@@ -32,7 +32,35 @@ def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])
     assert ended.value.code == 0
-    assert metadata.version("nounflow") in capsys.readouterr().out
+    assert capsys.readouterr().out == f"nounflow {pyproject_version()}\n"
+
+
+def pyproject_version() -> str:
+    return str(tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]["version"])
+
+
+def test_a_folder_that_is_not_installed_knows_its_version(repository: Path, tmp_path: Path) -> None:
+    """As of jobs with --sdm conda, whose environment has all but nounflow itself."""
+    ask = [sys.executable, "-S", "-c", "from nounflow.version import nounflow_version as v; print(v())"]
+    environment = {"PYTHONPATH": str(repository), "PATH": "/usr/bin:/bin"}  # -S: no installed package is seen
+    done = subprocess.run(ask, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (f"{pyproject_version()}\n", "")
+    shutil.copytree(repository / "nounflow", tmp_path / "lost/nounflow", ignore=shutil.ignore_patterns("__pycache__"))
+    environment["PYTHONPATH"] = str(tmp_path / "lost")
+    done = subprocess.run(ask, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("unknown\n", "")
+
+
+def test_what_writes_the_version_needs_no_installation(monkeypatch: pytest.MonkeyPatch, repository: Path) -> None:
+    from nounflow.job_log import header
+    from nounflow.scoring.provenance import provenance
+
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert provenance(repository).nounflow == pyproject_version()
+    assert f"nounflow {pyproject_version()}" in header(None)
 
 
 def test_outside_a_project_s_folder_the_folder_is_named(

@@ -113,3 +113,43 @@ def test_agreement_is_none_where_nothing_varies_or_nobody_overlaps() -> None:
     assert agreement([]) == (0, None, None, ())
     current = CurrentDecisions([record(1), record(2, noun="cat", annotator="bob")])
     assert shared_judgements(current) == {}
+
+
+# --- reviews --------------------------------------------------------------------------------------------------------
+
+DISPUTED = [
+    record(1, category="incorrect"),
+    record(2, category="incorrect", annotator="bob"),
+    record(3, category="close_primary", annotator="cyd"),
+]
+
+
+def stands(*records: Decision, members: tuple[str, ...] = ()) -> tuple[str, int]:
+    """The category that stands of the one noun, and how many rows of contradictions there are."""
+    lists, rows, _ = five_lists(CurrentDecisions([*DISPUTED, *records]), {"a.png": DIGESTS[0]}, Policy(), members)
+    (category,) = [name for name, nouns in lists["a.png"] if nouns]
+    return category, len(rows)
+
+
+def test_a_review_stands_above_the_majority_and_above_what_is_said_later() -> None:
+    assert stands() == ("incorrect", 3)
+    review = record(4, category="correct_primary", annotator="rae", review=True)
+    assert stands(review) == ("correct_primary", 0)
+    assert stands(review, record(9, category="incorrect", annotator="dan")) == ("correct_primary", 0)
+    assert stands(review, members=("ann", "bob", "cyd")) == ("incorrect", 3)  # rae does not count
+    assert stands(record(4, category="unsure", annotator="rae", review=True)) == ("incorrect", 3)
+
+
+def test_reviewers_who_differ_contradict_each_other() -> None:
+    reviews = [
+        record(4, category="correct_primary", annotator="rae", review=True),
+        record(5, category="close_primary", annotator="sam", review=True),
+    ]
+    assert stands(*reviews) == ("close_primary", 2)  # the latest
+
+
+def test_who_reviews_what_they_judged_takes_nothing_of_it_back() -> None:
+    own = record(4, category="close_primary", annotator="ann", review=True)
+    current = CurrentDecisions([*DISPUTED, own])
+    assert shared_judgements(current)[DIGESTS[0], "dog"]["ann"] == "incorrect"
+    assert stands(own) == ("close_primary", 0)

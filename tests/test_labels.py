@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nounflow.embedder_checks.labels import write_labels
 from nounflow.errors import NounflowError
+from nounflow.escaping import unguarded
 from nounflow.schemas.labels import read_labels
 
 
@@ -112,5 +114,18 @@ def test_what_a_spreadsheet_writes_is_read_as_it_was(
     text = io.StringIO()
     csv.writer(text, delimiter="\t").writerows([("file", "gold"), *cells.items()])
     labels = read_labels(written(tmp_path_factory.mktemp("labels"), text.getvalue()))
-    spelt = {unicodedata.normalize("NFC", file): noun for file, noun in cells.items()}
+    spelt = {unicodedata.normalize("NFC", unguarded(file)): unguarded(noun) for file, noun in cells.items()}
     assert {file: label.gold for file, label in labels.items()} == spelt
+
+
+@settings(max_examples=40)
+@given(st.dictionaries(NAMES.map("'".__add__) | NAMES.map("=".__add__) | NAMES, NAMES, min_size=1, max_size=5))
+def test_label_files_that_we_write_hold_no_formula_and_are_read_as_they_were(
+    tmp_path_factory: pytest.TempPathFactory, cells: dict[str, str]
+) -> None:
+    path = tmp_path_factory.mktemp("labels") / "labels.tsv"
+    write_labels(path, cells)
+    rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines(), delimiter="\t"))
+    assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@"))]
+    spelt = {unicodedata.normalize("NFC", file): noun for file, noun in cells.items()}
+    assert {file: label.gold for file, label in read_labels(path).items()} == spelt

@@ -169,6 +169,54 @@ def test_a_refused_picture_and_an_unreadable_one_are_counted_and_the_others_judg
     assert sum(n for reason, n in dropped.items() if "refused" in reason) == 4
 
 
+class Mumbling(JudgeServer):
+    """Answers with what is no judgement where the picture has one of these colours."""
+
+    mumbles: tuple[str, ...] = ()
+
+    def _completion(self, fault: str, body: dict[str, Any], message: str) -> dict[str, Any]:
+        completion = super()._completion(fault, body, message)
+        if self.lists and self.lists[-1][0] in self.mumbles:
+            completion["choices"][0]["message"]["content"] = "What a nice picture!"
+        return completion
+
+
+@pytest.mark.parametrize(
+    ("mumbles", "said"),
+    [
+        (("red", "green", "blue"), "Not one noun was judged; the commonest reason: an answer that cannot be read"),
+        (("red", "green"), "Most answers cannot be read (6, against 3 that can)"),
+    ],
+)
+def test_a_model_whose_answers_can_mostly_not_be_read_fails_the_stage_and_what_was_good_stays(
+    repository: Path, place: Path, mumbles: tuple[str, ...], said: str
+) -> None:
+    with Mumbling(TRUTH) as server:
+        server.mumbles = mumbles
+        values = settings(server.url, place)
+        done = run_judge(repository, place, values)
+        assert (done.returncode, (place / "openai.json").exists()) == (1, False)
+        assert said in done.stderr
+        assert "run the same command" in done.stderr
+        asked = len(server.lists)
+        assert run_judge(repository, place, values).returncode == 1  # nor by a rerun, which asks and pays nothing
+        assert len(server.lists) == asked
+    assert {getattr(record, "file", "") for record in read_records(place / "judgements.sqlite")} == (
+        {"blue.png"} if len(mumbles) == 2 else set()
+    )
+
+
+def test_a_few_answers_that_cannot_be_read_are_counted_and_fail_no_rerun(repository: Path, place: Path) -> None:
+    with Mumbling(TRUTH) as server:
+        server.mumbles = ("red",)
+        values = settings(server.url, place)
+        for _ in range(2):
+            done = run_judge(repository, place, values)
+            assert done.returncode == 0, done.stderr
+    dropped = json.loads((place / "openai.counts.json").read_text())["flows"][0]["dropped"]
+    assert dropped == {"an answer that cannot be read": 4}
+
+
 def _requests(values: dict[str, Any], place: Path, file: str) -> list[Request]:
     parsed = OpenAIAnnotatorConfig.model_validate(values)
     nouns = sorted({noun for nouns in SAID[file] for noun in nouns if noun})

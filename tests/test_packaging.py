@@ -104,10 +104,10 @@ def test_importing_the_package_loads_no_model_library() -> None:
 
 LAYERS = [  # each may import what stands before it, and itself
     {"annotator_kinds", "atomic", "errors", "escaping", "files", "counts", "predictor_kinds",
-     "process", "registry", "streams", "commandline", "progress", "text", "image_folders", "image_repair", "images",
-     "wordnet", "config", "schemas",
+     "process", "registry", "streams", "commandline", "progress", "text", "image_folders", "image_names",
+     "image_repair", "images", "wordnet", "config", "schemas",
      "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "job_log", "group_writer",
-     "retry_after", "senses", "tsv", "workflow"},
+      "retry_after", "senses", "spreadsheets", "tsv", "version", "workflow"},
     {"store"},
     {"training"},
     {"decoder", "embedders"},

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 from report_material import call, write_results
+from score_material import dogs_are_right, noisy, score
 from synthetic_results import NOUNS, annotations_of, manifest, nouns_table, predictions
 
 from nounflow.report.gallery import Card, Guess, Picture, Said
 from nounflow.report.page import Report, render
+from nounflow.report.words import headline
 from nounflow.schemas.annotations import PeopleAgreement
 from nounflow.schemas.documents import write_document
 from nounflow.schemas.tables import lexicon_digest
@@ -115,7 +117,6 @@ def test_several_image_sets_and_judges_each_have_a_table_and_a_filter(page_of_tw
     html = page_of_two_sets_and_two_judges
     assert html.count('<table class="scores">') == 4
     assert re.findall(r'<button type="button" data-set="(\w+)"', html) == ["x", "y"]
-    assert "2 images, named from words alone" in html
     assert "Judged by p." in html
 
 
@@ -138,3 +139,17 @@ def test_published_scores_are_shown_only_if_wanted_and_say_what_they_are(
     assert "nothing in this table was measured here" in html
     assert html.count('<span class="kind">published</span>') == 20
     assert "88.27" in html
+
+
+def test_the_headline_is_of_the_best_run_and_claims_no_more_than_its_interval() -> None:
+    many = [noisy(run, share, "decoder", 400) for run, share in (("good", 0.9), ("bad", 0.2), ("even", 0.9))]
+    judged = [dogs_are_right(400)]
+    title, said = headline(score(many[:2], judged))
+    assert title == "good names photographs best"
+    assert re.search(
+        r"On 400 photographs of photos, judged by wordnet, good scores \d+\.\d of 100 \(95 % interval", said
+    )
+    assert re.search(r": \+\d+\.\d points beside bad \(95 % interval \+\d+\.\d to \+\d+\.\d\)\.$", said)
+    assert headline(score([many[0], many[2]], judged))[0].endswith("is shown")
+    assert headline(score(many[:1], judged))[0].startswith("good names photographs with a score of ")
+    assert headline(score(many, []))[0] == "400 photographs are named, and not one is judged"

@@ -152,12 +152,102 @@ def test_without_scripts_every_card_and_run_is_there(visit: Callable[..., Visit]
     assert not seen.page.locator("#controls").is_visible()
 
 
-@pytest.mark.parametrize("width", [320, 375, 768])
+@pytest.mark.parametrize("width", [320, 375, 390, 768])
 def test_nothing_hangs_over_the_edge_of_a_narrow_screen(visit: Callable[..., Visit], width: int) -> None:
     seen = visit(width=width)
     for details in seen.page.locator("details").all():
         details.locator("summary").click()
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+LONG = "siglip_so400m_384_of_the_whole_dictionary_with_three_captions_a_noun_and_gauss_elem_noise_seed_1"
+
+
+@pytest.fixture(scope="module")
+def long_named(tmp_path_factory: pytest.TempPathFactory, report_results: tuple[Path, list[str]]) -> Path:
+    """The page where a run has a very long name."""
+    page = (report_results[0] / "report.html").read_text(encoding="utf-8")
+    path = tmp_path_factory.mktemp("long") / "report.html"
+    path.write_text(page.replace("tiny_<wbr>retrieval", "_<wbr>".join(LONG.split("_"))), encoding="utf-8")
+    return path
+
+
+def test_long_names_break_behind_their_signs_and_widen_no_page(browser: Any, long_named: Path) -> None:
+    seen = Visit(browser, long_named, width=390)
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= 390
+    heights = seen.page.eval_on_selector_all(
+        "h1, .dot-name, table.scores th[scope=row]",
+        "all => all.filter(one => one.textContent.includes('siglip')).map(one => one.scrollWidth - one.clientWidth)",
+    )
+    assert len(heights) > 2
+    assert max(heights) <= 1  # nothing is cut off
+    seen.context.close()
+
+
+def test_on_a_phone_wide_tables_scroll_within_and_say_so(visit: Callable[..., Visit]) -> None:
+    page = visit(width=390).page
+    found = page.eval_on_selector_all(
+        "div.scroll",
+        """all => all.filter(one => one.clientWidth).map(one => {
+          const box = one.getBoundingClientRect(), hint = getComputedStyle(one, "::before");
+          return {wide: one.scrollWidth > one.clientWidth + 1, inside: box.left >= 0 && box.right <= innerWidth,
+                  hint: hint.content.includes("scroll sideways"), size: parseFloat(hint.fontSize),
+                  edge: getComputedStyle(one).borderRightStyle, overflow: getComputedStyle(one).overflowX};
+        })""",
+    )
+    assert {one["wide"] for one in found} == {True, False}
+    for one in found:
+        assert one["inside"]
+        assert one["overflow"] == "auto"
+        assert one["hint"] == one["wide"] == (one["edge"] == "dashed")
+    table = page.locator("div.scroll.wider").first
+    table.evaluate("one => one.scrollTo(9999, 0)")
+    assert table.evaluate("one => one.scrollLeft") > 0
+    assert page.evaluate("scrollX") == 0
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_text_of_charts_is_large_enough_to_read(visit: Callable[..., Visit], width: int) -> None:
+    page = visit(width=width).page
+    sizes = page.eval_on_selector_all(
+        "svg.chart text",
+        "all => all.map(one => parseFloat(getComputedStyle(one).fontSize) * one.getScreenCTM().a)",
+    )
+    sizes += page.eval_on_selector_all(
+        ".dots .scale span, .dots .dot-name, .dots .kind, .dots .dot-value, .legend li, figure .small",
+        "all => all.map(one => parseFloat(getComputedStyle(one).fontSize))",
+    )
+    assert len(sizes) > 30
+    assert min(sizes) >= 13
+
+
+def test_the_first_screen_says_which_run_names_best_and_what_a_score_is(
+    visit: Callable[..., Visit], report_results: tuple[Path, list[str]]
+) -> None:
+    scores = read_document(Scores, report_results[0] / "scores.json", "scores")
+    best, other = sorted(scores.rows, key=lambda row: -row.prediction_score)
+    for width in (390, 1280):
+        page = visit(width=width).page
+        head = page.locator("header")
+        assert head.evaluate("one => one.getBoundingClientRect().height") <= 800  # one screen
+        title = head.locator("h1").inner_text()
+        said, meaning = head.locator(".lead").all_inner_texts()
+        assert title == f"{best.run} scores highest, but no difference from {other.run} is shown"
+        low, high = best.prediction_score_low, best.prediction_score_high
+        assert f"On {best.n} photographs" in said
+        assert f"{100 * best.prediction_score:.1f} of 100 (95 % interval {100 * low:.1f} to {100 * high:.1f})" in said
+        assert f"points beside {other.run} (95 % interval" in said
+        assert meaning.startswith("Score:")
+        assert head.locator("li:not(nav li), p:not(.lead, .brand)").count() == 0
+
+
+def test_all_counts_stand_in_one_table(visit: Callable[..., Visit]) -> None:
+    page = visit(width=1280).page
+    assert page.locator("#counts table.counts").count() == 1
+    assert page.locator("#counts details").count() == 0
+    text = page.locator("table.counts").inner_text()
+    assert "nouns" in text
+    assert "scores" in text
 
 
 def test_dark_and_light_differ_and_both_can_be_read(visit: Callable[..., Visit]) -> None:

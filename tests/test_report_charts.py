@@ -5,7 +5,7 @@ from __future__ import annotations
 from synthetic_results import NOUNS, annotations_of, manifest, nouns_table, predictions
 
 from nounflow.report.axes import nice_ticks
-from nounflow.report.charts import Series, histogram_median, line_chart
+from nounflow.report.charts import Series, histogram_median, line_chart, mark, swatch
 from nounflow.report.figures import breakdowns
 from nounflow.schemas.labels import Labels
 from nounflow.schemas.tables import lexicon_digest
@@ -41,7 +41,15 @@ def test_kinds_are_drawn_for_every_run_where_there_are_images_enough() -> None:
     runs = {run: ScoredRun(manifest(run), lexicon) for run in ("a", "b")}
     (one,) = breakdowns(score_all(documents, [judged], runs, {"photos": ImageSet("photos", golds)}))
     kinds, bands = one["charts"]
-    assert kinds["svg"].count("<circle") == 4  # two kinds, two runs
+    assert kinds["svg"].count('class="spot') == 4  # two kinds, two runs
     assert "animal (6)" in kinds["svg"]
     assert kinds["note"] == "Too few images to draw: unknown (1)."
     assert bands["svg"].count('class="spot s2"') == 1  # dogs and teapots are equally common
+
+
+def test_styles_differ_in_shape_and_not_in_colour_alone() -> None:
+    drawn = [mark(f"s{i}", 50.0, 50.0, 4.0) for i in range(1, 7)]
+    assert len({one.replace(f"s{i}", "") for i, one in enumerate(drawn, 1)}) == 6
+    assert all(mark(f"s{i}", 15, 6, 4.5) in swatch(f"s{i}") for i in range(1, 7))
+    chart = line_chart([Series(style, (0.0, 1.0), (0.1, 0.2), style) for style in ("s2", "s3")], "x", True, "y")
+    assert chart.count('class="spot s2"') == chart.count('class="spot s3"') == 1

@@ -17,11 +17,11 @@ from nounflow.decoder.novic_file import load_parts, short
 from nounflow.errors import DamagedFileError
 from nounflow.images import ImageError
 from nounflow.report.gallery import picture
+from nounflow.store.checkpoint_files import DOCUMENT
 from nounflow.store.inspection import verify
 from nounflow.store.merging import merge
 from nounflow.store.shards import VECTORS, array_folder
 from nounflow.store.training_set import open_training_set
-from nounflow.training.checkpoint import DOCUMENT
 
 
 @pytest.fixture

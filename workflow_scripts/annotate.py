@@ -31,17 +31,16 @@ def main(
     counts: Path,
 ) -> None:
     """Read, judge, write."""
-    import polars as pl
-
     from nounflow.annotation.judging import Reason, judge_predictions, nouns_to_judge
     from nounflow.escaping import escaped
-    from nounflow.files import write_text
+    from nounflow.image_names import same_name
     from nounflow.inputs import input_folder
     from nounflow.registry import resolve
     from nounflow.schemas.documents import read_document, write_document
     from nounflow.schemas.inputs import InputManifest
-    from nounflow.schemas.labels import LabelTable, read_labels, same_name
+    from nounflow.schemas.labels import LabelTable, read_labels
     from nounflow.schemas.predictions import Predictions
+    from nounflow.spreadsheets import write_sheet
     from nounflow.wordnet import WordNet
 
     documents = [read_document(Predictions, path, "predictions") for path in predictions]
@@ -55,8 +54,7 @@ def main(
     judge = resolve(ANNOTATORS[annotator].judge)(WordNet.load(input_folder(wordnet_manifest)))
     rule = f"{judge.rule}, {source.name} {source.version}"  # the same rule on another WordNet is another judge
     annotations, judged, record = judge_predictions(judge, image_set, nouns, labelled, rule)
-    table = pl.DataFrame(judged, schema=list(Reason._fields), orient="row")
-    write_text(reasons, table.write_csv(separator="\t"))
+    write_sheet(reasons, Reason._fields, judged)
     record.write(counts)
     write_document(out, annotations)
 

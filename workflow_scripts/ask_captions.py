@@ -41,6 +41,7 @@ def main(
     from nounflow.files import write_text
     from nounflow.schemas.documents import write_document
     from nounflow.schemas.tables import read_lexicon
+    from nounflow.spreadsheets import write_sheet
 
     if settings.server is None:
         raise NounflowError(
@@ -53,19 +54,14 @@ def main(
     with Spool(out.parent) as spool, Spool(out.parent) as ngrams:
         answers = CaptionAnswers(CaptionChecks(lexicon, checks), spool)
         used = run_async(_ask(tasks, answers, settings, ledger or Path(settings.ledger)))
-        if fault := answers.failed(tasks):
-            raise NounflowError(
-                fault,
-                where=f"{answers.totals.total():,} captions of {settings.server.model}",
-                fix="read the answers in the ledger, mend the settings or try another model, and run the same command",
-            )
+        answers.refuse_too_little(tasks, settings.server.model)
         tally = ReportTally(out.stem, answers.totals, lexicon, ngrams)
         record = write_draft(out, answers.draft(tasks, tally, len(lexicon)))
         report = tally.report(used)
         short = answers.quarantine(tasks)
     write_text(out.with_suffix(".check.md"), as_markdown(report))
     write_document(out.with_suffix(".check.json"), report)
-    write_text(out.with_suffix(".quarantine.tsv"), short.write_csv(separator="\t"))
+    write_sheet(out.with_suffix(".quarantine.tsv"), short.columns, short.iter_rows())
     record.write(counts or Path(f"{out}.counts.json"))
 
 

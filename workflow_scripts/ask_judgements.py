@@ -83,7 +83,7 @@ def _ask_missing(
 ) -> dict[tuple[str, str], str]:
     """Add what is not judged yet to the log; returns why some pairs could not be judged."""
     from nounflow.annotation.asking import Ballot, voting_rule
-    from nounflow.annotation.judgements import drafts_of, known_judgements, missing_groups
+    from nounflow.annotation.judgements import drafts_of, known_judgements, missing_groups, refuse_unreadable
 
     known = known_judgements(log.records(), annotator, settings)
     ballots = [Ballot(group) for group in missing_groups(tasks, known, settings)]
@@ -100,6 +100,7 @@ def _ask_missing(
             draft for b in done for draft in drafts_of(b, spellings[b.group.image], annotator, image_set, settings)
         ]
         log.append(drafts).result()
+    refuse_unreadable(ballots, known, settings)
     return {(b.group.image, noun): b.problem for b in ballots for noun in spellings[b.group.image] if b.problem}
 
 
@@ -130,8 +131,8 @@ async def _ask(ballots: list[Ballot], folder: Path, settings: OpenAIAnnotatorCon
 def _write_votes(path: Path, rows: list[Row], settling: Settling) -> None:
     import polars as pl
 
-    from nounflow.files import write_text
     from nounflow.schemas.annotations import CATEGORIES
+    from nounflow.spreadsheets import write_sheet
 
     table = []
     for judged, votes in rows:
@@ -143,7 +144,8 @@ def _write_votes(path: Path, rows: list[Row], settling: Settling) -> None:
                 **{f"p_{category}": round(shares[category], 4) if shares else None for category in CATEGORIES},
             }
         )
-    write_text(path, pl.DataFrame(table, infer_schema_length=None).write_csv(separator="\t"))
+    frame = pl.DataFrame(table, infer_schema_length=None)
+    write_sheet(path, frame.columns, frame.iter_rows())
 
 
 if __name__ == "__main__":

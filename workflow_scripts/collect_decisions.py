@@ -30,23 +30,21 @@ def main(
     counts: Path,
 ) -> None:
     """Read, settle, write."""
-    import polars as pl
-
     from nounflow.annotation.consensus import Contradiction, Policy, five_lists
     from nounflow.annotation.current_decisions import CurrentDecisions
     from nounflow.annotation.log import read_records
     from nounflow.annotation.pictures import digest_images, folder_and_digests
-    from nounflow.files import write_text
     from nounflow.schemas.annotations import Annotations
     from nounflow.schemas.documents import read_document, write_document
     from nounflow.schemas.predictions import Predictions
+    from nounflow.spreadsheets import write_sheet
 
     log = Path(settings.log)
     if not log.exists():
         print(
             f"there is no decision log at {log} yet, so nothing is judged; `nounflow annotate` starts one", flush=True
         )
-    current = CurrentDecisions(read_records(log) if log.exists() else ())
+    current = CurrentDecisions(read_records(log) if log.exists() else (), settings.scheme)
     files = {file for path in predictions for file in read_document(Predictions, path, "predictions").samples}
     folder, known = folder_and_digests(images)
     digests, problems = digest_images(folder, files, known)
@@ -54,8 +52,7 @@ def main(
         print(f"left out: {file}: {problem}", flush=True)
     policy = Policy(settings.policy, settings.seniority)
     lists, differing, record = five_lists(current, digests, policy, settings.members)
-    table = pl.DataFrame(differing, schema=list(Contradiction._fields), orient="row")
-    write_text(contradictions, table.write_csv(separator="\t"))
+    write_sheet(contradictions, Contradiction._fields, differing)
     record.write(counts)
     rule = f"people: {', '.join(settings.policy) or 'where all agree'}"
     write_document(out, Annotations(annotator=annotator, rule=rule, image_set=image_set, images=lists))

@@ -32,10 +32,11 @@ def main(
     from nounflow.embedders.load import load_embedder
     from nounflow.errors import NounflowError
     from nounflow.files import sha256_file, sha256_json
+    from nounflow.image_names import same_name
     from nounflow.images import list_images
     from nounflow.inputs import input_folder
     from nounflow.process import prepare_process
-    from nounflow.schemas.labels import read_labels, same_name
+    from nounflow.schemas.labels import read_labels
     from nounflow.store.shard_writing import write_shard
 
     if folder is None:

@@ -29,6 +29,7 @@ class Ballot:
 
     group: NounGroup
     readings: dict[int, ModelReading] = field(default_factory=dict)  # by attempt
+    unreadable: int = 0  # answers
     problem: str = ""  # why an answer was missing: the latest reason
     given_up: bool = False
 
@@ -52,8 +53,10 @@ class Ballot:
             try:
                 reading = read_answer(result.texts[0], self.group.nouns)
                 self.readings[result.request.attempt] = reading
+                self.unreadable += not reading.categories
                 return bool(reading.categories), f"votes: {len(reading.categories)}"
             except (ValueError, IndexError):
+                self.unreadable += 1
                 self.problem = "an answer that cannot be read"
         return False, self.problem
 

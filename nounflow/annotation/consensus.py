@@ -10,7 +10,8 @@ from nounflow.counts import Counts
 from nounflow.schemas.annotations import CATEGORIES, ImageAnnotations
 from nounflow.schemas.decisions import Decision
 
-AGREED, OPEN = "agreed", "open"  # what settled a pair, where no rule of the policy was needed or none could
+# What settled a pair, where no rule of the policy was needed or none could.
+AGREED, REVIEWED, OPEN = "agreed", "review", "open"
 
 
 class Policy(NamedTuple):
@@ -41,10 +42,10 @@ class Contradiction(NamedTuple):
 
 
 def resolve(judgements: Iterable[Decision], policy: Policy) -> Verdict:
-    """One category out of the judgements of a pair (at least one, no abstentions)."""
+    """One category out of the judgements or the reviews of a pair (at least one, no abstentions)."""
     left = list(judgements)
     if len({decision.category for decision in left}) == 1:
-        return Verdict(left[0].category, AGREED)
+        return Verdict(left[0].category, REVIEWED if left[0].review else AGREED)
     for rule in policy.rules:
         left = _NARROW[rule](left, policy)
         if len({decision.category for decision in left}) == 1:
@@ -75,10 +76,13 @@ _NARROW = {"majority": _by_majority, "senior": _by_seniority, "latest": _by_time
 def contradicted(
     current: CurrentDecisions, policy: Policy, annotators: Collection[str] = ()
 ) -> Iterator[tuple[Pair, list[Decision], Verdict]]:
-    """Pairs on which annotators (all if none are named) differ, or one contradicts themselves; and what stands."""
+    """Pairs on which annotators (all if none are named) differ, or one contradicts themselves; and what stands.
+
+    A pair that was reviewed is none of them, unless the reviewers differ.
+    """
     for pair in sorted(current.pairs()):
-        judgements = _counted(current, pair, annotators)
-        if judgements and (verdict := resolve(judgements, policy)).settled_by != AGREED:
+        judgements = current.counting(pair, annotators)
+        if judgements and (verdict := resolve(judgements, policy)).settled_by not in (AGREED, REVIEWED):
             yield pair, judgements, verdict
 
 
@@ -106,12 +110,12 @@ def five_lists(
     file_of = {digest: file for file, digest in sorted(images.items(), reverse=True)}
     for digest in sorted(by_image.keys() & file_of.keys(), key=lambda digest: file_of[digest]):
         for pair in sorted(by_image[digest]):
-            judgements = _counted(current, pair, annotators)
+            judgements = current.counting(pair, annotators)
             if not judgements:
                 flow.drop(1, "taken back, or nobody who counts is sure")
                 continue
             verdict = resolve(judgements, policy)
-            if verdict.settled_by != AGREED:
+            if verdict.settled_by not in (AGREED, REVIEWED):
                 contradictions += [_row(file_of[digest], decision, verdict) for decision in judgements]
             if verdict.category is None:
                 flow.drop(1, "annotators contradict each other and the policy leaves it open")
@@ -121,11 +125,6 @@ def five_lists(
     _count_settling(counts, verdicts)
     lists = {file: _lists(verdicts[digest]) for file, digest in sorted(images.items()) if digest in verdicts}
     return lists, contradictions, counts
-
-
-def _counted(current: CurrentDecisions, pair: Pair, annotators: Collection[str]) -> list[Decision]:
-    found = current.judgements(pair)
-    return [d for who, decisions in found.items() if not annotators or who in annotators for d in decisions]
 
 
 def _row(file: str, decision: Decision, verdict: Verdict) -> Contradiction:

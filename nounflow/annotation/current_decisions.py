@@ -2,11 +2,13 @@
 
 A decision is in force unless its annotator took it back (the latest undo or redo of a decision counts). Of several in
 force by one annotator on one pair the latest stands. So the outcome depends on the set of records alone, not on their
-order, and logs can be merged in any order.
+order, and logs can be merged in any order. Reviews are kept apart: who saw what others said takes back nothing of what
+was judged blind, also if they judged it themselves.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from nounflow.config.annotators import Scheme
 from nounflow.schemas.decisions import ABSTENTIONS, Decision, Mark
 
 Pair = tuple[str, str]  # sha256 of the picture, noun
@@ -15,19 +17,24 @@ Pair = tuple[str, str]  # sha256 of the picture, noun
 class CurrentDecisions:
     """Built up record by record; a record that is known already changes nothing."""
 
-    def __init__(self, records: Iterable[Decision | Mark] = ()) -> None:
+    def __init__(self, records: Iterable[Decision | Mark] = (), scheme: Scheme | None = None) -> None:
+        """`scheme`: what labels count as now; the log holds what they counted as when they were judged."""
+        self._scheme = scheme or {}
         self._decisions: dict[str, Decision] = {}
         self._marks: dict[tuple[str, str], Mark] = {}  # (decision's id, who marked) -> latest
-        self._pairs: dict[Pair, dict[str, dict[str, Decision]]] = {}  # pair -> annotator -> id -> decision
+        # pair -> (annotator, whether in review) -> id -> decision
+        self._pairs: dict[Pair, dict[tuple[str, bool], dict[str, Decision]]] = {}
         for record in records:
             self.add(record)
 
     def add(self, record: Decision | Mark) -> None:
         """Take in a record; an undo may come before the decision that it takes back."""
         if isinstance(record, Decision):
+            if record.label in self._scheme:
+                record = record.model_copy(update={"category": self._scheme[record.label].counts_as})
             self._decisions[record.id] = record
             by_annotator = self._pairs.setdefault((record.image, record.noun), {})
-            by_annotator.setdefault(record.annotator, {})[record.id] = record
+            by_annotator.setdefault((record.annotator, record.review), {})[record.id] = record
         else:
             key = (record.target, record.annotator)
             self._marks[key] = max(self._marks.get(key, record), record, key=_mark_order)
@@ -41,17 +48,26 @@ class CurrentDecisions:
         mark = self._marks.get((decision.id, decision.annotator))
         return mark is None or mark.kind == "redo"
 
-    def current(self, pair: Pair, annotator: str) -> tuple[Decision, ...]:
-        """What an annotator says of a pair: nothing, one decision, or several that contradict each other.
+    def current(self, pair: Pair, annotator: str, review: bool = False) -> tuple[Decision, ...]:
+        """What an annotator says of a pair (in review): nothing, one decision, or several that contradict each other.
 
         Several only where they have one and the same time, as after an import of contradicting lists.
         """
-        return self._latest(self._pairs.get(pair, {}).get(annotator, {}))
+        return self._latest(self._pairs.get(pair, {}).get((annotator, review), {}))
 
-    def judgements(self, pair: Pair) -> dict[str, tuple[Decision, ...]]:
-        """Annotator -> what they say of a pair; those who abstain are left out."""
-        found = {annotator: self._latest(known) for annotator, known in self._pairs.get(pair, {}).items()}
+    def judgements(self, pair: Pair, review: bool = False) -> dict[str, tuple[Decision, ...]]:
+        """Annotator -> what they say of a pair (in review); those who abstain are left out."""
+        known = self._pairs.get(pair, {})
+        found = {who: self._latest(decisions) for (who, reviewed), decisions in known.items() if reviewed == review}
         return {annotator: decisions for annotator, decisions in sorted(found.items()) if is_judgement(decisions)}
+
+    def counting(self, pair: Pair, annotators: Collection[str] = ()) -> list[Decision]:
+        """What is to be settled of a pair: the reviews, or else the judgements; of all if no annotators are named."""
+        for review in (True, False):
+            found = self.judgements(pair, review)
+            if said := [d for who, each in found.items() if not annotators or who in annotators for d in each]:
+                return said
+        return []
 
     def pairs(self, at_least: int = 1) -> Iterator[Pair]:
         """All pairs that at least so many annotators ever decided on."""

@@ -16,7 +16,9 @@ import pydantic
 from nounflow.annotation.votes import VotingRule, verdict
 from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError, NounflowError
+from nounflow.escaping import spreadsheet_cell, unguarded
 from nounflow.files import sha256_text, write_text
+from nounflow.image_names import plain_name
 from nounflow.schemas.annotations import CATEGORIES, Annotations, ImageAnnotations
 from nounflow.schemas.decisions import Decision
 
@@ -73,7 +75,7 @@ def read_judgements(path: Path, counts: Counts) -> ImportedDecisions:
             imported = ImportedDecisions(_judged(lists, {}))
     except (pydantic.ValidationError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise DamagedFileError(
-            f"The file holds neither five lists of nouns an image nor a state of votes ({_first_line(error)})",
+            f"The file holds neither five lists of nouns an image nor a state of votes ({first_line(error)})",
             where=path,
             fix="a key an image, and in it lists named " + ", ".join(CATEGORIES),
         ) from None
@@ -82,12 +84,12 @@ def read_judgements(path: Path, counts: Counts) -> ImportedDecisions:
 
 
 def read_reasons(path: Path) -> dict[tuple[str, str], str]:
-    """(image, noun) -> why, from a rule's table of reasons; empty where there is none."""
+    """(image, noun), both as cells -> why, from a rule's table of reasons; empty where there is none."""
     if not path.is_file():
         return {}
     with open(path, encoding="utf-8", newline="") as handle:
         rows = csv.DictReader(handle, delimiter="\t")
-        return {(row["image"], row["noun"]): row["reason"] for row in rows}
+        return {(row["image"], row["noun"]): unguarded(row["reason"]) for row in rows}
 
 
 def records_of(
@@ -136,14 +138,17 @@ def _record(judged: ImportedJudgement, digest: str, origin: DecisionOrigin) -> D
         return Decision.model_validate(values)
     except pydantic.ValidationError as error:
         raise NounflowError(
-            f"What is said of {judged.noun[:60]!a} on {judged.file!a} cannot be a record ({_first_line(error)})",
+            f"What is said of {judged.noun[:60]!a} on {judged.file!a} cannot be a record ({first_line(error)})",
             fix="mend it in the file, or pass another name with --annotator",
         ) from None
 
 
 def _judged(images: Mapping[str, ImageAnnotations], reasons: Mapping[tuple[str, str], str]) -> list[ImportedJudgement]:
+    def why(file: str, noun: str) -> str:
+        return reasons.get((spreadsheet_cell(file), spreadsheet_cell(noun)), "")
+
     return [
-        ImportedJudgement(file, noun, category, evidence=reasons.get((file, noun), ""))
+        ImportedJudgement(plain_name(file), noun, category, evidence=why(file, noun))
         for file, lists in images.items()
         for category in CATEGORIES
         for noun in getattr(lists, category)
@@ -168,11 +173,12 @@ def _from_votes(state: Mapping[str, Any], counts: Counts) -> ImportedDecisions:
         cast = {category: n for category, n in cast.items() if n}
         said = descriptions.get(file) or {"": 1}
         evidence = max(said, key=lambda text: (said[text], text))
-        judged.append(ImportedJudgement(file, noun, verdict(cast, rule), cast, evidence))
+        judged.append(ImportedJudgement(plain_name(file), noun, verdict(cast, rule), cast, evidence))
     return ImportedDecisions(judged, tool=str(meta.get("model", "")))
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What is wrong, in a line."""
     if isinstance(error, pydantic.ValidationError):
         first = error.errors(include_url=False)[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

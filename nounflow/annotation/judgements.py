@@ -14,6 +14,7 @@ from nounflow.annotation.votes import verdict
 from nounflow.config.annotators import OpenAIAnnotatorConfig, PeopleAnnotatorConfig
 from nounflow.counts import Counts
 from nounflow.files import sha256_json, sha256_text
+from nounflow.llm.enough import refuse_too_little
 from nounflow.schemas.annotations import CATEGORIES, ImageAnnotations
 from nounflow.schemas.decisions import Decision, DecisionDraft, Mark
 from nounflow.text import canon
@@ -107,15 +108,10 @@ def compared_with_people(
     known: Mapping[Pair, Decision], records: Sequence[Decision | Mark], people: PeopleAnnotatorConfig
 ) -> tuple[list[Compared], list[str]]:
     """The pairs that people judged too, with what stands of them under the people's policy; and the people's names."""
-    current, policy = CurrentDecisions(records), Policy(people.policy, people.seniority)
+    current, policy = CurrentDecisions(records, people.scheme), Policy(people.policy, people.seniority)
     pairs, names = [], set[str]()
     for pair in sorted(known):
-        said = {
-            who: [d for d in decisions if not d.votes]  # who votes is no person
-            for who, decisions in current.judgements(pair).items()
-            if not people.members or who in people.members
-        }
-        judgements = [decision for decisions in said.values() for decision in decisions]
+        judgements = [d for d in current.counting(pair, people.members) if not d.votes]  # who votes is no person
         if judgements and (category := resolve(judgements, policy).category) is not None:
             pairs.append(Compared(pair[0], votes_of(known[pair]), category))
             names.update(decision.annotator for decision in judgements)
@@ -131,6 +127,27 @@ def settling_of(
     """How this judge's votes become categories, given what people said of the same pairs (of any image set)."""
     pairs, names = compared_with_people(known, records, people)
     return settle(pairs, names, voting_rule(settings), settings.min_calibrated)
+
+
+def refuse_unreadable(
+    ballots: Sequence[Ballot], known: Mapping[Pair, Decision], settings: OpenAIAnnotatorConfig
+) -> None:
+    """Stop where the model judged nothing, or most of its answers cannot be read.
+
+    Args:
+        known: what it had judged before these ballots; what its votes rest on are readable answers.
+
+    Raises:
+        NounflowError: see `llm.enough`.
+    """
+    earlier: dict[str, int] = {}  # picture -> answers at least
+    for (image, _), decision in known.items():
+        earlier[image] = max(earlier.get(image, 0), sum(decision.votes.values()))
+    reasons = Counter(ballot.problem or "nouns left out of the answers" for ballot in ballots)
+    votes = sum(earlier.values()) + sum(bool(r.categories) for ballot in ballots for r in ballot.readings.values())
+    unreadable, where = sum(ballot.unreadable for ballot in ballots), f"judgements of {settings.server.model}"
+    if ballots:
+        refuse_too_little({"noun was judged": votes}, reasons, votes, unreadable, where)
 
 
 def annotate(

@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 
 from nounflow.counts import Counts
 from nounflow.errors import MismatchError, NounflowError
+from nounflow.image_names import same_name
 from nounflow.schemas.annotations import CATEGORIES, Annotations, ImageAnnotations
 from nounflow.schemas.labels import Labels
 from nounflow.schemas.predictions import Predictions
@@ -97,7 +98,8 @@ def _count(nouns: Mapping[str, Sequence[str]], labels: Mapping[str, Labels], rea
     flow.drop(len(unlabelled), why)
     flow.out(len(nouns) - len(unlabelled), "images judged")
     flow = counts.flow("labels", len(labels), "labelled images")
-    flow.drop(sum(image not in nouns for image in labels), "no run predicted on this image")
+    named = set(map(same_name, nouns))
+    flow.drop(sum(same_name(image) not in named for image in labels), "no run predicted on this image")
     flow.out(len(nouns) - len(unlabelled), "images judged")
     flow = counts.flow("nouns", sum(map(len, nouns.values())), "image-noun pairs")
     flow.drop(sum(len(nouns[image]) for image in unlabelled), why)

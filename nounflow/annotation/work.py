@@ -1,14 +1,17 @@
 """What is judged: predictions on one image set, its pictures, and the tasks made of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nounflow.annotation.consensus import Policy, contradicted
+from nounflow.annotation.current_decisions import CurrentDecisions
 from nounflow.annotation.pictures import Digests, digest_images, folder_and_digests
-from nounflow.annotation.plan import Task, plan_tasks
+from nounflow.annotation.plan import Ask, Task, plan_tasks
 from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.config.experiment import Config
 from nounflow.errors import NounflowError
+from nounflow.schemas.decisions import Decision, Mark
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.predictions import Predictions
 
@@ -98,3 +101,18 @@ def prepare(predictions: tuple[Predictions, ...], place: Path, top_k: int) -> Wo
         print(f"left out: {file!a}: {problem}", flush=True)
     tasks = plan_tasks(predictions, top_k, digests.images)
     return Work(predictions[0].image_set, predictions, folder, digests, tuple(tasks))
+
+
+def contradictions(work: Work, records: Iterable[Decision | Mark], settings: PeopleAnnotatorConfig) -> tuple[Task, ...]:
+    """The nouns on which annotators contradict each other, by picture; how many lie elsewhere is said."""
+    current, policy = CurrentDecisions(records, settings.scheme), Policy(settings.policy, settings.seniority)
+    files: dict[str, list[str]] = {}
+    for file, image in sorted(work.digests.images.items()):
+        files.setdefault(image, []).append(file)
+    asks: dict[str, list[Ask]] = {}
+    pairs = [pair for pair, _, _ in contradicted(current, policy, settings.members)]
+    for image, noun in pairs:
+        asks.setdefault(image, []).append(Ask(noun, 0.0, True))
+    if elsewhere := sum(image not in files for image, _ in pairs):
+        print(f"left out: {elsewhere:,} contradictions on pictures that are not among these", flush=True)
+    return tuple(Task(image, tuple(found), tuple(asks[image])) for image, found in files.items() if image in asks)

@@ -15,6 +15,7 @@ from nounflow.captions.spool import Spool
 from nounflow.captions.table import CaptionDraft, Row, Written, frame_of, record_nouns
 from nounflow.captions.templates import Number
 from nounflow.counts import Counts
+from nounflow.llm.enough import refuse_too_little
 from nounflow.llm.reading import find_json
 from nounflow.llm.requests import Failure, Outcome
 
@@ -125,21 +126,21 @@ class CaptionAnswers:
 
         return CaptionDraft(batches(), count)
 
-    def failed(self, tasks: Sequence[NounTask]) -> str:
-        """Why there is too little to go on with; empty where there is enough."""
+    def refuse_too_little(self, tasks: Sequence[NounTask], model: str) -> None:
+        """Stop where there is too little to go on with.
+
+        Raises:
+            NounflowError: see `llm.enough`.
+        """
         reasons: Counter[str] = Counter()
         for task in tasks:
             if task.given_up:
                 reasons[task.given_up] += 1
             reasons["answers that cannot be read"] += task.unreadable
         reasons.update({fault: n for fault, n in self.totals.items() if fault is not None})
-        unreadable = sum(task.unreadable for task in tasks)
-        if not self.totals[None]:
-            commonest = max(reasons, key=reasons.__getitem__, default="nothing was answered")
-            return f"Not one caption passed the checks; the commonest reason: {commonest}"
-        if unreadable > self.readable:
-            return f"Most answers cannot be read ({unreadable:,}, against {self.readable:,} that can)"
-        return ""
+        unreadable, kept = sum(task.unreadable for task in tasks), {"caption passed the checks": self.totals[None]}
+        where = f"{self.totals.total():,} captions of {model}"
+        refuse_too_little(kept, reasons, self.readable, unreadable, where)
 
     def quarantine(self, tasks: Iterable[NounTask]) -> pl.DataFrame:
         """Nouns short of their quota: noun key, kept, quota, and the commonest reasons."""

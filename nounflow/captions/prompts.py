@@ -13,6 +13,7 @@ from typing import Any
 from nounflow.captions.templates import COLUMNS, CORE_PREFIX, Number
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
+from nounflow.escaping import guarded
 from nounflow.files import read_json
 
 _PLACE = re.compile(r"\{[^{}]*\}|[{}]")
@@ -95,7 +96,7 @@ def template_rows(prompts: Sequence[Prompt], number: Number, counts: Counts) -> 
 
 def as_tsv(rows: Sequence[tuple[str, ...]]) -> str:
     """The content of a template file."""
-    return "".join("\t".join(cells) + "\n" for cells in (COLUMNS, *rows))
+    return "".join("\t".join(map(guarded, cells)) + "\n" for cells in (COLUMNS, *rows))
 
 
 def _collections(path: Path) -> dict[str, list[Any]]:

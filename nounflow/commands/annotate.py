@@ -16,6 +16,7 @@ def add(commands: Any) -> None:
     annotate.add_argument("predictions", nargs="+", metavar="RUN_OR_PREDICTIONS", help="runs, files or folders")
     annotate.add_argument("--annotator", default="", help="your name; the page asks for it otherwise")
     annotate.add_argument("--missing", action="store_true", help="ask only for what nobody judged yet: no second pass")
+    annotate.add_argument("--review", action="store_true", help="settle what annotators contradict each other on")
     annotate.add_argument("--top-k", type=at_least_one, default=2, help="nouns of a run asked about (default 2)")
     annotate.add_argument("--log", type=Path, help="decision log (default: the config's)")
     annotate.add_argument("--wordnet", type=Path, default=Path("results/inputs/wordnet/manifest.json"), help="manifest")
@@ -33,7 +34,7 @@ def _annotate(arguments: argparse.Namespace) -> None:
     need("fastapi", "uvicorn", "krippendorff", "sklearn")
     from nounflow.annotation.cards import load_dictionary
     from nounflow.annotation.log import DecisionLog
-    from nounflow.annotation.work import find_predictions, image_place, people_settings, prepare
+    from nounflow.annotation.work import contradictions, find_predictions, image_place, people_settings, prepare
     from nounflow.web.start import coverage_lines, serve
     from nounflow.web.task_queue import TaskQueue
 
@@ -41,15 +42,19 @@ def _annotate(arguments: argparse.Namespace) -> None:
     predictions = find_predictions(arguments.predictions, arguments.image_set)
     place = arguments.images or image_place(config, predictions[0].image_set)
     settings = people_settings(config, arguments.log)
-    dictionary = load_dictionary(arguments.wordnet)
+    words = load_dictionary(arguments.wordnet)
     work = prepare(predictions, place, arguments.top_k)
     with DecisionLog.open(Path(settings.log)) as log:
-        second_pass = 0.0 if arguments.missing else settings.second_pass
-        queue = TaskQueue(work.tasks, log.records(), second_pass=second_pass)
-        print(f"image set {work.image_set}: {len(work.tasks):,} pictures; decision log {settings.log}")
+        second_pass = 0.0 if arguments.missing or arguments.review else settings.second_pass
+        records, review = log.records(), arguments.review
+        tasks = contradictions(work, records, settings) if review else work.tasks
+        queue = TaskQueue(tasks, records, second_pass=second_pass, review=review, people=settings)
+        print(f"image set {work.image_set}: {len(tasks):,} pictures; decision log {settings.log}")
+        if not tasks:
+            return print("nothing is to be reviewed: annotators contradict each other nowhere on these pictures")
         print("\n".join(coverage_lines(work, queue)), flush=True)
         address = (arguments.host, arguments.port)
         name, browser = arguments.annotator, not arguments.no_browser
         hosts = arguments.allow_host
-        serve(work, queue, log, dictionary, address=address, annotator=name, browser=browser, allowed_hosts=hosts)
+        serve(work, queue, log, words, address=address, annotator=name, browser=browser, allowed_hosts=hosts)
         print("\n".join(coverage_lines(work, queue)), flush=True)

@@ -5,9 +5,11 @@ import os
 import sys
 import time
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from nounflow.commandline import at_least_one
+from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 
 
@@ -16,14 +18,17 @@ def add(commands: Any) -> None:
     cache = commands.add_parser("cache", help="check, show, export and import embeddings")
     kinds = cache.add_subparsers(required=True, metavar="verify|show|export|import")
 
-    check = kinds.add_parser("verify", help="check every byte of shards and training sets; status 1 if any is bad")
+    check = kinds.add_parser(
+        "verify", help="check every byte of shards, training sets, models and checkpoints; status 1 if any is bad"
+    )
     check.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="manifests, or folders with them")
     check.add_argument("--threads", type=at_least_one, default=os.cpu_count() or 1, help="files read side by side")
     check.set_defaults(call=_verify)
 
-    show = kinds.add_parser("show", help="what shards hold")
-    show.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="manifests, or folders with them")
-    show.set_defaults(call=_show)
+    shown = kinds.add_parser("show", help="what shards hold")
+    shown.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="manifests, or folders with them")
+    shown.set_defaults(call=_show)
+    add_json(check, shown)
 
     export = kinds.add_parser("export", help="write vectors as one .npy matrix or .parquet table")
     export.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="manifests, or folders with them")
@@ -48,8 +53,11 @@ def _verify(arguments: argparse.Namespace) -> None:
     found = verify(arguments.paths, arguments.threads)
     seconds = time.monotonic() - start
     bad = [item for item in found if item.problem is not None]
-    for item in bad:
-        print(f"bad: {item.path}\n  {str(item.problem).replace(chr(10), chr(10) + '  ')}")
+    rows = [
+        {"path": str(item.path), "bytes": item.bytes, "problem": None if item.problem is None else str(item.problem)}
+        for item in found
+    ]
+    show("files", rows, lambda: [print(f"bad: {item.path}\n{indent(str(item.problem), '  ')}") for item in bad])
     size = sum(item.bytes for item in found)
     print(f"{len(found) - len(bad):,} of {len(found):,} whole; {size / 1e9:.3g} GB, {size / 1e9 / seconds:.2g} GB/s")
     if not found:
@@ -61,28 +69,25 @@ def _verify(arguments: argparse.Namespace) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from nounflow.store.inspection import find_shards, shard_bytes
     from nounflow.store.shards import read_manifest
 
-    table = Table("shard", "source", "embedder", "stored as")
-    for name in ("first row", "rows", "dim", "bytes each", "MB"):
-        table.add_column(name, justify="right")
-    rows = size = 0
+    rows, sizes = [], []
     for path in find_shards(arguments.paths):
         manifest = read_manifest(path)
         taken = shard_bytes(path, manifest)
-        table.add_row(
-            str(path), manifest.source, f"{manifest.embedder.spec}, {manifest.embedder.precision}", manifest.dtype,
-            f"{manifest.start:,}", f"{manifest.rows:,}", str(manifest.dim), f"{taken / max(1, manifest.rows):,.1f}",
-            f"{taken / 1e6:,.1f}",
-        )  # fmt: skip
-        rows, size = rows + manifest.rows, size + taken
-    console = Console() if sys.stdout.isatty() else Console(width=160)
-    console.print(table)
-    console.print(f"{rows:,} rows, {size / 1e6:,.1f} MB, {size / max(1, rows):,.1f} bytes each", highlight=False)
+        sizes.append((manifest.rows, taken))
+        embedder = f"{manifest.embedder.spec}, {manifest.embedder.precision}"
+        rows.append(
+            {
+                **{"shard": str(path), "source": manifest.source, "embedder": embedder, "stored_as": manifest.dtype},
+                **{"first_row": manifest.start, "rows": manifest.rows, "dim": manifest.dim},
+                **{"bytes_each": taken / max(1, manifest.rows), "MB": taken / 1e6},
+            }
+        )
+    show("shards", rows)
+    n, size = sum(n for n, _ in sizes), sum(taken for _, taken in sizes)
+    print(f"{n:,} rows, {size / 1e6:,.1f} MB, {size / max(1, n):,.1f} bytes each")
 
 
 def _export(arguments: argparse.Namespace) -> None:

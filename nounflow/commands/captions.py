@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nounflow.commands.options import CONFIG, add_configfile, config_of
+from nounflow.commands.options import add_configfile, config_of, project_config
+from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 
 
@@ -29,6 +30,7 @@ def add(commands: Any) -> None:
     compare.add_argument("reports", nargs="+", type=Path, metavar="REPORT", help="SOURCE.check.json")
     compare.add_argument("--out", type=Path, help="also write the page: .md")
     compare.set_defaults(call=_compare)
+    add_json(estimate, check, compare)
 
 
 def _estimate(arguments: argparse.Namespace) -> None:
@@ -45,7 +47,7 @@ def _estimate(arguments: argparse.Namespace) -> None:
     guess = 20.0 * settings.captions_per_request  # a caption has some 20 tokens
     found = estimate_beside(Path(settings.ledger), first_requests(tasks, settings), settings.server, guess)
     print(f"{len(tasks):,} nouns, {sum(task.quota for task in tasks):,} captions wanted, by {settings.server.model}")
-    print_calls(found)
+    show("estimate", [found], lambda: print_calls(found))
     print(f"{found.prompt_tokens:,} prompt and {found.output_tokens:,} output tokens, if every caption is kept")
     print(f"about {found.expected_usd:.2f} USD, {found.worst_usd:.2f} USD at the very most for one sending each")
     print_budget(found, settings.server)
@@ -60,13 +62,13 @@ def _check(arguments: argparse.Namespace) -> None:
     from nounflow.schemas.documents import write_document
     from nounflow.schemas.tables import read_lexicon
 
-    files = [*([CONFIG] if CONFIG.is_file() else []), *arguments.configfile]
+    files = [*project_config(Path()), *arguments.configfile]
     settings = read_config(files).captions.checks if files else ChecksConfig()
     lexicon = read_lexicon(arguments.nouns)
     folder = arguments.out.parent if arguments.out else Path.cwd()
     report = check_file(arguments.file, lexicon, settings, folder, arguments.kept)
     page = as_markdown(report)
-    _show(page)
+    show("captions", [report], lambda: _show(page))
     if arguments.out:
         write_document(arguments.out.with_suffix(".json"), report)
         write_text(arguments.out.with_suffix(".md"), page)
@@ -84,7 +86,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     sources = [report.source for report in reports]
     alike = len(set(sources)) < len(sources)
     page = comparison(reports, [str(path) for path in arguments.reports] if alike else sources)
-    _show(page)
+    show("captions", reports, lambda: _show(page))
     if arguments.out:
         write_text(arguments.out, page)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nounflow.commands.options import CONFIG, add_image_set, config_of, image_place_of, need
+from nounflow.commands.options import add_image_set, config_of, image_place_of, need, project_config
+from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 
 if TYPE_CHECKING:
@@ -17,8 +19,9 @@ def add(commands: Any) -> None:
     """Add `decisions` to the parsers of `nounflow`."""
     decisions = commands.add_parser("decisions", help="show, merge, import and export decision logs")
     actions = decisions.add_subparsers(required=True, metavar="ACTION")
-    show = actions.add_parser("show", help="who judged how much, agreement, contradictions")
-    show.set_defaults(call=_show)
+    shown = actions.add_parser("show", help="who judged how much, agreement, contradictions")
+    shown.set_defaults(call=_show)
+    add_json(shown)
     merge = actions.add_parser("merge", help="add the records of other logs")
     merge.add_argument("others", nargs="+", type=Path, metavar="OTHER", help="logs, .jsonl or SQLite")
     merge.set_defaults(call=_merge)
@@ -30,7 +33,7 @@ def add(commands: Any) -> None:
     export.add_argument("out", type=Path, help="ending in .jsonl or .json")
     export.add_argument("--annotator", default="", help="only this annotator's judgements (.json)")
     export.set_defaults(call=_export)
-    for action in (show, merge, bring, export):
+    for action in (shown, merge, bring, export):
         action.add_argument("--log", type=Path, help="decision log (default: the config's)")
         add_image_set(action)
 
@@ -42,26 +45,55 @@ def _show(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.current_decisions import CurrentDecisions
     from nounflow.annotation.log import read_records
 
-    settings = _people(arguments)
+    settings = people_of(arguments)
     path = Path(settings.log)
     records = read_records(path)
-    current = CurrentDecisions(records)
+    current = CurrentDecisions(records, settings.scheme)
     print(f"{path}: {len(records):,} records on {sum(1 for _ in current.pairs()):,} image-noun pairs")
-    for name in current.annotators():
-        judged = sum(name in current.judgements(pair) for pair in current.pairs())
-        print(f"  {name}: {judged:,} pairs judged")
+    people = [
+        {"annotator": name}
+        | {
+            what: sum(name in current.judgements(pair, review) for pair in current.pairs())
+            for what, review in (("pairs", False), ("reviewed", True))
+        }
+        for name in current.annotators()
+    ]
+    show("annotators", people, lambda: _say_people(people))
     shared = shared_judgements(current)
     found = agreement(list(shared.values()))
     print(f"judged by two or more: {found.pairs:,}; Krippendorff's alpha {_figure(found.alpha)}, ", end="")
     print(f"on correct, close, incorrect {_figure(found.alpha_coarse)}")
-    for two in found.twos:
-        kappas = f"Cohen's kappa {_figure(two.kappa)} ({_figure(two.kappa_coarse)})"
-        print(f"  {two.first}, {two.second}: {two.pairs:,} pairs, {two.share:.1%} the same, {kappas}")
+    show("agreement", found.twos, lambda: _say_agreement(found.twos))
     policy = Policy(settings.policy, settings.seniority)
     differing = list(contradicted(current, policy, settings.members))
     print(f"contradictions: {len(differing):,}, settled by {', '.join(policy.rules) or 'nothing, so they stay open'}")
+    rows = [
+        {
+            **{"image": image, "file": judgements[0].file, "noun": noun, "verdict": verdict.category},
+            **{"settled_by": verdict.settled_by, "judgements": {d.annotator: d.category for d in judgements}},
+        }
+        for (image, noun), judgements, verdict in differing
+    ]
+    show("contradictions", rows, lambda: _say_contradictions(differing))
+
+
+def _say_people(people: Sequence[dict[str, Any]]) -> None:
+    for one in people:
+        reviewed = f", {one['reviewed']:,} reviewed" if one["reviewed"] else ""
+        print(f"  {one['annotator']}: {one['pairs']:,} pairs judged{reviewed}")
+
+
+def _say_agreement(twos: Sequence[Any]) -> None:
+    for two in twos:
+        kappas = f"Cohen's kappa {_figure(two.kappa)} ({_figure(two.kappa_coarse)})"
+        print(f"  {two.first}, {two.second}: {two.pairs:,} pairs, {two.share:.1%} the same, {kappas}")
+
+
+def _say_contradictions(differing: Sequence[Any]) -> None:
+    from nounflow.annotation.scheme import answer_of
+
     for (image, noun), judgements, verdict in differing:
-        words = ", ".join(f"{d.annotator}: {d.category.replace('_', ' ')}" for d in judgements)
+        words = ", ".join(f"{d.annotator}: {answer_of(d).replace('_', ' ')}" for d in judgements)
         stands = f"{verdict.category.replace('_', ' ')} ({verdict.settled_by})" if verdict.category else "open"
         print(f"  {noun!a} of {judgements[0].file!a} ({image[:12]}): {words} -> {stands}")
 
@@ -70,9 +102,9 @@ def _merge(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.log import DecisionLog, read_records
 
     given = [(path, read_records(path)) for path in arguments.others]
-    with DecisionLog.open(_log(arguments)) as log:
+    with DecisionLog.open(log_of(arguments)) as log:
         for path, records in given:
-            _report(path, log.add(records).result())
+            report(path, log.add(records).result())
 
 
 def _import(arguments: argparse.Namespace) -> None:
@@ -94,8 +126,8 @@ def _import(arguments: argparse.Namespace) -> None:
     origin = DecisionOrigin(annotator, imported.tool or "imported five lists", image_set or "", written)
     records = records_of(imported.judged, digests.images, origin, counts)
     counts.print()
-    with DecisionLog.open(_log(arguments)) as log:
-        _report(arguments.file, log.add(records).result())
+    with DecisionLog.open(log_of(arguments)) as log:
+        report(arguments.file, log.add(records).result())
 
 
 def _export(arguments: argparse.Namespace) -> None:
@@ -107,7 +139,7 @@ def _export(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.work import people_settings
     from nounflow.images import list_images
 
-    records = read_records(_log(arguments))
+    records = read_records(log_of(arguments))
     if arguments.out.suffix == TEXT_SUFFIX:
         write_records(arguments.out, records)
         print(f"{len(records):,} records written")
@@ -119,28 +151,30 @@ def _export(arguments: argparse.Namespace) -> None:
     digests = digest_images(folder, list_images(folder), known)
     who = (arguments.annotator,) if arguments.annotator else settings.members
     policy = Policy(settings.policy, settings.seniority)
-    lists, differing, counts = five_lists(CurrentDecisions(records), digests.images, policy, who)
+    lists, differing, counts = five_lists(CurrentDecisions(records, settings.scheme), digests.images, policy, who)
     write_five_lists(arguments.out, lists)
     counts.print()
     for row in differing:
         print(f"differ on {row.noun!a} of {row.image!a}: {row.annotator}: {row.category} -> {row.verdict or 'open'}")
 
 
-def _people(arguments: argparse.Namespace) -> PeopleAnnotatorConfig:
+def people_of(arguments: argparse.Namespace) -> PeopleAnnotatorConfig:
     """The settings of the people whose log is meant; a log that is named can be looked at outside of a project."""
     from nounflow.annotation.work import people_settings
     from nounflow.config.annotators import PeopleAnnotatorConfig
 
-    if arguments.log and not arguments.configfile and not CONFIG.exists():
+    if arguments.log and not arguments.configfile and not project_config(Path()):
         return PeopleAnnotatorConfig(kind="people", log=str(arguments.log))
     return people_settings(config_of(arguments), arguments.log)
 
 
-def _log(arguments: argparse.Namespace) -> Path:
-    return arguments.log or Path(_people(arguments).log)
+def log_of(arguments: argparse.Namespace) -> Path:
+    """The decision log that is meant."""
+    return arguments.log or Path(people_of(arguments).log)
 
 
-def _report(path: Path, receipts: list[Any]) -> None:
+def report(path: Path, receipts: list[Any]) -> None:
+    """Say what became of added records; NounflowError if one was refused."""
     refused = [receipt for receipt in receipts if receipt.refused]
     new = sum(receipt.new for receipt in receipts)
     print(f"{path}: {len(receipts):,} records, {new:,} of them new, {len(refused):,} refused", flush=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nounflow.commands.options import add_image_set, config_of
+from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 
 _TOKENS_PER_NOUN, _TOKENS_OF_DESCRIPTION = 20.0, 150.0  # of an answer, while none was measured
@@ -18,6 +19,7 @@ def add(commands: Any) -> None:
     estimate.add_argument("predictions", nargs="*", metavar="RUN_OR_PREDICTIONS", help="(default: all runs)")
     estimate.add_argument("--annotator", default="openai", help="name under `annotators` (default openai)")
     add_image_set(estimate)
+    add_json(estimate)
     estimate.set_defaults(call=_estimate)
 
 
@@ -55,7 +57,7 @@ def _estimate(arguments: argparse.Namespace) -> None:
     found = estimate_beside(Path(settings.ledger), requests, settings.server, guess)
     pairs = sum(len(task.asks) for task in work.tasks)
     print(f"{pairs:,} nouns on {len(work.tasks):,} pictures; {nouns:,} to be judged by {settings.server.model}")
-    print_calls(found)
+    show("estimate", [found], lambda: print_calls(found))
     votes, more = settings.min_votes, settings.max_votes / settings.min_votes
     print(f"{found.prompt_tokens:,} prompt and {found.output_tokens:,} output tokens for {votes} votes each")
     print(f"about {found.expected_usd:.2f} USD, {found.expected_usd * more:.2f} USD if every noun needs its last vote,")

@@ -1,20 +1,29 @@
 """`nounflow name`: name the images of a folder."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from nounflow.atomic import atomic_file
 from nounflow.commandline import at_least_one
+from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
-from nounflow.escaping import escaped, spreadsheet_cell
+from nounflow.escaping import escaped
+from nounflow.spreadsheets import write_sheet
+
+if TYPE_CHECKING:
+    from nounflow.classifier import Naming
 
 _TABLES: dict[str, Callable[[Any, Path], object]] = {  # suffix -> how a polars table is written
-    ".tsv": lambda table, path: table.write_csv(path, separator="\t"),
-    ".csv": lambda table, path: table.write_csv(path),
-    ".json": lambda table, path: table.write_json(path),
-    ".parquet": lambda table, path: table.write_parquet(path),
+    ".tsv": lambda table, path: write_sheet(path, table.columns, table.iter_rows()),
+    ".csv": lambda table, path: write_sheet(path, table.columns, table.iter_rows()),
+    ".json": lambda table, path: _atomically(table.write_json, path),
+    ".parquet": lambda table, path: _atomically(table.write_parquet, path),
 }
 
 
@@ -28,6 +37,7 @@ def add(commands: Any) -> None:
     name.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     name.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     name.set_defaults(call=_name)
+    add_json(name)
 
 
 def _name(arguments: argparse.Namespace) -> None:
@@ -51,11 +61,8 @@ def _name(arguments: argparse.Namespace) -> None:
     device = prepare_process(arguments.device, arguments.threads)
     classifier = NounClassifier.load(arguments.run, device, arguments.threads)
     named = classifier.name(files, top_k=arguments.top)
-    for naming in named:
-        answers = ", ".join(
-            f"{noun} {probability:.0%}" for noun, probability in zip(naming.nouns, naming.probabilities, strict=True)
-        )
-        print(f"{escaped(naming.file)}\t{answers or 'unreadable: ' + naming.problem}")
+    rows = [asdict(naming) | {"file": escaped(naming.file)} for naming in named]
+    show("images", rows, lambda: _say(named))
     if arguments.out:
         _write_table(arguments.out, named)
     failed = sum(bool(naming.problem) for naming in named)
@@ -64,16 +71,21 @@ def _name(arguments: argparse.Namespace) -> None:
         raise NounflowError("No image could be read", fix="the lines above say why")
 
 
+def _say(named: list[Naming]) -> None:
+    for naming in named:
+        answers = ", ".join(
+            f"{noun} {probability:.0%}" for noun, probability in zip(naming.nouns, naming.probabilities, strict=True)
+        )
+        print(f"{escaped(naming.file)}\t{answers or 'unreadable: ' + naming.problem}")
+
+
 def _write_table(path: Path, named: list[Any]) -> None:
     import polars as pl
 
-    from nounflow.atomic import atomic_file
-
-    shown = spreadsheet_cell if path.suffix in (".tsv", ".csv") else escaped
     table = pl.DataFrame(
         [
             {
-                "file": shown(naming.file),
+                "file": escaped(naming.file),
                 "rank": rank,
                 "noun": noun,
                 "probability": probability,
@@ -85,5 +97,9 @@ def _write_table(path: Path, named: list[Any]) -> None:
             )
         ]
     )
+    _TABLES[path.suffix](table, path)
+
+
+def _atomically(write: Callable[[Path], object], path: Path) -> None:
     with atomic_file(path) as temporary:
-        _TABLES[path.suffix](table, temporary)
+        write(temporary)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import itertools
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nounflow.errors import NounflowError
 
 if TYPE_CHECKING:
     from nounflow.config.experiment import Config
 
+HOME = Path(__file__).resolve().parent.parent.parent  # where the library, the rules and their resources lie
 CONFIG = Path("config/config.yaml")
+OWN_CONFIG = "config.yaml"  # of a folder made by `nounflow init`: laid over that of HOME
 
 
 def add_configfile(parser: argparse.ArgumentParser) -> None:
@@ -54,13 +57,58 @@ def config_of(arguments: argparse.Namespace) -> Config:
     """The project's config with the files of `--configfile` laid over it."""
     from nounflow.config.experiment import read_config
 
-    if not CONFIG.is_file():
+    return read_config([*config_files(), *arguments.configfile])
+
+
+def config_files() -> list[Path]:
+    """Files of the config of the working folder's project.
+
+    Raises:
+        NounflowError: it is no project.
+    """
+    if not (files := project_config(Path())):
         raise NounflowError(
-            f"This is no folder of a project: there is no {CONFIG}",
+            f"This is no folder of a project, nor is one above it: there is neither {CONFIG}, nor a Snakefile beside a "
+            f"{OWN_CONFIG}",
             where=Path.cwd(),
-            fix="call it in the project's folder",
+            fix="call it in the project's folder, or name that with --project DIR",
         )
-    return read_config([CONFIG, *arguments.configfile])
+    return files
+
+
+def project_config(folder: Path) -> list[Path]:
+    """The config's files in a project's folder, that of this project or one made by `nounflow init`; else none."""
+    if (folder / CONFIG).is_file():
+        return [folder / CONFIG]
+    own = folder / OWN_CONFIG
+    return [HOME / CONFIG, own] if own.is_file() and (folder / "Snakefile").is_file() else []
+
+
+def find_project(named: Path | None) -> Path:
+    """The project's folder: the one that is named, else the working folder or the next above it that is one.
+
+    Where none is found it is the working folder: not every command needs a project.
+
+    Raises:
+        NounflowError: the named one is no project.
+    """
+    here = Path.cwd()
+    if named is None:
+        return next((folder for folder in (here, *here.parents) if project_config(folder)), here)
+    if not project_config(named):
+        raise NounflowError(
+            f"This is no folder of a project: it has neither {CONFIG}, nor a Snakefile beside a {OWN_CONFIG}",
+            where=named,
+            fix="name another with --project, or make one: nounflow init DIR",
+        )
+    return named.resolve()
+
+
+def seen_from(folder: Path, value: Any) -> Any:
+    """Paths of a command line, which are meant as seen from the working folder, as seen from another one."""
+    if isinstance(value, list):
+        return [seen_from(folder, part) for part in value]
+    return Path(os.path.relpath(value, folder)) if isinstance(value, Path) and not value.is_absolute() else value
 
 
 def image_place_of(arguments: argparse.Namespace, image_set: str | None) -> Path:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def add(commands: Any) -> None:
     scores.add_argument("--against", metavar="RUN", help="every run's paired difference to this one instead")
     scores.add_argument("--published", action="store_true", help="published scores too, marked as such")
     scores.set_defaults(call=_scores)
+    add_json(scores)
 
     reproduce = commands.add_parser("reproduce", help="print the commands that make a row of the score table")
     reproduce.add_argument("row", metavar="ROW", help="run, run/image_set/annotator, or the row's number from 1")
@@ -48,10 +49,12 @@ def _scores(arguments: argparse.Namespace) -> None:
         _against(arguments)
         return
     rows = read_scores(arguments.table)
-    published = [published_table(published_rows())] if arguments.published else []
-    if arguments.format == "terminal":
-        print_scores(rows)
-        _print_tables(published)
+    others = published_rows() if arguments.published else []
+    published = [published_table(others)] if others else []
+    if arguments.json or arguments.format == "terminal":
+        cells = [row.model_dump() | {"seed": int(row.seed) if row.seed.isdigit() else None} for row in rows]
+        show("scores", cells, lambda: print_scores(rows))
+        show("published", others, lambda: _print_tables(published))
     elif arguments.format == "tsv":
         sys.stdout.write(arguments.table.read_text(encoding="utf-8"))
     elif arguments.format == "json":
@@ -63,12 +66,13 @@ def _scores(arguments: argparse.Namespace) -> None:
 def _against(arguments: argparse.Namespace) -> None:
     from nounflow.scoring.comparison import Against, against
     from nounflow.scoring.tables import against_table
+    from nounflow.spreadsheets import sheet_text
 
     rows = against(_read(arguments.table), arguments.against)
-    if arguments.format == "tsv":
-        writer = csv.writer(sys.stdout, delimiter="\t", lineterminator="\n")
-        writer.writerow(Against._fields)
-        writer.writerows([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+    if arguments.json:
+        show("against", rows)
+    elif arguments.format == "tsv":
+        print(sheet_text(Against._fields, rows, digits=".6g"), end="")
     elif arguments.format == "json":
         print(json.dumps([row._asdict() for row in rows], indent=2, ensure_ascii=False))
     elif arguments.format == "terminal":

@@ -1,10 +1,16 @@
 """`nounflow plan`, `why`, `status`, `costs`: what a config will take, what would rerun, how far, what it took."""
 
+from __future__ import annotations
+
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from nounflow.commands.options import add_configfile, config_of
+from nounflow.commands.options import HOME, add_configfile, config_files, config_of
+from nounflow.commands.tables import add_json, show
+
+if TYPE_CHECKING:
+    from nounflow.workflow.status import Job
 
 
 def add(commands: Any) -> None:
@@ -29,6 +35,7 @@ def add(commands: Any) -> None:
     costs.add_argument("--jobs", action="store_true", help="a line for each job")
     costs.set_defaults(call=_costs)
 
+    add_json(plan, why, status, costs)
     for command in (why, status):
         command.add_argument(
             "targets", nargs="*", metavar="TARGET", help="files (default: results/scores.tsv and the report)"
@@ -37,94 +44,88 @@ def add(commands: Any) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from nounflow.errors import NounflowError
     from nounflow.workflow.plan import PROCESSOR, lexicon_sizes, machine_for, plan, read_rates
 
     arguments.configfile += arguments.recipes
     config = config_of(arguments)
-    rates_path = Path("resources/rates.tsv")
+    rates_path = HOME / "resources/rates.tsv"
     rates = read_rates(rates_path)
     sizes, notes = lexicon_sizes(config, Path("results/nouns"))
     machine = arguments.machine or machine_for(config, sizes, rates)
     if machine not in (machines := sorted({*rates["machine"]} - {PROCESSOR})):
         raise NounflowError(f"No rates for '{machine}'", where=rates_path, fix=f"one of {', '.join(machines)}")
     steps = plan(config, sizes, rates, machine)
-    table = Table("step", "jobs", "amount", "GB", "hours", "rate", box=None, header_style="bold")
-    for column in table.columns[1:5]:
-        column.justify = "right"
-    for step in steps:
-        amount = "?" if step.amount is None else f"{step.amount:,}"
-        room = "" if step.bytes is None else f"{step.bytes / 1e9:,.2f}"
-        time = "?" if step.hours is None else f"{step.hours:,.3f}"
-        table.add_row(step.what, str(step.jobs), f"{amount} {step.unit}", room, time, step.source)
-    console = Console(highlight=False, width=max(Console().width, 110))
-    console.print(table)
+    rows = [
+        {
+            "step": step.what,
+            "jobs": step.jobs,
+            "amount": step.amount,
+            "of": step.unit,
+            "GB": None if step.bytes is None else step.bytes / 1e9,
+            "hours": step.hours,
+            "rate": step.source,
+        }
+        for step in steps
+    ]
+    show("steps", rows, digits={"GB": 2, "hours": 3})
     hours, vectors = sum(step.hours or 0.0 for step in steps), sum(step.bytes or 0 for step in steps)
     jobs, unknown = sum(step.jobs for step in steps), sum(step.hours is None for step in steps)
-    console.print(f"{jobs} jobs, {vectors / 1e9:,.2f} GB of vectors")
-    console.print(f"{hours:,.2f} hours, one after the other, on {machine}")
+    print(f"{jobs} jobs, {vectors / 1e9:,.2f} GB of vectors")
+    print(f"{hours:,.2f} hours, one after the other, on {machine}")
     if unknown:
-        console.print(f"not in it: {unknown} steps without a rate")
+        print(f"not in it: {unknown} steps without a rate")
     if arguments.usd_per_hour is not None:
-        console.print(f"{hours * arguments.usd_per_hour:,.2f} USD at {arguments.usd_per_hour} an hour")
+        print(f"{hours * arguments.usd_per_hour:,.2f} USD at {arguments.usd_per_hour} an hour")
     else:
-        console.print("--usd-per-hour PRICE says what that costs")
+        print("--usd-per-hour PRICE says what that costs")
     if any(step.what.startswith("write llm ") for step in steps):
-        console.print("what the captions of a language model cost: nounflow captions estimate")
+        print("what the captions of a language model cost: nounflow captions estimate")
     for note in notes:
-        console.print(note)
+        print(note)
 
 
 def _why(arguments: argparse.Namespace) -> None:
     from nounflow.workflow.why import as_text, explain
 
-    print(as_text(explain(arguments.targets, arguments.configfile)))
+    config_files()
+    found = explain(arguments.targets, arguments.configfile)
+    causes = [{"job": job, "because": because} for job, because in found.causes]
+    show("causes", causes, lambda: print(as_text(found)))
+    show("follow", [{"job": job} for job in found.followers], lambda: None)
+    show("changed", [{"rule": rule} for rule in found.changed], lambda: None)
 
 
 def _status(arguments: argparse.Namespace) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    from rich.console import Console
-    from rich.table import Table
-
     from nounflow.workflow.dry_run import dry_run
     from nounflow.workflow.status import by_rule, last_start, unfinished
 
+    config_files()
     with ThreadPoolExecutor() as pool:  # each asks a Snakemake process of its own
         everything, missing = pool.map(
             lambda options: dry_run([*arguments.targets, *options], arguments.configfile), (["--forceall"], [])
         )
     rules = by_rule(everything, missing)
-    table = Table("rule", "done", "to do", box=None, header_style="bold")
-    for rule, done, left in rules:
-        table.add_row(rule, str(done), str(left) if left else "-", style="dim" if not left else "")
-    console = Console(highlight=False)
-    console.print(table)
+    show("rules", [{"rule": rule, "done": done, "to do": left} for rule, done, left in rules])
     left = sum(n for _, _, n in rules)
     if not left:
-        console.print("All is done.")
+        print("All is done.")
         return
-    console.print(f"{left} of {sum(done + n for _, done, n in rules)} jobs to do")
+    print(f"{left} of {sum(done + n for _, done, n in rules)} jobs to do")
     jobs = list(unfinished(Path("results/logs"), last_start(Path())))
+    show("unfinished", jobs, lambda: _say(jobs))
+
+
+def _say(jobs: list[Job]) -> None:
     for title, runs in (("Running:", True), ("Failed, or died:", False)):
         found = [f"  {job.log}: {job.line} ({job.seconds:.0f} s ago)" for job in jobs if job.runs is runs]
         if found or runs:
-            console.print(
-                title,
-                *(found or ["  no job (one in the queue of a cluster has no log yet)"]),
-                sep="\n",
-                markup=False,
-                soft_wrap=True,
-            )
+            print(title, *(found or ["  no job (one in the queue of a cluster has no log yet)"]), sep="\n")
 
 
 def _costs(arguments: argparse.Namespace) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from nounflow.errors import NounflowError
     from nounflow.workflow.job_costs import by_rule, job_costs
 
@@ -132,11 +133,4 @@ def _costs(arguments: argparse.Namespace) -> None:
     if costs.is_empty():
         raise NounflowError("No job has left a benchmark file", where=arguments.results, fix="run the workflow first")
     shown = costs.drop("host", "device") if arguments.jobs else by_rule(costs)
-    table = Table(*shown.columns, box=None, header_style="bold")
-    for column, kind in zip(table.columns, shown.dtypes, strict=True):
-        column.justify = "right" if kind.is_numeric() else "left"
-    for row in shown.iter_rows():
-        table.add_row(
-            *("-" if cell is None else f"{cell:,.1f}" if isinstance(cell, float) else str(cell) for cell in row)
-        )
-    Console(highlight=False).print(table)
+    show("jobs" if arguments.jobs else "rules", shown.to_dicts())

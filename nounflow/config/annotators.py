@@ -1,19 +1,48 @@
 """Who judges: a rule, people through their decision log, or a language model that sees the pictures."""
 
-from typing import Annotated, Any, Literal
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from nounflow.config.base import OPERATIONAL, HomePath, Settings
 from nounflow.config.llm import LLMConfig
 
 PolicyRule = Literal["majority", "senior", "latest"]
+ScoreClass = Literal["correct_primary", "correct_secondary", "close_primary", "close_secondary", "incorrect"]
+PAGE_KEYS = "erzxcfbvnghm?+=-123456789"  # of the annotation page's own; digits are the categories in their order
 
 
 class WordNetAnnotatorConfig(Settings):
     """Judges by the image set's labels and WordNet (docs/annotations.md)."""
 
     kind: Literal["wordnet"] = Field(description="a rule")
+
+
+class LabelConfig(Settings):
+    """A category that people judge by, where the five are not what a project asks for."""
+
+    counts_as: ScoreClass = Field(description="what it is in annotations and scores")
+    title: str = Field(min_length=1, max_length=40, description="what its button says")
+    detail: str = Field("", max_length=40, description="small print below the title")
+    key: str = Field(description="the key that chooses it")
+    colour: str = Field(description="`#` and six hexadecimal digits")
+    when: str = Field("", description="the guideline: when a noun belongs here")
+    example: str = Field("", description="the guideline: an example")
+
+    @field_validator("key", "colour")
+    @classmethod
+    def _usable(cls, value: str, field: ValidationInfo) -> str:
+        if field.field_name == "colour" and not re.fullmatch("#[0-9a-fA-F]{6}", value):
+            raise ValueError(f"found {value!r}, must be # and six hexadecimal digits, such as #1f7a4d")
+        if field.field_name == "key" and (not len(value) == len(value.strip()) == 1 or value.lower() in PAGE_KEYS):
+            raise ValueError(f"found {value!r}, must be one sign that the page does not use itself ({PAGE_KEYS})")
+        return value.lower()
+
+
+LabelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$", max_length=40)]
+Scheme = Mapping[str, LabelConfig]
 
 
 class PeopleAnnotatorConfig(Settings):
@@ -30,6 +59,22 @@ class PeopleAnnotatorConfig(Settings):
     second_pass: float = Field(
         0.1, ge=0, le=1, description="share of the images that a second person judges too, without seeing the first"
     )
+    scheme: dict[LabelName, LabelConfig] = Field(
+        {}, max_length=9, description="categories of your own, in the order of the buttons; none: the usual five"
+    )
+
+    @field_validator("scheme")
+    @classmethod
+    def _told_apart(cls, scheme: dict[str, LabelConfig]) -> dict[str, LabelConfig]:
+        for what in ("key", "title"):
+            names: dict[str, str] = {}
+            for name, label in scheme.items():
+                if (other := names.setdefault(getattr(label, what).lower(), name)) != name:
+                    raise ValueError(f"{other} and {name} have the same {what} {getattr(label, what)!r}")
+        for name, label in scheme.items():
+            if name in ("unsure", "skipped") or (name in get_args(ScoreClass) and name != label.counts_as):
+                raise ValueError(f"{name}: this name means something else already; take another")
+        return scheme
 
     @model_validator(mode="after")
     def _known(self) -> "PeopleAnnotatorConfig":

@@ -1,12 +1,10 @@
 """Label files of check sets, and captions that stand beside images."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from nounflow.errors import NounflowError
-from nounflow.files import write_text
+from nounflow.spreadsheets import write_sheet
 
 
 def write_labels(path: Path, labels: Mapping[str, str]) -> None:
@@ -22,9 +20,7 @@ def write_labels(path: Path, labels: Mapping[str, str]) -> None:
                 where=f"{image!r}: {noun!r}",
                 fix="rename it, or give the class another name under `classes`",
             )
-    text = io.StringIO()
-    csv.writer(text, delimiter="\t", lineterminator="\n").writerows([("file", "gold"), *labels.items()])
-    write_text(path, text.getvalue())
+    write_sheet(path, ("file", "gold"), labels.items(), exact=True)
 
 
 def captions_beside(folder: Path, images: Sequence[str]) -> dict[str, str]:

@@ -14,8 +14,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from nounflow.atomic import atomic_file
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
@@ -25,6 +23,7 @@ from nounflow.inputs.transfer import TransferError
 from nounflow.journal import Additions, Journal
 from nounflow.progress import Progress
 from nounflow.schemas.documents import StoredDocument
+from nounflow.spreadsheets import write_sheet
 
 JOURNAL, TABLE, FOLDER = "collected.sqlite", "images.tsv", "images"
 _WIDTH = 960  # pixels; Wikimedia makes images of some widths only
@@ -190,8 +189,7 @@ def _rows(journal: Journal) -> list[Collected]:
 def _write(out: Path, rows: list[Collected]) -> Counts:
     """Write the table of images; returns what became of the nouns."""
     images = [row.model_dump(exclude={"left_out"}) for row in rows if not row.left_out]
-    with atomic_file(out / TABLE) as temporary:
-        pl.DataFrame(images).write_csv(temporary, separator="\t")
+    write_sheet(out / TABLE, list(images[0]) if images else (), (row.values() for row in images), exact=True)
     counts = Counts("collection")
     flow = counts.flow("nouns", len(rows), "nouns looked up")
     for reason, n in Counter(row.left_out for row in rows if row.left_out).most_common():

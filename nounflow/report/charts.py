@@ -9,8 +9,8 @@ from markupsafe import Markup, escape
 
 from nounflow.report.axes import Axis, number, percent, round_axis, tight_axis
 
-_WIDTH, _HEIGHT = 420, 230
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 40
+_WIDTH, _HEIGHT = 420, 238
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 48
 _MOST_POINTS = 400  # of a curve; more cannot be told apart at this size
 
 
@@ -40,7 +40,9 @@ def line_chart(series: Sequence[Series], x_label: str, share: bool, label: str) 
         points = [(x(a), y(b)) for a, b in zip(one.x, one.y, strict=True)]
         body.append(f'<path class="curve {one.style}" d="{_path(points)}"/>')
         for (a, b), size in zip(points, one.sizes, strict=False):
-            body.append(f'<circle class="spot {one.style}" cx="{a:.1f}" cy="{b:.1f}" r="{size:.1f}"/>')
+            body.append(mark(one.style, a, b, size))
+        if points and not one.sizes and one.style != "s0":
+            body.append(mark(one.style, *points[-1], 4.0))
         if len(points) == 1:  # a path of one point draws nothing
             body.append(f'<circle class="point {one.style}" cx="{points[0][0]:.1f}" cy="{points[0][1]:.1f}" r="3"/>')
     return _svg(body, label)
@@ -55,25 +57,48 @@ def grouped_dots(
         groups: names, from the top.
         series: style; value, low and high of each group, or None.
     """
-    step, gap, foot = 13, 16, 26
+    step, gap, foot = 13, 34, 26
     height = len(groups) * (len(series) * step + gap) + foot
-    x = Axis(0.0, 1.0, 132, _WIDTH - _RIGHT, (0.0, 0.25, 0.5, 0.75, 1.0))
+    x = Axis(0.0, 1.0, 12, _WIDTH - _RIGHT, (0.0, 0.25, 0.5, 0.75, 1.0))
     body = []
     for tick in x.ticks:
         at = x(tick)
         body.append(f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="0" y2="{height - foot}"/>')
         body.append(f'<text class="tick" x="{at:.1f}" y="{height - 8}" text-anchor="middle">{100 * tick:g}</text>')
     for i, name in enumerate(groups):
-        top = i * (len(series) * step + gap) + gap / 2
-        middle = top + len(series) * step / 2 + 4
-        body.append(f'<text class="tick" x="122" y="{middle:.1f}" text-anchor="end">{escape(name)}</text>')
+        top = i * (len(series) * step + gap) + gap - 8
+        body.append(f'<text class="tick" x="0" y="{top - 5:.1f}">{escape(name)}</text>')
         for j, (style, values) in enumerate(series):
             if (held := values[i]) is None:
                 continue
             y, (value, low, high) = top + (j + 0.5) * step, held
             body.append(f'<line class="reach {style}" x1="{x(low):.1f}" x2="{x(high):.1f}" y1="{y}" y2="{y}"/>')
-            body.append(f'<circle class="spot {style}" cx="{x(value):.1f}" cy="{y}" r="4"/>')
+            body.append(mark(style, x(value), y, 4.5))
     return _svg(body, label, height)
+
+
+_SHAPES = {  # corners around a centre, of radius 1; other styles are circles
+    "s2": ((-0.9, -0.9), (0.9, -0.9), (0.9, 0.9), (-0.9, 0.9)),
+    "s3": ((0.0, -1.25), (1.25, 0.0), (0.0, 1.25), (-1.25, 0.0)),
+    "s4": ((0.0, -1.2), (1.1, 0.8), (-1.1, 0.8)),
+    "s5": ((0.0, 1.2), (1.1, -0.8), (-1.1, -0.8)),
+    "s6": ((-1.2, -0.45), (1.2, -0.45), (1.2, 0.45), (-1.2, 0.45)),
+}
+
+
+def mark(style: str, x: float, y: float, radius: float) -> str:
+    """A point in the colour and the shape of its style."""
+    if style not in _SHAPES:
+        return f'<circle class="spot {style}" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"/>'
+    corners = [(x + radius * a, y + radius * b) for a, b in _SHAPES[style]]
+    return f'<path class="spot {style}" d="{_path(corners)}Z"/>'
+
+
+def swatch(style: str) -> Markup:
+    """What a legend shows of a style: its line and its point; a guide has no point."""
+    point = "" if style == "s0" else mark(style, 15, 6, 4.5)
+    line = f'<path class="curve {style}" d="M1 6L29 6"/>'
+    return Markup(f'<svg class="swatch" viewBox="0 0 30 12" aria-hidden="true">{line}{point}</svg>')
 
 
 def histogram_chart(edges: Sequence[float], series: Sequence[tuple[str, Sequence[int], str]], label: str) -> Markup:

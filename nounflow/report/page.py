@@ -10,13 +10,12 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
-from nounflow.report import figures, nouns, score_tables, training, words
+from nounflow.report import charts, figures, nouns, score_tables, training, words
 from nounflow.report.gallery import Card, Picture
 from nounflow.report.reading import CountsRecord, TrainingProgress
 from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.results import Scores
 from nounflow.scoring.tables import published_rows, published_table
-from nounflow.scoring.wording import comparison
 from nounflow.workflow.job_costs import by_rule
 
 _FILTERS: dict[str, Callable[..., str]] = {
@@ -27,6 +26,8 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "probability": words.probability,
     "category": words.category,
     "noise": words.noise,
+    "breakable": words.breakable,
+    "swatch": charts.swatch,
 }
 
 
@@ -59,10 +60,9 @@ def render(report: Report) -> str:
     return environment.get_template("report.html.j2").render(
         css=_verbatim("report.css"),
         js=_verbatim("report.js"),
-        headline=words.headline(material.predictions),
-        lead=words.lead(material),
+        headline=words.headline(scores),
+        built=words.built(material),
         warnings=words.monotonous(material.predictions),
-        sentences=[sentence for row in scores.rows if (sentence := comparison(row))],
         scores=scores,
         runs=material.runs,
         groups=score_tables.groups(scores, material.annotations),

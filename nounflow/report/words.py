@@ -1,7 +1,10 @@
 """What the report says in words."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+from markupsafe import Markup, escape
 
 from nounflow.config.noise import NoiseConfig
 from nounflow.predictor_kinds import is_baseline
@@ -10,7 +13,9 @@ from nounflow.schemas.models import PredictorManifest
 from nounflow.schemas.predictions import Predictions
 from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.load import ScoringMaterial
-from nounflow.scoring.wording import kappa
+from nounflow.scoring.results import Scores
+from nounflow.scoring.rows import ScoreRow
+from nounflow.scoring.wording import judged, kappa, percent, points
 from nounflow.text import join_words
 
 _FEW_IMAGES, _NEARLY_ALL = 20, 0.5  # images from which a run is warned of that says one noun of more than this share
@@ -24,21 +29,39 @@ _CATEGORIES = {
 }
 
 
-def headline(predictions: Sequence[Predictions]) -> str:
-    """How many images were named."""
-    images = {(one.image_set, file) for one in predictions for file in (*one.samples, *one.unreadable)}
-    return f"{len(images):,} {'image' if len(images) == 1 else 'images'}, named from words alone"
+def headline(scores: Scores) -> tuple[str, str]:
+    """The one thing that was found, and its figures: of the judged rows those on most images, the best run first."""
+    judged_rows = [row for row in scores.rows if row.prediction_score is not None]
+    if not judged_rows:
+        n = max((row.n for row in scores.rows), default=0)
+        return f"{n:,} photographs are named, and not one is judged", "So there is no score yet."
+    largest = max(judged_rows, key=lambda row: (row.n, row.coverage or 0.0))
+    group = [row for row in judged_rows if (row.image_set, row.annotator) == (largest.image_set, largest.annotator)]
+    best, *others = sorted(group, key=lambda row: (-row.prediction_score, row.run))
+    score = f"{percent(best.prediction_score)} of 100 (95 % interval {_range(percent, best)})"
+    first = f"On {best.n:,} photographs of {judged(best)}, {best.run} scores {score}"
+    if not others:
+        return f"{best.run} names photographs with a score of {percent(best.prediction_score)}", f"{first}."
+    second = others[0].run
+    one = next(c for c in scores.comparisons if (c.image_set, c.annotator) == (best.image_set, best.annotator))
+    i, j = one.runs.index(best.run), one.runs.index(second)
+    low, high = one.low[i][j], one.high[i][j]
+    figures = f"{points(one.difference[i][j])} points beside {second} (95 % interval {points(low)} to {points(high)})"
+    if low <= 0 <= high:
+        return f"{best.run} scores highest, but no difference from {second} is shown", f"{first}: {figures}."
+    return f"{best.run} names photographs best", f"{first}: {figures}."
 
 
-def lead(material: ScoringMaterial) -> str:
-    """What was done, in two sentences."""
-    runs = join_words([f"{name} ({run.manifest.predictor})" for name, run in material.runs.items()])
+def _range(written: Callable[[float], str], row: ScoreRow) -> str:
+    low, high = row.prediction_score_low, row.prediction_score_high
+    return "–" if low is None or high is None else f"{written(low)} to {written(high)}"
+
+
+def built(material: ScoringMaterial) -> str:
+    """What the runs were made of."""
     sizes = sorted({len(run.manifest.nouns) for run in material.runs.values()})
     nouns = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
-    return (
-        f"Built from captions of {nouns} nouns, then shown pictures: {runs}. "
-        "Only the frozen embedder underneath has ever seen an image."
-    )
+    return f"Built from captions of {nouns} nouns. Only the frozen embedder underneath has ever seen an image."
 
 
 def judge(annotations: Annotations) -> str:
@@ -63,6 +86,11 @@ def gallery(shown: int, images: int, material: ScoringMaterial) -> str:
         "were picked to show where runs differ and to mix right with wrong, so how many are right here is not the "
         f"score.{judge}"
     )
+
+
+def breakable(name: str) -> Markup:
+    """A long name that may break behind its signs of parting, and not within words."""
+    return Markup(re.sub(r"(?<=[\w.])([_/.:,-])(?=\w)", r"\1<wbr>", str(escape(name))))
 
 
 def category(name: str) -> str:

@@ -1,5 +1,8 @@
 """Labels of images, and what judges say of nouns."""
 
+import pydantic
+
+from nounflow.image_names import plain_name
 from nounflow.schemas.documents import StoredDocument
 
 CATEGORIES = ("correct_primary", "correct_secondary", "close_primary", "close_secondary", "incorrect")
@@ -36,3 +39,14 @@ class Annotations(StoredDocument):
     image_set: str
     images: dict[str, ImageAnnotations]
     agreement: PeopleAgreement | None = None  # of a judge that was compared with people
+
+    @pydantic.field_validator("images")
+    @classmethod
+    def _each_image_once(cls, images: dict[str, ImageAnnotations]) -> dict[str, ImageAnnotations]:
+        """Images under their plain names; the lists of what stands under several are joined."""
+        once: dict[str, ImageAnnotations] = {}
+        for file, lists in images.items():
+            before = once.get(name := plain_name(file), ImageAnnotations())
+            joined = {c: tuple(dict.fromkeys(getattr(before, c) + getattr(lists, c))) for c in CATEGORIES}
+            once[name] = ImageAnnotations(**joined) if name in once else lists
+        return once

@@ -42,6 +42,8 @@ class DecisionDraft(_Draft):
     image: Digest  # sha256 of the picture's file
     noun: _Words  # the empty noun is one that a decoder may say
     category: Answer
+    label: Annotated[str, Field(max_length=40)] = ""  # the category's name in a project's own scheme; `category` counts
+    review: bool = False  # of a reviewer, who saw what others said: stands above what they said
     votes: dict[Category, Annotated[int, Field(ge=1)]] = {}  # where a judge asked several times
     evidence: _Words = ""  # a person's note, a rule's reason, a model's description
     image_set: Annotated[str, Field(max_length=200)] = ""  # where the picture was met: information, no key

@@ -2,14 +2,14 @@
 
 import csv
 import posixpath
-import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from pydantic import RootModel
 
 from nounflow.errors import NounflowError
+from nounflow.escaping import unguarded
+from nounflow.image_names import ByName, plain_name
 from nounflow.schemas.documents import StoredDocument
 
 
@@ -29,23 +29,7 @@ class Paths(RootModel[dict[str, str | None]]):
 _COLUMNS = ("file", "gold", "sense", "accepted", "secondary")
 
 
-def same_name(file: str) -> str:
-    """The spelling by which names of files are the same: accents composed (macOS takes them apart), no "./"."""
-    return unicodedata.normalize("NFC", posixpath.normpath(file))
-
-
-class LabelTable(dict[str, Labels]):
-    """Image file -> labels, in the file's order; a name is found in any spelling (`same_name`)."""
-
-    def __getitem__(self, file: str) -> Labels:
-        return super().__getitem__(same_name(file))
-
-    def __contains__(self, file: object) -> bool:
-        return super().__contains__(same_name(str(file)))
-
-    def get(self, file: str, default: Any = None) -> Any:
-        """See `dict.get`."""
-        return super().get(same_name(file), default)
+LabelTable = ByName[Labels]
 
 
 def read_labels(path: Path) -> LabelTable:
@@ -78,7 +62,7 @@ def read_labels(path: Path) -> LabelTable:
         row = dict(zip(header, cells, strict=False))
         if problem := _problem(row, cells[len(header) :], labels):
             raise NounflowError(problem[0], where=f"{path}, line {line}: {'<TAB>'.join(cells)}", fix=problem[1])
-        labels[same_name(row["file"].strip())] = Labels(
+        labels[row["file"].strip()] = Labels(
             gold=row["gold"].strip(" ;"),
             sense=row.get("sense", "").strip(),
             accepted=_split(row.get("accepted", "")),
@@ -94,7 +78,7 @@ def _rows(lines: Iterator[str], path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         for cells in rows:
             if any(cell.strip() for cell in cells):
-                yield line, cells
+                yield line, list(map(unguarded, cells))
             line = rows.line_num + 1
     except csv.Error as error:
         raise NounflowError(
@@ -111,7 +95,7 @@ def _problem(row: Mapping[str, str], further: list[str], labels: LabelTable) -> 
         return "A row has more cells than the header", "several nouns stand in one cell, separated by ;"
     if not file:
         return "A row names no file", "fill the cell, or delete the line"
-    if posixpath.isabs(file) or same_name(file).startswith("../"):
+    if posixpath.isabs(file) or plain_name(file).startswith("../"):
         return "A file must lie below the folder of its image set", "name it as seen from that folder"
     if file in labels:
         return "A file stands on two lines", "delete one of them"

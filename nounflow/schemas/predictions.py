@@ -1,7 +1,14 @@
 """What the runs say of images."""
 
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
 from typing import Any
 
+import pydantic
+
+from nounflow.image_names import plain_name
 from nounflow.schemas.documents import StoredDocument
 
 
@@ -17,6 +24,12 @@ class DecodingPredictions(StoredDocument):
     score: tuple[tuple[float, ...], ...]  # log-probabilities; retrieval: cosines
     probability: tuple[tuple[float, ...], ...]
     result: tuple[tuple[int, ...], ...]  # 0 correct, 1 in the guide list, 2 in the vocabulary, 3 neither
+
+    def picked(self, kept: Sequence[int]) -> DecodingPredictions:
+        """Those of some samples, by their places; lists that are too short are left alone, and refused by who reads."""
+        lists = {name: getattr(self, name) for name in ("pred", "score", "probability", "result")}
+        fitting = {name: found for name, found in lists.items() if len(found) > max(kept)}
+        return self.model_copy(update={name: tuple(found[i] for i in kept) for name, found in fitting.items()})
 
 
 class Predictions(StoredDocument):
@@ -39,3 +52,21 @@ class Predictions(StoredDocument):
     run: str
     predictor: str
     image_set: str
+
+    @pydantic.model_validator(mode="after")
+    def _each_image_once(self) -> Predictions:
+        """Images under their plain names; of one that stands twice the first answer counts, and it is told."""
+        first: dict[str, int] = {}
+        for i, file in enumerate(self.samples):
+            first.setdefault(plain_name(file), i)
+        if twice := len(self.samples) - len(first):
+            parts = {name: part.picked(list(first.values())) for name, part in self.predictions.items()}
+            self.__dict__["predictions"] = parts  # the model is frozen for all others
+            print(
+                f"predictions of {self.run} on {self.image_set}: images that stand twice, as a.png and ./a.png do: "
+                f"{twice:,}; their first answers count",
+                file=sys.stderr,
+            )
+        self.__dict__["samples"] = tuple(first)
+        self.__dict__["unreadable"] = {plain_name(file): reason for file, reason in self.unreadable.items()}
+        return self

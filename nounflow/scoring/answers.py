@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 
 from nounflow.errors import NounflowError
+from nounflow.image_names import ByName
 from nounflow.schemas.annotations import CATEGORIES, Annotations
 from nounflow.schemas.predictions import DecodingPredictions, Predictions
 
@@ -28,12 +29,12 @@ Judgements = dict[str, dict[str, str]]
 
 
 def judgements(annotations: Annotations) -> Judgements:
-    """Turn an image's five lists around: image -> noun -> category.
+    """Turn an image's five lists around: image, in any spelling of its name -> noun -> category.
 
     Raises:
         NounflowError: a noun of one image stands in two categories; nothing decides which of them holds.
     """
-    table: Judgements = {}
+    table: Judgements = ByName()
     for image, lists in annotations.images.items():
         nouns: dict[str, str] = {}
         for category in CATEGORIES:

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from nounflow.schemas.predictions import Predictions
 from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.results import Provenance, Scores
 from nounflow.scoring.rows import ScoreRow
+from nounflow.version import nounflow_version
 
 CONFIG_VARIABLE = "NOUNFLOW_CONFIG"  # set by the workflow: file of the config that it was started with, as JSON
 _OTHER_NAMES = ("lexicon", "embedder", "mixture", "predictor", "kind", "source")  # of a part: no run is meant by them
@@ -27,7 +27,7 @@ def provenance(code: Path) -> Provenance:
     commit = _git(code, "rev-parse", "HEAD")
     changed = bool(commit and _git(code, "status", "--porcelain", "--untracked-files=no"))
     return Provenance(
-        nounflow=metadata.version("nounflow"),
+        nounflow=nounflow_version(),
         commit=commit or None,
         changed=changed,
         config=json.loads(Path(config).read_text(encoding="utf-8")) if config else None,

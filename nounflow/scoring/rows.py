@@ -1,7 +1,6 @@
 """`scores.tsv`: its columns and rows, and reading and writing it."""
 
 import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, model_serializer, model_validator
 from pydantic_core import PydanticCustomError
 
 from nounflow.errors import DamagedFileError, NounflowError
-from nounflow.files import write_text
+from nounflow.escaping import unguarded
 from nounflow.scoring.measures import MEASURES
+from nounflow.spreadsheets import write_sheet
 
 _MEASURED = tuple(column for measure in MEASURES for column in measure.columns)
 _KEYS = ("run", "image_set", "annotator", "n")  # without them a row says nothing
@@ -98,11 +98,7 @@ COLUMNS = tuple(
 
 def write_scores(path: Path, rows: Sequence[ScoreRow]) -> None:
     """Write the table atomically; numbers with six significant digits."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, delimiter="\t", lineterminator="\n")
-    writer.writerow(COLUMNS)
-    writer.writerows([_written(getattr(row, column)) for column in COLUMNS] for row in rows)
-    write_text(path, buffer.getvalue())
+    write_sheet(path, COLUMNS, ([getattr(row, column) for column in COLUMNS] for row in rows), digits=".6g", exact=True)
 
 
 def read_scores(path: Path) -> list[ScoreRow]:
@@ -134,17 +130,11 @@ def read_scores(path: Path) -> list[ScoreRow]:
         raise DamagedFileError(f"The score table has a wrong cell: {message}", where=path, fix=fix) from error
 
 
-def _written(value: str | float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value + 0.0:.6g}" if isinstance(value, float) else str(value)  # + 0.0 turns -0.0 into 0
-
-
 def _read(column: str, cell: str) -> str | float | None:
     """A cell as text where its column is one of text, else as a number where it can be read as one."""
     known = ScoreRow.model_fields.get(column)
     if known is not None and known.annotation is str:
-        return cell
+        return unguarded(cell)
     for number in (int, float):
         try:
             return number(cell)

@@ -1,4 +1,4 @@
-"""What `nounflow cache` finds of shards and training sets on disk: all of them, checked byte by byte."""
+"""What `nounflow cache` finds on disk of shards, training sets, models and checkpoints: all, checked byte by byte."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ from nounflow.schemas.documents import read_document
 from nounflow.schemas.embeddings import ShardManifest
 from nounflow.schemas.tables import INDEX
 from nounflow.schemas.training_sets import TrainingSetManifest
+from nounflow.store.checkpoint_files import DOCUMENT, verify_checkpoint
 from nounflow.store.matrix import merged_shard
 from nounflow.store.shards import (
     array_folder,
@@ -24,7 +25,7 @@ from nounflow.store.training_set import read_checked_manifest
 
 @dataclass(frozen=True)
 class Verified:
-    """One checked shard or training set."""
+    """One checked shard, training set, model or checkpoint."""
 
     path: Path
     bytes: int
@@ -32,7 +33,7 @@ class Verified:
 
 
 def verify(paths: Sequence[Path], threads: int) -> list[Verified]:
-    """Check every byte of shards and training sets: files, or all that lie below folders.
+    """Check every byte of shards, training sets, models and checkpoints: files, or all that lie below folders.
 
     A training set's shards are checked with it, so that one which is lost is missed.
     """
@@ -46,7 +47,7 @@ def find_shards(paths: Sequence[Path]) -> list[Path]:
     Raises:
         NounflowError: there is none, or a manifest is damaged.
     """
-    found = [manifest for path in paths for manifest in _manifests(path) if not _is_training_set(manifest)]
+    found = [manifest for path in paths for manifest in _manifests(path) if not _is_other(manifest)]
     if not found:
         raise NounflowError("There are no shards", where=", ".join(map(str, paths)), fix="check the path")
     places = {path: (str(path.parent), read_manifest(path).start, str(path)) for path in found}
@@ -71,8 +72,10 @@ def _to_verify(paths: Sequence[Path]) -> Iterator[Path]:
 
 def _verified(path: Path) -> Verified:
     try:
-        if _is_training_set(path):
-            return Verified(path, _verify_training_set(path), None)
+        keys = _keys_of(path) or set()
+        for key, verified in _OTHERS.items():
+            if key in keys:
+                return Verified(path, verified(path), None)
         if array_folder(path).is_dir() and not path.exists():
             raise DamagedFileError(
                 "A shard has no manifest: its job was cut off, or the manifest was lost",
@@ -92,6 +95,20 @@ def _verify_training_set(path: Path) -> int:
     for reference in manifest.shards:
         merged_shard(path.parent / reference.path, reference)
     return (path.parent / INDEX).stat().st_size
+
+
+def _verify_model(path: Path) -> int:
+    """Check a model's manifest and its weights; returns their bytes."""
+    from nounflow.store.weights import read_predictor_manifest, weights_file  # they load torch
+
+    return path.stat().st_size + weights_file(path, read_predictor_manifest(path)).stat().st_size
+
+
+_OTHERS = {  # a key that no other document has -> what checks it; all else is a shard
+    "index_sha256": _verify_training_set,
+    "weights_sha256": _verify_model,
+    "seal": verify_checkpoint,
+}
 
 
 def _shards_of(path: Path) -> list[Path]:
@@ -125,11 +142,15 @@ def _manifests(path: Path) -> list[Path]:
 
 def _looks_like_manifest(path: Path) -> bool:
     keys = _keys_of(path)
-    return keys is None or "parts" in keys or "index_sha256" in keys
+    return keys is None or {"parts", "embedder"} <= keys or not keys.isdisjoint(_OTHERS) or path.name == DOCUMENT
 
 
 def _is_training_set(path: Path) -> bool:
     return "index_sha256" in (_keys_of(path) or ())
+
+
+def _is_other(path: Path) -> bool:
+    return not _OTHERS.keys().isdisjoint(_keys_of(path) or ())
 
 
 def _keys_of(path: Path) -> set[str] | None:

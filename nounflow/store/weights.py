@@ -17,6 +17,7 @@ from nounflow.predictor_kinds import PREDICTORS, RULE, WEIGHTS
 from nounflow.schemas.documents import read_document, write_document
 from nounflow.schemas.models import FusedRule, PredictorManifest
 from nounflow.schemas.tables import lexicon_digest
+from nounflow.version import nounflow_version
 
 IMAGE_SHIFT = "image_shift"  # beside the weights: subtracted from images before they are named
 
@@ -53,7 +54,8 @@ def _write_manifest(manifest_path: Path, weights: Path, **fields: Any) -> Predic
         weights_sha256=sha256_file(weights),
         versions={
             "python": platform.python_version(),
-            **{package: metadata.version(package) for package in ("nounflow", "torch", "numpy")},
+            "nounflow": nounflow_version(),
+            **{package: metadata.version(package) for package in ("torch", "numpy")},
         },
         **fields,
     )
@@ -73,7 +75,7 @@ def read_predictor_manifest(manifest_path: Path) -> PredictorManifest:
         DamagedFileError: they are missing or not those that the manifest describes.
     """
     manifest = read_document(PredictorManifest, manifest_path, "predictor manifest")
-    if (kind := PREDICTORS.get(manifest.predictor)) is None:
+    if manifest.predictor not in PREDICTORS:
         raise NounflowError(
             f"Unknown predictor '{manifest.predictor}', known: {', '.join(PREDICTORS)}", where=manifest_path
         )
@@ -83,7 +85,7 @@ def read_predictor_manifest(manifest_path: Path) -> PredictorManifest:
             where=manifest_path,
             fix=f"delete {manifest_path} and run again",
         )
-    path = manifest_path.parent / kind.weights
+    path = weights_file(manifest_path, manifest)
     if not path.is_file() or sha256_file(path) != manifest.weights_sha256:
         raise DamagedFileError(
             "A predictor's weights are missing or not those that its manifest describes",
@@ -91,6 +93,11 @@ def read_predictor_manifest(manifest_path: Path) -> PredictorManifest:
             fix=f"delete {manifest_path} and run again",
         )
     return manifest
+
+
+def weights_file(manifest_path: Path, manifest: PredictorManifest) -> Path:
+    """Where the weights or the rule of a predictor lie."""
+    return Path(manifest_path).parent / PREDICTORS[manifest.predictor].weights
 
 
 def read_predictor(manifest_path: Path) -> tuple[PredictorManifest, dict[str, torch.Tensor]]:

@@ -17,12 +17,10 @@ from safetensors.torch import load_file
 from torch import nn
 
 from nounflow.errors import DamagedFileError, MismatchError
-from nounflow.files import read_json, sha256_file, sha256_json, write_json
+from nounflow.files import sha256_file
+from nounflow.store.checkpoint_files import DOCUMENT, checked_tensors, read_sealed, write_sealed
 from nounflow.store.weights import save_tensors
 from nounflow.training.optimisation import AveragedWeights
-
-DOCUMENT = "checkpoint.json"
-_FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,6 @@ class Checkpoints:
         if state.best is not None and (self._best is None or self._best["samples"] != samples):
             self._best = {"samples": samples, **self._write(f"best-{samples:012d}", state.best)}
         document = {
-            "format": _FORMAT,
             "step": state.step,
             "tensors": tensors,
             "best": self._best,
@@ -65,7 +62,7 @@ class Checkpoints:
             "environment": self._environment,
             "figures": state.figures,
         }
-        write_json(self.folder / DOCUMENT, document | {"seal": sha256_json(document)})
+        write_sealed(self.folder / DOCUMENT, document)
         self.step = state.step
         for path in self.folder.iterdir():  # older ones, and what killed writes left
             if path.name not in (DOCUMENT, tensors["file"], self._best and self._best["file"]):
@@ -82,11 +79,7 @@ class Checkpoints:
         path = self.folder / DOCUMENT
         if not path.exists():
             return None
-        document = read_json(path, "checkpoint")
-        if document.get("format") != _FORMAT:
-            raise MismatchError("The checkpoint is of another version of nounflow", where=path, fix=self._way_out)
-        if document.pop("seal", "") != sha256_json(document):
-            raise DamagedFileError("The checkpoint is not the one that was written", where=path, fix=self._way_out)
+        document = read_sealed(path, self._way_out)
         if differing := differences(document["recipe"], self._recipe):
             raise MismatchError(
                 "The checkpoint is of another recipe or training set:\n    "
@@ -123,11 +116,7 @@ class Checkpoints:
         return {"file": path.name, "sha256": sha256_file(path)}
 
     def _read(self, reference: Mapping[str, Any], device: str) -> dict[str, torch.Tensor]:
-        path = self.folder / reference["file"]
-        if not path.is_file() or sha256_file(path) != reference["sha256"]:
-            raise DamagedFileError(
-                "A checkpoint's tensors are missing or not those that were written", where=path, fix=self._way_out
-            )
+        path = checked_tensors(self.folder, reference, self._way_out)
         try:
             return load_file(path, device=device)
         except SafetensorError as error:

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse
 from nounflow.annotation.agreement import agreement, shared_judgements
 from nounflow.annotation.cards import Dictionary
 from nounflow.annotation.log import DecisionLog
+from nounflow.annotation.scheme import for_page
 from nounflow.escaping import mended
 from nounflow.images import ImageError
 from nounflow.schemas.decisions import AnnotatorName, DecisionDraft, Digest, Draft, MarkDraft
@@ -56,9 +57,13 @@ def annotation_app(
 
     @app.get("/api/session")
     async def session(annotator: Who) -> dict[str, Any]:
+        if queue.review and not queue.counts(annotator):
+            raise HTTPException(403, f"{annotator} is none of the config's `members`: no review of theirs would count")
         return {
             "image_set": image_set,
             "tool": TOOL,
+            "review": queue.review,
+            "scheme": for_page(queue.people.scheme),
             "images": len(queue.tasks),
             "progress": queue.progress(annotator),
             **queue.history(annotator),
@@ -81,6 +86,12 @@ def annotation_app(
         if found is None:
             raise HTTPException(404, "this picture is not asked about")
         return with_meanings(found)
+
+    @app.get("/api/names/{image}")
+    async def names(image: Annotated[Digest, InPath()], noun: str) -> dict[str, Any]:
+        if not queue.review:  # who judges stays blind
+            raise HTTPException(404, "only in review")
+        return {"said": queue.said((image, noun), names=True)}
 
     @app.post("/api/records")
     async def records(sending: Sending, response: Response) -> dict[str, Any]:
@@ -108,7 +119,9 @@ def annotation_app(
         differing = [
             {"image": image, "noun": noun, "said": said}
             for (image, noun), said in shared.items()
-            if annotator in said and len(set(said.values())) > 1  # who has not judged a pair stays blind
+            if annotator in said
+            and len(set(said.values())) > 1  # who has not judged a pair stays blind
+            and not queue.review
         ]
         twos = [two._asdict() for two in found.twos]
         return {**found._asdict(), "twos": twos, "differing": differing[:_DIFFERING], "differ": len(differing)}

@@ -27,7 +27,9 @@ _CONNECTIONS = 200  # at a time; a browser opens six
 
 def coverage_lines(work: Work, queue: TaskQueue) -> list[str]:
     """How much is judged: of all that is asked, and of each run's first nouns, which its score is made from."""
-    pairs = {(task.image, ask.noun) for task in work.tasks for ask in task.asks}
+    pairs = {(task.image, ask.noun) for task in queue.tasks for ask in task.asks}
+    if queue.review:
+        return [f"{queue.coverage(pairs):,} of {len(pairs):,} contradictions reviewed"]
     rows = [
         ("asked", pairs),
         *((document.run, first_nouns(document, work.digests.images)) for document in work.predictions),
@@ -56,7 +58,7 @@ def serve(
     with listening_socket(host, port) as listening:
         port = listening.getsockname()[1]
         token = secrets.token_urlsafe(24)
-        files: Mapping[str, str] = {task.image: task.files[0] for task in work.tasks}
+        files: Mapping[str, str] = {task.image: task.files[0] for task in queue.tasks}
         app = annotation_app(queue, log, Photographs(work.folder, files), dictionary, work.image_set)
         url = page_address(host, port, token, annotator)
         print(f"open  {url}\nstop  Ctrl+C; every decision is on the disk already", flush=True)

@@ -10,6 +10,8 @@ from typing import Any
 
 from nounflow.annotation.current_decisions import CurrentDecisions, Pair
 from nounflow.annotation.plan import Task, in_second_pass
+from nounflow.annotation.scheme import answer_of
+from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.schemas.decisions import Decision, Mark
 
 LEASE_SECONDS = 600.0
@@ -18,7 +20,7 @@ _DONE, _OPEN, _SKIPPED = b"\x00", b"\x01", b"\x02"
 
 
 class TaskQueue:
-    """Hands out pictures. Nobody sees what others said of a noun: each judges blind."""
+    """Hands out pictures. Nobody sees what others said of a noun: each judges blind, but in review."""
 
     def __init__(
         self,
@@ -26,11 +28,18 @@ class TaskQueue:
         records: Sequence[Decision | Mark],
         *,
         second_pass: float = 0.0,
+        review: bool = False,
+        people: PeopleAnnotatorConfig | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`second_pass`: share of the pictures that two people judge; 0 asks only for what nobody judged yet."""
+        """`second_pass`: share of the pictures that two people judge; 0 asks only for what nobody judged yet.
+
+        `review`: the tasks are contradictions, and what is decided are reviews, one each.
+        """
         self.tasks = tasks
-        self.decisions = CurrentDecisions()
+        self.review = review
+        self.people = people or PeopleAnnotatorConfig(kind="people")
+        self.decisions = CurrentDecisions(scheme=self.people.scheme)
         self._clock = clock
         self._needed = [2 if in_second_pass(task.image, second_pass) else 1 for task in tasks]
         self._number = {task.image: number for number, task in enumerate(tasks)}
@@ -41,18 +50,23 @@ class TaskQueue:
         self._judged_by: Counter[str] = Counter()
         self._judged = 0
         for record in records:
-            self.add(record)
+            if not review or self.counts(record.annotator):
+                self.add(record)
+
+    def counts(self, annotator: str) -> bool:
+        """Whether what they say is settled by: of the members, if the config names any."""
+        return not self.people.members or annotator in self.people.members
 
     def add(self, record: Decision | Mark) -> None:
         """Take in a new record of the log."""
         decision = record if isinstance(record, Decision) else self.decisions.decision(record.target)
         pair = (decision.image, decision.noun) if decision else None
-        before = set(self.decisions.judgements(pair)) if pair else set()
+        before = set(self.decisions.judgements(pair, self.review)) if pair else set()
         self.decisions.add(record)
-        if pair not in self._planned or pair is None:
+        if pair not in self._planned or pair is None or decision is None or decision.review != self.review:
             return
         self._history.setdefault(record.annotator, []).append(record)
-        after = set(self.decisions.judgements(pair))
+        after = set(self.decisions.judgements(pair, self.review))
         self._judged += bool(after) - bool(before)
         self._judged_by.update(after - before)
         self._judged_by.subtract(before - after)
@@ -119,10 +133,13 @@ class TaskQueue:
 
     def _ask_state(self, number: int, noun: str, annotator: str) -> bytes:
         pair = (self.tasks[number].image, noun)
-        own = self.decisions.current(pair, annotator)
+        own = self.decisions.current(pair, annotator, self.review)
+        said = self.decisions.judgements(pair, self.review)
+        if self.review and len({d.category for decisions in said.values() for d in decisions}) > 1:
+            return _SKIPPED if own else _OPEN  # reviewers differ
         if own and own[0].category != "skipped":
             return _DONE
-        if len(self.decisions.judgements(pair)) >= self._needed[number]:
+        if len(said) >= self._needed[number]:
             return _DONE
         return _SKIPPED if own else _OPEN
 
@@ -131,15 +148,27 @@ class TaskQueue:
         task = self.tasks[number]
         nouns = []
         for ask in task.asks:
-            own = self.decisions.current((task.image, ask.noun), annotator)
+            pair = (task.image, ask.noun)
+            own = self.decisions.current(pair, annotator, self.review)
             if own or self._ask_state(number, ask.noun, annotator) != _DONE:
-                category = own[0].category if own else None
-                nouns.append({"noun": ask.noun, "category": category, "note": own[0].evidence if own else ""})
+                answer = answer_of(own[0]) if own else None
+                noun = {"noun": ask.noun, "category": answer, "note": own[0].evidence if own else ""}
+                nouns.append({**noun, "said": self.said(pair)} if self.review else noun)
         return {"image": task.image, "file": task.files[0], "number": number + 1, "nouns": nouns}
+
+    def said(self, pair: Pair, names: bool = False) -> list[dict[str, str]]:
+        """What was said of a pair, in an order that tells nothing of who said it: A, B … or, if asked for, names."""
+        found = [each for review in (False, True) for each in self.decisions.judgements(pair, review).values()]
+        judgements = sorted((d for decisions in found for d in decisions), key=lambda d: (d.review, d.id))
+        letters = {who: chr(ord("A") + n) for n, who in enumerate(dict.fromkeys(d.annotator for d in judgements))}
+        return [
+            {"who": d.annotator if names else letters[d.annotator], "category": answer_of(d), "note": d.evidence}
+            for d in judgements
+        ]
 
     def coverage(self, pairs: Collection[Pair]) -> int:
         """How many of some pairs anyone has judged."""
-        return sum(bool(self.decisions.judgements(pair)) for pair in pairs)
+        return sum(bool(self.decisions.judgements(pair, self.review)) for pair in pairs)
 
 
 def _positions(states: bytearray, wanted: bytes, start: int, stop: int | None = None) -> Iterator[int]:
@@ -157,5 +186,5 @@ def _round(states: bytearray, wanted: bytes, start: int) -> Iterator[int]:
 
 
 def _brief(decision: Decision) -> dict[str, Any]:
-    brief = {"id": decision.id, "image": decision.image, "noun": decision.noun, "category": decision.category}
+    brief = {"id": decision.id, "image": decision.image, "noun": decision.noun, "category": answer_of(decision)}
     return {**brief, "note": decision.evidence}

@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from nounflow.files import write_text
 from nounflow.job_log import read_log
+from nounflow.spreadsheets import write_sheet
 
 TABLE = "all_jobs.tsv"  # in results/benchmarks/
 SCHEMA = {
@@ -55,7 +55,8 @@ def by_rule(costs: pl.DataFrame) -> pl.DataFrame:
 def write_job_costs(results: Path) -> Path:
     """Write the table of all jobs beside their benchmark files."""
     path = results / "benchmarks" / TABLE
-    write_text(path, job_costs(results).write_csv(separator="\t", float_precision=2))
+    costs = job_costs(results)
+    write_sheet(path, costs.columns, costs.iter_rows(), digits=".2f")
     return path
 
 

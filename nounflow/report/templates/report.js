@@ -1,3 +1,12 @@
+// Which tables are wider than the screen: they say so.
+(() => {
+  const mark = () => {
+    for (const one of document.querySelectorAll("div.scroll")) one.classList.toggle("wider", one.scrollWidth > one.clientWidth + 1);
+  };
+  addEventListener("resize", mark);
+  document.addEventListener("toggle", mark, true); // of details, whose tables have no width before
+  mark();
+})();
 // Filters of the gallery. Without this script the page shows every card with all runs.
 (() => {
   const controls = document.getElementById("controls");

@@ -3,12 +3,11 @@
 import * as server from "./server.js";
 import { Outbox } from "./outbox.js";
 import { $, alertWith, announce, drawAgreement, drawNoPicture, drawProgress, drawTask, drawUnsent, furnish, showName } from "./view.js";
-import { ANSWERS, MOVES, OTHERS, number, saying, visible } from "./words.js";
+import { ANSWERS, MOVES, OTHERS, number, saying, takeScheme, visible } from "./words.js";
 import { Work } from "./work.js";
 import { Zoom } from "./zoom.js";
 
-const KEYS = new Map([...ANSWERS.flatMap(({ answer, keys }) => keys.map((key) => [key, answer])),
-  ...[...OTHERS, ...MOVES].flatMap(({ action, keys }) => keys.map((key) => [key, action]))]);
+const KEYS = new Map([...OTHERS, ...MOVES].flatMap(({ action, keys }) => keys.map((key) => [key, action])));
 const PAN = 80; // pixels a key press
 
 let work = null;
@@ -114,6 +113,13 @@ const ACTIONS = {
     showName($("file").hidden);
     announce($("file").hidden ? "File name hidden." : $("file").textContent);
   },
+  names: async () => {
+    const { current, task } = work;
+    if (!current?.said) return;
+    ({ said: current.said } = await patiently(() => server.names(task.image, current.noun)));
+    draw();
+    announce(current.said.map(({ who, category }) => `${visible(who)}: ${saying(category)}`).join(". "));
+  },
   help: () => $("help").showModal(),
   agreement: showAgreement,
 };
@@ -209,9 +215,8 @@ function askName(before) {
 
 function addListeners() {
   addEventListener("unhandledrejection", (event) => complain(event.reason));
-  furnish(act);
   document.addEventListener("keydown", pressed);
-  for (const [id, name] of [["back", "back"], ["forward", "forward"], ["zoom", "zoom"], ["place", "name"], ["show-help", "help"], ["show-agreement", "agreement"]]) {
+  for (const [id, name] of [["back", "back"], ["forward", "forward"], ["zoom", "zoom"], ["place", "name"], ["show-help", "help"], ["show-agreement", "agreement"], ["names", "names"]]) {
     $(id).addEventListener("click", () => act(name));
   }
   $("picture").addEventListener("error", drawNoPicture);
@@ -238,7 +243,10 @@ async function main() {
   $("who").textContent = visible(annotator);
   await outbox.flush(); // what waited from before comes first, so that the session knows it
   const session = await patiently(() => server.session(annotator));
-  $("set").textContent = session.image_set;
+  $("set").textContent = session.image_set + (session.review ? ", review" : "");
+  takeScheme(session.scheme);
+  for (const { answer, keys } of ANSWERS) keys.forEach((key) => KEYS.set(key, answer));
+  furnish(act);
   work = new Work(annotator, session, outbox);
   drawProgress(session.progress, decided);
   document.querySelector("main").hidden = false;

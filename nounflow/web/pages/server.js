@@ -36,6 +36,7 @@ export const tasks = (annotator, after, have, n, skipped) =>
   call(`/api/tasks?${query({ annotator, after, have: have.join(","), n, skipped })}`);
 export const task = (annotator, image) => call(`/api/tasks/${image}?${query({ annotator })}`);
 export const agreement = (annotator) => call(`/api/agreement?${query({ annotator })}`);
+export const names = (image, noun) => call(`/api/names/${image}?${query({ noun })}`);
 export const picture = (image, size) => `/pictures/${image}?size=${size}`;
 
 // `keepalive`: what is under way is sent even if the tab is closed meanwhile (small requests only).

@@ -1,6 +1,6 @@
 // Drawing. Everything that comes from files is set as text, never as markup.
 
-import { ANSWERS, keyName, MOVES, number, OTHERS, saying, visible } from "./words.js";
+import { ANSWERS, keyName, MOVES, number, OTHERS, saying, toneOf, visible } from "./words.js";
 import { picture } from "./server.js";
 
 export const $ = (id) => document.getElementById(id);
@@ -15,18 +15,27 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+// An element in the colour of a category of the project's own.
+function toned(made, answer) {
+  if (toneOf(answer)) made.dataset.own = answer;
+  made.style.setProperty("--tone", toneOf(answer) ?? "");
+  return made;
+}
+
 // The buttons and the guideline, once.
 export function furnish(act) {
-  for (const { answer, keys, name, which, when, example } of ANSWERS) {
-    const button = element("button", { type: "button", "data-answer": answer, "aria-keyshortcuts": keys.join(" ").toUpperCase() },
+  for (const { answer, keys, title, detail, when, example, own } of ANSWERS) {
+    const button = toned(element("button", { type: "button", "data-answer": answer, "aria-keyshortcuts": keys.join(" ").toUpperCase() },
       element("kbd", { "aria-hidden": "true", text: keyName(keys[0]) }),
-      element("span", { class: "label" }, name, ...(which ? [element("small", { text: which })] : [])));
+      element("span", { class: "label" }, title, ...(detail ? [element("small", { text: detail })] : []))), answer);
     button.addEventListener("click", () => act(answer));
     document.querySelector(".answers").append(button);
     const keyed = keys.map((key) => element("kbd", { text: keyName(key) }));
-    $("guideline").append(element("tr", { "data-answer": answer },
-      element("th", { scope: "row" }, element("span", { class: "dot" }), `${name}${which ? ", " + which : ""}`),
-      element("td", { class: "keys" }, ...keyed), element("td", { text: when }), element("td", {}, element("i", { text: example }))));
+    $("guideline").append(toned(element("tr", { "data-answer": answer },
+      element("th", { scope: "row" }, element("span", { class: "dot" }), `${title}${detail ? ", " + detail : ""}`),
+      element("td", { class: "keys" }, ...keyed), element("td", { text: when }), element("td", {}, element("i", { text: example }))), answer));
+    for (const line of document.querySelectorAll(".usual")) line.hidden = own;
+    if (own) $("example").textContent = "example";
   }
   for (const { action, keys, name } of OTHERS) {
     const button = element("button", { type: "button", class: "plain", "data-action": action, "aria-keyshortcuts": keys.join(" ").toUpperCase() },
@@ -53,6 +62,7 @@ export function drawTask(work, pick) {
   $("meanings").replaceChildren(...current.meanings.map(drawMeaning));
   $("note").hidden = !current.note;
   $("note").textContent = current.note ? `Note: ${visible(current.note)}` : "";
+  drawSaid(current.said ?? []);
   for (const button of document.querySelectorAll("[data-answer]")) {
     if (button.type === "button") button.setAttribute("aria-pressed", String(button.dataset.answer === current.category));
   }
@@ -72,11 +82,19 @@ function drawMeaning({ gloss, synonyms, kinds }) {
   return item;
 }
 
+// In review: what others said of the noun at hand, without their names until they are asked for.
+export function drawSaid(said) {
+  $("review").hidden = !said.length;
+  $("said-before").replaceChildren(...said.map(({ who, category, note }) => toned(element("li", { "data-state": category },
+    element("span", { class: "dot", "aria-hidden": "true" }), element("b", { text: visible(who) }),
+    ` ${saying(category)}${note ? `: ${visible(note)}` : ""}`), category)));
+}
+
 function drawNoun({ noun, category, note }, current, pick) {
-  const button = element("button", { type: "button", ...(category ? { "data-state": category } : {}) },
+  const button = toned(element("button", { type: "button", ...(category ? { "data-state": category } : {}) },
     element("span", { class: "dot", "aria-hidden": "true" }),
     element("span", { class: "word", text: visible(noun) }),
-    element("span", { class: "state", text: `${saying(category) || "open"}${note ? " ✎" : ""}` }));
+    element("span", { class: "state", text: `${saying(category) || "open"}${note ? " ✎" : ""}` })), category);
   if (current) button.setAttribute("aria-current", "true");
   button.addEventListener("click", pick);
   return element("li", {}, button);

@@ -77,10 +77,12 @@ export class Work {
   // The noun at hand gets a category. Says whether the picture still has nouns to judge.
   decide(category, note = this.current.note) {
     const { noun } = this.current;
+    const { scheme, review, tool, image_set } = this.session;
+    const own = scheme.find((one) => one.own && one.answer === category); // else one of the usual, or an abstention
     const record = {
-      kind: "decision", id: newId(), annotator: this.annotator, tool: this.session.tool,
-      image: this.task.image, noun, category, evidence: note,
-      image_set: this.session.image_set, file: this.task.file,
+      kind: "decision", id: newId(), annotator: this.annotator, tool,
+      image: this.task.image, noun, category: own?.counts_as ?? category, evidence: note,
+      image_set, file: this.task.file, ...(own && { label: category }), ...(review && { review }),
     };
     this.done.push({ id: record.id, image: record.image, noun, category, note });
     this.undone.length = 0;

@@ -13,7 +13,7 @@ export class Zoom {
       event.preventDefault();
       this.by(Math.exp(-event.deltaY / 300), event.clientX, event.clientY);
     }, { passive: false });
-    stage.addEventListener("dblclick", (event) => this.toggle(event.clientX, event.clientY));
+    stage.addEventListener("dblclick", (event) => event.target.closest("button") || this.toggle(event.clientX, event.clientY));
     stage.addEventListener("pointerdown", (event) => this.down(event));
     stage.addEventListener("pointermove", (event) => this.drag(event));
     for (const kind of ["pointerup", "pointercancel", "pointerleave"]) {
