@@ -19,6 +19,7 @@ from nounflow.commands import (
     judging,
     labelstudio,
     naming,
+    nouns,
     novic,
     schema,
     scores,
@@ -32,7 +33,7 @@ from nounflow.version import nounflow_version
 # in the order of the help
 _COMMANDS = (
     *(init, naming, check, serve, scores, annotate, decisions, labelstudio),
-    *(judging, captions, cache, workflow, novic, schema),
+    *(judging, captions, cache, nouns, workflow, novic, schema),
 )
 
 

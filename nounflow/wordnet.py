@@ -4,12 +4,15 @@ Format: the man pages wndb(5WN) and senseidx(5WN). Only nouns are read.
 """
 
 import functools
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from nounflow.errors import DamagedFileError, NounflowError
 
+_MARKUP = re.compile(r"<[a-zA-Z/!]")
 ADDED = 90  # lex_id of senses that a supplement adds; WordNet's own stay far below
 # lexicographer files of nouns, wndb number -> name (lexnames(5WN))
 LEXNAMES = {
@@ -31,6 +34,7 @@ class Synset:
     hypernyms: tuple[str, ...]
     instance_hypernyms: tuple[str, ...]
     gloss: str  # definition only, without the examples
+    groups: tuple[str, ...] = ()  # what it is a member of (member holonyms): the cat of the genus Felis
     wholes: tuple[str, ...] = ()  # what it is a part of (part holonyms): the orange is part of the orange tree
 
     @property
@@ -79,21 +83,17 @@ class WordNet:
                     where=folder,
                     fix="run `snakemake --cores 1 results/inputs/wordnet/manifest.json`, which says how to get it",
                 )
-        try:
-            synsets = {synset.id: synset for synset in map(_parse_synset, _records(folder / "data.noun"))}
-            index = dict(map(_parse_index, _records(folder / "index.noun")))
-        except (ValueError, IndexError, KeyError) as error:
-            raise DamagedFileError(
-                f"The WordNet files are damaged ({error})", where=folder, fix="delete the folder and fetch it again"
-            ) from error
+        synsets = _parsed(folder / "data.noun", _parse_synset, "synset")
+        index = _parsed(folder / "index.noun", _parse_index, "word")
+        _check_targets(folder, synsets, index)
         exceptions = {}
         for line in _records(folder / "noun.exc"):
-            plural, *singulars = (word.replace("_", " ") for word in line.split())
+            plural, *singulars = (word.replace("_", " ") for word in line.text.split())
             exceptions[plural] = tuple(singulars)
         counted = folder / "cntlist.rev"
         if not counted.is_file():
             counted = folder / "index.sense"  # the npm package carries the counts here
-        counts = {key: int(count) for key, *_, count in map(str.split, _records(counted)) if count != "0"}
+        counts = {key: count for key, count in _parsed(counted, _parse_count, "sense").items() if count}
         return cls(synsets, index, exceptions, counts)
 
     def id_of_key(self, key: str, parent: str) -> str:
@@ -157,27 +157,92 @@ class WordNet:
         return table
 
 
-def _records(path: Path) -> Iterator[str]:
+@dataclass(frozen=True)
+class _Line:
+    file: Path
+    number: int  # from 1
+    text: str
+
+    def damaged(self, what: str) -> DamagedFileError:
+        entry = self.text.split(" | ")[0][:60]
+        return DamagedFileError(
+            f"The WordNet files are damaged: {what}, at {entry!r}",
+            where=f"{self.file}:{self.number}",
+            fix="delete the folder and fetch it again; a WordNet of another language or form cannot be read",
+        )
+
+
+def _records(path: Path) -> Iterator[_Line]:
     """The lines of a file; none where it is missing."""
-    if path.is_file():
+    if not path.is_file():
+        return
+    try:
         with open(path, encoding="utf-8") as handle:
-            for line in handle:
-                if not line.startswith("  "):  # the licence stands at the top, indented
-                    yield line.rstrip("\n")
+            for number, text in enumerate(handle, 1):
+                if text.startswith("  "):  # the licence stands at the top, indented
+                    continue
+                line = _Line(path, number, text.rstrip("\n"))
+                if not line.text.replace("\t", " ").isprintable():
+                    raise line.damaged("it holds control characters")
+                yield line
+    except UnicodeDecodeError as error:
+        raise DamagedFileError(
+            f"The WordNet files are damaged: they are not text ({error})", where=path, fix="fetch WordNet again"
+        ) from None
 
 
-def _parse_synset(line: str) -> Synset:
+_Value = TypeVar("_Value")
+
+
+def _parsed(path: Path, parse: Callable[[str], tuple[str, _Value]], what: str) -> dict[str, _Value]:
+    """What the lines of a file say, by their keys."""
+    found: dict[str, _Value] = {}
+    for line in _records(path):
+        try:
+            key, value = parse(line.text)
+        except (ValueError, IndexError, KeyError) as error:
+            raise line.damaged(f"this is no {what} ({type(error).__name__}: {error})") from None
+        if key in found and found[key] != value:
+            raise line.damaged(f"it has a second {what} {key}")
+        found[key] = value
+    return found
+
+
+def _check_targets(folder: Path, synsets: dict[str, Synset], index: dict[str, tuple[str, ...]]) -> None:
+    """Every synset that another or the index names must be there."""
+    for synset in synsets.values():
+        if lost := [target for target in (*synset.parents, *synset.wholes, *synset.groups) if target not in synsets]:
+            raise _lost(folder / "data.noun", f"the synset {synset.id} ({synset.lemmas[0]})", lost[0])
+    for word, senses in index.items():
+        if lost := [sense for sense in senses if sense not in synsets]:
+            raise _lost(folder / "index.noun", f"the word '{word}'", lost[0])
+
+
+def _lost(path: Path, who: str, target: str) -> DamagedFileError:
+    return DamagedFileError(
+        f"The WordNet files are damaged or of two versions: {who} points at {target}, which data.noun lacks",
+        where=path,
+        fix="delete the folder and fetch it again",
+    )
+
+
+def _parse_synset(line: str) -> tuple[str, Synset]:
     head, _, gloss = line.partition(" | ")
     fields = head.split()
     n_words = int(fields[3], 16)
     words, lex_ids = fields[4 : 4 + 2 * n_words : 2], fields[5 : 5 + 2 * n_words : 2]
     position = 4 + 2 * n_words
-    pointers: dict[str, list[str]] = {"@": [], "@i": [], "#p": []}
+    pointers: dict[str, list[str]] = {"@": [], "@i": [], "#p": [], "#m": []}
     for i in range(position + 1, position + 1 + 4 * int(fields[position]), 4):
         symbol, target, part_of_speech = fields[i : i + 3]
         if symbol in pointers and part_of_speech == "n":
             pointers[symbol].append(_id(target))
-    return Synset(
+    gloss = gloss.split('; "', 1)[0].strip().rstrip(";").strip()  # up to the first quoted example
+    if _MARKUP.search(gloss):
+        raise ValueError(f"markup in the gloss: {gloss[:60]}")
+    if not words or len(words) != n_words:
+        raise ValueError(f"{n_words} words announced")
+    synset = Synset(
         id=_id(fields[0]),
         lexname=LEXNAMES[int(fields[1])],
         lemmas=tuple(word.replace("_", " ") for word in words),
@@ -187,14 +252,26 @@ def _parse_synset(line: str) -> Synset:
         ),
         hypernyms=tuple(pointers["@"]),
         instance_hypernyms=tuple(pointers["@i"]),
-        gloss=gloss.split('; "', 1)[0].strip().rstrip(";").strip(),  # up to the first quoted example
+        gloss=gloss,
         wholes=tuple(pointers["#p"]),
+        groups=tuple(pointers["#m"]),
     )
+    return synset.id, synset
+
+
+def _parse_count(line: str) -> tuple[str, int]:
+    key, *_, count = line.split()
+    if "%" not in key:
+        raise ValueError(f"no sense key: {key[:40]}")
+    return key, int(count)
 
 
 def _parse_index(line: str) -> tuple[str, tuple[str, ...]]:
     fields = line.split()
-    return fields[0].replace("_", " "), tuple(map(_id, fields[-int(fields[2]) :]))
+    senses = tuple(map(_id, fields[-int(fields[2]) :]))
+    if len(senses) != int(fields[2]):
+        raise ValueError(f"{fields[2]} senses announced")
+    return fields[0].replace("_", " "), senses
 
 
 def _id(offset: str) -> str:

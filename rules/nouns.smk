@@ -10,6 +10,10 @@ rule build_nouns:
     input:
         wordnet=fetched("wordnet"),
         rules=resource("resources/nouns/rules.yaml"),
+        tables=[
+            resource(f"resources/nouns/{table}")
+            for table in ("visualness.tsv", "decisions.tsv", "pictured.txt", "class_lists.tsv", "spelling.tsv")
+        ],
         inflection=resource("resources/nouns/inflection.yaml"),
         supplement=resource("resources/nouns/modern.tsv"),
     output:

@@ -22,7 +22,6 @@ from nounflow.errors import NounflowError
 from nounflow.nouns.frequencies import THRESHOLD, Frequencies, log_weight
 from nounflow.nouns.lexicon import build_lexicon
 from nounflow.nouns.rules import Rules, load_rules
-from nounflow.nouns.selection import select_synsets
 from nounflow.schemas.tables import NOUNS, read_lexicon, write_table
 from nounflow.senses import WordSenses
 from nounflow.wordnet import WordNet
@@ -61,12 +60,15 @@ def tiny(tmp_path: Path) -> WordNet:
     return WordNet.load(tmp_path)
 
 
+TERMS = {"bias": -5.0, "class:animal": 9.0, "class:artifact": 9.0}
+
+
 def frequencies_of(table: dict[str, float]) -> Frequencies:
     return Frequencies(web=table, second={})
 
 
 def rules_of(**fields: object) -> Rules:
-    return Rules.model_validate({"classes": {"animal": "because", "artifact": "because"}, **fields})
+    return Rules.model_validate({"terms": TERMS, **fields})
 
 
 # --- weights
@@ -127,7 +129,7 @@ def test_names_are_not_objects_and_tagged_senses_come_first(tiny: WordNet) -> No
     assert (crane["kind"], crane["gloss"]) == ("artifact", "lifts heavy objects")
     assert crane["hypernyms"] == ["artifact", "entity"]
     assert crane["hypernym_synsets"] == ["n00000003", "n00000001"]
-    assert counts.flows[0].dropped["name of a single thing"] == 1
+    assert counts.flows[0].dropped["name of a single thing (min_visualness)"] == 1
 
 
 def test_later_senses_stand_behind_others(tiny: WordNet) -> None:
@@ -136,27 +138,35 @@ def test_later_senses_stand_behind_others(tiny: WordNet) -> None:
     assert table.filter(pl.col("noun") == "crane")["kind"].item() == "animal"
 
 
-def test_the_nearest_rule_wins_and_an_exclusion_wins_a_tie(tiny: WordNet) -> None:
-    rules = rules_of(
-        exclude=[{"senses": "animal%1:05:00::", "reason": "a test"}],
-        include=[{"senses": ["crane%1:05:00::"], "reason": "a test"}],
-    )
-    chosen = select_synsets(tiny, rules, LexiconConfig(), Counts("nouns"))
-    assert "n00000004" in chosen
-    assert not {"n00000002", "n00000008"} & set(chosen)
-    tied = rules_of(**{key: [{"senses": "dog%1:05:00::", "reason": "a test"}] for key in ("exclude", "include")})
-    assert "n00000008" not in select_synsets(tiny, tied, LexiconConfig(), Counts("nouns"))
+def test_leading_senses_stand_before_others(tiny: WordNet) -> None:
+    assert kind_of_crane(tiny, rules_of(leading=[{"senses": "crane%1:05:00::", "reason": "a test"}])) == "animal"
 
 
-def test_exclusions_only_hold_for_photographed_lexicons(tiny: WordNet) -> None:
-    rules = rules_of(
-        exclude=[{"senses": "crane%1:05:00::", "reason": "a test"}], leave_out=[{"words": "dog", "reason": "a test"}]
-    )
+def test_pictures_of_a_sense_and_its_name_in_an_image_set_put_it_first(tiny: WordNet) -> None:
+    pictured = rules_of(pictured=frozenset({"crane%1:05:00::"}))
+    assert kind_of_crane(tiny, pictured) == "artifact"  # three times a mass of 1 is less than 4
+    assert kind_of_crane(tiny, rules_of(listed_senses={"crane": "crane%1:05:00::"})) == "animal"
+
+
+def kind_of_crane(tiny: WordNet, rules: Rules) -> str:
+    table, _ = build_lexicon(tiny, FULL, rules, frequencies_of({}))
+    return str(table.filter(pl.col("noun") == "crane")["kind"].item())
+
+
+def test_words_are_left_out_of_photographed_lexicons_only(tiny: WordNet) -> None:
+    rules = rules_of(leave_out=[{"words": "dog", "reason": "a test"}])
     everything, _ = build_lexicon(tiny, FULL, rules, frequencies_of({}))
     some, _ = build_lexicon(tiny, FULL.model_copy(update={"photographed": True}), rules, frequencies_of({}))
     assert "dog" in nouns_of(everything)
     assert "dog" not in nouns_of(some)
-    assert some.filter(pl.col("noun") == "crane")["sense_keys"].to_list() == [["crane%1:06:00::"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"), [("dog, pooch, Dog", "twice: dog"), ("unicorn", "without effect.*unicorn")]
+)
+def test_words_left_out_must_be_there_to_be_left_out(tiny: WordNet, words: str, message: str) -> None:
+    with pytest.raises(NounflowError, match=message):
+        build_lexicon(tiny, FULL, rules_of(leave_out=[{"words": words, "reason": "a test"}]), frequencies_of({}))
 
 
 # --- filters
@@ -191,10 +201,13 @@ def test_each_filter_drops_and_counts(tiny: WordNet, settings: dict[str, Any], g
         assert flow["in"] - sum(flow["dropped"].values()) + sum(flow["added"].values()) == flow["out"]
 
 
-def test_kept_words_pass_all_filters_and_are_shown_as_wordnet_writes_them(tiny: WordNet) -> None:
-    rules = rules_of(keep=[{"words": "Tin-Can", "reason": "a test"}])
-    table, _ = build_lexicon(tiny, LexiconConfig(max_pieces=0), rules, frequencies_of({"dog": 1e-2}))
-    assert nouns_of(table) == ["dog", "tin can"]
+def test_of_the_names_of_an_image_class_the_commonest_passes_all_filters(tiny: WordNet) -> None:
+    rules = rules_of(listed=(("tin can", "unknown"), ("pooch", "domestic dog")))
+    frequencies = frequencies_of({"dog": 1e-2, "pooch": 1e-6})
+    table, _ = build_lexicon(tiny, LexiconConfig(max_pieces=0), rules, frequencies)
+    assert nouns_of(table) == ["dog", "pooch", "tin can"]
+    table, _ = build_lexicon(tiny, LexiconConfig(max_pieces=0, listed=False), rules, frequencies)
+    assert nouns_of(table) == ["dog"]
 
 
 def test_a_filter_that_leaves_nothing_is_an_error_that_names_the_settings(tiny: WordNet) -> None:
@@ -212,33 +225,30 @@ def test_max_pieces_without_a_tokenizer_is_an_error(tiny: WordNet) -> None:
     ("change", "message"),
     [
         (lambda text: text + "mistake: 1\n", "mistake"),
-        (lambda text: "classes: [", "YAML"),
-        (lambda text: text + "keep: [{words: bus, reason: abc}]\nleave_out: [{words: bus, reason: abc}]\n", "bus"),
+        (lambda text: "later: [", "YAML"),
         (None, "no rule file"),
     ],
 )
 def test_a_broken_rule_file_is_named(tmp_path: Path, change: Callable[[str], str] | None, message: str) -> None:
     path = tmp_path / "rules.yaml"
     if change:
-        path.write_text(change("classes: {animal: because}\n"))
+        path.write_text(change("shares: []\n"))
     with pytest.raises(NounflowError, match=message) as error:
         load_rules(path)
     assert str(path) in str(error.value)
 
 
 def test_a_rule_for_a_sense_that_wordnet_lacks_is_an_error(tiny: WordNet) -> None:
+    rules = rules_of(later=[{"senses": "unicorn%1:05:00::", "reason": "a test"}])
     with pytest.raises(NounflowError, match="unicorn%1:05:00::"):
-        select_synsets(
-            tiny,
-            rules_of(include=[{"senses": "unicorn%1:05:00::", "reason": "a test"}]),
-            LexiconConfig(),
-            Counts("nouns"),
-        )
+        build_lexicon(tiny, FULL, rules, frequencies_of({}))
 
 
 def test_the_command_line_writes_the_same_lexicon_twice(tmp_path: Path, tiny: WordNet, repository: Path) -> None:
     rules = tmp_path / "rules.yaml"
-    rules.write_text("classes: {animal: because, artifact: because}\n")
+    rules.write_text("shares: []\n")
+    terms = "".join(f"{term}\t{weight}\n" for term, weight in TERMS.items())
+    (tmp_path / "visualness.tsv").write_text(f"term\tweight\n{terms}")
     inflection = tmp_path / "inflection.yaml"
     inflection.write_text("mass: [{words: mud, reason: a test}]\n")
     script = repository / "workflow_scripts/build_nouns.py"

@@ -1,7 +1,5 @@
 """The supplement of nouns that WordNet lacks: the table, its mistakes, and its way into a lexicon."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +28,8 @@ def supplement(wordnet: WordNet, repository: Path) -> tuple[Addition, ...]:
 
 @pytest.fixture(scope="module")
 def lexicon(wordnet: WordNet, supplement: tuple[Addition, ...], lists: InflectionLists) -> Rows:
-    """The entries of a lexicon of artifacts and the supplement, by canon; no frequencies."""
-    rules = Rules.model_validate({"classes": {"artifact": "a test"}})
+    """The entries of a lexicon of artifacts, food and the supplement, by canon; no frequencies."""
+    rules = Rules.model_validate({"terms": {"bias": -1.0, "class:artifact": 3.0, "class:food": 3.0}})
     config = LexiconConfig(kinds=("artifact",), min_weight=0, min_object_share=0, max_pieces=0, synonym_ratio=0)
     frequencies = Frequencies({}, {})
     table, _ = build_lexicon(wordnet, config, rules, frequencies, inflection=lists, supplement=supplement)

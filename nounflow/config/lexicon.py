@@ -17,27 +17,34 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 class LexiconConfig(Settings):
     """A lexicon: WordNet's object nouns, narrowed by rules. docs/nouns.md explains the rules, in their order."""
 
-    kinds: tuple[Kind, ...] = Field(
-        KINDS, min_length=1, description="WordNet noun classes to take from; the rule file says how much of each"
+    kinds: tuple[Kind, ...] = Field(KINDS, min_length=1, description="WordNet noun classes to take from")
+    min_visualness: float = Field(
+        0.5, ge=0, le=1, description="drop senses less photographable than this, by the rule of docs/nouns.md (0: none)"
     )
-    photographed: bool = Field(
-        True, description="apply the rule file's exclusions: subtrees and words that nobody names in a photograph"
+    photographed: bool = Field(True, description="apply `leave_out` of the rule file: words that nobody would answer")
+    listed: bool = Field(
+        True, description="let names of image sets' classes pass the filters of weight, share and capitals"
+    )
+    capitalised: bool = Field(
+        False, description="keep Latin names of kinds, and single names with a capital that no image set lists"
     )
     supplement: bool = Field(
         True, description="add the nouns of resources/nouns/modern.tsv, which WordNet lacks: smartphone, hoodie, latte"
     )
-    hand_kept: bool = Field(
-        True, description="let the words under `keep` in the rule file pass the filters below, whatever their weight"
-    )
-    capitalised: bool = Field(False, description="keep taxa and other names that WordNet writes with a capital")
     min_weight: float = Field(
-        2.0, ge=0, description="drop nouns below this log-scale weight; 1 is no evidence, so 0 or 1 keeps all"
+        5.5,
+        ge=0,
+        description="drop nouns below this log-scale weight, 2 less if ImageNet has pictures of them; 1 is no "
+        "evidence, so 0 or 1 keeps all",
     )
     min_object_share: float = Field(
-        0.2, ge=0, le=1, description="drop nouns that mean an object in less than this share of their uses as a noun"
+        0.1, ge=0, le=1, description="drop nouns that mean an object in less than this share of their uses as a noun"
     )
     max_pieces: int = Field(5, ge=0, description="drop nouns of more word pieces than this (0: keep all)")
     synonym_ratio: float = Field(
         8.0, ge=0, description="drop a noun when a synonym is this many times as frequent (0: keep all)"
+    )
+    spelling: Literal["american", "british"] = Field(
+        "american", description="which of two spellings of a word leads; the other is a form of the noun"
     )
     max_nouns: int = Field(0, ge=0, description="how many nouns are kept, those of greatest weight (0: all)")

@@ -1,6 +1,7 @@
 """How often words are written: Google Web 1T counts (`wordsegment`) and a second corpus mix (`wordfreq`)."""
 
 import functools
+import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from nounflow.text import canon
 # Weight 1 stands at this frequency relative to "the": 57,840 occurrences in Web 1T.
 THRESHOLD = 2.5e-6
 SLOPE = 1.5
+_LIST_END = 100_000 / 23_135_851_162  # the rarest pair that the web's list holds
 
 
 def log_weight(frequency: float) -> float:
@@ -41,6 +43,19 @@ class Frequencies:
             return 0.0
         closed = "".join(words)
         return self.web.get(" ".join(words), 0.0) + (0.0 if self.is_word(closed) else self.web.get(closed, 0.0))
+
+    def estimate(self, compound: str) -> float:
+        """What a compound without a count may have, from its words; 0 if a word is unknown, or it is one word.
+
+        The web's list ends at 100,000 occurrences. Of two words with frequencies a and b it holds the pair with the
+        probability logistic(4.51 + 0.415 ln a + 0.483 ln b), fitted on the 42,489 two-word nouns of WordNet; the
+        estimate is that share of the list's end. Of three words and more the least likely pair counts.
+        """
+        words = [self(word) for word in canon(compound).split(" ")]
+        if len(words) < 2 or not all(words):
+            return 0.0
+        pairs = (4.51 + 0.415 * math.log(a) + 0.483 * math.log(b) for a, b in itertools.pairwise(words))
+        return min(_LIST_END / (1.0 + math.exp(-logit)) for logit in pairs)
 
 
 @functools.lru_cache(maxsize=1)

@@ -92,7 +92,7 @@ class Inflector:
                 return True
             if word in self._singular_s or word in self._listed or word in self._uses:
                 return False
-        if head != head.lower() or _is_latin(noun, self._known):
+        if head != head.lower() or is_latin(noun, self._known):
             return False
         if head in self._exceptions:
             return not self._has_own_sense(head)  # "cola" is not the plural of "colon"
@@ -127,7 +127,7 @@ class Inflector:
         """Plurals of a singular that is counted, commonest first; none for taxa and what cannot be inflected."""
         if (listed := self._listed.get(noun.lower())) is not None:
             return listed
-        if "/" in noun or _is_latin(noun, self._known):
+        if "/" in noun or is_latin(noun, self._known):
             return ()
         before, head, after = _split_head(noun)
         if head != noun and noun in self._irregular:  # "jacks-in-the-box"; but "comics" is no plural of "comic strip"
@@ -189,7 +189,7 @@ def _split_head(noun: str) -> tuple[str, str, str]:
     return "", noun, ""
 
 
-def _is_latin(noun: str, known: Mapping[str, object] | Collection[str]) -> bool:
+def is_latin(noun: str, known: Mapping[str, object] | Collection[str]) -> bool:
     """Names of taxa: "genus Canis", "family Felidae", "Canis familiaris"."""
     words = noun.split(" ")
     if len(words) == 1:

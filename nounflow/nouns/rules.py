@@ -10,8 +10,9 @@ import yaml
 from pydantic import BeforeValidator, Field
 
 from nounflow.config.base import Settings
-from nounflow.config.lexicon import Kind
 from nounflow.errors import NounflowError
+from nounflow.nouns.evidence import read_evidence
+from nounflow.nouns.visualness import Decision
 from nounflow.text import canon
 
 _Model = TypeVar("_Model", bound=Settings)
@@ -47,25 +48,23 @@ class ShareRule(WordRule):
 
 
 class Rules(Settings):
-    """The whole rule file. `exclude` and `leave_out` only hold where a lexicon says `photographed`."""
+    """The rule file and the tables beside it. `leave_out` only holds where a lexicon says `photographed`."""
 
-    classes: dict[Kind, str] = Field(description="classes taken whole (names of instances never are) -> reason")
-    include: tuple[SenseRule, ...] = ()
-    exclude: tuple[SenseRule, ...] = ()
+    terms: dict[str, float] = Field(default_factory=dict, description="weights of the terms of visualness")
+    decisions: dict[str, Decision] = Field(default_factory=dict, description="sense key -> what the terms get wrong")
+    pictured: frozenset[str] = Field(frozenset(), description="keys of the senses that ImageNet has pictures of")
+    listed: tuple[tuple[str, ...], ...] = Field((), description="canons of the names of each class of image sets")
+    listed_senses: dict[str, str] = Field(default_factory=dict, description="such a canon -> its sense key, if known")
+    british: dict[str, str] = Field(default_factory=dict, description="American spelling of a word -> British")
+    leading: tuple[SenseRule, ...] = Field((), description="senses that stand before a word's other selected senses")
     later: tuple[SenseRule, ...] = Field((), description="senses that stand behind a word's other selected senses")
     leave_out: tuple[WordRule, ...] = ()
-    keep: tuple[WordRule, ...] = Field((), description="words that no filter of frequency, share or capitals drops")
     shares: tuple[ShareRule, ...] = ()
 
     @property
     def left_out(self) -> dict[str, str]:
         """Canon -> reason."""
         return {canon(word): rule.reason for rule in self.leave_out for word in rule.words}
-
-    @property
-    def kept(self) -> dict[str, str]:
-        """Canon -> the word as the file writes it."""
-        return {canon(word): word for rule in self.keep for word in rule.words}
 
     @property
     def set_shares(self) -> dict[str, float]:
@@ -77,14 +76,9 @@ def load_rules(path: Path) -> Rules:
     """Read and check a rule file.
 
     Raises:
-        NounflowError: if it is missing or malformed; or if a word is both kept and left out.
+        NounflowError: if it or a table beside it is missing or malformed.
     """
-    rules = read_rule_file(path, Rules)
-    if torn := sorted(rules.kept.keys() & rules.left_out.keys()):
-        raise NounflowError(
-            f"The rule file both keeps and leaves out: {', '.join(torn)}", where=path, fix="decide for one of them"
-        )
-    return rules
+    return read_rule_file(path, Rules).model_copy(update=read_evidence(Path(path).parent))
 
 
 def read_rule_file(path: Path, model: type[_Model]) -> _Model:

@@ -1,73 +1,116 @@
-"""Which synsets are objects: whole classes, then the nearest rule above each synset."""
+"""Which synsets are objects that one photographs, and in what order a word's senses stand."""
 
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Mapping
 
-from nounflow.config.lexicon import LexiconConfig
+from nounflow.config.lexicon import KINDS, LexiconConfig
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
 from nounflow.nouns.rules import Rules, SenseRule
+from nounflow.nouns.visualness import Verdict, visualness
+from nounflow.senses import WordSense
+from nounflow.text import canon
 from nounflow.wordnet import Synset, WordNet
 
-# synset id -> what rules say there: (included, reaches below, reason)
-_Marks = dict[str, list[tuple[bool, bool, str]]]
+# How much likelier a sense leads a word that ImageNet has pictures of, or under whose name an image set has them.
+_PICTURED, _LISTED = 3.0, 20.0
+LEAST = 0.5  # visualness from which a sense counts as photographed
 
 
-def select_synsets(wordnet: WordNet, rules: Rules, config: LexiconConfig, counts: Counts) -> tuple[str, ...]:
-    """Ids of the selected synsets, ascending; each dropped synset is counted with its reason.
+def judge_synsets(wordnet: WordNet, rules: Rules) -> dict[str, Verdict]:
+    """How photographable each synset is, by the rule's terms and decisions."""
+    return visualness(wordnet, rules.terms, rules.decisions, rules.pictured)
 
-    A synset follows the nearest rule at or above it (where an inclusion and an exclusion are equally near, the
-    exclusion); without one, its class decides. Names of single things (instances) are only selected where a rule
-    includes them by themselves: the sun, the moon.
 
-    Raises:
-        NounflowError: if a rule names a sense that WordNet lacks.
-    """
-    marks: _Marks = defaultdict(list)
-    for included, of_kind in ((True, rules.include), (False, rules.exclude if config.photographed else ())):
-        for rule in of_kind:
-            for synset in _synsets(wordnet, rule):
-                marks[synset].append((included, rule.below, rule.reason))
+def select_synsets(
+    verdicts: Mapping[str, Verdict], wordnet: WordNet, config: LexiconConfig, counts: Counts
+) -> tuple[str, ...]:
+    """Ids of the selected synsets, ascending; each dropped synset is counted with its reason."""
     flow = counts.flow("synsets", len(wordnet.synsets), "noun synsets")
     selected = []
     for synset in sorted(wordnet.synsets):
-        reason = _refusal(wordnet, wordnet.synsets[synset], rules, config, marks)
-        if reason is None:
-            selected.append(synset)
+        if kind_of(wordnet.synsets[synset]) not in config.kinds:
+            flow.drop(1, "class not among `kinds`")
+        elif verdicts[synset].score < config.min_visualness:
+            flow.drop(1, f"{verdicts[synset].reason} (min_visualness)")
         else:
-            flow.drop(1, reason)
+            selected.append(synset)
     flow.out(len(selected))
     return tuple(selected)
 
 
-def _refusal(wordnet: WordNet, synset: Synset, rules: Rules, config: LexiconConfig, marks: _Marks) -> str | None:
-    if synset.lexname not in config.kinds:
-        return "class not among `kinds`"
-    if synset.is_instance and not any(included for included, _, _ in marks.get(synset.id, ())):
-        return "name of a single thing"
-    included, reason = _nearest(wordnet, synset.id, marks)
-    if included is None:
-        return None if synset.lexname in rules.classes else "class not taken whole, and no rule includes it"
-    return None if included else f"rule: {reason}"
+def check_left_out(wordnet: WordNet, rules: Rules, verdicts: Mapping[str, Verdict]) -> None:
+    """Each word under `leave_out` must be one that a lexicon could hold.
+
+    Raises:
+        NounflowError: if a word stands twice, is unknown to WordNet, or means nothing that is photographed.
+    """
+    words = [canon(word) for rule in rules.leave_out for word in rule.words]
+    shown = {
+        canon(lemma)
+        for synset in wordnet.synsets.values()
+        if verdicts[synset.id].score >= LEAST
+        for lemma in synset.lemmas
+    }
+    for what, wrong in (
+        ("twice", [word for word, times in Counter(words).items() if times > 1]),
+        ("without effect, as no sense of them is photographed or WordNet lacks them", sorted(set(words) - shown)),
+    ):
+        if wrong:
+            raise NounflowError(
+                f"The rule file leaves out words {what}: {', '.join(wrong[:8])}", fix="delete them under `leave_out`"
+            )
 
 
-def _nearest(wordnet: WordNet, synset: str, marks: _Marks) -> tuple[bool | None, str]:
-    """What the nearest rule says, and why; None if no rule reaches this synset."""
-    best: tuple[int, bool, str] | None = None
-    for ancestor, distance in wordnet.ancestors(synset).items():  # nearest first
-        if best is not None and distance > best[0]:
-            break
-        for included, below, reason in marks.get(ancestor, ()):
-            if (below or distance == 0) and (best is None or not included):
-                best = (distance, included, reason)
-    return (None, "") if best is None else (best[1], best[2])
+def kind_of(synset: Synset) -> str:
+    """Its class; "person", "animal" and "plant" themselves, which WordNet files above all classes, head theirs."""
+    if synset.lexname == "tops" and synset.lemmas[0] in KINDS:
+        return synset.lemmas[0]
+    return synset.lexname
 
 
-def later_senses(wordnet: WordNet, rules: Rules) -> frozenset[str]:
-    """Ids of the senses that `later` puts behind a word's others."""
-    named = ((rule, synset) for rule in rules.later for synset in _synsets(wordnet, rule))
-    return frozenset(
-        sense for rule, synset in named for sense in (wordnet.descendants(synset) if rule.below else (synset,))
-    )
+def rank_names(wordnet: WordNet) -> dict[str, tuple[str, ...]]:
+    """Synset id -> names of the taxonomic ranks whose only member it is: feline -> ("Felidae", "family Felidae")."""
+    members: dict[str, set[str]] = {}
+    for synset in wordnet.synsets.values():
+        for group in synset.groups:
+            members.setdefault(group, set()).add(synset.id)
+    ranks = {below for group in wordnet.senses("taxonomic group")[:1] for below in wordnet.descendants(group.id)}
+    found: dict[str, tuple[str, ...]] = {}
+    for group in sorted(ranks & members.keys()):
+        kinds = members[group] - ranks
+        highest = [kind for kind in kinds if not (wordnet.ancestors(kind).keys() & kinds) - {kind}]
+        if len(highest) == 1:
+            found[highest[0]] = found.get(highest[0], ()) + wordnet.synsets[group].lemmas
+    return found
+
+
+class SenseOrder:
+    """Which of a word's selected senses leads: by its use, by pictures of it, and by what the rule file says."""
+
+    def __init__(self, wordnet: WordNet, rules: Rules) -> None:
+        """
+        Raises:
+            NounflowError: if a rule names a sense that WordNet lacks.
+        """
+        self.pictured = {wordnet.sense_ids[key] for key in rules.pictured if key in wordnet.sense_ids}
+        self._listed = rules.listed_senses
+        self._later, self._first = (
+            frozenset(
+                sense
+                for rule in of_kind
+                for synset in _synsets(wordnet, rule)
+                for sense in (wordnet.descendants(synset) if rule.below else (synset,))
+            )
+            for of_kind in (rules.later, rules.leading)
+        )
+
+    def rank(self, name: str, sense: WordSense) -> tuple[bool, bool, float]:
+        """A key to sort a word's senses by; `name` is the word's canon."""
+        synset = sense.synset
+        evidence = _PICTURED if synset.id in self.pictured else 1.0
+        evidence *= _LISTED if self._listed.get(name) in synset.sense_keys else 1.0
+        return synset.id in self._later, synset.id not in self._first, -sense.mass * evidence
 
 
 def _synsets(wordnet: WordNet, rule: SenseRule) -> list[str]:

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -43,9 +42,10 @@ _MEANINGS = [  # what only a lexicon made from WordNet has
         "sense_keys", _strings
     ),  # beside each synset this noun's key in it, which 3.0 and 3.1 share: "dog%1:05:00::"
     pa.field("hypernym_synsets", _strings),  # ids of `hypernyms`
-    pa.field(
-        "countability", pa.string()
-    ),  # count (a dog), mass (some water), both (some wine, wines), plural (jeans), name
+    pa.field("countability", pa.string()),  # count (a dog), mass (water), both (wine), plural (jeans), name (Canis)
+    pa.field("group", pa.string()),  # nouns of one group mean the same: id of the first synset
+    pa.field("aliases", _strings),  # other names of the first synset, Latin ones and ranks included; never in captions
+    pa.field("visualness", pa.float32()),  # 0 to 1, of the first synset
 ]
 LEXICON = pa.schema([*NOUNS, *_MEANINGS])
 
@@ -148,8 +148,8 @@ def read_lexicon(path: Path) -> pl.DataFrame:
         _check_columns(path, arrow.column_names, NOUNS, "lexicon")
         for field in _MEANINGS:
             if field.name not in arrow.column_names:
-                empty: list[Any] = ["count" if pa.types.is_string(field.type) else []] * len(arrow)
-                arrow = arrow.append_column(field, pa.array(empty, field.type))
+                empty = [] if pa.types.is_list(field.type) else {"countability": "count"}.get(field.name)
+                arrow = arrow.append_column(field, pa.array([empty] * len(arrow), field.type))
         return pl.from_arrow(arrow.select(LEXICON.names).cast(LEXICON))  # type: ignore[return-value]
 
 
