@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -148,7 +149,7 @@ def read_lexicon(path: Path) -> pl.DataFrame:
         _check_columns(path, arrow.column_names, NOUNS, "lexicon")
         for field in _MEANINGS:
             if field.name not in arrow.column_names:
-                empty = [] if pa.types.is_list(field.type) else {"countability": "count"}.get(field.name)
+                empty: Any = [] if pa.types.is_list(field.type) else {"countability": "count"}.get(field.name)
                 arrow = arrow.append_column(field, pa.array([empty] * len(arrow), field.type))
         return pl.from_arrow(arrow.select(LEXICON.names).cast(LEXICON))  # type: ignore[return-value]
 
