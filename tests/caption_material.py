@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from noun_material import UNGROUPED
 
 from nounflow.captions.forms import CaptionLexicon
 from nounflow.captions.multisets import Multiset
@@ -100,7 +101,7 @@ def lexicon_of(entries: list[tuple[str, str, str, str, int, str, str]]) -> pl.Da
                 "weight": float(weight),
             }
         )
-    return pl.DataFrame(rows)
+    return pl.DataFrame(rows).with_columns(**UNGROUPED)
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from noun_material import UNGROUPED
 
 from nounflow.captions.checks import CaptionChecks
 from nounflow.captions.table import Row, frame_of
@@ -57,7 +58,7 @@ def check_nouns(tmp_path_factory: pytest.TempPathFactory) -> pl.DataFrame:
             }
         )  # fmt: skip
     path = tmp_path_factory.mktemp("lexicon") / "nouns.parquet"
-    write_table(path, pl.DataFrame(rows), LEXICON)
+    write_table(path, pl.DataFrame(rows).with_columns(**UNGROUPED), LEXICON)
     return read_lexicon(path)
 
 

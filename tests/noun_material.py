@@ -17,6 +17,12 @@ FULL = LexiconConfig(
     photographed=False, capitalised=True, min_weight=0, min_object_share=0, max_pieces=0, synonym_ratio=0
 )
 
+UNGROUPED = {  # columns of a lexicon whose nouns all mean something else
+    "group": pl.col("synsets").list.first(),
+    "aliases": pl.lit([], pl.List(pl.String)),
+    "visualness": pl.lit(1.0),
+}
+
 
 @pytest.fixture(scope="session")
 def frequencies(wordnet: WordNet) -> Frequencies:

@@ -61,7 +61,8 @@ def write_nouns(path: Path, names: list[str] = NAMES) -> None:
         "sense_keys": [[]] * n, "gloss": [""] * n, "hypernyms": [[]] * n, "hypernym_synsets": [[]] * n,
         "singulars": [[name] for name in names],
         "singular_shares": [[1.0]] * n, "plurals": [[]] * n, "plural_shares": [[]] * n, "frequency": [0.0] * n,
-        "weight": [1.0] * n, "countability": ["count"] * n,
+        "weight": [1.0] * n, "countability": ["count"] * n, "group": names, "aliases": [[]] * n,
+        "visualness": [1.0] * n,
     }  # fmt: skip
     write_table(path, pl.DataFrame(columns, strict=False), LEXICON)
 

@@ -43,7 +43,8 @@ TABLES = {  # command -> arguments, tables
 }
 NO_TABLE = {
     *("init", "reproduce", "annotate", "decisions merge", "decisions import", "decisions export", "cache export"),
-    *("cache import", "import-novic", "schema"),
+    *("cache import", "import-novic", "schema", "serve", "check", "nouns show", "nouns diff"),
+    *("labelstudio import", "labelstudio export"),
 }
 
 
@@ -60,9 +61,11 @@ def leaves(command: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[s
 class Named:
     """A classifier that knows one picture."""
 
-    def name(self, files: list[str], top_k: int | None = None) -> list[classifier.Naming]:
-        known = {"cat.png": classifier.Naming("cat.png", ("cat", "dog"), (0.75, 0.25))}
-        return [known.get(file.split("/")[-1], classifier.Naming(file, (), (), "broken")) for file in files]
+    def classify(self, files: list[str], *_: object, **__: object) -> Iterator[classifier.Naming]:
+        known = {"cat.png": (("cat", "dog"), (0.75, 0.25))}
+        for file in files:
+            nouns, probabilities = known.get(file.split("/")[-1], ((), ()))
+            yield classifier.Naming(file, nouns, probabilities, "" if nouns else "broken")
 
 
 @pytest.fixture(scope="module")

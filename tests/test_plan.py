@@ -84,7 +84,7 @@ def test_dimensions_of_known_towers_need_no_weights() -> None:
 
 def test_an_unbuilt_lexicon_is_assumed_with_a_note(config: Config, tmp_path: Path) -> None:
     sizes, notes = lexicon_sizes(config, tmp_path)
-    assert sizes == {"small": 4636}
+    assert sizes == {"small": 6100}
     assert "assumed" in notes[0]
 
 

@@ -40,7 +40,7 @@ def test_the_main_job_leaves_scores_a_report_and_every_stage_on_disk(finished: P
         )
     assert rows["tiny_retrieval"]["difference_to_retrieval"] == ""
     assert rows["tiny"]["difference_to_retrieval"] != ""
-    page = (finished.folder / "results/report.html").read_text()
+    page = (finished.folder / "results/report.html").read_text().replace("<wbr>", "")
     assert "broken.jpg" in page
     for path in (
         "nouns/tiny.parquet", "captions/tiny/m3.parquet", "captions/tiny/offline.parquet",
