@@ -119,7 +119,12 @@ def workplace(
                     "gone": {"kind": "folder", "folder": "no/such/folder"},
                 },
                 "runs": {
-                    "clip": {"lexicon": "small", "embedder": "clip", "mixture": "prompts", "noise": {"norm": 0.4}},
+                    "clip": {
+                        "lexicon": "small",
+                        "embedder": "clip",
+                        "mixture": "prompts",
+                        "noise": {"scheme": "gauss_elem", "norm": 0.4},
+                    },
                 },
                 "image_sets": {
                     "photos": None,
