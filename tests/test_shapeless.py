@@ -108,7 +108,7 @@ def test_every_module_that_is_left_out_has_a_stand_in() -> None:
     assert left_out == {*STAND_INS, "fingerprint.py"}  # another fingerprint reruns everything anyway
 
 
-@pytest.mark.slow
+@pytest.mark.extra
 def test_no_byte_of_any_result_depends_on_the_modules_that_are_left_out(finished: Project, project: Project) -> None:
     for name, text in STAND_INS.items():
         (project.folder / "nounflow" / name).write_text(text)
