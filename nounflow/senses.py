@@ -12,12 +12,12 @@ import functools
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from nounflow.text import canon, regular_singular
-from nounflow.wordnet import Synset, WordNet
+from nounflow.wordnet import ADDED, Synset, WordNet
 
 # A name's sense (Stephen Crane, the constellation Crane) is written with a capital and seldom meant.
 _NAME_PRIOR = 0.25
@@ -41,16 +41,16 @@ class WordSenses:
 
     def __init__(self, wordnet: WordNet, lexicons: Iterable[pl.DataFrame] = ()) -> None:
         """`lexicons`: tables of schema `LEXICON`; of a noun in several the first counts."""
-        self.wordnet = wordnet
+        lexicons = tuple(lexicons)
+        self.wordnet = wordnet = _with_added(wordnet, lexicons)
         self._words: dict[str, list[str]] = defaultdict(list)  # canon -> WordNet's words
         for word in wordnet.index:
             self._words[canon(word)].append(word)
         self._irregular = {canon(plural): singulars for plural, singulars in wordnet.exceptions.items()}
         self._chosen: dict[str, tuple[str, ...]] = {}
         for table in lexicons:
-            for name, keys, above in table.select("canon", "sense_keys", "hypernym_synsets").iter_rows():
-                parent = above[0] if above else ""
-                self._chosen.setdefault(name, tuple(wordnet.id_of_key(key, parent) for key in keys))
+            for name, keys in table.select("canon", "sense_keys").iter_rows():
+                self._chosen.setdefault(name, tuple(wordnet.by_sense_key(key).id for key in keys))
         self.senses = functools.lru_cache(maxsize=None)(self._senses)
         self.singulars = functools.lru_cache(maxsize=None)(self._singulars)
 
@@ -129,6 +129,25 @@ class WordSenses:
         """Ids of what a noun means: in the first lexicon that has it, else in WordNet; empty if that lacks it."""
         known = self._chosen.get(canon(noun))
         return known or tuple(dict.fromkeys(sense.synset.id for sense in self.senses(noun)))
+
+
+def _with_added(wordnet: WordNet, lexicons: Iterable[pl.DataFrame]) -> WordNet:
+    """WordNet with the meanings that a supplement added to lexicons, each below its parent."""
+    added: dict[str, Synset] = {}
+    columns = ("noun", "kind", "gloss", "synsets", "sense_keys", "hypernym_synsets")
+    for table in lexicons:
+        for noun, kind, gloss, ids, keys, above in table.select(columns).iter_rows():
+            for number, (synset, key) in enumerate(zip(ids, keys, strict=True)):
+                if not key.endswith(f":{ADDED}::") or key in wordnet.sense_ids:
+                    continue
+                parents = tuple(above[:1]) if number == 0 and above and above[0] in wordnet.synsets else ()
+                known = added.get(synset, Synset(synset, kind, (), (), parents, (), gloss))
+                if key not in known.sense_keys:
+                    known = replace(known, lemmas=(*known.lemmas, noun), sense_keys=(*known.sense_keys, key))
+                added[synset] = known
+    if not added:
+        return wordnet
+    return WordNet({**wordnet.synsets, **added}, wordnet.index, wordnet.exceptions, wordnet.tag_counts)
 
 
 def _place(key: str) -> tuple[int, int]:

@@ -96,11 +96,6 @@ class WordNet:
         counts = {key: count for key, count in _parsed(counted, _parse_count, "sense").items() if count}
         return cls(synsets, index, exceptions, counts)
 
-    def id_of_key(self, key: str, parent: str) -> str:
-        """The synset of a lexicon's sense key; of one that a supplement added, its parent there (an id)."""
-        added = key.endswith(f":{ADDED}::") and key not in self.sense_ids and parent in self.synsets
-        return parent if added else self.by_sense_key(key).id
-
     def senses(self, word: str) -> tuple[Synset, ...]:
         """Synsets of a word as WordNet spells it (but for case), commonest first; empty if it does not know it."""
         return tuple(self.synsets[sense] for sense in self.index.get(word.lower().replace("_", " "), ()))

@@ -43,6 +43,7 @@ rule annotate:
         predictions=predictions_on,
         labels=lambda wildcards: labels_of(wildcards.image_set),
         wordnet=fetched("wordnet"),
+        supplement=resource("resources/nouns/modern.tsv"),
     output:
         annotations=ANNOTATIONS,
         reasons="results/annotations/{image_set}/{annotator}.reasons.tsv",
@@ -70,6 +71,7 @@ rule annotate:
         " --annotator {wildcards.annotator:q}"
         " {params.labels}"
         " --wordnet-manifest {input.wordnet:q}"
+        " --supplement {input.supplement:q}"
         " --image-set {wildcards.image_set:q}"
         " --predictions {input.predictions:q}"
         " --out {output.annotations:q}"

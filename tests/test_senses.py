@@ -79,7 +79,8 @@ def test_what_wordnet_does_not_know_means_nothing(words: WordSenses) -> None:
 
 def chosen(**keys: str) -> pl.DataFrame:
     chosen_keys = [key.split() for key in keys.values()]
-    return pl.DataFrame({"canon": list(keys), "sense_keys": chosen_keys, "hypernym_synsets": [[]] * len(keys)})
+    one = pl.DataFrame({"canon": list(keys), "sense_keys": chosen_keys, "hypernym_synsets": [[]] * len(keys)})
+    return one.with_columns(noun="canon", synsets="sense_keys", kind=pl.lit("artifact"), gloss=pl.lit(""))
 
 
 def test_the_first_lexicon_that_has_a_noun_says_what_it_means(wordnet: WordNet) -> None:

@@ -13,6 +13,7 @@ from nounflow.nouns.inflection_lists import InflectionLists
 from nounflow.nouns.lexicon import build_lexicon
 from nounflow.nouns.rules import Rules
 from nounflow.nouns.supplement import COLUMNS, Addition, extended, read_supplement
+from nounflow.scoring.hierarchy import Hierarchy
 from nounflow.senses import WordSenses
 from nounflow.wordnet import WordNet
 
@@ -65,10 +66,12 @@ def test_the_modern_sense_leads_where_its_share_says_so(lexicon: Rows, noun: str
     assert len(lexicon[noun]["synsets"]) > 1
 
 
-def test_a_lexicon_with_added_senses_meets_a_plain_wordnet_by_their_parents(lexicon: Rows, wordnet: WordNet) -> None:
+def test_a_lexicon_brings_its_added_senses_to_a_plain_wordnet(lexicon: Rows, wordnet: WordNet) -> None:
     table = pl.DataFrame([lexicon["smartphone"], lexicon["telephone"]])
     words = WordSenses(wordnet, [table])
-    assert words.synsets("smartphone") == words.synsets("telephone")[:1]
+    (own,) = words.synsets("smartphone")
+    assert words.wordnet.synsets[own].parents == words.synsets("telephone")[:1]
+    assert own not in wordnet.synsets
 
 
 def test_ids_are_of_the_content_and_new(supplement: tuple[Addition, ...], wordnet: WordNet) -> None:
@@ -107,3 +110,24 @@ def test_a_mistake_in_the_table_is_named_with_file_and_row(
         read_supplement(path, wordnet)
     assert message in str(error.value)
     assert f"{path}, row 3" in str(error.value)
+
+
+def test_what_a_supplement_added_is_a_kind_of_its_own_to_whoever_reads_the_lexicon(wordnet: WordNet) -> None:
+    """A smartphone is a telephone, but no synonym of one, nor of other kinds that were added, nor coarse like it."""
+    telephone, dog = (wordnet.sense_ids[key] for key in ("telephone%1:06:00::", "dog%1:05:00::"))
+    rows = [
+        {"noun": noun, "canon": noun, "kind": "artifact", "gloss": "a telephone", "synsets": [sense], "frequency": 1e-6,
+         "sense_keys": [key], "hypernym_synsets": [telephone]}
+        for noun, sense, key in (
+            ("smartphone", "n90000001", "smartphone%1:06:90::"),
+            ("flip phone", "n90000002", "flip_phone%1:06:90::"),
+            ("dog", dog, "dog%1:05:00::"),
+        )
+    ]  # fmt: skip
+    hierarchy = Hierarchy(wordnet, [pl.DataFrame(rows)], coarse_from=2)
+    assert hierarchy.same("smartphone", "smartphone")
+    assert not hierarchy.same("smartphone", "flip phone")
+    assert not hierarchy.same("smartphone", "telephone")
+    assert hierarchy.specificity("telephone") < hierarchy.specificity("smartphone") == 1.0
+    assert hierarchy.lexname("smartphone") == "artifact"
+    assert 0 < hierarchy.nearness(hierarchy.senses("smartphone"), hierarchy.senses("telephone")) < 1

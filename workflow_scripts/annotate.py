@@ -24,6 +24,7 @@ def main(
     image_set: str,
     labels: Path | None,
     wordnet_manifest: Path,
+    supplement: Path | None,
     predictions: list[Path],
     top_k: int,
     out: Path,
@@ -35,6 +36,7 @@ def main(
     from nounflow.escaping import escaped
     from nounflow.image_names import same_name
     from nounflow.inputs import input_folder
+    from nounflow.nouns.supplement import extended, read_supplement
     from nounflow.registry import resolve
     from nounflow.schemas.documents import read_document, write_document
     from nounflow.schemas.inputs import InputManifest
@@ -51,8 +53,11 @@ def main(
         shown = ", ".join(map(escaped, strays[:10])) + (" ..." if len(strays) > 10 else "")
         print(f"labels that match no image: {shown} ({len(strays):,} in all)", flush=True)
     source = read_document(InputManifest, wordnet_manifest, "WordNet manifest")
-    judge = resolve(ANNOTATORS[annotator].judge)(WordNet.load(input_folder(wordnet_manifest)))
+    words = WordNet.load(input_folder(wordnet_manifest))
+    additions = read_supplement(supplement, words) if supplement else ()
+    judge = resolve(ANNOTATORS[annotator].judge)(extended(words, additions)[0])
     rule = f"{judge.rule}, {source.name} {source.version}"  # the same rule on another WordNet is another judge
+    rule += f" and {len(additions):,} senses that it lacks" if additions else ""
     annotations, judged, record = judge_predictions(judge, image_set, nouns, labelled, rule)
     write_sheet(reasons, Reason._fields, judged)
     record.write(counts)
@@ -66,6 +71,7 @@ if __name__ == "__main__":
     parser.add_argument("--image-set", required=True, help="name of the image set")
     parser.add_argument("--labels", type=Path, help="TSV with columns file, gold[, sense, accepted, secondary]")
     parser.add_argument("--wordnet-manifest", type=Path, required=True, help="results/inputs/wordnet/manifest.json")
+    parser.add_argument("--supplement", type=Path, help="nouns that WordNet lacks (TSV)")
     parser.add_argument("--predictions", nargs="+", type=Path, required=True, help="predictions of all runs")
     parser.add_argument("--top-k", type=int, default=5, help="how many nouns of an image are judged")
     parser.add_argument("--out", type=Path, required=True, help="results/annotations/{image_set}/{annotator}.json")

@@ -41,8 +41,8 @@ class Hierarchy:
             overrides: noun -> specificity factor, in place of that rule.
         """
         tables = list(tables)
-        self._wordnet = wordnet
         self._words = WordSenses(wordnet, tables)
+        self._wordnet = self._words.wordnet  # with what a supplement added
         self._coarse_from = coarse_from
         self._overrides = {canon(noun): factor for noun, factor in (overrides or {}).items()}
         frequencies: dict[str, float] = {}
