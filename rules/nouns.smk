@@ -12,7 +12,13 @@ rule build_nouns:
         rules=resource("resources/nouns/rules.yaml"),
         tables=[
             resource(f"resources/nouns/{table}")
-            for table in ("visualness.tsv", "decisions.tsv", "pictured.txt", "class_lists.tsv", "spelling.tsv")
+            for table in (
+                "visualness.tsv",
+                "decisions.tsv",
+                "pictured.txt",
+                "class_lists.tsv",
+                "spelling.tsv",
+            )
         ],
         inflection=resource("resources/nouns/inflection.yaml"),
         supplement=resource("resources/nouns/modern.tsv"),

@@ -46,6 +46,7 @@ def test_what_one_workflow_embedded_another_one_takes_from_the_cache(
     assert other.would_run(*TARGETS) == {}  # also without the cache
 
 
+@pytest.mark.extra
 def test_another_embedder_setting_is_not_taken_for_the_cached_one(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

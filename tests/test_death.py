@@ -65,6 +65,7 @@ def test_every_stage_dies_of_kill_9_then_of_sigterm_and_the_third_attempt_gives_
     assert digests(project.folder / "results") == digests(finished.folder / "results")
 
 
+@pytest.mark.extra
 def test_a_job_that_the_kernel_kills_for_its_memory_runs_again_with_more(project: Project, finished: Project) -> None:
     """A real control group, with less memory than training needs."""
     group = CGROUPS / f"nounflow_test_{os.getpid()}"

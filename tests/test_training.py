@@ -127,7 +127,9 @@ def test_with_averaged_weights_the_held_out_loss_is_theirs() -> None:
     "noise",
     [
         {"scheme": "gauss_elem_uniform_angle"},
-        {"scheme": "covariance", "covariance": "texts", "rank": 4, "schedule": "cosine"},
+        pytest.param(
+            {"scheme": "covariance", "covariance": "texts", "rank": 4, "schedule": "cosine"}, marks=pytest.mark.extra
+        ),
     ],
     ids=["drawn", "measured"],
 )

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import psutil
+import pytest
 from PIL import Image
 from tiny_workflow import MERGED, Project
 
@@ -121,6 +122,7 @@ def test_snakemake_is_content_from_another_working_folder_and_with_a_path_of_any
     assert "2 of 2 steps" in output or "3 of 3 steps" in output
 
 
+@pytest.mark.extra
 def test_a_config_of_a_thousand_runs_fits_into_a_job(project: Project) -> None:
     runs = {f"tiny_{n}": {"lexicon": "tiny", "embedder": "bundled", "mixture": "m3_captions"} for n in range(1000)}
     project.configure(lambda config: config["runs"].update(runs))
