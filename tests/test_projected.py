@@ -8,7 +8,7 @@ import torch
 from training_material import DIM, run_training, write_project
 
 from nounflow.predictors.loading import load_predictor
-from nounflow.predictors.projected import ProjectedPredictor
+from nounflow.predictors.moved import ProjectedPredictor
 from nounflow.predictors.protocol import Answers, Predictor
 from nounflow.store.training_set import open_training_set
 from nounflow.store.weights import read_predictor_manifest

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pydantic
 
 from nounflow.config.generation import GenerationConfig
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.predictor_kinds import GENERATION, PREDICTORS
-from nounflow.predictors.projected import ProjectedPredictor
-from nounflow.predictors.protocol import Answers, Predictor
+from nounflow.predictors.moved import ProjectedPredictor, ShiftedPredictor
+from nounflow.predictors.protocol import Predictor
 from nounflow.registry import resolve
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.models import PredictorManifest
@@ -89,33 +88,3 @@ def check_origin(
             where=f"{where} against {other_where}",
             fix="fuse runs of one lexicon; if it was built anew, run the models stage again",
         )
-
-
-class ShiftedPredictor(Predictor):
-    """A predictor for whose texts the images' mean shift is taken off the images: it answers for images moved there."""
-
-    def __init__(self, predictor: Predictor, shift: np.ndarray) -> None:
-        """
-        Args:
-            shift: float32 [dim], mean image - mean text.
-        """
-        self.manifest, self._predictor, self._shift = predictor.manifest, predictor, shift
-
-    @property
-    def width(self) -> int:
-        return self._predictor.width
-
-    def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
-        return self._predictor.answer(self._moved(embeddings), top_k)
-
-    def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
-        return self._predictor.log_probabilities(self._moved(embeddings), nouns)
-
-    def guided_by(self, nouns: Sequence[str]) -> tuple[Predictor, list[str]]:
-        guided, left_out = self._predictor.guided_by(nouns)
-        return ShiftedPredictor(guided, self._shift), left_out
-
-    def _moved(self, embeddings: np.ndarray) -> np.ndarray:
-        moved: np.ndarray = embeddings.astype(np.float32) - self._shift
-        moved /= np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)
-        return moved
