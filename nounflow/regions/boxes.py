@@ -1,4 +1,4 @@
-"""Boxes, float32 [n, 4] as x1, y1, x2, y2 in pixels: overlap, growth, suppression, and what their places tell."""
+"""Boxes, float32 [n, 4] as x0, y0, x1, y1 in pixels: overlap, growth, suppression, and what their places tell."""
 
 import numpy as np
 import torch

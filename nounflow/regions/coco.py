@@ -21,7 +21,7 @@ class TrueBoxes:
     images: Mapping[str, tuple[int, int, int]]  # file -> id, width, height
     names: tuple[str, ...]  # of the categories
     category_ids: tuple[int, ...]  # beside `names`
-    boxes: Mapping[str, np.ndarray]  # file -> float32 [n, 4]: x1, y1, x2, y2
+    boxes: Mapping[str, np.ndarray]  # file -> float32 [n, 4]: x0, y0, x1, y1
     labels: Mapping[str, np.ndarray]  # file -> int64 [n], places in `names`
     crowds: Mapping[str, np.ndarray]  # file -> bool [n]: a box around many, neither found nor missed
     dropped: dict[str, int] = field(default_factory=dict)  # reason -> boxes left out

@@ -18,7 +18,7 @@ class ImageRegions:
     file: str
     width: int
     height: int
-    boxes: np.ndarray  # float32 [n, 4]: x1, y1, x2, y2 in pixels
+    boxes: np.ndarray  # float32 [n, 4]: x0, y0, x1, y1 in pixels
     objectness: np.ndarray  # float32 [n], 0 to 1
     vectors: np.ndarray  # unit rows [n, scales, dim], of the box and of the box with its surroundings
 

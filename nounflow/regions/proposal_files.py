@@ -1,4 +1,4 @@
-"""Proposals that another program has made: COCO JSON, or parquet as `proposals.PROPOSALS`."""
+"""Proposals that another program has made: COCO JSON, or parquet with file, x0, y0, x1, y1, objectness."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ from PIL import Image
 from nounflow.config.regions import ProposalsConfig
 from nounflow.errors import NounflowError
 from nounflow.files import read_json
-from nounflow.regions.proposals import PROPOSALS
+from nounflow.regions.proposals import CORNERS
+from nounflow.schemas.boxes import PROPOSALS
 from nounflow.schemas.tables import read_table
 
 
@@ -24,7 +25,7 @@ def load(config: ProposalsConfig, _device: str) -> "ProposalsOfFile":
     path = Path(config.file or "")
     if path.suffix == ".parquet":
         frame = read_table(path, PROPOSALS, "table of proposals")
-        numbers = frame.select("x1", "y1", "x2", "y2", "objectness").to_numpy()
+        numbers = frame.select(*CORNERS, "objectness").to_numpy()
         rows = zip(frame["file"].to_list(), numbers.astype(np.float32), strict=True)
         return ProposalsOfFile(dict(_grouped(rows)))
     found = read_json(path, "file of proposals", fix="check regions.proposals.file")
@@ -39,7 +40,7 @@ def load(config: ProposalsConfig, _device: str) -> "ProposalsOfFile":
 
 
 def _coco_rows(found: Any) -> Iterator[tuple[str, np.ndarray]]:
-    """File, or image id, and x1, y1, x2, y2, objectness of each box; without a score the objectness is 1."""
+    """File, or image id, and x0, y0, x1, y1, objectness of each box; without a score the objectness is 1."""
     images = {one["id"]: one["file_name"] for one in found["images"]} if isinstance(found, dict) else {}
     for one in found["annotations"] if isinstance(found, dict) else found:
         left, top, width, height = map(float, one["bbox"])

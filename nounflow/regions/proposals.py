@@ -21,15 +21,16 @@ from nounflow.registry import resolve
 PROPOSALS = pa.schema(  # an image's boxes stand together, the likeliest object first; none of an image without any
     [
         ("file", pa.string()),
+        ("x0", pa.float32()),  # pixels of the upright image
+        ("y0", pa.float32()),
+        ("x1", pa.float32()),
+        ("y1", pa.float32()),
+        ("objectness", pa.float32()),  # 0 to 1
         ("width", pa.uint32()),  # of the image, pixels
         ("height", pa.uint32()),
-        ("x1", pa.float32()),  # pixels of the upright image
-        ("y1", pa.float32()),
-        ("x2", pa.float32()),
-        ("y2", pa.float32()),
-        ("objectness", pa.float32()),  # 0 to 1
     ]
 )
+CORNERS = ("x0", "y0", "x1", "y1")
 
 
 class ProposalSource(Protocol):
@@ -54,7 +55,7 @@ class Proposed:
 
     def table(self) -> pl.DataFrame:
         """Rows of `PROPOSALS`."""
-        columns = dict(zip(("x1", "y1", "x2", "y2"), self.boxes.T, strict=True))
+        columns = dict(zip(CORNERS, self.boxes.T, strict=True))
         frame = pl.DataFrame({**columns, "objectness": self.objectness})
         return frame.with_columns(file=pl.lit(self.file), width=pl.lit(self.width), height=pl.lit(self.height))
 
