@@ -395,4 +395,3 @@ def test_names_are_embedded_as_the_mean_of_their_prompts() -> None:
     assert found.shape == (2, DIM)
     assert found[0, 3] == pytest.approx(found[0, 5]) == pytest.approx(2**-0.5)
     assert similarities(TEXTS[:1], TEXTS[:2], 0.01)[0].round(6).tolist() == [1, 0]
-

@@ -24,7 +24,7 @@ class ProposalKind(NamedTuple):
 
 PROPOSAL_SOURCES: Registry[ProposalKind] = {
     "selective_search": ProposalKind(
-        "nounflow.regions.selective_search:load", 0.2, "its objectness is the contrast of colours with the surroundings"
+        "nounflow.regions.selective_search:load", 0.2, "its objectness, contrast and size, is below 0.5 for most things"
     ),
     "rpn": ProposalKind("nounflow.regions.rpn:load", 0.5, "the published cut", ("weights",)),
     "owlv2": ProposalKind("nounflow.regions.owlv2:load", 0.1, "few of its boxes reach more", ("weights",)),
@@ -48,7 +48,7 @@ class ProposalsConfig(Settings):
     embedded: int | None = Field(
         None, ge=1, description="most boxes of an image that are embedded, twice each; null: all of them"
     )
-    nms_iou: float = Field(0.7, gt=0, le=1, description="of two boxes that overlap more the likelier one stays")
+    nms_iou: float = Field(0.6, gt=0, le=1, description="of two boxes that overlap more the likelier one stays")
     min_side: float = Field(8, ge=1, description="pixels; narrower boxes are left out")
 
     @model_validator(mode="after")
@@ -102,11 +102,16 @@ class RegionsTestConfig(Settings):
 
     images: str = Field(description="image set")
     boxes: HomePath | None = Field(None, description="COCO JSON with its boxes; null: those that the image set has")
-    novel: tuple[str, ...] = Field((), description="names without boxes; none: drawn by the seed")
-    base: tuple[str, ...] = Field((), description="names whose boxes are known; none: all that are not novel")
+    novel: tuple[str, ...] = Field(
+        (), description="names without boxes; none: drawn by the seed of those in both parts"
+    )
+    base: tuple[str, ...] = Field((), description="names whose boxes are known; none: the others with boxes in both")
     novel_share: float = Field(0.3, gt=0, le=1, description="share of the names that is drawn as novel")
     retrieve_share: float = Field(
-        0.5, gt=0, lt=1, description="share of the images that is retrieved from and learnt from, not scored"
+        0.5,
+        gt=0,
+        lt=1,
+        description="share of the images that is learnt from and not scored, where the boxes name no splits",
     )
     transductive: bool = Field(False, description="retrieve from the scored images, too; the table says so")
 

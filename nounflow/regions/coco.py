@@ -24,6 +24,7 @@ class TrueBoxes:
     boxes: Mapping[str, np.ndarray]  # file -> float32 [n, 4]: x0, y0, x1, y1
     labels: Mapping[str, np.ndarray]  # file -> int64 [n], places in `names`
     crowds: Mapping[str, np.ndarray]  # file -> bool [n]: a box around many, neither found nor missed
+    splits: Mapping[str, str] = field(default_factory=dict)  # file -> split, where the images say one
     dropped: dict[str, int] = field(default_factory=dict)  # reason -> boxes left out
 
     def boxes_of(self, file: str, names: Iterable[int]) -> np.ndarray:
@@ -93,6 +94,7 @@ def read_boxes(path: Path) -> TrueBoxes:
         {file: corners[taken] for file, taken in kept.items()},
         {file: np.array([place[rows[i][1]] for i in taken], dtype=np.int64) for file, taken in kept.items()},
         {file: np.array([rows[i][3] for i in taken], dtype=bool) for file, taken in kept.items()},
+        {str(one["file_name"]): str(one["split"]) for one in found["images"] if "split" in one},
         dropped,
     )
 

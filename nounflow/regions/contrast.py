@@ -19,7 +19,7 @@ def colour_contrast(image: Image.Image, boxes: np.ndarray, surroundings: float =
     """
     small = image.copy()
     small.thumbnail((_SIDE, _SIDE))
-    levels = np.asarray(small, dtype=np.uint8) // (256 // _LEVELS)
+    levels = np.asarray(small, dtype=np.int64) * _LEVELS // 256
     colours = (levels[..., 0].astype(np.int64) * _LEVELS + levels[..., 1]) * _LEVELS + levels[..., 2]
     one_hot = np.eye(_LEVELS**3, dtype=np.float32)[colours]
     sums = np.pad(one_hot.cumsum(0).cumsum(1), ((1, 0), (1, 0), (0, 0)))  # [height + 1, width + 1, colours]

@@ -15,7 +15,8 @@ from PIL import Image
 
 from nounflow.config.regions import PROPOSAL_SOURCES, ProposalsConfig
 from nounflow.images import ImageError, open_image
-from nounflow.regions.boxes import degenerate, suppressed
+from nounflow.regions.boxes import degenerate, grown, suppressed
+from nounflow.regions.image_regions import SCALES
 from nounflow.registry import resolve
 
 PROPOSALS = pa.schema(  # an image's boxes stand together, the likeliest object first; none of an image without any
@@ -97,3 +98,17 @@ def propose_files(
 
     with ThreadPoolExecutor(threads) as pool:
         yield from pool.map(one, files)
+
+
+def crops(proposals: pl.DataFrame, most: int | None) -> pl.DataFrame:
+    """The boxes to embed, rows of the table of proposals: of each image the first `most`, at all scales in turn."""
+    parts = []
+    for (_, width, height), frame in proposals.group_by("file", "width", "height", maintain_order=True):
+        frame = frame[: most or len(frame)]
+        boxes = frame.select(CORNERS).to_numpy().astype(np.float32)
+        scaled = [boxes, *(grown(boxes, scale, int(width), int(height)) for scale in SCALES[1:])]  # type: ignore[call-overload]
+        rows = pl.concat([frame] * len(SCALES))
+        both = dict(zip(CORNERS, np.concatenate(scaled).T, strict=True))
+        order = np.arange(len(rows)).reshape(len(SCALES), -1).T.ravel()
+        parts.append(rows.with_columns(**{name: pl.Series(values) for name, values in both.items()})[order])
+    return pl.concat([proposals[:0], *parts])

@@ -9,26 +9,11 @@ import numpy as np
 import polars as pl
 
 from nounflow.errors import MismatchError
-from nounflow.regions.boxes import grown
 from nounflow.regions.image_regions import SCALES, ImageRegions
 from nounflow.regions.proposals import CORNERS, PROPOSALS
 from nounflow.schemas.embeddings import ShardManifest
 from nounflow.schemas.tables import read_table
 from nounflow.store.shards import open_shard, read_boxes
-
-
-def crops(proposals: pl.DataFrame, most: int | None) -> pl.DataFrame:
-    """The boxes to embed, rows of the table of proposals: of each image the first `most`, at all scales in turn."""
-    parts = []
-    for (_, width, height), frame in proposals.group_by("file", "width", "height", maintain_order=True):
-        frame = frame[: most or len(frame)]
-        boxes = frame.select(CORNERS).to_numpy().astype(np.float32)
-        scaled = [boxes, *(grown(boxes, scale, int(width), int(height)) for scale in SCALES[1:])]  # type: ignore[call-overload]
-        rows = pl.concat([frame] * len(SCALES))
-        both = dict(zip(CORNERS, np.concatenate(scaled).T, strict=True))
-        order = np.arange(len(rows)).reshape(len(SCALES), -1).T.ravel()
-        parts.append(rows.with_columns(**{name: pl.Series(values) for name, values in both.items()})[order])
-    return pl.concat([proposals[:0], *parts])
 
 
 class RegionView:
@@ -45,6 +30,11 @@ class RegionView:
         self.sizes = {
             file: (width, height)
             for file, width, height in table.select("file", "width", "height").unique(maintain_order=True).iter_rows()
+        }
+        corners = table.select(CORNERS).to_numpy().astype(np.float32)
+        self.proposals = {  # also those that were not embedded: file -> boxes [n, 4]
+            str(file): corners[rows["row"].to_numpy()]
+            for (file,), rows in table.with_row_index("row").partition_by("file", as_dict=True).items()
         }
         self._boxes = read_boxes(manifest, self.manifest)
         self._rows = _spans(self._boxes[:, 0].astype(np.int64), self.manifest.files)
