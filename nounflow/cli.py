@@ -21,6 +21,7 @@ from nounflow.commands import (
     naming,
     nouns,
     novic,
+    regions,
     schema,
     scores,
     serve,
@@ -32,7 +33,7 @@ from nounflow.version import nounflow_version
 
 # in the order of the help
 _COMMANDS = (
-    *(init, naming, check, serve, scores, annotate, decisions, labelstudio),
+    *(init, naming, regions, check, serve, scores, annotate, decisions, labelstudio),
     *(judging, captions, cache, nouns, workflow, novic, schema),
 )
 

@@ -113,6 +113,7 @@ LAYERS = [  # each may import what stands before it, and itself
     {"training"},
     {"decoder", "embedders"},
     {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks", "open_set"},
+    {"regions"},
     {"classifier", "report", "model_folders"},
     {"web", "serving"},
     {"commands"},

@@ -36,7 +36,6 @@ class Case(pydantic.BaseModel):
     boxes: Path
     folder: str  # of the images, or a manifest
     predictor: Path
-    nouns: Path
     embedder: EmbedderConfig
     detections: Path  # folder: results in COCO's form, a file for each way
 

@@ -27,6 +27,7 @@ from nounflow.config.lexicon import LexiconConfig
 from nounflow.config.mistakes import explain
 from nounflow.config.mixture import MixtureConfig
 from nounflow.config.open_set import OpenSetConfig
+from nounflow.config.regions import RegionsConfig
 from nounflow.config.runs.run import Run, decoder_unless_said, one_of
 from nounflow.config.threads import Threads
 from nounflow.errors import NounflowError
@@ -103,6 +104,7 @@ class Config(Settings):
     )
     scoring: ScoringConfig = ScoringConfig()
     open_set: OpenSetConfig = OpenSetConfig()
+    regions: RegionsConfig = RegionsConfig()
     gallery: int = Field(60, ge=0, description="most pictures in the report's gallery")
 
     @field_validator("annotators", mode="before")
@@ -154,6 +156,11 @@ class Config(Settings):
     @model_validator(mode="after")
     def _open_set(self) -> "Config":
         self.open_set.check(self)
+        return self
+
+    @model_validator(mode="after")
+    def _regions(self) -> "Config":
+        self.regions.check(self)
         return self
 
     @model_validator(mode="after")

@@ -13,17 +13,15 @@ from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.regions import FusionConfig, RegionsConfig
 from nounflow.embedders.load import load_embedder
 from nounflow.predictors.loading import load_predictor
-from nounflow.predictors.protocol import Predictor
 from nounflow.regions.coco import TrueBoxes, read_boxes
 from nounflow.regions.detection import Detections, keep
-from nounflow.regions.free_names import Answer, NamedBox, label_scores, name_boxes
+from nounflow.regions.free_names import NamedBox, answer_of, label_scores, lexicon_groups, name_boxes
 from nounflow.regions.image_regions import ImageRegions
 from nounflow.regions.probe_files import read_probes
 from nounflow.regions.recall import LIMITS, best_overlaps, recall
 from nounflow.regions.scoring import Interval, Results, WayScores, coco_results, detect, score_ways
 from nounflow.regions.view import RegionView
 from nounflow.schemas.regions import RegionRow
-from nounflow.schemas.tables import read_lexicon
 from nounflow.store.shards import check_identity
 
 FREE = "free_names"
@@ -40,7 +38,6 @@ class CaseFiles(Protocol):
     boxes: Path
     folder: str
     predictor: Path
-    nouns: Path
     embedder: EmbedderConfig
 
 
@@ -80,7 +77,7 @@ def score_case(case: CaseFiles, settings: RegionsConfig, device: str, pictures: 
     images = list(view.images(manifest.scored))
     ways = detect(images, probes, truth, settings.fusion, manifest.temperature)
 
-    groups = synonyms(case.nouns)
+    groups = lexicon_groups(predictor.manifest)
     named = {image.file: name_boxes(image, answer_of(predictor), groups, settings.fusion) for image in images}
     nouns = sorted({one.noun for boxes in named.values() for one in boxes})
     vectors = dict(zip(nouns, model.encode_texts(nouns, progress=False) if nouns else (), strict=True))
@@ -114,22 +111,6 @@ def score_case(case: CaseFiles, settings: RegionsConfig, device: str, pictures: 
         ways,
         shown,
     )
-
-
-def synonyms(nouns: Path) -> dict[str, str]:
-    """Noun of a lexicon -> the first synset, which its synonyms share."""
-    table = read_lexicon(nouns).select("noun", "group").drop_nulls()
-    return dict(table.iter_rows())
-
-
-def answer_of(predictor: Predictor) -> Answer:
-    """A predictor's first noun of each vector; all pass."""
-
-    def answer(vectors: np.ndarray) -> tuple[list[str], np.ndarray, np.ndarray]:
-        found = predictor.answer(vectors, 1)
-        return [row[0] for row in found.texts], found.probabilities[:, 0], np.ones(len(vectors), dtype=bool)
-
-    return answer
 
 
 def named_right(

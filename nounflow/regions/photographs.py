@@ -8,13 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from nounflow.config.regions import ProposalsConfig
+from nounflow.config.regions import FusionConfig, ProposalsConfig
+from nounflow.embedders.protocol import Embedder
 from nounflow.embedders.views import crop
+from nounflow.predictors.protocol import Predictor
 from nounflow.regions.boxes import grown
 from nounflow.regions.coco import xywh
-from nounflow.regions.free_names import NamedBox
+from nounflow.regions.free_names import Gate, NamedBox, answer_of, lexicon_groups, name_boxes
 from nounflow.regions.image_regions import SCALES, ImageRegions
-from nounflow.regions.proposals import ProposalSource, propose
+from nounflow.regions.proposals import ProposalSource, load_source, propose
 
 _BATCH = 32  # crops computed together
 
@@ -100,3 +102,33 @@ def as_coco(found: Sequence[FoundRegions]) -> dict[str, object]:
         "categories": [{"id": i, "name": noun} for noun, i in number.items()],
         "annotations": annotations,
     }
+
+
+class RegionFinder:
+    """Finds and names what is in photographs, with a predictor and its embedder."""
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        embedder: Embedder,
+        proposals: ProposalsConfig,
+        fusion: FusionConfig,
+        min_probability: float,
+        gate: Gate | None = None,
+    ) -> None:
+        """
+        Args:
+            min_probability: of a noun that is kept.
+            gate: says of each box and its nouns whether to believe it; None: all pass.
+        """
+        self._source = load_source(proposals, embedder.device)
+        self._embedder, self._proposals, self._fusion, self._least = embedder, proposals, fusion, min_probability
+        self._answer = answer_of(predictor, gate)
+        self._groups = lexicon_groups(predictor.manifest)
+
+    def __call__(self, image: Image.Image, file: str) -> FoundRegions:
+        """The boxes of an upright RGB image that keep a name."""
+        embedder = self._embedder
+        found = image_regions(image, file, self._source, self._proposals, embedder.preprocess, embedder.encode_images)
+        boxes = name_boxes(found, self._answer, self._groups, self._fusion, self._least) if found else []
+        return FoundRegions(file, image.width, image.height, tuple(boxes))
