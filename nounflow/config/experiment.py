@@ -29,6 +29,7 @@ from nounflow.config.mixture import MixtureConfig
 from nounflow.config.open_set import OpenSetConfig
 from nounflow.config.regions import RegionsConfig
 from nounflow.config.runs.run import Run, decoder_unless_said, one_of
+from nounflow.config.tags import ScenesConfig, TagsConfig
 from nounflow.config.threads import Threads
 from nounflow.errors import NounflowError
 from nounflow.predictor_kinds import PREDICTORS
@@ -105,6 +106,8 @@ class Config(Settings):
     scoring: ScoringConfig = ScoringConfig()
     open_set: OpenSetConfig = OpenSetConfig()
     regions: RegionsConfig = RegionsConfig()
+    scenes: ScenesConfig = ScenesConfig()
+    tags: TagsConfig = TagsConfig()
     gallery: int = Field(60, ge=0, description="most pictures in the report's gallery")
 
     @field_validator("annotators", mode="before")
@@ -156,6 +159,7 @@ class Config(Settings):
     @model_validator(mode="after")
     def _open_set(self) -> "Config":
         self.open_set.check(self)
+        self.tags.check(self)
         return self
 
     @model_validator(mode="after")
