@@ -20,7 +20,7 @@ from nounflow.regions.detection import WAYS, evidence, keep
 from nounflow.regions.evaluation import evaluate, resampled_ap50
 from nounflow.regions.fusion import fused, similarities
 from nounflow.regions.image_regions import ImageRegions, unit
-from nounflow.regions.learning import add_names, learn_probe, name_vectors
+from nounflow.regions.learning import Learnt, add_names, learn_probe, name_vectors
 from nounflow.regions.probe import fit_row, focal_loss, probabilities
 from nounflow.regions.proposals import PROPOSALS, load_source, propose, propose_files
 from nounflow.regions.quality import fit_quality, quality
@@ -190,7 +190,9 @@ def world(images: int, seed: int = 1, names: int = 4) -> tuple[list[ImageRegions
     return found, truth
 
 
-def learnt(images: list[ImageRegions], truth: dict[str, dict[str, np.ndarray]], novel: int = 2, **options: bool):  # type: ignore[no-untyped-def]
+def learnt(
+    images: list[ImageRegions], truth: dict[str, dict[str, np.ndarray]], novel: int = 2, **options: bool
+) -> Learnt:
     names = list(truth)
     base = {name: truth[name] for name in names[novel:]}
     rows = [int(name.split()[1]) for name in (*base, *names[:novel])]
@@ -228,7 +230,9 @@ def test_negatives_are_of_the_same_image_and_limited() -> None:
     placed = {image.file: image.boxes for image in images}
     samples = draw_samples(placed, truth["name 0"], ProbeConfig(negatives=1), 1, "name 0")
     assert set(samples.rows) == set(truth["name 0"])
-    assert all(len(rows) == 2 and flags.tolist() == [True, False] for rows, flags in zip(samples.rows.values(), samples.positive.values(), strict=True))  # fmt: skip
+    for file, rows in samples.rows.items():
+        assert len(rows) == 2
+        assert samples.positive[file].tolist() == [True, False]
 
 
 def test_a_probe_tells_a_good_fit_from_a_bad_one_where_similarity_does_not() -> None:
@@ -262,7 +266,7 @@ def test_adding_a_name_leaves_the_others_as_they_are() -> None:
 
 
 def test_a_name_without_boxes_has_no_row_and_is_scored_by_similarity() -> None:
-    images, truth = world(16)
+    images, _ = world(16)
     found = learn_probe(
         lambda: images, {}, ["name 0", "name 1"], TEXTS[:2], RetrievalConfig(min_objectness=0.99), ProbeConfig(), 0.5, 1
     )
@@ -327,16 +331,16 @@ def test_average_precision_is_that_of_coco_and_its_resamples_begin_at_it(tmp_pat
     truth = read_boxes(coco_file(tmp_path / "boxes.json", boxes_of))
     files = list(truth.images)
     rng = np.random.default_rng(1)
+
+    def result(image: ImageRegions, name: int, box: np.ndarray, score: float) -> dict[str, object]:
+        identity, category = truth.images[image.file][0], truth.category_ids[name]
+        return {"image_id": identity, "category_id": category, "bbox": xywh(box), "score": score}
+
     results = [
-        {
-            "image_id": truth.images[image.file][0],
-            "category_id": truth.category_ids[int(rng.integers(0, 4))] if rng.random() < 0.3 else truth.category_ids[i % 4],
-            "bbox": xywh(image.boxes[row] + rng.normal(0, 4, 4).astype(np.float32)),
-            "score": float(rng.random()),
-        }
+        result(image, int(rng.integers(4)) if rng.random() < 0.3 else i % 4, box + rng.normal(0, 4, 4), rng.random())
         for i, image in enumerate(images)
-        for row in range(3)
-    ]  # fmt: skip
+        for box in image.boxes
+    ]
     found = evaluate(truth, files, range(4), results)
     assert set(found.ap50) == {0, 1, 2, 3}
     once = np.ones((1, len(files)), dtype=np.int64)
@@ -345,10 +349,7 @@ def test_average_precision_is_that_of_coco_and_its_resamples_begin_at_it(tmp_pat
         assert resampled_ap50([found.ranked[name]], once)[0] == pytest.approx(value, abs=1e-6)
     assert resampled_ap50(list(found.ranked.values()), once)[0] == pytest.approx(np.mean(list(found.ap50.values())))
     assert resampled_ap50(list(found.ranked.values()), 3 * once)[0] == pytest.approx(np.mean(list(found.ap50.values())))
-    perfect = [
-        {"image_id": truth.images[image.file][0], "category_id": truth.category_ids[i % 4], "bbox": xywh(image.boxes[0]), "score": 0.5}
-        for i, image in enumerate(images)
-    ]  # fmt: skip
+    perfect = [result(image, i % 4, image.boxes[0], 0.5) for i, image in enumerate(images)]
     assert set(evaluate(truth, files, range(4), perfect).ap.values()) == {1.0}
     assert set(evaluate(truth, files, range(4), []).ap50.values()) == {0.0}
 
@@ -374,7 +375,7 @@ def test_wrong_boxes_of_a_data_set_are_named_and_left_out(tmp_path: Path) -> Non
 
 def test_base_and_novel_names_may_not_overlap() -> None:
     with pytest.raises(ValueError, match="cup: base and novel names overlap"):
-        RegionsTestConfig(images="scenes", base=("cup", "dog"), novel=("cup",))
+        RegionsTestConfig(source="scenes", base=("cup", "dog"), novel=("cup",))
     with pytest.raises(ValueError, match="needs `weights`"):
         ProposalsConfig(source="rpn")
 

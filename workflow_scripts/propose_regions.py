@@ -1,22 +1,25 @@
-"""Propose boxes in the images of a set, whatever is in them, and list what of them is to be embedded.
+"""Propose boxes in the images of a set or a test, whatever is in them, and list what is to be embedded.
 
-    python workflow_scripts/propose_regions.py --image-set scenes \\
-        --input-manifest results/inputs/scenes/manifest.json --settings '{"source": "selective_search"}' --out results/regions/scenes/proposals.parquet \\
-        --crops results/regions/scenes/crops.parquet --counts results/regions/scenes/proposals.counts.json
+    python workflow_scripts/propose_regions.py --image-set mine --folder ~/Pictures \\
+        --settings '{"source": "selective_search"}' --out results/regions/mine/proposals.parquet \\
+        --crops results/regions/mine/crops.parquet --counts results/regions/mine/proposals.counts.json
 
 A box is listed in the crops once as it is and once with half as much again around it.
 """
 
 from pathlib import Path
 
-from nounflow.commandline import add_settings, at_least_one, run_stage, stage_parser
-from nounflow.config.regions import ProposalsConfig
+from nounflow.commandline import add_settings, at_least_one, json_settings, run_stage, stage_parser
+from nounflow.config.regions import ProposalsConfig, RegionsTestConfig
 
 
 def main(
     image_set: str,
     folder: Path | None,
     input_manifest: Path | None,
+    boxes: Path | None,
+    test_settings: RegionsTestConfig | None,
+    seed: int,
     settings: ProposalsConfig,
     device: str,
     threads: int,
@@ -34,8 +37,10 @@ def main(
     from nounflow.inputs import input_folder
     from nounflow.process import prepare_process
     from nounflow.progress import Progress
+    from nounflow.regions.coco import read_boxes
     from nounflow.regions.proposals import PROPOSALS, load_source, propose_files
     from nounflow.regions.proposals import crops as crops_of
+    from nounflow.regions.splits import split
     from nounflow.schemas.tables import write_table
 
     if folder is None:
@@ -44,6 +49,12 @@ def main(
         folder = input_folder(input_manifest)
     source = load_source(settings, prepare_process(device, threads))
     files = list_images(folder)
+    if boxes is not None and test_settings is not None:
+        parts = split(read_boxes(boxes), test_settings, seed)
+        wanted = {*parts.learnt_from, *parts.scored}
+        if missing := sorted(wanted - set(files)):
+            print(f"in {boxes}, but not in the folder: {len(missing)} images, such as {missing[0]}", flush=True)
+        files = [file for file in files if file in wanted]
     parts = [PROPOSALS.empty_table()]
     tables: list[pl.DataFrame] = [pl.from_arrow(parts[0])]  # type: ignore[list-item]
     record = Counts("regions")
@@ -80,6 +91,9 @@ if __name__ == "__main__":
     parser.add_argument("--image-set", required=True, help="name of the image set")
     parser.add_argument("--folder", type=Path, help="folder of images")
     parser.add_argument("--input-manifest", type=Path, help="manifest of a fetched set, instead of --folder")
+    parser.add_argument("--boxes", type=Path, help="COCO JSON of a test: only its images are looked at")
+    parser.add_argument("--test-settings", type=json_settings(RegionsTestConfig), help="settings of that test, JSON")
+    parser.add_argument("--seed", type=int, default=1, help="of draws of its images")
     add_settings(parser, "--settings", ProposalsConfig)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 from pydantic import Field, model_validator
 
 from nounflow.config.base import HomePath, OneOf, Settings
+from nounflow.config.tags import ScenesConfig
 from nounflow.registry import Registry
 
 if TYPE_CHECKING:
@@ -98,27 +99,32 @@ class FusionConfig(Settings):
 
 
 class RegionsTestConfig(Settings):
-    """An image set with boxes, and which of their names count as novel."""
+    """Images with boxes, and which of their names count as novel."""
 
-    images: str = Field(description="image set")
-    boxes: HomePath | None = Field(None, description="COCO JSON with its boxes; null: those that the image set has")
+    source: Literal["scenes"] | None = Field(None, description="scenes: composed here, see `scenes` of `regions`")
+    folder: HomePath | None = Field(None, description="a folder of images (searched with its sub-folders)")
+    boxes: HomePath | None = Field(
+        None, description="with `folder`: COCO JSON; images may name a `split`, train or test"
+    )
     novel: tuple[str, ...] = Field(
         (), description="names without boxes; none: drawn by the seed of those in both parts"
     )
     base: tuple[str, ...] = Field((), description="names whose boxes are known; none: the others with boxes in both")
     novel_share: float = Field(0.3, gt=0, le=1, description="share of the names that is drawn as novel")
-    retrieve_share: float = Field(
-        0.5,
-        gt=0,
-        lt=1,
-        description="share of the images that is learnt from and not scored, where the boxes name no splits",
+    learnt_share: float = Field(
+        0.5, gt=0, lt=1, description="share of the images that is learnt from, where they name no splits"
     )
+    most: int | None = Field(None, ge=1, description="most images that are learnt from, and that are scored; null: all")
     transductive: bool = Field(False, description="retrieve from the scored images, too; the table says so")
 
     @model_validator(mode="after")
-    def _apart(self) -> RegionsTestConfig:
+    def _whole(self) -> RegionsTestConfig:
         if both := sorted(set(self.novel) & set(self.base)):
             raise ValueError(f"{', '.join(both)}: base and novel names overlap")
+        if (self.source is None) == (self.folder is None):
+            raise ValueError("give either `source` or `folder`")
+        if (self.boxes is None) != (self.folder is None):
+            raise ValueError("`folder` and `boxes` go together; scenes bring their boxes")
         return self
 
 
@@ -131,6 +137,7 @@ class RegionsConfig(Settings):
     fusion: FusionConfig = FusionConfig()
     prompts: tuple[str, ...] = Field(("{}",), min_length=1, description="what a name is embedded as; their mean")
     runs: tuple[str, ...] = Field((), description="runs that name boxes freely, and whose embedders see; none: all")
+    scenes: ScenesConfig = ScenesConfig(count=300, photos="resources/image_sets/photos_repeated.tsv")
     tests: dict[str, RegionsTestConfig] = Field(default_factory=dict, description="what detection is scored on")
     seed: int = Field(1, ge=0, description="of draws of novel names, of images to retrieve from, of negatives")
 
@@ -144,5 +151,8 @@ class RegionsConfig(Settings):
 
         for run in self.runs:
             one_of("regions.runs", run, config.runs)
-        for name, test in self.tests.items():
-            one_of(f"regions.tests.{name}.images", test.images, config.image_sets)
+        for name in self.tests:
+            if name in config.image_sets or name in config.check_sets:
+                raise ValueError(
+                    f"regions.tests.{name}: an image set has this name too, and their results share a folder"
+                )

@@ -18,19 +18,10 @@ from nounflow.images import ImageError, open_image
 from nounflow.regions.boxes import degenerate, grown, suppressed
 from nounflow.regions.image_regions import SCALES
 from nounflow.registry import resolve
+from nounflow.schemas.boxes import PROPOSALS as BOXES
 
-PROPOSALS = pa.schema(  # an image's boxes stand together, the likeliest object first; none of an image without any
-    [
-        ("file", pa.string()),
-        ("x0", pa.float32()),  # pixels of the upright image
-        ("y0", pa.float32()),
-        ("x1", pa.float32()),
-        ("y1", pa.float32()),
-        ("objectness", pa.float32()),  # 0 to 1
-        ("width", pa.uint32()),  # of the image, pixels
-        ("height", pa.uint32()),
-    ]
-)
+# An image's boxes stand together, the likeliest object first; there are none of an image without any.
+PROPOSALS = pa.schema([*BOXES, ("width", pa.uint32()), ("height", pa.uint32())])  # of the image, pixels
 CORNERS = ("x0", "y0", "x1", "y1")
 
 

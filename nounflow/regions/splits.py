@@ -33,6 +33,7 @@ def split(truth: TrueBoxes, test: RegionsTestConfig, seed: int) -> Split:
     of = {file: truth.splits.get(file, "") if truth.splits else _drawn(file, test, seed) for file in truth.images}
     scored = [file for file in truth.images if of[file] == _SCORED]
     apart = [file for file in truth.images if of[file] == _LEARNT_FROM]
+    scored, apart = scored[: test.most], apart[: test.most]
     if not scored or not apart:
         raise NounflowError(
             f"There are {len(scored)} images to score and {len(apart)} to learn from",
@@ -66,7 +67,7 @@ def _in_both(truth: TrueBoxes, apart: Sequence[str], scored: Sequence[str]) -> l
 
 
 def _drawn(file: str, test: RegionsTestConfig, seed: int) -> str:
-    return _LEARNT_FROM if unit_hash(seed, "retrieve", file) < test.retrieve_share else _SCORED
+    return _LEARNT_FROM if unit_hash(seed, "learnt", file) < test.learnt_share else _SCORED
 
 
 def base_boxes(truth: TrueBoxes, names: Sequence[str], files: Sequence[str]) -> dict[str, dict]:  # type: ignore[type-arg]

@@ -28,7 +28,7 @@ class ProbeManifest(StoredDocument):
 
 
 class RegionRow(StoredDocument):
-    """One row of results/regions.tsv: a test, a run, a way of scoring. Scores are fractions of 1, None without boxes."""
+    """A row of results/regions.tsv: a test, a run, a way of scoring. Scores are fractions of 1, None without boxes."""
 
     test: str
     run: str  # whose embedder sees, and who names freely
