@@ -8,7 +8,7 @@ steps:   propose boxes, embed them at two scales, learn a probe for each name, d
 from nounflow.config.regions import PROPOSAL_SOURCES
 
 REGIONS = CONFIG.regions
-REGION_RUNS = list(REGIONS.runs or CONFIG.runs)
+REGION_RUNS = list(REGIONS.runs) or list(CONFIG.runs)[:1]
 REGION_EMBEDDERS = sorted({CONFIG.runs[run].embedder for run in REGION_RUNS})
 REGION_VIEW = "results/image_embeddings/{embedder}/{region_test}/regions.json"
 

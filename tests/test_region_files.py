@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -123,9 +124,13 @@ def test_from_the_store_to_the_table(stored: tuple[Path, Path, Path, list[ImageR
     settings = ProbeConfig(negatives=2)
     variants = {"probe": (settings, False), "one_scale": (settings, True)}
     variants["no_quality"] = settings.model_copy(update={"quality": False}), False
+
+    def learnt_from() -> Iterator[ImageRegions]:
+        return view.images(parts.learnt_from)
+
     found = {
         name: learn_probe(
-            lambda: view.images(parts.learnt_from), base, parts.novel, TEXTS[rows], RetrievalConfig(most=5), probe, 0.5, 1, one
+            learnt_from, base, parts.novel, TEXTS[rows], RetrievalConfig(most=5), probe, 0.5, 1, one
         )
         for name, (probe, one) in variants.items()
     }  # fmt: skip
@@ -170,7 +175,7 @@ def says(nouns: Sequence[str], probabilities: Sequence[float]) -> SimpleNamespac
 
 def test_boxes_that_mean_the_same_are_joined_and_a_gate_is_kept_to() -> None:
     image = world(1)[0][0]
-    image = ImageRegions("a", 150, 150, boxes((0, 0, 10, 10), (0, 0, 10, 9), (50, 50, 60, 60)), image.objectness, image.vectors)  # fmt: skip
+    image = replace(image, boxes=boxes((0, 0, 10, 10), (0, 0, 10, 9), (50, 50, 60, 60)))
     groups = {"sofa": "s1", "couch": "s1"}
     answer = answer_of(says(["sofa", "couch", "cup"], [0.5, 0.9, 0.4]))  # type: ignore[arg-type]
     found = name_boxes(image, answer, groups, FusionConfig())
@@ -229,14 +234,21 @@ def test_boxes_are_drawn_where_they_are() -> None:
 
 
 def test_the_page_shows_table_and_pictures() -> None:
-    empty = dict.fromkeys(RegionRow.model_fields)
-    row = RegionRow(
-        **{**empty, "test": "t", "run": "<r>", "embedder": "e", "way": "fused", "transductive": True, "proposals": "file",
-           "images": 3, "learnt_from": 4, "names_novel": 1, "names_base": 2, "boxes_novel": 5, "boxes_base": 6,
-           "ap50_novel": 0.1234, "ap50_novel_low": 0.1, "ap50_novel_high": 0.2}
-    )  # fmt: skip
+    known = {"test": "t", "run": "<r>", "embedder": "e", "way": "fused", "transductive": True, "proposals": "file"}
+    numbers = {"images": 3, "learnt_from": 4, "names_novel": 1, "names_base": 2, "boxes_novel": 5, "boxes_base": 6}
+    scored = {"ap50_novel": 0.1234, "ap50_novel_low": 0.1, "ap50_novel_high": 0.2}
+    row = RegionRow(**dict.fromkeys(RegionRow.model_fields) | known | numbers | scored)
     scores = RegionScores(rows=(row,), per_name={"t/<r>/fused": {"cup": 0.5}}, unretrieved={"t/<r>": ("tie",)})
     shown = DrawnPicture("t", "<r>", "a.png", picture(), ("cup",), ("cup 0.50",), ())
     page = regions_page(scores, [shown])
-    for text in ("12.3", "10.0 … 20.0", "transductive", "cup 50", "Nothing was retrieved for: tie", "data:image/jpeg", "&lt;r&gt;"):  # fmt: skip
+    wanted = (
+        "12.3",
+        "10.0 … 20.0",
+        "transductive",
+        "cup 50",
+        "Nothing was retrieved for: tie",
+        "data:image/jpeg",
+        "&lt;r&gt;",
+    )
+    for text in wanted:
         assert text in page

@@ -136,7 +136,9 @@ class RegionsConfig(Settings):
     probe: ProbeConfig = ProbeConfig()
     fusion: FusionConfig = FusionConfig()
     prompts: tuple[str, ...] = Field(("{}",), min_length=1, description="what a name is embedded as; their mean")
-    runs: tuple[str, ...] = Field((), description="runs that name boxes freely, and whose embedders see; none: all")
+    runs: tuple[str, ...] = Field(
+        (), description="runs that name boxes freely, and whose embedders see; none: the first"
+    )
     scenes: ScenesConfig = ScenesConfig(count=300, photos="resources/image_sets/photos_repeated.tsv")
     tests: dict[str, RegionsTestConfig] = Field(default_factory=dict, description="what detection is scored on")
     seed: int = Field(1, ge=0, description="of draws of novel names, of images to retrieve from, of negatives")
