@@ -53,6 +53,6 @@ class LexiconConfig(Settings):
     )
     variants: bool = Field(
         False,
-        description="also write forms without hyphen, apostrophe or capital, and rare open, closed and hyphenated ones",
+        description="also forms without hyphen, apostrophe or capital, and rare open, closed, hyphenated ones",
     )
     max_nouns: int = Field(0, ge=0, description="how many nouns are kept, those of greatest weight (0: all)")
