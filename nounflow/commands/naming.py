@@ -139,7 +139,7 @@ def _name(arguments: argparse.Namespace) -> None:
         return
     order = {file: i for i, file in enumerate(files)}
     named = sorted((naming for naming in named if naming.file in order), key=lambda naming: order[naming.file])
-    show("images", [asdict(naming) | {"file": escaped(naming.file)} for naming in named], lambda: None)
+    show("images", [_json_row(naming) for naming in named], lambda: None)
     if journal:
         _write_table(arguments.out, named)
         journal.finish()
@@ -233,6 +233,11 @@ def _write_table(path: Path, named: list[Any]) -> None:
         ]
     )
     _TABLES[path.suffix](table, path)
+
+
+def _json_row(naming: Naming) -> dict[str, Any]:
+    row = asdict(naming) | {"file": escaped(naming.file)}
+    return row if naming.verdict else {name: value for name, value in row.items() if name != "verdict"}
 
 
 def _verdict_cells(naming: Naming) -> dict[str, Any]:
