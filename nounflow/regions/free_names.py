@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 
 from nounflow.config.regions import FusionConfig
+from nounflow.open_set.gate import TOP_K, Gate
 from nounflow.predictors.protocol import Predictor
 from nounflow.regions.boxes import suppressed
 from nounflow.regions.fusion import similarities
@@ -22,7 +22,6 @@ from nounflow.schemas.models import PredictorManifest
 from nounflow.schemas.tables import lexicon_digest, read_lexicon
 
 _LABEL_TEMPERATURE = 0.01
-_GATED = 5  # nouns of a box that a gate sees
 
 
 @dataclass(frozen=True)
@@ -90,22 +89,14 @@ def label_scores(named: Sequence[NamedBox], vectors: Mapping[str, np.ndarray], l
     return np.asarray(own[:, None] * similarities(texts, labels, _LABEL_TEMPERATURE))
 
 
-class Gate(Protocol):
-    """What says of vectors [n, dim] and their nouns, best first, whether to believe them (docs/open_set.md)."""
-
-    def __call__(self, vectors: np.ndarray, nouns: Sequence[Sequence[str]]) -> Sequence[Any]:
-        """Something with `accepted` for each vector."""
-        ...
-
-
 def answer_of(predictor: Predictor, gate: Gate | None = None) -> Answer:
     """A predictor's first noun of each vector; without a gate all pass."""
 
     def answer(vectors: np.ndarray) -> tuple[list[str], np.ndarray, np.ndarray]:
-        found = predictor.answer(vectors, min(_GATED if gate else 1, predictor.width))
+        found = predictor.answer(vectors, min(TOP_K if gate else 1, predictor.width))
         accepted = np.ones(len(vectors), dtype=bool)
         if gate is not None:
-            nouns = [[text for text in row if text] for row in found.texts]
+            nouns = [[text for text in row[:TOP_K] if text] for row in found.texts]
             accepted = np.array([verdict.accepted for verdict in gate(vectors, nouns)], dtype=bool)
         return [row[0] for row in found.texts], found.probabilities[:, 0], accepted
 

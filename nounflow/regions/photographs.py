@@ -11,10 +11,11 @@ from PIL import Image
 from nounflow.config.regions import FusionConfig, ProposalsConfig
 from nounflow.embedders.protocol import Embedder
 from nounflow.embedders.views import crop
+from nounflow.open_set.gate import Gate
 from nounflow.predictors.protocol import Predictor
 from nounflow.regions.boxes import grown
 from nounflow.regions.coco import xywh
-from nounflow.regions.free_names import Gate, NamedBox, answer_of, lexicon_groups, name_boxes
+from nounflow.regions.free_names import NamedBox, answer_of, lexicon_groups, name_boxes
 from nounflow.regions.image_regions import SCALES, ImageRegions
 from nounflow.regions.proposals import ProposalSource, load_source, propose
 
