@@ -222,9 +222,7 @@ rule probe_regions:
         embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
         device=DEVICE,
         threads_used=THREADS,
-        code=lambda wildcards: code(
-            "probe_regions", family_of(wildcards.embedder).load
-        ),
+        code=lambda wildcards: code("probe_regions", family_of(wildcards.embedder).load),
     message:
         "Learning the names of {wildcards.region_test} as {wildcards.embedder} sees them"
     shell:
@@ -258,7 +256,9 @@ def region_cases(
                     "run": run,
                     "probe": expand(rules.probe_regions.output.probe, **of)[0],
                     "view": expand(REGION_VIEW, **of)[0],
-                    "proposals": expand(rules.propose_regions.output.proposals, **of)[0],
+                    "proposals": expand(rules.propose_regions.output.proposals, **of)[
+                        0
+                    ],
                     "boxes": region_boxes(test),
                     "folder": region_folder(test),
                     "predictor": expand(MODEL, run=run)[0],
@@ -269,8 +269,6 @@ def region_cases(
     return json.dumps(cases)
 
 
-
-
 rule score_regions:
     input:
         probes=expand(
@@ -278,9 +276,7 @@ rule score_regions:
             region_test=REGIONS.tests,
             embedder=REGION_EMBEDDERS,
         ),
-        views=expand(
-            REGION_VIEW, region_test=REGIONS.tests, embedder=REGION_EMBEDDERS
-        ),
+        views=expand(REGION_VIEW, region_test=REGIONS.tests, embedder=REGION_EMBEDDERS),
         models=expand(MODEL, run=REGION_RUNS if REGIONS.tests else []),
         template=resource("nounflow/report/templates/regions.html.j2"),
     output:

@@ -208,7 +208,7 @@ def test_a_photograph_is_looked_at_without_a_store() -> None:
 
     def encode(crops: Sequence[np.ndarray]) -> np.ndarray:
         means = np.stack([crop.reshape(-1, 3).mean(0) for crop in crops])
-        return means / np.linalg.norm(means, axis=1, keepdims=True)
+        return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True))
 
     found = photographs.image_regions(picture(), "a.png", source, ProposalsConfig(embedded=1), np.asarray, encode)
     assert found is not None

@@ -32,7 +32,7 @@ from nounflow.schemas.tables import write_table
 DIM = 16
 
 
-def boxes(*corners: Sequence[float]) -> np.ndarray:
+def boxes(*corners: Sequence[float] | np.ndarray) -> np.ndarray:
     return np.array(corners, dtype=np.float32).reshape(-1, 4)
 
 
@@ -163,7 +163,7 @@ def test_recall_pairs_each_proposal_once() -> None:
     found = best_overlaps({"a": boxes((0, 0, 10, 10))}, truth, 10)
     assert found["a"].tolist() == [1, 0]
     at_half, mean = recall(list(found.values()))
-    assert (at_half, mean) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
+    assert [at_half, mean] == pytest.approx([1 / 3, 1 / 3])
     assert recall([]) == (None, None)
 
 

@@ -55,10 +55,9 @@ def main(
         if missing := sorted(wanted - set(files)):
             print(f"in {boxes}, but not in the folder: {len(missing)} images, such as {missing[0]}", flush=True)
         files = [file for file in files if file in wanted]
-    parts = [PROPOSALS.empty_table()]
-    tables: list[pl.DataFrame] = [pl.from_arrow(parts[0])]  # type: ignore[list-item]
+    tables: list[pl.DataFrame] = [pl.from_arrow(PROPOSALS.empty_table())]  # type: ignore[list-item]
     record = Counts("regions")
-    flow, dropped, boxes = record.flow(f"{image_set}: images", len(files), "files"), 0, 0
+    flow, dropped, kept = record.flow(f"{image_set}: images", len(files), "files"), 0, 0
     with Progress("images", len(files), "images") as progress:
         for found in propose_files(source, folder, files, settings, threads):
             if found.problem:
@@ -69,16 +68,16 @@ def main(
                 flow.drop(1, "no proposal: nothing will be detected there")
             else:
                 tables.append(found.table().select(PROPOSALS.names).cast(dict(tables[0].schema)))
-            dropped, boxes = dropped + found.dropped, boxes + len(found.boxes)
+            dropped, kept = dropped + found.dropped, kept + len(found.boxes)
             progress.advance(1)
     flow.out(len(tables) - 1, "images with proposals")
     table = pl.concat(tables)
     embedded = crops_of(table, settings.embedded)
-    flow = record.flow(f"{image_set}: boxes", boxes + dropped, "boxes, suppressed ones not counted")
+    flow = record.flow(f"{image_set}: boxes", kept + dropped, "boxes, suppressed ones not counted")
     flow.drop(dropped, "degenerate: too narrow, or not finite")
-    flow.out(boxes, "proposals")
-    flow = record.flow(f"{image_set}: crops", boxes, "proposals")
-    flow.drop(boxes - len(embedded) // 2, f"after the first {settings.embedded} of an image: not embedded")
+    flow.out(kept, "proposals")
+    flow = record.flow(f"{image_set}: crops", kept, "proposals")
+    flow.drop(kept - len(embedded) // 2, f"after the first {settings.embedded} of an image: not embedded")
     flow.add(len(embedded) // 2, "the same with their surroundings")
     flow.out(len(embedded), "crops")
     write_table(crops, embedded, PROPOSALS)

@@ -81,13 +81,14 @@ def main(
     from nounflow.files import write_json, write_text
     from nounflow.process import prepare_process
     from nounflow.regions.case import score_case
-    from nounflow.report.regions import regions_page
+    from nounflow.report.regions import DrawnPicture, regions_page
     from nounflow.schemas.documents import write_document
     from nounflow.schemas.regions import RegionRow, RegionScores
     from nounflow.spreadsheets import write_sheet
 
     device = prepare_process(device, threads)
-    rows, per_name, unretrieved, drawn = list[RegionRow](), {}, {}, []
+    rows, drawn = list[RegionRow](), list[DrawnPicture]()
+    per_name, unretrieved = dict[str, dict[str, float]](), dict[str, tuple[str, ...]]()
     for case in cases.root:
         found = score_case(case, settings, device)
         rows += found.rows

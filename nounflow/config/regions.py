@@ -78,6 +78,11 @@ class ProbeConfig(Settings):
 
     positive_iou: float = Field(0.5, gt=0, le=1, description="overlap with a pseudo box that makes a positive")
     negatives: int = Field(10, ge=1, description="negatives of the same image for each positive, drawn by the seed")
+    background: int = Field(
+        1000,
+        ge=0,
+        description="further negatives of each name, drawn from all images that are learnt from; published: 0",
+    )
     alpha: float = Field(0.25, gt=0, lt=1, description="focal loss: weight of positives")
     gamma: float = Field(2.0, ge=0, description="focal loss: how much sure answers are played down")
     decay: float = Field(1e-4, ge=0, description="half of this times the squared weights is added to the loss")

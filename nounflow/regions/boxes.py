@@ -19,21 +19,21 @@ def overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 def best_overlap(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Each box's greatest overlap with any of some others, float32 [n]; 0 where there are none."""
-    return overlap(boxes, others).max(axis=1, initial=0.0)
+    return np.asarray(overlap(boxes, others).max(axis=1, initial=0.0))
 
 
 def grown(boxes: np.ndarray, scale: float, width: int, height: int) -> np.ndarray:
     """Boxes [n, 4] of `scale` times their sides about their centres, at whole pixels outwards, within the image."""
     extra = (boxes[:, 2:] - boxes[:, :2]) * ((scale - 1) / 2)
     corners = np.concatenate([np.floor(boxes[:, :2] - extra), np.ceil(boxes[:, 2:] + extra)], axis=1)
-    return np.clip(corners, 0, [width, height, width, height]).astype(np.float32)
+    return np.asarray(np.clip(corners, 0, [width, height, width, height]), dtype=np.float32)
 
 
 def degenerate(boxes: np.ndarray, min_side: float = 1.0) -> np.ndarray:
     """Whether a box is no box: not finite, or a side below `min_side`; bool [n]."""
     with np.errstate(invalid="ignore"):
         sides = boxes[:, 2:] - boxes[:, :2]
-        return ~(np.isfinite(boxes).all(axis=1) & (sides >= min_side).all(axis=1))
+        return np.asarray(~(np.isfinite(boxes).all(axis=1) & (sides >= min_side).all(axis=1)))
 
 
 def suppressed(boxes: np.ndarray, scores: np.ndarray, iou: float, groups: np.ndarray | None = None) -> np.ndarray:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from nounflow.config.regions import ProbeConfig, RetrievalConfig
-from nounflow.regions.boxes import GEOMETRY
+from nounflow.regions.boxes import GEOMETRY, best_overlap
 from nounflow.regions.image_regions import ImageRegions, unit
 from nounflow.regions.probe import fit_row, probabilities
 from nounflow.regions.quality import fit_quality, quality
 from nounflow.regions.retrieval import BestBoxes, PseudoBox
-from nounflow.regions.samples import draw_samples, gather
+from nounflow.regions.samples import background_rows, draw_samples, gather
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Probe:
     @property
     def learnt(self) -> np.ndarray:
         """Which names have a row: bool [names]."""
-        return ~np.isnan(self.weights).any(axis=1)
+        return np.asarray(~np.isnan(self.weights).any(axis=1))
 
     def features(self, image: ImageRegions) -> np.ndarray:
         """What the rows see of an image's boxes, float32 [n, d]: geometry in standard units, then the estimated fit."""
@@ -91,19 +91,20 @@ def learn_probe(
     width = probe.features(next(iter(images()))).shape[1]
     if probe.quality is not None:
         features = {file: _with_quality(found, probe.quality) for file, found in features.items()}
+    beside = _background(probe, images(), settings, seed)
     rows = [
-        _row(boxes, features, {f: aims for f, aims in files.items() if f in boxes}, settings, seed, name, width)
+        _row(boxes, features, {f: aims for f, aims in files.items() if f in boxes}, beside, settings, seed, name, width)
         for name, files in base.items()
     ]
     found = _retrieve(images(), texts[len(base) :], retrieval, min_objectness)
-    rows += _novel_rows(probe, found, novel, settings, seed, width)
+    rows += _novel_rows(probe, found, novel, beside, settings, seed, width)
     weights = np.stack(rows) if rows else np.zeros((0, width), dtype=np.float32)
     return Learnt(replace(probe, weights=weights), dict(zip(novel, found.found(), strict=True)))
 
 
 def add_names(
     probe: Probe,
-    images: Iterable[ImageRegions],
+    images: Sequence[ImageRegions],
     novel: Sequence[str],
     texts: np.ndarray,
     retrieval: RetrievalConfig,
@@ -113,7 +114,8 @@ def add_names(
 ) -> Learnt:
     """The same probe with further names; the rows that it has are not touched."""
     found = _retrieve(images, texts, retrieval, min_objectness)
-    rows = _novel_rows(probe, found, novel, settings, seed, probe.weights.shape[1])
+    beside = _background(probe, images, settings, seed)
+    rows = _novel_rows(probe, found, novel, beside, settings, seed, probe.weights.shape[1])
     grown = replace(
         probe,
         names=(*probe.names, *novel),
@@ -140,8 +142,33 @@ def _retrieve(
     return best
 
 
+@dataclass(frozen=True)
+class _Background:
+    """Boxes of all images, the same for every name."""
+
+    boxes: dict[str, np.ndarray]
+    features: dict[str, np.ndarray]
+
+
+def _background(probe: Probe, images: Iterable[ImageRegions], settings: ProbeConfig, seed: int) -> _Background:
+    boxes, features = dict[str, np.ndarray](), dict[str, np.ndarray]()
+    if settings.background:
+        there = list(images)
+        each = -(-settings.background // max(1, len(there)))
+        for image in there:
+            rows = background_rows(len(image.boxes), each, seed, image.file)
+            boxes[image.file], features[image.file] = image.boxes[rows], probe.features(image)[rows]
+    return _Background(boxes, features)
+
+
 def _novel_rows(
-    probe: Probe, best: BestBoxes, names: Sequence[str], settings: ProbeConfig, seed: int, width: int
+    probe: Probe,
+    best: BestBoxes,
+    names: Sequence[str],
+    beside: _Background,
+    settings: ProbeConfig,
+    seed: int,
+    width: int,
 ) -> list[np.ndarray]:
     boxes = {file: image.boxes for file, image in best.images.items()}
     features = {file: probe.features(image) for file, image in best.images.items()}
@@ -151,7 +178,7 @@ def _novel_rows(
         for box in pseudo:
             targets.setdefault(box.file, []).append(box.row)
         aims = {file: boxes[file][taken] for file, taken in sorted(targets.items())}
-        rows.append(_row(boxes, features, aims, settings, seed, name, width))
+        rows.append(_row(boxes, features, aims, beside, settings, seed, name, width))
     return rows
 
 
@@ -159,6 +186,7 @@ def _row(
     boxes: Mapping[str, np.ndarray],
     features: Mapping[str, np.ndarray],
     targets: Mapping[str, np.ndarray],
+    beside: _Background,
     settings: ProbeConfig,
     seed: int,
     name: str,
@@ -168,7 +196,13 @@ def _row(
     samples = draw_samples(boxes, targets, settings, seed, name)
     if not samples.positives:
         return np.full(width, np.nan, dtype=np.float32)
-    return fit_row(*gather(samples, features), settings)
+    inputs, wanted = gather(samples, features)
+    others = [
+        found if file not in targets else found[best_overlap(beside.boxes[file], targets[file]) < settings.positive_iou]
+        for file, found in beside.features.items()
+    ]
+    inputs = np.concatenate([inputs, *others])
+    return fit_row(inputs, np.pad(wanted, (0, len(inputs) - len(wanted))), settings)
 
 
 def _with_quality(features: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ def fit_row(features: np.ndarray, targets: np.ndarray, config: ProbeConfig) -> n
         loss.backward()
         return loss
 
-    optimizer.step(closure)  # type: ignore[no-untyped-call]
+    optimizer.step(closure)
     return weights.detach().numpy()
 
 

@@ -97,7 +97,7 @@ def crops(proposals: pl.DataFrame, most: int | None) -> pl.DataFrame:
     for (_, width, height), frame in proposals.group_by("file", "width", "height", maintain_order=True):
         frame = frame[: most or len(frame)]
         boxes = frame.select(CORNERS).to_numpy().astype(np.float32)
-        scaled = [boxes, *(grown(boxes, scale, int(width), int(height)) for scale in SCALES[1:])]  # type: ignore[call-overload]
+        scaled = [boxes, *(grown(boxes, scale, int(width), int(height)) for scale in SCALES[1:])]
         rows = pl.concat([frame] * len(SCALES))
         both = dict(zip(CORNERS, np.concatenate(scaled).T, strict=True))
         order = np.arange(len(rows)).reshape(len(SCALES), -1).T.ravel()

@@ -45,7 +45,7 @@ def fit_quality(
 
 def quality(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Estimated overlap of boxes with their objects by their features [n, d]: float32 [n], 0 to 1."""
-    return np.clip(_with_constant(features) @ weights, 0, 1).astype(np.float32)
+    return np.asarray(np.clip(_with_constant(features) @ weights, 0, 1), dtype=np.float32)
 
 
 def _with_constant(features: np.ndarray) -> np.ndarray:

@@ -47,6 +47,12 @@ def draw_samples(
     return Samples(rows, positive)
 
 
+def background_rows(boxes: int, most: int, seed: int, file: str) -> np.ndarray:
+    """Some rows of an image's boxes, drawn for no name: int64, ascending."""
+    drawn = stream(seed, "background", file).permutation(boxes)[:most]
+    return np.asarray(np.sort(drawn))
+
+
 def gather(samples: Samples, features: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Features [n, d] and targets, float32 [n], of samples."""
     files = list(samples.rows)
