@@ -39,11 +39,13 @@ def main(
     gallery: int,
     published: bool,
     measures: list[str],
+    classification: Path | None,
     jobs_of: Path | None,
     out: Path,
     report_counts: Path,
 ) -> None:
     """Read, choose the gallery, render, write."""
+    from nounflow.classification.table import read_table
     from nounflow.counts import Counts
     from nounflow.files import write_text
     from nounflow.report.page import Report, render
@@ -69,6 +71,7 @@ def main(
             images=images,
             published=published,
             measures=measures,
+            classification=None if classification is None else read_table(classification),
         )
     )
     write_text(out, page)
@@ -135,6 +138,7 @@ if __name__ == "__main__":
     parser.add_argument("--gallery", type=int, default=60, help="most images in the gallery")
     parser.add_argument("--published", action="store_true", help="show published scores, marked as such")
     parser.add_argument("--measures", nargs="*", default=[], help="measures to show beside the usual ones")
+    parser.add_argument("--classification", type=Path, help="results/classification.tsv, to show it")
     parser.add_argument("--jobs-of", type=Path, help="results: its benchmarks/ and logs/ say what the jobs took")
     parser.add_argument("--out", type=Path, required=True, help="results/report.html")
     parser.add_argument("--report-counts", type=Path, required=True, help="where to record this stage's own counts")
