@@ -21,16 +21,16 @@ DEFAULT = Path("results/models/small")
 
 
 def find_model(model: str | os.PathLike[str], revision: str | None = None) -> Path:
-    """The manifest of a model: a folder, the manifest in one, a name below the models' home, or a hub id ORG/NAME.
+    """The manifest of a model: a folder, the manifest in one, a run's name, or a hub id ORG/NAME.
 
-    The home is $NOUNFLOW_MODELS, else ~/.local/share/nounflow/models.
+    A name is looked for below results/models here, then below $NOUNFLOW_MODELS, else ~/.local/share/nounflow/models.
 
     Raises:
         NounflowError: there is none; it says where it was looked for and which models there are.
     """
     path = Path(model)
     home = Path(os.environ.get(HOME) or Path.home() / ".local/share/nounflow/models")
-    for place in (path, home / path):
+    for place in (path, DEFAULT.parent / path, home / path):
         manifest = place if place.suffix == ".json" else place / MANIFEST
         if manifest.is_file():
             return manifest
@@ -38,7 +38,7 @@ def find_model(model: str | os.PathLike[str], revision: str | None = None) -> Pa
     if text.count("/") == 1 and not text.startswith((".", "/", "~")) and not path.parent.is_dir():
         return _fetched(text, revision) / MANIFEST
     folder = path.parent.parent if path.suffix == ".json" else path.parent
-    there = sorted({str(found.parent) for place in (folder, home) for found in place.glob(f"*/{MANIFEST}")})
+    there = sorted({str(found.parent) for place in (folder, DEFAULT.parent, home) for found in place.glob(f"*/{MANIFEST}")})
     raise NounflowError(
         "There is no trained run here" + (f"; there are: {', '.join(there)}" if there else ""),
         where=path,

@@ -178,12 +178,16 @@ def test_a_saved_model_answers_alike_wherever_it_lies(
         moved.save(tmp_path / "elsewhere/model")
 
 
-def test_a_model_is_found_by_its_name_below_the_models_home(
+def test_a_model_is_found_by_its_name_in_the_project_and_below_the_models_home(
     one: NounClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one.save(tmp_path / "mine")
     monkeypatch.setenv("NOUNFLOW_MODELS", str(tmp_path))
-    assert find_model("mine") == tmp_path / "mine/manifest.json"
+    monkeypatch.chdir(tmp_path)
+    assert find_model("mine").resolve() == tmp_path / "mine/manifest.json"
+    one.save(tmp_path / "results/models/mine")
+    (tmp_path / "mine/manifest.json").unlink()
+    assert find_model("mine").resolve() == tmp_path / "results/models/mine/manifest.json"
     with pytest.raises(NounflowError, match="mine"):
         find_model("yours")
 
