@@ -104,7 +104,7 @@ def test_importing_the_package_loads_no_model_library() -> None:
 
 
 LAYERS = [  # each may import what stands before it, and itself
-    {"annotator_kinds", "atomic", "errors", "escaping", "files", "counts", "predictor_kinds",
+    {"annotator_kinds", "atomic", "errors", "escaping", "files", "counts", "open_set_scores", "predictor_kinds",
      "process", "registry", "streams", "commandline", "progress", "text", "image_folders", "image_names",
      "image_repair", "images", "image_sources", "wordnet", "config", "schemas",
      "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "job_log", "group_writer",
@@ -112,7 +112,7 @@ LAYERS = [  # each may import what stands before it, and itself
     {"store"},
     {"training"},
     {"decoder", "embedders"},
-    {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks"},
+    {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks", "open_set"},
     {"classifier", "report", "model_folders"},
     {"web", "serving"},
     {"commands"},
@@ -120,7 +120,7 @@ LAYERS = [  # each may import what stands before it, and itself
 ]  # fmt: skip
 STRANGERS = [
     {"decoder", "embedders"},
-    {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks"},
+    {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks", "open_set"},
 ]
 
 
@@ -156,6 +156,7 @@ def test_the_rule_graph_in_the_docs_shows_the_rules_of_the_main_job(repository: 
         for path in (repository / "rules").glob("*.smk")
         for rule in re.findall(r"^rule (\w+):", path.read_text(), flags=re.MULTILINE)
     } | {kind.rule for kind in PREDICTORS.values()}
-    beside = {"ask_captions", "ask_judgements", "check_captions", "collect_decisions", "embedder_check",
-              "list_check_set", "measure_gap", "modality_gap", "report"}  # fmt: skip
+    beside = {"ask_captions", "ask_judgements", "check_captions", "collect_decisions", "embed_open_set",
+              "embedder_check", "fit_gate", "list_check_set", "measure_gap", "modality_gap", "report",
+              "score_open_set"}  # fmt: skip
     assert shown == rules - beside, "draw docs/rulegraph.svg anew: docs/workflow.md says how"

@@ -26,6 +26,7 @@ from nounflow.config.inputs import IMAGE_SOURCES
 from nounflow.config.lexicon import LexiconConfig
 from nounflow.config.mistakes import explain
 from nounflow.config.mixture import MixtureConfig
+from nounflow.config.open_set import OpenSetConfig
 from nounflow.config.runs.run import Run, decoder_unless_said, one_of
 from nounflow.config.threads import Threads
 from nounflow.errors import NounflowError
@@ -101,6 +102,7 @@ class Config(Settings):
         default_factory=dict, description="on what embedders are checked; no part of the main job"
     )
     scoring: ScoringConfig = ScoringConfig()
+    open_set: OpenSetConfig = OpenSetConfig()
     gallery: int = Field(60, ge=0, description="most pictures in the report's gallery")
 
     @field_validator("annotators", mode="before")
@@ -147,6 +149,11 @@ class Config(Settings):
                 one_of(
                     f"annotators.{name}.people", annotator.people, people, "" if people else " of that kind is declared"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _open_set(self) -> "Config":
+        self.__dict__["open_set"] = self.open_set.settled(self)  # the model is frozen for all others
         return self
 
     @model_validator(mode="after")

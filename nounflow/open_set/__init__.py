@@ -1,0 +1,1 @@
+"""The open set: how far to believe an answer, and when to say "none of these"."""
