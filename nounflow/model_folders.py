@@ -10,7 +10,10 @@ from typing import Any
 from nounflow.atomic import atomic_folder
 from nounflow.errors import NounflowError
 from nounflow.files import sha256_file, write_text
+from nounflow.namings import find_hypernyms
 from nounflow.predictor_kinds import GENERATION, PREDICTORS, RULE
+from nounflow.predictors.broader import HYPERNYMS
+from nounflow.predictors.calibrating import CALIBRATION
 from nounflow.schemas.documents import read_document, write_document
 from nounflow.schemas.models import FusedRule, PredictorManifest
 from nounflow.store.weights import read_predictor_manifest
@@ -58,6 +61,8 @@ def save_model(manifest_path: Path, folder: Path) -> None:
         folder.rmdir()
     with atomic_folder(folder) as temporary:
         manifest = _copy(manifest_path, temporary)
+        if hypernyms := find_hypernyms(manifest_path, manifest):
+            write_document(temporary / HYPERNYMS, hypernyms)
         write_text(temporary / "README.md", model_card(manifest))
 
 
@@ -129,7 +134,7 @@ def _copy(manifest_path: Path, folder: Path) -> PredictorManifest:
     folder.mkdir(parents=True, exist_ok=True)
     source = manifest_path.parent
     weights = PREDICTORS[manifest.predictor].weights
-    for name in {weights, GENERATION, MANIFEST} - {RULE}:
+    for name in {weights, GENERATION, CALIBRATION, MANIFEST} - {RULE}:
         if (source / name).is_file():
             shutil.copyfile(source / name, folder / name)
     if weights == RULE:

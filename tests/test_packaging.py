@@ -113,7 +113,7 @@ LAYERS = [  # each may import what stands before it, and itself
     {"training"},
     {"decoder", "embedders"},
     {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks", "open_set"},
-    {"classifier", "report", "model_folders"},
+    {"classifier", "report", "model_folders", "namings"},
     {"web", "serving"},
     {"commands"},
     {"cli"},

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from nounflow.commandline import at_least_one
-from nounflow.commands.options import run_options
 from nounflow.errors import NounflowError
 
 _LEAST = 50
@@ -26,7 +25,11 @@ def add(commands: Any) -> None:
     parser.add_argument("--labels", type=Path, required=True, help="label file: columns file, gold, accepted")
     parser.add_argument("--candidates", type=at_least_one, default=10, help="nouns of an image that are weighed")
     parser.add_argument("--remove", action="store_true", help="remove the model's calibration instead")
-    run_options(parser)
+    parser.add_argument(
+        "--run", type=Path, default=Path("results/models/small"), help="folder, name or hub id of a model"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     parser.set_defaults(call=_calibrate)
 
 
@@ -46,7 +49,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     labels = read_labels(arguments.labels)
     device = prepare_process(arguments.device, arguments.threads)
     classifier = NounClassifier.load(arguments.run, device, arguments.threads, calibrated=False)
-    target = classifier.folder / CALIBRATION
+    target = classifier.manifest_path.parent / CALIBRATION
     if arguments.remove:
         target.unlink(missing_ok=True)
         print(f"removed {target}")
