@@ -41,7 +41,9 @@ def find_model(model: str | os.PathLike[str], revision: str | None = None) -> Pa
     if text.count("/") == 1 and not text.startswith((".", "/", "~")) and not path.parent.is_dir():
         return _fetched(text, revision) / MANIFEST
     folder = path.parent.parent if path.suffix == ".json" else path.parent
-    there = sorted({str(found.parent) for place in (folder, DEFAULT.parent, home) for found in place.glob(f"*/{MANIFEST}")})
+    there = sorted(
+        {str(found.parent) for place in (folder, DEFAULT.parent, home) for found in place.glob(f"*/{MANIFEST}")}
+    )
     raise NounflowError(
         "There is no trained run here" + (f"; there are: {', '.join(there)}" if there else ""),
         where=path,

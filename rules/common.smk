@@ -47,6 +47,7 @@ EARLIER_RESULTS = EarlierResults(Path("results"), Path(".snakemake/metadata"), k
 logger.addFilter(LessTalk(quiet=bool(workflow.output_settings.quiet)))
 
 IMAGE_EMBEDDINGS = "results/image_embeddings/{embedder}/{image_set}.json"
+VIEWS = ["whole", CONFIG.tags.local]  # of sets with several labels, made by one job
 GPU = 0 if CONFIG.device == "cpu" else 1
 DEVICE = json.dumps({"device": computes_on(CONFIG.device)})
 THREADS = json.dumps({"threads": CONFIG.threads})

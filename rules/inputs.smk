@@ -1,6 +1,6 @@
 """Stage 0, inputs: what is fetched, with source, version, digest and size.
 
-input:   nothing
+input:   nothing; scenes are composed from what was fetched
 output:  results/inputs/{name}/manifest.json and the files it names
 steps:   look for an installed copy, else ask the package managers (docs/inputs.md)
 """
@@ -27,5 +27,37 @@ rule fetch_inputs:
     shell:
         'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/fetch_inputs.py'
         " --name {wildcards.name:q}"
+        ' --out "$(dirname {output.manifest:q})"'
+        " 2>&1 | tee {log:q}"
+
+
+rule compose_scenes:
+    input:
+        photos="results/inputs/tuxpaint/manifest.json",
+        labels=resource(CONFIG.scenes.photos),
+        wordnet="results/inputs/wordnet/manifest.json",
+    output:
+        manifest="results/inputs/scenes/manifest.json",
+        counts="results/inputs/scenes/manifest.counts.json",
+    log:
+        "results/logs/inputs/scenes.log",
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        scenes=CONFIG.scenes.count,
+        seed=CONFIG.scenes.seed,
+        code=code("compose_scenes"),
+    message:
+        "Composing {params.scenes} scenes from cut-outs"
+    shell:
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/compose_scenes.py'
+        " --photos {input.photos:q}"
+        " --labels {input.labels:q}"
+        " --wordnet {input.wordnet:q}"
+        " --scenes {params.scenes}"
+        " --seed {params.seed}"
         ' --out "$(dirname {output.manifest:q})"'
         " 2>&1 | tee {log:q}"

@@ -96,6 +96,77 @@ rule embed_images:
 not_benchmarked_if_cached()
 
 
+def view_inputs(
+    wildcards,
+):
+    """What a set of several labels is made of, as input files."""
+    source = CONFIG.tags.sets[wildcards.tag_set].source
+    return fetched(source) if source else []
+
+
+def view_options(
+    wildcards,
+    input,
+):
+    """The command-line option that says where a set's files are."""
+    part = CONFIG.tags.sets[wildcards.tag_set]
+    option = "--folder" if part.folder else "--input-manifest"
+    return f"{option} {shlex.quote(part.folder or input[0])}"
+
+
+def view_listing(
+    wildcards,
+):
+    """Digest of a folder's images, so that a new one is noticed."""
+    folder = CONFIG.tags.sets[wildcards.tag_set].folder
+    return listing_of(folder) if folder else ""
+
+
+rule embed_views:
+    input:
+        view_inputs,
+    output:
+        views=expand(
+            "results/image_embeddings/{{embedder}}/{{tag_set}}/{view}.json", view=VIEWS
+        ),
+        counts="results/image_embeddings/{embedder}/{tag_set}/views.counts.json",
+    log:
+        "results/logs/image_embeddings/{embedder}/{tag_set}/views.log",
+    benchmark:
+        "results/benchmarks/image_embeddings/{embedder}/{tag_set}/views.tsv"
+    wildcard_constraints:
+        tag_set=any_of(CONFIG.tags.sets),
+    conda:
+        "../environment.yml"
+    threads: CONFIG.threads
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        images=view_options,
+        views=VIEWS,
+        listing=view_listing,
+        embedder=lambda wildcards: shaping(
+            CONFIG.embedders[wildcards.embedder].of_images()
+        ),
+        device=DEVICE,
+        code=lambda wildcards: code("embed_views", family_of(wildcards.embedder).load),
+    message:
+        "Embedding views of the images of {wildcards.tag_set} with {wildcards.embedder}"
+    shell:
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/embed_views.py'
+        " --image-set {wildcards.tag_set:q}"
+        " {params.images}"
+        " --views {params.views}"
+        ' --embedder {params.embedder:q} "${{NOUNFLOW_EMBEDDER_{wildcards.embedder}:-}}"'
+        ' --device "$NOUNFLOW_DEVICE"'
+        ' --threads "$NOUNFLOW_THREADS"'
+        ' --out "$(dirname {output.counts:q})"'
+        " --counts {output.counts:q}"
+        " 2>&1 | tee {log:q}"
+
+
 def weights_of(
     wildcards,
 ):

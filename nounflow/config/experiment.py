@@ -28,6 +28,7 @@ from nounflow.config.mistakes import explain
 from nounflow.config.mixture import MixtureConfig
 from nounflow.config.open_set import OpenSetConfig
 from nounflow.config.runs.run import Run, decoder_unless_said, one_of
+from nounflow.config.tags import ScenesConfig, TagsConfig
 from nounflow.config.threads import Threads
 from nounflow.errors import NounflowError
 from nounflow.predictor_kinds import PREDICTORS
@@ -103,6 +104,8 @@ class Config(Settings):
     )
     scoring: ScoringConfig = ScoringConfig()
     open_set: OpenSetConfig = OpenSetConfig()
+    scenes: ScenesConfig = ScenesConfig()
+    tags: TagsConfig = TagsConfig()
     gallery: int = Field(60, ge=0, description="most pictures in the report's gallery")
 
     @field_validator("annotators", mode="before")
@@ -154,6 +157,7 @@ class Config(Settings):
     @model_validator(mode="after")
     def _open_set(self) -> "Config":
         self.__dict__["open_set"] = self.open_set.settled(self)  # the model is frozen for all others
+        self.tags.check(self)
         return self
 
     @model_validator(mode="after")

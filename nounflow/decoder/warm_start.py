@@ -35,7 +35,7 @@ def token_directions(vocabulary: TargetVocabulary, nouns: np.ndarray) -> np.ndar
 
 @torch.no_grad()
 def start_from(decoder: ObjectDecoder, directions: np.ndarray) -> None:
-    """Set tokens and the last prefix vector in place; `directions` as `token_directions` made them [vocabulary, dim]."""
+    """Set tokens and the last prefix vector in place, by `token_directions` [vocabulary, dim]."""
     if decoder.tokens.weight.is_meta:  # only its size is asked for
         return
     width, dim = decoder.config.width, decoder.dim

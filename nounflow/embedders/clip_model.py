@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from nounflow.embedders.identity import make_identity, state_digest
 from nounflow.embedders.options import ComputeOptions
+from nounflow.embedders.protocol import Patches
 from nounflow.embedders.text_path import TextSide, fastest_encoder
 from nounflow.embedders.two_towers import TwoTowers
 
@@ -22,6 +23,7 @@ def clip_embedder(
     image_settings: str,
     image_features: Callable[[Tensor], Tensor],
     library: str,
+    patches: tuple[Patches, Callable[[Tensor], Tensor]] | None = None,
 ) -> TwoTowers:
     """The embedder of a model that is loaded in fp32 on the device.
 
@@ -30,6 +32,7 @@ def clip_embedder(
         image_settings: what `preprocess` does, in words.
         image_features: [batch, ...] as preprocessed -> features [batch, dim] of any length.
         library: the package that the model comes from.
+        patches: how patch tokens stand in an image, and [batch, ...] as preprocessed -> their features.
     """
     tokenizer = text_side.tokenizer
     identity = make_identity(
@@ -49,6 +52,8 @@ def clip_embedder(
         load_texts=lambda: fastest_encoder(text_side, options),
         preprocess=preprocess,
         image_features=options.autocast(image_features),
+        patches=patches[0] if patches else None,
+        patch_features=options.autocast(patches[1]) if patches else None,
     )
 
 

@@ -98,7 +98,7 @@ def embed_batches(
         some sources; why each of them could not be read, None where it could; unit vectors float32 [readable, dim].
     """
     if fixed_shape:
-        size = by_device(embedder.device, *_SHAPE)
+        size = batch_shape(embedder)
         batch = -(-batch // size) * size
 
     def prepared(source: T) -> np.ndarray | str:
@@ -120,14 +120,19 @@ def embed_batches(
             images = [image for image in results if not isinstance(image, str)]
             vectors = np.zeros((0, embedder.identity.dim), dtype=np.float32)
             if images:
-                vectors = _in_one_shape(embedder, images) if fixed_shape else embedder.encode_images(images)
+                vectors = in_one_shape(embedder, images) if fixed_shape else embedder.encode_images(images)
             yield names, [image if isinstance(image, str) else None for image in results], vectors
             names = following
 
 
-def _in_one_shape(embedder: Embedder, images: Sequence[np.ndarray]) -> np.ndarray:
+def batch_shape(embedder: Embedder) -> int:
+    """Images that are computed at once."""
+    return by_device(embedder.device, *_SHAPE)
+
+
+def in_one_shape(embedder: Embedder, images: Sequence[np.ndarray]) -> np.ndarray:
     """Unit vectors of some images, float32 [n, dim], computed so many at a time; the last batch is filled up."""
-    size = by_device(embedder.device, *_SHAPE)
+    size = batch_shape(embedder)
     parts = []
     for first in range(0, len(images), size):
         part = list(images[first : first + size])

@@ -16,6 +16,7 @@ from nounflow.embedders.openclip_names import (
     parse_name,
     text_model_beside,
 )
+from nounflow.embedders.openclip_patches import patches_of
 from nounflow.embedders.openclip_tokenizer import tokenizer_of
 from nounflow.embedders.openclip_tower import written_out
 from nounflow.embedders.options import ComputeOptions
@@ -66,6 +67,7 @@ def load(name: str, options: ComputeOptions, _images: bool = True) -> TwoTowers:
         image_settings=json.dumps(settings, sort_keys=True),
         image_features=model.encode_image,
         library="open_clip_torch",
+        patches=patches_of(model, settings["resize_mode"]),
     )
 
 

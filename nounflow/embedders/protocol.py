@@ -1,6 +1,7 @@
 """What an embedder is to the rest of the project."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -10,12 +11,21 @@ from nounflow.embedders.tokenizer import TargetTokenizer
 from nounflow.schemas.embeddings import EmbedderIdentity
 
 
+@dataclass(frozen=True)
+class Patches:
+    """Of a tower whose patch tokens lie in the space of its texts: how they stand in an image."""
+
+    grid: tuple[int, int]  # rows, columns
+    seen: Callable[[int, int], tuple[float, float, float, float]]  # width, height -> the box that `preprocess` keeps
+
+
 class Embedder(TargetTokenizer, Protocol):
     """A frozen model that puts texts and images into one space, as unit vectors."""
 
     identity: EmbedderIdentity
     dim: int
     device: str  # cpu or cuda
+    patches: Patches | None  # None: patch tokens do not lie in the space of the texts
     batch_tokens: int  # tokens in one batch of texts; may be set before the first texts are embedded
 
     def encode_texts(self, texts: Sequence[str], progress: bool = True) -> np.ndarray:
@@ -34,6 +44,10 @@ class Embedder(TargetTokenizer, Protocol):
 
     def encode_images(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """The unit vectors of preprocessed images, float32 [len(images), dim], in their order."""
+        ...
+
+    def encode_patches(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """The unit vectors of the patches of preprocessed images, float32 [len(images), patches, dim], row by row."""
         ...
 
     def golden_vectors(self) -> np.ndarray:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from nounflow.embedders.protocol import Patches
 from nounflow.embedders.text_encoder import TextEncoder
 from nounflow.embedders.tokenizer import TargetTokenizer
 from nounflow.schemas.embeddings import EmbedderIdentity
@@ -26,6 +27,9 @@ class TwoTowers:
     preprocess: Callable[[Image.Image], np.ndarray]
     image_features: Callable[[Tensor], Tensor] | None
     """[batch, ...] as preprocessed -> features [batch, dim] of any length; None where no images were asked for."""
+    patches: Patches | None = None
+    patch_features: Callable[[Tensor], Tensor] | None = None
+    """[batch, ...] as preprocessed -> features of its patches [batch, patches, dim] of any length, where they exist."""
 
     def __post_init__(self) -> None:
         self.dim = self.identity.dim
@@ -60,3 +64,10 @@ class TwoTowers:
         assert self.image_features is not None, "loaded without images"
         batch = torch.from_numpy(np.stack(images)).to(self.device)
         return F.normalize(self.image_features(batch).float(), dim=-1).cpu().numpy()
+
+    @torch.inference_mode()
+    def encode_patches(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """See `Embedder.encode_patches`."""
+        assert self.patch_features is not None, "no patch tokens"
+        batch = torch.from_numpy(np.stack(images)).to(self.device)
+        return F.normalize(self.patch_features(batch).float(), dim=-1).cpu().numpy()

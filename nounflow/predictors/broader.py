@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 HYPERNYMS = "hypernyms.json"  # beside a model's manifest
 # Above these a name says nothing of a picture any more.
-_TOO_BROAD = {"entity", "physical entity", "abstraction", "object", "whole", "matter", "thing", "causal agent"}
+_TOO_BROAD = {
+    *("entity", "physical entity", "abstraction", "object", "whole", "matter", "thing", "causal agent"),
+    *("instrumentality", "living thing"),
+}
 
 
 def hypernyms_of(lexicon: pl.DataFrame) -> NounHypernyms:

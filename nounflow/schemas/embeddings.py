@@ -46,7 +46,9 @@ class ShardManifest(StoredDocument):
         default_factory=dict
     )  # what else decides about a vector's last bits: machine, threads, versions, code
     parts: dict[str, StoredFile]  # every file of the array folder
-    files: tuple[str, ...] = ()  # image embeddings only: file of each row
+    files: tuple[
+        str, ...
+    ] = ()  # image embeddings only: the images in order, one row each, or one row a box (`read_boxes`)
     unreadable: dict[str, str] = Field(default_factory=dict)  # image embeddings only: file -> reason
     milliseconds: float | None = None  # image embeddings only: per image, decoding and encoding
     digest: str  # over everything above: the identity of the shard

@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from nounflow.classifier import NounClassifier
 from nounflow.errors import NounflowError
 from nounflow.images import ImageError
+from nounflow.namings import Naming
 from nounflow.open_set.gate import Verdict
 from nounflow.serving.batching import Batcher, TooManyWaitingError
 

@@ -13,7 +13,7 @@ from nounflow.files import sha256_file
 from nounflow.schemas.documents import write_document
 from nounflow.schemas.embeddings import EmbedderIdentity, ShardManifest, StoredFile
 from nounflow.store.rows import StoredRows, StoredType, encode
-from nounflow.store.shards import array_folder, sealed
+from nounflow.store.shards import BOX_COLUMNS, array_folder, sealed
 from nounflow.store.texts import KEY_BYTES
 
 
@@ -22,6 +22,7 @@ def write_shard(
     vectors: np.ndarray | StoredRows,
     *,
     keys: np.ndarray | None = None,
+    boxes: np.ndarray | None = None,
     dtype: StoredType = "float16",
     **fields: Any,
 ) -> ShardManifest:
@@ -32,6 +33,7 @@ def write_shard(
     Args:
         vectors: unit rows, or rows that are encoded already.
         keys: `text_keys` of the texts, by which other jobs find their vectors.
+        boxes: of image embeddings with several rows an image, float32 [rows, 6]; see `read_boxes`.
         dtype: how unit rows are stored.
         fields: those of ShardManifest that are not derived from the vectors.
 
@@ -52,6 +54,9 @@ def write_shard(
     if keys is not None:
         assert keys.shape == (rows, KEY_BYTES)
         arrays["keys"] = keys
+    if boxes is not None:
+        assert boxes.shape == (rows, BOX_COLUMNS)
+        arrays["boxes"] = boxes.astype("<f4")
     manifest_path.unlink(missing_ok=True)
     with atomic_folder(array_folder(manifest_path)) as folder:
         _write_arrays(folder, arrays)

@@ -4,6 +4,7 @@
     0.zarr/vectors/c/0/0    float16 or int8 [rows, dim], then 4 bytes of CRC-32C
     0.zarr/scales/c/0       float32 [rows], int8 only: a row is scale * values
     0.zarr/keys/c/0/0       uint8 [rows, 16], the 128-bit keys of the texts (none for images)
+    0.zarr/boxes/c/0/0      float32 [rows, 6], views of images only: which image, x0, y0, x1, y1, objectness
 
 Zarr reads a lost chunk as fill value without a word, so readers trust the manifest: the size and SHA-256 of every
 file are checked, and a digest over the manifest itself. Then the payload, which starts at byte 0, may be mapped.
@@ -27,6 +28,7 @@ from nounflow.store.rows import StoredRows
 from nounflow.store.texts import KEY_BYTES
 
 _BLOCK_BYTES = 4 << 20
+BOX_COLUMNS = 6  # position in the manifest's files; x0, y0, x1, y1 in pixels of the upright image; objectness
 
 
 def array_folder(manifest_path: Path) -> Path:
@@ -105,6 +107,11 @@ def read_keys(manifest_path: Path, manifest: ShardManifest) -> np.ndarray:
     return _read_array(manifest_path, manifest, "keys")
 
 
+def read_boxes(manifest_path: Path, manifest: ShardManifest) -> np.ndarray:
+    """The box of each row, checked: float32 [rows, 6], see `BOX_COLUMNS`; [0, 6] where rows are whole images."""
+    return _read_array(manifest_path, manifest, "boxes")
+
+
 def checked_rows(manifest_path: Path, manifest: ShardManifest) -> Iterator[tuple[int, StoredRows]]:
     """All rows in one pass of plain reads: (first row, rows). What was given out counts only if the pass ends well.
 
@@ -146,6 +153,8 @@ def _form(manifest: ShardManifest, name: str) -> tuple[np.dtype, tuple[int, ...]
         return np.dtype(np.uint8), (manifest.rows, KEY_BYTES)
     if name == "scales":
         return np.dtype("<f4"), (manifest.rows,)
+    if name == "boxes":
+        return np.dtype("<f4"), (manifest.rows, BOX_COLUMNS)
     return np.dtype(manifest.dtype).newbyteorder("<"), (manifest.rows, manifest.dim)
 
 

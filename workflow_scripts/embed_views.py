@@ -1,0 +1,94 @@
+"""Embed several views of the images of a set, each image decoded once: a shard for each view.
+
+    whole     one box an image
+    tiles     2 x 2 and 3 x 3 boxes an image
+    regions   the boxes of --proposals: parquet with file, x0, y0, x1, y1, objectness, in pixels of the upright image
+    tokens    the patches of the image tower, where they lie in the space of its texts
+
+    python workflow_scripts/embed_views.py --image-set scenes --input-manifest results/inputs/scenes/manifest.json \\
+        --views whole tiles --embedder '{"spec": "bundled:minilm-conse"}' \\
+        --out results/image_embeddings/bundled/scenes
+
+Leaves OUT/{view}.json with OUT/{view}.zarr. Files that cannot be read are kept in each manifest with the reason.
+"""
+
+from pathlib import Path
+
+from nounflow.commandline import add_settings, at_least_one, run_stage, stage_parser
+from nounflow.config.embedder import EmbedderConfig
+
+
+def main(
+    image_set: str,
+    folder: Path | None,
+    input_manifest: Path | None,
+    views: list[str],
+    proposals: Path | None,
+    most: int | None,
+    embedder: EmbedderConfig,
+    device: str,
+    threads: int,
+    out: Path,
+    counts: Path,
+) -> None:
+    """Embed views; see the module docstring."""
+    from nounflow.counts import Counts
+    from nounflow.embedders.load import load_embedder
+    from nounflow.embedders.views import embed_views
+    from nounflow.errors import NounflowError
+    from nounflow.files import sha256_file, sha256_json
+    from nounflow.images import list_images
+    from nounflow.inputs import input_folder
+    from nounflow.process import prepare_process
+    from nounflow.schemas.boxes import read_proposals
+    from nounflow.store.shard_writing import write_shard
+
+    if folder is None:
+        if input_manifest is None:
+            raise NounflowError("Where are the images?", fix="give --folder or --input-manifest")
+        folder = input_folder(input_manifest)
+    if ("regions" in views) != (proposals is not None):
+        raise NounflowError("The view regions and --proposals go together", fix="give both, or neither")
+    files = list_images(folder)[:most]
+    found = read_proposals(proposals, files) if proposals else None
+    embedder = embedder.of_images()
+    model = load_embedder(embedder, prepare_process(device, threads))
+    record = Counts("views")
+    embedded = embed_views(model, folder, files, views, threads, proposals=found)
+    for view, part in embedded.items():
+        flow = record.flow(f"{image_set}, {view}: images", len(files), "files")
+        for reason in part.unreadable.values():
+            flow.drop(1, f"unreadable ({reason})")
+        flow.add(len(part.boxes) - len(part.files), "further boxes of an image, less images without")
+        flow.out(len(part.boxes), "boxes")
+        write_shard(
+            out / f"{view}.json",
+            part.vectors,
+            boxes=None if view == "whole" else part.boxes,
+            embedder=model.identity,
+            lexicon="",
+            source=image_set,
+            start=0,
+            texts=sha256_json([[file, sha256_file(folder / file)] for file in part.files]),
+            batch_tokens=0,
+            files=tuple(part.files),
+            unreadable=part.unreadable,
+            milliseconds=part.milliseconds,
+        )
+    record.write(counts)
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--image-set", required=True, help="name of the image set")
+    parser.add_argument("--folder", type=Path, help="folder of images")
+    parser.add_argument("--input-manifest", type=Path, help="manifest of a fetched set, instead of --folder")
+    parser.add_argument("--views", nargs="+", choices=["whole", "tiles", "regions", "tokens"], required=True)
+    parser.add_argument("--proposals", type=Path, help="parquet with the boxes of the view regions")
+    parser.add_argument("--most", type=at_least_one, help="only so many images, the first by name")
+    add_settings(parser, "--embedder", EmbedderConfig)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the views")
+    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
+    run_stage(main, parser.parse_args())
