@@ -153,7 +153,7 @@ def _name(arguments: argparse.Namespace) -> None:
         return
     order = {file: i for i, file in enumerate(files)}
     named = sorted((naming for naming in named if naming.file in order), key=lambda naming: order[naming.file])
-    show("images", [asdict(naming) | {"file": escaped(naming.file)} for naming in named], lambda: None)
+    show("images", [_json_row(naming, arguments.confidence) for naming in named], lambda: None)
     if journal:
         _write_table(arguments.out, named, arguments.confidence)
         journal.finish()
