@@ -257,7 +257,7 @@ def _write_table(path: Path, named: list[Any], confidence: float | None) -> None
 
 def _json_row(naming: Naming, confidence: float | None) -> dict[str, Any]:
     row = asdict(naming) | {"file": escaped(naming.file)} | _sure_cells(naming, confidence)
-    return row if naming.verdict else {name: value for name, value in row.items() if name != "verdict"}
+    return {name: value for name, value in row.items() if value or name not in ("verdict", "chain", "unknown")}
 
 
 def _sure_cells(naming: Naming, confidence: float | None) -> dict[str, Any]:
