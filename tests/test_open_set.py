@@ -89,7 +89,9 @@ def test_names_and_kinds_of_known_nouns_are_refined_away() -> None:
 
 
 def test_patterns_are_the_same_for_a_seed_and_others_for_another() -> None:
-    first, again, other = (dict(islice(patterns(seed), 32)) for seed in (1, 1, 2))
+    first, again, other = (
+        {name: np.asarray(image) for name, image in islice(patterns(seed), 32)} for seed in (1, 1, 2)
+    )
     assert len(first) == 32
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert not np.array_equal(first["noise 1"], other["noise 1"])
@@ -113,7 +115,8 @@ def test_measures_agree_with_a_library_and_weights_with_copies(rng: np.random.Ge
     found = measure(scores, known, right, np.stack([np.ones(80), weights]))
     assert found["auroc"][0] == pytest.approx(roc_auc_score(known, scores))
     assert found["aupr"][0] == pytest.approx(average_precision_score(known, scores))
-    copies = measure(*(np.repeat(values, weights) for values in (scores, known, right)), np.ones((1, weights.sum())))
+    more_scores, more_known, more_right = (np.repeat(values, weights) for values in (scores, known, right))
+    copies = measure(more_scores, more_known, more_right, np.ones((1, weights.sum())))
     assert {name: values[1] for name, values in found.items()} == pytest.approx(
         {name: values[0] for name, values in copies.items()}
     )

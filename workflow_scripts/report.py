@@ -70,7 +70,9 @@ def main(
             cards=cards,
             images=images,
             published=published,
-            open_set=open_set and read_document(OpenSetResults, open_set, "comparison of open-set scores"),
+            open_set=None
+            if open_set is None
+            else read_document(OpenSetResults, open_set, "comparison of open-set scores"),
         )
     )
     write_text(out, page)

@@ -203,7 +203,7 @@ def _say(naming: Naming, listed: bool) -> None:
         f"{noun} {probability:.0%}" for noun, probability in zip(naming.nouns, naming.probabilities, strict=True)
     )
     reason = f"unreadable: {naming.problem}" if naming.problem else "not sure"
-    if _refused(naming):
+    if naming.verdict and not naming.verdict.accepted:
         answers = f"{'none of these' if listed else 'not sure'} ({naming.verdict.reason})"
     print(f"{escaped(naming.file)}\t{answers or reason}", flush=True)
 

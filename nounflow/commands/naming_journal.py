@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from nounflow.errors import NounflowError
 
@@ -53,7 +53,7 @@ class NamingJournal:
     def add(self, naming: Naming) -> None:
         """Write one more answer."""
         assert self._file is not None
-        fields = [naming.file, naming.nouns, naming.probabilities, naming.problem]
+        fields: list[Any] = [naming.file, naming.nouns, naming.probabilities, naming.problem]
         fields += [asdict(naming.verdict)] if naming.verdict else []
         self._file.write(json.dumps(fields).encode() + b"\n")
         self._file.flush()
