@@ -63,6 +63,12 @@ rule score:
         specificity=(
             f"--specificity {shlex.quote(SPECIFICITY[0])}" if SPECIFICITY else ""
         ),
+        sentences=(
+            "--sentences"
+            if {"sentence_similarity", "concept_similarity"}
+            & {*CONFIG.scoring.measures}
+            else ""
+        ),
         code=code("score"),
     message:
         "Scoring all runs"
@@ -77,6 +83,7 @@ rule score:
         " --templates {input.templates:q}"
         " --coarse-from {params.coarse_from}"
         " {params.specificity}"
+        " {params.sentences}"
         " --out {output.scores:q}"
         " --details {output.details:q}"
         " --counts {output.counts:q}"
@@ -133,6 +140,11 @@ rule report:
         published="--published" if CONFIG.scoring.published else "",
         open_set=OPEN_SET_SECTION[0],
         open_set_digest=OPEN_SET_SECTION[1],
+        measures=(
+            f"--measures {' '.join(CONFIG.scoring.measures)}"
+            if CONFIG.scoring.measures
+            else ""
+        ),
         code=code("report"),
     message:
         "Writing the report"
@@ -149,6 +161,7 @@ rule report:
         " --gallery {params.gallery}"
         " {params.published}"
         " {params.open_set}"
+        " {params.measures}"
         " --jobs-of {params.results:q}"
         " --out {output.page:q}"
         " --report-counts {output.counts:q}"

@@ -39,6 +39,7 @@ def main(
     labels: Paths,
     gallery: int,
     published: bool,
+    measures: list[str],
     jobs_of: Path | None,
     open_set: Path | None,
     out: Path,
@@ -73,6 +74,7 @@ def main(
             open_set=None
             if open_set is None
             else read_document(OpenSetResults, open_set, "comparison of open-set scores"),
+            measures=measures,
         )
     )
     write_text(out, page)
@@ -138,6 +140,7 @@ if __name__ == "__main__":
     parser.add_argument("--labels", type=json_settings(Paths), required=True, help='{"photos": PATH or null}')
     parser.add_argument("--gallery", type=int, default=60, help="most images in the gallery")
     parser.add_argument("--published", action="store_true", help="show published scores, marked as such")
+    parser.add_argument("--measures", nargs="*", default=[], help="measures to show beside the usual ones")
     parser.add_argument("--jobs-of", type=Path, help="results: its benchmarks/ and logs/ say what the jobs took")
     parser.add_argument("--open-set", type=Path, help="results/open_set.json, for a section of its own")
     parser.add_argument("--out", type=Path, required=True, help="results/report.html")
