@@ -63,6 +63,12 @@ rule score:
         specificity=(
             f"--specificity {shlex.quote(SPECIFICITY[0])}" if SPECIFICITY else ""
         ),
+        sentences=(
+            "--sentences"
+            if {"sentence_similarity", "concept_similarity"}
+            & {*CONFIG.scoring.measures}
+            else ""
+        ),
         code=code("score"),
     message:
         "Scoring all runs"
@@ -77,6 +83,7 @@ rule score:
         " --templates {input.templates:q}"
         " --coarse-from {params.coarse_from}"
         " {params.specificity}"
+        " {params.sentences}"
         " --out {output.scores:q}"
         " --details {output.details:q}"
         " --counts {output.counts:q}"
@@ -120,6 +127,11 @@ rule report:
         gallery=CONFIG.gallery,
         results=lambda wildcards, output: str(Path(output.page).parent),
         published="--published" if CONFIG.scoring.published else "",
+        measures=(
+            f"--measures {' '.join(CONFIG.scoring.measures)}"
+            if CONFIG.scoring.measures
+            else ""
+        ),
         code=code("report"),
     message:
         "Writing the report"
@@ -135,6 +147,7 @@ rule report:
         " --labels {params.labels:q}"
         " --gallery {params.gallery}"
         " {params.published}"
+        " {params.measures}"
         " --jobs-of {params.results:q}"
         " --out {output.page:q}"
         " --report-counts {output.counts:q}"

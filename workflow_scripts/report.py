@@ -38,6 +38,7 @@ def main(
     labels: Paths,
     gallery: int,
     published: bool,
+    measures: list[str],
     jobs_of: Path | None,
     out: Path,
     report_counts: Path,
@@ -67,6 +68,7 @@ def main(
             cards=cards,
             images=images,
             published=published,
+            measures=measures,
         )
     )
     write_text(out, page)
@@ -132,6 +134,7 @@ if __name__ == "__main__":
     parser.add_argument("--labels", type=json_settings(Paths), required=True, help='{"photos": PATH or null}')
     parser.add_argument("--gallery", type=int, default=60, help="most images in the gallery")
     parser.add_argument("--published", action="store_true", help="show published scores, marked as such")
+    parser.add_argument("--measures", nargs="*", default=[], help="measures to show beside the usual ones")
     parser.add_argument("--jobs-of", type=Path, help="results: its benchmarks/ and logs/ say what the jobs took")
     parser.add_argument("--out", type=Path, required=True, help="results/report.html")
     parser.add_argument("--report-counts", type=Path, required=True, help="where to record this stage's own counts")

@@ -64,6 +64,24 @@ class ImageSetConfig(Settings):
         return self
 
 
+FurtherMeasure = Literal[
+    "hierarchical_precision",
+    "hierarchical_recall",
+    "text_inclusion",
+    "judge_inclusion",
+    "sentence_similarity",
+    "concept_similarity",
+    "cluster_accuracy",
+    "top3_score",
+    "top5_score",
+    "synonym_score",
+    "calibration_error",
+    "risk_coverage_area",
+    "effective_nouns",
+    "top_noun_share",
+]
+
+
 class ScoringConfig(Settings):
     """What the overall score takes for specific, and what stands beside the runs in the report."""
 
@@ -72,6 +90,9 @@ class ScoringConfig(Settings):
     )
     specificity: HomePath | None = Field(
         None, description='flat JSON {"noun": factor from 0 to 1} that overrules `coarse_from`'
+    )
+    measures: tuple[FurtherMeasure, ...] = Field(
+        (), description="shown in the report beside the usual ones; the two similarities are computed only if named"
     )
     published: bool = Field(True, description="show the published scores of NOVIC, RAM and Tag2Text in the report")
 

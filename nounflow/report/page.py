@@ -43,6 +43,7 @@ class Report:
     cards: Sequence[tuple[Card, Picture]] = ()
     images: int = 0  # that the cards were chosen from
     published: bool = False  # show published scores
+    measures: Sequence[str] = ()  # to show beside the usual ones
 
 
 def render(report: Report) -> str:
@@ -65,8 +66,8 @@ def render(report: Report) -> str:
         warnings=[*words.rehearsals(material), *words.monotonous(material.predictions)],
         scores=scores,
         runs=material.runs,
-        groups=score_tables.groups(scores, material.annotations),
-        score_columns=score_tables.COLUMNS,
+        groups=score_tables.groups(scores, material.annotations, report.measures),
+        score_columns=score_tables.columns(report.measures),
         comparisons=score_tables.comparisons(scores),
         undrawn=figures.undrawn(scores),
         breakdowns=figures.breakdowns(scores),
