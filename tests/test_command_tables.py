@@ -43,7 +43,21 @@ TABLES = {  # command -> arguments, tables
 }
 NO_TABLE = {
     *("init", "reproduce", "annotate", "decisions merge", "decisions import", "decisions export", "cache export"),
+<<<<<<< HEAD
     *("cache import", "calibrate", "import-novic", "schema", "serve", "check", "nouns show", "nouns diff"),
+=======
+    *(
+        "cache import",
+        "import-novic",
+        "schema",
+        "serve",
+        "check",
+        "nouns show",
+        "nouns diff",
+        "nouns export",
+        "nouns import",
+    ),
+>>>>>>> main
     *("labelstudio import", "labelstudio export"),
 }
 
