@@ -43,21 +43,8 @@ TABLES = {  # command -> arguments, tables
 }
 NO_TABLE = {
     *("init", "reproduce", "annotate", "decisions merge", "decisions import", "decisions export", "cache export"),
-<<<<<<< HEAD
     *("cache import", "calibrate", "import-novic", "schema", "serve", "check", "nouns show", "nouns diff"),
-=======
-    *(
-        "cache import",
-        "import-novic",
-        "schema",
-        "serve",
-        "check",
-        "nouns show",
-        "nouns diff",
-        "nouns export",
-        "nouns import",
-    ),
->>>>>>> main
+    *("nouns export", "nouns import"),
     *("labelstudio import", "labelstudio export"),
 }
 
