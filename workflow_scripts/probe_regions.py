@@ -67,6 +67,7 @@ def main(
 
     if add:
         manifest, probes = read_probes(out)
+        add = [name for name in dict.fromkeys(add) if name not in (*manifest.base, *manifest.novel)]
         images = list(seen.images(manifest.learnt_from))
         found = {
             name: add_names(probe, images, add, texts(add), settings.retrieval, settings.probe, least, settings.seed)

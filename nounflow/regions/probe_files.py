@@ -74,7 +74,7 @@ def pseudo_boxes(learnt: Learnt, images: Mapping[str, ImageRegions], truth: True
         {
             "image_id": truth.images[box.file][0],
             "file_name": box.file,
-            "category_id": number[name],
+            "category_id": number.get(name),  # none of a name that the data set lacks
             "category": name,
             "bbox": xywh(images[box.file].boxes[box.row]),
             "score": round(float(images[box.file].objectness[box.row]), 6),
