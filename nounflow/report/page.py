@@ -12,7 +12,9 @@ from markupsafe import Markup
 
 from nounflow.report import charts, figures, nouns, score_tables, training, words
 from nounflow.report.gallery import Card, Picture
+from nounflow.report.open_set import open_set
 from nounflow.report.reading import CountsRecord, TrainingProgress
+from nounflow.schemas.open_set import OpenSetResults
 from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.results import Scores
 from nounflow.scoring.tables import published_rows, published_table
@@ -43,6 +45,7 @@ class Report:
     cards: Sequence[tuple[Card, Picture]] = ()
     images: int = 0  # that the cards were chosen from
     published: bool = False  # show published scores
+    open_set: OpenSetResults | None = None
     measures: Sequence[str] = ()  # to show beside the usual ones
 
 
@@ -80,6 +83,7 @@ def render(report: Report) -> str:
         curves=training.curves(report.progress),
         angles=training.angles(report.progress),
         noun_lists=nouns.noun_lists(material),
+        open_set=open_set(report.open_set),
         counts=report.counts,
         costs=None if report.jobs is None else _costs(report.jobs),
         bundled=any(row.embedder.startswith("bundled:") for row in scores.rows),
