@@ -217,7 +217,6 @@ def _say(naming: Naming, listed: bool, confidence: float | None) -> None:
         f"{noun}{'?' if noun in naming.unknown else ''} {probability:.0%}"
         for noun, probability in zip(naming.nouns, naming.probabilities, strict=True)
     )
-<<<<<<< HEAD
     sure = naming.sure(_KIND if confidence is None else confidence)
     if _refused(naming):
         kind = f", some kind of {sure[0]}" if sure and not listed else ""
@@ -225,11 +224,6 @@ def _say(naming: Naming, listed: bool, confidence: float | None) -> None:
     elif confidence is not None and answers:
         answers = f"{f'{sure[0]} {sure[1]:.0%}' if sure else 'not sure'} ({answers})"
     reason = f"unreadable: {naming.problem}" if naming.problem else "not sure"
-=======
-    reason = f"unreadable: {naming.problem}" if naming.problem else "not sure"
-    if naming.verdict and not naming.verdict.accepted:
-        answers = f"{'none of these' if listed else 'not sure'} ({naming.verdict.reason})"
->>>>>>> main
     print(f"{escaped(naming.file)}\t{answers or reason}", flush=True)
 
 
