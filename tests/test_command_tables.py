@@ -43,11 +43,9 @@ TABLES = {  # command -> arguments, tables
 }
 NO_TABLE = {
     *("init", "reproduce", "annotate", "decisions merge", "decisions import", "decisions export", "cache export"),
-<<<<<<< HEAD
-    *("cache import", "calibrate", "import-novic", "schema", "serve", "check", "nouns show", "nouns diff"),
-=======
     *(
         "cache import",
+        "calibrate",
         "import-novic",
         "schema",
         "serve",
@@ -57,7 +55,6 @@ NO_TABLE = {
         "nouns export",
         "nouns import",
     ),
->>>>>>> main
     *("labelstudio import", "labelstudio export"),
 }
 

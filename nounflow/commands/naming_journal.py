@@ -49,13 +49,7 @@ class NamingJournal:
     def add(self, naming: Naming) -> None:
         """Write one more answer."""
         assert self._file is not None
-<<<<<<< HEAD
         self._file.write(json.dumps(asdict(naming)).encode() + b"\n")
-=======
-        fields: list[Any] = [naming.file, naming.nouns, naming.probabilities, naming.problem]
-        fields += [asdict(naming.verdict)] if naming.verdict else []
-        self._file.write(json.dumps(fields).encode() + b"\n")
->>>>>>> main
         self._file.flush()
 
     def finish(self) -> None:
