@@ -218,7 +218,7 @@ def _say(naming: Naming, listed: bool, confidence: float | None) -> None:
         for noun, probability in zip(naming.nouns, naming.probabilities, strict=True)
     )
     sure = naming.sure(_KIND if confidence is None else confidence)
-    if _refused(naming):
+    if naming.verdict and not naming.verdict.accepted:
         kind = f", some kind of {sure[0]}" if sure and not listed else ""
         answers = f"{'none of these' if listed else 'not sure'}{kind} ({naming.verdict.reason})"
     elif confidence is not None and answers:
