@@ -90,6 +90,17 @@ rule score:
         " 2>&1 | tee {log:q}"
 
 
+def beside_the_main_job():
+    """What further stages have left, with its digest: the report shows it, and does not make it anew."""
+    path = Path("results/open_set.json")
+    if not path.is_file():
+        return "", ""
+    return f"--open-set {shlex.quote(str(path))}", sha256_json(path.read_text())[:16]
+
+
+OPEN_SET_SECTION = beside_the_main_job()
+
+
 rule report:
     input:
         scores=rules.score.output.details,
@@ -98,6 +109,9 @@ rule report:
         models=MODELS,
         nouns=LEXICONS,
         labels=LABEL_FILES,
+        classification=(
+            "results/classification.tsv" if CONFIG.classification.sets else []
+        ),
         counts=counts_of_all_stages(CONFIG),
         fetched=[path for name in CONFIG.image_sets for path in fetched_images(name)],
         templates=[
@@ -127,9 +141,16 @@ rule report:
         gallery=CONFIG.gallery,
         results=lambda wildcards, output: str(Path(output.page).parent),
         published="--published" if CONFIG.scoring.published else "",
+        open_set=OPEN_SET_SECTION[0],
+        open_set_digest=OPEN_SET_SECTION[1],
         measures=(
             f"--measures {' '.join(CONFIG.scoring.measures)}"
             if CONFIG.scoring.measures
+            else ""
+        ),
+        classification=(
+            "--classification results/classification.tsv"
+            if CONFIG.classification.sets
             else ""
         ),
         code=code("report"),
@@ -147,7 +168,9 @@ rule report:
         " --labels {params.labels:q}"
         " --gallery {params.gallery}"
         " {params.published}"
+        " {params.open_set}"
         " {params.measures}"
+        " {params.classification}"
         " --jobs-of {params.results:q}"
         " --out {output.page:q}"
         " --report-counts {output.counts:q}"

@@ -34,27 +34,33 @@ def filtered(
     count_pieces: CountPieces | None,
     flow: Flow,
     always: Collection[str],
+    dropped: dict[str, str] | None = None,
 ) -> list[NounEntry]:
     """The filters, in their order; each dropped noun is counted once, under the first that drops it.
 
-    `always`: canons that pass the filters of share, weight, capitals and words left out.
+    Args:
+        always: canons that pass the filters of share, weight, capitals and words left out.
+        dropped: gets each dropped noun and why.
     """
     left_out = rules.left_out if config.photographed else {}
     drops = {entry.canon: _reason(entry, config, left_out, entry.canon in always, count_pieces) for entry in entries}
     for stand_in in stand_ins(entries, drops, config.min_weight, config.complete_kinds):
         drops[stand_in] = None
-    for reason in drops.values():
-        if reason is not None:
-            flow.drop(1, reason.why)
+    dropped = {} if dropped is None else dropped
+    dropped |= {name: drop.why for name, drop in drops.items() if drop is not None}
     kept = [entry for entry in entries if drops[entry.canon] is None]
     if ratio := config.synonym_ratio:
         rarer = _rare_synonyms(kept, ratio, always, spellings)
-        flow.drop(len(rarer), f"a synonym is {ratio:g} times as frequent, or a commoner spelling (synonym_ratio)")
+        why = f"a synonym is {ratio:g} times as frequent, or a commoner spelling (synonym_ratio)"
+        dropped |= dict.fromkeys(sorted(rarer), why)
         kept = _with_spellings(kept, rarer, spellings)
     if config.max_nouns and len(kept) > config.max_nouns:
-        flow.drop(len(kept) - config.max_nouns, f"not among the {config.max_nouns:,} heaviest (max_nouns)")
-        heaviest = sorted(kept, key=lambda entry: (-entry.object_frequency, entry.canon))[: config.max_nouns]
-        kept = sorted(heaviest, key=lambda entry: entry.canon)
+        by_use = sorted(kept, key=lambda entry: (-entry.object_frequency, entry.canon))
+        why = f"not among the {config.max_nouns:,} heaviest (max_nouns)"
+        dropped |= {entry.canon: why for entry in by_use[config.max_nouns :]}
+        kept = sorted(by_use[: config.max_nouns], key=lambda entry: entry.canon)
+    for reason, n in Counter(dropped.values()).items():
+        flow.drop(n, reason)
     return kept
 
 

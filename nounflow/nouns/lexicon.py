@@ -47,11 +47,13 @@ def build_lexicon(
     name: str = "",
     inflection: InflectionLists | None = None,
     supplement: tuple[Addition, ...] = (),
+    dropped: dict[str, str] | None = None,
 ) -> tuple[pl.DataFrame, Counts]:
     """The lexicon as a table of schema `LEXICON`, sorted by canon, ids = row numbers; and what was dropped, and why.
 
     `count_pieces` gives the word pieces of a text; it is needed where `max_pieces` is set. `name` is for messages;
-    `inflection` holds the words that no rule of inflection knows, `supplement` nouns that WordNet lacks.
+    `inflection` holds the words that no rule of inflection knows, `supplement` nouns that WordNet lacks. `dropped` gets
+    each noun that a filter dropped, and why.
 
     Raises:
         NounflowError: if a setting or the rule file is at fault, or if no noun is left.
@@ -75,7 +77,7 @@ def build_lexicon(
     flow = counts.flow("nouns", len(entries), "nouns")
     always = {canon(addition.words[0]) for addition in supplement}
     always |= listed_names(rules.listed, entries) if config.listed else set()
-    kept = filtered(entries, config, rules, spellings, count_pieces, flow, always)
+    kept = filtered(entries, config, rules, spellings, count_pieces, flow, always, dropped)
     flow.out(len(kept))
     if not kept:
         raise NounflowError(
