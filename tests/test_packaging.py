@@ -159,5 +159,5 @@ def test_the_rule_graph_in_the_docs_shows_the_rules_of_the_main_job(repository: 
     beside = {"ask_captions", "ask_judgements", "check_captions", "classification", "classify",
               "collect_decisions", "compose_scenes",
               "embed_open_set", "embed_views", "embedder_check", "fit_gate", "list_check_set", "measure_gap",
-              "modality_gap", "report", "score_open_set"}  # fmt: skip
+              "lexicon_page", "modality_gap", "report", "score_open_set"}  # fmt: skip
     assert shown == rules - beside, "draw docs/rulegraph.svg anew: docs/workflow.md says how"
