@@ -105,7 +105,7 @@ def test_importing_the_package_loads_no_model_library() -> None:
 
 LAYERS = [  # each may import what stands before it, and itself
     {"annotator_kinds", "atomic", "errors", "escaping", "files", "counts", "open_set_scores", "predictor_kinds",
-     "process", "registry", "streams", "commandline", "progress", "text", "image_folders", "image_names",
+     "extras", "process", "registry", "streams", "commandline", "progress", "text", "image_folders", "image_names",
      "image_repair", "images", "image_sources", "wordnet", "config", "schemas",
      "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "job_log", "group_writer",
      "retry_after", "senses", "sidecars", "spreadsheets", "tsv", "version", "workflow"},
