@@ -109,6 +109,9 @@ rule report:
         models=MODELS,
         nouns=LEXICONS,
         labels=LABEL_FILES,
+        classification=(
+            "results/classification.tsv" if CONFIG.classification.sets else []
+        ),
         counts=counts_of_all_stages(CONFIG),
         fetched=[path for name in CONFIG.image_sets for path in fetched_images(name)],
         templates=[
@@ -145,6 +148,11 @@ rule report:
             if CONFIG.scoring.measures
             else ""
         ),
+        classification=(
+            "--classification results/classification.tsv"
+            if CONFIG.classification.sets
+            else ""
+        ),
         code=code("report"),
     message:
         "Writing the report"
@@ -162,6 +170,7 @@ rule report:
         " {params.published}"
         " {params.open_set}"
         " {params.measures}"
+        " {params.classification}"
         " --jobs-of {params.results:q}"
         " --out {output.page:q}"
         " --report-counts {output.counts:q}"

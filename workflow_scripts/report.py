@@ -40,12 +40,14 @@ def main(
     gallery: int,
     published: bool,
     measures: list[str],
+    classification: Path | None,
     jobs_of: Path | None,
     open_set: Path | None,
     out: Path,
     report_counts: Path,
 ) -> None:
     """Read, choose the gallery, render, write."""
+    from nounflow.classification.table import read_table
     from nounflow.counts import Counts
     from nounflow.files import write_text
     from nounflow.report.page import Report, render
@@ -75,6 +77,7 @@ def main(
             if open_set is None
             else read_document(OpenSetResults, open_set, "comparison of open-set scores"),
             measures=measures,
+            classification=None if classification is None else read_table(classification),
         )
     )
     write_text(out, page)
@@ -141,6 +144,7 @@ if __name__ == "__main__":
     parser.add_argument("--gallery", type=int, default=60, help="most images in the gallery")
     parser.add_argument("--published", action="store_true", help="show published scores, marked as such")
     parser.add_argument("--measures", nargs="*", default=[], help="measures to show beside the usual ones")
+    parser.add_argument("--classification", type=Path, help="results/classification.tsv, to show it")
     parser.add_argument("--jobs-of", type=Path, help="results: its benchmarks/ and logs/ say what the jobs took")
     parser.add_argument("--open-set", type=Path, help="results/open_set.json, for a section of its own")
     parser.add_argument("--out", type=Path, required=True, help="results/report.html")

@@ -21,6 +21,7 @@ from nounflow.config.annotators import (
 from nounflow.config.base import OPERATIONAL, HomePath, OneOf, Settings, merged
 from nounflow.config.captions import CaptionsConfig
 from nounflow.config.check_set import CheckSetConfig
+from nounflow.config.classification import ClassificationConfig
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.inputs import IMAGE_SOURCES
 from nounflow.config.lexicon import LexiconConfig
@@ -123,6 +124,7 @@ class Config(Settings):
     check_sets: dict[Name, CheckSetConfig] = Field(
         default_factory=dict, description="on what embedders are checked; no part of the main job"
     )
+    classification: ClassificationConfig = ClassificationConfig()
     scoring: ScoringConfig = ScoringConfig()
     open_set: OpenSetConfig = OpenSetConfig()
     scenes: ScenesConfig = ScenesConfig()
@@ -188,6 +190,10 @@ class Config(Settings):
                 raise ValueError(f"check_sets.{name}: an image set has this name too, and their results share a folder")
             for embedder in check_set.expected:
                 one_of(f"check_sets.{name}.expected", embedder, self.embedders)
+        for name in self.classification.sets:
+            one_of("classification.sets", name, self.check_sets)
+        for name in self.classification.runs:
+            one_of("classification.runs", name, self.runs)
         return self
 
 

@@ -10,6 +10,7 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
+from nounflow.classification.table import HEADINGS, PUBLISHED, Row, cells
 from nounflow.report import charts, figures, nouns, score_tables, training, words
 from nounflow.report.gallery import Card, Picture
 from nounflow.report.open_set import open_set
@@ -45,6 +46,7 @@ class Report:
     cards: Sequence[tuple[Card, Picture]] = ()
     images: int = 0  # that the cards were chosen from
     published: bool = False  # show published scores
+    classification: Sequence[Row] | None = None  # None: nothing was classified
     open_set: OpenSetResults | None = None
     measures: Sequence[str] = ()  # to show beside the usual ones
 
@@ -78,6 +80,7 @@ def render(report: Report) -> str:
         calibrations=figures.calibrations(scores),
         config=json.dumps(origin.config, indent=2, ensure_ascii=False) if origin and origin.config else "",
         published=published_table(published_rows()) if report.published else None,
+        classified=_classified(report.classification or ()),
         cards=report.cards,
         **_gallery(report),
         curves=training.curves(report.progress),
@@ -109,6 +112,19 @@ def _gallery(report: Report) -> dict[str, Any]:
         "sure_and_wrong": any(card.sure_and_wrong for card in cards),
         "verdicts": ["right", "close", "wrong", *(["unjudged"] if unjudged else [])],
     }
+
+
+def _classified(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """A table for each labelled set."""
+    sets = dict.fromkeys(row.check_set for row in rows)
+    return [
+        {
+            "name": name,
+            "headings": HEADINGS,
+            "rows": [(cells(row), row.origin == PUBLISHED, row.predictor) for row in rows if row.check_set == name],
+        }
+        for name in sets
+    ]
 
 
 def _costs(jobs: pl.DataFrame) -> dict[str, Any] | None:
