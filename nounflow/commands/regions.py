@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nounflow.commandline import at_least_one
-from nounflow.commands.options import need, noun_list
+from nounflow.commands.options import noun_list
 from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
+from nounflow.extras import need
 
 if TYPE_CHECKING:
     from nounflow.regions.photographs import FoundRegions
@@ -55,7 +56,7 @@ def add(commands: Any) -> None:
 
 
 def _regions(arguments: argparse.Namespace) -> None:
-    need("cv2", extra="regions")
+    need("cv2", "torchvision")
     if not 0 <= arguments.min_confidence <= 1:
         raise NounflowError("A probability lies between 0 and 1", where="--min-confidence", fix="give one such as 0.3")
     files = _files(arguments.paths)
