@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 from nounflow.atomic import atomic_file
 from nounflow.commandline import at_least_one
 from nounflow.commands.naming_journal import NamingJournal
-from nounflow.commands.options import need, noun_list
+from nounflow.commands.options import noun_list
 from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
+from nounflow.extras import need
 from nounflow.spreadsheets import write_sheet
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _name(arguments: argparse.Namespace) -> None:
     if arguments.unknown and not arguments.guide:
         raise NounflowError("None of which?", fix="pass --classes TXT as well, or --gate where there is no list")
     if arguments.write_xmp:
-        need("exiv2", extra="xmp")
+        need("exiv2")
     files = _files(arguments.paths)
     journal = NamingJournal(arguments.out, arguments.resume) if arguments.out else None
     nouns = noun_list(arguments.guide) if arguments.guide else None
