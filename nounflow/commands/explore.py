@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nounflow.commands.options import add_image_set, image_place_of, need
+from nounflow.commands.options import add_image_set, image_place_of
+from nounflow.extras import need
 
 if TYPE_CHECKING:
     import numpy as np

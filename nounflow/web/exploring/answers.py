@@ -61,7 +61,7 @@ def answer_table(
     return pl.DataFrame(columns, schema=SCHEMA)
 
 
-SCHEMA = {
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "image": pl.Int64, "file": pl.String, "run": pl.String, "gold": pl.String, "kind": pl.String, "noun": pl.String,
     "probability": pl.Float64, "verdict": pl.String, "nouns": pl.List(pl.String),
     "probabilities": pl.List(pl.Float64), "verdicts": pl.List(pl.String), "text": pl.String,
