@@ -17,6 +17,7 @@ from nounflow.commands import (
     check,
     decisions,
     demo,
+    explore,
     init,
     judging,
     labelstudio,
@@ -34,7 +35,7 @@ from nounflow.version import nounflow_version
 
 # in the order of the help
 _COMMANDS = (
-    *(init, naming, calibrate, check, serve, demo, scores, annotate, decisions, labelstudio),
+    *(init, naming, calibrate, check, serve, demo, scores, explore, annotate, decisions, labelstudio),
     *(judging, captions, cache, nouns, workflow, novic, schema),
 )
 

@@ -79,6 +79,7 @@ def add(commands: Any) -> None:
     name.add_argument(
         "--known", type=Path, metavar="FOLDER", help="fit the gate's threshold on these images of known things"
     )
+    name.add_argument("--keep", type=_share, metavar="P", help="share of known images that the gate accepts (0 to 1)")
     name.add_argument("--decoding", metavar="NAME", help="how a decoder is read, such as exact_k5 (default: its run's)")
     name.add_argument(
         "--min-confidence",
@@ -132,7 +133,8 @@ def _name(arguments: argparse.Namespace) -> None:
     if nouns:
         classifier = classifier.guide(nouns)
     if arguments.gate or arguments.unknown:
-        classifier = classifier.gated(None if arguments.gate in (None, Path()) else arguments.gate, arguments.known)
+        gate = None if arguments.gate in (None, Path()) else arguments.gate
+        classifier = classifier.gated(gate, arguments.known, arguments.keep)
     named = list(journal.done.values()) if journal else []
     done = {naming.file for naming in named}
     with journal or contextlib.nullcontext(), contextlib.suppress(*(KeyboardInterrupt,) * arguments.watch):
