@@ -24,6 +24,7 @@ include: "rules/predictions.smk"
 include: "rules/annotations.smk"
 include: "rules/scores.smk"
 include: "rules/embedder_checks.smk"
+include: "rules/open_set.smk"
 include: "rules/tags.smk"
 
 

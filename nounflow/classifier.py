@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, overload
@@ -22,6 +22,7 @@ from nounflow.errors import NounflowError
 from nounflow.image_sources import ImageSource, as_image, is_image, title_of
 from nounflow.images import list_images
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
+from nounflow.open_set.gate import GATE, TOP_K, Gate, StoredGate, Verdict
 from nounflow.predictors.loading import load_predictor
 from nounflow.predictors.protocol import Predictor
 from nounflow.progress import Progress
@@ -38,6 +39,7 @@ class Naming:
     nouns: tuple[str, ...]
     probabilities: tuple[float, ...]
     problem: str = ""
+    verdict: Verdict | None = None  # of the classifier's gate, where it has one
 
 
 class NounClassifier:
@@ -46,13 +48,21 @@ class NounClassifier:
     >>> classifier = NounClassifier.load("results/models/small")
     >>> classifier("cat.jpg").nouns
     >>> classifier.guide(["cat", "dog"])(["cat.jpg", "dog.jpg"])
+    >>> classifier.gated()("cat.jpg").verdict
     """
 
     def __init__(
-        self, predictor: Predictor, embedder: Embedder, threads: int, manifest: Path, batch_size: int = 32
+        self,
+        predictor: Predictor,
+        embedder: Embedder,
+        threads: int,
+        manifest: Path,
+        batch_size: int = 32,
+        gate: Gate | None = None,
     ) -> None:
         self._predictor, self._embedder, self._threads = predictor, embedder, threads
-        self._manifest, self._batch = manifest, batch_size
+        self._manifest, self._batch, self._gate = manifest, batch_size, gate
+        self._stored: StoredGate | None = None
         self._listed: tuple[str, ...] | None = None
 
     @classmethod
@@ -141,7 +151,7 @@ class NounClassifier:
             answers = iter(self.classify_embeddings(vectors, top_k))
             for source, reason in zip(names, reasons, strict=True):
                 found = Naming("", (), (), reason) if reason is not None else next(answers)
-                yield Naming(title_of(source), found.nouns, found.probabilities, found.problem)
+                yield replace(found, file=title_of(source))
 
     def classify_embeddings(self, embeddings: Any, top_k: int | None = None) -> list[Naming]:
         """Name images by their embeddings, array or tensor [n, dim] of any length; see a call for `top_k`.
@@ -155,9 +165,14 @@ class NounClassifier:
         if len(vectors) == 0:
             return []
         vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        answers = self._predictor.answer(vectors, top_k or min(_NOUNS, self._predictor.width))
+        top_k = top_k or min(_NOUNS, self._predictor.width)
+        answers = self._predictor.answer(vectors, max(top_k, TOP_K) if self._gate else top_k)
         rows = zip(answers.texts, answers.probabilities.tolist(), strict=True)
-        return [_naming(texts, probabilities) for texts, probabilities in rows]
+        found = [_naming(texts[:top_k], probabilities) for texts, probabilities in rows]
+        if self._gate is None:
+            return found
+        verdicts = self._gate(vectors, [[noun for noun in texts[:TOP_K] if noun] for texts in answers.texts])
+        return [replace(naming, verdict=verdict) for naming, verdict in zip(found, verdicts, strict=True)]
 
     def guide(self, nouns: Iterable[str]) -> NounClassifier:
         """The same classifier, answering from these nouns only. It shares the loaded models and is made in no time.
@@ -184,7 +199,41 @@ class NounClassifier:
         guided = copy.copy(self)
         guided._predictor = predictor
         guided._listed = tuple(noun for noun in distinct if noun not in set(left_out))
+        if self._stored:
+            guided._gate = self._stored.for_list(guided._listed, self.encode_texts)
         return guided
+
+    def gated(
+        self,
+        gate: Gate | str | os.PathLike[str] | None = None,
+        known: Iterable[ImageSource] | str | os.PathLike[str] | None = None,
+    ) -> NounClassifier:
+        """The same classifier, whose answers carry a verdict: whether to believe them (docs/open_set.md).
+
+        Args:
+            gate: None: that of the run's folder, or a path to one such; it is then fitted to the list, if the
+                classifier has one. Or a gate of yours: see `nounflow.open_set.gate.Gate`.
+            known: images of known things, 50 or more, that the threshold is fitted on; None: it stays as it was fitted
+                with the gate, and for a list on captions under noise.
+
+        Raises:
+            NounflowError: there is none, it was fitted for another embedder or lexicon, the list is too short, or there
+                are too few images.
+        """
+        gated = copy.copy(self)
+        if callable(gate):
+            gated._gate, gated._stored = gate, None
+            return gated
+        manifest = self._predictor.manifest
+        path = Path(gate) if gate is not None else self._manifest.parent / GATE
+        gated._stored = StoredGate.load(path, manifest.embedder, manifest.lexicon, manifest.nouns)
+        own = gated._stored.own() if self._listed is None else gated._stored.for_list(self._listed, self.encode_texts)
+        if known is not None:
+            vectors = self.encode_images(known)
+            nouns = [[noun for noun in row if noun] for row in self._predictor.answer(vectors, TOP_K).texts]
+            own = own.fitted(vectors, nouns, gated._stored.manifest.keep)
+        gated._gate = own
+        return gated
 
     def encode_images(
         self, images: Iterable[ImageSource] | str | os.PathLike[str], *, progress: bool = False
@@ -234,10 +283,7 @@ class NounClassifier:
     def name(self, files: Sequence[str | Path], folder: str | Path = ".", top_k: int | None = None) -> list[Naming]:
         """Name image files relative to `folder`, which their answers do not repeat; else as a call does."""
         found = self.classify([Path(folder) / file for file in files], top_k)
-        return [
-            Naming(str(file), naming.nouns, naming.probabilities, naming.problem)
-            for file, naming in zip(files, found, strict=True)
-        ]
+        return [replace(naming, file=str(file)) for file, naming in zip(files, found, strict=True)]
 
     def _embedded(self, images: Any, progress: bool) -> Iterator[tuple[list[Any], list[str | None], np.ndarray]]:
         """Sources, why they could not be read, and the vectors of the others: see `embed_batches`."""

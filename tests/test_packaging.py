@@ -156,6 +156,7 @@ def test_the_rule_graph_in_the_docs_shows_the_rules_of_the_main_job(repository: 
         for path in (repository / "rules").glob("*.smk")
         for rule in re.findall(r"^rule (\w+):", path.read_text(), flags=re.MULTILINE)
     } | {kind.rule for kind in PREDICTORS.values()}
-    beside = {"ask_captions", "ask_judgements", "check_captions", "collect_decisions", "embedder_check",
-              "compose_scenes", "embed_views", "list_check_set", "measure_gap", "modality_gap", "report"}  # fmt: skip
+    beside = {"ask_captions", "ask_judgements", "check_captions", "collect_decisions", "embed_open_set",
+              "embedder_check", "compose_scenes", "embed_views", "fit_gate", "list_check_set", "measure_gap",
+              "modality_gap", "report", "score_open_set"}  # fmt: skip
     assert shown == rules - beside, "draw docs/rulegraph.svg anew: docs/workflow.md says how"

@@ -37,6 +37,7 @@ examples:
   nounflow name cat.jpg holiday/
   nounflow name holiday/ --out nouns.csv --resume     a table; goes on where it was stopped
   nounflow name cat.jpg --guide nouns.txt --top 5     from a list of one's own, one noun a line
+  nounflow name inbox/ --classes cats.txt --unknown   from a list, or none of these (docs/open_set.md)
   find . -name '*.jpg' | nounflow name - --json       a list of files from another program
   nounflow name inbox/ --watch --write-xmp            keywords beside each photo that comes in
 
@@ -60,7 +61,21 @@ def add(commands: Any) -> None:
         "--run", type=Path, default=Path("results/models/small"), help="folder, name or hub id of a model"
     )
     name.add_argument("--top", type=at_least_one, help="nouns an image gets (default 3)")
-    name.add_argument("--guide", type=Path, metavar="TXT", help="answer from this list only: one noun a line")
+    name.add_argument(
+        "--guide", "--classes", type=Path, metavar="TXT", help="answer from this list only: one noun a line"
+    )
+    name.add_argument("--unknown", action="store_true", help="with a list: say `none of these` where it holds nothing")
+    name.add_argument(
+        "--gate",
+        type=Path,
+        nargs="?",
+        const=Path(),
+        metavar="JSON",
+        help="say `not sure` where an answer is not to be believed, by the run's gate.json or another",
+    )
+    name.add_argument(
+        "--known", type=Path, metavar="FOLDER", help="fit the gate's threshold on these images of known things"
+    )
     name.add_argument("--decoding", metavar="NAME", help="how a decoder is read, such as exact_k5 (default: its run's)")
     name.add_argument(
         "--min-confidence",
@@ -86,6 +101,8 @@ def _name(arguments: argparse.Namespace) -> None:
         raise NounflowError("A watched folder has no end at which a table is written", fix="leave one of them out")
     if arguments.resume and not arguments.out:
         raise NounflowError("Nothing is kept to go on from", fix="pass --out TABLE as well")
+    if arguments.unknown and not arguments.guide:
+        raise NounflowError("None of which?", fix="pass --classes TXT as well, or --gate where there is no list")
     if arguments.write_xmp:
         need("exiv2", extra="xmp")
     files = _files(arguments.paths)
@@ -99,6 +116,8 @@ def _name(arguments: argparse.Namespace) -> None:
     classifier = NounClassifier.load(arguments.run, device, arguments.threads, arguments.decoding)
     if nouns:
         classifier = classifier.guide(nouns)
+    if arguments.gate or arguments.unknown:
+        classifier = classifier.gated(None if arguments.gate in (None, Path()) else arguments.gate, arguments.known)
     named = list(journal.done.values()) if journal else []
     done = {naming.file for naming in named}
     with journal or contextlib.nullcontext(), contextlib.suppress(*(KeyboardInterrupt,) * arguments.watch):
@@ -106,21 +125,21 @@ def _name(arguments: argparse.Namespace) -> None:
         answers = (classifier.classify(look, arguments.top, progress=bool(journal)) for look in looks if look)
         for naming in itertools.chain.from_iterable(answers):
             naming = _sure(naming, arguments.min_confidence)
-            if arguments.write_xmp and naming.nouns:
+            if arguments.write_xmp and naming.nouns and not _refused(naming):
                 from nounflow.sidecars import add_keywords
 
                 add_keywords(Path(naming.file), naming.nouns)
             if journal:
                 journal.add(naming)
             if not arguments.json:
-                _say(naming)
+                _say(naming, bool(nouns))
             if not arguments.watch:
                 named.append(naming)
     if arguments.watch:
         return
     order = {file: i for i, file in enumerate(files)}
     named = sorted((naming for naming in named if naming.file in order), key=lambda naming: order[naming.file])
-    show("images", [asdict(naming) | {"file": escaped(naming.file)} for naming in named], lambda: None)
+    show("images", [_json_row(naming) for naming in named], lambda: None)
     if journal:
         _write_table(arguments.out, named)
         journal.finish()
@@ -179,12 +198,19 @@ def _sure(naming: Naming, least: float) -> Naming:
     )
 
 
-def _say(naming: Naming) -> None:
+def _say(naming: Naming, listed: bool) -> None:
     answers = ", ".join(
         f"{noun} {probability:.0%}" for noun, probability in zip(naming.nouns, naming.probabilities, strict=True)
     )
     reason = f"unreadable: {naming.problem}" if naming.problem else "not sure"
+    if _refused(naming):
+        answers = f"{'none of these' if listed else 'not sure'} ({naming.verdict.reason})"
     print(f"{escaped(naming.file)}\t{answers or reason}", flush=True)
+
+
+def _refused(naming: Naming) -> bool:
+    """Has a gate said not to believe it?"""
+    return naming.verdict is not None and not naming.verdict.accepted
 
 
 def _write_table(path: Path, named: list[Any]) -> None:
@@ -198,6 +224,7 @@ def _write_table(path: Path, named: list[Any]) -> None:
                 "noun": noun,
                 "probability": probability,
                 "problem": naming.problem,
+                **_verdict_cells(naming),
             }
             for naming in named
             for rank, (noun, probability) in enumerate(
@@ -206,6 +233,22 @@ def _write_table(path: Path, named: list[Any]) -> None:
         ]
     )
     _TABLES[path.suffix](table, path)
+
+
+def _json_row(naming: Naming) -> dict[str, Any]:
+    row = asdict(naming) | {"file": escaped(naming.file)}
+    return row if naming.verdict else {name: value for name, value in row.items() if name != "verdict"}
+
+
+def _verdict_cells(naming: Naming) -> dict[str, Any]:
+    if naming.verdict is None:
+        return {}
+    return {
+        "score": naming.verdict.score,
+        "threshold": naming.verdict.threshold,
+        "verdict": "accepted" if naming.verdict.accepted else "rejected",
+        "reason": naming.verdict.reason,
+    }
 
 
 def _atomically(write: Callable[[Path], object], path: Path) -> None:

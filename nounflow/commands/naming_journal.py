@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING
@@ -22,6 +23,7 @@ class NamingJournal:
             NounflowError: there is one already, and nobody said whether to go on with it.
         """
         from nounflow.classifier import Naming
+        from nounflow.open_set.gate import Verdict
 
         self.path = out.with_name(out.name + ".part")
         self.done: dict[str, Naming] = {}
@@ -37,13 +39,14 @@ class NamingJournal:
         whole = 0
         for line in self.path.read_bytes().splitlines(keepends=True):
             try:
-                file, nouns, probabilities, problem = json.loads(line)
+                file, nouns, probabilities, problem, *more = json.loads(line)
             except ValueError:
                 break
             if not line.endswith(b"\n"):
                 break
             whole += len(line)
-            self.done[file] = Naming(file, tuple(nouns), tuple(probabilities), problem)
+            verdict = Verdict(**more[0]) if more else None
+            self.done[file] = Naming(file, tuple(nouns), tuple(probabilities), problem, verdict)
         with self.path.open("r+b") as file_:
             file_.truncate(whole)
 
@@ -51,6 +54,7 @@ class NamingJournal:
         """Write one more answer."""
         assert self._file is not None
         fields = [naming.file, naming.nouns, naming.probabilities, naming.problem]
+        fields += [asdict(naming.verdict)] if naming.verdict else []
         self._file.write(json.dumps(fields).encode() + b"\n")
         self._file.flush()
 

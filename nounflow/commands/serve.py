@@ -34,6 +34,7 @@ def add(commands: Any) -> None:
     )
     serve.add_argument("model", nargs="?", default="results/models/small", help="folder, name or hub id of a model")
     serve.add_argument("--guide", type=Path, help="answer from this list only: a file with one noun a line")
+    serve.add_argument("--gate", action="store_true", help="answers carry the verdict of the run's gate.json")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
     serve.add_argument("--port", type=int, default=PORT, help=f"port to listen at (default {PORT})")
     serve.add_argument("--allow-host", action="append", default=[], help="a further name of this machine")
@@ -63,6 +64,8 @@ def _serve(arguments: argparse.Namespace) -> None:
         classifier = NounClassifier.load(arguments.model, device, arguments.threads)
         if arguments.guide:
             classifier = classifier.guide(noun_list(arguments.guide))
+        if arguments.gate:
+            classifier = classifier.gated()
         hosts = {"127.0.0.1", "localhost", "::1", arguments.host.lower(), *(n.lower() for n in arguments.allow_host)}
         limits = Limits(
             max_bytes=arguments.max_mb * 1_000_000,

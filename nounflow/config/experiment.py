@@ -156,7 +156,7 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _open_set(self) -> "Config":
-        self.open_set.check(self)
+        self.__dict__["open_set"] = self.open_set.settled(self)  # the model is frozen for all others
         self.tags.check(self)
         return self
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from nounflow.config.base import HomePath, OneOf, Settings
+from nounflow.config.check_set import Prompts
 from nounflow.open_set_scores import SCORES
 
 if TYPE_CHECKING:
@@ -44,38 +45,67 @@ class OpenSetTestConfig(Settings):
     patterns: bool = Field(True, description="synthetic patterns as the farthest unknown images")
 
 
+class GateConfig(Settings):
+    """The gate of a run, results/models/RUN/gate.json: which score, and what its threshold is fitted on."""
+
+    score: ScoreName = Field("mcm", description="score of a run's own answers")
+    list_score: ScoreName | Literal["auto"] = Field(
+        "auto", description="score where a class list is given; auto: energy for `bundled`, else neglabel"
+    )
+    keep: float = Field(0.95, gt=0, lt=1, description="share of known images that is accepted")
+    images: str | None = Field(
+        None,
+        description="image set of known images that it is fitted on; null: held-out captions under the run's noise",
+    )
+    conformal: bool = Field(
+        False, description="split-conformal threshold: new known images are accepted with a chance of `keep` or more"
+    )
+
+
 class OpenSetConfig(Settings):
     """The open-set gate: docs/open_set.md; no part of the main job."""
 
-    tests: dict[str, OpenSetTestConfig] = Field(default_factory=dict, description="what scores are compared on")
+    tests: dict[str, OpenSetTestConfig] | None = Field(
+        None, description="what scores are compared on; null: each labelled image set, half of its nouns known"
+    )
     runs: tuple[str, ...] = Field((), description="runs whose answers are judged without a class list; none: all")
     methods: tuple[ScoreName, ...] = Field(
         tuple(SCORES), min_length=1, description="scores that are compared; those of a no-model need one"
+    )
+    prompts: Prompts = Field(
+        ("a photo of a {}.",), description="what stands around a noun: texts with one {} each, imagenet80 or imagenet7"
     )
     negatives: NegativesConfig = NegativesConfig()
     background: int = Field(
         512, ge=0, description="nouns of the lexicon that stand beside a run's answers where no list is given"
     )
-    keep: float = Field(0.95, gt=0, lt=1, description="share of known images that a threshold accepts")
+    gate: GateConfig = GateConfig()
     seed: int = Field(1, ge=0, description="of draws of nouns, groups of negatives, patterns")
 
-    def check(self, config: Config) -> None:
-        """Do the names exist?
+    def settled(self, config: Config) -> OpenSetConfig:
+        """With the tests that there are, where none is named.
 
         Raises:
-            ValueError: one does not; the message begins with its key.
+            ValueError: a name does not exist; the message begins with its key.
         """
         from nounflow.config.runs.run import one_of
 
+        sets = [*config.image_sets, *config.check_sets]
         for run in self.runs:
             one_of("open_set.runs", run, config.runs)
         if self.negatives.lexicon is not None:
             one_of("open_set.negatives.lexicon", self.negatives.lexicon, config.lexicons)
-        for name, test in self.tests.items():
-            one_of(f"open_set.tests.{name}.known", test.known, config.image_sets)
-            if config.image_sets[test.known].labels is None:
+        if self.gate.images is not None:
+            one_of("open_set.gate.images", self.gate.images, config.image_sets)
+        for name, test in (self.tests or {}).items():
+            one_of(f"open_set.tests.{name}.known", test.known, sets)
+            if test.known in config.image_sets and config.image_sets[test.known].labels is None:
                 raise ValueError(f"open_set.tests.{name}.known: the image set {test.known} has no `labels`")
             for image_set in test.unknown:
-                one_of(f"open_set.tests.{name}.unknown", image_set, config.image_sets)
+                one_of(f"open_set.tests.{name}.unknown", image_set, sets)
                 if image_set == test.known:
                     raise ValueError(f"open_set.tests.{name}.unknown: {image_set} is the known set")
+        if self.tests is not None:
+            return self
+        labelled = [name for name, part in config.image_sets.items() if part.labels is not None]
+        return self.model_copy(update={"tests": {name: OpenSetTestConfig(known=name) for name in labelled}})

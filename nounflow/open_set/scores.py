@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import expit, logsumexp, softmax
+from scipy.special import expit
 
 _PAIRED = 5  # likeliest known nouns, and negatives, that negrefine joins to pairs
 _PAIR_WEIGHT = 2.0
@@ -29,26 +29,27 @@ class Evidence:
     kept: np.ndarray | None = None  # bool [negatives]: neither names nor kinds of known nouns
     # cosines float32 [n, a, b] of known nouns int64 [n, a] (columns of `known`) with negatives int64 [n, b]
     between: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    called: np.ndarray | None = None  # int64 [n]: column of what the image was called; None: the likeliest
 
 
 def msp(evidence: Evidence) -> np.ndarray:
     """Largest softmax probability."""
-    return np.asarray(softmax(_logits(evidence), axis=1).max(axis=1))
+    return 1 / _weighed(_logits(evidence))[1]
 
 
 def maxlogit(evidence: Evidence) -> np.ndarray:
     """Largest logit."""
-    return np.asarray(_logits(evidence).max(axis=1))
+    return np.asarray(_logits(evidence).max(axis=1).astype(np.float64))
 
 
 def energy(evidence: Evidence) -> np.ndarray:
     """Negative free energy: the log of the sum of exponentials of the logits."""
-    return np.asarray(logsumexp(_logits(evidence), axis=1))
+    return maxlogit(evidence) + np.log(_weighed(_logits(evidence))[1])
 
 
 def mcm(evidence: Evidence) -> np.ndarray:
     """Largest softmax probability of the cosines themselves (temperature 1)."""
-    return np.asarray(softmax(evidence.known.astype(np.float64), axis=1).max(axis=1))
+    return 1 / _weighed(evidence.known)[1]
 
 
 def neglabel(evidence: Evidence) -> np.ndarray:
@@ -81,20 +82,21 @@ def negrefine(evidence: Evidence) -> np.ndarray:
 
 
 def ctw(evidence: Evidence) -> np.ndarray:
-    """Competing to win: the yes-probability of the likeliest noun."""
-    best = evidence.known.argmax(axis=1)[:, None]
-    return np.asarray(np.take_along_axis(yes_probability(evidence), best, axis=1)[:, 0])
+    """Competing to win: the yes-probability of what the image is called."""
+    called = evidence.known.argmax(axis=1) if evidence.called is None else evidence.called
+    return np.asarray(np.take_along_axis(yes_probability(evidence), called[:, None], axis=1)[:, 0])
 
 
 def atd(evidence: Evidence) -> np.ndarray:
     """Agreeing to differ: the expected yes-probability over the nouns; 1 minus it is the chance of none of them."""
-    return np.asarray((yes_probability(evidence) * softmax(_logits(evidence), axis=1)).sum(axis=1))
+    weights, total = _weighed(_logits(evidence))
+    return np.asarray((yes_probability(evidence) * weights).sum(axis=1, dtype=np.float64) / total)
 
 
 def yes_probability(evidence: Evidence) -> np.ndarray:
-    """Is it this noun, by yes against no alone: float64 [n, known]."""
+    """Is it this noun, by yes against no alone: [n, known]."""
     assert evidence.no is not None
-    return np.asarray(expit((evidence.known.astype(np.float64) - evidence.no) / evidence.temperature))
+    return np.asarray(expit((evidence.known - evidence.no) / np.float32(evidence.temperature)))
 
 
 def ctw_accepts(evidence: Evidence) -> np.ndarray:
@@ -109,7 +111,8 @@ def atd_accepts(evidence: Evidence, form: Literal["joint", "paper"] = "joint") -
         form: paper: "none" against the largest probability, which rejects all where nouns are alike and nothing where
             there is one; joint: against the largest of probability times yes-probability, which with "none" add to 1.
     """
-    probability = softmax(_logits(evidence), axis=1)
+    weights, total = _weighed(_logits(evidence))
+    probability = weights / total[:, None]
     none = 1.0 - atd(evidence)
     agreed = probability if form == "paper" else probability * yes_probability(evidence)
     return np.asarray(none <= agreed.max(axis=1))
@@ -121,7 +124,14 @@ def group_starts(negatives: int, groups: int) -> np.ndarray:
 
 
 def _logits(evidence: Evidence) -> np.ndarray:
-    return evidence.known.astype(np.float64) / evidence.temperature
+    return np.asarray(evidence.known / np.float32(evidence.temperature))
+
+
+def _weighed(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Exponentials of logits, the largest of each row at 1: [n, c]; and their sums, float64 [n]."""
+    weights = logits - logits.max(axis=1, keepdims=True)
+    np.exp(weights, out=weights)
+    return weights, weights.sum(axis=1, dtype=np.float64)
 
 
 def _share_of_known(evidence: Evidence, kept: np.ndarray | None) -> np.ndarray:

@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from nounflow.classifier import Naming, NounClassifier
 from nounflow.errors import NounflowError
 from nounflow.images import ImageError
+from nounflow.open_set.gate import Verdict
 from nounflow.serving.batching import Batcher, TooManyWaitingError
 
 _BODY_SECONDS = 30.0  # for a client to send its image
@@ -48,6 +49,7 @@ class Named(BaseModel):
 
     model: str
     nouns: list[Noun]
+    verdict: Verdict | None = None  # of the model's gate, where it has one
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def naming_app(classifier: NounClassifier, model: str, limits: Limits, api_key: 
 
     @app.post(
         "/name",
+        response_model_exclude_none=True,
         openapi_extra={"requestBody": {"required": True, "content": {"image/*": {"schema": {"format": "binary"}}}}},
     )
     async def name(
@@ -130,7 +133,8 @@ def naming_app(classifier: NounClassifier, model: str, limits: Limits, api_key: 
         except TooManyWaitingError:
             raise HTTPException(503, "Too many images wait; try again soon.", {"Retry-After": "1"}) from None
         pairs = zip(found.nouns[:top], found.probabilities[:top], strict=True)
-        return Named(model=model, nouns=[Noun(noun=text, probability=probability) for text, probability in pairs])
+        nouns = [Noun(noun=text, probability=probability) for text, probability in pairs]
+        return Named(model=model, nouns=nouns, verdict=found.verdict)
 
     @app.get("/healthz")
     async def health() -> dict[str, str]:

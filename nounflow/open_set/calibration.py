@@ -1,0 +1,43 @@
+"""Thresholds by the error that one accepts: the share of known images that is kept."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from nounflow.errors import NounflowError
+
+LEAST = 50  # known images or texts that a threshold is fitted on
+
+
+def fit_threshold(scores: np.ndarray, keep: float, conformal: bool = False, what: str = "known images") -> float:
+    """The score from which an image is accepted, so that `keep` of the known ones are.
+
+    Args:
+        scores: float64 [n], of known images.
+        conformal: split-conformal (Vovk et al. 2005; Papadopoulos et al. 2002): a new known image, exchangeable with
+            these, is accepted with a chance of at least `keep`, whatever the distribution. Else the plain quantile.
+
+    Raises:
+        NounflowError: there are fewer than 50.
+    """
+    if len(scores) < LEAST:
+        raise NounflowError(
+            f"A threshold is fitted on {LEAST} {what} or more, and there are {len(scores)}",
+            fix="give more of them, or fit it on captions: `open_set.gate: {on: captions}`",
+        )
+    if not conformal:
+        return float(np.quantile(scores, 1 - keep))
+    rank = math.floor((1 - keep) * (len(scores) + 1) + 1e-9)
+    return float(np.sort(scores)[rank - 1]) if rank else -math.inf
+
+
+def promise(keep: float, conformal: bool, images: int) -> str:
+    """What a threshold guarantees, in words; nothing for a plain quantile."""
+    if not conformal:
+        return ""
+    return (
+        f"a known image from where these {images} come from is accepted with a chance of {keep:.0%} or more, on "
+        "average over such fits; nothing is promised of other images"
+    )

@@ -1,0 +1,190 @@
+"""A gate says of an answer whether to believe it: vectors and candidate nouns in; score, threshold, verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from nounflow.config.auto import choice_for
+from nounflow.config.open_set import OpenSetConfig
+from nounflow.errors import MismatchError, NounflowError
+from nounflow.open_set.bank import NounBank, check_classes, read_bank, unit
+from nounflow.open_set.calibration import fit_threshold
+from nounflow.open_set.reference import Reference, temperature_of
+from nounflow.open_set.trial import background_rows, candidate_rows, list_reference, reference
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.embeddings import EmbedderIdentity
+from nounflow.schemas.open_set import GateManifest
+from nounflow.store.shards import check_identity
+
+_CLOSEST = 3  # nouns that a reason names
+GATE = "gate.json"  # beside a run's manifest
+TOP_K = 5  # nouns of a run that stand for what it knows of an image
+# What stands around the names of a class list when its threshold is fitted: captions as people write them.
+_CAPTIONS = ("a photo of a {}.", "a picture of a {}.", "there is a {}.", "a close-up of a {}.", "{}", "my {}.")
+_TEXTS = 400  # noisy captions that a class list's threshold is fitted on, at least
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a gate says of one image."""
+
+    score: float
+    threshold: float
+    accepted: bool
+    reason: str = ""  # of a rejection: closest known nouns, and what spoke against them
+
+
+class Gate(Protocol):
+    """Predictors, tags and regions take one and do not know which."""
+
+    def __call__(self, vectors: np.ndarray, nouns: Sequence[Sequence[str]]) -> list[Verdict]:
+        """Verdicts on images by their unit vectors [n, dim] and the nouns that each was called, best first."""
+        ...
+
+
+@dataclass(frozen=True)
+class ScoreGate:
+    """An open-set score with its threshold."""
+
+    method: str
+    threshold: float
+    held: Reference
+    names: Sequence[str]  # of `held.known`
+    against: Sequence[str] = ()  # of `held.negatives`
+    background: np.ndarray | None = None  # rows that stand beside an image's nouns; None: a class list is given
+
+    def __call__(self, vectors: np.ndarray, nouns: Sequence[Sequence[str]]) -> list[Verdict]:
+        """See `Gate`."""
+        vectors = unit(vectors)
+        scores = self.scores(vectors, nouns)
+        return [
+            Verdict(float(score), self.threshold, bool(score >= self.threshold), self._reason(score, vector, row))
+            for score, vector, row in zip(scores, vectors, nouns, strict=True)
+        ]
+
+    def scores(self, vectors: np.ndarray, nouns: Sequence[Sequence[str]]) -> np.ndarray:
+        """Scores of unit vectors [n, dim], float64 [n]."""
+        candidates = None if self.background is None else candidate_rows(self.names, nouns, self.background)
+        return self.held.scores(vectors, (self.method,), candidates)[self.method]
+
+    def fitted(self, vectors: np.ndarray, nouns: Sequence[Sequence[str]], keep: float) -> ScoreGate:
+        """The same with a threshold that accepts the share `keep` of these images, which are all of known things.
+
+        Raises:
+            NounflowError: there are fewer than 50.
+        """
+        return replace(self, threshold=fit_threshold(self.scores(unit(vectors), nouns), keep))
+
+    def _reason(self, score: float, vector: np.ndarray, nouns: Sequence[str]) -> str:
+        if score >= self.threshold:
+            return ""
+        cosines = self.held.known @ vector
+        if self.background is None:
+            nouns = [self.names[i] for i in np.argsort(-cosines, kind="stable")[:_CLOSEST].tolist()]
+        reason = f"{self.method} {score:.4g} is below {self.threshold:.4g}; closest: {', '.join(nouns[:_CLOSEST])}"
+        if self.held.negatives is None or not len(self.against):
+            return reason
+        return f"{reason}; against: {self.against[int((self.held.negatives @ vector).argmax())]}"
+
+
+@dataclass(frozen=True)
+class StoredGate:
+    """A run's gate as it was fitted: makes gates for its own answers and for class lists."""
+
+    manifest: GateManifest
+    bank: NounBank
+    nouns: tuple[str, ...]  # the run's
+
+    @classmethod
+    def load(cls, path: Path, embedder: EmbedderIdentity, lexicon: str, nouns: tuple[str, ...]) -> StoredGate:
+        """Read a gate and its bank of nouns.
+
+        Raises:
+            MismatchError: it was fitted with another embedder, lexicon or bank.
+        """
+        if not path.is_file():
+            raise NounflowError(
+                "This run has no gate", where=path, fix=f"fit one: snakemake --cores 1 results/models/RUN/{GATE}"
+            )
+        manifest = read_document(GateManifest, path, "gate")
+        check_identity(manifest.embedder, embedder, path, "the run's embedder")
+        bank = read_bank(path.parent / manifest.bank)
+        for what, found, expected in (
+            ("lexicon", manifest.lexicon, lexicon),
+            ("bank of nouns", manifest.bank_sha256, bank.manifest.weights_sha256),
+        ):
+            if found != expected:
+                raise MismatchError(
+                    f"The gate was fitted with another {what} ({found[:12]} against {expected[:12]})",
+                    where=path,
+                    fix="fit it again: delete it and run the same snakemake command",
+                )
+        return cls(manifest, bank, nouns)
+
+    def own(self) -> ScoreGate:
+        """The gate of the run's own answers, without a list."""
+        gate = lexicon_gate(self.bank, self.nouns, self.manifest.score, self._config)
+        return replace(gate, threshold=self.manifest.threshold)
+
+    def for_list(self, names: Sequence[str], encode_texts: Callable[[Sequence[str]], np.ndarray]) -> ScoreGate:
+        """The gate of a class list; its threshold is fitted on captions of the list under the run's noise.
+
+        Raises:
+            NounflowError: the list has fewer than two names, or two that the embedder cannot tell apart.
+        """
+        prompts = self.bank.manifest.prompts
+        texts = [prompt.replace("{}", name) for name in names for prompt in prompts]
+        if not texts:
+            check_classes(names, np.zeros((0, 1)))
+        known = unit(encode_texts(texts).reshape(len(names), len(prompts), -1).mean(axis=1))
+        check_classes(names, known)
+        spec = self.manifest.embedder.spec
+        method = self._config.gate.list_score
+        if method == "auto":
+            method = "energy" if choice_for(spec).temperature != "tower" else "neglabel"
+        config = self._config
+        held, rows = list_reference(
+            self.bank, names, known, temperature_of(self.manifest.embedder), config.negatives, config.seed
+        )
+        gate = ScoreGate(method, 0.0, held, list(names), [self.bank.manifest.nouns[row] for row in rows])
+        captions = encode_texts([caption.replace("{}", name) for name in names for caption in _CAPTIONS])
+        noisy = self._noisy(captions)
+        return gate.fitted(noisy, [()] * len(noisy), self.manifest.keep)
+
+    @property
+    def _config(self) -> OpenSetConfig:
+        return OpenSetConfig.model_validate(self.manifest.settings)
+
+    def _noisy(self, captions: np.ndarray) -> np.ndarray:
+        """Captions several times over, each time under other noise."""
+        import torch
+
+        from nounflow.config.noise import NoiseConfig
+        from nounflow.training.batches import torch_seed
+        from nounflow.training.noise import apply_noise
+
+        repeated = np.tile(captions, (max(1, -(-_TEXTS // len(captions))), 1)).astype(np.float32)
+        generator = torch.Generator().manual_seed(torch_seed(self._config.seed, "class list noise"))
+        noise = NoiseConfig.model_validate(self.manifest.noise)
+        return apply_noise(torch.from_numpy(repeated), noise, generator).numpy()
+
+
+def lexicon_gate(bank: NounBank, nouns: Sequence[str], method: str, config: OpenSetConfig) -> ScoreGate:
+    """A gate of answers from a lexicon, without a threshold yet."""
+    held, rows = reference(
+        bank, bank.rows(nouns), temperature_of(bank.manifest.embedder), config.negatives, config.seed
+    )
+    if not held.can(method):
+        raise NounflowError(
+            f"The score {method} lacks what it needs: negatives come from a lexicon with more nouns than the run's, "
+            "no-embeddings from a trained no-model",
+            where="open_set.gate.score",
+            fix="name another score, such as mcm, or set open_set.negatives.lexicon",
+        )
+    against = [bank.manifest.nouns[row] for row in rows]
+    return ScoreGate(method, 0.0, held, list(nouns), against, background_rows(len(nouns), config))

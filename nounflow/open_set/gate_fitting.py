@@ -1,0 +1,70 @@
+"""Fitting the threshold of a run's gate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nounflow.config.auto import settled_noise
+from nounflow.config.noise import NoiseConfig
+from nounflow.config.open_set import OpenSetConfig
+from nounflow.errors import NounflowError
+from nounflow.open_set.bank import NounBank, unit
+from nounflow.open_set.calibration import fit_threshold, promise
+from nounflow.open_set.gate import lexicon_gate
+from nounflow.schemas.models import PredictorManifest
+from nounflow.schemas.open_set import GateManifest
+from nounflow.store.shards import check_identity
+
+
+def fit_gate(
+    run: PredictorManifest,
+    bank: NounBank,
+    bank_path: Path,
+    config: OpenSetConfig,
+    vectors: np.ndarray,
+    answers: Sequence[Sequence[str]],
+    fitted_on: str,
+    out: Path,
+) -> GateManifest:
+    """A gate's manifest, its threshold fitted on known images or on texts that stand for them.
+
+    Args:
+        vectors: float32 [n, dim], all known.
+        answers: the run's nouns of each, best first.
+        out: where the manifest will lie.
+
+    Raises:
+        NounflowError: there are too few, or the score cannot be computed.
+    """
+    check_identity(bank.manifest.embedder, run.embedder, bank_path, out.parent)
+    if len(vectors) != len(answers):
+        raise NounflowError("Each vector needs the nouns that it was called", where=out)
+    gate = lexicon_gate(bank, run.nouns, config.gate.score, config)
+    scores = gate.scores(unit(vectors), answers)
+    threshold = fit_threshold(scores, config.gate.keep, config.gate.conformal, fitted_on)
+    return GateManifest(
+        run=run.run,
+        embedder=run.embedder,
+        lexicon=run.lexicon,
+        score=config.gate.score,
+        threshold=threshold,
+        keep=config.gate.keep,
+        fitted_on=fitted_on,
+        guarantee=promise(config.gate.keep, config.gate.conformal, len(scores)),
+        images=len(scores),
+        settings=config.model_dump(mode="json"),
+        noise=plain_noise(run.settings.get("noise"), run.embedder.spec).model_dump(mode="json"),
+        bank=Path(os.path.relpath(bank_path, out.parent)).as_posix(),
+        bank_sha256=bank.manifest.weights_sha256,
+    )
+
+
+def plain_noise(settings: dict[str, Any] | None, spec: str) -> NoiseConfig:
+    """A run's noise, or what suits its embedder where that was measured on images, which are not at hand here."""
+    found = NoiseConfig.model_validate(settings or {})
+    return settled_noise(NoiseConfig(), spec) if settings is None or found.needs_images else found

@@ -1,0 +1,79 @@
+"""What images are held against, and their scores: in blocks, so that memory does not grow with images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from nounflow.config.auto import choice_for
+from nounflow.open_set.scores import Evidence
+from nounflow.open_set_scores import SCORES
+from nounflow.registry import resolve
+from nounflow.schemas.embeddings import EmbedderIdentity
+
+_CELLS = 1 << 21  # cosines held at a time: larger blocks are slower, too
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Unit vectors, float32 [*, dim]."""
+
+    known: np.ndarray
+    temperature: float
+    negatives: np.ndarray | None = None  # dealt into groups of neighbours
+    groups: int = 1
+    kept: np.ndarray | None = None  # bool [negatives], see `Evidence`
+    no: np.ndarray | None = None  # no-embeddings of `known`
+
+    def can(self, method: str) -> bool:
+        """Is there all that a score needs?"""
+        needs = SCORES[method].needs
+        return (needs != "negatives" or self.negatives is not None) and (needs != "no_model" or self.no is not None)
+
+    def evidence(self, images: np.ndarray, candidates: np.ndarray | None = None) -> Evidence:
+        """Cosines of images [n, dim] to the known nouns, or of each to its own candidates, int64 [n, c] rows of
+        `known`, of which the first is what it was called.
+        """
+        negatives = None if self.negatives is None else images @ self.negatives.T
+        if candidates is None:
+            no = None if self.no is None else images @ self.no.T
+            return self._with(images @ self.known.T, no, negatives, None)
+        no = None if self.no is None else np.einsum("nd,ncd->nc", images, self.no[candidates])
+        return self._with(np.einsum("nd,ncd->nc", images, self.known[candidates]), no, negatives, candidates)
+
+    def _with(
+        self, known: np.ndarray, no: np.ndarray | None, negatives: np.ndarray | None, candidates: np.ndarray | None
+    ) -> Evidence:
+        def between(columns: np.ndarray, others: np.ndarray) -> np.ndarray:
+            assert self.negatives is not None
+            rows = columns if candidates is None else np.take_along_axis(candidates, columns, axis=1)
+            return np.asarray(self.known[rows] @ self.negatives[others].swapaxes(1, 2))  # [n, a, b]
+
+        called = None if candidates is None else np.zeros(len(known), dtype=np.int64)
+        return Evidence(known, self.temperature, no, negatives, self.groups, self.kept, between, called)
+
+    def scores(
+        self, images: np.ndarray, methods: Iterable[str], candidates: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Scores of images [n, dim] by method, float64 [n]; see `evidence`."""
+        methods = tuple(methods)
+        functions = {method: resolve(SCORES[method].function) for method in methods}
+        wide = (len(self.known) if candidates is None else candidates.shape[1] * images.shape[1]) + (
+            0 if self.negatives is None else len(self.negatives)
+        )
+        rows = max(1, _CELLS // max(1, wide))
+        parts: dict[str, list[np.ndarray]] = {method: [np.zeros(0)] for method in methods}
+        for start in range(0, len(images), rows):
+            block = slice(start, start + rows)
+            evidence = self.evidence(images[block], None if candidates is None else candidates[block])
+            for method, function in functions.items():
+                parts[method].append(function(evidence))
+        return {method: np.concatenate(found) for method, found in parts.items()}
+
+
+def temperature_of(identity: EmbedderIdentity) -> float:
+    """What cosines are divided by: as for `retrieval`; 0.01 for a tower that does not say its own."""
+    chosen = choice_for(identity.spec).temperature
+    return 1 / (identity.logit_scale or 100.0) if chosen == "tower" else float(chosen)

@@ -1,0 +1,196 @@
+"""One test of the open set: images, what is known of them, and the scores of each draw."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nounflow.config.open_set import NegativesConfig, OpenSetConfig
+from nounflow.errors import NounflowError
+from nounflow.open_set.bank import NounBank, check_classes
+from nounflow.open_set.draws import Draw
+from nounflow.open_set.evaluation import Scored
+from nounflow.open_set.negatives import choose_negatives, no_kinds
+from nounflow.open_set.reference import Reference
+from nounflow.streams import stream
+from nounflow.text import canon
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images that are scored together; `patterns` of the bank come after them."""
+
+    files: Sequence[str]
+    gold: Sequence[str]
+    accepted: Sequence[frozenset[str]]  # normal spellings that are right, gold's own among them
+    vectors: np.ndarray  # float32 [images, dim], unit rows
+    pictured: np.ndarray  # bool: a class of ImageNet-1k
+
+
+def reference(
+    bank: NounBank,
+    known: np.ndarray,
+    temperature: float,
+    settings: NegativesConfig,
+    seed: int,
+    no: np.ndarray | None = None,
+) -> tuple[Reference, np.ndarray]:
+    """What images are held against, where nouns of the bank are known; and the rows of the negatives.
+
+    Args:
+        known: rows of the bank.
+        no: no-embeddings of all nouns of the bank.
+    """
+    names = [bank.manifest.nouns[row] for row in known.tolist()]
+    found, rows = list_reference(bank, names, bank.vectors[known], temperature, settings, seed)
+    return (found if no is None else replace(found, no=no[known])), rows
+
+
+def list_reference(
+    bank: NounBank, names: Sequence[str], vectors: np.ndarray, temperature: float, settings: NegativesConfig, seed: int
+) -> tuple[Reference, np.ndarray]:
+    """The same of any names with their unit vectors, float32 [names, dim]; those that the bank lacks have no kinds."""
+    manifest = bank.manifest
+    spellings = set(map(canon, names))
+    allowed = np.array([canon(noun) not in spellings for noun in manifest.nouns[: manifest.candidates]])
+    rows = choose_negatives(bank.vectors[: manifest.candidates], vectors, allowed, settings, seed)
+    own = {above[0] for name in spellings & bank.row_of.keys() if (above := manifest.above[bank.row_of[name]])}
+    kept = no_kinds([manifest.above[row] for row in rows], [manifest.names[row] for row in rows], own)
+    return Reference(vectors, temperature, bank.vectors[rows] if len(rows) else None, settings.groups, kept), rows
+
+
+def listed(
+    bank: NounBank,
+    images: LabelledImages,
+    draw: Draw,
+    methods: Sequence[str],
+    temperature: float,
+    config: OpenSetConfig,
+    seed: int,
+    no: Mapping[str, np.ndarray],
+    patterns: bool,
+) -> Scored:
+    """Scores of a draw with its class list; those of a no-model are called METHOD:NO_MODEL.
+
+    Raises:
+        NounflowError: the class list is of no use.
+    """
+    rows = bank.rows(draw.classes)
+    check_classes(draw.classes, bank.vectors[rows])
+    held, _ = reference(bank, rows, temperature, config.negatives, seed)
+    vectors = np.concatenate([images.vectors, bank.patterns]) if patterns else images.vectors
+    scores = _all_scores(held, vectors, methods, None, {name: found[rows] for name, found in no.items()})
+    best = (vectors @ held.known.T).argmax(axis=1)
+    called = [draw.classes[i] for i in best.tolist()]
+    extra = len(vectors) - len(images.vectors)
+    right = [canon(name) in names for name, names in zip(called, images.accepted, strict=False)]
+    pictured, kinds = (
+        _padded(images.pictured, extra),
+        {kind: _padded(held, extra) for kind, held in draw.unknown.items()},
+    )
+    unknown = np.logical_or.reduce(list(kinds.values()))
+    kinds |= {
+        "all": unknown,
+        "ImageNet": unknown & pictured,
+        "not ImageNet": unknown & ~pictured,
+        "farthest": np.arange(len(vectors)) >= len(images.vectors),
+    }
+    return Scored(
+        scores,
+        _padded(draw.known, extra),
+        kinds,
+        _padded(np.array(right), extra),
+        [*images.files, *(bank.manifest.patterns if extra else ())],
+        [*images.gold, *("" for _ in range(extra))],
+        called,
+    )
+
+
+def free(
+    bank: NounBank,
+    images: LabelledImages,
+    answers: Sequence[Sequence[str]],
+    probability: np.ndarray,
+    right: np.ndarray,
+    nouns: Sequence[str],
+    methods: Sequence[str],
+    temperature: float,
+    config: OpenSetConfig,
+    no: Mapping[str, np.ndarray],
+) -> Scored:
+    """Scores of a run's own answers without a list: its nouns of each image, then background nouns.
+
+    Args:
+        answers: nouns of each image, best first, those of the bank's patterns after the images'.
+        probability: float64 [images], of the first noun.
+        right: bool [images].
+        nouns: the run's lexicon.
+    """
+    rows = bank.rows(nouns)
+    held, _ = reference(bank, rows, temperature, config.negatives, config.seed)
+    vectors = np.concatenate([images.vectors, bank.patterns]) if len(answers) > len(images.files) else images.vectors
+    extra = len(vectors) - len(images.files)
+    candidates = candidate_rows(nouns, answers, background_rows(len(nouns), config))
+    scores = _all_scores(held, vectors, methods, candidates, {name: found[rows] for name, found in no.items()})
+    farthest = np.arange(len(vectors)) >= len(images.files)
+    good = _padded(right, extra)
+    return Scored(
+        {"probability": probability, **scores},
+        good,
+        {"wrong": ~good & ~farthest, "farthest": farthest},
+        good,
+        [*images.files, *(bank.manifest.patterns if extra else ())],
+        [*images.gold, *("" for _ in range(extra))],
+        [row[0] if row else "" for row in answers],
+    )
+
+
+def background_rows(nouns: int, config: OpenSetConfig) -> np.ndarray:
+    """Nouns of a run's lexicon that stand beside its answers, int64: without others, an answer agrees with itself."""
+    rng = stream(config.seed, "open set", "background")
+    return np.sort(rng.permutation(nouns)[: config.background]).astype(np.int64)
+
+
+def candidate_rows(nouns: Sequence[str], answers: Sequence[Sequence[str]], background: np.ndarray) -> np.ndarray:
+    """Of each image the rows of its answers and of the background in `nouns`, int64 [images, c].
+
+    Where an image has fewer answers than others, its first stands again.
+
+    Raises:
+        NounflowError: an answer is none of the nouns.
+    """
+    row_of = {canon(noun): row for row, noun in enumerate(nouns)}
+    width = max((len(row) for row in answers), default=1)
+    found = np.zeros((len(answers), width + len(background)), dtype=np.int64)
+    found[:, width:] = background
+    for place, row in enumerate(answers):
+        if unknown := [noun for noun in row if canon(noun) not in row_of]:
+            raise NounflowError(
+                f"An answer is none of the run's nouns: {unknown[0]}",
+                fix="a gate without a list needs answers from the lexicon: decode guided by it",
+            )
+        rows = [row_of[canon(noun)] for noun in row] or [0]
+        found[place, :width] = [*rows, *(rows[0] for _ in range(width - len(rows)))]
+    return found
+
+
+def _all_scores(
+    held: Reference,
+    vectors: np.ndarray,
+    methods: Sequence[str],
+    candidates: np.ndarray | None,
+    no: Mapping[str, np.ndarray],
+) -> dict[str, np.ndarray]:
+    scores = held.scores(vectors, [method for method in methods if held.can(method)], candidates)
+    for name, embeddings in no.items():
+        yes_no = Reference(held.known, held.temperature, no=embeddings)
+        wanted = [method for method in methods if yes_no.can(method) and not held.can(method)]
+        found = yes_no.scores(vectors, wanted, candidates)
+        scores |= {f"{method}:{name}": values for method, values in found.items()}
+    return scores
+
+
+def _padded(values: np.ndarray, extra: int) -> np.ndarray:
+    return np.concatenate([values, np.zeros(extra, dtype=bool)])

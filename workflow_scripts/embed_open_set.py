@@ -1,0 +1,99 @@
+"""Embed what open-set scores need beside the images: nouns of lexicons, class names, and synthetic patterns.
+
+In:  the lexicon that negatives are chosen from, the lexicons of the runs, label files and class lists, WordNet
+Out: a bank of nouns: bank.json and bank.safetensors
+
+    python workflow_scripts/embed_open_set.py --candidates results/nouns/small.parquet \\
+        --labels resources/image_sets/photos.tsv --wordnet-manifest results/inputs/wordnet/manifest.json \\
+        --embedder '{"spec": "bundled:minilm-conse"}' --out results/open_set/bundled/bank.json
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nounflow.commandline import add_settings, at_least_one, json_settings, run_stage, stage_parser
+from nounflow.config.check_set import PromptsSettings
+from nounflow.config.embedder import EmbedderConfig
+
+
+def main(
+    candidates: Path,
+    nouns: list[Path],
+    labels: list[Path],
+    classes: list[Path],
+    wordnet_manifest: Path,
+    prompts: PromptsSettings,
+    seed: int,
+    embedder: EmbedderConfig,
+    device: str,
+    threads: int,
+    out: Path,
+) -> None:
+    """Gather, embed, write."""
+    import numpy as np
+
+    from nounflow.commands.options import noun_list
+    from nounflow.embedder_checks.prompts import class_embeddings, fill_prompts
+    from nounflow.embedders.load import load_embedder
+    from nounflow.inputs import input_folder
+    from nounflow.open_set.bank import meanings, unit, write_bank
+    from nounflow.open_set.patterns import patterns
+    from nounflow.process import prepare_process
+    from nounflow.schemas.labels import read_labels
+    from nounflow.schemas.open_set import BankManifest
+    from nounflow.schemas.tables import lexicon_digest, read_lexicon
+    from nounflow.senses import WordSenses
+    from nounflow.text import canon
+    from nounflow.wordnet import WordNet
+
+    tables = [read_lexicon(path) for path in (candidates, *nouns)]
+    words = tables[0]["noun"].to_list()
+    further = [noun for table in tables[1:] for noun in table["noun"].to_list()]
+    further += [label.gold for path in labels for label in read_labels(path).values()]
+    further += [name for path in classes for name in noun_list(path)]
+    first = {canon(word): word for word in reversed([*words, *further])}
+    ours = set(map(canon, words))
+    listed = [
+        *words,
+        *(word for word in dict.fromkeys(further) if first[canon(word)] == word and canon(word) not in ours),
+    ]
+    senses = WordSenses(WordNet.load(input_folder(wordnet_manifest)), tables)
+    above, names = meanings(listed, senses)
+    model = load_embedder(embedder, prepare_process(device, threads))
+    shown = list(patterns(seed))
+    images = [model.encode_images([model.preprocess(image)]) for _, image in shown]  # one by one: as any batch
+    manifest = BankManifest(
+        embedder=model.identity,
+        lexicon=lexicon_digest(words),
+        nouns=tuple(listed),
+        candidates=len(words),
+        above=tuple(above),
+        names=tuple(names),
+        kinds=tuple(tables[0]["kind"].to_list()),
+        prompts=tuple(fill_prompts(prompts.root, "{}")),
+        patterns=tuple(name for name, _ in shown),
+    )
+    write_bank(out, manifest, class_embeddings(model, listed, prompts.root), unit(np.concatenate(images)))
+    print(f"{len(listed):,} nouns ({len(words):,} to choose negatives from), {len(shown)} patterns")
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--candidates", type=Path, required=True, help="lexicon that negatives are chosen from")
+    parser.add_argument("--nouns", type=Path, nargs="*", default=[], help="lexicons of runs")
+    parser.add_argument("--labels", type=Path, nargs="*", default=[], help="label files: their gold nouns")
+    parser.add_argument("--classes", type=Path, nargs="*", default=[], help="class lists, one name a line")
+    parser.add_argument("--wordnet-manifest", type=Path, required=True, help="results/inputs/wordnet/manifest.json")
+    parser.add_argument(
+        "--prompts",
+        type=json_settings(PromptsSettings),
+        default=PromptsSettings(("a photo of a {}.",)),
+        help="what stands around a noun: imagenet80, imagenet7, or a list (JSON)",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the patterns")
+    add_settings(parser, "--embedder", EmbedderConfig)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    parser.add_argument("--out", type=Path, required=True, help="bank.json")
+    run_stage(main, parser.parse_args())

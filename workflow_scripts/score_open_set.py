@@ -1,0 +1,152 @@
+r"""Compare open-set scores: known against unknown images, and a run's right answers against its wrong ones.
+
+In:  banks of nouns, image embeddings of the sets that the tests name, label files, WordNet; of the runs: manifests,
+     predictions and the judgements of them
+Out: results/open_set.tsv (a row for each test, run, score and kind of unknown image) and open_set.json, what stands
+     behind it
+
+    python workflow_scripts/score_open_set.py --settings '{"tests": {"photos": {"known": "photos"}}}' \
+        --banks results/open_set/bundled/bank.json --images results/image_embeddings/bundled/photos.json \
+        --labels '{"photos": "resources/image_sets/photos.tsv"}' \
+        --wordnet-manifest results/inputs/wordnet/manifest.json --models results/models/small/manifest.json \
+        --predictions results/predictions/small/photos.json --annotations results/annotations/photos/wordnet.json \
+        --out results/open_set.tsv --details results/open_set.json
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.config.open_set import OpenSetConfig
+from nounflow.schemas.labels import Paths
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nounflow.open_set.comparison import Answered, ImageVectors
+
+
+def main(
+    settings: OpenSetConfig,
+    banks: list[Path],
+    images: list[Path],
+    labels: Paths,
+    wordnet_manifest: Path,
+    nouns: list[Path],
+    models: list[Path],
+    predictions: list[Path],
+    annotations: list[Path],
+    no: list[Path],
+    out: Path,
+    details: Path,
+) -> None:
+    """Read, compare, write, print."""
+    from nounflow.commands.options import noun_list
+    from nounflow.embedders.bundled import class_names
+    from nounflow.errors import NounflowError
+    from nounflow.inputs import input_folder
+    from nounflow.open_set.bank import read_bank, read_no, unit
+    from nounflow.open_set.comparison import ImageVectors, Material, compare
+    from nounflow.open_set.tables import print_table, write_results
+    from nounflow.schemas.labels import read_labels
+    from nounflow.schemas.tables import read_lexicon
+    from nounflow.senses import WordSenses
+    from nounflow.store.shards import open_shard
+    from nounflow.wordnet import WordNet
+
+    if not settings.tests:
+        raise NounflowError(
+            "There is nothing to compare open-set scores on",
+            where="open_set.tests",
+            fix="give an image set `labels`, or name a test: docs/open_set.md",
+        )
+    held: list[ImageVectors] = []
+    for path in images:
+        shard, rows = open_shard(path)
+        held.append(ImageVectors(shard.source, shard.embedder.digest, shard.files, unit(rows[:])))
+    read = [read_bank(path) for path in banks]
+    material = Material(
+        settings=settings,
+        banks=read,
+        images=held,
+        labels={name: read_labels(Path(path)) for name, path in labels.root.items() if path},
+        classes={name: noun_list(Path(test.classes)) for name, test in (settings.tests or {}).items() if test.classes},
+        senses=WordSenses(WordNet.load(input_folder(wordnet_manifest)), [read_lexicon(path) for path in nouns]),
+        pictured=class_names(),
+        no={path.stem: read_no(path) for path in no},
+        answered=answered(
+            models, predictions, annotations, {bank.manifest.embedder.digest: bank.patterns for bank in read}
+        ),
+    )
+    results = compare(material)
+    write_results(out, details, results)
+    print_table(results)
+
+
+def answered(
+    models: Sequence[Path], predictions: Sequence[Path], annotations: Sequence[Path], patterns: dict[str, np.ndarray]
+) -> list[Answered]:
+    """What the runs said of images and patterns, and what it earns."""
+    from nounflow.open_set.comparison import Answered
+    from nounflow.predictors.loading import load_predictor
+    from nounflow.schemas.annotations import Annotations
+    from nounflow.schemas.documents import read_document
+    from nounflow.schemas.predictions import Predictions
+    from nounflow.scoring.answers import answers, judge, judgements, only_decoding
+    from nounflow.scoring.values import first_correct, prediction_values
+
+    judged = {}
+    for path in annotations:
+        document = read_document(Annotations, path, "annotations file")
+        judged.setdefault(document.image_set, judgements(document))  # the first judge counts
+    loaded = {}
+    for path in models:
+        predictor = load_predictor(path, "cpu")
+        loaded[predictor.manifest.run] = predictor
+    found = []
+    for path in predictions:
+        said = read_document(Predictions, path, "predictions file")
+        if said.run not in loaded or said.image_set not in judged:
+            continue
+        predictor, decoding = loaded[said.run], only_decoding(said)
+        digest = predictor.manifest.embedder.digest
+        of_patterns = predictor.answer(patterns[digest], len(decoding.pred[0])) if digest in patterns else None
+        verdicts = judge(answers(said), judged[said.image_set])
+        place = {file: i for i, file in enumerate(verdicts.images)}
+        rows = [place[file] for file in said.samples]
+        found.append(
+            Answered(
+                run=said.run,
+                image_set=said.image_set,
+                embedder=digest,
+                lexicon=predictor.manifest.nouns,
+                files=said.samples,
+                nouns=decoding.pred,
+                probability=[row[0] if row else 0.0 for row in decoding.probability],
+                right=first_correct(verdicts)[rows],
+                points=prediction_values(verdicts).worst[rows],
+                pattern_nouns=[] if of_patterns is None else of_patterns.texts,
+                pattern_probability=[] if of_patterns is None else of_patterns.probabilities[:, 0].tolist(),
+            )
+        )
+    return found
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--settings", type=json_settings(OpenSetConfig), required=True, help="`open_set`, as JSON")
+    parser.add_argument("--banks", type=Path, nargs="+", required=True, help="banks of the embedders")
+    parser.add_argument("--images", type=Path, nargs="+", required=True, help="image embeddings")
+    parser.add_argument("--labels", type=json_settings(Paths), required=True, help='{"photos": PATH or null}')
+    parser.add_argument("--wordnet-manifest", type=Path, required=True, help="results/inputs/wordnet/manifest.json")
+    parser.add_argument("--nouns", type=Path, nargs="*", default=[], help="lexicons of the runs")
+    parser.add_argument("--models", type=Path, nargs="*", default=[], help="manifests of runs judged without a list")
+    parser.add_argument("--predictions", type=Path, nargs="*", default=[], help="their predictions")
+    parser.add_argument("--annotations", type=Path, nargs="*", default=[], help="judgements of these")
+    parser.add_argument("--no", type=Path, nargs="*", default=[], help="no-embeddings of a bank's nouns")
+    parser.add_argument("--out", type=Path, required=True, help="results/open_set.tsv")
+    parser.add_argument("--details", type=Path, required=True, help="results/open_set.json")
+    run_stage(main, parser.parse_args())
