@@ -113,6 +113,7 @@ LAYERS = [  # each may import what stands before it, and itself
     {"training"},
     {"decoder", "embedders"},
     {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks", "open_set"},
+    {"tags"},
     {"classifier", "report", "model_folders"},
     {"web", "serving"},
     {"commands"},
@@ -158,5 +159,5 @@ def test_the_rule_graph_in_the_docs_shows_the_rules_of_the_main_job(repository: 
     } | {kind.rule for kind in PREDICTORS.values()}
     beside = {"ask_captions", "ask_judgements", "check_captions", "collect_decisions", "embed_open_set",
               "embedder_check", "compose_scenes", "embed_views", "fit_gate", "list_check_set", "measure_gap",
-              "modality_gap", "report", "score_open_set"}  # fmt: skip
+              "modality_gap", "report", "score_open_set", "score_tags", "train_tags"}  # fmt: skip
     assert shown == rules - beside, "draw docs/rulegraph.svg anew: docs/workflow.md says how"

@@ -17,7 +17,7 @@ from nounflow.predictors.protocol import Answers
 from nounflow.schemas.tag_labels import TagLabels, read_tag_labels
 from nounflow.tags.adapter import load_adapter
 from nounflow.tags.evaluation import BASELINE, Images, free_row, table, ways
-from nounflow.tags.list_free import Tag, candidates, cut, scored
+from nounflow.tags.list_free import Tag, candidates, cut, ranked
 from nounflow.tags.losses import Marks, asymmetric, hinge, ranking
 from nounflow.tags.measures import LabelMeans, SetCounts, average_precision, best_threshold, chosen, samples
 from nounflow.tags.scores import best_local, dual_stream, local_softmax, sparc, splice, standardised
@@ -163,7 +163,7 @@ def test_without_a_list_nouns_are_merged_and_keep_the_box_that_said_them() -> No
     found = candidates(predictor, whole, local, 2, {"sofa": "s1", "couch": "s1"})
     assert [(tag.noun, tag.box) for tag in found[0]] == [("sofa", 0), ("cat", 1), ("owl", 2)]
     vectors = {"cat": local[0, 0], "owl": -local[0, 1], "sofa": whole[0]}
-    tags = scored(found, whole, local, 1, lambda nouns: np.stack([vectors[noun] for noun in nouns]))
+    tags = ranked(found, whole, local, 1, lambda nouns: np.stack([vectors[noun] for noun in nouns]))
     assert [tag.noun for tag in tags[0]].index("owl") == 2
     assert [len(row) for row in cut(tags, 9.0)] == [1], "no image stays without a name"
     assert len(cut(tags, -9.0, 2)[0]) == 2

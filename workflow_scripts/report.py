@@ -39,6 +39,7 @@ def main(
     gallery: int,
     published: bool,
     jobs_of: Path | None,
+    tags: Path | None,
     out: Path,
     report_counts: Path,
 ) -> None:
@@ -48,6 +49,7 @@ def main(
     from nounflow.report.page import Report, render
     from nounflow.report.reading import CountsRecord, read_progress
     from nounflow.schemas.documents import read_document
+    from nounflow.schemas.tags import TagScores
     from nounflow.scoring.load import load_material
     from nounflow.scoring.results import Scores
     from nounflow.workflow.job_costs import job_costs
@@ -67,6 +69,7 @@ def main(
             cards=cards,
             images=images,
             published=published,
+            tags=None if tags is None else read_document(TagScores, tags, "scores of several nouns"),
         )
     )
     write_text(out, page)
@@ -132,6 +135,7 @@ if __name__ == "__main__":
     parser.add_argument("--labels", type=json_settings(Paths), required=True, help='{"photos": PATH or null}')
     parser.add_argument("--gallery", type=int, default=60, help="most images in the gallery")
     parser.add_argument("--published", action="store_true", help="show published scores, marked as such")
+    parser.add_argument("--tags", type=Path, help="results/tags.json: several nouns for an image")
     parser.add_argument("--jobs-of", type=Path, help="results: its benchmarks/ and logs/ say what the jobs took")
     parser.add_argument("--out", type=Path, required=True, help="results/report.html")
     parser.add_argument("--report-counts", type=Path, required=True, help="where to record this stage's own counts")

@@ -12,14 +12,10 @@ Of a set: name, two views, its label file (or the manifest of scenes), the file 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nounflow.commandline import add_settings, at_least_one, json_settings, run_stage, stage_parser
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.tags import TagsConfig
-
-if TYPE_CHECKING:
-    from nounflow.schemas.tags import TagRow
 
 
 def main(
@@ -42,7 +38,7 @@ def main(
     from nounflow.process import prepare_process
     from nounflow.schemas.documents import write_document
     from nounflow.schemas.tables import read_lexicon
-    from nounflow.schemas.tags import TagScores
+    from nounflow.schemas.tags import TagRow, TagScores
     from nounflow.tags.adapter import load_adapter
     from nounflow.tags.comparison import compare
     from nounflow.tags.material import read_images

@@ -82,7 +82,7 @@ class TagsConfig(Settings):
     best: int = Field(2, ge=1, description="local scores of a label that are averaged (published: 16 of 196 patches)")
     temperature: float = Field(0.05, gt=0, description="of the softmax over labels within a local view; CLIP: 0.01")
     penalty: float = Field(0.25, gt=0, description="SpLiCE: weight of sparseness")
-    nouns: int = Field(3, ge=1, description="without a list: nouns that each view puts forward")
+    nouns: int = Field(1, ge=1, description="without a list: nouns that each view puts forward")
     seed: int = Field(1, ge=0, description="of training and of the intervals")
 
     def embedder_of(self, config: Config) -> str:

@@ -10,9 +10,10 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
-from nounflow.report import charts, figures, nouns, score_tables, training, words
+from nounflow.report import charts, figures, nouns, score_tables, tags, training, words
 from nounflow.report.gallery import Card, Picture
 from nounflow.report.reading import CountsRecord, TrainingProgress
+from nounflow.schemas.tags import TagScores
 from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.results import Scores
 from nounflow.scoring.tables import published_rows, published_table
@@ -43,6 +44,7 @@ class Report:
     cards: Sequence[tuple[Card, Picture]] = ()
     images: int = 0  # that the cards were chosen from
     published: bool = False  # show published scores
+    tags: TagScores | None = None  # several nouns for an image, where they were scored
 
 
 def render(report: Report) -> str:
@@ -78,6 +80,7 @@ def render(report: Report) -> str:
         **_gallery(report),
         curves=training.curves(report.progress),
         angles=training.angles(report.progress),
+        tags=tags.groups(report.tags) if report.tags else [],
         noun_lists=nouns.noun_lists(material),
         counts=report.counts,
         costs=None if report.jobs is None else _costs(report.jobs),

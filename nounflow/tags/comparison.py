@@ -11,8 +11,8 @@ from nounflow.embedders.protocol import Embedder
 from nounflow.predictors.protocol import Predictor
 from nounflow.schemas.tags import TagRow
 from nounflow.tags.adapter import TagAdapter
-from nounflow.tags.evaluation import BASELINE, Images, Row, Score, free_row, table, ways
-from nounflow.tags.list_free import Tag, candidates, cut, scored
+from nounflow.tags.evaluation import BASELINE, SOFTMAX, Images, Row, Score, free_row, table, ways
+from nounflow.tags.list_free import Tag, candidates, cut, ranked
 from nounflow.tags.scores import dual_stream
 from nounflow.tags.texts import columns_of, label_vectors, meaning, meanings
 
@@ -44,6 +44,7 @@ def compare(
         moved = ways(images.moved(adapter), settings.best, settings.temperature, settings.penalty, vectors)
         needs = "texts" if settings.trained[method].how == "text_only" else "seen labels"
         methods[method] = (needs, moved[BASELINE])
+        methods[f"{method}, {SOFTMAX}"] = (needs, moved[SOFTMAX])
     rows = table(truth, methods, settings.seed)
     baseline = next(row for row in rows if row.method == BASELINE)
     test = truth.rows("test")
@@ -94,7 +95,7 @@ def _without_list(
     def vectors_of(nouns: list[str]) -> np.ndarray:
         return label_vectors(embedder, nouns, settings.templates)
 
-    return first, scored(several, images.whole, images.local, settings.best, vectors_of)
+    return first, ranked(several, images.whole, images.local, settings.best, vectors_of)
 
 
 def _examples(

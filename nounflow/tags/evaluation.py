@@ -12,7 +12,7 @@ from nounflow.tags.adapter import TagAdapter
 from nounflow.tags.list_free import Tag, cut
 from nounflow.tags.measures import LabelMeans, SetCounts, best_threshold, chosen, interval, samples
 
-BASELINE = "zero_shot"
+BASELINE, SOFTMAX = "zero_shot", "local_softmax"
 PROTOCOLS = ("all labels", "unseen labels")  # GZSL and ZSL
 KS = (3, 5)
 
@@ -84,7 +84,7 @@ def ways(images: Images, best: int, temperature: float, penalty: float, concepts
         BASELINE: dual("none"),
         "zero_shot_l2": dual("label_l2"),
         "whole_only": whole,
-        "local_softmax": lambda rows, columns: s.local_softmax(whole(rows, columns), local(rows, columns), temperature),
+        SOFTMAX: lambda rows, columns: s.local_softmax(whole(rows, columns), local(rows, columns), temperature),
         "sparc": lambda rows, columns: s.sparc(dual("none")(rows, columns), images.labels[columns]),
         "splice": sparse,
     }

@@ -1,11 +1,14 @@
 """Several nouns without a list: what the views of an image are named, merged, scored again and cut."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nounflow.predictors.protocol import Predictor
+from nounflow.tags.scores import dual_stream
+
+_SURE = 0.1  # weight of the log-probability of a noun against its cosines: chosen on the split val of `scenes`
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,7 @@ class Tag:
     """A noun of an image, and the box whose view said it with the highest probability."""
 
     noun: str
-    score: float  # half the cosine of the whole image, half the mean of the best local ones
+    score: float
     probability: float  # of the view that is named
     box: int  # 0: the whole image, else 1 + the number of the local view
 
@@ -44,11 +47,11 @@ def candidates(
     return found
 
 
-def scored(
+def ranked(
     tags: Sequence[Sequence[Tag]], whole: np.ndarray, local: np.ndarray, best: int,
     vectors_of: Callable[[list[str]], np.ndarray],
 ) -> list[list[Tag]]:  # fmt: skip
-    """The same nouns with their dual-stream scores, best first.
+    """The same nouns with their scores, best first: dual stream, and a tenth of the log-probability.
 
     Args:
         vectors_of: nouns -> unit vectors of their texts [nouns, dim].
@@ -61,9 +64,9 @@ def scored(
     found = []
     for image, row in enumerate(tags):
         own = vectors[np.array([place[tag.noun] for tag in row], dtype=np.int64)]
-        units = -np.sort(-(local[image] @ own.T), axis=0)[:best].mean(axis=0)
-        scores = 0.5 * (units + whole[image] @ own.T)
-        again = [Tag(tag.noun, float(s), tag.probability, tag.box) for tag, s in zip(row, scores, strict=True)]
+        cosines = dual_stream(whole[image][None] @ own.T, local[image][None] @ own.T, best, "none")[0]
+        scores = cosines + _SURE * np.log([tag.probability + 1e-9 for tag in row])
+        again = [replace(tag, score=float(score)) for tag, score in zip(row, scores, strict=True)]
         found.append(sorted(again, key=lambda tag: (-tag.score, tag.noun)))
     return found
 

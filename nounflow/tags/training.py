@@ -1,6 +1,5 @@
 """Training an adapter through the training loop: on images with seen labels, or on texts alone."""
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,8 @@ from nounflow.training.noun_embeddings import noun_embeddings
 from nounflow.training.processes import Processes
 from nounflow.training.validation import Samples, hold_out
 
-_NEGATIVES = 256  # nouns that each batch of texts is held against
+_NEGATIVES = 1024  # nouns that each batch of texts is held against
+_TOGETHER = 4  # texts of which a composed sample is made, at most
 
 
 class TagTask:
@@ -42,15 +42,17 @@ class TagTask:
         marks_of: Callable[[np.ndarray], tuple[np.ndarray, Marks]],
         config: TagMethodConfig,
         local: np.ndarray | None = None,
+        compose: bool = False,
     ) -> None:
         """
         Args:
             labels: unit vectors [labels, dim].
             marks_of: rows [n] -> the labels that take part (positions), and what is known, in their numbering.
             local: of each row its local views, unit [rows, units, dim].
+            compose: rows are texts, of which `composed` makes samples.
         """
         self.module, self._marks_of, self._config = module, marks_of, config
-        self._labels, self._local = torch.from_numpy(labels), local
+        self._labels, self._local, self._compose = torch.from_numpy(labels), local, compose
 
     def cost(self, rows: np.ndarray) -> np.ndarray:
         """All rows [n] cost the same: int64 [n]."""
@@ -62,11 +64,14 @@ class TagTask:
         config, device = self._config, embeddings.device
         labels = self.module.of_labels(self._labels[columns].to(device))
         images = F.normalize(embeddings, dim=-1)
+        local = None if self._local is None else torch.from_numpy(self._local[rows]).to(device)
+        if self._compose:
+            images, local = composed(images, rows)
         moved = self.module(images)
         whole = moved @ labels.T  # [n, labels]
         streams = [whole]
-        if self._local is not None:
-            units = self.module(torch.from_numpy(self._local[rows]).to(device)) @ labels.T  # [n, units, labels]
+        if local is not None:
+            units = self.module(local) @ labels.T  # [n, units, labels]
             streams.append(units.topk(min(config.best, units.shape[1]), dim=1).values.mean(1))
         if config.loss == "ranking":
             losses = ranking(torch.stack([F.normalize(each, dim=-1) for each in streams]).mean(0), marks)
@@ -80,8 +85,31 @@ class TagTask:
         with torch.no_grad():
             best = torch.stack(streams).mean(0).argmax(-1)
             correct = present.gather(1, best[:, None]).sum()
-        basis = torch.tensor(float(len(rows)), device=device)
+        basis = torch.tensor(float(len(images)), device=device)
         return LossParts((losses + config.distil * kept).sum(), basis, correct.to(basis.dtype))
+
+
+def composed(texts: torch.Tensor, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    """Samples of several texts, as a photograph shows several things: the direction of the sum of up to four in the
+    place of the whole image [samples, dim], the texts themselves in the place of local views [samples, 4, dim].
+
+    Args:
+        texts: unit vectors [n, dim], with noise.
+        rows: [n]; they say how many texts of a sample count (`members`), the others' places are taken by the whole.
+    """
+    counted = torch.from_numpy(members(rows)).to(texts.device)
+    padding = counted.numel() - len(texts)
+    units = torch.cat([texts, texts.new_zeros(padding, texts.shape[1])]).view(*counted.shape, -1)
+    whole = F.normalize((units * counted[..., None]).sum(1), dim=-1)
+    return whole, torch.where(counted[..., None], units, whole[:, None])
+
+
+def members(rows: np.ndarray) -> np.ndarray:
+    """Which of the texts of each sample count, bool [samples, 4]: the first, and one to three more by a hash."""
+    places = np.arange(-(-len(rows) // _TOGETHER) * _TOGETHER).reshape(-1, _TOGETHER)
+    there = places < len(rows)
+    most = 1 + rows[places[:, 0]] % _TOGETHER
+    return np.asarray(there & (np.arange(_TOGETHER) < most[:, None]))
 
 
 def train_on_images(
@@ -120,7 +148,7 @@ def train_on_images(
 def train_on_texts(
     config: TagMethodConfig, texts: TrainingSet, groups: list[str], noise: NoiseConfig, name: str, out: Path, seed: int
 ) -> AdapterManifest:
-    """Train on captions under a run's noise: the nouns that a text names are present, drawn others are absent.
+    """Train on captions under a run's noise, one to four together: what they name is present, drawn others are absent.
 
     Args:
         groups: of each noun what it means; nouns of one group are never held against each other.
@@ -135,16 +163,20 @@ def train_on_texts(
             len(groups), size=min(_NEGATIVES, len(groups)), replace=False
         )
         columns = np.union1d(drawn, targets)
-        values = np.full((len(asked), len(columns)), -1, dtype=np.int8)
-        for row, (first, last) in enumerate(itertools.pairwise(offsets)):
-            own = targets[first:last]
-            values[row, np.isin(group_of[columns], group_of[own])] = 0
-            values[row, np.searchsorted(columns, own)] = 1
+        counted = members(asked)
+        values = np.full((len(counted), len(columns)), -1, dtype=np.int8)
+        for sample, own_texts in enumerate(counted):
+            texts_of = sample * _TOGETHER + np.flatnonzero(own_texts)
+            own = np.concatenate([targets[offsets[i] : offsets[i + 1]] for i in texts_of])
+            values[sample, np.isin(group_of[columns], group_of[own])] = 0
+            values[sample, np.searchsorted(columns, own)] = 1
         return columns, Marks.of(values)
 
     samples = hold_out(texts, config.training, groups)
     fields: dict[str, Any] = {"method": name, "embedder": texts.manifest.embedder, "labels": ()}
-    return _train(config, samples, lambda module: TagTask(module, nouns, marks_of, config), noise, fields, out, seed)
+    return _train(
+        config, samples, lambda module: TagTask(module, nouns, marks_of, config, compose=True), noise, fields, out, seed
+    )
 
 
 def _train(
