@@ -25,6 +25,7 @@ include: "rules/annotations.smk"
 include: "rules/scores.smk"
 include: "rules/embedder_checks.smk"
 include: "rules/open_set.smk"
+include: "rules/classification.smk"
 include: "rules/tags.smk"
 
 

@@ -10,16 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nounflow.classifier import Naming, NounClassifier
+    from nounflow.classifier import NounClassifier
     from nounflow.config.generation import GenerationConfig
     from nounflow.errors import DamagedFileError, MismatchError, NounflowError
+    from nounflow.namings import Naming
 
 __all__ = ["DamagedFileError", "GenerationConfig", "MismatchError", "Naming", "NounClassifier", "NounflowError"]
 
 _MODULES = {
-    "classifier": ("Naming", "NounClassifier"),
+    "classifier": ("NounClassifier",),
     "config.generation": ("GenerationConfig",),
     "errors": ("DamagedFileError", "MismatchError", "NounflowError"),
+    "namings": ("Naming",),
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, overload
@@ -22,7 +22,8 @@ from nounflow.errors import NounflowError
 from nounflow.image_sources import ImageSource, as_image, is_image, title_of
 from nounflow.images import ImageError, list_images
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
-from nounflow.open_set.gate import GATE, TOP_K, Gate, StoredGate, Verdict
+from nounflow.namings import CANDIDATES, AnswerReader, Naming
+from nounflow.open_set.gate import GATE, TOP_K, Gate, StoredGate
 from nounflow.predictors.loading import load_predictor
 from nounflow.predictors.protocol import Predictor
 from nounflow.progress import Progress
@@ -32,17 +33,6 @@ from nounflow.tags.naming import TEMPLATES, Tagging, name_several
 from nounflow.tags.texts import label_vectors, meanings, repeated
 
 _NOUNS = 3  # of an image, where nobody says how many
-
-
-@dataclass(frozen=True)
-class Naming:
-    """The answer for one image; `problem` says why there is none."""
-
-    file: str  # the image's path, else its file object's name, else nothing
-    nouns: tuple[str, ...]
-    probabilities: tuple[float, ...]
-    problem: str = ""
-    verdict: Verdict | None = None  # of the classifier's gate, where it has one
 
 
 class NounClassifier:
@@ -62,11 +52,13 @@ class NounClassifier:
         manifest: Path,
         batch_size: int = 32,
         gate: Gate | None = None,
+        calibrated: bool = True,
     ) -> None:
         self._predictor, self._embedder, self._threads = predictor, embedder, threads
         self._manifest, self._batch, self._gate = manifest, batch_size, gate
         self._stored: StoredGate | None = None
         self._listed: tuple[str, ...] | None = None
+        self._reader = AnswerReader(manifest, predictor.manifest, calibrated)
 
     @classmethod
     def load(
@@ -77,18 +69,20 @@ class NounClassifier:
         generation: GenerationConfig | str | None = None,
         batch_size: int = 32,
         revision: str | None = None,
+        calibrated: bool = True,
     ) -> NounClassifier:
         """Load a model and the embedder it was made with.
 
         The process is left as it is: torch computes with the threads that it is set to, CUDA sees the GPUs it saw.
 
         Args:
-            run: a run's folder or the manifest in it, a name below the models' home, or ORG/NAME on the hub.
+            run: a run's name, its folder or the manifest in it, or ORG/NAME on the hub.
             device: auto, cpu, cuda or mps.
             threads: that decode images.
             generation: how a decoder is read, also as a name such as "beam_k5_gr"; None: as in the run's config.
             batch_size: images that are embedded together.
             revision: of a model on the hub.
+            calibrated: whether probabilities follow what `nounflow calibrate` left with the model, if anything.
 
         Raises:
             NounflowError: there is no such model, it is damaged, or its embedder is not the one installed here.
@@ -102,7 +96,7 @@ class NounClassifier:
         config = EmbedderConfig.model_validate({"spec": identity.spec, "precision": identity.precision})
         embedder = load_embedder(config, device)
         check_identity(embedder.identity, identity, "the embedder installed here", manifest_path)
-        return cls(predictor, embedder, threads, manifest_path, batch_size)
+        return cls(predictor, embedder, threads, manifest_path, batch_size, calibrated=calibrated)
 
     from_pretrained = load  # the name that users of other libraries look for
 
@@ -169,9 +163,8 @@ class NounClassifier:
             return []
         vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         top_k = top_k or min(_NOUNS, self._predictor.width)
-        answers = self._predictor.answer(vectors, max(top_k, TOP_K) if self._gate else top_k)
-        rows = zip(answers.texts, answers.probabilities.tolist(), strict=True)
-        found = [_naming(texts[:top_k], probabilities) for texts, probabilities in rows]
+        answers = self._predictor.answer(vectors, max(top_k, min(CANDIDATES, self._predictor.width)))
+        found = self._reader.namings(answers, top_k)
         if self._gate is None:
             return found
         verdicts = self._gate(vectors, [[noun for noun in texts[:TOP_K] if noun] for texts in answers.texts])
@@ -205,6 +198,36 @@ class NounClassifier:
         if self._stored:
             guided._gate = self._stored.for_list(guided._listed, self.encode_texts)
         return guided
+
+    def merged(self) -> NounClassifier:
+        """The same classifier, with synonyms as one answer under the name that came first.
+
+        Raises:
+            NounflowError: nothing is known of the model's synonyms.
+        """
+        if not self._reader.knows_synonyms:
+            raise NounflowError(
+                "Nothing lies beside this model that tells synonyms",
+                where=self._manifest.parent,
+                fix="save the model from the project that made it, whose lexicon knows them",
+            )
+        merged = copy.copy(self)
+        merged._reader = self._reader.merging()
+        return merged
+
+    def synonyms(self, names: Sequence[str]) -> frozenset[str]:
+        """Canonical forms of names, and of the lexicon's nouns that are their synonyms."""
+        return self._reader.synonyms(names, self._predictor.manifest.nouns)
+
+    @property
+    def manifest_path(self) -> Path:
+        """Of the model."""
+        return self._manifest
+
+    @property
+    def weights_sha256(self) -> str:
+        """Of the model's weights, or of its rule."""
+        return self._predictor.manifest.weights_sha256
 
     def gated(
         self,
@@ -357,9 +380,3 @@ class NounClassifier:
             for found in embed_batches(self._embedder, images, opened, self._batch, self._threads):
                 yield found
                 bar.advance(len(found[0]))
-
-
-def _naming(texts: list[str], probabilities: list[float]) -> Naming:
-    """Without the places that stayed empty."""
-    kept = [place for place, text in enumerate(texts) if text]
-    return Naming("", tuple(texts[i] for i in kept), tuple(probabilities[i] for i in kept))

@@ -12,6 +12,7 @@ from nounflow.commandline import print_any_text, reported_errors, wait_passively
 from nounflow.commands import (
     annotate,
     cache,
+    calibrate,
     captions,
     check,
     decisions,
@@ -32,7 +33,7 @@ from nounflow.version import nounflow_version
 
 # in the order of the help
 _COMMANDS = (
-    *(init, naming, check, serve, scores, annotate, decisions, labelstudio),
+    *(init, naming, calibrate, check, serve, scores, annotate, decisions, labelstudio),
     *(judging, captions, cache, nouns, workflow, novic, schema),
 )
 

@@ -10,7 +10,10 @@ from typing import Any
 from nounflow.atomic import atomic_folder
 from nounflow.errors import NounflowError
 from nounflow.files import sha256_file, write_text
+from nounflow.namings import find_hypernyms
 from nounflow.predictor_kinds import GENERATION, PREDICTORS, RULE
+from nounflow.predictors.broader import HYPERNYMS
+from nounflow.predictors.calibrating import CALIBRATION
 from nounflow.schemas.documents import read_document, write_document
 from nounflow.schemas.models import FusedRule, PredictorManifest
 from nounflow.store.weights import read_predictor_manifest
@@ -21,16 +24,16 @@ DEFAULT = Path("results/models/small")
 
 
 def find_model(model: str | os.PathLike[str], revision: str | None = None) -> Path:
-    """The manifest of a model: a folder, the manifest in one, a name below the models' home, or a hub id ORG/NAME.
+    """The manifest of a model: a folder, the manifest in one, a run's name, or a hub id ORG/NAME.
 
-    The home is $NOUNFLOW_MODELS, else ~/.local/share/nounflow/models.
+    A name is looked for below results/models here, then below $NOUNFLOW_MODELS, else ~/.local/share/nounflow/models.
 
     Raises:
         NounflowError: there is none; it says where it was looked for and which models there are.
     """
     path = Path(model)
     home = Path(os.environ.get(HOME) or Path.home() / ".local/share/nounflow/models")
-    for place in (path, home / path):
+    for place in (path, DEFAULT.parent / path, home / path):
         manifest = place if place.suffix == ".json" else place / MANIFEST
         if manifest.is_file():
             return manifest
@@ -38,7 +41,9 @@ def find_model(model: str | os.PathLike[str], revision: str | None = None) -> Pa
     if text.count("/") == 1 and not text.startswith((".", "/", "~")) and not path.parent.is_dir():
         return _fetched(text, revision) / MANIFEST
     folder = path.parent.parent if path.suffix == ".json" else path.parent
-    there = sorted({str(found.parent) for place in (folder, home) for found in place.glob(f"*/{MANIFEST}")})
+    there = sorted(
+        {str(found.parent) for place in (folder, DEFAULT.parent, home) for found in place.glob(f"*/{MANIFEST}")}
+    )
     raise NounflowError(
         "There is no trained run here" + (f"; there are: {', '.join(there)}" if there else ""),
         where=path,
@@ -58,6 +63,8 @@ def save_model(manifest_path: Path, folder: Path) -> None:
         folder.rmdir()
     with atomic_folder(folder) as temporary:
         manifest = _copy(manifest_path, temporary)
+        if hypernyms := find_hypernyms(manifest_path, manifest):
+            write_document(temporary / HYPERNYMS, hypernyms)
         write_text(temporary / "README.md", model_card(manifest))
 
 
@@ -129,7 +136,7 @@ def _copy(manifest_path: Path, folder: Path) -> PredictorManifest:
     folder.mkdir(parents=True, exist_ok=True)
     source = manifest_path.parent
     weights = PREDICTORS[manifest.predictor].weights
-    for name in {weights, GENERATION, MANIFEST} - {RULE}:
+    for name in {weights, GENERATION, CALIBRATION, MANIFEST} - {RULE}:
         if (source / name).is_file():
             shutil.copyfile(source / name, folder / name)
     if weights == RULE:

@@ -64,6 +64,12 @@ rule score:
         specificity=(
             f"--specificity {shlex.quote(SPECIFICITY[0])}" if SPECIFICITY else ""
         ),
+        sentences=(
+            "--sentences"
+            if {"sentence_similarity", "concept_similarity"}
+            & {*CONFIG.scoring.measures}
+            else ""
+        ),
         code=code("score"),
     message:
         "Scoring all runs"
@@ -78,10 +84,22 @@ rule score:
         " --templates {input.templates:q}"
         " --coarse-from {params.coarse_from}"
         " {params.specificity}"
+        " {params.sentences}"
         " --out {output.scores:q}"
         " --details {output.details:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"
+
+
+def beside_the_main_job():
+    """What further stages have left, with its digest: the report shows it, and does not make it anew."""
+    path = Path("results/open_set.json")
+    if not path.is_file():
+        return "", ""
+    return f"--open-set {shlex.quote(str(path))}", sha256_json(path.read_text())[:16]
+
+
+OPEN_SET_SECTION = beside_the_main_job()
 
 
 rule report:
@@ -92,6 +110,9 @@ rule report:
         models=MODELS,
         nouns=LEXICONS,
         labels=LABEL_FILES,
+        classification=(
+            "results/classification.tsv" if CONFIG.classification.sets else []
+        ),
         counts=counts_of_all_stages(CONFIG),
         tags=[TAG_DETAILS] if Path(TAG_DETAILS).is_file() else [],
         fetched=[path for name in CONFIG.image_sets for path in fetched_images(name)],
@@ -123,6 +144,18 @@ rule report:
         results=lambda wildcards, output: str(Path(output.page).parent),
         tags=lambda wildcards, input: f"--tags {input.tags}" if input.tags else "",
         published="--published" if CONFIG.scoring.published else "",
+        open_set=OPEN_SET_SECTION[0],
+        open_set_digest=OPEN_SET_SECTION[1],
+        measures=(
+            f"--measures {' '.join(CONFIG.scoring.measures)}"
+            if CONFIG.scoring.measures
+            else ""
+        ),
+        classification=(
+            "--classification results/classification.tsv"
+            if CONFIG.classification.sets
+            else ""
+        ),
         code=code("report"),
     message:
         "Writing the report"
@@ -138,6 +171,9 @@ rule report:
         " --labels {params.labels:q}"
         " --gallery {params.gallery}"
         " {params.published}"
+        " {params.open_set}"
+        " {params.measures}"
+        " {params.classification}"
         " {params.tags}"
         " --jobs-of {params.results:q}"
         " --out {output.page:q}"

@@ -14,8 +14,9 @@ from nounflow.nouns.rules import Rules, load_rules
 from nounflow.wordnet import WordNet
 
 FULL = LexiconConfig(
-    photographed=False, capitalised=True, min_weight=0, min_object_share=0, max_pieces=0, synonym_ratio=0
-)
+    photographed=False, capitalised=True, min_weight=0, min_object_share=0, max_pieces=0, synonym_ratio=0,
+    complete_kinds=(), variants=True,
+)  # fmt: skip
 
 UNGROUPED = {  # columns of a lexicon whose nouns all mean something else
     "group": pl.col("synsets").list.first(),

@@ -66,6 +66,9 @@ class PlainHierarchy:
     def nearness_to_label(self, noun: str, labels: Labels) -> float:
         return 1.0 if noun == labels.gold else 0.25
 
+    def overlap(self, noun: str, labels: Labels) -> tuple[float, float]:
+        return (1.0, 1.0) if noun == labels.gold else (0.5, 0.25)
+
     def lexname(self, noun: str, sense: str = "") -> str:
         return "animal"
 

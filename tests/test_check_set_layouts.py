@@ -227,3 +227,9 @@ def test_the_written_labels_are_a_label_file(tmp_path: Path) -> None:
 def test_a_file_name_that_a_label_file_cannot_hold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NounflowError, match="cannot have"):
         write_labels(tmp_path / "x.tsv", {"a\tb.png": "cat"})
+
+
+def test_imagewoof_and_imagenet_a_lie_as_imagenet_does(tmp_path: Path) -> None:
+    for kind, place in (("imagewoof", "val/n02086240"), ("imagenet_a", "n01498041"), ("imagenet_r", "n01443537")):
+        picture(tmp_path / kind / place / "x.png")
+        assert list(listed(kind, tmp_path / kind, tmp_path).files.values()) == [place.rpartition("/")[2]]

@@ -178,12 +178,16 @@ def test_a_saved_model_answers_alike_wherever_it_lies(
         moved.save(tmp_path / "elsewhere/model")
 
 
-def test_a_model_is_found_by_its_name_below_the_models_home(
+def test_a_model_is_found_by_its_name_in_the_project_and_below_the_models_home(
     one: NounClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one.save(tmp_path / "mine")
     monkeypatch.setenv("NOUNFLOW_MODELS", str(tmp_path))
-    assert find_model("mine") == tmp_path / "mine/manifest.json"
+    monkeypatch.chdir(tmp_path)
+    assert find_model("mine").resolve() == tmp_path / "mine/manifest.json"
+    one.save(tmp_path / "results/models/mine")
+    (tmp_path / "mine/manifest.json").unlink()
+    assert find_model("mine").resolve() == tmp_path / "results/models/mine/manifest.json"
     with pytest.raises(NounflowError, match="mine"):
         find_model("yours")
 
@@ -194,3 +198,50 @@ def test_decoding_settings_may_be_named(finished: Project, folder: Path) -> None
     found: Any = exact(folder / "a.png", top_k=5)
     wide = NounClassifier.load(run, generation="beam_k400")(folder / "a.png", top_k=5)
     assert found.nouns == wide.nouns
+
+
+@pytest.mark.parametrize("run", KINDS)
+def test_an_answer_comes_with_what_lies_above_it(
+    classifiers: dict[str, NounClassifier], folder: Path, run: str, tmp_path: Path
+) -> None:
+    found: Any = classifiers[run](folder / "a.png")
+    names, sums = zip(*found.chain, strict=True)
+    assert names[0] == found.nouns[0]
+    assert list(sums) == sorted(sums)
+    assert sums[0] >= found.probabilities[0]
+    assert found.sure(0.0) == found.chain[0]
+    assert found.sure(sums[-1]) in found.chain
+    assert found.sure(1.01) is None
+    classifiers[run].save(tmp_path / "given")  # a folder far from any lexicon
+    assert NounClassifier.load(tmp_path / "given")(folder / "a.png") == found
+
+
+def test_synonyms_are_one_answer_on_request(one: NounClassifier, folder: Path) -> None:
+    every: Any = one(folder / "a.png", top_k=10)
+    merged: Any = one.merged()(folder / "a.png", top_k=10)
+    assert set(merged.nouns) <= set(every.nouns)
+    assert sum(merged.probabilities) == pytest.approx(sum(every.probabilities))
+    assert list(merged.probabilities) == sorted(merged.probabilities, reverse=True)
+
+
+def test_labelled_photographs_calibrate_a_model(
+    one: NounClassifier, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from nounflow.cli import main
+
+    one.save(tmp_path / "model")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    rows = ["file\tgold"]
+    for i in range(60):
+        image = Image.effect_noise((64, 64), 10 + 3 * i).convert("RGB")
+        image.save(photos / f"{i}.png")
+        rows.append(f"{i}.png\tnothing of these")
+    (tmp_path / "labels.tsv").write_text("\n".join(rows) + "\n")
+    before: Any = NounClassifier.load(tmp_path / "model")(photos / "1.png")
+    main(["calibrate", str(photos), "--labels", str(tmp_path / "labels.tsv"), "--run", str(tmp_path / "model")])
+    assert "60 images, the first noun is right for 0.0%" in capsys.readouterr().out
+    after: Any = NounClassifier.load(tmp_path / "model")(photos / "1.png")
+    assert after.nouns == before.nouns
+    assert sum(after.probabilities) < 0.2  # nothing was ever right
+    assert NounClassifier.load(tmp_path / "model", calibrated=False)(photos / "1.png") == before

@@ -17,7 +17,7 @@ from score_material import DOGS, noisy, score
 from shard_material import make_material
 from test_why import OUTPUT
 
-from nounflow import classifier
+from nounflow import classifier, namings
 from nounflow.annotation.log import DecisionLog
 from nounflow.cli import main, parser
 from nounflow.schemas.decisions import DecisionDraft
@@ -43,7 +43,8 @@ TABLES = {  # command -> arguments, tables
 }
 NO_TABLE = {
     *("init", "reproduce", "annotate", "decisions merge", "decisions import", "decisions export", "cache export"),
-    *("cache import", "import-novic", "schema", "serve", "check", "nouns show", "nouns diff"),
+    *("cache import", "calibrate", "import-novic", "schema", "serve", "check", "nouns show", "nouns diff"),
+    *("nouns export", "nouns import"),
     *("labelstudio import", "labelstudio export"),
 }
 
@@ -61,11 +62,11 @@ def leaves(command: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[s
 class Named:
     """A classifier that knows one picture."""
 
-    def classify(self, files: list[str], *_: object, **__: object) -> Iterator[classifier.Naming]:
+    def classify(self, files: list[str], *_: object, **__: object) -> Iterator[namings.Naming]:
         known = {"cat.png": (("cat", "dog"), (0.75, 0.25))}
         for file in files:
             nouns, probabilities = known.get(file.split("/")[-1], ((), ()))
-            yield classifier.Naming(file, nouns, probabilities, "" if nouns else "broken")
+            yield namings.Naming(file, nouns, probabilities, "" if nouns else "broken")
 
 
 @pytest.fixture(scope="module")

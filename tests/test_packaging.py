@@ -114,7 +114,7 @@ LAYERS = [  # each may import what stands before it, and itself
     {"decoder", "embedders"},
     {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks", "open_set"},
     {"tags"},
-    {"classifier", "report", "model_folders"},
+    {"classifier", "classification", "report", "model_folders", "namings"},
     {"web", "serving"},
     {"commands"},
     {"cli"},
@@ -157,7 +157,8 @@ def test_the_rule_graph_in_the_docs_shows_the_rules_of_the_main_job(repository: 
         for path in (repository / "rules").glob("*.smk")
         for rule in re.findall(r"^rule (\w+):", path.read_text(), flags=re.MULTILINE)
     } | {kind.rule for kind in PREDICTORS.values()}
-    beside = {"ask_captions", "ask_judgements", "check_captions", "collect_decisions", "embed_open_set",
-              "embedder_check", "compose_scenes", "embed_views", "fit_gate", "list_check_set", "measure_gap",
+    beside = {"ask_captions", "ask_judgements", "check_captions", "classification", "classify",
+              "collect_decisions", "compose_scenes",
+              "embed_open_set", "embed_views", "embedder_check", "fit_gate", "list_check_set", "measure_gap",
               "modality_gap", "report", "score_open_set", "score_tags", "train_tags"}  # fmt: skip
     assert shown == rules - beside, "draw docs/rulegraph.svg anew: docs/workflow.md says how"

@@ -1,5 +1,6 @@
 """How photographable a synset is, and the tables that say so; damaged WordNet files."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.nouns.evidence import read_evidence
 from nounflow.nouns.frequencies import Frequencies
 from nounflow.nouns.selection import rank_names
-from nounflow.nouns.spelling import Spellings
+from nounflow.nouns.spelling import Spellings, Words
 from nounflow.nouns.visualness import Decision, terms, visualness
 from nounflow.wordnet import WordNet
 
@@ -84,13 +85,44 @@ def test_a_rank_is_an_alias_of_its_only_member(wordnet: WordNet) -> None:
 
 def test_the_other_spelling_is_a_form_and_the_leading_one_wins() -> None:
     spellings = Spellings({"color": "colour", "gray": "grey"})
-    table = {"fire truck": 1e-6, "firetruck": 1e-6}
-    assert spellings.variants(("gray wolf",), lambda _: 0.0, lambda _: False) == ("gray wolf", "grey wolf")
-    assert spellings.variants(("gray wolf",), lambda _: 0.0, {"grey wolf"}.__contains__) == ("gray wolf",)
-    assert spellings.variants(("fire truck",), lambda form: table[form], lambda _: False) == ("fire truck", "firetruck")
+    assert spellings.variants(("gray wolf",), (), words_of({})) == ("gray wolf", "grey wolf")
+    assert spellings.variants(("gray wolf",), (), words_of({}, taken={"grey wolf"})) == ("gray wolf",)
     assert spellings.leads("gray wolf", "grey wolf")
     assert not spellings.leads("grey wolf", "gray wolf")
     assert Spellings({"gray": "grey"}, "british").leads("grey wolf", "gray wolf")
+
+
+def words_of(use: dict[str, float], taken: Collection[str] = ()) -> Words:
+    known = {word for form in use for word in form.split(" ")}
+    return Words(lambda form: use.get(form, 0.0), {form: use[form] for form in use if " " in form}, known, taken)
+
+
+def test_compounds_are_written_open_and_closed_where_both_are_in_use() -> None:
+    use = {
+        "fire truck": 1e-6,
+        "firetruck": 1e-6,
+        "book shop": 1e-6,
+        "bookshop": 1e-6,
+        "turnover": 1e-6,
+        "turn over": 1e-6,
+    }
+    variants = Spellings({}).variants
+    assert variants(("fire truck",), (), words_of(use)) == ("fire truck", "firetruck")
+    assert variants(("bookshop",), {"shop"}, words_of(use)) == ("bookshop", "book shop")
+    assert variants(("bookshops",), {"shop"}, words_of(use)) == ("bookshops", "book shops")
+    assert variants(("bookshop",), {"boat"}, words_of(use)) == ("bookshop",)  # a carpet is no car pet
+    assert variants(("turnover",), {"over"}, words_of(use)) == ("turnover",)
+    assert variants(("fire truck",), (), words_of(use | {"firetruck": 1e-9})) == ("fire truck",)
+
+
+def test_spellings_that_no_list_counts_are_written_where_asked_for() -> None:
+    variants = Spellings({}, uncounted=True).variants
+    assert variants(("black-tailed deer",), (), words_of({})) == ("black-tailed deer", "black tailed deer")
+    assert variants(("men's room",), (), words_of({})) == ("men's room", "mens room")
+    assert variants(("Siamese cat",), (), words_of({"cat": 1.0})) == ("Siamese cat", "siamese cat")
+    assert variants(("Canis lupus", "TV set"), (), words_of({"set": 1.0})) == ("Canis lupus", "TV set")
+    assert variants(("tea bag",), (), words_of({"tea bag": 1e-6})) == ("tea bag", "tea-bag")
+    assert Spellings({}).variants(("Siamese cat",), (), words_of({"cat": 1.0})) == ("Siamese cat",)
 
 
 def test_a_compound_without_a_count_is_estimated_from_its_words() -> None:

@@ -1,7 +1,8 @@
 r"""Write the report: scores, gallery, training curves and counts on one page that needs no network.
 
 In:  results/scores.json, predictions, annotations, run manifests (metrics.parquet and angles.json beside them are
-     drawn where they exist), lexicons, counts of all stages, image folders, label files
+     drawn where they exist), lexicons, counts of all stages, image folders, label files; if there is one,
+     the comparison of open-set scores
 Out: results/report.html, one self-contained file
 
     python workflow_scripts/report.py --scores results/scores.json --predictions results/predictions/small/photos.json \
@@ -38,17 +39,22 @@ def main(
     labels: Paths,
     gallery: int,
     published: bool,
+    measures: list[str],
+    classification: Path | None,
     jobs_of: Path | None,
+    open_set: Path | None,
     tags: Path | None,
     out: Path,
     report_counts: Path,
 ) -> None:
     """Read, choose the gallery, render, write."""
+    from nounflow.classification.table import read_table
     from nounflow.counts import Counts
     from nounflow.files import write_text
     from nounflow.report.page import Report, render
     from nounflow.report.reading import CountsRecord, read_progress
     from nounflow.schemas.documents import read_document
+    from nounflow.schemas.open_set import OpenSetResults
     from nounflow.schemas.tags import TagScores
     from nounflow.scoring.load import load_material
     from nounflow.scoring.results import Scores
@@ -69,6 +75,11 @@ def main(
             cards=cards,
             images=images,
             published=published,
+            open_set=None
+            if open_set is None
+            else read_document(OpenSetResults, open_set, "comparison of open-set scores"),
+            measures=measures,
+            classification=None if classification is None else read_table(classification),
             tags=None if tags is None else read_document(TagScores, tags, "scores of several nouns"),
         )
     )
@@ -135,8 +146,11 @@ if __name__ == "__main__":
     parser.add_argument("--labels", type=json_settings(Paths), required=True, help='{"photos": PATH or null}')
     parser.add_argument("--gallery", type=int, default=60, help="most images in the gallery")
     parser.add_argument("--published", action="store_true", help="show published scores, marked as such")
+    parser.add_argument("--measures", nargs="*", default=[], help="measures to show beside the usual ones")
+    parser.add_argument("--classification", type=Path, help="results/classification.tsv, to show it")
     parser.add_argument("--tags", type=Path, help="results/tags.json: several nouns for an image")
     parser.add_argument("--jobs-of", type=Path, help="results: its benchmarks/ and logs/ say what the jobs took")
+    parser.add_argument("--open-set", type=Path, help="results/open_set.json, for a section of its own")
     parser.add_argument("--out", type=Path, required=True, help="results/report.html")
     parser.add_argument("--report-counts", type=Path, required=True, help="where to record this stage's own counts")
     run_stage(main, parser.parse_args())

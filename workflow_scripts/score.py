@@ -22,6 +22,8 @@ from nounflow.commandline import json_settings, run_stage, stage_parser
 from nounflow.schemas.labels import Paths
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from nounflow.counts import Counts
     from nounflow.scoring.hierarchy import Hierarchy
     from nounflow.scoring.load import ScoringMaterial
@@ -38,6 +40,7 @@ def main(
     coarse_from: int,
     specificity: Path | None,
     templates: list[Path],
+    sentences: bool,
     seed: int,
     out: Path,
     details: Path,
@@ -60,6 +63,7 @@ def main(
         seed=seed,
         hierarchy=load_hierarchy(wordnet_manifest, material, coarse_from, specificity),
         templates=templates_digest(templates),
+        encode=sentence_vectors if sentences else None,
     )
     rows = list(scores.rows)
     record = count(material, rows)
@@ -67,6 +71,15 @@ def main(
     write_scores(out, rows)
     record.write(counts)
     print_scores(rows)
+
+
+def sentence_vectors(texts: list[str]) -> np.ndarray:
+    """Unit vectors of the bundled text tower, float32 [n, 384]."""
+    from nounflow.config.embedder import EmbedderConfig
+    from nounflow.embedders.load import load_embedder
+
+    config = EmbedderConfig.model_validate({"spec": "bundled:minilm-conse"})
+    return load_embedder(config, "cpu", images=False).encode_texts(texts, progress=False)
 
 
 def load_hierarchy(
@@ -120,6 +133,7 @@ if __name__ == "__main__":
     parser.add_argument("--coarse-from", type=int, default=30, help="kinds in WordNet that make a noun coarse")
     parser.add_argument("--specificity", type=Path, help="flat JSON, noun -> factor, that overrules --coarse-from")
     parser.add_argument("--templates", nargs="*", type=Path, default=[], help="caption templates, for their digest")
+    parser.add_argument("--sentences", action="store_true", help="sentence and concept similarity too")
     parser.add_argument("--seed", type=int, default=1, help="seed of the bootstrap draws")
     parser.add_argument("--out", type=Path, required=True, help="results/scores.tsv")
     parser.add_argument("--details", type=Path, required=True, help="results/scores.json")

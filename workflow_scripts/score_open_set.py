@@ -95,10 +95,10 @@ def answered(
     from nounflow.schemas.annotations import Annotations
     from nounflow.schemas.documents import read_document
     from nounflow.schemas.predictions import Predictions
-    from nounflow.scoring.answers import answers, judge, judgements, only_decoding
+    from nounflow.scoring.answers import Judgements, answers, judge, judgements, only_decoding
     from nounflow.scoring.values import first_correct, prediction_values
 
-    judged = {}
+    judged: dict[str, Judgements] = {}
     for path in annotations:
         document = read_document(Annotations, path, "annotations file")
         judged.setdefault(document.image_set, judgements(document))  # the first judge counts

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nounflow.captions.templates import COLUMNS, CORE_PREFIX, Number
+from nounflow.captions.templates import COLUMNS, CORE_PREFIX, Number, Templates
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
 from nounflow.escaping import guarded
 from nounflow.files import read_json
+from nounflow.text import agreeing
 
 _PLACE = re.compile(r"\{[^{}]*\}|[{}]")
 _PLACES = {f"{{{article}{noun}}}" for article in ("", "article_") for noun in ("noun", "singular", "plural")}
@@ -139,3 +140,22 @@ def _name(text: str, core: bool, taken: set[str]) -> str:
         name = f"{base}-{n}"
     taken.add(name)
     return name
+
+
+def published_prompts(templates: Templates) -> dict[str, Any]:
+    """Template files in the published layout: the collections `singular`, `plural` and `core`.
+
+    Weights become whole numbers, 1 at least. "[this is|these are]" is written out for one noun.
+    """
+    found: dict[str, list[list[Any]]] = {}
+    for number, of_number in (("singular", templates.singular), ("plural", templates.plural)):
+        place = {"{a_noun}": "{article_singular}" if number == "singular" else "{plural}", "{noun}": f"{{{number}}}"}
+        for template in of_number:
+            text = agreeing(template.text, plural=number == "plural")
+            for ours, theirs in place.items():
+                text = text.replace(ours, theirs)
+            entry = [max(1, round(template.weight)), text]
+            found.setdefault(number, []).append(entry)
+            if template.core:
+                found.setdefault("core", []).append(entry)
+    return {"prompts": found, "hypernyms": {"None": [[1, None]]}}

@@ -24,7 +24,7 @@ from nounflow.escaping import escaped
 from nounflow.spreadsheets import write_sheet
 
 if TYPE_CHECKING:
-    from nounflow.classifier import Naming
+    from nounflow.namings import Naming
 
 _TABLES: dict[str, Callable[[Any, Path], object]] = {  # suffix -> how a polars table is written
     ".tsv": lambda table, path: write_sheet(path, table.columns, table.iter_rows()),
@@ -32,12 +32,14 @@ _TABLES: dict[str, Callable[[Any, Path], object]] = {  # suffix -> how a polars 
     ".json": lambda table, path: _atomically(table.write_json, path),
     ".parquet": lambda table, path: _atomically(table.write_parquet, path),
 }
+_KIND = 0.5  # that a hypernym needs to be named where a gate believes no noun
 _LOOK_SECONDS = 1.0  # between two looks at a watched folder
 _EXAMPLES = """\
 examples:
   nounflow name cat.jpg holiday/
   nounflow name holiday/ --out nouns.csv --resume     a table; goes on where it was stopped
   nounflow name cat.jpg --guide nouns.txt --top 5     from a list of one's own, one noun a line
+  nounflow name cat.jpg --confidence 0.8              "dog" where the breed is not sure
   nounflow name inbox/ --classes cats.txt --unknown   from a list, or none of these (docs/open_set.md)
   find . -name '*.jpg' | nounflow name - --json       a list of files from another program
   nounflow name street.jpg --several                  all that is in it, each noun with its box
@@ -86,6 +88,14 @@ def add(commands: Any) -> None:
         metavar="P",
         help="leave out less probable nouns (0 to 1)",
     )
+    name.add_argument(
+        "--confidence",
+        type=_share,
+        metavar="P",
+        help="say the most specific name that is so probable: a noun, or what lies above it, such as `dog`",
+    )
+    name.add_argument("--merge-synonyms", action="store_true", help="synonyms are one answer")
+    name.add_argument("--uncalibrated", action="store_true", help="leave out what `nounflow calibrate` fitted")
     name.add_argument("--out", type=Path, help="also write a table: .tsv, .csv, .json or .parquet")
     name.add_argument("--resume", action="store_true", help="with --out: go on where an earlier run was stopped")
     name.add_argument("--watch", action="store_true", help="go on with what is put into the folders, until Ctrl+C")
@@ -123,7 +133,11 @@ def _name(arguments: argparse.Namespace) -> None:
     from nounflow.process import prepare_process
 
     device = prepare_process(arguments.device, arguments.threads)
-    classifier = NounClassifier.load(arguments.run, device, arguments.threads, arguments.decoding)
+    classifier = NounClassifier.load(
+        arguments.run, device, arguments.threads, arguments.decoding, calibrated=not arguments.uncalibrated
+    )
+    if arguments.merge_synonyms:
+        classifier = classifier.merged()
     if nouns:
         classifier = classifier.guide(nouns)
     if arguments.gate or arguments.unknown:
@@ -142,16 +156,16 @@ def _name(arguments: argparse.Namespace) -> None:
             if journal:
                 journal.add(naming)
             if not arguments.json:
-                _say(naming, bool(nouns))
+                _say(naming, bool(nouns), arguments.confidence)
             if not arguments.watch:
                 named.append(naming)
     if arguments.watch:
         return
     order = {file: i for i, file in enumerate(files)}
     named = sorted((naming for naming in named if naming.file in order), key=lambda naming: order[naming.file])
-    show("images", [_json_row(naming) for naming in named], lambda: None)
+    show("images", [_json_row(naming, arguments.confidence) for naming in named], lambda: None)
     if journal:
-        _write_table(arguments.out, named)
+        _write_table(arguments.out, named, arguments.confidence)
         journal.finish()
     failed = sum(bool(naming.problem) for naming in named)
     print(f"{len(named) - failed} images named, {failed} unreadable", file=sys.stderr)
@@ -208,13 +222,18 @@ def _sure(naming: Naming, least: float) -> Naming:
     )
 
 
-def _say(naming: Naming, listed: bool) -> None:
+def _say(naming: Naming, listed: bool, confidence: float | None) -> None:
     answers = ", ".join(
-        f"{noun} {probability:.0%}" for noun, probability in zip(naming.nouns, naming.probabilities, strict=True)
+        f"{noun}{'?' if noun in naming.unknown else ''} {probability:.0%}"
+        for noun, probability in zip(naming.nouns, naming.probabilities, strict=True)
     )
+    sure = naming.sure(_KIND if confidence is None else confidence)
+    if naming.verdict and not naming.verdict.accepted:
+        kind = f", some kind of {sure[0]}" if sure and not listed else ""
+        answers = f"{'none of these' if listed else 'not sure'}{kind} ({naming.verdict.reason})"
+    elif confidence is not None and answers:
+        answers = f"{f'{sure[0]} {sure[1]:.0%}' if sure else 'not sure'} ({answers})"
     reason = f"unreadable: {naming.problem}" if naming.problem else "not sure"
-    if _refused(naming):
-        answers = f"{'none of these' if listed else 'not sure'} ({naming.verdict.reason})"
     print(f"{escaped(naming.file)}\t{answers or reason}", flush=True)
 
 
@@ -223,7 +242,7 @@ def _refused(naming: Naming) -> bool:
     return naming.verdict is not None and not naming.verdict.accepted
 
 
-def _write_table(path: Path, named: list[Any]) -> None:
+def _write_table(path: Path, named: list[Any], confidence: float | None) -> None:
     import polars as pl
 
     table = pl.DataFrame(
@@ -234,6 +253,7 @@ def _write_table(path: Path, named: list[Any]) -> None:
                 "noun": noun,
                 "probability": probability,
                 "problem": naming.problem,
+                **_sure_cells(naming, confidence),
                 **_verdict_cells(naming),
             }
             for naming in named
@@ -245,9 +265,16 @@ def _write_table(path: Path, named: list[Any]) -> None:
     _TABLES[path.suffix](table, path)
 
 
-def _json_row(naming: Naming) -> dict[str, Any]:
-    row = asdict(naming) | {"file": escaped(naming.file)}
-    return row if naming.verdict else {name: value for name, value in row.items() if name != "verdict"}
+def _json_row(naming: Naming, confidence: float | None) -> dict[str, Any]:
+    row = asdict(naming) | {"file": escaped(naming.file)} | _sure_cells(naming, confidence)
+    return {name: value for name, value in row.items() if value or name not in ("verdict", "chain", "unknown")}
+
+
+def _sure_cells(naming: Naming, confidence: float | None) -> dict[str, Any]:
+    if confidence is None:
+        return {}
+    name, probability = naming.sure(confidence) or ("", 0.0)
+    return {"sure": name, "sure_probability": probability}
 
 
 def _verdict_cells(naming: Naming) -> dict[str, Any]:

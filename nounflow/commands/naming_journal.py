@@ -6,12 +6,12 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from nounflow.errors import NounflowError
 
 if TYPE_CHECKING:
-    from nounflow.classifier import Naming
+    from nounflow.namings import Naming
 
 
 class NamingJournal:
@@ -22,9 +22,6 @@ class NamingJournal:
         Raises:
             NounflowError: there is one already, and nobody said whether to go on with it.
         """
-        from nounflow.classifier import Naming
-        from nounflow.open_set.gate import Verdict
-
         self.path = out.with_name(out.name + ".part")
         self.done: dict[str, Naming] = {}
         self._file: IO[bytes] | None = None
@@ -39,23 +36,20 @@ class NamingJournal:
         whole = 0
         for line in self.path.read_bytes().splitlines(keepends=True):
             try:
-                file, nouns, probabilities, problem, *more = json.loads(line)
-            except ValueError:
+                found = _naming(json.loads(line))
+            except (ValueError, TypeError, KeyError):
                 break
             if not line.endswith(b"\n"):
                 break
             whole += len(line)
-            verdict = Verdict(**more[0]) if more else None
-            self.done[file] = Naming(file, tuple(nouns), tuple(probabilities), problem, verdict)
+            self.done[found.file] = found
         with self.path.open("r+b") as file_:
             file_.truncate(whole)
 
     def add(self, naming: Naming) -> None:
         """Write one more answer."""
         assert self._file is not None
-        fields = [naming.file, naming.nouns, naming.probabilities, naming.problem]
-        fields += [asdict(naming.verdict)] if naming.verdict else []
-        self._file.write(json.dumps(fields).encode() + b"\n")
+        self._file.write(json.dumps(asdict(naming)).encode() + b"\n")
         self._file.flush()
 
     def finish(self) -> None:
@@ -74,3 +68,14 @@ class NamingJournal:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def _naming(row: Any) -> Naming:
+    """An answer as `asdict` wrote it."""
+    from nounflow.namings import Naming
+    from nounflow.open_set.gate import Verdict
+
+    lists = {name: tuple(row[name]) for name in ("nouns", "probabilities", "unknown")}
+    verdict = Verdict(**row["verdict"]) if row["verdict"] else None
+    chain = tuple((name, probability) for name, probability in row["chain"])
+    return Naming(**{**row, **lists, "verdict": verdict, "chain": chain})

@@ -26,6 +26,13 @@ def add(commands: Any) -> None:
     scores.add_argument("--format", choices=formats, default=formats[0], help="how (default: for the terminal)")
     scores.add_argument("--against", metavar="RUN", help="every run's paired difference to this one instead")
     scores.add_argument("--published", action="store_true", help="published scores too, marked as such")
+    scores.add_argument(
+        "--measures",
+        type=lambda text: tuple(name.strip() for name in text.split(",") if name.strip()),
+        default=(),
+        metavar="NAMES",
+        help="further measures to show, such as hP,hR,cluster_accuracy (the files hold all)",
+    )
     scores.set_defaults(call=_scores)
     add_json(scores)
 
@@ -53,14 +60,14 @@ def _scores(arguments: argparse.Namespace) -> None:
     published = [published_table(others)] if others else []
     if arguments.json or arguments.format == "terminal":
         cells = [row.model_dump() | {"seed": int(row.seed) if row.seed.isdigit() else None} for row in rows]
-        show("scores", cells, lambda: print_scores(rows))
+        show("scores", cells, lambda: print_scores(rows, arguments.measures))
         show("published", others, lambda: _print_tables(published))
     elif arguments.format == "tsv":
         sys.stdout.write(arguments.table.read_text(encoding="utf-8"))
     elif arguments.format == "json":
         print(_read(arguments.table).model_dump_json(indent=2))
     else:
-        _print_markup([score_table(rows), *published], arguments.format)
+        _print_markup([score_table(rows, arguments.measures), *published], arguments.format)
 
 
 def _against(arguments: argparse.Namespace) -> None:

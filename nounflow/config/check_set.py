@@ -6,7 +6,9 @@ from pydantic import Field, RootModel, field_validator, model_validator
 
 from nounflow.config.base import HomePath, Settings
 
-Kind = Literal["cifar10", "cifar100", "food101", "imagenette", "imagenet", "folder"]
+Kind = Literal[
+    "cifar10", "cifar100", "food101", "imagenette", "imagewoof", "imagenet", "imagenet_a", "imagenet_r", "folder"
+]
 Prompts = Literal["imagenet80", "imagenet7"] | tuple[str, ...]
 Percent = Annotated[float, Field(gt=0, le=100)]
 
@@ -15,7 +17,8 @@ class CheckSetConfig(Settings):
     """Labelled images of yours for zero-shot checks of embedders; docs/embedder_checks.md shows each layout."""
 
     kind: Kind = Field(
-        description="layout: cifar10, cifar100, food101, imagenette, imagenet, or folder (a folder of images a class)"
+        description="layout: cifar10, cifar100, food101, imagenette, imagewoof, imagenet, imagenet_a, imagenet_r, "
+        "or folder (a folder of images a class)"
     )
     folder: HomePath = Field(min_length=1, description="where the set was unpacked")
     labels: HomePath | None = Field(

@@ -21,8 +21,10 @@ class DecoderConfig(Settings):
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout in attention, residuals and feed-forward")
     tied: bool = Field(True, description="token embedding and logits share one matrix")
     strictly_causal: bool = Field(False, description="a prefix vector sees only those before it, not all of them")
-    init: Literal["balanced", "open", "default"] = Field(
-        "balanced", description="balanced: unit variance everywhere; open: layers as in OpenCLIP; default: torch's own"
+    init: Literal["nouns", "balanced", "open", "default"] = Field(
+        "nouns",
+        description="nouns: as balanced, and tokens begin as the mean of the nouns that have them; balanced: unit"
+        " variance everywhere; open: layers as in OpenCLIP; default: torch's own",
     )
 
     @property

@@ -21,6 +21,7 @@ from nounflow.config.annotators import (
 from nounflow.config.base import OPERATIONAL, HomePath, OneOf, Settings, merged
 from nounflow.config.captions import CaptionsConfig
 from nounflow.config.check_set import CheckSetConfig
+from nounflow.config.classification import ClassificationConfig
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.inputs import IMAGE_SOURCES
 from nounflow.config.lexicon import LexiconConfig
@@ -64,6 +65,24 @@ class ImageSetConfig(Settings):
         return self
 
 
+FurtherMeasure = Literal[
+    "hierarchical_precision",
+    "hierarchical_recall",
+    "text_inclusion",
+    "judge_inclusion",
+    "sentence_similarity",
+    "concept_similarity",
+    "cluster_accuracy",
+    "top3_score",
+    "top5_score",
+    "synonym_score",
+    "calibration_error",
+    "risk_coverage_area",
+    "effective_nouns",
+    "top_noun_share",
+]
+
+
 class ScoringConfig(Settings):
     """What the overall score takes for specific, and what stands beside the runs in the report."""
 
@@ -72,6 +91,9 @@ class ScoringConfig(Settings):
     )
     specificity: HomePath | None = Field(
         None, description='flat JSON {"noun": factor from 0 to 1} that overrules `coarse_from`'
+    )
+    measures: tuple[FurtherMeasure, ...] = Field(
+        (), description="shown in the report beside the usual ones; the two similarities are computed only if named"
     )
     published: bool = Field(True, description="show the published scores of NOVIC, RAM and Tag2Text in the report")
 
@@ -102,6 +124,7 @@ class Config(Settings):
     check_sets: dict[Name, CheckSetConfig] = Field(
         default_factory=dict, description="on what embedders are checked; no part of the main job"
     )
+    classification: ClassificationConfig = ClassificationConfig()
     scoring: ScoringConfig = ScoringConfig()
     open_set: OpenSetConfig = OpenSetConfig()
     scenes: ScenesConfig = ScenesConfig()
@@ -167,6 +190,10 @@ class Config(Settings):
                 raise ValueError(f"check_sets.{name}: an image set has this name too, and their results share a folder")
             for embedder in check_set.expected:
                 one_of(f"check_sets.{name}.expected", embedder, self.embedders)
+        for name in self.classification.sets:
+            one_of("classification.sets", name, self.check_sets)
+        for name in self.classification.runs:
+            one_of("classification.runs", name, self.runs)
         return self
 
 

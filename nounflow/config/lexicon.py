@@ -21,6 +21,10 @@ class LexiconConfig(Settings):
     min_visualness: float = Field(
         0.5, ge=0, le=1, description="drop senses less photographable than this, by the rule of docs/nouns.md (0: none)"
     )
+    complete_kinds: tuple[Kind, ...] = Field(
+        tuple(kind for kind in KINDS if kind not in ("animal", "plant", "food", "artifact")),
+        description="classes in which every photographable sense keeps one noun, however rare: boarding card, cellist",
+    )
     photographed: bool = Field(True, description="apply `leave_out` of the rule file: words that nobody would answer")
     listed: bool = Field(
         True, description="let names of image sets' classes pass the filters of weight, share and capitals"
@@ -46,5 +50,9 @@ class LexiconConfig(Settings):
     )
     spelling: Literal["american", "british"] = Field(
         "american", description="which of two spellings of a word leads; the other is a form of the noun"
+    )
+    variants: bool = Field(
+        False,
+        description="also forms without hyphen, apostrophe or capital, and rare open, closed, hyphenated ones",
     )
     max_nouns: int = Field(0, ge=0, description="how many nouns are kept, those of greatest weight (0: all)")

@@ -125,12 +125,12 @@ class ObjectDecoder(nn.Module):
         """Inputs and logits balanced (appendix A), layers as `init` says.
 
         Balanced: every signal about unit variance. Expects unit-norm embeddings as they are (elements of
-        variance 1/dim).
+        variance 1/dim). What `init: nouns` does beyond that: decoder/warm_start.py.
         """
         near = [self.neighbour.weight] if self.config.neighbours else []
         for weight in (self.prefix.weight, *near, self.tokens.weight, self.positions):
             nn.init.normal_(weight, std=math.sqrt(0.5))
-        spread = _balanced_spread if self.config.init == "balanced" else _open_spread
+        spread = _open_spread if self.config.init == "open" else _balanced_spread
         for layer in self.layers:
             assert isinstance(layer, DecoderLayer)
             matrices = (layer.qkv, layer.attention_out, layer.feedforward_in, layer.feedforward_out)

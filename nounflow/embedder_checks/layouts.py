@@ -10,7 +10,14 @@ from nounflow.embedder_checks import cifar, imagenet
 from nounflow.errors import NounflowError
 from nounflow.images import list_images
 
-_SPLITS = {"imagenette": "val", "imagenet": "val", "food101": "images", "cifar10": "test", "cifar100": "test"}
+_SPLITS = {
+    "imagenette": "val",
+    "imagewoof": "val",
+    "imagenet": "val",
+    "food101": "images",
+    "cifar10": "test",
+    "cifar100": "test",
+}
 
 
 @dataclass

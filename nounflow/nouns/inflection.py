@@ -15,7 +15,8 @@ _AFTER_HEAD = word_set("of in on at for to with from under over de du des la a a
 _DRINKS = word_set("gin vodka whiskey whisky rum brandy scotch")  # gin and tonics
 _NOT_PLURAL_ENDINGS = ("ss", "us", "is", "as", "os")
 # Of several plurals, those at least this frequent beside the commonest are kept ("hooves", "hoofs").
-_RIVAL_SHARE = 0.25
+_RIVAL_SHARE = 0.15
+_FURTHER = 0.2  # what a further spelling of one canon gets, where the first gets 1
 # Plurals as a share of the singular: from here on a noun of a mass class has both, and is counted.
 _BOTH, _COUNTED = 0.08, 0.6
 _INITIALS = re.compile(r"\b(?:[A-Z]\.){2,}")
@@ -215,11 +216,28 @@ def form_shares(
     """Share of each form in the noun's use; all of them sum to 1.
 
     `prior` is a frequency added to the singulars (0.7 of it) and to the plurals (0.3) so that no form has share 0;
-    spellings with one canon ("x-ray", "x ray"), and a plural equal to its singular ("sheep"), part its use.
+    a plural equal to its singular ("sheep"), and spellings with one canon part its use, the first of a number before
+    the others ("X-ray" before "x ray"), which no list counts apart.
     """
     forms = [*singulars, *plurals]
     names = [canon(form) for form in forms]
-    priors = [prior * (0.7 / len(singulars)) for _ in singulars] + [prior * (0.3 / len(plurals)) for _ in plurals]
-    raw = [frequency(form) / names.count(name) + own for form, name, own in zip(forms, names, priors, strict=True)]
+    parts = [_part(number, i) for number in (singulars, plurals) for i in range(len(number))]
+    whole = {name: sum(part for part, other in zip(parts, names, strict=True) if other == name) for name in names}
+    priors = [prior * own for own in _priors(parts, len(singulars))]
+    raw = [
+        frequency(form) * part / whole[name] + own
+        for form, name, part, own in zip(forms, names, parts, priors, strict=True)
+    ]
     shares = [value / sum(raw) for value in raw]
     return shares[: len(singulars)], shares[len(singulars) :]
+
+
+def _part(forms: tuple[str, ...], i: int) -> float:
+    """What a form gets of its canon's use in its number, before it is shared out."""
+    return 1.0 if canon(forms[i]) not in map(canon, forms[:i]) else _FURTHER
+
+
+def _priors(parts: list[float], singulars: int) -> list[float]:
+    """0.7 over the singulars and 0.3 over the plurals, as the forms' parts are."""
+    ones, many = sum(parts[:singulars]), sum(parts[singulars:])
+    return [0.7 * part / ones for part in parts[:singulars]] + [0.3 * part / many for part in parts[singulars:]]

@@ -1,6 +1,7 @@
 """From selected synsets to a lexicon: one entry a canon, its forms, its weight, and the filters in their order."""
 
 import functools
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,8 +18,16 @@ from nounflow.nouns.frequencies import THRESHOLD, Frequencies
 from nounflow.nouns.inflection import Inflector, form_shares, is_latin
 from nounflow.nouns.inflection_lists import InflectionLists
 from nounflow.nouns.rules import Rules
-from nounflow.nouns.selection import SenseOrder, check_left_out, judge_synsets, kind_of, rank_names, select_synsets
-from nounflow.nouns.spelling import Spellings
+from nounflow.nouns.selection import (
+    SenseOrder,
+    check_left_out,
+    is_title,
+    judge_synsets,
+    kind_of,
+    rank_names,
+    select_synsets,
+)
+from nounflow.nouns.spelling import Spellings, Words
 from nounflow.nouns.supplement import Addition, extended
 from nounflow.nouns.visualness import Verdict
 from nounflow.schemas.tables import LEXICON
@@ -38,11 +47,13 @@ def build_lexicon(
     name: str = "",
     inflection: InflectionLists | None = None,
     supplement: tuple[Addition, ...] = (),
+    dropped: dict[str, str] | None = None,
 ) -> tuple[pl.DataFrame, Counts]:
     """The lexicon as a table of schema `LEXICON`, sorted by canon, ids = row numbers; and what was dropped, and why.
 
     `count_pieces` gives the word pieces of a text; it is needed where `max_pieces` is set. `name` is for messages;
-    `inflection` holds the words that no rule of inflection knows, `supplement` nouns that WordNet lacks.
+    `inflection` holds the words that no rule of inflection knows, `supplement` nouns that WordNet lacks. `dropped` gets
+    each noun that a filter dropped, and why.
 
     Raises:
         NounflowError: if a setting or the rule file is at fault, or if no noun is left.
@@ -61,12 +72,12 @@ def build_lexicon(
     verdicts |= dict.fromkeys(added, Verdict(1.0, "of the supplement"))
     uses = {word.lower(): addition.use for addition in supplement for word in addition.words}
     inflector = Inflector(wordnet, inflection or InflectionLists(), frequencies, uses)
-    spellings = Spellings(rules.british, config.spelling)
+    spellings = Spellings(rules.british, config.spelling, config.variants)
     entries = _entries(wordnet, selected, rules, frequencies, inflector, spellings)
     flow = counts.flow("nouns", len(entries), "nouns")
     always = {canon(addition.words[0]) for addition in supplement}
     always |= listed_names(rules.listed, entries) if config.listed else set()
-    kept = filtered(entries, config, rules, spellings, count_pieces, flow, always)
+    kept = filtered(entries, config, rules, spellings, count_pieces, flow, always, dropped)
     flow.out(len(kept))
     if not kept:
         raise NounflowError(
@@ -91,15 +102,9 @@ def _entries(
     """One entry for each canon of the selected synsets, sorted by canon."""
     words = WordSenses(wordnet)
     drafts = _drafts(words, selected, rules, inflector)
-    names = {spelling for draft in drafts for spelling in draft.spellings}
-    drafts = [
-        replace(
-            draft,
-            singulars=spellings.variants(draft.singulars, frequencies, names.__contains__),
-            plurals=spellings.variants(draft.plurals, frequencies, names.__contains__),
-        )
-        for draft in drafts
-    ]
+    taken = {spelling for draft in drafts for spelling in draft.spellings}
+    known = Words(frequencies, frequencies.web, wordnet.index, taken)
+    drafts = [_with_variants(draft, wordnet, spellings, known) for draft in drafts]
     sharing = Counter(spelling for draft in drafts for spelling in draft.spellings)  # entries part a spelling's use
     set_shares = rules.set_shares
     entries = []
@@ -111,6 +116,15 @@ def _entries(
         objects = sum(use * set_shares.get(spelling, share) for spelling, use in counted.items())
         entries.append(replace(draft, frequency=sum(uses.values()), object_frequency=objects, noun_share=noun_share))
     return sorted(entries, key=lambda entry: entry.canon)
+
+
+def _with_variants(draft: NounEntry, wordnet: WordNet, spellings: Spellings, known: Words) -> NounEntry:
+    first = draft.senses[0].synset
+    above = (lemma for synset in wordnet.hypernym_chain(first.id) for lemma in synset.lemmas)
+    meaning = frozenset(re.findall(r"[a-z]+", " ".join((first.gloss.lower(), *above))))
+    forms = (spellings.variants(forms, meaning, known) for forms in (draft.singulars, draft.plurals))
+    singulars, plurals = forms
+    return replace(draft, singulars=singulars, plurals=plurals)
 
 
 def _without_homographs(draft: NounEntry, uses: dict[str, float]) -> dict[str, float]:
@@ -129,7 +143,9 @@ def _drafts(words: WordSenses, selected: frozenset[str], rules: Rules, inflector
     known = {canon(lemma) for synset in selected for lemma in wordnet.synsets[synset].lemmas}
     drafts = []
     for name in sorted(known):
-        senses = [sense for sense in words.by_mass(name) if sense.synset.id in selected]
+        senses = [sense for sense in words.by_mass(name) if sense.synset.id in selected and not is_title(sense)]
+        if not senses:
+            continue
         senses.sort(key=functools.partial(order.rank, name))  # stable: commonest first
         forms = inflector.forms((sense.spelling for sense in senses), senses[0].synset)
         if canon(forms.noun) != name and canon(forms.noun) in known:

@@ -69,6 +69,12 @@ def kind_of(synset: Synset) -> str:
     return synset.lexname
 
 
+def is_title(sense: WordSense) -> bool:
+    """Whether a word is a person's title, beside a word in small letters: "Holy Father" for a pope; it is an alias."""
+    title = sense.spelling != sense.spelling.lower() and not sense.spelling.replace(".", "").isupper()
+    return sense.synset.lexname == "person" and title and sense.synset.lemmas[0] == sense.synset.lemmas[0].lower()
+
+
 def rank_names(wordnet: WordNet) -> dict[str, tuple[str, ...]]:
     """Synset id -> names of the taxonomic ranks whose only member it is: feline -> ("Felidae", "family Felidae")."""
     members: dict[str, set[str]] = {}

@@ -1,20 +1,39 @@
 """Other spellings of a noun: American and British ("gray wolf", "grey wolf"), open and closed ("fire truck")."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 
-from nounflow.text import canon
+from nounflow.nouns.inflection import is_latin
+from nounflow.text import canon, word_set
 
-# A closed spelling this frequent beside the open one is in use.
+# A closed or open spelling this frequent beside the other one is in use.
 _IN_USE = 0.05
+_SHORTEST = 3  # letters of a part of a closed compound
+_PARTICLES = word_set("out over off up down in on")  # "turnover" is no "turn over"
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is known of the words that spellings are made of."""
+
+    frequency: Callable[[str], float]
+    pairs: Mapping[str, float]  # "book shop" -> frequency of these two words side by side
+    known: Collection[str]  # words of WordNet
+    taken: Collection[str]  # canons that are nouns of their own
 
 
 class Spellings:
     """Variants of spellings from a table of word pairs, American -> British."""
 
-    def __init__(self, pairs: Mapping[str, str], lead: str = "american") -> None:
-        """`lead`: which of two spellings of a noun leads, "american" or "british"."""
+    def __init__(self, pairs: Mapping[str, str], lead: str = "american", uncounted: bool = False) -> None:
+        """
+        Args:
+            lead: which of two spellings of a noun leads, "american" or "british".
+            uncounted: also give spellings that no list of frequencies tells apart: "black tailed deer", "siamese cat".
+        """
         self._other = dict(pairs) | {british: american for american, british in pairs.items()}
         self._leading = frozenset(pairs if lead == "american" else pairs.values())
+        self._uncounted = uncounted
 
     def dialects(self, form: str) -> str | None:
         """The form as the other side of the Atlantic writes it, None if it is written alike."""
@@ -26,15 +45,57 @@ class Spellings:
         """Whether two nouns differ only by dialect, and the first is written in the leading one."""
         return self.dialects(form) == rival and any(word in self._leading for word in form.split(" "))
 
-    def variants(
-        self, forms: tuple[str, ...], frequency: Callable[[str], float], taken: Callable[[str], bool]
-    ) -> tuple[str, ...]:
-        """The forms, and behind them their other spellings that are no noun of their own (`taken`, by canon)."""
+    def variants(self, forms: tuple[str, ...], meaning: Collection[str], words: Words) -> tuple[str, ...]:
+        """The forms, and behind them their other spellings that are no noun of their own.
+
+        `meaning`: words of the noun's gloss and of what stands above it; a closed compound is only opened before one.
+        """
         found = list(forms)
         for form in forms:
-            other, closed = self.dialects(form), form.replace(" ", "").replace("-", "")
-            if other:
-                found.append(other)
-            if form.count(" ") == 1 and not closed.isupper() and frequency(closed) > _IN_USE * frequency(form) > 0:
-                found.append(closed)
-        return tuple(form for form in dict.fromkeys(found) if form in forms or not taken(canon(form)))
+            found += filter(None, (self.dialects(form), _closed(form, words.frequency), _open(form, meaning, words)))
+        if self._uncounted:
+            found += [other for form in tuple(found) for other in _uncounted(form, meaning, words)]
+        names = set(map(canon, forms))
+        free = (form for form in dict.fromkeys(found) if canon(form) in names or canon(form) not in words.taken)
+        return tuple(free)
+
+
+def _closed(form: str, frequency: Callable[[str], float]) -> str | None:
+    """ "firetruck" for "fire truck", if it is in use."""
+    closed = form.replace(" ", "").replace("-", "")
+    if form.count(" ") != 1 or not closed.isalpha() or closed != closed.lower():
+        return None
+    return closed if frequency(closed) > _IN_USE * frequency(form) > 0 else None
+
+
+def _open(form: str, meaning: Collection[str], words: Words, least: float = _IN_USE) -> str | None:
+    """ "book shop" for "bookshop", which is a shop, if it is in use."""
+    if not form.isalpha() or form != form.lower():
+        return None
+    for cut in range(len(form) - _SHORTEST, _SHORTEST - 1, -1):
+        first, last = form[:cut], form[cut:]
+        if last in _PARTICLES or first not in words.known:
+            continue
+        numbers = [(last, form)] + ([(last[:-1], form[:-1])] if last.endswith("s") else [])
+        for head, closed in numbers:  # "book shops" where "book shop" is in use
+            if head in meaning and words.pairs.get(f"{first} {head}", 0.0) > least * words.frequency(closed):
+                return f"{first} {last}"
+    return None
+
+
+def _uncounted(form: str, meaning: Collection[str], words: Words) -> Iterator[str]:
+    """The form without hyphens, apostrophes, or the capitals of kinds that are no taxa; compounds in each way."""
+    if opened := _open(form, meaning, words, 0.0):
+        yield from (opened, opened.replace(" ", "-"))
+    yield form.replace("-", " ")
+    yield form.replace("'", "").replace(".", "")
+    if not is_latin(form, words.known) and not any(part.isupper() for part in form.replace("-", " ").split()):
+        yield form.lower()
+    parts = form.replace("-", " ").split(" ")
+    closed = "".join(parts)
+    if len(parts) != 2 or not closed.isalpha() or closed != closed.lower():
+        return
+    if words.frequency(closed) > 0:
+        yield closed
+    if words.frequency(closed) > 0 or words.pairs.get(" ".join(parts), 0.0) > 0:
+        yield "-".join(parts)

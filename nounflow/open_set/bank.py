@@ -122,7 +122,7 @@ def unit(vectors: np.ndarray) -> np.ndarray:
             f"{bad} embeddings hold NaN, infinity or nothing but zeros, so they have no score",
             fix="embed them again; if that does not help, check the embedder: nounflow check SPEC",
         )
-    return vectors / lengths
+    return np.asarray(vectors / lengths)
 
 
 def check_classes(names: Sequence[str], vectors: np.ndarray) -> None:

@@ -20,7 +20,7 @@ def fit_threshold(scores: np.ndarray, keep: float, conformal: bool = False, what
             these, is accepted with a chance of at least `keep`, whatever the distribution. Else the plain quantile.
 
     Raises:
-        NounflowError: there are fewer than 50.
+        NounflowError: there are fewer than 50, or too few to keep so many.
     """
     if len(scores) < LEAST:
         raise NounflowError(
@@ -30,7 +30,13 @@ def fit_threshold(scores: np.ndarray, keep: float, conformal: bool = False, what
     if not conformal:
         return float(np.quantile(scores, 1 - keep))
     rank = math.floor((1 - keep) * (len(scores) + 1) + 1e-9)
-    return float(np.sort(scores)[rank - 1]) if rank else -math.inf
+    if rank < 1:
+        least = math.ceil(1 / (1 - keep)) - 1
+        raise NounflowError(
+            f"To keep {keep:.1%} by a split-conformal threshold takes {least} {what} or more; there are {len(scores)}",
+            fix="give more of them, or lower `open_set.gate.keep`",
+        )
+    return float(np.sort(scores)[rank - 1])
 
 
 def promise(keep: float, conformal: bool, images: int) -> str:

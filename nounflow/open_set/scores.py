@@ -44,7 +44,7 @@ def maxlogit(evidence: Evidence) -> np.ndarray:
 
 def energy(evidence: Evidence) -> np.ndarray:
     """Negative free energy: the log of the sum of exponentials of the logits."""
-    return maxlogit(evidence) + np.log(_weighed(_logits(evidence))[1])
+    return np.asarray(maxlogit(evidence) + np.log(_weighed(_logits(evidence))[1]))
 
 
 def mcm(evidence: Evidence) -> np.ndarray:

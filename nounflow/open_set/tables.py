@@ -24,7 +24,7 @@ def _cells(row: OpenSetRow) -> list[object]:
     found: list[object] = [getattr(row, name) for name in _FIRST]
     for name in _MEASURES:
         held = row.measures.get(name)
-        found += ["", "", "", ""] if held is None else [f"{value:.4f}" for value in _numbers(held)]
+        found += [None] * len(_ENDS) if held is None else [round(value, 4) for value in _numbers(held)]
     return found
 
 

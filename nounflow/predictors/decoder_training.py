@@ -9,6 +9,7 @@ from nounflow.counts import Counts
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.packing import PackedTargets, pack
 from nounflow.decoder.vocabulary import TargetVocabulary
+from nounflow.decoder.warm_start import start_from, token_directions
 from nounflow.embedders.tokenizer import load_target_tokenizer
 from nounflow.predictor_kinds import GENERATION, TrainingArguments
 from nounflow.schemas.documents import write_document
@@ -21,7 +22,7 @@ from nounflow.training.job import TrainingMaterial, train_predictor
 from nounflow.training.loss import LossParts, weighted_cross_entropy
 from nounflow.training.noise import apply_noise, noise_scale
 from nounflow.training.noise_shape import NoiseShape
-from nounflow.training.noun_embeddings import noun_embeddings
+from nounflow.training.noun_embeddings import mean_embeddings, noun_embeddings
 
 _BINS_DEG = np.arange(0, 121, 2)
 _PAIRS = 4000
@@ -33,14 +34,17 @@ def train(asked: TrainingArguments[DecoderRun]) -> None:
     texts, names = material.texts, material.names
     vocabulary = TargetVocabulary.build(names, load_target_tokenizer(asked.embedder).target_tokens(names))
 
-    bank = np.zeros((0, 0), dtype=np.float32)
-    if settings.decoder.neighbours:
-        flow = Counts("models").flow(f"{asked.run}: texts", len(texts.vectors), "texts")
-        bank = noun_embeddings(texts, len(names), flow)
+    dim, shape = texts.manifest.embedder.dim, settings.decoder
+    flow = Counts("models").flow(f"{asked.run}: texts", len(texts.vectors), "texts")
+    bank = noun_embeddings(texts, len(names), flow) if shape.neighbours else np.zeros((0, dim), dtype=np.float32)
+    directions = None
+    if shape.init == "nouns":
+        directions = token_directions(vocabulary, bank if len(bank) else mean_embeddings(texts, len(names), flow))
 
     def build() -> ObjectDecoder:
-        dim, shape = texts.manifest.embedder.dim, settings.decoder
         decoder = ObjectDecoder(dim, vocabulary.size, vocabulary.max_tokens, shape, len(bank))
+        if directions is not None:
+            start_from(decoder, directions)
         if len(bank):
             decoder.get_buffer(BANK).copy_(torch.from_numpy(bank))
         return decoder

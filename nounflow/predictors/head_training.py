@@ -5,21 +5,35 @@ import torch
 import torch.nn.functional as F
 
 from nounflow.config.runs.head import HeadRun
+from nounflow.counts import Counts
 from nounflow.predictor_kinds import TrainingArguments
 from nounflow.predictors.head import NounHead
 from nounflow.store.training_set import TrainingSet
 from nounflow.training.job import TrainingMaterial, train_predictor
 from nounflow.training.loss import LossParts
+from nounflow.training.noun_embeddings import mean_embeddings
 
 
 def train(asked: TrainingArguments[HeadRun]) -> None:
     """Train a head; see `PredictorKind.train`."""
     material, settings = TrainingMaterial.read(asked), asked.settings
-    texts = material.texts
+    texts, nouns, shape = material.texts, len(material.names), settings.head
+    start = None  # [nouns, dim]
+    if shape.init == "nouns" and not shape.hidden:
+        flow = Counts("models").flow(f"{asked.run}: texts", len(texts.vectors), "texts")
+        start = torch.from_numpy(mean_embeddings(texts, nouns, flow))
+
+    def build() -> NounHead:
+        head = NounHead(texts.manifest.embedder.dim, nouns, shape)
+        if start is not None and not head.output.weight.is_meta:
+            with torch.no_grad():
+                head.output.weight.copy_(start)
+        return head
+
     train_predictor(
         asked,
         material,
-        build=lambda: NounHead(texts.manifest.embedder.dim, len(material.names), settings.head),
+        build=build,
         task_of=lambda head: HeadTask(head, texts, settings.training.label_smoothing),
     )
 

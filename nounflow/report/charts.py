@@ -101,11 +101,16 @@ def swatch(style: str) -> Markup:
     return Markup(f'<svg class="swatch" viewBox="0 0 30 12" aria-hidden="true">{line}{point}</svg>')
 
 
-def histogram_chart(edges: Sequence[float], series: Sequence[tuple[str, Sequence[int], str]], label: str) -> Markup:
+def histogram_chart(
+    edges: Sequence[float],
+    series: Sequence[tuple[str, Sequence[int], str]],
+    label: str,
+    x_label: str = "angle in degrees",
+) -> Markup:
     """Distributions as filled steps, each scaled to its own share of all counts.
 
     Args:
-        edges: [bins + 1], degrees.
+        edges: [bins + 1], in the unit of `x_label`.
         series: name, counts [bins], style.
     """
     shares = [(np.asarray(counts) / max(1, sum(counts)), style) for _, counts, style in series]
@@ -113,7 +118,7 @@ def histogram_chart(edges: Sequence[float], series: Sequence[tuple[str, Sequence
     first, last = (int(used[0]), int(used[-1])) if len(used) else (0, len(edges) - 2)
     x = tight_axis([edges[first], edges[last + 1]], _LEFT, _WIDTH - _RIGHT)
     y = round_axis([0.0, *(float(share.max(initial=0.0)) for share, _ in shares)], _HEIGHT - _BOTTOM, _TOP, 4)
-    body = [_grid(x, y, "angle in degrees", percent)]
+    body = [_grid(x, y, x_label, percent)]
     for share, style in shares:
         points = [(x(edges[first]), y(0.0))]
         for i in range(first, last + 1):

@@ -10,9 +10,12 @@ import jinja2
 import polars as pl
 from markupsafe import Markup
 
+from nounflow.classification.table import HEADINGS, PUBLISHED, Row, cells
 from nounflow.report import charts, figures, nouns, score_tables, tags, training, words
 from nounflow.report.gallery import Card, Picture
+from nounflow.report.open_set import open_set
 from nounflow.report.reading import CountsRecord, TrainingProgress
+from nounflow.schemas.open_set import OpenSetResults
 from nounflow.schemas.tags import TagScores
 from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.results import Scores
@@ -44,6 +47,9 @@ class Report:
     cards: Sequence[tuple[Card, Picture]] = ()
     images: int = 0  # that the cards were chosen from
     published: bool = False  # show published scores
+    classification: Sequence[Row] | None = None  # None: nothing was classified
+    open_set: OpenSetResults | None = None
+    measures: Sequence[str] = ()  # to show beside the usual ones
     tags: TagScores | None = None  # several nouns for an image, where they were scored
 
 
@@ -67,8 +73,8 @@ def render(report: Report) -> str:
         warnings=[*words.rehearsals(material), *words.monotonous(material.predictions)],
         scores=scores,
         runs=material.runs,
-        groups=score_tables.groups(scores, material.annotations),
-        score_columns=score_tables.COLUMNS,
+        groups=score_tables.groups(scores, material.annotations, report.measures),
+        score_columns=score_tables.columns(report.measures),
         comparisons=score_tables.comparisons(scores),
         undrawn=figures.undrawn(scores),
         breakdowns=figures.breakdowns(scores),
@@ -76,12 +82,14 @@ def render(report: Report) -> str:
         calibrations=figures.calibrations(scores),
         config=json.dumps(origin.config, indent=2, ensure_ascii=False) if origin and origin.config else "",
         published=published_table(published_rows()) if report.published else None,
+        classified=_classified(report.classification or ()),
         cards=report.cards,
         **_gallery(report),
         curves=training.curves(report.progress),
         angles=training.angles(report.progress),
         tags=tags.groups(report.tags) if report.tags else [],
         noun_lists=nouns.noun_lists(material),
+        open_set=open_set(report.open_set),
         counts=report.counts,
         costs=None if report.jobs is None else _costs(report.jobs),
         bundled=any(row.embedder.startswith("bundled:") for row in scores.rows),
@@ -107,6 +115,19 @@ def _gallery(report: Report) -> dict[str, Any]:
         "sure_and_wrong": any(card.sure_and_wrong for card in cards),
         "verdicts": ["right", "close", "wrong", *(["unjudged"] if unjudged else [])],
     }
+
+
+def _classified(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """A table for each labelled set."""
+    sets = dict.fromkeys(row.check_set for row in rows)
+    return [
+        {
+            "name": name,
+            "headings": HEADINGS,
+            "rows": [(cells(row), row.origin == PUBLISHED, row.predictor) for row in rows if row.check_set == name],
+        }
+        for name in sets
+    ]
 
 
 def _costs(jobs: pl.DataFrame) -> dict[str, Any] | None:

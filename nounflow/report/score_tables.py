@@ -8,30 +8,36 @@ from nounflow.report import words
 from nounflow.report.axes import nice_ticks
 from nounflow.schemas.annotations import Annotations
 from nounflow.scoring.measure import Measure
-from nounflow.scoring.measures import BY_NAME, MEASURES
+from nounflow.scoring.measures import BY_NAME, shown
 from nounflow.scoring.results import Comparison, Scores
 from nounflow.scoring.rows import ScoreRow
 from nounflow.scoring.wording import cell, interval, judged, p_value, points
 
-_MEASURES = tuple(measure for measure in MEASURES if "report" in measure.places)
 
-COLUMNS = tuple(  # heading, explanation
-    (measure.report_heading or measure.heading.capitalize(), measure.description) for measure in _MEASURES
-)
+def columns(further: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """Heading and explanation of each measure, with further ones if wanted."""
+    return [(_heading(measure), measure.description) for measure in shown("report", further)]
 
 
-def groups(scores: Scores, annotations: Iterable[Annotations]) -> list[dict[str, Any]]:
+def _heading(measure: Measure) -> str:
+    return measure.report_heading or measure.heading[0].upper() + measure.heading[1:]
+
+
+COLUMNS = tuple(columns())
+
+
+def groups(scores: Scores, annotations: Iterable[Annotations], further: Sequence[str] = ()) -> list[dict[str, Any]]:
     """Rows by image set and judge."""
     documents = {(one.image_set, one.annotator): one for one in annotations}
     grouped: dict[tuple[str, str], list[ScoreRow]] = {}
     for row in scores.rows:
         grouped.setdefault((row.image_set, row.annotator), []).append(row)
-    return [_group(rows, documents.get(key)) for key, rows in sorted(grouped.items())]
+    return [_group(rows, documents.get(key), further) for key, rows in sorted(grouped.items())]
 
 
-def score_cells(row: ScoreRow) -> list[tuple[str, str]]:
-    """The cells of a row in the order of COLUMNS, each with what stands small behind it."""
-    return [_score_cell(measure, row) for measure in _MEASURES]
+def score_cells(row: ScoreRow, further: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """The cells of a row in the order of `columns`, each with what stands small behind it."""
+    return [_score_cell(measure, row) for measure in shown("report", further)]
 
 
 def _score_cell(measure: Measure, row: ScoreRow) -> tuple[str, str]:
@@ -41,7 +47,7 @@ def _score_cell(measure: Measure, row: ScoreRow) -> tuple[str, str]:
     return written, found.interval + (f"\nat most {found.bound}" if found.bound else "")
 
 
-def _group(rows: Sequence[ScoreRow], annotations: Annotations | None) -> dict[str, Any]:
+def _group(rows: Sequence[ScoreRow], annotations: Annotations | None, further: Sequence[str]) -> dict[str, Any]:
     """Runs on one image set under one annotator, best first."""
     rows = sorted(rows, key=lambda row: (-(row.prediction_score or 0.0), row.run))
     first = rows[0]
@@ -52,7 +58,7 @@ def _group(rows: Sequence[ScoreRow], annotations: Annotations | None) -> dict[st
         "bounded": any(row.partly_judged for row in rows if row.prediction_score is not None),
         "scores": _dots("prediction_score", rows),
         "differences": _dots("difference_to_retrieval", rows),
-        "rows": [{"name": row.run, "predictor": row.predictor, "cells": score_cells(row)} for row in rows],
+        "rows": [{"name": row.run, "predictor": row.predictor, "cells": score_cells(row, further)} for row in rows],
     }
 
 

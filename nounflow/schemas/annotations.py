@@ -40,6 +40,11 @@ class Annotations(StoredDocument):
     images: dict[str, ImageAnnotations]
     agreement: PeopleAgreement | None = None  # of a judge that was compared with people
 
+    @property
+    def by_language_model(self) -> bool:
+        """Did a language model judge?"""
+        return self.rule.startswith("openai-")
+
     @pydantic.field_validator("images")
     @classmethod
     def _each_image_once(cls, images: dict[str, ImageAnnotations]) -> dict[str, ImageAnnotations]:

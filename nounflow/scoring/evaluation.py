@@ -53,6 +53,8 @@ class Evaluation:
     judged: dict[str, JudgedAnswers]
     hierarchy: Hierarchy | None
     seed: int
+    sentences: Mapping[str, np.ndarray] = field(default_factory=dict)  # text -> unit vector; empty: not asked for
+    by_language_model: bool = False  # who judged
     pairs: dict[tuple[str, str], Estimate] = field(default_factory=dict)
 
     def stream(self, *names: str) -> np.random.Generator:

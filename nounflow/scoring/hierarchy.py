@@ -74,6 +74,24 @@ class Hierarchy:
         known = (gold, *map(self.senses, labels.accepted))
         return max(self.nearness(self.senses(noun), senses) for senses in known)
 
+    def overlap(self, noun: str, labels: Labels) -> tuple[float, float]:
+        """Shares of the noun's and of the label's synsets (each with all above it) that both have; 1, 1 for the label.
+
+        Of several senses, and of the label and what is accepted, the pair with the greatest harmonic mean.
+        """
+        if canon(noun) in {canon(name) for name in (labels.gold, *labels.accepted)}:
+            return 1.0, 1.0
+        gold = (self._wordnet.by_sense_key(labels.sense).id,) if labels.sense else self.senses(labels.gold)
+        known = (*gold, *(sense for name in labels.accepted for sense in self.senses(name)))
+        found = [self._overlap(own, other) for own in self.senses(noun) for other in known]
+        return max(found, key=lambda pair: 2 * pair[0] * pair[1] / max(1e-9, sum(pair)), default=(0.0, 0.0))
+
+    @functools.lru_cache(maxsize=1 << 18)  # noqa: B019
+    def _overlap(self, one: str, other: str) -> tuple[float, float]:
+        above, beside = self._wordnet.ancestors(one).keys(), self._wordnet.ancestors(other).keys()
+        shared = len(above & beside)
+        return shared / len(above), shared / len(beside)
+
     def same(self, noun: str, other: str) -> bool:
         """Are two nouns names of one thing: do they share a sense?"""
         return not self._identity(noun).isdisjoint(self._identity(other))

@@ -4,15 +4,23 @@ A new measure is a function here under `@measure(heading, format, description)`.
 `scores.json` follow from that, and so does its place in Markdown, in LaTeX, on the terminal and in the report.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
+from nounflow.errors import NounflowError
 from nounflow.scoring.calibration import calibration, calibration_interval, risk_coverage
 from nounflow.scoring.evaluation import Evaluation
 from nounflow.scoring.intervals import mean_interval
-from nounflow.scoring.measure import Format, Found, Function, Measure
+from nounflow.scoring.label_values import (
+    CONCEPTS,
+    cluster_values,
+    hierarchical_values,
+    inclusion_values,
+    similarity_values,
+)
+from nounflow.scoring.measure import Format, Found, Function, Measure, Place
 from nounflow.scoring.values import correct_values, overall_values, prediction_values, primary_values
 from nounflow.scoring.variants import nearness_values, with_synonyms
 from nounflow.text import canon
@@ -178,7 +186,73 @@ def risk_coverage_area(evaluation: Evaluation, run: str) -> Found:
     return risk_coverage(*evaluation.claims(run)).area if evaluation.any_judged(run) else None
 
 
+# From here on: how others compare an answer with the label. Shown where they are asked for.
+
+
+@measure("hP", "interval", "Share of the first noun's chain in WordNet that the label has too", places=())
+def hierarchical_precision(evaluation: Evaluation, run: str) -> Found:
+    if evaluation.hierarchy is None:
+        return None
+    return _mean(hierarchical_values(evaluation, run)[:, 0], evaluation, "hierarchical_precision", run)
+
+
+@measure("hR", "interval", "Share of the label's chain in WordNet that the first noun has too", places=())
+def hierarchical_recall(evaluation: Evaluation, run: str) -> Found:
+    if evaluation.hierarchy is None:
+        return None
+    return _mean(hierarchical_values(evaluation, run)[:, 1], evaluation, "hierarchical_recall", run)
+
+
+@measure("text inclusion", "interval", "Share of first nouns in which the label stands letter by letter", places=())
+def text_inclusion(evaluation: Evaluation, run: str) -> Found:
+    return _mean(inclusion_values(evaluation, run), evaluation, "text_inclusion", run)
+
+
+@measure("judge inclusion", "score", "Share of first nouns that a language model finds right", places=())
+def judge_inclusion(evaluation: Evaluation, run: str) -> Found:
+    return correct_values(evaluation.judged[run], 1) if evaluation.by_language_model else None
+
+
+@measure("sentence similarity", "interval", "Cosine of first noun and label as sentences (MiniLM)", places=())
+def sentence_similarity(evaluation: Evaluation, run: str) -> Found:
+    if not evaluation.sentences:
+        return None
+    return _mean(similarity_values(evaluation, run), evaluation, "sentence_similarity", run)
+
+
+@measure("concept similarity", "interval", "The same with the nearest of the first five nouns", places=())
+def concept_similarity(evaluation: Evaluation, run: str) -> Found:
+    if not evaluation.sentences:
+        return None
+    return _mean(similarity_values(evaluation, run, CONCEPTS), evaluation, "concept_similarity", run)
+
+
+@measure("cluster accuracy", "interval", "Share of images whose first noun is the one matched to its label", places=())
+def cluster_accuracy(evaluation: Evaluation, run: str) -> Found:
+    return _mean(cluster_values(evaluation, run), evaluation, "cluster_accuracy", run)
+
+
 BY_NAME = {measure.name: measure for measure in MEASURES}
+
+
+def shown(place: Place, further: Iterable[str] = ()) -> list[Measure]:
+    """The measures of a place, and those asked for beside them, by name or heading.
+
+    Raises:
+        NounflowError: there is no such measure.
+    """
+    by_heading = {measure.heading: measure.name for measure in MEASURES}
+    wanted = {by_heading.get(name, name) for name in further}
+    if strange := sorted(wanted - BY_NAME.keys()):
+        raise NounflowError(f"There is no measure called '{strange[0]}'", fix=f"take some of {', '.join(BY_NAME)}")
+    return [measure for measure in MEASURES if place in measure.places or measure.name in wanted]
+
+
+def _mean(values: np.ndarray, evaluation: Evaluation, name: str, run: str) -> Found:
+    """The mean over labelled images with its interval; None without labels."""
+    if not len(values):
+        return None
+    return float(values.mean()), *mean_interval(values, evaluation.stream(name, run))
 
 
 def _first_noun_shares(evaluation: Evaluation, run: str) -> np.ndarray:

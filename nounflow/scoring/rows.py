@@ -16,6 +16,7 @@ from nounflow.scoring.measures import MEASURES
 from nounflow.spreadsheets import write_sheet
 
 _MEASURED = tuple(column for measure in MEASURES for column in measure.columns)
+_LATER = "hierarchical_precision"  # it and what follows came after the columns that are no measures
 _KEYS = ("run", "image_set", "annotator", "n")  # without them a row says nothing
 
 
@@ -95,8 +96,9 @@ COLUMNS = tuple(
             *("primary_score", "top1_correct", "top5_correct", "distinct_nouns", "ceiling", "ms_per_image"),
             *("difference_to_retrieval", "difference_low", "difference_high"),
             *("unreadable", "score_if_unjudged_right", "retrieval_run", "difference_p"),
-            *_MEASURED,
+            *_MEASURED[: _MEASURED.index(_LATER)],
             *ScoreRow.model_fields,
+            *_MEASURED,
         )
     )
 )

@@ -1,15 +1,18 @@
 """Scores of every run on every image set under every annotator. Pure: documents in, rows and details out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from nounflow.schemas.annotations import Annotations, PeopleAgreement
 from nounflow.schemas.predictions import Predictions
-from nounflow.scoring.answers import Judgements, answers, judge, judgements
+from nounflow.scoring.answers import Judgements, RunAnswers, answers, judge, judgements
 from nounflow.scoring.calibration import calibration, risk_coverage
 from nounflow.scoring.comparison import compare
 from nounflow.scoring.evaluation import Evaluation, ImageSet, ScoredRun
 from nounflow.scoring.hierarchy import Hierarchy
+from nounflow.scoring.label_values import CONCEPTS
 from nounflow.scoring.measures import MEASURES
 from nounflow.scoring.provenance import row_digests
 from nounflow.scoring.results import Details, Scores, TopK
@@ -28,6 +31,7 @@ def score_all(
     seed: int = 1,
     hierarchy: Hierarchy | None = None,
     templates: str = "",
+    encode: Callable[[list[str]], np.ndarray] | None = None,
 ) -> Scores:
     """A row for each run x image set x annotator, sorted by these names, and what stands behind it.
 
@@ -39,6 +43,7 @@ def score_all(
         seed: of the bootstrap draws.
         hierarchy: without it there are no overall, synonym and hierarchical scores.
         templates: digest of the caption templates.
+        encode: texts to unit vectors [n, dim]; without it there are no sentence and concept similarities.
 
     Raises:
         NounflowError: contradicting judgements, several decoding configurations in a file, or runs that are to be
@@ -48,6 +53,7 @@ def score_all(
     for document in annotations:
         judged.setdefault(document.image_set, []).append((document.annotator, judgements(document)))
     agreements = {(one.image_set, one.annotator): _with_people(one.agreement) for one in annotations}
+    machines = {(one.image_set, one.annotator) for one in annotations if one.by_language_model}
     digests = {
         (one.run, one.image_set): row_digests(one, runs[one.run].manifest, image_sets[one.image_set].labels)
         for one in predictions
@@ -57,9 +63,13 @@ def score_all(
     for name in sorted({document.image_set for document in predictions}):
         given = {one.run: answers(one) for one in predictions if one.image_set == name}
         given = dict(sorted(given.items()))
+        sentences = _sentences(given, image_sets[name], encode) if encode else {}
         for annotator, table in judged.get(name, [("", {})]):
             codes = {run: judge(answer, table) for run, answer in given.items()}
-            evaluation = Evaluation(image_sets[name], annotator, table, runs, given, codes, hierarchy, seed)
+            by_model = (name, annotator) in machines
+            evaluation = Evaluation(
+                image_sets[name], annotator, table, runs, given, codes, hierarchy, seed, sentences, by_model
+            )
             for run in given:
                 told = {"templates": templates} | digests[run, name] | agreements.get((name, annotator), {})
                 found.append((_row(evaluation, run, told), details(evaluation, run)))
@@ -69,6 +79,18 @@ def score_all(
     comparisons.sort(key=lambda one: (one.image_set, one.annotator))
     rows, behind = zip(*found, strict=True) if found else ((), ())
     return Scores(seed=seed, rows=rows, details=behind, comparisons=tuple(comparisons))
+
+
+def _sentences(
+    given: Mapping[str, RunAnswers], image_set: ImageSet, encode: Callable[[list[str]], np.ndarray]
+) -> dict[str, np.ndarray]:
+    """The vectors of all labels and of the first nouns of their images."""
+    labels = image_set.labels
+    texts = {label.gold for label in labels.values()}
+    for answer in given.values():
+        texts |= {noun for image, nouns in answer.nouns.items() if image in labels for noun in nouns[:CONCEPTS]}
+    ordered = sorted(texts)
+    return dict(zip(ordered, encode(ordered), strict=True))
 
 
 def _with_people(agreement: PeopleAgreement | None) -> dict[str, Any]:

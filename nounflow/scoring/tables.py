@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from nounflow.scoring.comparison import Against
 from nounflow.scoring.measure import Measure
-from nounflow.scoring.measures import MEASURES
+from nounflow.scoring.measures import shown
 from nounflow.scoring.rows import ScoreRow
 from nounflow.scoring.wording import cell, difference_cell, judge, p_value
 
@@ -55,16 +55,16 @@ class Table(NamedTuple):
     text_columns: int  # the first so many are words, the others figures
 
 
-def score_table(rows: Sequence[ScoreRow]) -> Table:
-    """The scores with their intervals and, where nouns are unjudged, their bounds."""
-    shown = [measure for measure in MEASURES if "tables" in measure.places]
+def score_table(rows: Sequence[ScoreRow], further: Sequence[str] = ()) -> Table:
+    """The scores with their intervals and, where nouns are unjudged, their bounds; `further`: measures to add."""
+    measures = shown("tables", further)
     headings = ["run", "predictor", "image set", "judge", "n"]
-    for measure in shown:
+    for measure in measures:
         headings += [measure.heading, "p"] if measure.format == "difference" else [measure.heading]
     cells = [
         [
             *(row.label, row.predictor, row.image_set, judge(row), str(row.n)),
-            *(text for measure in shown for text in _cells(measure, row)),
+            *(text for measure in measures for text in _cells(measure, row)),
         ]
         for row in rows
     ]
@@ -79,6 +79,8 @@ def _cells(measure: Measure, row: ScoreRow) -> list[str]:
             return [found.with_interval + (f", at most {found.bound}" if found.bound else "")]
         case "difference":
             return [found.with_interval, found.p]
+        case "interval":
+            return [found.with_interval]
     return [found.value]
 
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nounflow.scoring.measure import Measure
-from nounflow.scoring.measures import MEASURES
+from nounflow.scoring.measures import shown
 from nounflow.scoring.rows import ScoreRow
 from nounflow.scoring.wording import cell, comparison, kappa
 
@@ -16,10 +16,10 @@ _SCORE = "prediction_score"  # has its interval, and its bound in a column of it
 _MAIN = ("coverage", _SCORE, "difference_to_retrieval")
 
 
-def print_scores(rows: Sequence[ScoreRow]) -> None:
-    """Print the table, and each run beside its baseline in a sentence."""
+def print_scores(rows: Sequence[ScoreRow], further: Sequence[str] = ()) -> None:
+    """Print the table, with further measures if wanted, and each run beside its baseline in a sentence."""
     terminal = console()
-    terminal.print(terminal_table(rows, terminal.width))
+    terminal.print(terminal_table(rows, terminal.width, further))
     for sentence in filter(None, map(comparison, rows)):
         terminal.print(sentence, markup=False, highlight=False)
 
@@ -30,7 +30,7 @@ def console() -> Console:
     return found if found.is_terminal else Console(width=200)
 
 
-def terminal_table(rows: Sequence[ScoreRow], width: int = 200) -> Table:
+def terminal_table(rows: Sequence[ScoreRow], width: int = 200, further: Sequence[str] = ()) -> Table:
     """The table for a terminal so many characters wide, in percent; a score with unjudged nouns as a range."""
     wide = width >= _ROOM
     kappas = "; κ: the judge's agreement with people" if any(row.judge_pairs for row in rows) else ""
@@ -50,8 +50,9 @@ def terminal_table(rows: Sequence[ScoreRow], width: int = 200) -> Table:
     if wide:
         table.add_column("n", justify="right")
     bounds = any(row.partly_judged for row in rows)
-    shown = [measure for measure in MEASURES if "terminal" in measure.places and (wide or measure.name in _MAIN)]
-    for measure in shown:
+    asked = {measure.name for measure in shown("terminal", further) if "terminal" not in measure.places}
+    measures = [one for one in shown("terminal", further) if wide or one.name in _MAIN or one.name in asked]
+    for measure in measures:
         table.add_column(measure.heading, justify="right", no_wrap=measure.name in _MAIN[1:])
         if measure.name == _SCORE and bounds:
             table.add_column("at most", justify="right")
@@ -60,7 +61,7 @@ def terminal_table(rows: Sequence[ScoreRow], width: int = 200) -> Table:
         first = (
             [row.label, row.predictor, row.image_set, judge, str(row.n)] if wide else [row.label, row.image_set, judge]
         )
-        table.add_row(*first, *(text for measure in shown for text in _cells(measure, row, bounds)))
+        table.add_row(*first, *(text for measure in measures for text in _cells(measure, row, bounds)))
     return table
 
 

@@ -18,9 +18,10 @@ from PIL import Image
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from pydantic import BaseModel
 
-from nounflow.classifier import Naming, NounClassifier
+from nounflow.classifier import NounClassifier
 from nounflow.errors import NounflowError
 from nounflow.images import ImageError
+from nounflow.namings import Naming
 from nounflow.open_set.gate import Verdict
 from nounflow.serving.batching import Batcher, TooManyWaitingError
 
@@ -49,6 +50,7 @@ class Named(BaseModel):
 
     model: str
     nouns: list[Noun]
+    chain: list[Noun] = []  # the first noun and what lies above it, each with the sum of all below
     verdict: Verdict | None = None  # of the model's gate, where it has one
 
 
@@ -134,7 +136,8 @@ def naming_app(classifier: NounClassifier, model: str, limits: Limits, api_key: 
             raise HTTPException(503, "Too many images wait; try again soon.", {"Retry-After": "1"}) from None
         pairs = zip(found.nouns[:top], found.probabilities[:top], strict=True)
         nouns = [Noun(noun=text, probability=probability) for text, probability in pairs]
-        return Named(model=model, nouns=nouns, verdict=found.verdict)
+        chain = [Noun(noun=text, probability=probability) for text, probability in found.chain]
+        return Named(model=model, nouns=nouns, chain=chain, verdict=found.verdict)
 
     @app.get("/healthz")
     async def health() -> dict[str, str]:

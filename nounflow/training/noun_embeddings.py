@@ -18,6 +18,17 @@ def noun_embeddings(training_set: TrainingSet, nouns: int, flow: Flow) -> np.nda
     Raises:
         NounflowError: a noun has no text of its own.
     """
+    found = mean_embeddings(training_set, nouns, flow)
+    if missing := int((~found.any(1)).sum()):
+        raise NounflowError(
+            f"{missing} nouns have no text of their own to be found by",
+            fix="give the run a mixture with M1, such as `multiset: [1]`",
+        )
+    return found
+
+
+def mean_embeddings(training_set: TrainingSet, nouns: int, flow: Flow) -> np.ndarray:
+    """As `noun_embeddings`, and 0 where a noun has no text of its own."""
     single = np.flatnonzero(np.diff(training_set.offsets) == 1)
     flow.drop(len(training_set.vectors) - len(single), "name several nouns")
     labels = training_set.targets[training_set.offsets[single]]
@@ -30,11 +41,6 @@ def noun_embeddings(training_set: TrainingSet, nouns: int, flow: Flow) -> np.nda
     for first in range(0, len(single), _BLOCK):  # the vectors need not fit into memory
         block = slice(first, first + _BLOCK)
         np.add.at(sums, labels[block], training_set.vectors[single[block]].astype(np.float64))
-    missing = np.setdiff1d(np.arange(nouns), labels)
-    if len(missing):
-        raise NounflowError(
-            f"{len(missing)} nouns have no text of their own to be found by",
-            fix="give the run a mixture with M1, such as `multiset: [1]`",
-        )
-    found: np.ndarray = (sums / np.linalg.norm(sums, axis=1, keepdims=True)).astype(np.float32)
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    found: np.ndarray = (sums / np.where(lengths > 0, lengths, 1.0)).astype(np.float32)
     return found

@@ -1,0 +1,116 @@
+"""The answer for an image, and how a predictor's answers become it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nounflow.open_set.gate import Verdict
+from nounflow.predictors.broader import HYPERNYMS, chain_of, hypernyms_of, merged_synonyms
+from nounflow.predictors.calibrating import CALIBRATION, calibrated
+from nounflow.predictors.protocol import Answers
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.hypernyms import AnswerCalibration, NounHypernyms
+from nounflow.schemas.models import PredictorManifest
+from nounflow.schemas.tables import read_lexicon
+from nounflow.text import canon
+
+CANDIDATES = 10  # nouns of an image between which probability is shared
+
+
+@dataclass(frozen=True)
+class Naming:
+    """The answer for one image; `problem` says why there is none."""
+
+    file: str  # the image's path, else its file object's name, else nothing
+    nouns: tuple[str, ...]
+    probabilities: tuple[float, ...]
+    problem: str = ""
+    verdict: Verdict | None = None  # of the classifier's gate, where it has one
+    chain: tuple[tuple[str, float], ...] = ()  # the first noun and its hypernyms, each with the sum of those below
+    unknown: tuple[str, ...] = ()  # those of the nouns that are not in the model's lexicon
+
+    def sure(self, confidence: float) -> tuple[str, float] | None:
+        """The most specific name whose probability reaches `confidence`: "dog" where the breed is not sure."""
+        return next(((name, found) for name, found in self.chain if found >= confidence), None)
+
+
+class AnswerReader:
+    """Turns a predictor's answers into namings: calibrated, synonyms merged, with the chain of hypernyms."""
+
+    def __init__(self, manifest_path: Path, manifest: PredictorManifest, use_calibration: bool) -> None:
+        """
+        Raises:
+            NounflowError: what lies beside the model is damaged.
+        """
+        self._hypernyms = find_hypernyms(manifest_path, manifest)
+        self._calibration = _calibration(manifest_path, manifest) if use_calibration else None
+        self._merge = False
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether probabilities were fitted to labelled images."""
+        return self._calibration is not None
+
+    @property
+    def knows_synonyms(self) -> bool:
+        """Whether the lexicon's groups and hypernyms are at hand."""
+        return self._hypernyms is not None
+
+    def merging(self) -> AnswerReader:
+        """The same, with synonyms as one answer."""
+        other = AnswerReader.__new__(AnswerReader)
+        other.__dict__ = self.__dict__ | {"_merge": True}
+        return other
+
+    def synonyms(self, names: Sequence[str], nouns: Sequence[str]) -> frozenset[str]:
+        """Canonical forms of names, and of the lexicon's nouns that are their synonyms."""
+        wanted = {canon(name) for name in names}
+        if self._hypernyms is None:
+            return frozenset(wanted)
+        groups = {group for noun, group in zip(nouns, self._hypernyms.groups, strict=True) if canon(noun) in wanted}
+        same = (noun for noun, group in zip(nouns, self._hypernyms.groups, strict=True) if group in groups)
+        return frozenset(wanted | {canon(noun) for noun in same})
+
+    def namings(self, answers: Answers, top_k: int) -> list[Naming]:
+        """`top_k` nouns of each image; `answers` should hold `CANDIDATES`, if there are so many."""
+        probabilities = answers.probabilities.astype(np.float64)
+        if self._calibration:
+            probabilities = calibrated(probabilities, self._calibration.weight, self._calibration.none)
+        rows = zip(answers.texts, answers.nouns.tolist(), probabilities.tolist(), strict=True)
+        return [self._naming(texts, nouns, found, top_k) for texts, nouns, found in rows]
+
+    def _naming(self, texts: list[str], nouns: list[int], probabilities: list[float], top_k: int) -> Naming:
+        kept = [place for place, text in enumerate(texts) if text]  # the others stayed empty
+        texts, nouns = [texts[i] for i in kept], [nouns[i] for i in kept]
+        probabilities = [probabilities[i] for i in kept]
+        chain = chain_of(self._hypernyms, nouns, probabilities) if self._hypernyms else ()
+        if self._merge and self._hypernyms:
+            places, probabilities = merged_synonyms(self._hypernyms, nouns, probabilities)
+            texts, nouns = [texts[i] for i in places], [nouns[i] for i in places]
+        texts, nouns = texts[:top_k], nouns[:top_k]
+        unknown = tuple(text for text, noun in zip(texts, nouns, strict=True) if noun < 0)
+        return Naming("", tuple(texts), tuple(probabilities[:top_k]), chain=chain, unknown=unknown)
+
+
+def find_hypernyms(manifest_path: Path, manifest: PredictorManifest) -> NounHypernyms | None:
+    """Of the model's folder, else of the lexicon in the project that the model lies in, if it is still the same."""
+    if (stored := manifest_path.parent / HYPERNYMS).is_file():
+        found = read_document(NounHypernyms, stored, "hypernyms of a model")
+        return found if len(found.groups) == len(manifest.nouns) else None
+    projects = (manifest_path.resolve().parents[i] for i in (3, 2, 1) if len(manifest_path.resolve().parents) > i)
+    for project in projects:
+        if (lexicon := project / manifest.lexicon_path).is_file():
+            table = read_lexicon(lexicon)
+            return hypernyms_of(table) if tuple(table["noun"].to_list()) == manifest.nouns else None
+    return None
+
+
+def _calibration(manifest_path: Path, manifest: PredictorManifest) -> AnswerCalibration | None:
+    """Of the model's folder; one of other weights is passed over."""
+    path = manifest_path.parent / CALIBRATION
+    found = read_document(AnswerCalibration, path, "calibration of a model") if path.is_file() else None
+    return found if found and found.weights_sha256 == manifest.weights_sha256 else None

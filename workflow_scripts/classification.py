@@ -1,0 +1,37 @@
+r"""Put the classifications of all runs and sets into one table, published values beside them.
+
+In:  results/classification/{run}/{check_set}.json
+Out: results/classification.tsv
+
+    python workflow_scripts/classification.py --found results/classification/*/pets.json \
+        --out results/classification.tsv
+"""
+
+from pathlib import Path
+
+from nounflow.commandline import run_stage, stage_parser
+
+
+def main(found: list[Path], out: Path) -> None:
+    """Read, sort, write, print."""
+    from nounflow.classification.table import HEADINGS, cells, rows, write_table
+    from nounflow.errors import NounflowError
+    from nounflow.schemas.classification import Classification
+    from nounflow.schemas.documents import read_document
+
+    if not found:
+        raise NounflowError(
+            "No labelled set is there to classify", fix="name one under `check_sets`; docs/classification.md shows how"
+        )
+    table = rows(read_document(Classification, path, "classification file") for path in found)
+    write_table(out, table)
+    print("\t".join(("set", "", *HEADINGS)))
+    for row in table:
+        print("\t".join((row.check_set, row.origin, *cells(row))))
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--found", nargs="*", type=Path, required=True, help="classifications")
+    parser.add_argument("--out", type=Path, required=True, help="results/classification.tsv")
+    run_stage(main, parser.parse_args())
