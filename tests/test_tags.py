@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from shard_material import identity, unit_rows
 
+from nounflow.commands import naming
 from nounflow.config.tags import TagMethodConfig
 from nounflow.config.training import TrainingConfig
 from nounflow.errors import NounflowError
 from nounflow.predictors.protocol import Answers
+from nounflow.report.tags import groups
 from nounflow.schemas.tag_labels import TagLabels, read_tag_labels
+from nounflow.schemas.tags import TagRow, TagScores
 from nounflow.tags.adapter import load_adapter
 from nounflow.tags.evaluation import BASELINE, Images, free_row, table, ways
 from nounflow.tags.list_free import Tag, candidates, cut, ranked
 from nounflow.tags.losses import Marks, asymmetric, hinge, ranking
 from nounflow.tags.measures import LabelMeans, SetCounts, average_precision, best_threshold, chosen, samples
+from nounflow.tags.naming import name_several
 from nounflow.tags.scores import best_local, dual_stream, local_softmax, sparc, splice, standardised
-from nounflow.tags.texts import repeated
-from nounflow.tags.training import train_on_images
+from nounflow.tags.texts import label_vectors, repeated
+from nounflow.tags.training import composed, members, train_on_images
 
 
 def test_dual_stream_as_published() -> None:
@@ -206,6 +212,73 @@ def test_label_files_of_several_kinds(tmp_path: Path) -> None:
             read_tag_labels(tmp_path / "labels.csv", ["a.png"])
     with pytest.raises(NounflowError, match="Unknown kind of label file"):
         read_tag_labels(tmp_path / "labels.txt", ["a.png"])
+
+
+class Looking:
+    """An embedder whose vectors say where an image is bright: the mean of its red, green and blue."""
+
+    identity, dim, device = identity(dim=3), 3, "cpu"
+
+    def preprocess(self, image: Image.Image) -> np.ndarray:
+        return np.asarray(image.resize((4, 4)), dtype=np.float32) + 1e-3
+
+    def encode_images(self, images: list[np.ndarray]) -> np.ndarray:
+        means = np.stack([image.mean(axis=(0, 1)) for image in images])
+        return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), dtype=np.float32)
+
+    def encode_texts(self, texts: list[str], progress: bool = True) -> np.ndarray:
+        place = {"red": 0, "green": 1, "blue": 2}
+        found = np.eye(3, dtype=np.float32)
+        return np.stack([next(found[at] for word, at in place.items() if word in text) for text in texts])
+
+
+def test_each_noun_of_a_list_gets_its_box() -> None:
+    image = Image.new("RGB", (60, 60), (255, 0, 0))
+    image.paste((0, 255, 0), (40, 40, 60, 60))
+    embedder: Any = Looking()
+    labels = ["red", "green", "blue"]
+    predictor: Any = None  # a list asks no predictor
+    found = name_several(predictor, embedder, image, 2, None, (labels, label_vectors(embedder, labels, ("a {}",))))
+    assert [each.noun for each in found] == ["red", "green"]
+    assert found[1].box == (40, 40, 60, 60), "the tile that holds it"
+    assert found[0].box is not None
+    one = Image.new("RGB", (9, 9), (0, 0, 255))  # of one colour: no tile says more than the whole
+    only = name_several(predictor, embedder, one, 3, 0.9, (labels, label_vectors(embedder, labels, ("a {}",))))
+    assert [(each.noun, each.box) for each in only] == [("blue", None)]
+
+
+def test_the_command_refuses_what_does_not_go_with_several_nouns(tmp_path: Path) -> None:
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    parser = argparse.ArgumentParser()
+    naming.add(parser.add_subparsers())
+    arguments = parser.parse_args(["name", str(tmp_path / "a.png"), "--several", "--guide", "x.txt"])
+    with pytest.raises(NounflowError, match="--several does not go with --guide"):
+        arguments.call(arguments)
+
+
+def test_the_report_shows_a_table_for_each_protocol() -> None:
+    figures = {"map": 36.57, "map_low": 35.4, "map_high": 39.6, "map_minus": -1.0, "map_minus_low": -2.0,
+               "map_minus_high": 0.1}  # fmt: skip
+    rows = [
+        TagRow(set="scenes", embedder="e", local="tiles", method="zero_shot", needs="nothing", protocol=protocol,
+               images=9, labels=3, figures=figures)
+        for protocol in ("all labels", "unseen labels")
+    ]  # fmt: skip
+    shown = groups(TagScores(rows=tuple(rows), problems={}, seen={"scenes": 2}))
+    assert [group["title"] for group in shown] == ["scenes, all labels", "scenes, unseen labels"]
+    cells = shown[0]["rows"][0]["cells"]
+    assert cells[0] == ("36.6", "[35.4, 39.6]")
+    assert cells[3] == ("-1.0", "[-2.0, +0.1]")
+
+
+def test_composed_texts_stand_for_several_things() -> None:
+    texts = torch.eye(8)
+    rows = np.array([1, 9, 9, 9, 3, 9, 9, 9])
+    whole, local = composed(texts, rows)
+    assert members(rows).tolist() == [[True, True, False, False], [True] * 4]
+    assert whole[0].numpy() == pytest.approx([0.5**0.5] * 2 + [0] * 6)
+    assert torch.equal(local[1], texts[4:])
+    assert torch.equal(local[0, 2], whole[0]), "the places of texts that do not count"
 
 
 def test_a_list_with_synonyms_of_each_other_is_told() -> None:
