@@ -57,6 +57,7 @@ class NounClassifier:
         self._predictor, self._embedder, self._threads = predictor, embedder, threads
         self._manifest, self._batch, self._gate = manifest, batch_size, gate
         self._stored: StoredGate | None = None
+        self._keep: float | None = None
         self._listed: tuple[str, ...] | None = None
         self._reader = AnswerReader(manifest, predictor.manifest, calibrated)
 
@@ -196,7 +197,7 @@ class NounClassifier:
         guided._predictor = predictor
         guided._listed = tuple(noun for noun in distinct if noun not in set(left_out))
         if self._stored:
-            guided._gate = self._stored.for_list(guided._listed, self.encode_texts)
+            guided._gate = self._stored.for_list(guided._listed, self.encode_texts, self._keep)
         return guided
 
     def merged(self) -> NounClassifier:
@@ -233,6 +234,7 @@ class NounClassifier:
         self,
         gate: Gate | str | os.PathLike[str] | None = None,
         known: Iterable[ImageSource] | str | os.PathLike[str] | None = None,
+        keep: float | None = None,
     ) -> NounClassifier:
         """The same classifier, whose answers carry a verdict: whether to believe them (docs/open_set.md).
 
@@ -241,6 +243,7 @@ class NounClassifier:
                 classifier has one. Or a gate of yours: see `nounflow.open_set.gate.Gate`.
             known: images of known things, 50 or more, that the threshold is fitted on; None: it stays as it was fitted
                 with the gate, and for a list on captions under noise.
+            keep: share of known images that is accepted; None: that of the gate.
 
         Raises:
             NounflowError: there is none, it was fitted for another embedder or lexicon, the list is too short, or there
@@ -253,11 +256,16 @@ class NounClassifier:
         manifest = self._predictor.manifest
         path = Path(gate) if gate is not None else self._manifest.parent / GATE
         gated._stored = StoredGate.load(path, manifest.embedder, manifest.lexicon, manifest.nouns)
-        own = gated._stored.own() if self._listed is None else gated._stored.for_list(self._listed, self.encode_texts)
+        gated._keep = keep
+        own = (
+            gated._stored.own(keep)
+            if self._listed is None
+            else gated._stored.for_list(self._listed, self.encode_texts, keep)
+        )
         if known is not None:
             vectors = self.encode_images(known)
             nouns = [[noun for noun in row if noun] for row in self._predictor.answer(vectors, TOP_K).texts]
-            own = own.fitted(vectors, nouns, gated._stored.manifest.keep)
+            own = own.fitted(vectors, nouns, gated._stored.manifest.keep if keep is None else keep)
         gated._gate = own
         return gated
 

@@ -49,7 +49,18 @@ def parser() -> argparse.ArgumentParser:
     commands = command.add_subparsers(required=True, metavar="COMMAND")
     for module in _COMMANDS:
         module.add(commands)
+    _complete(command)
     return command
+
+
+def _complete(command: argparse.ArgumentParser) -> None:
+    """Add `--print-completion`; where a path is meant, files are offered."""
+    import shtab
+
+    shtab.add_argument_to(command, help="print what completes this command in a shell, and leave")
+    for action in _actions(command):
+        if action.type is Path and not action.choices:
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:

@@ -19,6 +19,7 @@ import pydantic
 from nounflow.atomic import disk_errors
 from nounflow.config.base import merged
 from nounflow.errors import NounflowError
+from nounflow.extras import EXTRAS, missing_error
 from nounflow.job_log import footer, header
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
@@ -104,6 +105,8 @@ def reported_errors(debug: bool = False) -> Iterator[None]:
                 fix="give the job more (mem_mb of its rule, `set-resources` in the profile), run fewer at once, or cut "
                 "smaller parts: captions.*.shards, training.micro_batch, an embedder's batch_tokens",
             )
+        if isinstance(error, ModuleNotFoundError) and (module := (error.name or "").partition(".")[0]) in EXTRAS:
+            error = missing_error([module])
         if isinstance(error, KeyboardInterrupt):
             how, status = ("stopped by SIGTERM", 143) if isinstance(error, Terminated) else ("interrupted", 130)
             print(f"{how}; nothing half-written was kept", file=sys.stderr, flush=True)

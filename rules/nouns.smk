@@ -1,7 +1,7 @@
 """Stage 1, nouns: the dictionary.
 
 input:   WordNet
-output:  results/nouns/{lexicon}.parquet
+output:  results/nouns/{lexicon}.parquet; asked for by name, results/nouns/{lexicon}.html to look at it
 steps:   select object nouns, write singular and plural forms, weigh them (docs/nouns.md)
 """
 
@@ -49,4 +49,39 @@ rule build_nouns:
         " --settings {params.settings:q}"
         " --out {output.nouns:q}"
         " --counts {output.counts:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule lexicon_page:
+    input:
+        wordnet=fetched("wordnet"),
+        rules=resource("resources/nouns/rules.yaml"),
+        tables=rules.build_nouns.input.tables,
+        inflection=resource("resources/nouns/inflection.yaml"),
+        supplement=resource("resources/nouns/modern.tsv"),
+    output:
+        page="results/nouns/{lexicon}.html",
+    log:
+        "results/logs/lexicon_page/{lexicon}.log",
+    benchmark:
+        "results/benchmarks/lexicon_page/{lexicon}.tsv"
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        settings=lambda wildcards: shaping(CONFIG.lexicons[wildcards.lexicon]),
+        code=code("lexicon_page"),
+    message:
+        "Writing the page of the lexicon {wildcards.lexicon}"
+    shell:
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/lexicon_page.py'
+        " --wordnet {input.wordnet:q}"
+        " --rules {input.rules:q}"
+        " --inflection {input.inflection:q}"
+        " --supplement {input.supplement:q}"
+        " --lexicon {wildcards.lexicon:q}"
+        " --settings {params.settings:q}"
+        " --out {output.page:q}"
         " 2>&1 | tee {log:q}"

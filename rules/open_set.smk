@@ -14,11 +14,7 @@ OPEN_SET_SETS = sorted(
     {name for test in OPEN_SET.tests.values() for name in (test.known, *test.unknown)}
 )
 KNOWN_SETS = sorted(
-    {
-        test.known
-        for test in OPEN_SET.tests.values()
-        if test.known in CONFIG.image_sets
-    }
+    {test.known for test in OPEN_SET.tests.values() if test.known in CONFIG.image_sets}
 )
 BANK = "results/open_set/{embedder}/bank.json"
 CLASS_LISTS = [test.classes for test in OPEN_SET.tests.values() if test.classes]
@@ -106,9 +102,7 @@ rule embed_open_set:
 rule score_open_set:
     input:
         banks=expand(BANK, embedder=OPEN_SET_EMBEDDERS),
-        vectors=expand(
-            rules.embed_open_set.output.vectors, embedder=OPEN_SET_EMBEDDERS
-        ),
+        vectors=expand(rules.embed_open_set.output.vectors, embedder=OPEN_SET_EMBEDDERS),
         images=expand(
             IMAGE_EMBEDDINGS, embedder=OPEN_SET_EMBEDDERS, image_set=OPEN_SET_SETS
         ),
@@ -154,7 +148,9 @@ rule score_open_set:
             "score_open_set",
             *(
                 PREDICTORS[kind].load
-                for kind in sorted({CONFIG.runs[run].predictor for run in OPEN_SET_RUNS})
+                for kind in sorted(
+                    {CONFIG.runs[run].predictor for run in OPEN_SET_RUNS}
+                )
             ),
         ),
     message:

@@ -22,8 +22,9 @@ from nounflow.cli import main
 from nounflow.errors import NounflowError
 from nounflow.schemas.decisions import Decision, DecisionDraft
 from nounflow.web import connections
+from nounflow.web.connections import listening_socket
 from nounflow.web.security import Guard
-from nounflow.web.start import listening_socket, page_address
+from nounflow.web.start import page_address
 
 TRICKY = '<script>alert(1)</script> & "quoted".png'
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nounflow.captions.prompts import as_tsv, published_prompts, read_prompts, template_rows
-from nounflow.captions.templates import Templates, read_templates
+from nounflow.captions.templates import Number, Template, Templates, read_templates
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
 from nounflow.files import write_json
@@ -70,7 +70,9 @@ def test_templates_come_back_from_prompts_as_they_were(tmp_path: Path, repositor
     templates = Templates.read(folder / "singular.tsv", folder / "plural.tsv")
     write_json(tmp_path / "prompts.json", published_prompts(templates))
     prompts = read_prompts(tmp_path / "prompts.json", ["singular", "plural"], "core")
-    for number, before in (("singular", templates.singular), ("plural", templates.plural)):
+    numbers: tuple[tuple[Number, tuple[Template, ...]], ...]
+    numbers = (("singular", templates.singular), ("plural", templates.plural))
+    for number, before in numbers:
         (tmp_path / f"{number}.tsv").write_text(as_tsv(template_rows(prompts, number, Counts("templates"))))
         after = read_templates(tmp_path / f"{number}.tsv", number)
         assert [(t.around(("dog",)), t.weight, t.core) for t in after] == [

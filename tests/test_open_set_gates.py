@@ -149,6 +149,20 @@ def test_a_list_has_a_gate_of_its_own_before_or_after_it_is_given(
     assert listed[0].nouns[0] == "cup"
 
 
+def test_a_gate_can_keep_less(classifier: NounClassifier, rng: np.random.Generator) -> None:
+    bank = classifier._embedder.bank  # type: ignore[attr-defined]
+    images = pictures(bank, [i % 8 for i in range(200)], rng)
+
+    def kept(gated: NounClassifier) -> float:
+        return float(np.mean([one.verdict.accepted for one in gated.classify_embeddings(images) if one.verdict]))
+
+    assert kept(classifier.gated(keep=0.5)) == pytest.approx(0.5, abs=0.12)
+    assert kept(classifier.gated()) == pytest.approx(0.9, abs=0.08)
+    listed = classifier.guide(["cup", "oak"])
+    assert kept(listed.gated(keep=0.3)) < kept(listed.gated(keep=0.9))
+    assert kept(listed.gated(keep=0.3)) == kept(classifier.gated(keep=0.3).guide(["cup", "oak"]))
+
+
 def test_any_function_is_a_gate(classifier: NounClassifier) -> None:
     never = classifier.gated(lambda vectors, nouns: [Verdict(0, 1, False, nouns[0][0])] * len(vectors))
     found = never.classify_embeddings(np.eye(16)[:2])

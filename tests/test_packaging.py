@@ -105,7 +105,7 @@ def test_importing_the_package_loads_no_model_library() -> None:
 
 LAYERS = [  # each may import what stands before it, and itself
     {"annotator_kinds", "atomic", "errors", "escaping", "files", "counts", "open_set_scores", "predictor_kinds",
-     "process", "registry", "streams", "commandline", "progress", "text", "image_folders", "image_names",
+     "extras", "process", "registry", "streams", "commandline", "progress", "text", "image_folders", "image_names",
      "image_repair", "images", "image_sources", "wordnet", "config", "schemas",
      "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "job_log", "group_writer",
      "retry_after", "senses", "sidecars", "spreadsheets", "tsv", "version", "workflow"},
@@ -160,5 +160,5 @@ def test_the_rule_graph_in_the_docs_shows_the_rules_of_the_main_job(repository: 
     beside = {"ask_captions", "ask_judgements", "check_captions", "classification", "classify",
               "collect_decisions", "compose_scenes",
               "embed_open_set", "embed_views", "embedder_check", "fit_gate", "list_check_set", "measure_gap",
-              "modality_gap", "report", "score_open_set", "score_tags", "train_tags"}  # fmt: skip
+              "lexicon_page", "modality_gap", "report", "score_open_set", "score_tags", "train_tags"}  # fmt: skip
     assert shown == rules - beside, "draw docs/rulegraph.svg anew: docs/workflow.md says how"

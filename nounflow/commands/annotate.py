@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from nounflow.commandline import at_least_one
-from nounflow.commands.options import add_image_set, config_of, need
+from nounflow.commands.options import add_image_set, config_of
+from nounflow.extras import need
 
 PORT = 8765
 
@@ -31,7 +32,7 @@ def add(commands: Any) -> None:
 
 
 def _annotate(arguments: argparse.Namespace) -> None:
-    need("fastapi", "uvicorn", "krippendorff", "sklearn")
+    need("fastapi", "uvicorn", "krippendorff", "sklearn", "yaml")
     from nounflow.annotation.cards import load_dictionary
     from nounflow.annotation.log import DecisionLog
     from nounflow.annotation.work import contradictions, find_predictions, image_place, people_settings, prepare

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nounflow.commands.options import add_image_set, config_of, image_place_of, need, project_config
+from nounflow.commands.options import add_image_set, config_of, image_place_of, project_config
 from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
+from nounflow.extras import need
 
 if TYPE_CHECKING:
     from nounflow.config.annotators import PeopleAnnotatorConfig

@@ -17,10 +17,11 @@ from nounflow.atomic import atomic_file
 from nounflow.commandline import at_least_one
 from nounflow.commands import naming_several
 from nounflow.commands.naming_journal import NamingJournal
-from nounflow.commands.options import need, noun_list
+from nounflow.commands.options import noun_list
 from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
+from nounflow.extras import need
 from nounflow.spreadsheets import write_sheet
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def add(commands: Any) -> None:
     name.add_argument(
         "--known", type=Path, metavar="FOLDER", help="fit the gate's threshold on these images of known things"
     )
+    name.add_argument("--keep", type=_share, metavar="P", help="share of known images that the gate accepts (0 to 1)")
     name.add_argument("--decoding", metavar="NAME", help="how a decoder is read, such as exact_k5 (default: its run's)")
     name.add_argument(
         "--min-confidence",
@@ -117,7 +119,7 @@ def _name(arguments: argparse.Namespace) -> None:
     if arguments.unknown and not arguments.guide:
         raise NounflowError("None of which?", fix="pass --classes TXT as well, or --gate where there is no list")
     if arguments.write_xmp:
-        need("exiv2", extra="xmp")
+        need("exiv2")
     files = _files(arguments.paths)
     if arguments.several or arguments.labels:
         rows = naming_several.name_several(arguments, files)
@@ -141,7 +143,8 @@ def _name(arguments: argparse.Namespace) -> None:
     if nouns:
         classifier = classifier.guide(nouns)
     if arguments.gate or arguments.unknown:
-        classifier = classifier.gated(None if arguments.gate in (None, Path()) else arguments.gate, arguments.known)
+        gate = None if arguments.gate in (None, Path()) else arguments.gate
+        classifier = classifier.gated(gate, arguments.known, arguments.keep)
     named = list(journal.done.values()) if journal else []
     done = {naming.file for naming in named}
     with journal or contextlib.nullcontext(), contextlib.suppress(*(KeyboardInterrupt,) * arguments.watch):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import itertools
 import os
 from collections.abc import Sequence
@@ -124,18 +123,6 @@ def image_place_of(arguments: argparse.Namespace, image_set: str | None) -> Path
     if not image_set:
         raise NounflowError("Which pictures are these?", fix="pass --image-set NAME or --images FOLDER")
     return image_place(config_of(arguments), image_set)
-
-
-def need(*modules: str, extra: str = "web") -> None:
-    """Refuse to go on without modules that a plain installation lacks.
-
-    Raises:
-        NounflowError: one is missing.
-    """
-    if missing := [module for module in modules if importlib.util.find_spec(module) is None]:
-        raise NounflowError(
-            f"This command needs {', '.join(missing)}", fix=f"pip install -e '.[{extra}]' in the project's folder"
-        )
 
 
 def noun_list(path: Path) -> list[str]:

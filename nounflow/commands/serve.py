@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from nounflow.commandline import at_least_one
-from nounflow.commands.options import need, noun_list
+from nounflow.commands.options import noun_list
+from nounflow.extras import need
 
 PORT = 8766
 KEY = "NOUNFLOW_API_KEY"
@@ -53,9 +54,8 @@ def _serve(arguments: argparse.Namespace) -> None:
     from nounflow.classifier import NounClassifier
     from nounflow.process import prepare_process
     from nounflow.serving.app import Limits, naming_app
-    from nounflow.web.connections import PromptHttp
+    from nounflow.web.connections import PromptHttp, listening_socket
     from nounflow.web.security import own_names
-    from nounflow.web.start import listening_socket
 
     key = os.environ.get(KEY) or None
     device = prepare_process(arguments.device, arguments.threads)

@@ -18,6 +18,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from nounflow.embedders import minilm
 from nounflow.embedders.identity import make_identity
+from nounflow.embedders.kept import kept
 from nounflow.embedders.minilm_tokenizer import load_tokenizer, model_folder
 from nounflow.embedders.options import ComputeOptions
 from nounflow.embedders.text_encoder import TextEncoder
@@ -60,12 +61,15 @@ def load(_model: str, options: ComputeOptions, images: bool) -> TwoTowers:
         tokenizer=tokenizer,
         load_texts=lambda: texts,
         preprocess=lambda image: np.asarray(_square(image)),  # uint8 [side, side, 3]
-        image_features=_image_features(texts, options.device) if images else None,
+        image_features=_image_features(texts, identity.digest, options.device) if images else None,
     )
 
 
-def _image_features(texts: TextEncoder, device: str) -> Callable[[torch.Tensor], torch.Tensor]:
-    tower, class_embeddings = load_image_tower(device), _class_embeddings(texts).to(device)
+def _image_features(texts: TextEncoder, digest: str, device: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    names = class_names()
+    made_from = (digest, device, *names, *_CLASS_PROMPTS)
+    class_embeddings = kept("imagenet-classes", made_from, lambda: _class_embeddings(texts, names)).to(device)
+    tower = load_image_tower(device)
 
     def features(pixels: torch.Tensor) -> torch.Tensor:
         """Images uint8 [batch, side, side, 3] -> features [batch, dim], always computed in fp32."""
@@ -76,9 +80,8 @@ def _image_features(texts: TextEncoder, device: str) -> Callable[[torch.Tensor],
     return features
 
 
-def _class_embeddings(texts: TextEncoder) -> torch.Tensor:
+def _class_embeddings(texts: TextEncoder, names: list[str]) -> torch.Tensor:
     """Unit embeddings of the class names [1000, dim], each the mean over the prompts."""
-    names = class_names()
     prompts = [prompt.format(name) for prompt in _CLASS_PROMPTS for name in names]
     vectors = torch.from_numpy(texts.encode(prompts, progress=False))  # [prompts * 1000, dim]
     return F.normalize(vectors.view(len(_CLASS_PROMPTS), len(names), -1).mean(0), dim=-1)

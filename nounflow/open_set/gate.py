@@ -126,12 +126,19 @@ class StoredGate:
                 )
         return cls(manifest, bank, nouns)
 
-    def own(self) -> ScoreGate:
-        """The gate of the run's own answers, without a list."""
-        gate = lexicon_gate(self.bank, self.nouns, self.manifest.score, self._config)
-        return replace(gate, threshold=self.manifest.threshold)
+    def own(self, keep: float | None = None) -> ScoreGate:
+        """The gate of the run's own answers, without a list; `keep`: share of known images, None: as it was fitted."""
+        threshold = self.manifest.threshold
+        if keep is not None:
+            threshold = float(np.interp(1 - keep, np.linspace(0, 1, 101), self.manifest.quantiles))
+        return replace(lexicon_gate(self.bank, self.nouns, self.manifest.score, self._config), threshold=threshold)
 
-    def for_list(self, names: Sequence[str], encode_texts: Callable[[Sequence[str]], np.ndarray]) -> ScoreGate:
+    def for_list(
+        self,
+        names: Sequence[str],
+        encode_texts: Callable[[Sequence[str]], np.ndarray],
+        keep: float | None = None,
+    ) -> ScoreGate:
         """The gate of a class list; its threshold is fitted on captions of the list under the run's noise.
 
         Raises:
@@ -154,7 +161,7 @@ class StoredGate:
         gate = ScoreGate(method, 0.0, held, list(names), [self.bank.manifest.nouns[row] for row in rows])
         captions = encode_texts([caption.replace("{}", name) for name in names for caption in _CAPTIONS])
         noisy = self._noisy(captions)
-        return gate.fitted(noisy, [()] * len(noisy), self.manifest.keep)
+        return gate.fitted(noisy, [()] * len(noisy), self.manifest.keep if keep is None else keep)
 
     @property
     def _config(self) -> OpenSetConfig:

@@ -54,6 +54,7 @@ def fit_gate(
         score=config.gate.score,
         threshold=threshold,
         keep=config.gate.keep,
+        quantiles=tuple(np.quantile(scores, np.linspace(0, 1, 101)).tolist()),
         fitted_on=fitted_on,
         guarantee=promise(config.gate.keep, config.gate.conformal, len(scores)),
         images=len(scores),

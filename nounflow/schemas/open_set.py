@@ -32,6 +32,7 @@ class GateManifest(StoredDocument):
     score: str
     threshold: float  # an image is accepted from here on
     keep: float  # share of known images that was aimed at
+    quantiles: tuple[float, ...]  # of what it was fitted on, 0 to 100 %: thresholds for other shares
     fitted_on: str  # in words
     guarantee: str  # in words; empty: none
     images: int  # or texts, that it was fitted on

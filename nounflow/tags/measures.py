@@ -36,7 +36,7 @@ def chosen(scores: np.ndarray, most: int) -> np.ndarray:
     found = np.zeros(scores.shape, dtype=bool)
     best = np.argsort(-scores, axis=1, kind="stable")[:, :most]
     np.put_along_axis(found, best, True, axis=1)
-    return found & np.isfinite(scores)
+    return np.asarray(found & np.isfinite(scores))
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class LabelMeans:
         """Scores [n, labels] against the truth."""
         finite = np.where(np.isfinite(scores), scores, -1e30)
         each = np.array([average_precision(finite[:, c], truth[:, c])[0] for c in range(truth.shape[1])])
-        positive = (truth > 0).any(axis=0)
+        positive = np.asarray((truth > 0).any(axis=0))
         drawn = [average_precision(finite[:, c], truth[:, c], counts) for c in np.flatnonzero(positive)]
         return cls(each, positive, np.mean(drawn, axis=0) if drawn else np.zeros(len(counts)))
 

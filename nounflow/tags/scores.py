@@ -68,7 +68,7 @@ def sparc(single: np.ndarray, labels: np.ndarray) -> np.ndarray:
     flat = ordered.reshape(-1, ordered.shape[2])
     direction = np.linalg.eigh(np.cov(flat.T).reshape(flat.shape[1], -1))[1][:, -1]
     direction = direction * np.sign(direction.sum() or 1.0)
-    return standardised(single) + standardised(ordered @ (direction / np.abs(direction).sum()))
+    return np.asarray(standardised(single) + standardised(ordered @ (direction / np.abs(direction).sum())))
 
 
 def splice(images: np.ndarray, concepts: np.ndarray, penalty: float, centre: np.ndarray | None = None) -> np.ndarray:

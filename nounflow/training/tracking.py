@@ -83,7 +83,7 @@ def check_trackers(names: Sequence[str]) -> None:
         except ImportError as error:
             raise NounflowError(
                 f"The tracker '{name}' needs a package that is not installed ({error})",
-                fix="pip install -e '.[tracking]' in the project's folder, or leave it out of `training.trackers`",
+                fix="pip install 'nounflow[tracking]', or leave it out of `training.trackers`",
             ) from error
 
 

@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import socket
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from nounflow.errors import NounflowError
 
 HEADER_S = 10.0  # until a request's header must be whole
 
@@ -49,3 +52,26 @@ class SaidOnce(logging.Filter):
         record.msg, record.args, record.exc_info = "Too many connections: no file handle is left for more", (), None
         said, self._said = self._said, True
         return not said
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens at the address.
+
+    Raises:
+        NounflowError: another program has the port. Not the next free one: what waits in the browser belongs to an
+            address, port included.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Named as TCP, so that asyncio sends short answers at once; else the client's delayed acknowledgement costs 40 ms.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen()  # from now on a browser waits for the server instead of being refused
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise NounflowError(
+            f"The port {port} of {host} cannot be used ({getattr(error, 'strerror', None) or error})",
+            fix="end the program that has it (another `nounflow annotate`?), or pass another one with --port",
+        ) from None
+    return listening

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import secrets
-import socket
 import threading
 import webbrowser
 from collections.abc import Mapping, Sequence
@@ -15,9 +14,8 @@ from nounflow.annotation.cards import Dictionary
 from nounflow.annotation.log import DecisionLog
 from nounflow.annotation.plan import first_nouns
 from nounflow.annotation.work import Work
-from nounflow.errors import NounflowError
 from nounflow.web.app import annotation_app
-from nounflow.web.connections import PromptHttp, SaidOnce
+from nounflow.web.connections import PromptHttp, SaidOnce, listening_socket
 from nounflow.web.photographs import Photographs
 from nounflow.web.security import Guard, own_address
 from nounflow.web.task_queue import TaskQueue
@@ -88,26 +86,3 @@ def page_address(host: str, port: int, token: str, annotator: str) -> str:
     if host in ("0.0.0.0", "::"):  # no address that can be opened
         host = own_address() or "localhost"
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/?{query}"
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens at the address.
-
-    Raises:
-        NounflowError: another program has the port. Not the next free one: what waits in the browser belongs to an
-            address, port included.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named as TCP, so that asyncio sends short answers at once; else the client's delayed acknowledgement costs 40 ms.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen()  # from now on a browser waits for the server instead of being refused
-    except (OSError, OverflowError) as error:
-        listening.close()
-        raise NounflowError(
-            f"The port {port} of {host} cannot be used ({getattr(error, 'strerror', None) or error})",
-            fix="end the program that has it (another `nounflow annotate`?), or pass another one with --port",
-        ) from None
-    return listening
