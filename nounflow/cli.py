@@ -16,6 +16,7 @@ from nounflow.commands import (
     captions,
     check,
     decisions,
+    explore,
     init,
     judging,
     labelstudio,
@@ -33,7 +34,7 @@ from nounflow.version import nounflow_version
 
 # in the order of the help
 _COMMANDS = (
-    *(init, naming, calibrate, check, serve, scores, annotate, decisions, labelstudio),
+    *(init, naming, calibrate, check, serve, scores, explore, annotate, decisions, labelstudio),
     *(judging, captions, cache, nouns, workflow, novic, schema),
 )
 

@@ -43,7 +43,7 @@ TABLES = {  # command -> arguments, tables
 }
 NO_TABLE = {
     *("init", "reproduce", "annotate", "decisions merge", "decisions import", "decisions export", "cache export"),
-    *("cache import", "calibrate", "import-novic", "schema", "serve", "check", "nouns show", "nouns diff"),
+    *("cache import", "calibrate", "explore", "import-novic", "schema", "serve", "check", "nouns show", "nouns diff"),
     *("nouns export", "nouns import"),
     *("labelstudio import", "labelstudio export"),
 }

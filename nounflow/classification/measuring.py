@@ -1,6 +1,6 @@
 """Top-1 and top-5 of guided answers on a labelled set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from nounflow.classification.class_nouns import ClassNouns
 from nounflow.embedder_checks.accuracy import share
@@ -12,7 +12,11 @@ RANKS = 5
 
 
 def classification(
-    manifest: PredictorManifest, lexicon: str, check_set: CheckSet, nouns: ClassNouns, answers: dict[str, Sequence[str]]
+    manifest: PredictorManifest,
+    lexicon: str,
+    check_set: CheckSet,
+    nouns: ClassNouns,
+    answers: Mapping[str, Sequence[str]],
 ) -> Classification:
     """What became of every image; one of an unmapped class, or that could not be read, is wrong.
 

@@ -46,7 +46,7 @@ def annotation_app(
     """The server's routes; `nounflow.web.security.Guard` stands before them."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.add_exception_handler(RequestValidationError, _invalid)
-    _add_pages(app)
+    add_pages(app, PAGES)
     images = frozenset(task.image for task in queue.tasks)
 
     def with_meanings(task: dict[str, Any]) -> dict[str, Any]:
@@ -152,9 +152,9 @@ def _drafts(records: list[dict[str, Any]]) -> tuple[list[DecisionDraft | MarkDra
     return drafts, refused
 
 
-def _add_pages(app: FastAPI) -> None:
-    """A route for each file of the page; no path of a request ever becomes a path on the disk."""
-    for file in sorted(PAGES.iterdir()):
+def add_pages(app: FastAPI, pages: Path) -> None:
+    """A route for each file of a page's folder; no path of a request ever becomes a path on the disk."""
+    for file in sorted(pages.iterdir()):
         if file.suffix in _KINDS:
             route = "/" if file.name == "index.html" else f"/{file.name}"
             app.add_api_route(route, _page(file.read_bytes(), _KINDS[file.suffix]), methods=["GET"])

@@ -91,7 +91,7 @@ class Guard:
             jar = SimpleCookie()
         if self._cookie in jar and self._is_token(jar[self._cookie].value):
             return None
-        return _refuse(401, "Open the address that `nounflow annotate` printed when it was started last.")
+        return _refuse(401, "Open the address that was printed when the server was started last.")
 
     def _is_token(self, text: str) -> bool:
         return secrets.compare_digest(text.encode(), self._token.encode())

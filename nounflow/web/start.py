@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from nounflow.annotation.cards import Dictionary
 from nounflow.annotation.log import DecisionLog
@@ -68,6 +69,29 @@ def serve(
         logging.getLogger("asyncio").addFilter(SaidOnce())
         settings = uvicorn.Config(
             guard,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=3,
+            http=PromptHttp,
+            limit_concurrency=_CONNECTIONS,
+        )
+        with contextlib.suppress(KeyboardInterrupt):  # how a user ends it
+            uvicorn.Server(settings).run(sockets=[listening])
+
+
+def serve_app(app: ASGIApp, *, host: str, port: int, browser: bool = True) -> None:
+    """Run the server of a page that only shows, until it is interrupted; who knows the printed address is let in."""
+    with listening_socket(host, port) as listening:
+        port = listening.getsockname()[1]
+        token = secrets.token_urlsafe(24)
+        url = page_address(host, port, token, "")
+        print(f"open  {url}\nstop  Ctrl+C", flush=True)
+        if browser:
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        settings = uvicorn.Config(
+            Guard(app, token=token, host=host, port=port),
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -1,0 +1,99 @@
+"""The command `nounflow explore`. Light to import: what is heavy comes when it is called."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nounflow.commands.options import add_image_set, image_place_of
+from nounflow.extras import need
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nounflow.schemas.predictions import Predictions
+
+PORT = 8767
+_RESULTS = Path("results")
+
+
+def add(commands: Any) -> None:
+    """Add `explore` to the parsers of `nounflow`."""
+    explore = commands.add_parser("explore", help="look at what runs said, in a browser")
+    explore.add_argument("runs", nargs="+", metavar="RUN", help="names of runs, or their predictions files")
+    add_image_set(explore)
+    explore.add_argument("--annotator", help="whose judgements (default: the first by name)")
+    explore.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
+    explore.add_argument("--port", type=int, default=PORT, help=f"port to listen at (default {PORT})")
+    explore.add_argument("--no-browser", action="store_true", help="do not open the page")
+    explore.set_defaults(call=_explore)
+
+
+def _explore(arguments: argparse.Namespace) -> None:
+    need("fastapi", "uvicorn")
+    from nounflow.annotation.work import find_predictions
+    from nounflow.inputs import input_folder
+    from nounflow.schemas.annotations import Annotations
+    from nounflow.schemas.documents import read_document
+    from nounflow.schemas.labels import read_labels
+    from nounflow.scoring.answers import judgements
+    from nounflow.web.exploring.answers import answer_table
+    from nounflow.web.exploring.app import exploring_app
+    from nounflow.web.start import serve_app
+
+    documents = find_predictions(arguments.runs, arguments.image_set)
+    image_set = documents[0].image_set
+    place = image_place_of(arguments, image_set)
+    folder = input_folder(place) if place.suffix == ".json" else place
+    known = sorted((_RESULTS / "annotations" / image_set).glob("*.json"))
+    judges = [path for path in known if ".counts" not in path.name]
+    if arguments.annotator:
+        judges = [_RESULTS / "annotations" / image_set / f"{arguments.annotator}.json"]
+    judged = read_document(Annotations, judges[0], "annotations file") if judges else None
+    labels = _labels(arguments, image_set)
+    table = answer_table(
+        documents, judgements(judged) if judged else {}, read_labels(labels) if labels else {}, _kinds(documents)
+    )
+    app = exploring_app(table, folder, image_set, judged.annotator if judged else "", _places(documents, table))
+    print(f"image set {image_set}: {table['image'].n_unique():,} images, {len(documents)} runs", flush=True)
+    serve_app(app, host=arguments.host, port=arguments.port, browser=not arguments.no_browser)
+
+
+def _labels(arguments: argparse.Namespace, image_set: str) -> Path | None:
+    """The set's label file, where there is a config that names one."""
+    from nounflow.commands.options import config_of, project_config
+
+    part = config_of(arguments).image_sets.get(image_set) if project_config(Path()) else None
+    return Path(part.labels) if part and part.labels else None
+
+
+def _kinds(documents: tuple[Predictions, ...]) -> dict[str, str]:
+    """Kind of each noun, of the lexicons that stand here."""
+    from nounflow.schemas.tables import read_lexicon
+
+    kinds: dict[str, str] = {}
+    for path in sorted((_RESULTS / "nouns").glob("*.parquet")):
+        for noun, kind in read_lexicon(path).select("noun", "kind").iter_rows():
+            kinds.setdefault(noun.lower(), kind)
+    return kinds
+
+
+def _places(documents: tuple[Predictions, ...], table: Any) -> np.ndarray | None:
+    """Where the map has each image, by the embeddings of the first run that has some here."""
+    import numpy as np
+
+    from nounflow.store.shards import open_shard
+    from nounflow.web.exploring.embedding_map import plane
+
+    files = dict(table.select("file", "image").unique().iter_rows())
+    for path in sorted((_RESULTS / "image_embeddings").glob(f"*/{documents[0].image_set}.json")):
+        shard, vectors = open_shard(path)
+        if shard.embedder.spec == documents[0].infer_cfg.get("embedder"):
+            places = np.full((len(files), 2), np.nan, dtype=np.float32)
+            found = plane(np.asarray(vectors))
+            for file, point in zip(shard.files, found, strict=True):
+                if file in files:
+                    places[files[file]] = point
+            return places
+    return None

@@ -1,0 +1,1 @@
+"""Looking at results of any size in a browser: `nounflow explore`."""
