@@ -18,7 +18,7 @@ _OF_EXTRAS = {  # extra -> top-level modules; a test compares them with pyprojec
     "demo": ("gradio",),
     "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "pairs": ("webdataset",),
-    "regions": ("cv2", "faster_coco_eval"),
+    "regions": ("cv2", "faster_coco_eval", "torchvision"),
     "tracking": ("tensorboard", "wandb"),
 }
 EXTRAS = {module: extra for extra, modules in _OF_EXTRAS.items() for module in modules}

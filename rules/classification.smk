@@ -70,9 +70,7 @@ rule classify:
 
 rule classification:
     input:
-        found=expand(
-            CLASSIFICATION, run=CLASSIFYING_RUNS, check_set=CLASSIFIED_SETS
-        ),
+        found=expand(CLASSIFICATION, run=CLASSIFYING_RUNS, check_set=CLASSIFIED_SETS),
     output:
         table="results/classification.tsv",
     log:

@@ -28,6 +28,7 @@ from nounflow.config.lexicon import LexiconConfig
 from nounflow.config.mistakes import explain
 from nounflow.config.mixture import MixtureConfig
 from nounflow.config.open_set import OpenSetConfig
+from nounflow.config.regions import RegionsConfig
 from nounflow.config.runs.run import Run, decoder_unless_said, one_of
 from nounflow.config.tags import ScenesConfig, TagsConfig
 from nounflow.config.threads import Threads
@@ -127,6 +128,7 @@ class Config(Settings):
     classification: ClassificationConfig = ClassificationConfig()
     scoring: ScoringConfig = ScoringConfig()
     open_set: OpenSetConfig = OpenSetConfig()
+    regions: RegionsConfig = RegionsConfig()
     scenes: ScenesConfig = ScenesConfig()
     tags: TagsConfig = TagsConfig()
     gallery: int = Field(60, ge=0, description="most pictures in the report's gallery")
@@ -181,6 +183,11 @@ class Config(Settings):
     def _open_set(self) -> "Config":
         self.__dict__["open_set"] = self.open_set.settled(self)  # the model is frozen for all others
         self.tags.check(self)
+        return self
+
+    @model_validator(mode="after")
+    def _regions(self) -> "Config":
+        self.regions.check(self)
         return self
 
     @model_validator(mode="after")

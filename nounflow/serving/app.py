@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from fastapi import FastAPI, HTTPException, Query, Request, Response
@@ -25,6 +25,10 @@ from nounflow.namings import Naming
 from nounflow.open_set.gate import Verdict
 from nounflow.serving.batching import Batcher, TooManyWaitingError
 
+if TYPE_CHECKING:
+    from nounflow.regions.photographs import FoundRegions
+
+_NOT_SERVED = ("file", "problem")
 _BODY_SECONDS = 30.0  # for a client to send its image
 
 
@@ -139,6 +143,37 @@ def naming_app(classifier: NounClassifier, model: str, limits: Limits, api_key: 
         chain = [Noun(noun=text, probability=probability) for text, probability in found.chain]
         return Named(model=model, nouns=nouns, chain=chain, verdict=found.verdict)
 
+    looking = asyncio.Semaphore(1)  # a photograph's boxes are a batch of their own
+
+    @app.post(
+        "/regions",
+        openapi_extra={"requestBody": {"required": True, "content": {"image/*": {"schema": {"format": "binary"}}}}},
+    )
+    async def regions(
+        request: Request,
+        boxes: Annotated[int, Query(ge=1, le=100, description="proposals that are looked at")] = 40,
+        most: Annotated[int, Query(ge=1, le=50, description="boxes to answer with")] = 10,
+        min_probability: Annotated[float, Query(ge=0, le=1, description="of a noun")] = 0.3,
+        noun: Annotated[list[str], Query(max_length=1000, description="answer from these nouns only")] = [],  # noqa: B006
+    ) -> dict[str, object]:
+        """What is where in the image that is the request's body: boxes x0, y0, x1, y1 in pixels, each with a noun."""
+        candidates = tuple(dict.fromkeys(text.strip() for text in noun if text.strip()))
+        content = await _body(request, limits.max_bytes)
+
+        def look() -> FoundRegions:
+            _check_size(content, limits.max_pixels)
+            chosen = guided(candidates) if candidates else classifier
+            return next(chosen.regions([content], boxes=boxes, most=most, min_probability=min_probability))
+
+        try:
+            async with looking:
+                found = await asyncio.to_thread(look)
+        except (ImageError, NounflowError) as error:
+            raise HTTPException(422, str(error).splitlines()[0]) from None
+        if found.problem:
+            raise HTTPException(422, f"The image cannot be read: {found.problem}")
+        return {"model": model, **{key: value for key, value in found.as_dict().items() if key not in _NOT_SERVED}}
+
     @app.get("/healthz")
     async def health() -> dict[str, str]:
         """Whether the server is up."""
@@ -153,6 +188,11 @@ def naming_app(classifier: NounClassifier, model: str, limits: Limits, api_key: 
 
 
 def _prepared(classifier: NounClassifier, content: bytes, max_pixels: int) -> np.ndarray:
+    _check_size(content, max_pixels)
+    return classifier.prepare(content)
+
+
+def _check_size(content: bytes, max_pixels: int) -> None:
     try:
         with Image.open(io.BytesIO(content)) as image:
             width, height = image.size
@@ -160,7 +200,6 @@ def _prepared(classifier: NounClassifier, content: bytes, max_pixels: int) -> np
         width = height = 0
     if width * height > max_pixels:
         raise ImageError(f"too large: {width} x {height} pixels, at most {max_pixels:,} in all")
-    return classifier.prepare(content)
 
 
 async def _body(request: Request, most: int) -> bytes:

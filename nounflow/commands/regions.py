@@ -1,0 +1,123 @@
+"""`nounflow regions`: what is where in photographs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nounflow.commandline import at_least_one
+from nounflow.commands.options import noun_list
+from nounflow.commands.tables import add_json, show
+from nounflow.errors import NounflowError
+from nounflow.escaping import escaped
+from nounflow.extras import need
+
+if TYPE_CHECKING:
+    from nounflow.regions.photographs import FoundRegions
+
+_SIDE = 1600  # pixels of a drawn picture's longer side
+_EXAMPLES = """\
+examples:
+  nounflow regions street.jpg                       boxes with their nouns
+  nounflow regions street.jpg --draw out/           the same as a picture: out/street.png
+  nounflow regions photos/*.jpg --coco boxes.json   a data set in COCO's form
+  nounflow regions street.jpg --guide nouns.txt     look for these only, one noun a line
+
+exit status: 0 all were read, 1 some could not be, 2 none could.
+"""
+
+
+def add(commands: Any) -> None:
+    """Add `regions` to the parsers of `nounflow`."""
+    regions = commands.add_parser(
+        "regions",
+        help="say what is where in photographs: boxes with nouns",
+        description="Propose boxes in photographs and name what is in them.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    regions.add_argument("paths", nargs="+", type=Path, metavar="PHOTO", help="image files, or folders of them")
+    regions.add_argument(
+        "--run", type=Path, default=Path("results/models/small"), help="folder, name or hub id of a model"
+    )
+    regions.add_argument("--guide", type=Path, metavar="TXT", help="answer from this list only: one noun a line")
+    regions.add_argument("--boxes", type=at_least_one, default=40, help="boxes of a photo that are looked at (40)")
+    regions.add_argument("--most", type=at_least_one, default=10, help="boxes of a photo that are kept (10)")
+    regions.add_argument("--min-confidence", type=float, default=0.3, metavar="P", help="of a noun, 0 to 1 (0.3)")
+    regions.add_argument("--draw", type=Path, metavar="DIR", help="write each photo with its boxes, as PNG")
+    regions.add_argument("--coco", type=Path, metavar="JSON", help="write all boxes in COCO's form")
+    regions.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    regions.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    regions.set_defaults(call=_regions)
+    add_json(regions)
+
+
+def _regions(arguments: argparse.Namespace) -> None:
+    need("cv2", "torchvision")
+    if not 0 <= arguments.min_confidence <= 1:
+        raise NounflowError("A probability lies between 0 and 1", where="--min-confidence", fix="give one such as 0.3")
+    files = _files(arguments.paths)
+
+    from nounflow.classifier import NounClassifier
+    from nounflow.files import write_text
+    from nounflow.process import prepare_process
+    from nounflow.regions.photographs import as_coco
+
+    device = prepare_process(arguments.device, arguments.threads)
+    classifier = NounClassifier.load(arguments.run, device, arguments.threads)
+    if arguments.guide:
+        classifier = classifier.guide(noun_list(arguments.guide))
+    found: list[FoundRegions] = []
+    for one in classifier.regions(
+        files, boxes=arguments.boxes, most=arguments.most, min_probability=arguments.min_confidence
+    ):
+        found.append(one)
+        if arguments.draw and not one.problem:
+            _draw(one, arguments.draw)
+        if not arguments.json:
+            _say(one)
+    show("photographs", [one.as_dict() | {"file": escaped(one.file)} for one in found], lambda: None)
+    if arguments.coco:
+        write_text(arguments.coco, json.dumps(as_coco(found), indent=1, ensure_ascii=False) + "\n")
+    failed = sum(bool(one.problem) for one in found)
+    print(f"{len(found) - failed} photographs, {failed} unreadable", file=sys.stderr)
+    if failed:
+        sys.exit(2 if failed == len(found) else 1)
+
+
+def _files(paths: list[Path]) -> list[str]:
+    from nounflow.images import list_images
+
+    files: list[str] = []
+    for path in paths:
+        if path.is_dir():
+            files += [str(path / name) for name in list_images(path, any_name=True)]
+        elif path.is_file():
+            files.append(str(path))
+        else:
+            raise NounflowError("There is no such file or folder", where=path, fix="check the path")
+    return list(dict.fromkeys(files))
+
+
+def _draw(found: FoundRegions, folder: Path) -> None:
+    from nounflow.atomic import atomic_file
+    from nounflow.images import open_image
+    from nounflow.regions.drawing import Label, draw_boxes
+
+    labels = [Label(one.box, f"{one.noun} {one.probability:.0%}") for one in found.boxes]
+    picture = draw_boxes(open_image(Path(found.file)), labels, _SIDE)
+    with atomic_file(folder / f"{Path(found.file).stem}.png") as temporary:
+        picture.save(temporary, "PNG")
+
+
+def _say(found: FoundRegions) -> None:
+    if found.problem or not found.boxes:
+        print(
+            f"{escaped(found.file)}\t{f'unreadable: {found.problem}' if found.problem else 'nothing sure'}", flush=True
+        )
+    for one in found.boxes:
+        x0, y0, x1, y1 = (round(value) for value in one.box)
+        print(f"{escaped(found.file)}\t{one.noun} {one.probability:.0%}\t{x0},{y0} {x1},{y1}", flush=True)

@@ -1,0 +1,1 @@
+"""Regions: where is what? Box proposals, a probe for each name, detections and free names."""

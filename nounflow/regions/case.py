@@ -1,0 +1,209 @@
+"""One test of one run, from its files to rows of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from nounflow.config.embedder import EmbedderConfig
+from nounflow.config.regions import FusionConfig, RegionsConfig
+from nounflow.embedders.load import load_embedder
+from nounflow.predictors.loading import load_predictor
+from nounflow.regions.coco import TrueBoxes, read_boxes
+from nounflow.regions.detection import Detections, keep
+from nounflow.regions.free_names import NamedBox, answer_of, label_scores, lexicon_groups, name_boxes
+from nounflow.regions.image_regions import ImageRegions
+from nounflow.regions.probe_files import read_probes
+from nounflow.regions.recall import LIMITS, best_overlaps, recall
+from nounflow.regions.scoring import Interval, Results, WayScores, coco_results, detect, score_ways
+from nounflow.regions.view import RegionView
+from nounflow.schemas.regions import RegionRow
+from nounflow.store.shards import check_identity
+
+FREE = "free_names"
+
+
+class CaseFiles(Protocol):
+    """The files of a test and a run; see workflow_scripts/score_regions.py."""
+
+    test: str
+    run: str
+    probe: Path
+    view: Path
+    proposals: Path
+    boxes: Path
+    folder: str
+    predictor: Path
+    embedder: EmbedderConfig
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """An image for the page: its true boxes, what was detected, and what it was called freely."""
+
+    test: str
+    run: str
+    folder: str
+    file: str
+    true: list[tuple[tuple[float, ...], str]]
+    detected: list[tuple[tuple[float, ...], str, float]]
+    free: list[NamedBox]
+
+
+@dataclass(frozen=True)
+class ScoredCase:
+    """What a case adds to the table."""
+
+    rows: list[RegionRow]
+    per_name: dict[str, dict[str, float]]  # way -> name -> AP50
+    unretrieved: tuple[str, ...]
+    detections: dict[str, Results]
+    drawn: list[Drawn]
+
+
+def score_case(case: CaseFiles, settings: RegionsConfig, device: str, pictures: int = 12) -> ScoredCase:
+    """Score all ways of a test, and the free names of a run."""
+    manifest, probes = read_probes(case.probe)
+    truth, view = read_boxes(case.boxes), RegionView(case.view, case.proposals)
+    predictor = load_predictor(case.predictor, device)
+    model = load_embedder(case.embedder, device, images=False)
+    for found, where in ((view.manifest.embedder, case.view), (predictor.manifest.embedder, case.predictor)):
+        check_identity(found, manifest.embedder, where, case.probe)
+    names = (*manifest.base, *manifest.novel)
+    images = list(view.images(manifest.scored))
+    ways = detect(images, probes, truth, settings.fusion, manifest.temperature)
+
+    groups = lexicon_groups(predictor.manifest)
+    named = {image.file: name_boxes(image, answer_of(predictor), groups, settings.fusion) for image in images}
+    nouns = sorted({one.noun for boxes in named.values() for one in boxes})
+    vectors = dict(zip(nouns, model.encode_texts(nouns, progress=False) if nouns else (), strict=True))
+    ways[FREE] = _matched(images, named, vectors, probes["probe"].texts, names, truth, settings.fusion)
+
+    subsets = {"novel": manifest.novel, "base": manifest.base, "all": names}
+    scores = score_ways(truth, manifest.scored, subsets, ways, settings.seed)
+    bound = _recalls(truth, view, images, manifest.scored, subsets)
+    right = named_right(truth, {image.file: named[image.file] for image in images}, names, groups)
+    shared = {
+        "test": case.test,
+        "run": case.run,
+        "embedder": manifest.embedder.spec,
+        "transductive": manifest.transductive,
+        "proposals": manifest.source,
+        "images": len(manifest.scored),
+        "learnt_from": len(manifest.learnt_from),
+        "names_novel": len(manifest.novel),
+        "names_base": len(manifest.base),
+        **bound,
+    }
+    rows = [
+        RegionRow(way=way, named_right=right if way == FREE else None, **shared, **_columns(one))
+        for way, one in scores.items()
+    ]
+    shown = [_drawn(case, image, truth, names, ways["fused"], named[image.file]) for image in images[:pictures]]
+    return ScoredCase(
+        rows,
+        {way: one.per_name for way, one in scores.items()},
+        tuple(name for name, number in manifest.retrieved.items() if not number),
+        ways,
+        shown,
+    )
+
+
+def named_right(
+    truth: TrueBoxes, named: Mapping[str, list[NamedBox]], names: tuple[str, ...], groups: Mapping[str, str]
+) -> float | None:
+    """Of the true boxes that a named box overlaps by half, the share whose best such box has the name or a synonym."""
+    wanted = {truth.names.index(name) for name in names}
+    verdicts = []
+    for file, boxes in named.items():
+        corners = np.array([one.box for one in boxes], dtype=np.float32).reshape(-1, 4)
+        for true, label in zip(truth.boxes[file], truth.labels[file].tolist(), strict=True):
+            overlaps = best_overlaps({file: true[None]}, {file: corners}, 1)[file]
+            if label in wanted and overlaps.max(initial=0) >= 0.5:
+                noun, name = boxes[int(overlaps.argmax())].noun, truth.names[label]
+                verdicts.append(noun == name or groups.get(noun, noun) == groups.get(name, name))
+    return float(np.mean(verdicts)) if verdicts else None
+
+
+def _matched(
+    images: list[ImageRegions],
+    named: Mapping[str, list[NamedBox]],
+    vectors: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    names: tuple[str, ...],
+    truth: TrueBoxes,
+    config: FusionConfig,
+) -> Results:
+    """Free names as detections of a list's labels."""
+    categories = [truth.category_ids[truth.names.index(name)] for name in names]
+    results: Results = []
+    for image in images:
+        scores = label_scores(named[image.file], vectors, labels)
+        rows = np.array([one.row for one in named[image.file]], dtype=np.int64)
+        kept = keep(image.boxes[rows], scores, config)
+        results += coco_results(image, Detections(rows[kept.rows], kept.names, kept.scores), categories, truth)
+    return results
+
+
+def _recalls(
+    truth: TrueBoxes,
+    view: RegionView,
+    images: list[ImageRegions],
+    scored: tuple[str, ...],
+    subsets: Mapping[str, tuple[str, ...]],
+) -> dict[str, float | int | None]:
+    columns: dict[str, float | int | None] = {}
+    embedded = {image.file: image.boxes for image in images}
+    for subset in ("novel", "base"):
+        places = [truth.names.index(name) for name in subsets[subset]]
+        boxes = {file: truth.boxes_of(file, places) for file in scored}
+        columns[f"boxes_{subset}"] = sum(map(len, boxes.values()))
+        for limit in LIMITS:
+            at_half, mean = recall(list(best_overlaps(view.proposals, boxes, limit).values()))
+            columns[f"ar{limit}_{subset}"] = at_half
+            if limit == 100:
+                columns[f"ar{limit}_{subset}_mean"] = mean
+        columns[f"ar_embedded_{subset}"] = recall(list(best_overlaps(embedded, boxes, max(LIMITS)).values()))[0]
+    return columns
+
+
+def _columns(scores: WayScores) -> dict[str, float | None]:
+    def three(name: str, found: Interval) -> dict[str, float | None]:
+        return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+
+    columns = three("difference", scores.difference)
+    for subset, found in scores.ap50.items():
+        columns |= three(f"ap50_{subset}", found)
+    return columns | {"ap_novel": scores.ap["novel"], "ap_all": scores.ap["all"]}
+
+
+def _drawn(
+    case: CaseFiles,
+    image: ImageRegions,
+    truth: TrueBoxes,
+    names: tuple[str, ...],
+    results: Results,
+    free: list[NamedBox],
+    least: float = 0.0,
+    most: int = 5,
+) -> Drawn:
+    number = {truth.category_ids[truth.names.index(name)]: name for name in names}
+    mine = [one for one in results if one["image_id"] == truth.images[image.file][0] and one["score"] >= least]
+    mine.sort(key=lambda one: -one["score"])
+    corners = [(x, y, x + width, y + height) for x, y, width, height in (one["bbox"] for one in mine[:most])]
+    return Drawn(
+        case.test,
+        case.run,
+        case.folder,
+        image.file,
+        [
+            (tuple(box.tolist()), truth.names[label])
+            for box, label in zip(truth.boxes[image.file], truth.labels[image.file].tolist(), strict=True)
+        ],
+        [(box, number[one["category_id"]], one["score"]) for box, one in zip(corners, mine, strict=False)],
+        free[:most],
+    )

@@ -1,0 +1,74 @@
+"""From a probe to detections: the ways in which a box gets its score, and which boxes are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from nounflow.config.regions import FusionConfig
+from nounflow.regions.boxes import suppressed
+from nounflow.regions.fusion import fused, similarities
+from nounflow.regions.image_regions import ImageRegions
+from nounflow.regions.learning import Probe
+
+
+class Detections(NamedTuple):
+    """Kept boxes of one image, best score first."""
+
+    rows: np.ndarray  # int64 [n], among the image's boxes
+    names: np.ndarray  # int64 [n], among the probe's names
+    scores: np.ndarray  # float32 [n]
+
+
+class Evidence(NamedTuple):
+    """What speaks for each box and name of an image."""
+
+    similarity: np.ndarray  # [n, names]
+    probe: np.ndarray  # [n, names]
+    objectness: np.ndarray  # [n]
+    share: np.ndarray  # [names], of the probe
+
+
+def evidence(probe: Probe, image: ImageRegions, config: FusionConfig, temperature: float) -> Evidence:
+    """Similarity, probe and objectness of an image's boxes."""
+    share = np.where(probe.novel, config.novel_share, config.base_share)
+    return Evidence(
+        similarities(image.combined(probe.one_scale), probe.texts, temperature),
+        probe.probabilities(image),
+        image.objectness,
+        np.where(probe.learnt, share, config.novel_share),  # without a row a base name is like a novel one
+    )
+
+
+class Way(NamedTuple):
+    """A row of the table: how scores are made, and by which probe."""
+
+    scores: Callable[[Evidence], np.ndarray]  # [n, names]
+    says: str
+    probe: str = "probe"
+
+
+WAYS: dict[str, Way] = {
+    "fused": Way(lambda e: fused(e.similarity, e.probe, e.share, e.objectness), "probe, similarity and objectness"),
+    "similarity": Way(lambda e: e.similarity, "similarity of box and name only: the baseline"),
+    "no_probe": Way(lambda e: fused(e.similarity, None, e.share, e.objectness), "similarity and objectness"),
+    "probe_only": Way(lambda e: e.probe, "probe only"),
+    "no_objectness": Way(lambda e: fused(e.similarity, e.probe, e.share, None), "probe and similarity"),
+    "no_quality": Way(
+        lambda e: fused(e.similarity, e.probe, e.share, e.objectness), "without the fit learnt from base boxes",
+        "no_quality",
+    ),
+    "one_scale": Way(
+        lambda e: fused(e.similarity, e.probe, e.share, e.objectness), "boxes without their surroundings", "one_scale"
+    ),
+}  # fmt: skip
+
+
+def keep(boxes: np.ndarray, scores: np.ndarray, config: FusionConfig) -> Detections:
+    """Detections of one image from the scores of its boxes [n, names]: a box may have several names."""
+    rows, names = np.nonzero(scores > config.min_score)
+    found = scores[rows, names].astype(np.float32)
+    places = suppressed(boxes[rows], found, config.nms_iou, names)[: config.most]
+    return Detections(rows[places], names[places], found[places])

@@ -1,0 +1,85 @@
+"""A probe on disk: safetensors and, written last, a manifest; pseudo boxes in COCO's form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from nounflow.errors import DamagedFileError
+from nounflow.files import sha256_file
+from nounflow.regions.coco import TrueBoxes, xywh
+from nounflow.regions.image_regions import ImageRegions
+from nounflow.regions.learning import Learnt, Probe
+from nounflow.schemas.documents import read_document, write_document
+from nounflow.schemas.regions import ProbeManifest
+from nounflow.store.weights import save_tensors
+
+WEIGHTS = "probe.safetensors"
+_SHARED = ("texts", "novel")
+_OWN = ("weights", "mean", "spread", "quality")
+
+
+def write_probes(path: Path, probes: Mapping[str, Probe], **fields: Any) -> ProbeManifest:
+    """Write variants of one probe, which share names and texts, then the manifest, whose other fields are given."""
+    path.unlink(missing_ok=True)
+    first = next(iter(probes.values()))
+    tensors = {"texts": first.texts, "novel": first.novel}
+    for variant, probe in probes.items():
+        values = {name: getattr(probe, name) for name in _OWN}
+        tensors |= {f"{variant}.{name}": value for name, value in values.items() if value is not None}
+    save_tensors(path.parent / WEIGHTS, {name: torch.from_numpy(np.asarray(value)) for name, value in tensors.items()})
+    manifest = ProbeManifest(
+        base=tuple(name for name, novel in zip(first.names, first.novel, strict=True) if not novel),
+        novel=tuple(name for name, novel in zip(first.names, first.novel, strict=True) if novel),
+        weights_sha256=sha256_file(path.parent / WEIGHTS),
+        **fields,
+    )
+    write_document(path, manifest)
+    return manifest
+
+
+def read_probes(path: Path) -> tuple[ProbeManifest, dict[str, Probe]]:
+    """The manifest of a probe, and its variants by name.
+
+    Raises:
+        DamagedFileError: the weights are not those that the manifest names.
+    """
+    manifest = read_document(ProbeManifest, path, "manifest of a probe")
+    weights = path.parent / WEIGHTS
+    if not weights.is_file() or sha256_file(weights) != manifest.weights_sha256:
+        raise DamagedFileError(
+            "A probe's weights are not those that were written",
+            where=weights,
+            fix=f"delete {path} and run its stage again",
+        )
+    tensors = {name: tensor.numpy() for name, tensor in load_file(weights).items()}
+    texts, novel = (tensors.pop(name) for name in _SHARED)
+    probes = {}
+    for variant in dict.fromkeys(name.partition(".")[0] for name in tensors):
+        own = {name: tensors.get(f"{variant}.{name}") for name in _OWN}
+        names = (*manifest.base, *manifest.novel)
+        probes[variant] = Probe(names=names, novel=novel, texts=texts, one_scale=variant == "one_scale", **own)  # type: ignore[arg-type]
+    return manifest, probes
+
+
+def pseudo_boxes(learnt: Learnt, images: Mapping[str, ImageRegions], truth: TrueBoxes) -> list[dict[str, Any]]:
+    """The retrieved boxes in COCO's results form: score is the objectness, cosine that of box and name."""
+    number = dict(zip(truth.names, truth.category_ids, strict=True))
+    return [
+        {
+            "image_id": truth.images[box.file][0],
+            "file_name": box.file,
+            "category_id": number.get(name),  # none of a name that the data set lacks
+            "category": name,
+            "bbox": xywh(images[box.file].boxes[box.row]),
+            "score": round(float(images[box.file].objectness[box.row]), 6),
+            "cosine": round(box.cosine, 6),
+        }
+        for name, boxes in learnt.pseudo.items()
+        for box in boxes
+    ]

@@ -1,0 +1,254 @@
+"""Regions: splits, the view in the store, probes on disk, a whole case, free names, photographs, the page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from test_regions import DIM, TEXTS, boxes, coco_file, picture, world
+
+from nounflow.config.regions import FusionConfig, ProbeConfig, ProposalsConfig, RegionsTestConfig, RetrievalConfig
+from nounflow.errors import DamagedFileError, MismatchError, NounflowError
+from nounflow.regions import photographs
+from nounflow.regions.coco import read_boxes
+from nounflow.regions.detection import WAYS
+from nounflow.regions.drawing import Label, draw_boxes
+from nounflow.regions.free_names import NamedBox, answer_of, label_scores, name_boxes
+from nounflow.regions.image_regions import ImageRegions
+from nounflow.regions.learning import learn_probe
+from nounflow.regions.probe_files import WEIGHTS, pseudo_boxes, read_probes, write_probes
+from nounflow.regions.proposals import PROPOSALS, Proposed, crops
+from nounflow.regions.scoring import detect, score_ways
+from nounflow.regions.splits import base_boxes, split
+from nounflow.regions.view import RegionView
+from nounflow.report.regions import DrawnPicture, regions_page
+from nounflow.schemas.embeddings import EmbedderIdentity
+from nounflow.schemas.regions import RegionRow, RegionScores
+from nounflow.schemas.tables import write_table
+from nounflow.store.shard_writing import write_shard
+
+IDENTITY = EmbedderIdentity(
+    spec="test:world", dim=DIM, digest="d", weights="w", tokenizer="t", preprocessing="p", precision="fp32"
+)
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> tuple[Path, Path, Path, list[ImageRegions]]:
+    """The world on disk: view, proposals, boxes; and the world."""
+    images, truth = world(48)
+    tables = [Proposed(i.file, i.width, i.height, i.boxes, i.objectness).table() for i in images]
+    table = pl.concat(tables).select(PROPOSALS.names)
+    write_table(tmp_path / "proposals.parquet", table, PROPOSALS)
+    rows = crops(table, None).select("x0", "y0", "x1", "y1", "objectness").to_numpy()
+    number = np.repeat(np.arange(len(images)), 6)[:, None]
+    write_shard(
+        tmp_path / "regions.json",
+        np.concatenate([image.vectors.reshape(-1, DIM) for image in images]),
+        boxes=np.concatenate([number, rows], axis=1).astype(np.float32),
+        embedder=IDENTITY,
+        lexicon="",
+        source="world",
+        start=0,
+        texts="",
+        batch_tokens=0,
+        files=tuple(image.file for image in images),
+    )
+    coco_file(tmp_path / "boxes.json", truth)
+    return tmp_path / "regions.json", tmp_path / "proposals.parquet", tmp_path / "boxes.json", images
+
+
+def test_the_view_gives_back_what_was_embedded(stored: tuple[Path, Path, Path, list[ImageRegions]]) -> None:
+    manifest, proposals, _, images = stored
+    view = RegionView(manifest, proposals)
+    for image in images:
+        found = view.image(image.file)
+        assert found is not None
+        assert (found.width, found.height) == (150, 150)
+        for field in ("boxes", "objectness", "vectors"):
+            assert np.array_equal(getattr(found, field), getattr(image, field))
+    assert view.image("none.png") is None
+    other = pl.read_parquet(proposals).with_columns(x0=pl.col("x0") + 1)
+    write_table(proposals, other, PROPOSALS)
+    with pytest.raises(MismatchError, match="are not those of the table of proposals"):
+        RegionView(manifest, proposals)
+
+
+def test_crops_are_each_box_and_the_same_with_its_surroundings() -> None:
+    found = Proposed("a", 400, 300, boxes((100, 50, 180, 110), (0, 0, 9, 9)), np.array([0.9, 0.1], np.float32))
+    table = crops(found.table().select(PROPOSALS.names), 1)
+    assert table.select("x0", "y0", "x1", "y1").rows() == [(100, 50, 180, 110), (80, 35, 200, 125)]
+
+
+def test_scored_images_are_never_learnt_from_unless_it_is_said(
+    stored: tuple[Path, Path, Path, list[ImageRegions]], tmp_path: Path
+) -> None:
+    truth = read_boxes(stored[2])
+    test = RegionsTestConfig(source="scenes", novel=("name 1", "unicorn"))
+    parts = split(truth, test, 1)
+    assert (parts.novel, parts.absent) == (("name 1",), ("unicorn",))
+    assert parts.base == ("name 0", "name 2", "name 3")
+    assert not set(parts.learnt_from) & set(parts.scored)
+    assert set(parts.learnt_from) | set(parts.scored) == set(truth.images)
+    both = split(truth, test.model_copy(update={"transductive": True}), 1)
+    assert set(both.scored) < set(both.learnt_from)
+    assert not set(both.base_images) & set(both.scored)  # base boxes of scored images stay unseen
+    drawn = split(truth, RegionsTestConfig(source="scenes", novel_share=0.5), 1)
+    assert len(drawn.novel) == 2
+    assert not set(drawn.novel) & set(drawn.base)
+    assert set(base_boxes(truth, ["name 0"], parts.learnt_from)["name 0"]) <= set(parts.learnt_from)
+    found = json.loads(stored[2].read_text())
+    for i, image in enumerate(found["images"]):
+        image["split"] = ("train", "val", "test")[i % 3]
+    stored[2].write_text(json.dumps(found))
+    marked = split(read_boxes(stored[2]), test.model_copy(update={"most": 10}), 1)
+    assert (len(marked.learnt_from), len(marked.scored)) == (10, 10)
+    with pytest.raises(NounflowError, match="No novel name has boxes"):
+        split(truth, RegionsTestConfig(source="scenes", novel=("unicorn",)), 1)
+    with pytest.raises(NounflowError, match="0 images to score"):
+        everything = {"images": [{**image, "split": "train"} for image in found["images"]]}
+        split(read_boxes(coco_file(tmp_path / "all.json", world(48)[1], **everything)), test, 1)
+
+
+def test_from_the_store_to_the_table(stored: tuple[Path, Path, Path, list[ImageRegions]], tmp_path: Path) -> None:
+    view, truth = RegionView(stored[0], stored[1]), read_boxes(stored[2])
+    parts = split(truth, RegionsTestConfig(source="scenes", novel=("name 0", "name 1")), 1)
+    base = base_boxes(truth, parts.base, parts.base_images)
+    rows = [int(name.split()[1]) for name in (*parts.base, *parts.novel)]
+    settings = ProbeConfig(negatives=2)
+    variants = {"probe": (settings, False), "one_scale": (settings, True)}
+    variants["no_quality"] = settings.model_copy(update={"quality": False}), False
+
+    def learnt_from() -> Iterator[ImageRegions]:
+        return view.images(parts.learnt_from)
+
+    found = {
+        name: learn_probe(
+            learnt_from, base, parts.novel, TEXTS[rows], RetrievalConfig(most=5), probe, 0.5, 1, one
+        )
+        for name, (probe, one) in variants.items()
+    }  # fmt: skip
+    held = {image.file: image for image in view.images(parts.learnt_from)}
+    stand_ins = pseudo_boxes(found["probe"], held, truth)
+    assert len(stand_ins) == 10
+    assert {row["file_name"] for row in stand_ins} <= set(parts.learnt_from)
+    manifest = write_probes(
+        tmp_path / "probe.json",
+        {name: learnt.probe for name, learnt in found.items()},
+        test="world", embedder=IDENTITY, retrieved={}, learnt_from=parts.learnt_from, scored=parts.scored,
+        transductive=False, min_objectness=0.5, temperature=0.05, source="file", settings={}, seconds=0.0,
+    )  # fmt: skip
+    again, probes = read_probes(tmp_path / "probe.json")
+    assert again == manifest
+    for name, learnt in found.items():
+        assert np.array_equal(probes[name].weights, learnt.probe.weights)
+        assert probes[name].names == learnt.probe.names
+    ways = detect(view.images(parts.scored), probes, truth, FusionConfig(), 0.05)
+    assert set(ways) == set(WAYS)
+    subsets = {"novel": parts.novel, "base": parts.base, "all": (*parts.base, *parts.novel)}
+    scores = score_ways(truth, parts.scored, subsets, ways, 1)
+    assert scores["fused"].ap50["novel"].value > scores["similarity"].ap50["novel"].value  # type: ignore[operator]
+    value, low, high = scores["fused"].difference
+    assert low <= value <= high  # type: ignore[operator]
+    assert low > 0  # type: ignore[operator]
+    weights = tmp_path / WEIGHTS
+    weights.write_bytes(weights.read_bytes() + b"x")
+    with pytest.raises(DamagedFileError, match="not those that were written"):
+        read_probes(tmp_path / "probe.json")
+
+
+def says(nouns: Sequence[str], probabilities: Sequence[float]) -> SimpleNamespace:
+    """A predictor that always answers so."""
+    return SimpleNamespace(
+        width=5,
+        answer=lambda vectors, _k: SimpleNamespace(
+            texts=[[noun] for noun in nouns], probabilities=np.array(probabilities, np.float32)[:, None]
+        ),
+    )
+
+
+def test_boxes_that_mean_the_same_are_joined_and_a_gate_is_kept_to() -> None:
+    image = world(1)[0][0]
+    image = replace(image, boxes=boxes((0, 0, 10, 10), (0, 0, 10, 9), (50, 50, 60, 60)))
+    groups = {"sofa": "s1", "couch": "s1"}
+    answer = answer_of(says(["sofa", "couch", "cup"], [0.5, 0.9, 0.4]))  # type: ignore[arg-type]
+    found = name_boxes(image, answer, groups, FusionConfig())
+    assert [one.noun for one in found] == ["couch", "cup"]
+    assert len(name_boxes(image, answer, {}, FusionConfig())) == 3
+    assert [one.noun for one in name_boxes(image, answer, groups, FusionConfig(), 0.45)] == [found[0].noun]
+
+    def gate(_vectors: np.ndarray, nouns: Sequence[Sequence[str]]) -> list[SimpleNamespace]:
+        return [SimpleNamespace(accepted=row[0] == "cup") for row in nouns]
+
+    gated = answer_of(says(["sofa", "couch", "cup"], [0.5, 0.9, 0.4]), gate)  # type: ignore[arg-type]
+    assert [one.noun for one in name_boxes(image, gated, groups, FusionConfig())] == ["cup"]
+
+
+def test_free_names_are_matched_with_a_list_by_the_published_rule() -> None:
+    named = [NamedBox(0, (0, 0, 5, 5), "sofa", 0.64, 1.0)]
+    labels = np.stack([TEXTS[0], TEXTS[1]])
+    text = {"sofa": (TEXTS[0] + 0.99 * TEXTS[1]).astype(np.float32)}
+    logits = 100 * labels @ text["sofa"]
+    expected = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
+    assert label_scores(named, text, labels)[0] == pytest.approx(0.8 * expected, abs=1e-6)
+
+
+def test_a_photograph_is_looked_at_without_a_store() -> None:
+    source_calls = []
+
+    def source(image: Image.Image, file: str) -> tuple[np.ndarray, np.ndarray]:
+        source_calls.append(file)
+        return boxes((20, 30, 70, 90), (95, 40, 145, 90)), np.array([0.9, 0.8])
+
+    def encode(crops: Sequence[np.ndarray]) -> np.ndarray:
+        means = np.stack([crop.reshape(-1, 3).mean(0) for crop in crops])
+        return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True))
+
+    found = photographs.image_regions(picture(), "a.png", source, ProposalsConfig(embedded=1), np.asarray, encode)
+    assert found is not None
+    assert found.vectors.shape == (1, 2, 3)
+    assert found.vectors[0, 0, 0] > 0.95  # the red box
+    assert found.vectors[0, 1, 0] < found.vectors[0, 0, 0]  # with what is around it
+    nothing = photographs.image_regions(
+        picture(), "a.png", lambda *_: (np.zeros((0, 4)), np.zeros(0)), ProposalsConfig(), np.asarray, encode
+    )
+    assert nothing is None
+    photo = photographs.FoundRegions("a.png", 160, 120, (NamedBox(0, (20, 30, 70, 90), "box", 0.64, 1.0),))
+    assert photo.as_dict()["regions"] == [
+        {"box": [20, 30, 70, 90], "noun": "box", "probability": 0.64, "objectness": 1.0, "score": 0.8}
+    ]
+    document = photographs.as_coco([photo])
+    assert document["annotations"][0]["bbox"] == [20, 30, 50, 60]  # type: ignore[index]
+
+
+def test_boxes_are_drawn_where_they_are() -> None:
+    drawn = draw_boxes(Image.new("RGB", (100, 80), "white"), [Label((20, 30, 60, 70), "cup 90%", "#ff0000")])
+    assert drawn.getpixel((20, 60)) == (255, 0, 0)
+    assert drawn.getpixel((40, 50)) == (255, 255, 255)
+
+
+def test_the_page_shows_table_and_pictures() -> None:
+    known = {"test": "t", "run": "<r>", "embedder": "e", "way": "fused", "transductive": True, "proposals": "file"}
+    numbers = {"images": 3, "learnt_from": 4, "names_novel": 1, "names_base": 2, "boxes_novel": 5, "boxes_base": 6}
+    scored = {"ap50_novel": 0.1234, "ap50_novel_low": 0.1, "ap50_novel_high": 0.2}
+    row = RegionRow(**dict.fromkeys(RegionRow.model_fields) | known | numbers | scored)
+    scores = RegionScores(rows=(row,), per_name={"t/<r>/fused": {"cup": 0.5}}, unretrieved={"t/<r>": ("tie",)})
+    shown = DrawnPicture("t", "<r>", "a.png", picture(), ("cup",), ("cup 0.50",), ())
+    page = regions_page(scores, [shown])
+    wanted = (
+        "12.3",
+        "10.0 … 20.0",
+        "transductive",
+        "cup 50",
+        "Nothing was retrieved for: tie",
+        "data:image/jpeg",
+        "&lt;r&gt;",
+    )
+    for text in wanted:
+        assert text in page

@@ -1,0 +1,137 @@
+"""Learn what boxes of each name look like: retrieve pseudo boxes for novel names, take true ones for base names.
+
+    python workflow_scripts/probe_regions.py --test scenes --settings '{}' --test-settings '{"images": "scenes"}' \\
+        --boxes results/inputs/scenes/boxes.json --proposals results/regions/scenes/proposals.parquet \\
+        --view results/image_embeddings/bundled/scenes/regions.json --embedder '{"spec": "bundled:minilm-conse"}' \\
+        --out results/regions/scenes/bundled/probe.json --pseudo-boxes results/regions/scenes/bundled/pseudo_boxes.json
+
+With `--add NAME` further names join the probe that stands at --out; the others are not touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nounflow.commandline import add_settings, at_least_one, run_stage, stage_parser
+from nounflow.config.embedder import EmbedderConfig
+from nounflow.config.regions import RegionsConfig, RegionsTestConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def main(
+    test: str,
+    settings: RegionsConfig,
+    test_settings: RegionsTestConfig,
+    boxes: Path,
+    proposals: Path,
+    view: Path,
+    embedder: EmbedderConfig,
+    add: list[str],
+    device: str,
+    threads: int,
+    out: Path,
+    pseudo_boxes: Path,
+) -> None:
+    """Learn a probe; see the module docstring."""
+    import time
+
+    from nounflow.embedders.load import load_embedder
+    from nounflow.files import write_json
+    from nounflow.process import prepare_process
+    from nounflow.regions.coco import read_boxes
+    from nounflow.regions.learning import add_names, learn_probe, name_vectors
+    from nounflow.regions.probe_files import pseudo_boxes as in_coco_form
+    from nounflow.regions.probe_files import read_probes, write_probes
+    from nounflow.regions.settling import cut_of, temperature_of
+    from nounflow.regions.splits import base_boxes, split
+    from nounflow.regions.view import RegionView
+    from nounflow.store.shards import check_identity
+
+    start = time.monotonic()
+    model = load_embedder(embedder, prepare_process(device, threads), images=False)
+    truth, seen = read_boxes(boxes), RegionView(view, proposals)
+    check_identity(seen.manifest.embedder, model.identity, view, "the config")
+    for reason, number in truth.dropped.items():
+        print(f"left out of {boxes}: {number} boxes: {reason}", flush=True)
+    parts = split(truth, test_settings, settings.seed)
+    for name in parts.absent:
+        print(f"not in {boxes}: {name}", flush=True)
+    least = cut_of(settings)
+
+    def texts(names: Sequence[str]) -> np.ndarray:
+        return name_vectors(settings.prompts, names, lambda prompts: model.encode_texts(prompts, progress=False))
+
+    if add:
+        manifest, probes = read_probes(out)
+        add = [name for name in dict.fromkeys(add) if name not in (*manifest.base, *manifest.novel)]
+        images = list(seen.images(manifest.learnt_from))
+        found = {
+            name: add_names(probe, images, add, texts(add), settings.retrieval, settings.probe, least, settings.seed)
+            for name, probe in probes.items()
+        }
+        retrieved = dict(manifest.retrieved)
+    else:
+        base = base_boxes(truth, parts.base, parts.base_images)
+        vectors = texts((*parts.base, *parts.novel))
+        variants = {"probe": (settings.probe, False), "one_scale": (settings.probe, True)}
+        if base and settings.probe.quality:
+            variants["no_quality"] = (settings.probe.model_copy(update={"quality": False}), False)
+        found = {
+            name: learn_probe(
+                lambda: seen.images(parts.learnt_from),
+                base,
+                parts.novel,
+                vectors,
+                settings.retrieval,
+                probe,
+                least,
+                settings.seed,
+                one_scale,
+            )
+            for name, (probe, one_scale) in variants.items()
+        }
+        retrieved = {}
+    first = found["probe"]
+    retrieved |= {name: len(pseudo) for name, pseudo in first.pseudo.items()}
+    for name, number in retrieved.items():
+        if not number:
+            print(f"no box is likely enough for {name}: it is found by similarity alone", flush=True)
+    held = {image.file: image for image in seen.images(sorted({b.file for of in first.pseudo.values() for b in of}))}
+    write_json(pseudo_boxes, in_coco_form(first, held, truth))
+    write_probes(
+        out,
+        {name: learnt.probe for name, learnt in found.items()},
+        test=test,
+        embedder=model.identity,
+        retrieved=retrieved,
+        learnt_from=parts.learnt_from,
+        scored=parts.scored,
+        transductive=test_settings.transductive,
+        min_objectness=least,
+        temperature=temperature_of(settings.fusion, model.identity),
+        source=settings.proposals.source,
+        settings=settings.model_dump(mode="json", exclude={"tests", "runs", "proposals"}),
+        seconds=round(time.monotonic() - start, 1),
+    )
+    print(f"{sum(retrieved.values())} pseudo boxes for {len(retrieved)} novel names; {len(parts.base)} base names")
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--test", required=True, help="name of the test")
+    add_settings(parser, "--settings", RegionsConfig)
+    add_settings(parser, "--test-settings", RegionsTestConfig)
+    parser.add_argument("--boxes", type=Path, required=True, help="COCO JSON with the boxes of the image set")
+    parser.add_argument("--proposals", type=Path, required=True, help="table of proposals")
+    parser.add_argument("--view", type=Path, required=True, help="manifest of the view regions")
+    add_settings(parser, "--embedder", EmbedderConfig)
+    parser.add_argument("--add", nargs="*", default=[], metavar="NAME", help="join these novel names to the probe")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    parser.add_argument("--out", type=Path, required=True, help="the probe's manifest")
+    parser.add_argument("--pseudo-boxes", type=Path, required=True, help="the retrieved boxes, COCO JSON")
+    run_stage(main, parser.parse_args())

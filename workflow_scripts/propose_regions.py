@@ -1,0 +1,102 @@
+"""Propose boxes in the images of a set or a test, whatever is in them, and list what is to be embedded.
+
+    python workflow_scripts/propose_regions.py --image-set mine --folder ~/Pictures \\
+        --settings '{"source": "selective_search"}' --out results/regions/mine/proposals.parquet \\
+        --crops results/regions/mine/crops.parquet --counts results/regions/mine/proposals.counts.json
+
+A box is listed in the crops once as it is and once with half as much again around it.
+"""
+
+from pathlib import Path
+
+from nounflow.commandline import add_settings, at_least_one, json_settings, run_stage, stage_parser
+from nounflow.config.regions import ProposalsConfig, RegionsTestConfig
+
+
+def main(
+    image_set: str,
+    folder: Path | None,
+    input_manifest: Path | None,
+    boxes: Path | None,
+    test_settings: RegionsTestConfig | None,
+    seed: int,
+    settings: ProposalsConfig,
+    device: str,
+    threads: int,
+    out: Path,
+    crops: Path,
+    counts: Path,
+) -> None:
+    """Propose; see the module docstring."""
+    import polars as pl
+
+    from nounflow.counts import Counts
+    from nounflow.errors import NounflowError
+    from nounflow.escaping import escaped
+    from nounflow.images import list_images
+    from nounflow.inputs import input_folder
+    from nounflow.process import prepare_process
+    from nounflow.progress import Progress
+    from nounflow.regions.coco import read_boxes
+    from nounflow.regions.proposals import PROPOSALS, load_source, propose_files
+    from nounflow.regions.proposals import crops as crops_of
+    from nounflow.regions.splits import split
+    from nounflow.schemas.tables import write_table
+
+    if folder is None:
+        if input_manifest is None:
+            raise NounflowError("Where are the images?", fix="give --folder or --input-manifest")
+        folder = input_folder(input_manifest)
+    source = load_source(settings, prepare_process(device, threads))
+    files = list_images(folder)
+    if boxes is not None and test_settings is not None:
+        parts = split(read_boxes(boxes), test_settings, seed)
+        wanted = {*parts.learnt_from, *parts.scored}
+        if missing := sorted(wanted - set(files)):
+            print(f"in {boxes}, but not in the folder: {len(missing)} images, such as {missing[0]}", flush=True)
+        files = [file for file in files if file in wanted]
+    tables: list[pl.DataFrame] = [pl.from_arrow(PROPOSALS.empty_table())]  # type: ignore[list-item]
+    record = Counts("regions")
+    flow, dropped, kept = record.flow(f"{image_set}: images", len(files), "files"), 0, 0
+    with Progress("images", len(files), "images") as progress:
+        for found in propose_files(source, folder, files, settings, threads):
+            if found.problem:
+                print(f"unreadable: {escaped(found.file)}: {found.problem}", flush=True)
+                flow.drop(1, f"unreadable ({found.problem})")
+            elif not len(found.boxes):
+                print(f"no proposal: {escaped(found.file)}", flush=True)
+                flow.drop(1, "no proposal: nothing will be detected there")
+            else:
+                tables.append(found.table().select(PROPOSALS.names).cast(dict(tables[0].schema)))
+            dropped, kept = dropped + found.dropped, kept + len(found.boxes)
+            progress.advance(1)
+    flow.out(len(tables) - 1, "images with proposals")
+    table = pl.concat(tables)
+    embedded = crops_of(table, settings.embedded)
+    flow = record.flow(f"{image_set}: boxes", kept + dropped, "boxes, suppressed ones not counted")
+    flow.drop(dropped, "degenerate: too narrow, or not finite")
+    flow.out(kept, "proposals")
+    flow = record.flow(f"{image_set}: crops", kept, "proposals")
+    flow.drop(kept - len(embedded) // 2, f"after the first {settings.embedded} of an image: not embedded")
+    flow.add(len(embedded) // 2, "the same with their surroundings")
+    flow.out(len(embedded), "crops")
+    write_table(crops, embedded, PROPOSALS)
+    write_table(out, table, PROPOSALS)
+    record.write(counts)
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--image-set", required=True, help="name of the image set")
+    parser.add_argument("--folder", type=Path, help="folder of images")
+    parser.add_argument("--input-manifest", type=Path, help="manifest of a fetched set, instead of --folder")
+    parser.add_argument("--boxes", type=Path, help="COCO JSON of a test: only its images are looked at")
+    parser.add_argument("--test-settings", type=json_settings(RegionsTestConfig), help="settings of that test, JSON")
+    parser.add_argument("--seed", type=int, default=1, help="of draws of its images")
+    add_settings(parser, "--settings", ProposalsConfig)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    parser.add_argument("--out", type=Path, required=True, help="the proposals")
+    parser.add_argument("--crops", type=Path, required=True, help="the boxes to embed")
+    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
+    run_stage(main, parser.parse_args())

@@ -1,0 +1,121 @@
+r"""Score detection on its tests: average precision of each way with intervals, recall of the proposals, free names.
+
+    python workflow_scripts/score_regions.py --settings '{"tests": {"scenes": {"images": "scenes"}}}' \
+        --cases '[{"test": "scenes", "run": "small", "probe": "results/regions/scenes/bundled/probe.json", ...}]' \
+        --out results/regions.tsv --details results/regions.json --page results/regions.html
+
+A case names the files of a test and a run: see `Case`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pydantic
+
+from nounflow.commandline import add_settings, at_least_one, json_settings, run_stage, stage_parser
+from nounflow.config.embedder import EmbedderConfig
+from nounflow.config.regions import RegionsConfig
+
+if TYPE_CHECKING:
+    from nounflow.regions.case import Drawn
+    from nounflow.report.regions import DrawnPicture
+
+_SIDE = 640  # pixels of a picture's longer side
+
+
+class Case(pydantic.BaseModel):
+    """One test of one run, and its files."""
+
+    test: str
+    run: str
+    probe: Path
+    view: Path
+    proposals: Path
+    boxes: Path
+    folder: str  # of the images, or a manifest
+    predictor: Path
+    embedder: EmbedderConfig
+    detections: Path  # folder: results in COCO's form, a file for each way
+
+
+class Cases(pydantic.RootModel[tuple[Case, ...]]):
+    """All of them."""
+
+
+def pictures(drawn: list[Drawn]) -> list[DrawnPicture]:
+    """Their images with boxes; those that cannot be read any more are left out, and named."""
+    from nounflow.images import ImageError, open_image
+    from nounflow.inputs import input_folder
+    from nounflow.regions.drawing import Label, draw_boxes
+    from nounflow.report.regions import DrawnPicture
+
+    found = []
+    for one in drawn:
+        folder = input_folder(Path(one.folder)) if one.folder.endswith(".json") else Path(one.folder)
+        try:
+            image = open_image(folder / one.file)
+        except ImageError as problem:
+            print(f"not drawn: {one.file}: {problem}", flush=True)
+            continue
+        labels = [Label(box, f"{name} {score:.2f}") for box, name, score in one.detected]
+        found.append(
+            DrawnPicture(
+                one.test,
+                one.run,
+                one.file,
+                draw_boxes(image, labels, _SIDE),
+                tuple(name for _, name in one.true),
+                tuple(label.text for label in labels),
+                tuple(f"{named.noun} {named.probability:.0%}" for named in one.free),
+            )
+        )
+    return found
+
+
+def main(
+    settings: RegionsConfig, cases: Cases, device: str, threads: int, out: Path, details: Path, page: Path
+) -> None:
+    """Score; see the module docstring."""
+    from nounflow.files import write_json, write_text
+    from nounflow.process import prepare_process
+    from nounflow.regions.case import score_case
+    from nounflow.report.regions import DrawnPicture, regions_page
+    from nounflow.schemas.documents import write_document
+    from nounflow.schemas.regions import RegionRow, RegionScores
+    from nounflow.spreadsheets import write_sheet
+
+    device = prepare_process(device, threads)
+    rows, drawn = list[RegionRow](), list[DrawnPicture]()
+    per_name, unretrieved = dict[str, dict[str, float]](), dict[str, tuple[str, ...]]()
+    for case in cases.root:
+        found = score_case(case, settings, device)
+        rows += found.rows
+        per_name |= {f"{case.test}/{case.run}/{way}": values for way, values in found.per_name.items()}
+        unretrieved[f"{case.test}/{case.run}"] = found.unretrieved
+        drawn += pictures(found.drawn)
+        for way, results in found.detections.items():
+            write_json(case.detections / f"{way}.json", results)
+    scores = RegionScores(rows=tuple(rows), per_name=per_name, unretrieved=unretrieved)
+    write_text(page, regions_page(scores, drawn))
+    write_document(details, scores)
+    columns = list(RegionRow.model_fields)
+    write_sheet(out, columns, ([getattr(row, column) for column in columns] for row in rows), digits=".6g")
+    for row in rows:
+        shown = (row.ap50_novel, row.ap50_novel_low, row.ap50_novel_high, row.ap50_base, row.ap50_all)
+        numbers = ["  –  " if value is None else f"{100 * value:5.1f}" for value in shown]
+        print(f"{row.test} {row.run} {row.way:14} AP50 novel {numbers[0]} ({numbers[1]} … {numbers[2]}) "
+              f"base {numbers[3]} all {numbers[4]}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    add_settings(parser, "--settings", RegionsConfig)
+    parser.add_argument("--cases", type=json_settings(Cases), required=True, help="JSON list of cases")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    parser.add_argument("--out", type=Path, required=True, help="results/regions.tsv")
+    parser.add_argument("--details", type=Path, required=True, help="results/regions.json")
+    parser.add_argument("--page", type=Path, required=True, help="results/regions.html")
+    run_stage(main, parser.parse_args())
