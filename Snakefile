@@ -26,11 +26,8 @@ include: "rules/scores.smk"
 include: "rules/embedder_checks.smk"
 include: "rules/open_set.smk"
 include: "rules/classification.smk"
-<<<<<<< HEAD
 include: "rules/tags.smk"
-=======
 include: "rules/regions.smk"
->>>>>>> main
 
 
 onstart:

@@ -113,11 +113,7 @@ LAYERS = [  # each may import what stands before it, and itself
     {"training"},
     {"decoder", "embedders"},
     {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks", "open_set"},
-<<<<<<< HEAD
-    {"tags"},
-=======
-    {"regions"},
->>>>>>> main
+    {"tags", "regions"},
     {"classifier", "classification", "report", "model_folders", "namings"},
     {"web", "serving"},
     {"commands"},
