@@ -26,6 +26,7 @@ include: "rules/scores.smk"
 include: "rules/embedder_checks.smk"
 include: "rules/open_set.smk"
 include: "rules/classification.smk"
+include: "rules/tags.smk"
 include: "rules/regions.smk"
 
 

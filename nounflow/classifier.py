@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
 
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.generation import GenerationConfig
-from nounflow.config.regions import FusionConfig, ProposalsConfig
 from nounflow.device import settle_device
 from nounflow.embedders.image_files import embed_batches
 from nounflow.embedders.load import load_embedder
@@ -28,15 +27,16 @@ from nounflow.open_set.gate import GATE, TOP_K, Gate, StoredGate
 from nounflow.predictors.loading import load_predictor
 from nounflow.predictors.protocol import Predictor
 from nounflow.progress import Progress
+from nounflow.regions.finding import FindsRegions
+from nounflow.schemas.tables import read_lexicon
 from nounflow.store.shards import check_identity
-
-if TYPE_CHECKING:
-    from nounflow.regions.photographs import FoundRegions
+from nounflow.tags.naming import TEMPLATES, Tagging, name_several
+from nounflow.tags.texts import label_vectors, meanings, repeated
 
 _NOUNS = 3  # of an image, where nobody says how many
 
 
-class NounClassifier:
+class NounClassifier(FindsRegions):
     """Names images with a trained model. Make one with `load`. It may be used from several threads.
 
     >>> classifier = NounClassifier.load("results/models/small")
@@ -101,6 +101,7 @@ class NounClassifier:
         return cls(predictor, embedder, threads, manifest_path, batch_size, calibrated=calibrated)
 
     from_pretrained = load  # the name that users of other libraries look for
+    regions = FindsRegions.regions  # listed here, too, for whoever looks through the class
 
     @property
     def threads(self) -> int:
@@ -171,42 +172,6 @@ class NounClassifier:
             return found
         verdicts = self._gate(vectors, [[noun for noun in texts[:TOP_K] if noun] for texts in answers.texts])
         return [replace(naming, verdict=verdict) for naming, verdict in zip(found, verdicts, strict=True)]
-
-    def regions(
-        self,
-        images: ImageSource | Iterable[ImageSource],
-        *,
-        boxes: int = 40,
-        most: int = 10,
-        min_probability: float = 0.3,
-        proposals: ProposalsConfig | None = None,
-    ) -> Iterator[FoundRegions]:
-        """What is where in photographs: boxes with a noun each, the likeliest first, one photograph after the other.
-
-        One that cannot be read has its reason in `problem`. Of overlapping boxes with one noun, or synonyms, the best
-        is kept. A class list (`guide`) and a gate are kept to.
-
-        Args:
-            boxes: proposals of a photograph that are looked at; each is embedded twice.
-            most: boxes that are kept.
-            min_probability: of a noun that is kept.
-            proposals: where boxes come from; None: selective search.
-
-        Raises:
-            NounflowError: what proposes boxes is not installed.
-        """
-        from nounflow.regions.photographs import FoundRegions, RegionFinder
-
-        asked = (proposals or ProposalsConfig()).model_copy(update={"embedded": boxes})
-        gate = self._gate
-        fusion = FusionConfig(most=most)
-        find = RegionFinder(self._predictor, self._embedder, asked, fusion, min_probability, gate)
-        for source in [images] if is_image(images) else images:  # type: ignore[union-attr]
-            title = title_of(source)
-            try:
-                yield find(as_image(source), title)
-            except ImageError as problem:
-                yield FoundRegions(title, problem=str(problem))
 
     def guide(self, nouns: Iterable[str]) -> NounClassifier:
         """The same classifier, answering from these nouns only. It shares the loaded models and is made in no time.
@@ -306,6 +271,55 @@ class NounClassifier:
         gated._gate = own
         return gated
 
+    def tags(
+        self,
+        images: Iterable[ImageSource] | str | os.PathLike[str],
+        labels: Iterable[str] | None = None,
+        *,
+        most: int = 5,
+        threshold: float | None = None,
+    ) -> list[Tagging]:
+        """Several nouns of each image, best first, each with its box: of an image, a list, an iterable or a folder.
+
+        Without `labels`, nouns that the model says of the image and of its 13 tiles, those of one meaning merged; with
+        them, those of the list. A score is half the cosine of the whole image to the noun, half that of the two best
+        tiles (and, without labels, a tenth of the noun's log-probability), so it depends on the embedder.
+
+        Args:
+            labels: nouns in the singular, of any lexicon; synonyms of each other are told.
+            most: nouns an image gets at most.
+            threshold: least score of all but the first; `results/tags.json` has those that were calibrated.
+
+        Raises:
+            NounflowError: the list is empty.
+            UserWarning: labels are listed twice, or mean the same as another.
+        """
+        same = self._meanings()
+        listed = None if labels is None else list(dict.fromkeys(label.strip() for label in labels if label.strip()))
+        if listed is not None and not listed:
+            raise NounflowError("The list of labels is empty", fix="give nouns, or leave it out")
+        if listed and (twice := repeated(listed, same)):
+            import warnings
+
+            warnings.warn(f"labels that mean the same: {', '.join(twice[:10])}; both are answered", stacklevel=2)
+        known = None if listed is None else (listed, label_vectors(self._embedder, listed, TEMPLATES))
+        found = []
+        for source in [images] if is_image(images) else self._sources(images):
+            try:
+                nouns = name_several(self._predictor, self._embedder, as_image(source), most, threshold, known, same)
+                found.append(Tagging(title_of(source), nouns))
+            except ImageError as problem:
+                found.append(Tagging(title_of(source), (), str(problem)))
+        return found
+
+    def _meanings(self) -> dict[str, str]:
+        """Which nouns mean the same, where the lexicon lies beside the model."""
+        path = self._manifest.parent / os.path.relpath(self._predictor.manifest.lexicon_path, "results/models/x")
+        for place in (Path(self._predictor.manifest.lexicon_path), path):
+            if place.is_file():
+                return meanings(read_lexicon(place))
+        return {}
+
     def encode_images(
         self, images: Iterable[ImageSource] | str | os.PathLike[str], *, progress: bool = False
     ) -> np.ndarray:
@@ -356,15 +370,20 @@ class NounClassifier:
         found = self.classify([Path(folder) / file for file in files], top_k)
         return [replace(naming, file=str(file)) for file, naming in zip(files, found, strict=True)]
 
-    def _embedded(self, images: Any, progress: bool) -> Iterator[tuple[list[Any], list[str | None], np.ndarray]]:
-        """Sources, why they could not be read, and the vectors of the others: see `embed_batches`."""
+    def _sources(self, images: Any) -> Any:
+        """The images of a folder, or what was given."""
         if isinstance(images, str | os.PathLike):
             folder = Path(images)
             if not folder.is_dir():
                 raise NounflowError("There is no such folder", where=folder, fix="check the path")
-            images = [folder / name for name in list_images(folder, any_name=True)]
+            return [folder / name for name in list_images(folder, any_name=True)]
         if not isinstance(images, Iterable):
             as_image(images)  # says what is taken
+        return images
+
+    def _embedded(self, images: Any, progress: bool) -> Iterator[tuple[list[Any], list[str | None], np.ndarray]]:
+        """Sources, why they could not be read, and the vectors of the others: see `embed_batches`."""
+        images = self._sources(images)
         opened: Callable[[Any], Any] = partial(as_image)
         total = len(images) if hasattr(images, "__len__") else 0
         with Progress("images", total, "images", quiet=not progress) as bar:

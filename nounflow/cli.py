@@ -16,6 +16,7 @@ from nounflow.commands import (
     captions,
     check,
     decisions,
+    demo,
     explore,
     init,
     judging,
@@ -35,7 +36,7 @@ from nounflow.version import nounflow_version
 
 # in the order of the help
 _COMMANDS = (
-    *(init, naming, regions, calibrate, check, serve, scores, explore, annotate, decisions, labelstudio),
+    *(init, naming, regions, calibrate, check, serve, demo, scores, explore, annotate, decisions, labelstudio),
     *(judging, captions, cache, nouns, workflow, novic, schema),
 )
 

@@ -22,6 +22,7 @@ LEXICONS = sorted(
 )
 LABELS = {name: next(iter(labels_of(name)), None) for name in CONFIG.image_sets}
 LABEL_FILES = list(filter(None, LABELS.values()))
+TAG_DETAILS = "results/tags.json"  # shown where the target was made
 SPECIFICITY = (
     [resource(CONFIG.scoring.specificity)] if CONFIG.scoring.specificity else []
 )
@@ -113,6 +114,7 @@ rule report:
             "results/classification.tsv" if CONFIG.classification.sets else []
         ),
         counts=counts_of_all_stages(CONFIG),
+        tags=[TAG_DETAILS] if Path(TAG_DETAILS).is_file() else [],
         fetched=[path for name in CONFIG.image_sets for path in fetched_images(name)],
         templates=[
             os.path.relpath(path)
@@ -140,6 +142,7 @@ rule report:
         labels=json.dumps(LABELS),
         gallery=CONFIG.gallery,
         results=lambda wildcards, output: str(Path(output.page).parent),
+        tags=lambda wildcards, input: f"--tags {input.tags}" if input.tags else "",
         published="--published" if CONFIG.scoring.published else "",
         open_set=OPEN_SET_SECTION[0],
         open_set_digest=OPEN_SET_SECTION[1],
@@ -171,6 +174,7 @@ rule report:
         " {params.open_set}"
         " {params.measures}"
         " {params.classification}"
+        " {params.tags}"
         " --jobs-of {params.results:q}"
         " --out {output.page:q}"
         " --report-counts {output.counts:q}"

@@ -43,6 +43,7 @@ def main(
     classification: Path | None,
     jobs_of: Path | None,
     open_set: Path | None,
+    tags: Path | None,
     out: Path,
     report_counts: Path,
 ) -> None:
@@ -54,6 +55,7 @@ def main(
     from nounflow.report.reading import CountsRecord, read_progress
     from nounflow.schemas.documents import read_document
     from nounflow.schemas.open_set import OpenSetResults
+    from nounflow.schemas.tags import TagScores
     from nounflow.scoring.load import load_material
     from nounflow.scoring.results import Scores
     from nounflow.workflow.job_costs import job_costs
@@ -78,6 +80,7 @@ def main(
             else read_document(OpenSetResults, open_set, "comparison of open-set scores"),
             measures=measures,
             classification=None if classification is None else read_table(classification),
+            tags=None if tags is None else read_document(TagScores, tags, "scores of several nouns"),
         )
     )
     write_text(out, page)
@@ -145,6 +148,7 @@ if __name__ == "__main__":
     parser.add_argument("--published", action="store_true", help="show published scores, marked as such")
     parser.add_argument("--measures", nargs="*", default=[], help="measures to show beside the usual ones")
     parser.add_argument("--classification", type=Path, help="results/classification.tsv, to show it")
+    parser.add_argument("--tags", type=Path, help="results/tags.json: several nouns for an image")
     parser.add_argument("--jobs-of", type=Path, help="results: its benchmarks/ and logs/ say what the jobs took")
     parser.add_argument("--open-set", type=Path, help="results/open_set.json, for a section of its own")
     parser.add_argument("--out", type=Path, required=True, help="results/report.html")

@@ -6,8 +6,9 @@ Out: NAME.safetensors, no-embeddings of the bank's nouns; weights and curves in 
 
     python workflow_scripts/train_no_model.py --name texts \
         --settings '{"embedder": "bundled", "lexicon": "small", "mixture": "m3_captions"}' \
-        --training-set results/training_sets/bundled/small/m3_captions/manifest.json --nouns results/nouns/small.parquet \
-        --bank results/open_set/bundled/bank.json --out results/open_set/bundled/no/texts.safetensors
+        --training-set results/training_sets/bundled/small/m3_captions/manifest.json \
+        --nouns results/nouns/small.parquet --bank results/open_set/bundled/bank.json \
+        --out results/open_set/bundled/no/texts.safetensors
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nounflow.atomic import atomic_file
 from nounflow.commandline import at_least_one
+from nounflow.commands import naming_several
 from nounflow.commands.naming_journal import NamingJournal
 from nounflow.commands.options import noun_list
 from nounflow.commands.tables import add_json, show
@@ -42,6 +43,7 @@ examples:
   nounflow name cat.jpg --confidence 0.8              "dog" where the breed is not sure
   nounflow name inbox/ --classes cats.txt --unknown   from a list, or none of these (docs/open_set.md)
   find . -name '*.jpg' | nounflow name - --json       a list of files from another program
+  nounflow name street.jpg --several                  all that is in it, each noun with its box
   nounflow name inbox/ --watch --write-xmp            keywords beside each photo that comes in
 
 exit status: 0 all were named, 1 some could not be read, 2 none could.
@@ -102,6 +104,7 @@ def add(commands: Any) -> None:
     name.add_argument("--write-xmp", action="store_true", help="add the nouns to the keywords of PHOTO.xmp")
     name.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     name.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    naming_several.add(name)
     name.set_defaults(call=_name)
     add_json(name)
 
@@ -118,6 +121,13 @@ def _name(arguments: argparse.Namespace) -> None:
     if arguments.write_xmp:
         need("exiv2")
     files = _files(arguments.paths)
+    if arguments.several or arguments.labels:
+        rows = naming_several.name_several(arguments, files)
+        if arguments.out:
+            import polars as pl
+
+            _TABLES[arguments.out.suffix](pl.DataFrame(rows, infer_schema_length=None), arguments.out)
+        return
     journal = NamingJournal(arguments.out, arguments.resume) if arguments.out else None
     nouns = noun_list(arguments.guide) if arguments.guide else None
 

@@ -11,11 +11,12 @@ import polars as pl
 from markupsafe import Markup
 
 from nounflow.classification.table import HEADINGS, PUBLISHED, Row, cells
-from nounflow.report import charts, figures, nouns, score_tables, training, words
+from nounflow.report import charts, figures, nouns, score_tables, tags, training, words
 from nounflow.report.gallery import Card, Picture
 from nounflow.report.open_set import open_set
 from nounflow.report.reading import CountsRecord, TrainingProgress
 from nounflow.schemas.open_set import OpenSetResults
+from nounflow.schemas.tags import TagScores
 from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.results import Scores
 from nounflow.scoring.tables import published_rows, published_table
@@ -49,6 +50,7 @@ class Report:
     classification: Sequence[Row] | None = None  # None: nothing was classified
     open_set: OpenSetResults | None = None
     measures: Sequence[str] = ()  # to show beside the usual ones
+    tags: TagScores | None = None  # several nouns for an image, where they were scored
 
 
 def render(report: Report) -> str:
@@ -85,6 +87,7 @@ def render(report: Report) -> str:
         **_gallery(report),
         curves=training.curves(report.progress),
         angles=training.angles(report.progress),
+        tags=tags.groups(report.tags) if report.tags else [],
         noun_lists=nouns.noun_lists(material),
         open_set=open_set(report.open_set),
         counts=report.counts,

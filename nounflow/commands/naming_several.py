@@ -1,0 +1,81 @@
+"""`nounflow name --several`: all nouns of an image, each with its box, from a list of labels or without one."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nounflow.commands.options import noun_list
+from nounflow.commands.tables import show
+from nounflow.errors import NounflowError
+from nounflow.escaping import escaped
+
+if TYPE_CHECKING:
+    from nounflow.tags.naming import Tagging
+
+_ALONE = ("watch", "resume", "write_xmp", "guide", "gate", "unknown", "min_confidence")
+
+
+def add(name: argparse.ArgumentParser) -> None:
+    """Add the options to `nounflow name`."""
+    name.add_argument("--several", action="store_true", help="all nouns of an image, each with its box (docs/tags.md)")
+    name.add_argument("--labels", type=Path, metavar="TXT", help="several nouns from this list: one noun a line")
+    name.add_argument("--min-score", type=float, metavar="S", help="with --several: leave out nouns that score less")
+
+
+def name_several(arguments: argparse.Namespace, files: list[str]) -> list[dict[str, Any]]:
+    """Name, say, and give back the rows of a table.
+
+    Raises:
+        NounflowError: options that do not go together, a list that cannot be used.
+    """
+    if others := [name for name in _ALONE if getattr(arguments, name, None)]:
+        raise NounflowError(
+            f"--several does not go with --{others[0].replace('_', '-')}",
+            fix="leave one of them out; a list for several nouns is --labels TXT, a least score --min-score",
+        )
+    labels = noun_list(arguments.labels) if arguments.labels else None
+
+    from nounflow.classifier import NounClassifier
+    from nounflow.process import prepare_process
+
+    device = prepare_process(arguments.device, arguments.threads)
+    classifier = NounClassifier.load(arguments.run, device, arguments.threads, arguments.decoding)
+    found = []
+    for tagging in classifier.tags(files, labels, most=arguments.top or 3, threshold=arguments.min_score):
+        found.append(tagging)
+        if not arguments.json:
+            _say(tagging)
+    rows = [row for tagging in found for row in _rows(tagging)]
+    show("nouns", rows, lambda: None)
+    failed = sum(bool(tagging.problem) for tagging in found)
+    print(f"{len(found) - failed} images named, {failed} unreadable", file=sys.stderr)
+    if failed:
+        sys.exit(2 if failed == len(found) else 1)
+    return rows
+
+
+def _say(tagging: Tagging) -> None:
+    words = [f"{each.noun} {each.score:.2f} {_box(each.box)}" for each in tagging.nouns]
+    print(f"{escaped(tagging.file)}\t{', '.join(words) or f'unreadable: {tagging.problem}'}", flush=True)
+
+
+def _box(box: tuple[float, ...] | None) -> str:
+    return "(whole)" if box is None else "(" + " ".join(f"{at:.0f}" for at in box) + ")"
+
+
+def _rows(tagging: Tagging) -> list[dict[str, Any]]:
+    nouns = [(each.noun, each.score, each.box) for each in tagging.nouns] or [("", 0.0, None)]
+    return [
+        {
+            "file": escaped(tagging.file),
+            "rank": rank,
+            "noun": noun,
+            "score": score,
+            **dict(zip(("x0", "y0", "x1", "y1"), box or (None,) * 4, strict=True)),
+            "problem": tagging.problem,
+        }
+        for rank, (noun, score, box) in enumerate(nouns, 1)
+    ]

@@ -1,0 +1,42 @@
+"""What the tag stage leaves: a row for each set, method and protocol."""
+
+from typing import Any
+
+from pydantic import Field
+
+from nounflow.schemas.documents import StoredDocument
+
+_TAILS = ("", "_low", "_high")
+_SETS = ("_3", "_5", "_cut")  # the best 3 or 5 labels, and those above a threshold
+FIGURES = (  # columns of results/tags.tsv, in percent but for the threshold; _minus: less zero_shot
+    *(f"map{tail}" for tail in _TAILS),
+    "map_all",
+    *(f"{name}{cut}" for cut in _SETS for name in ("p", "r")),
+    *(f"f1{cut}{tail}" for cut in _SETS for tail in _TAILS),
+    "threshold",
+    *(f"{name}_minus{tail}" for name in ("map", *(f"f1{cut}" for cut in _SETS)) for tail in _TAILS),
+)
+
+
+class TagRow(StoredDocument):
+    """One row; see docs/tags.md for the figures."""
+
+    set: str
+    embedder: str
+    local: str
+    method: str
+    needs: str
+    protocol: str
+    images: int
+    labels: int
+    figures: dict[str, float]
+    each: dict[str, float] = Field(default_factory=dict)  # label -> its average precision, of labels with positives
+
+
+class TagScores(StoredDocument):
+    """results/tags.json: all rows of results/tags.tsv, and what was wrong with the label files."""
+
+    rows: tuple[TagRow, ...]
+    problems: dict[str, tuple[str, ...]]  # set -> in words
+    seen: dict[str, int]  # set -> labels that training may see
+    examples: tuple[dict[str, Any], ...] = ()  # of nouns without a list: set, file, method, tags with box

@@ -1,0 +1,153 @@
+"""A page on which one drops, pastes or takes a picture and sees what each given model calls it. By Gradio.
+
+It asks no other machine for anything: no telemetry, no share link, fonts of the system.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from PIL import Image, ImageDraw
+
+from nounflow.classifier import NounClassifier
+from nounflow.namings import Naming
+
+_TOP = 5  # bars
+_NEAREST = 5
+_FONTS = ["system-ui", "sans-serif"]
+_NOTHING = "drop, paste or take a picture"
+
+_Shape = tuple[str, tuple[int, ...], str]  # how Pillow draws it, where, colour
+_POLE: _Shape = ("rectangle", (156, 150, 164, 240), "#444444")
+_DRAWINGS: tuple[tuple[str, str, tuple[_Shape, ...]], ...] = (
+    (
+        "balloon",
+        "#9ed2f5",
+        (
+            ("rectangle", (159, 150, 161, 230), "#444444"),
+            ("polygon", (150, 138, 170, 138, 160, 150), "#8f1424"),
+            ("ellipse", (110, 20, 210, 140), "#d7263d"),
+        ),
+    ),
+    (
+        "traffic light",
+        "#dfe7ea",
+        (
+            _POLE,
+            ("rectangle", (130, 20, 190, 190), "#222222"),
+            ("ellipse", (140, 30, 180, 70), "#e02020"),
+            ("ellipse", (140, 82, 180, 122), "#e8b820"),
+            ("ellipse", (140, 134, 180, 174), "#20a040"),
+        ),
+    ),
+    (
+        "orange",
+        "#f4efe6",
+        (
+            ("ellipse", (80, 200, 240, 225), "#cfc6b4"),
+            ("ellipse", (90, 55, 230, 215), "#f28c18"),
+            ("ellipse", (154, 60, 168, 70), "#3b6b1f"),
+        ),
+    ),
+)
+
+
+def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path], confidence: float) -> gr.Blocks:
+    """The page.
+
+    Args:
+        classifiers: by the names that stand over their answers.
+        examples: pictures to click on.
+        confidence: that the most specific sure name reaches.
+    """
+    nearest = {name: _NearestNouns(classifier) for name, classifier in classifiers.items()}
+
+    def answer(image: Image.Image | None) -> list[Any]:
+        cells: list[Any] = []
+        for name, classifier in classifiers.items():
+            if image is None:
+                cells += [{}, _NOTHING]
+                continue
+            vector = classifier.encode_images([image])
+            (naming,) = classifier.classify_embeddings(vector, _TOP)
+            bars = {f"{noun}": p for noun, p in zip(naming.nouns, naming.probabilities, strict=True)}
+            cells += [bars, _words(naming, nearest[name](vector[0]), confidence)]
+        return cells
+
+    with gr.Blocks(title="nounflow", analytics_enabled=False) as page:
+        gr.Markdown("# What is in this picture?")
+        with gr.Row():
+            with gr.Column(min_width=260):
+                image = gr.Image(
+                    label="picture", type="pil", sources=["upload", "clipboard", "webcam"], elem_id="picture"
+                )
+                if examples:
+                    gr.Examples([[str(path)] for path in examples], image)
+            outputs: list[Any] = []
+            for number, name in enumerate(classifiers):
+                with gr.Column(min_width=260):
+                    outputs.append(gr.Label(label=name, num_top_classes=_TOP, elem_id=f"bars{number}"))
+                    outputs.append(gr.Markdown(_NOTHING, elem_id=f"words{number}"))
+        image.change(answer, image, outputs, api_visibility="private", show_progress="hidden")
+    found: gr.Blocks = page
+    return found
+
+
+def start(page: gr.Blocks, host: str, port: int, examples: Sequence[Path], *, block: bool = True) -> str:
+    """Serve the page until Ctrl+C; returns its address at once where `block` is off. Port 0: any that is free."""
+    _app, address, _share = page.launch(
+        server_name=host, server_port=port or None, share=False, quiet=True, inbrowser=False, prevent_thread_lock=True,
+        ssr_mode=False, max_file_size=20_000_000, show_error=False, footer_links=[],
+        enable_monitoring=False, strict_cors=True, allowed_paths=[str(path.parent) for path in examples],
+        theme=gr.themes.Default(font=_FONTS, font_mono=["monospace"]),
+    )  # fmt: skip
+    if block:
+        print(f"listening at {address}", flush=True)
+        page.block_thread()
+    return str(address)
+
+
+def draw_examples(folder: Path) -> list[Path]:
+    """Three simple pictures, drawn here and so without anybody's licence."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, background, shapes in _DRAWINGS:
+        image = Image.new("RGB", (320, 240), background)
+        pen = ImageDraw.Draw(image)
+        for kind, box, colour in shapes:
+            getattr(pen, kind)(box, fill=colour)
+        paths.append(folder / f"{name}.png")
+        image.save(paths[-1])
+    return paths
+
+
+class _NearestNouns:
+    """Nouns whose text embeddings lie nearest to an image; those are computed when first asked for."""
+
+    def __init__(self, classifier: NounClassifier) -> None:
+        self._classifier = classifier
+        self._nouns: np.ndarray | None = None  # float32 [nouns, dim]
+
+    def __call__(self, vector: np.ndarray) -> list[tuple[str, float]]:
+        """Nouns and cosines, nearest first."""
+        if self._nouns is None:
+            self._nouns = self._classifier.encode_texts([f"a photo of {noun}" for noun in self._classifier.nouns])
+        cosines = self._nouns @ vector
+        best = np.argsort(-cosines)[:_NEAREST]
+        return [(self._classifier.nouns[i], float(cosines[i])) for i in best]
+
+
+def _words(naming: Naming, nearest: Sequence[tuple[str, float]], confidence: float) -> str:
+    """Below the bars: the sure name, its chain, what lies nearest."""
+    lines = []
+    if naming.chain:
+        sure = naming.sure(confidence)
+        found = f"**{sure[0]}** ({sure[1]:.0%})" if sure else "nothing"
+        lines.append(f"Sure of at least {confidence:.0%}: {found}")
+        lines.append(" → ".join(f"{noun} {probability:.0%}" for noun, probability in naming.chain))
+    lines.append("Nearest nouns by cosine: " + ", ".join(f"{noun} {cosine:.2f}" for noun, cosine in nearest))
+    return "\n\n".join(lines)

@@ -1,0 +1,90 @@
+"""A low-rank map of image vectors, and a shift that all labels share, kept on disk with what they were trained on."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from nounflow.errors import DamagedFileError
+from nounflow.files import sha256_file
+from nounflow.schemas.documents import StoredDocument, read_document, write_document
+from nounflow.schemas.embeddings import EmbedderIdentity
+from nounflow.store.weights import save_tensors
+
+
+class AdapterManifest(StoredDocument):
+    """results/tags/{set}/{method}/adapter.json beside adapter.safetensors."""
+
+    method: str
+    embedder: EmbedderIdentity
+    settings: dict[str, Any]
+    labels: tuple[str, ...]  # that it was trained on; none of texts, whose labels are the lexicon's nouns
+    samples: int
+    metrics: dict[str, float]
+    weights_sha256: str
+
+
+class TagAdapter(nn.Module):
+    """Images x + B A x, shared by both streams; labels z + delta. Begins as the identity."""
+
+    def __init__(self, dim: int, rank: int, offset: bool) -> None:
+        super().__init__()
+        self.down, self.up = nn.Linear(dim, rank, bias=False), nn.Linear(rank, dim, bias=False)
+        nn.init.zeros_(self.up.weight)
+        self.offset = nn.Parameter(torch.zeros(dim)) if offset else None
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Unit vectors [..., dim] -> vectors [..., dim]."""
+        found: torch.Tensor = images + self.up(self.down(images))
+        return found
+
+    def of_labels(self, labels: torch.Tensor) -> torch.Tensor:
+        """Unit vectors [labels, dim] -> unit vectors."""
+        return labels if self.offset is None else F.normalize(labels + self.offset, dim=-1)
+
+    @torch.inference_mode()
+    def moved(self, images: np.ndarray) -> np.ndarray:
+        """Unit vectors [..., dim] as scores are computed from: adapted, unit again."""
+        return F.normalize(self(torch.from_numpy(images)), dim=-1).numpy()
+
+    @torch.inference_mode()
+    def moved_labels(self, labels: np.ndarray) -> np.ndarray:
+        """Likewise of labels [labels, dim]."""
+        return self.of_labels(torch.from_numpy(labels)).numpy()
+
+
+def save_adapter(path: Path, adapter: TagAdapter, **fields: Any) -> AdapterManifest:
+    """Write the weights, then the manifest, to `path`."""
+    path.unlink(missing_ok=True)
+    weights = path.with_suffix(".safetensors")
+    save_tensors(weights, adapter.state_dict())
+    manifest = AdapterManifest(weights_sha256=sha256_file(weights), **fields)
+    write_document(path, manifest)
+    return manifest
+
+
+def load_adapter(path: Path) -> tuple[AdapterManifest, TagAdapter]:
+    """Read and check an adapter.
+
+    Raises:
+        DamagedFileError: its weights are not those that were written.
+    """
+    manifest, weights = read_document(AdapterManifest, path, "adapter"), path.with_suffix(".safetensors")
+    if not weights.is_file() or sha256_file(weights) != manifest.weights_sha256:
+        raise DamagedFileError(
+            "The weights of an adapter are missing or not those that its manifest describes",
+            where=weights,
+            fix=f"delete {path} and run again",
+        )
+    try:
+        tensors = load_file(weights)
+    except SafetensorError as error:
+        raise DamagedFileError(f"The weights cannot be read ({error})", where=weights) from error
+    adapter = TagAdapter(manifest.embedder.dim, len(tensors["down.weight"]), "offset" in tensors)
+    adapter.load_state_dict(tensors)
+    return manifest, adapter.eval()

@@ -1,0 +1,121 @@
+"""All methods on one set: what needs nothing, runs, trained adapters, and nouns without a list."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nounflow.config.tags import TagsConfig
+from nounflow.embedders.protocol import Embedder
+from nounflow.predictors.protocol import Predictor
+from nounflow.schemas.tags import TagRow
+from nounflow.tags.adapter import TagAdapter
+from nounflow.tags.evaluation import BASELINE, SOFTMAX, Images, Row, Score, free_row, table, ways
+from nounflow.tags.list_free import Tag, candidates, cut, ranked
+from nounflow.tags.scores import dual_stream
+from nounflow.tags.texts import columns_of, label_vectors, meaning, meanings
+
+_EXAMPLES = 24  # images shown with their nouns
+_CONCEPTS = 2000  # nouns of the lexicon, the weightiest, that SpLiCE's labels compete with
+_LIST_ONLY = ("head", "retrieval")  # kinds that give every noun a probability at the price of one product
+
+
+def compare(
+    name: str, images: Images, boxes: np.ndarray, settings: TagsConfig, runs: Mapping[str, Predictor],
+    adapters: Mapping[str, TagAdapter], lexicon: pl.DataFrame, embedder: Embedder, local: str,
+) -> tuple[list[TagRow], list[dict[str, Any]]]:  # fmt: skip
+    """Rows of a set, and some images with the nouns they get without a list.
+
+    Args:
+        boxes: of the local units, [files, units, 4].
+    """
+    truth, same = images.truth, meanings(lexicon)
+    concepts = lexicon.sort("weight", descending=True, maintain_order=True)["noun"].to_list()[:_CONCEPTS]
+    known = columns_of(truth.labels, same)
+    others = [noun for noun in concepts if meaning(noun, same) not in known]
+    vectors = label_vectors(embedder, others, settings.templates[:1])
+    plain = ways(images, settings.best, settings.temperature, settings.penalty, vectors)
+    methods: dict[str, tuple[str, Score]] = {method: ("nothing", score) for method, score in plain.items()}
+    for run, predictor in runs.items():
+        if predictor.manifest.predictor in _LIST_ONLY:
+            methods[run] = ("texts", _of_run(images, predictor, same, settings.best))
+    for method, adapter in adapters.items():
+        moved = ways(images.moved(adapter), settings.best, settings.temperature, settings.penalty, vectors)
+        needs = "texts" if settings.trained[method].how == "text_only" else "seen labels"
+        methods[method] = (needs, moved[BASELINE])
+        methods[f"{method}, {SOFTMAX}"] = (needs, moved[SOFTMAX])
+    rows = table(truth, methods, settings.seed)
+    baseline = next(row for row in rows if row.method == BASELINE)
+    test = truth.rows("test")
+    scores = plain[BASELINE](test, np.arange(len(truth.labels)))
+    shown: list[dict[str, Any]] = []
+    for run, predictor in runs.items():
+        first, several = _without_list(images, predictor, settings, same, embedder)
+        for method, tags in ((f"{run}: first noun", first), (f"{run}: without a list", several)):
+            rows.append(
+                free_row(truth, method, tags, lambda noun: known.get(meaning(noun, same), []), baseline, scores,
+                         settings.seed)
+            )  # fmt: skip
+        shown += _examples(name, run, truth.files, test, several, rows[-1], boxes)
+    return [_row(name, embedder.identity.spec, local, row) for row in rows], shown
+
+
+def _row(name: str, spec: str, local: str, row: Row) -> TagRow:
+    return TagRow(
+        set=name, embedder=spec, local=local, method=row.method, needs=row.needs, protocol=row.protocol,
+        images=row.images, labels=row.labels, figures=row.figures, each=row.each,
+    )  # fmt: skip
+
+
+def _of_run(images: Images, predictor: Predictor, same: Mapping[str, str], best: int) -> Score:
+    """A run's log-probabilities of the labels, dual stream; -inf for labels that its lexicon lacks."""
+    number = {meaning(noun, same): i for i, noun in reversed(list(enumerate(predictor.manifest.nouns)))}
+    ids = np.array([number.get(meaning(label, same), -1) for label in images.truth.labels])
+
+    def score(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        given = ids[columns]
+        views = np.concatenate([images.whole[rows][:, None], images.local[rows]], axis=1)
+        flat = views.reshape(-1, views.shape[2])
+        found = predictor.log_probabilities(flat, np.tile(given, (len(flat), 1))).reshape(*views.shape[:2], -1)
+        found = np.where(given >= 0, found, -1e9)
+        return np.where(given >= 0, dual_stream(found[:, 0], found[:, 1:], best, "none"), -np.inf)
+
+    return score
+
+
+def _without_list(
+    images: Images, predictor: Predictor, settings: TagsConfig, same: Mapping[str, str], embedder: Embedder
+) -> tuple[list[list[Tag]], list[list[Tag]]]:
+    """The first noun of each whole image, and several nouns of all views."""
+    nothing = images.local[:, :0]
+    first = candidates(predictor, images.whole, nothing, 1)
+    several = candidates(predictor, images.whole, images.local, settings.nouns, same)
+
+    def vectors_of(nouns: list[str]) -> np.ndarray:
+        return label_vectors(embedder, nouns, settings.templates)
+
+    return first, ranked(several, images.whole, images.local, settings.best, vectors_of)
+
+
+def _examples(
+    name: str, run: str, files: tuple[str, ...], test: np.ndarray, tags: list[list[Tag]], row: Row, boxes: np.ndarray
+) -> list[dict[str, Any]]:
+    """Nouns with their boxes, of images evenly spaced over the split test."""
+    kept = cut(tags, row.figures.get("threshold", -1.0))
+    return [
+        {
+            "set": name,
+            "run": run,
+            "file": files[i],
+            "tags": [
+                {
+                    "noun": tag.noun,
+                    "score": round(tag.score, 4),
+                    "box": boxes[i, tag.box - 1].tolist() if tag.box else None,
+                }
+                for tag in kept[i]
+            ],
+        }
+        for i in test[np.linspace(0, len(test) - 1, min(_EXAMPLES, len(test))).astype(int)]
+    ]
