@@ -30,7 +30,7 @@ class Naming:
     probabilities: tuple[float, ...]
     problem: str = ""
     verdict: Verdict | None = None  # of the classifier's gate, where it has one
-    chain: tuple[tuple[str, float], ...] = ()  # the first noun and its hypernyms, each with the sum of those below
+    chain: tuple[tuple[str, float], ...] = ()  # ever broader and likelier names, each with the sum of all below
     unknown: tuple[str, ...] = ()  # those of the nouns that are not in the model's lexicon
 
     def sure(self, confidence: float) -> tuple[str, float] | None:

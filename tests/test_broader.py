@@ -27,7 +27,24 @@ def test_a_hypernym_has_the_probability_of_all_candidates_below_it() -> None:
 def test_what_is_of_no_lexicon_has_nothing_above_it() -> None:
     assert chain_of(HYPERNYMS, [-1, BEAGLE], [0.5, 0.4]) == ()
     assert chain_of(HYPERNYMS, [], []) == ()
-    assert dict(chain_of(HYPERNYMS, [BEAGLE, -1], [0.5, 0.4]))["animal"] == 0.5
+    assert chain_of(HYPERNYMS, [BEAGLE, -1], [0.5, 0.4]) == (("beagle", 0.5),)  # what is above says no more
+
+
+def test_a_likelier_name_that_is_no_less_specific_goes_before_what_is_broader() -> None:
+    chain = chain_of(HYPERNYMS, [ZEBRA, BEAGLE, POODLE], [0.4, 0.3, 0.3])
+    assert [name for name, _ in chain] == ["zebra", "dog", "animal"]
+    assert [p for _, p in chain] == pytest.approx([0.4, 0.6, 1.0])
+
+
+def test_each_step_has_the_sum_of_what_lies_below_it_and_no_more() -> None:
+    two_ways = NounHypernyms(
+        names={"a": "goldfish", "b": "pet", "c": "fish", "d": "animal", "e": "hamster", "f": "carp"},
+        chains=(("a", "b", "c", "d"), ("e", "b", "d"), ("f", "c", "d")),
+        groups=("goldfish", "hamster", "carp"),
+    )
+    assert dict(chain_of(two_ways, [0, 1, 2], [0.4, 0.05, 0.4])) == pytest.approx(
+        {"goldfish": 0.4, "pet": 0.45, "fish": 0.8, "animal": 0.85}
+    )
 
 
 def test_synonyms_are_one_answer_under_the_name_that_came_first() -> None:

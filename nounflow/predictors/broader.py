@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from nounflow.schemas.hypernyms import NounHypernyms
 
 if TYPE_CHECKING:
@@ -38,26 +36,43 @@ def hypernyms_of(lexicon: pl.DataFrame) -> NounHypernyms:
     return NounHypernyms(names=names, chains=tuple(chains), groups=groups)
 
 
+def summed(hypernyms: NounHypernyms, nouns: Sequence[int], probabilities: Sequence[float]) -> dict[str, float]:
+    """Probability of each synset: the sum over the candidates that are it or lie below it.
+
+    Args:
+        nouns: ids of the candidates; -1 is of no lexicon and lies below nothing.
+    """
+    sums: dict[str, float] = {}
+    for noun, probability in zip(nouns, probabilities, strict=True):
+        for synset in set(hypernyms.chains[noun]) if noun >= 0 else ():
+            sums[synset] = sums.get(synset, 0.0) + probability
+    return sums
+
+
 def chain_of(
     hypernyms: NounHypernyms, nouns: Sequence[int], probabilities: Sequence[float]
 ) -> tuple[tuple[str, float], ...]:
-    """The first candidate and what lies above it, most specific first, each with its probability.
+    """The likeliest name and what lies above it, most specific first, each with its probability (see `summed`).
 
-    That of a hypernym is the sum over all candidates below it, so it never falls on the way up.
+    Where another name is at least as specific and likelier than what the way up from the first candidate offers, it
+    stands in between: of wolf 0.4 and two breeds at 0.3 the chain is wolf 0.4, dog 0.6, canine 1.
 
     Args:
         nouns: ids of the candidates, best first; -1 is of no lexicon and lies below nothing.
     """
-    if not nouns or nouns[0] < 0:
-        return ()
-    sums: dict[str, float] = {}
-    for noun, probability in zip(nouns, probabilities, strict=True):
-        for synset in dict.fromkeys(hypernyms.chains[noun]) if noun >= 0 else ():
-            sums[synset] = sums.get(synset, 0.0) + probability
-    chain = [(hypernyms.names[synset], min(1.0, sums[synset])) for synset in hypernyms.chains[nouns[0]]]
-    # a hypernym of one way up need not lie below that of another: what is broader is at least as likely
-    rising = np.maximum.accumulate([probability for _, probability in chain]).tolist() if chain else []
-    return tuple((name, probability) for (name, _), probability in zip(chain, rising, strict=True))
+    sums = summed(hypernyms, nouns, probabilities)
+    below: dict[str, int] = {}  # how far up a synset stands, at most
+    for noun in nouns:
+        for place, synset in enumerate(hypernyms.chains[noun]) if noun >= 0 else ():
+            below[synset] = max(below.get(synset, 0), len(hypernyms.chains[noun]) - place)
+    chain: list[tuple[str, float]] = []
+    # from the most specific: what is broader must be likelier, or it says less for nothing
+    own = hypernyms.chains[nouns[0]][0] if nouns and nouns[0] >= 0 and hypernyms.chains[nouns[0]] else None
+    ordered = sorted(sums, key=lambda synset: (synset != own, -below[synset], -sums[synset]))
+    for synset in ordered:
+        if not chain or sums[synset] > chain[-1][1] + 1e-9:
+            chain.append((hypernyms.names[synset], min(1.0, sums[synset])))
+    return tuple(chain) if own is not None else ()
 
 
 def merged_synonyms(

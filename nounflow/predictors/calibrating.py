@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from nounflow.predictors.log_linear import LogLinear, fit
+from nounflow.streams import stream
 
 CALIBRATION = "calibration.json"  # beside a model's manifest
 _FOLDS = 5
@@ -29,7 +30,7 @@ def fit_calibration(probabilities: np.ndarray, right: np.ndarray) -> Calibrated:
     """
     scores = _logs(probabilities)
     truth = np.where(right.any(axis=1), right.argmax(axis=1), right.shape[1])
-    fold_of = np.arange(len(truth)) % _FOLDS
+    fold_of = stream(0, "calibration folds").permutation(len(truth)) % _FOLDS  # files are sorted by what they show
     first = np.zeros(len(truth))
     for fold in range(_FOLDS):
         mine = fold_of == fold

@@ -54,7 +54,7 @@ class Named(BaseModel):
 
     model: str
     nouns: list[Noun]
-    chain: list[Noun] = []  # the first noun and what lies above it, each with the sum of all below
+    chain: list[Noun] = []  # ever broader and likelier names, each with the sum of all below
     verdict: Verdict | None = None  # of the model's gate, where it has one
 
 
