@@ -44,4 +44,4 @@ def random_model(folder: Path, kind: str = "decoder", nouns: tuple[str, ...] = N
 if __name__ == "__main__":
     import sys
 
-    random_model(Path(sys.argv[1]), *sys.argv[2:3])
+    random_model(Path(sys.argv[1]), (sys.argv[2:] or ["decoder"])[0])

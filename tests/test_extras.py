@@ -126,7 +126,7 @@ def test_the_base_installed_alone_names_a_photograph(model: Path, tmp_path: Path
     )
     command = tmp_path / "venv/bin/nounflow"
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    words = [command, "name", "photo.png", "--run", "model", "--json"]
+    words: list[str | Path] = [command, "name", "photo.png", "--run", "model", "--json"]
     done = subprocess.run(words, capture_output=True, text=True, cwd=model.parent, env=environment)
     assert done.returncode == 0, done.stderr
     assert len(json.loads(done.stdout)["images"][0]["nouns"]) == 3

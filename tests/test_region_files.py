@@ -227,6 +227,30 @@ def test_a_photograph_is_looked_at_without_a_store() -> None:
     assert document["annotations"][0]["bbox"] == [20, 30, 50, 60]  # type: ignore[index]
 
 
+def test_the_server_answers_with_boxes() -> None:
+    from fastapi.testclient import TestClient
+
+    from nounflow.serving.app import Limits, naming_app
+
+    asked = []
+
+    def regions(images: list[bytes], **options: object) -> Iterator[photographs.FoundRegions]:
+        asked.append(options)
+        problem = "" if images[0] != b"no image" else "not an image"
+        named = (NamedBox(0, (20, 30, 70, 90), "box", 0.64, 1.0),)
+        yield photographs.FoundRegions("", 160, 120, () if problem else named, problem)
+
+    classifier = SimpleNamespace(threads=1, regions=regions)
+    with TestClient(naming_app(classifier, "m", Limits(), None, set())) as client:  # type: ignore[arg-type]
+        found = client.post("/regions?most=3", content=b"a picture", headers={"Content-Type": "image/png"})
+        assert found.json()["regions"][0]["noun"] == "box"
+        assert (found.json()["model"], found.json()["width"]) == ("m", 160)
+        assert asked == [{"boxes": 40, "most": 3, "min_probability": 0.3}]
+        wrong = client.post("/regions", content=b"no image", headers={"Content-Type": "image/png"})
+        assert (wrong.status_code, "not an image" in wrong.text) == (422, True)
+        assert client.post("/regions?boxes=0", content=b"a picture").status_code == 422
+
+
 def test_boxes_are_drawn_where_they_are() -> None:
     drawn = draw_boxes(Image.new("RGB", (100, 80), "white"), [Label((20, 30, 60, 70), "cup 90%", "#ff0000")])
     assert drawn.getpixel((20, 60)) == (255, 0, 0)

@@ -67,7 +67,7 @@ def main(
                 print(f"no proposal: {escaped(found.file)}", flush=True)
                 flow.drop(1, "no proposal: nothing will be detected there")
             else:
-                tables.append(found.table().select(PROPOSALS.names).cast(dict(tables[0].schema)))
+                tables.append(found.table().select(PROPOSALS.names).cast(tables[0].schema))
             dropped, kept = dropped + found.dropped, kept + len(found.boxes)
             progress.advance(1)
     flow.out(len(tables) - 1, "images with proposals")

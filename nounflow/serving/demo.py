@@ -72,7 +72,7 @@ def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path
             if image is None:
                 cells += [{}, _NOTHING]
                 continue
-            vector = classifier.encode_images(image)
+            vector = classifier.encode_images([image])
             (naming,) = classifier.classify_embeddings(vector, _TOP)
             bars = {f"{noun}": p for noun, p in zip(naming.nouns, naming.probabilities, strict=True)}
             cells += [bars, _words(naming, nearest[name](vector[0]), confidence)]
@@ -93,7 +93,8 @@ def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path
                     outputs.append(gr.Label(label=name, num_top_classes=_TOP, elem_id=f"bars{number}"))
                     outputs.append(gr.Markdown(_NOTHING, elem_id=f"words{number}"))
         image.change(answer, image, outputs, api_visibility="private", show_progress="hidden")
-    return page
+    found: gr.Blocks = page
+    return found
 
 
 def start(page: gr.Blocks, host: str, port: int, examples: Sequence[Path], *, block: bool = True) -> str:
