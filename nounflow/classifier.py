@@ -318,14 +318,11 @@ class NounClassifier:
         """Several nouns of each image, best first, each with its box (docs/tags.md); images as of a call.
 
         Args:
-            labels: nouns that are looked for, in the singular, of any lexicon; None: those that the model says of the
-                image and its 13 tiles.
-            most: nouns an image gets at most.
+            labels: nouns to look for, of any lexicon; None: those that the model says of the image and its tiles.
             threshold: least score of all but the first; `results/tags.json` has calibrated ones.
 
         Raises:
             NounflowError: the list is empty.
-            UserWarning: labels mean the same as another.
         """
         sources = [images] if is_image(images) else self._sources(images)
         return tag_images(self._predictor, self._embedder, self._manifest, sources, labels, most, threshold)
