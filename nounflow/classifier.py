@@ -8,36 +8,33 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
 
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.generation import GenerationConfig
-from nounflow.config.regions import FusionConfig, ProposalsConfig
 from nounflow.device import settle_device
 from nounflow.embedders.image_files import embed_batches
 from nounflow.embedders.load import load_embedder
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
 from nounflow.image_sources import ImageSource, as_image, is_image, title_of
-from nounflow.images import ImageError, list_images
+from nounflow.images import list_images
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
 from nounflow.namings import CANDIDATES, AnswerReader, Naming
 from nounflow.open_set.gate import GATE, TOP_K, Gate, StoredGate
 from nounflow.predictors.loading import load_predictor
 from nounflow.predictors.protocol import Predictor
 from nounflow.progress import Progress
+from nounflow.regions.finding import FindsRegions
 from nounflow.store.shards import check_identity
 from nounflow.tags.naming import Tagging, tag_images
-
-if TYPE_CHECKING:
-    from nounflow.regions.photographs import FoundRegions
 
 _NOUNS = 3  # of an image, where nobody says how many
 
 
-class NounClassifier:
+class NounClassifier(FindsRegions):
     """Names images with a trained model. Make one with `load`. It may be used from several threads.
 
     >>> classifier = NounClassifier.load("results/models/small")
@@ -102,6 +99,7 @@ class NounClassifier:
         return cls(predictor, embedder, threads, manifest_path, batch_size, calibrated=calibrated)
 
     from_pretrained = load  # the name that users of other libraries look for
+    regions = FindsRegions.regions  # listed here, too, for whoever looks through the class
 
     @property
     def threads(self) -> int:
@@ -172,42 +170,6 @@ class NounClassifier:
             return found
         verdicts = self._gate(vectors, [[noun for noun in texts[:TOP_K] if noun] for texts in answers.texts])
         return [replace(naming, verdict=verdict) for naming, verdict in zip(found, verdicts, strict=True)]
-
-    def regions(
-        self,
-        images: ImageSource | Iterable[ImageSource],
-        *,
-        boxes: int = 40,
-        most: int = 10,
-        min_probability: float = 0.3,
-        proposals: ProposalsConfig | None = None,
-    ) -> Iterator[FoundRegions]:
-        """What is where in photographs: boxes with a noun each, the likeliest first, one photograph after the other.
-
-        One that cannot be read has its reason in `problem`. Of overlapping boxes with one noun, or synonyms, the best
-        is kept. A class list (`guide`) and a gate are kept to.
-
-        Args:
-            boxes: proposals of a photograph that are looked at; each is embedded twice.
-            most: boxes that are kept.
-            min_probability: of a noun that is kept.
-            proposals: where boxes come from; None: selective search.
-
-        Raises:
-            NounflowError: what proposes boxes is not installed.
-        """
-        from nounflow.regions.photographs import FoundRegions, RegionFinder
-
-        asked = (proposals or ProposalsConfig()).model_copy(update={"embedded": boxes})
-        gate = self._gate
-        fusion = FusionConfig(most=most)
-        find = RegionFinder(self._predictor, self._embedder, asked, fusion, min_probability, gate)
-        for source in [images] if is_image(images) else images:  # type: ignore[union-attr]
-            title = title_of(source)
-            try:
-                yield find(as_image(source), title)
-            except ImageError as problem:
-                yield FoundRegions(title, problem=str(problem))
 
     def guide(self, nouns: Iterable[str]) -> NounClassifier:
         """The same classifier, answering from these nouns only. It shares the loaded models and is made in no time.

@@ -1,0 +1,60 @@
+"""The part of a classifier that says what is where. Light to import: what is heavy comes when it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from nounflow.config.regions import FusionConfig, ProposalsConfig
+from nounflow.image_sources import ImageSource, as_image, is_image, title_of
+from nounflow.images import ImageError
+
+if TYPE_CHECKING:
+    from nounflow.embedders.protocol import Embedder
+    from nounflow.open_set.gate import Gate
+    from nounflow.predictors.protocol import Predictor
+    from nounflow.regions.photographs import FoundRegions
+
+
+class FindsRegions:
+    """Of `NounClassifier`."""
+
+    _predictor: Predictor
+    _embedder: Embedder
+    _gate: Gate | None
+
+    def regions(
+        self,
+        images: ImageSource | Iterable[ImageSource],
+        *,
+        boxes: int = 40,
+        most: int = 10,
+        min_probability: float = 0.3,
+        proposals: ProposalsConfig | None = None,
+    ) -> Iterator[FoundRegions]:
+        """What is where in photographs: boxes with a noun each, the likeliest first, one photograph after the other.
+
+        One that cannot be read has its reason in `problem`. Of overlapping boxes with one noun, or synonyms, the best
+        is kept. A class list (`guide`) and a gate are kept to.
+
+        Args:
+            boxes: proposals of a photograph that are looked at; each is embedded twice.
+            most: boxes that are kept.
+            min_probability: of a noun that is kept.
+            proposals: where boxes come from; None: selective search.
+
+        Raises:
+            NounflowError: what proposes boxes is not installed.
+        """
+        from nounflow.regions.photographs import FoundRegions, RegionFinder
+
+        asked = (proposals or ProposalsConfig()).model_copy(update={"embedded": boxes})
+        gate = self._gate
+        fusion = FusionConfig(most=most)
+        find = RegionFinder(self._predictor, self._embedder, asked, fusion, min_probability, gate)
+        for source in [images] if is_image(images) else images:  # type: ignore[union-attr]
+            title = title_of(source)
+            try:
+                yield find(as_image(source), title)
+            except ImageError as problem:
+                yield FoundRegions(title, problem=str(problem))
