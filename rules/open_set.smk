@@ -18,7 +18,10 @@ KNOWN_SETS = sorted(
 )
 BANK = "results/open_set/{embedder}/bank.json"
 CLASS_LISTS = [test.classes for test in OPEN_SET.tests.values() if test.classes]
-NO_EMBEDDINGS = []  # of trained no-models
+NO_EMBEDDINGS = [
+    f"results/open_set/{model.embedder}/no/{name}.safetensors"
+    for name, model in OPEN_SET.no_models.items()
+]
 
 
 def open_set_labels(
@@ -96,6 +99,56 @@ rule embed_open_set:
         ' --device "$NOUNFLOW_DEVICE"'
         ' --threads "$NOUNFLOW_THREADS"'
         " --out {output.bank:q}"
+        " 2>&1 | tee {log:q}"
+
+
+def no_model_set(
+    wildcards,
+):
+    """Texts that a no-model is trained on, and their lexicon."""
+    model = OPEN_SET.no_models[wildcards.no_model]
+    parts = {key: getattr(model, key) for key in ("embedder", "lexicon", "mixture")}
+    return {
+        "training_set": expand(rules.merge_caches.output.manifest, **parts),
+        "nouns": expand(rules.build_nouns.output.nouns, lexicon=model.lexicon),
+    }
+
+
+rule train_no_model:
+    input:
+        unpack(no_model_set),
+        bank=BANK,
+        vectors=rules.embed_open_set.output.vectors,
+    output:
+        no="results/open_set/{embedder}/no/{no_model}.safetensors",
+    log:
+        "results/logs/open_set/{embedder}/no/{no_model}.log",
+    benchmark:
+        "results/benchmarks/open_set/{embedder}/no/{no_model}.tsv"
+    conda:
+        "../environment.yml"
+    threads: CONFIG.threads
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        settings=lambda wildcards: shaping(OPEN_SET.no_models[wildcards.no_model]),
+        device=DEVICE,
+        threads=THREADS,
+        code=code("train_no_model"),
+    message:
+        "Training the no-model {wildcards.no_model}"
+    shell:
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/train_no_model.py'
+        " --name {wildcards.no_model:q}"
+        " --settings {params.settings:q}"
+        " --training-set {input.training_set:q}"
+        " --nouns {input.nouns:q}"
+        " --bank {input.bank:q}"
+        ' --device "$NOUNFLOW_DEVICE"'
+        ' --threads "$NOUNFLOW_THREADS"'
+        " --out {output.no:q}"
         " 2>&1 | tee {log:q}"
 
 

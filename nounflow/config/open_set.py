@@ -8,6 +8,7 @@ from pydantic import Field
 
 from nounflow.config.base import HomePath, OneOf, Settings
 from nounflow.config.check_set import Prompts
+from nounflow.config.no_model import NoModelConfig
 from nounflow.open_set_scores import SCORES
 
 if TYPE_CHECKING:
@@ -79,6 +80,9 @@ class OpenSetConfig(Settings):
     background: int = Field(
         512, ge=0, description="nouns of the lexicon that stand beside a run's answers where no list is given"
     )
+    no_models: dict[str, NoModelConfig] = Field(
+        default_factory=dict, description="no-models, which `ctw` and `atd` need"
+    )
     gate: GateConfig = GateConfig()
     seed: int = Field(1, ge=0, description="of draws of nouns, groups of negatives, patterns")
 
@@ -97,6 +101,13 @@ class OpenSetConfig(Settings):
             one_of("open_set.negatives.lexicon", self.negatives.lexicon, config.lexicons)
         if self.gate.images is not None:
             one_of("open_set.gate.images", self.gate.images, config.image_sets)
+        for name, model in self.no_models.items():
+            for part in ("embedder", "lexicon", "mixture"):
+                one_of(f"open_set.no_models.{name}.{part}", getattr(model, part), getattr(config, f"{part}s"))
+            if model.noise.needs_images:
+                raise ValueError(
+                    f"open_set.no_models.{name}.noise: a no-model takes no noise that images are measured for"
+                )
         for name, test in (self.tests or {}).items():
             one_of(f"open_set.tests.{name}.known", test.known, sets)
             if test.known in config.image_sets and config.image_sets[test.known].labels is None:
@@ -105,7 +116,9 @@ class OpenSetConfig(Settings):
                 one_of(f"open_set.tests.{name}.unknown", image_set, sets)
                 if image_set == test.known:
                     raise ValueError(f"open_set.tests.{name}.unknown: {image_set} is the known set")
+        models = {name: part.settled(config.embedders[part.embedder].spec) for name, part in self.no_models.items()}
         if self.tests is not None:
-            return self
+            return self.model_copy(update={"no_models": models})
         labelled = [name for name, part in config.image_sets.items() if part.labels is not None]
-        return self.model_copy(update={"tests": {name: OpenSetTestConfig(known=name) for name in labelled}})
+        tests = {name: OpenSetTestConfig(known=name) for name in labelled}
+        return self.model_copy(update={"tests": tests, "no_models": models})
