@@ -1,8 +1,8 @@
 r"""Train a no-model on texts, and say what it makes of the nouns of its embedder's bank.
 
 In:  a training set, its lexicon, the bank of nouns
-Out: NAME.safetensors, no-embeddings of the bank's nouns; weights and curves in the folder NAME beside it. A job that was
-     killed goes on from NAME/checkpoint/
+Out: NAME.safetensors, no-embeddings of the bank's nouns; weights and curves in the folder NAME beside it. A job that
+     was killed goes on from NAME/checkpoint/
 
     python workflow_scripts/train_no_model.py --name texts \
         --settings '{"embedder": "bundled", "lexicon": "small", "mixture": "m3_captions"}' \
