@@ -20,7 +20,7 @@ from nounflow.embedders.load import load_embedder
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
 from nounflow.image_sources import ImageSource, as_image, is_image, title_of
-from nounflow.images import ImageError, list_images
+from nounflow.images import list_images
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
 from nounflow.namings import CANDIDATES, AnswerReader, Naming
 from nounflow.open_set.gate import GATE, TOP_K, Gate, StoredGate
@@ -28,10 +28,8 @@ from nounflow.predictors.loading import load_predictor
 from nounflow.predictors.protocol import Predictor
 from nounflow.progress import Progress
 from nounflow.regions.finding import FindsRegions
-from nounflow.schemas.tables import read_lexicon
 from nounflow.store.shards import check_identity
-from nounflow.tags.naming import TEMPLATES, Tagging, name_several
-from nounflow.tags.texts import label_vectors, meanings, repeated
+from nounflow.tags.naming import Tagging, tag_images
 
 _NOUNS = 3  # of an image, where nobody says how many
 
@@ -279,46 +277,17 @@ class NounClassifier(FindsRegions):
         most: int = 5,
         threshold: float | None = None,
     ) -> list[Tagging]:
-        """Several nouns of each image, best first, each with its box: of an image, a list, an iterable or a folder.
-
-        Without `labels`, nouns that the model says of the image and of its 13 tiles, those of one meaning merged; with
-        them, those of the list. A score is half the cosine of the whole image to the noun, half that of the two best
-        tiles (and, without labels, a tenth of the noun's log-probability), so it depends on the embedder.
+        """Several nouns of each image, best first, each with its box (docs/tags.md); images as of a call.
 
         Args:
-            labels: nouns in the singular, of any lexicon; synonyms of each other are told.
-            most: nouns an image gets at most.
-            threshold: least score of all but the first; `results/tags.json` has those that were calibrated.
+            labels: nouns to look for, of any lexicon; None: those that the model says of the image and its tiles.
+            threshold: least score of all but the first; `results/tags.json` has calibrated ones.
 
         Raises:
             NounflowError: the list is empty.
-            UserWarning: labels are listed twice, or mean the same as another.
         """
-        same = self._meanings()
-        listed = None if labels is None else list(dict.fromkeys(label.strip() for label in labels if label.strip()))
-        if listed is not None and not listed:
-            raise NounflowError("The list of labels is empty", fix="give nouns, or leave it out")
-        if listed and (twice := repeated(listed, same)):
-            import warnings
-
-            warnings.warn(f"labels that mean the same: {', '.join(twice[:10])}; both are answered", stacklevel=2)
-        known = None if listed is None else (listed, label_vectors(self._embedder, listed, TEMPLATES))
-        found = []
-        for source in [images] if is_image(images) else self._sources(images):
-            try:
-                nouns = name_several(self._predictor, self._embedder, as_image(source), most, threshold, known, same)
-                found.append(Tagging(title_of(source), nouns))
-            except ImageError as problem:
-                found.append(Tagging(title_of(source), (), str(problem)))
-        return found
-
-    def _meanings(self) -> dict[str, str]:
-        """Which nouns mean the same, where the lexicon lies beside the model."""
-        path = self._manifest.parent / os.path.relpath(self._predictor.manifest.lexicon_path, "results/models/x")
-        for place in (Path(self._predictor.manifest.lexicon_path), path):
-            if place.is_file():
-                return meanings(read_lexicon(place))
-        return {}
+        sources = [images] if is_image(images) else self._sources(images)
+        return tag_images(self._predictor, self._embedder, self._manifest, sources, labels, most, threshold)
 
     def encode_images(
         self, images: Iterable[ImageSource] | str | os.PathLike[str], *, progress: bool = False

@@ -24,6 +24,7 @@ from nounflow.commands import (
     naming,
     nouns,
     novic,
+    predictions,
     regions,
     schema,
     scores,
@@ -37,7 +38,7 @@ from nounflow.version import nounflow_version
 # in the order of the help
 _COMMANDS = (
     *(init, naming, regions, calibrate, check, serve, demo, scores, explore, annotate, decisions, labelstudio),
-    *(judging, captions, cache, nouns, workflow, novic, schema),
+    *(judging, captions, cache, nouns, workflow, novic, predictions, schema),
 )
 
 

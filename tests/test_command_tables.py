@@ -45,7 +45,7 @@ NO_TABLE = {
     *("init", "reproduce", "annotate", "decisions merge", "decisions import", "decisions export", "cache export"),
     *("cache import", "calibrate", "explore", "import-novic", "schema", "serve", "check", "nouns show", "nouns diff"),
     *("nouns export", "nouns import"),
-    *("labelstudio import", "labelstudio export"),
+    *("labelstudio import", "labelstudio export", "predictions import", "predictions export"),
 }
 
 

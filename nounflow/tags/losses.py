@@ -43,8 +43,8 @@ class Marks:
                     np.tile(wrong, len(right)),
                 )
             )
-        image, right, wrong = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return image, right, wrong
+        images_of, rights, wrongs = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return images_of, rights, wrongs
 
 
 def ranking(scores: torch.Tensor, marks: Marks) -> torch.Tensor:

@@ -1,7 +1,11 @@
 """Several nouns for images in memory: their views embedded, then named with a list of labels or without one."""
 
-from collections.abc import Mapping, Sequence
+import os
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -9,9 +13,13 @@ from PIL import Image
 from nounflow.embedders.image_files import in_one_shape
 from nounflow.embedders.protocol import Embedder
 from nounflow.embedders.views import crop, tile_boxes
+from nounflow.errors import NounflowError
+from nounflow.image_sources import as_image, title_of
+from nounflow.images import ImageError
 from nounflow.predictors.protocol import Predictor
+from nounflow.schemas.tables import read_lexicon
 from nounflow.tags.list_free import Tag, candidates, cut, ranked
-from nounflow.tags.texts import label_vectors
+from nounflow.tags.texts import label_vectors, meanings, repeated
 
 TEMPLATES = ("{}", "a photo of a {}.", "There is a {} in the scene.")
 BEST = 2  # local scores of a noun that are averaged
@@ -74,3 +82,32 @@ def name_several(
     return tuple(
         BoxedNoun(tag.noun, tag.score, tuple(boxes[tag.box - 1].tolist()) if tag.box else None) for tag in kept
     )
+
+
+def tag_images(
+    predictor: Predictor, embedder: Embedder, manifest: Path, images: Iterable[Any], labels: Iterable[str] | None,
+    most: int, threshold: float | None,
+) -> list[Tagging]:  # fmt: skip
+    """See `NounClassifier.tags`; `manifest` is the predictor's, beside which its lexicon is looked for."""
+    same = _meanings(predictor, manifest)
+    listed = None if labels is None else list(dict.fromkeys(label.strip() for label in labels if label.strip()))
+    if listed is not None and not listed:
+        raise NounflowError("The list of labels is empty", fix="give nouns, or leave it out")
+    if listed and (twice := repeated(listed, same)):
+        warnings.warn(f"labels that mean the same: {', '.join(twice[:10])}; both are answered", stacklevel=3)
+    known = None if listed is None else (listed, label_vectors(embedder, listed, TEMPLATES))
+    found = []
+    for source in images:
+        try:
+            nouns = name_several(predictor, embedder, as_image(source), most, threshold, known, same)
+            found.append(Tagging(title_of(source), nouns))
+        except ImageError as problem:
+            found.append(Tagging(title_of(source), (), str(problem)))
+    return found
+
+
+def _meanings(predictor: Predictor, manifest: Path) -> dict[str, str]:
+    """Which nouns mean the same, where the lexicon lies beside the model."""
+    path = Path(predictor.manifest.lexicon_path)
+    beside = manifest.parent / os.path.relpath(path, "results/models/x")
+    return next((meanings(read_lexicon(place)) for place in (path, beside) if place.is_file()), {})
