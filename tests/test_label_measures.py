@@ -78,9 +78,8 @@ def row(encode: bool = True) -> typing.Any:
     judged = annotations_of({"1.png": {"correct_primary": ["mountain bike"]}, "2.png": {"incorrect": ["bike"]}})
     judged = judged.model_copy(update={"rule": "openai-1, a model"})
     made = predictions("a", SAID, unreadable={"6.png": "cut"})
-    options = {"encode": vectors} if encode else {}
     labels = {**LABELS, "6.png": Labels(gold="cat")}
-    return score([made], [judged], labels, **options).rows[0]
+    return score([made], [judged], labels, encode=vectors if encode else None).rows[0]
 
 
 def test_each_measure_is_what_it_comes_to_by_hand() -> None:

@@ -177,7 +177,7 @@ def test_boxes_that_mean_the_same_are_joined_and_a_gate_is_kept_to() -> None:
     image = world(1)[0][0]
     image = replace(image, boxes=boxes((0, 0, 10, 10), (0, 0, 10, 9), (50, 50, 60, 60)))
     groups = {"sofa": "s1", "couch": "s1"}
-    answer = answer_of(says(["sofa", "couch", "cup"], [0.5, 0.9, 0.4]))  # type: ignore[arg-type]
+    answer = answer_of(says(["sofa", "couch", "cup"], [0.5, 0.9, 0.4]))
     found = name_boxes(image, answer, groups, FusionConfig())
     assert [one.noun for one in found] == ["couch", "cup"]
     assert len(name_boxes(image, answer, {}, FusionConfig())) == 3

@@ -24,7 +24,7 @@ def token_directions(vocabulary: TargetVocabulary, nouns: np.ndarray) -> np.ndar
     A noun counts in full for its first token, by 1 / (1 + place) for those that follow: the first one is what an
     embedding has to choose, and later ones follow from those before.
     """
-    known = nouns.any(1)
+    known = np.abs(nouns).sum(1) > 0
     centred = np.where(known[:, None], nouns - nouns[known].mean(0), 0.0) if known.any() else nouns
     places = np.arange(vocabulary.tokens.shape[1])
     noun, place = np.nonzero(places < vocabulary.lengths[:, None])

@@ -101,6 +101,7 @@ class Rehearsal:
         self.target_digest = self.towers.target_digest
         self.target_tokens, self.target_decode = self.towers.target_tokens, self.towers.target_decode
         self.preprocess = self.towers.preprocess
+        self.patches = self.towers.patches  # none: the bundled tower has no patch tokens
 
     @property
     def batch_tokens(self) -> int:
@@ -122,6 +123,10 @@ class Rehearsal:
     def encode_images(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """See `Embedder.encode_images`."""
         return self.image_vectors([image.tobytes() for image in images], self.towers.encode_images(images))
+
+    def encode_patches(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """See `Embedder.encode_patches`."""
+        return self.towers.encode_patches(images)
 
     def text_vectors(self, texts: Sequence[str], vectors: np.ndarray) -> np.ndarray:
         """Vectors of the bundled tower [n, 384] with the gap: float32 [n, dim]."""

@@ -133,8 +133,8 @@ def compose(
         picture = pictures[cut_outs[chosen].file]
         share = draws.uniform(0.3, 0.7) if wanted > 1 else draws.uniform(0.4, 0.9)  # of the scene's height
         scale = share * SIZE[1] / max(picture.size)
-        size = tuple(max(8, round(side * scale)) for side in picture.size)
-        small = picture.resize(size, Image.Resampling.LANCZOS)
+        width, height = (max(8, round(side * scale)) for side in picture.size)
+        small = picture.resize((width, height), Image.Resampling.LANCZOS)
         if draws.random() < 0.5:
             small = small.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         own = _opaque_box(small)

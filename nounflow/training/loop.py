@@ -8,11 +8,13 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import numpy as np
 import torch
 
-from nounflow.config.runs.run import TrainedRun
+from nounflow.config.noise import NoiseConfig
+from nounflow.config.training import TrainingConfig
 from nounflow.device import by_device, on_device
 from nounflow.errors import NounflowError
 from nounflow.progress import Progress
@@ -32,6 +34,17 @@ _LOOK = (1, 20)  # CPU and GPU: steps between looks at the figures: a look makes
 _MICRO_BATCH = (512, 8192)  # CPU and GPU: rows
 
 
+class Recipe(Protocol):
+    """The settings that the loop goes by."""
+
+    @property
+    def training(self) -> TrainingConfig: ...
+    @property
+    def noise(self) -> NoiseConfig: ...
+    @property
+    def seed(self) -> int: ...
+
+
 class TrainingRun:
     """A training run: `train` takes it to its end, `advance` a step on."""
 
@@ -39,7 +52,7 @@ class TrainingRun:
         self,
         task: TrainingTask,
         samples: Samples,
-        recipe: TrainedRun,
+        recipe: Recipe,
         processes: Processes,
         autocast: torch.dtype | None,
         checkpoints: Checkpoints | None = None,
