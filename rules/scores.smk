@@ -91,15 +91,17 @@ rule score:
         " 2>&1 | tee {log:q}"
 
 
-def beside_the_main_job():
+def beside_the_main_job(
+    name,
+):
     """What further stages have left, with its digest: the report shows it, and does not make it anew."""
-    path = Path("results/open_set.json")
+    path = Path(name)
     if not path.is_file():
         return "", ""
     return f"--open-set {shlex.quote(str(path))}", sha256_json(path.read_text())[:16]
 
 
-OPEN_SET_SECTION = beside_the_main_job()
+OPEN_SET_SECTION = beside_the_main_job("results/open_set.json")
 
 
 rule report:

@@ -244,4 +244,6 @@ def test_labelled_photographs_calibrate_a_model(
     after: Any = NounClassifier.load(tmp_path / "model")(photos / "1.png")
     assert after.nouns == before.nouns
     assert sum(after.probabilities) < 0.2  # nothing was ever right
-    assert NounClassifier.load(tmp_path / "model", calibrated=False)(photos / "1.png") == before
+    plain: Any = NounClassifier.load(tmp_path / "model", calibrated=False)(photos / "1.png")
+    assert plain.nouns == before.nouns
+    assert plain.probabilities == pytest.approx(before.probabilities, rel=1e-4)  # of another number of threads

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import exiv2
@@ -19,6 +20,7 @@ from tiny_workflow import Project
 from nounflow.cli import main
 from nounflow.commands.naming_journal import NamingJournal
 from nounflow.errors import NounflowError
+from nounflow.namings import Naming
 from nounflow.sidecars import add_keywords
 
 ROOT = Path(__file__).parent.parent
@@ -123,7 +125,7 @@ def test_a_run_that_was_stopped_goes_on(
     out.unlink()
     with NamingJournal(out, resume=False) as journal:
         for file, noun in (("a.png", "kept from before"), ("b.png", "torn")):
-            main_line = json.dumps([str(photos / file), [noun], [0.5], ""]).encode() + b"\n"
+            main_line = json.dumps(asdict(Naming(str(photos / file), (noun,), (0.5,)))).encode() + b"\n"
             assert journal._file is not None
             journal._file.write(main_line if noun != "torn" else main_line[:-9])
     assert name(photos, "--run", run, "--out", out) == 1

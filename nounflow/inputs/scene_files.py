@@ -1,6 +1,5 @@
 """The files of `scenes`: pictures, COCO's JSON, and which labels are true of which scene."""
 
-import csv
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from nounflow.progress import Progress
 from nounflow.schemas.boxes import coco_json
 from nounflow.schemas.inputs import InputManifest
 from nounflow.schemas.labels import LabelTable
+from nounflow.spreadsheets import write_sheet
 from nounflow.wordnet import WordNet
 
 COCO, LABELS, SEEN = "instances.json", "labels.tsv", "seen.txt"
@@ -137,13 +137,12 @@ def _write_truth(
         "backgrounds": [f"{each.package}/{each.file} {list(each.box)}" for each in BACKGROUNDS],
     }
     write_json(target / COCO, coco_json(images, sorted(nouns), boxes, info))
-    with open(target / LABELS, "w", encoding="utf-8", newline="") as handle:
-        rows = csv.writer(handle, delimiter="\t", lineterminator="\n")
-        rows.writerow(["file", "present", "unknown", "split", "background", "cut_outs"])
-        for scene in scenes:
-            present, unknown = truth.of(scene)
-            shown = f"{scene.background.package}/{scene.background.file}"
-            files = ";".join(cut_out.file for cut_out in scene.cut_outs)
-            rows.writerow([scene.file, ";".join(present), ";".join(unknown), scene.split, shown, files])
+    rows = []
+    for scene in scenes:
+        present, unknown = truth.of(scene)
+        shown = f"{scene.background.package}/{scene.background.file}"
+        files = ";".join(cut_out.file for cut_out in scene.cut_outs)
+        rows.append((scene.file, ";".join(present), ";".join(unknown), scene.split, shown, files))
+    write_sheet(target / LABELS, ("file", "present", "unknown", "split", "background", "cut_outs"), rows)
     seen = set().union(*(truth.present(cut_out) for cut_out in cut_outs["train"]))
     (target / SEEN).write_text("".join(f"{noun}\n" for noun in sorted(seen)), encoding="utf-8")

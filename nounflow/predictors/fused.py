@@ -46,18 +46,18 @@ class FusedPredictor(Predictor):
 
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
         """See `Predictor.log_probabilities`; -inf also for a noun that no part puts forward."""
-        candidates, scores = self._scored(embeddings)
+        candidates, scores = self._scored(embeddings, self._candidates)
         same = (candidates[:, None, :] == nouns[:, :, None]) & (nouns >= 0)[:, :, None]
         return np.asarray(np.where(same, scores[:, None, :], -np.inf).max(axis=-1), dtype=np.float32)
 
     def _answer(self, embeddings: np.ndarray, top_k: int) -> tuple[np.ndarray, np.ndarray]:
-        candidates, scores = self._scored(embeddings)
+        candidates, scores = self._scored(embeddings, max(top_k, self._candidates))
         order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
         return np.take_along_axis(candidates, order, axis=1), np.take_along_axis(scores, order, axis=1)
 
-    def _scored(self, embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Candidates [n, c] and their log-probabilities."""
-        candidates, parts = evidence(self._parts, embeddings, self._candidates)
+    def _scored(self, embeddings: np.ndarray, candidates_each: int) -> tuple[np.ndarray, np.ndarray]:
+        """Candidates [n, c], so many of each part, and their log-probabilities."""
+        candidates, parts = evidence(self._parts, embeddings, candidates_each)
         return candidates, self._rule.log_probabilities(parts)[:, :-1]
 
 
