@@ -43,7 +43,18 @@ TABLES = {  # command -> arguments, tables
 }
 NO_TABLE = {
     *("init", "reproduce", "annotate", "decisions merge", "decisions import", "decisions export", "cache export"),
-    *("cache import", "calibrate", "explore", "import-novic", "schema", "serve", "check", "nouns show", "nouns diff"),
+    *(
+        "cache import",
+        "calibrate",
+        "demo",
+        "explore",
+        "import-novic",
+        "schema",
+        "serve",
+        "check",
+        "nouns show",
+        "nouns diff",
+    ),
     *("nouns export", "nouns import"),
     *("labelstudio import", "labelstudio export", "predictions import", "predictions export"),
 }
