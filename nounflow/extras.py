@@ -16,8 +16,6 @@ _OF_EXTRAS = {  # extra -> top-level modules; a test compares them with pyprojec
     "web": ("fastapi", "krippendorff", "prometheus_client", "starlette", "uvicorn"),
     "xmp": ("exiv2",),
     "demo": ("gradio",),
-    "onnx": ("onnx", "onnxruntime", "onnxscript"),
-    "pairs": ("webdataset",),
     "regions": ("cv2", "faster_coco_eval", "torchvision"),
     "tracking": ("tensorboard", "wandb"),
 }
