@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import polars as pl
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
+from training_material import NAMES, write_project
 
-from nounflow.open_set.no_model import NoHead, opposition, yes_no_loss
+from nounflow.config.no_model import NoModelConfig
+from nounflow.config.noise import NoiseConfig
+from nounflow.config.training import TrainingConfig
+from nounflow.open_set.no_model import NoHead, NoTask, opposition, yes_no_loss
+from nounflow.open_set.no_training import train_no_model
+from nounflow.store.training_set import TrainingSet, open_training_set
+from nounflow.training.loss import LossParts
 
 
 def test_losses_have_the_golden_values() -> None:
@@ -69,3 +80,40 @@ def test_training_tells_known_nouns_from_others() -> None:
     }
     own, other = margins["own"].diagonal(), margins["other"].amax(1)
     assert float((own[:, None] > other).float().mean()) > 0.9
+
+
+def settings() -> NoModelConfig:
+    training = TrainingConfig(samples=1280, batch_size=32, learning_rate=3e-3, evaluations=4, checkpoint_steps=5)
+    return NoModelConfig(embedder="bundled", lexicon="tiny", mixture="m1", hidden=32, training=training)
+
+
+def trained(texts: TrainingSet, out: Path) -> dict[str, torch.Tensor]:
+    noise = NoiseConfig(scheme="gauss_elem", norm=0.6)
+    train_no_model("no", settings().model_copy(update={"noise": noise}), texts, tuple(NAMES), "cpu", out, "code")
+    return load_file(out / "weights.safetensors")
+
+
+def test_a_killed_training_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = open_training_set(write_project(tmp_path) / "set/manifest.json")
+    whole = trained(texts, tmp_path / "whole")
+    curves = pl.read_parquet(tmp_path / "whole/metrics.parquet").filter(
+        pl.col("split") == "heldout", pl.col("metric") == "loss"
+    )
+    assert curves["value"][-1] < 0.8 * curves["value"][0]
+    calls, loss = 0, NoTask.loss
+
+    def dying(self: NoTask, embeddings: torch.Tensor, rows: np.ndarray) -> LossParts:
+        nonlocal calls
+        calls += 1
+        if calls == 23:
+            raise RuntimeError("killed")
+        return loss(self, embeddings, rows)
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
+        patch.setattr(NoTask, "loss", dying)
+        trained(texts, tmp_path / "killed")
+    assert (tmp_path / "killed/checkpoint/checkpoint.json").is_file()
+    assert not (tmp_path / "killed/weights.safetensors").exists()
+    again = trained(texts, tmp_path / "killed")
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+    assert not (tmp_path / "killed/checkpoint").exists()
