@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nounflow.commandline import at_least_one
+from nounflow.commands.options import add_machine, add_run
 from nounflow.errors import NounflowError
 
 _LEAST = 50
@@ -25,11 +26,8 @@ def add(commands: Any) -> None:
     parser.add_argument("--labels", type=Path, required=True, help="label file: columns file, gold, accepted")
     parser.add_argument("--candidates", type=at_least_one, default=10, help="nouns of an image that are weighed")
     parser.add_argument("--remove", action="store_true", help="remove the model's calibration instead")
-    parser.add_argument(
-        "--run", type=Path, default=Path("results/models/small"), help="folder, name or hub id of a model"
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    add_run(parser)
+    add_machine(parser)
     parser.set_defaults(call=_calibrate)
 
 

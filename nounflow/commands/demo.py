@@ -8,8 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from nounflow.commandline import at_least_one
-from nounflow.commands.options import noun_list
+from nounflow.commands.options import add_machine, noun_list
 from nounflow.extras import need
 
 PORT = 8767
@@ -37,8 +36,7 @@ def add(commands: Any) -> None:
     demo.add_argument("--confidence", type=float, default=0.5, metavar="P", help="of the name said to be sure")
     demo.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
     demo.add_argument("--port", type=int, default=PORT, help=f"port to listen at (default {PORT})")
-    demo.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    demo.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    add_machine(demo)
     demo.set_defaults(call=_demo)
 
 

@@ -17,7 +17,7 @@ from nounflow.atomic import atomic_file
 from nounflow.commandline import at_least_one
 from nounflow.commands import naming_several
 from nounflow.commands.naming_journal import NamingJournal
-from nounflow.commands.options import noun_list
+from nounflow.commands.options import add_machine, add_run, noun_list
 from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
@@ -62,9 +62,7 @@ def add(commands: Any) -> None:
     name.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="folders and image files; -: paths from stdin, one a line"
     )
-    name.add_argument(
-        "--run", type=Path, default=Path("results/models/small"), help="folder, name or hub id of a model"
-    )
+    add_run(name)
     name.add_argument("--top", type=at_least_one, help="nouns an image gets (default 3)")
     name.add_argument(
         "--guide", "--classes", type=Path, metavar="TXT", help="answer from this list only: one noun a line"
@@ -102,8 +100,7 @@ def add(commands: Any) -> None:
     name.add_argument("--resume", action="store_true", help="with --out: go on where an earlier run was stopped")
     name.add_argument("--watch", action="store_true", help="go on with what is put into the folders, until Ctrl+C")
     name.add_argument("--write-xmp", action="store_true", help="add the nouns to the keywords of PHOTO.xmp")
-    name.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    name.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    add_machine(name)
     naming_several.add(name)
     name.set_defaults(call=_name)
     add_json(name)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nounflow.commandline import at_least_one
 from nounflow.errors import NounflowError
 
 if TYPE_CHECKING:
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
 HOME = Path(__file__).resolve().parent.parent.parent  # where the library, the rules and their resources lie
 CONFIG = Path("config/config.yaml")
 OWN_CONFIG = "config.yaml"  # of a folder made by `nounflow init`: laid over that of HOME
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """Add `--run`: the model that answers."""
+    parser.add_argument(
+        "--run", type=Path, default=Path("results/models/small"), help="folder, name or hub id of a model"
+    )
+
+
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """Add `--device` and `--threads`."""
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
 
 
 def add_configfile(parser: argparse.ArgumentParser) -> None:

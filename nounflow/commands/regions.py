@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nounflow.commandline import at_least_one
-from nounflow.commands.options import noun_list
+from nounflow.commands.options import add_machine, add_run, noun_list
 from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
@@ -40,17 +40,14 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     regions.add_argument("paths", nargs="+", type=Path, metavar="PHOTO", help="image files, or folders of them")
-    regions.add_argument(
-        "--run", type=Path, default=Path("results/models/small"), help="folder, name or hub id of a model"
-    )
+    add_run(regions)
     regions.add_argument("--guide", type=Path, metavar="TXT", help="answer from this list only: one noun a line")
     regions.add_argument("--boxes", type=at_least_one, default=40, help="boxes of a photo that are looked at (40)")
     regions.add_argument("--most", type=at_least_one, default=10, help="boxes of a photo that are kept (10)")
     regions.add_argument("--min-confidence", type=float, default=0.3, metavar="P", help="of a noun, 0 to 1 (0.3)")
     regions.add_argument("--draw", type=Path, metavar="DIR", help="write each photo with its boxes, as PNG")
     regions.add_argument("--coco", type=Path, metavar="JSON", help="write all boxes in COCO's form")
-    regions.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    regions.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    add_machine(regions)
     regions.set_defaults(call=_regions)
     add_json(regions)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nounflow.commandline import at_least_one
-from nounflow.commands.options import noun_list
+from nounflow.commands.options import add_machine, noun_list
 from nounflow.extras import need
 
 PORT = 8766
@@ -42,8 +42,7 @@ def add(commands: Any) -> None:
     serve.add_argument("--max-mb", type=at_least_one, default=20, help="of an image's file (default 20)")
     serve.add_argument("--max-megapixels", type=at_least_one, default=50, help="of an image (default 50)")
     serve.add_argument("--batch", type=at_least_one, default=32, help="images named together (default 32)")
-    serve.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    serve.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    add_machine(serve)
     serve.set_defaults(call=_serve)
 
 
