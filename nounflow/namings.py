@@ -51,11 +51,6 @@ class AnswerReader:
         self._merge = False
 
     @property
-    def calibrated(self) -> bool:
-        """Whether probabilities were fitted to labelled images."""
-        return self._calibration is not None
-
-    @property
     def knows_synonyms(self) -> bool:
         """Whether the lexicon's groups and hypernyms are at hand."""
         return self._hypernyms is not None

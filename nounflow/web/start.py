@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import secrets
+import socket
 import threading
 import webbrowser
 from collections.abc import Mapping, Sequence
@@ -63,22 +64,7 @@ def serve(
         print(f"open  {url}\nstop  Ctrl+C; every decision is on the disk already", flush=True)
         if host not in ("127.0.0.1", "localhost", "::1"):
             print("      the port is open to your network: whoever has this address can judge", flush=True)
-        if browser:
-            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-        guard = Guard(app, token=token, host=host, port=port, allowed=allowed_hosts)
-        logging.getLogger("asyncio").addFilter(SaidOnce())
-        settings = uvicorn.Config(
-            guard,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            ws="none",
-            timeout_graceful_shutdown=3,
-            http=PromptHttp,
-            limit_concurrency=_CONNECTIONS,
-        )
-        with contextlib.suppress(KeyboardInterrupt):  # how a user ends it
-            uvicorn.Server(settings).run(sockets=[listening])
+        _run(Guard(app, token=token, host=host, port=port, allowed=allowed_hosts), listening, url if browser else None)
 
 
 def serve_app(app: ASGIApp, *, host: str, port: int, browser: bool = True) -> None:
@@ -88,20 +74,26 @@ def serve_app(app: ASGIApp, *, host: str, port: int, browser: bool = True) -> No
         token = secrets.token_urlsafe(24)
         url = page_address(host, port, token, "")
         print(f"open  {url}\nstop  Ctrl+C", flush=True)
-        if browser:
-            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-        settings = uvicorn.Config(
-            Guard(app, token=token, host=host, port=port),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            ws="none",
-            timeout_graceful_shutdown=3,
-            http=PromptHttp,
-            limit_concurrency=_CONNECTIONS,
-        )
-        with contextlib.suppress(KeyboardInterrupt):  # how a user ends it
-            uvicorn.Server(settings).run(sockets=[listening])
+        _run(Guard(app, token=token, host=host, port=port), listening, url if browser else None)
+
+
+def _run(guard: Guard, listening: socket.socket, opened: str | None) -> None:
+    """Serve until interrupted; `opened` is shown in a browser."""
+    if opened:
+        threading.Thread(target=webbrowser.open, args=(opened,), daemon=True).start()
+    logging.getLogger("asyncio").addFilter(SaidOnce())
+    settings = uvicorn.Config(
+        guard,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=3,
+        http=PromptHttp,
+        limit_concurrency=_CONNECTIONS,
+    )
+    with contextlib.suppress(KeyboardInterrupt):  # how a user ends it
+        uvicorn.Server(settings).run(sockets=[listening])
 
 
 def page_address(host: str, port: int, token: str, annotator: str) -> str:
