@@ -48,21 +48,15 @@ def test_a_gate_accepts_the_known_and_says_what_spoke_against_the_others(
 def test_a_class_list_gets_a_gate_of_its_own(stored: Path, rng: np.random.Generator) -> None:
     gate = StoredGate.load(stored, IDENTITY, lexicon_digest(KNOWN), KNOWN)
 
-    def encode(texts: Any) -> np.ndarray:
-        """Each text where its noun is, nearly."""
-        rows = [
-            next(i for i, noun in enumerate(gate.bank.manifest.nouns) if f" {noun}" in f" {text}") for text in texts
-        ]
-        return gate.bank.vectors[rows]
-
-    listed = gate.for_list(["cup", "mug", "oak"], encode)
+    embedder: Any = Vectors(gate.bank)
+    listed = gate.for_list(["cup", "mug", "oak"], embedder)
     verdicts = listed(pictures(gate.bank, [2, 3, 20, 30], rng), [()] * 4)
     assert [verdict.accepted for verdict in verdicts] == [True, True, False, False]
     assert verdicts[2].reason.startswith("energy")
     with pytest.raises(NounflowError, match="holds one name only"):
-        gate.for_list(["cup"], encode)
+        gate.for_list(["cup"], embedder)
     with pytest.raises(NounflowError, match="is empty"):
-        gate.for_list([], encode)
+        gate.for_list([], embedder)
 
 
 def test_a_gate_of_another_lexicon_embedder_or_bank_is_refused(stored: Path, rng: np.random.Generator) -> None:

