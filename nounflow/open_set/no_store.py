@@ -81,7 +81,8 @@ class StoredNoModel:
     def module(self, embedder: Embedder) -> NoHead | NoTower:
         """The model itself, for nouns that the bank lacks."""
         with safe_open(self.path, "pt") as file:
-            state = {key.removeprefix("model."): file.get_tensor(key) for key in file.keys() if key != "no"}
+            names = [name for name in file.keys() if name != "no"]  # noqa: SIM118  (no dictionary)
+            state = {name.removeprefix("model."): file.get_tensor(name) for name in names}
         prompts, *_, dim = state["prompts"].shape
         module: NoHead | NoTower
         if "widen.weight" in state:
