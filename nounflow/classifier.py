@@ -60,7 +60,7 @@ class NounClassifier(FindsRegions):
         self._keep: float | None = None
         self._listed: tuple[str, ...] | None = None
         self._reader = AnswerReader(manifest, predictor.manifest, calibrated)
-        self._vectors_of = NounVectors(embedder)
+        self._vectors_of, self._same = NounVectors(embedder), self._reader.same
 
     @classmethod
     def load(
@@ -303,7 +303,7 @@ class NounClassifier(FindsRegions):
             spec = self._predictor.manifest.embedder.spec
             threshold = calibrated_threshold(self._manifest, spec, listed is not None, self._gate is not None)
         alike = listed.problems if listed else ()
-        tagger = Tagger(self._predictor, self._embedder, self._vectors_of, self._reader.same, self._gate)
+        tagger = Tagger(self._predictor, self._embedder, self._vectors_of, self._same, self._gate)
         found = []
         for source in [images] if is_image(images) else self._sources(images):
             try:

@@ -31,10 +31,10 @@ from nounflow.regions.view import RegionView
 from nounflow.report.regions import DrawnPicture, regions_page
 from nounflow.schemas.embeddings import EmbedderIdentity
 from nounflow.schemas.regions import RegionRow, RegionScores
-from nounflow.serving.drawn import drawn
-from nounflow.tags.naming import BoxedNoun, Tagging
 from nounflow.schemas.tables import write_table
+from nounflow.serving.drawn import drawn
 from nounflow.store.shard_writing import write_shard
+from nounflow.tags.naming import BoxedNoun, Tagging
 
 IDENTITY = EmbedderIdentity(
     spec="test:world", dim=DIM, digest="d", weights="w", tokenizer="t", preprocessing="p", precision="fp32"

@@ -28,7 +28,7 @@ from nounflow.tags.adapter import load_adapter
 from nounflow.tags.evaluation import Images, free_row, table, ways
 from nounflow.tags.list_free import Tag, candidates, cut, ranked
 from nounflow.tags.losses import Marks, asymmetric, hinge, ranking
-from nounflow.tags.measures import LabelMeans, SetCounts, average_precision, best_threshold, chosen, samples
+from nounflow.tags.measures import LabelMeans, SetCounts, average_precision, best_threshold, chosen, interval, samples
 from nounflow.tags.naming import Tagger, calibrated_threshold
 from nounflow.tags.scores import best_local, dual_stream, local_softmax, sparc, splice, standardised
 from nounflow.tags.texts import LabelList, NounVectors
@@ -346,3 +346,12 @@ def test_composed_texts_stand_for_several_things() -> None:
     assert whole[0].numpy() == pytest.approx([0.5**0.5] * 2 + [0] * 6)
     assert torch.equal(local[1], texts[4:])
     assert torch.equal(local[0, 2], whole[0]), "the places of texts that do not count"
+
+
+def test_the_interval_of_a_mean_holds_the_mean_where_labels_have_one_image_each() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.where(np.arange(40)[:, None] % 40 == np.arange(30)[None], 1, -1)
+    means = LabelMeans.of(rng.random((40, 30)) + 0.4 * (truth > 0), truth, samples(40, 1))
+    low, high = interval(means.draws)
+    assert low < means.of_positive < high
+    assert means.draws.mean() == pytest.approx(means.of_positive)
