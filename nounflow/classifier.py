@@ -273,7 +273,7 @@ class NounClassifier(FindsRegions):
 
     def tags(
         self,
-        images: Iterable[ImageSource] | str | os.PathLike[str],
+        images: ImageSource | Iterable[ImageSource],
         labels: Iterable[str] | None = None,
         *,
         most: int = 5,

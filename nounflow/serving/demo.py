@@ -107,7 +107,13 @@ def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path
                 with gr.Column(min_width=260):
                     outputs += [
                         gr.Label(label=name, num_top_classes=_TOP, elem_id=f"bars{number}"),
-                        gr.Image(label=name, visible=False, interactive=False, elem_id=f"drawn{number}"),
+                        gr.Image(
+                            label=name,
+                            visible=False,
+                            interactive=False,
+                            buttons=["download", "fullscreen"],
+                            elem_id=f"drawn{number}",
+                        ),
                         gr.Markdown(_NOTHING, elem_id=f"words{number}"),
                     ]
         gr.on(

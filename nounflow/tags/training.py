@@ -137,6 +137,7 @@ def train_on_images(
     names, local = tuple(truth.labels[i] for i in seen), images.local[rows]
     fields: dict[str, Any] = {"method": name, "embedder": embedder.identity, "labels": names}
     module: Learnt
+    labels: torch.Tensor | LabelTokens
     if config.how == "context":
         module = LearntContext(embedder, templates)
         fields["templates"], labels = templates, module.tokens(names)
