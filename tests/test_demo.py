@@ -57,7 +57,7 @@ def test_a_picture_that_is_dropped_is_named_by_each_model_and_no_other_machine_i
             visit.fill("#list textarea, #list input", "teapot, owl")
             visit.locator("#list textarea, #list input").press("Enter")
             best = classifier.tags(examples[2], ["teapot", "owl"])[0].nouns[0]
-            visit.locator(f"#words1 >> text=/^{best.noun} {best.score:.2f}/").wait_for(timeout=60_000)
+            visit.locator(f"#words1 >> text=/{best.noun} {best.score:.2f}/").wait_for(timeout=60_000)
             if shot := os.environ.get("NOUNFLOW_DEMO_SCREENSHOT"):
                 visit.wait_for_timeout(500)
                 visit.screenshot(path=shot)

@@ -83,7 +83,7 @@ def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path
                     bars, words = _named(classifier, image, nouns, nearest[name], confidence)
                 elif image is not None:
                     found = _found(classifier, image, mode, nouns)
-                    picture, words = drawn(image, found, _SIDE), _listing(found)
+                    picture, words = drawn(image, found, _SIDE), f"{name}\n\n{_listing(found)}"
             except NounflowError as error:
                 words = str(error).splitlines()[0]
             cells += [gr.update(value=bars, visible=mode == ONE), gr.update(value=picture, visible=mode != ONE), words]
@@ -108,7 +108,7 @@ def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path
                     outputs += [
                         gr.Label(label=name, num_top_classes=_TOP, elem_id=f"bars{number}"),
                         gr.Image(
-                            label=name,
+                            show_label=False,
                             visible=False,
                             interactive=False,
                             buttons=["download", "fullscreen"],
