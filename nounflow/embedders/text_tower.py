@@ -49,11 +49,6 @@ class TextTower:
     eos: int = -1  # pooled at its first place, where pooling is "eos"
 
     @property
-    def width(self) -> int:
-        """Of a token's embedding."""
-        return self.tokens.shape[1]
-
-    @property
     def cuttable(self) -> bool:
         """Whether padding behind a row changes nothing: no token looks ahead, and no padding is pooled."""
         return self.causal and self.pooling != "last"
@@ -78,15 +73,21 @@ class TextTower:
             projection=None if self.projection is None else _placed(self.projection, device, fp32),
         )
 
-    def __call__(self, ids: Tensor, _mask: Tensor | None = None, added: Tensor | None = None) -> Tensor:
+    def __call__(self, ids: Tensor, _mask: Tensor | None = None) -> Tensor:
         """Unit vectors, fp32 [batch, dim], of token ids, int64 [batch, tokens]; no mask is needed.
 
-        Rows of less than the context are right for a cuttable tower only. `added` to the tokens' embeddings, if given:
-        [batch or 1, tokens, width].
+        Rows of less than the context are right for a cuttable tower only.
         """
+        return self.of_embedded(self.embedded(ids), ids)
+
+    def embedded(self, ids: Tensor) -> Tensor:
+        """See `OpenTower`."""
+        return self.tokens[ids].float()
+
+    def of_embedded(self, x: Tensor, ids: Tensor, _mask: Tensor | None = None) -> Tensor:
+        """See `OpenTower`; no mask is needed."""
         batch, length = ids.shape
-        x = self.tokens[ids].float() + self.positions[:length]  # fp32 [batch, tokens, width]
-        x = x if added is None else x + added
+        x = x + self.positions[:length]  # fp32 [batch, tokens, width]
         places = torch.arange(length, device=ids.device)
         ahead = (places[None] > places[:, None])[None, None] if self.causal else None  # [1, 1, tokens, tokens]
         for layer in self.layers[:-1]:

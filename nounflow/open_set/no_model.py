@@ -52,17 +52,20 @@ class NoTower(nn.Module):
     def __init__(self, encoder: TextEncoder, prompts: int) -> None:
         """`encoder`: with a tower that is written out, as `text_encoder` gives it; `prompts`: as of `NoHead`."""
         super().__init__()
-        tower: Any = encoder.forward
+        tower = encoder.tower
+        assert tower is not None
         tensors = list(_tensors(vars(tower)))
         rows = torch.contiguous_format  # of transposed weights, AdamW's sums would change places in a checkpoint
         self.weights = nn.ParameterList(part.detach().float().clone(memory_format=rows) for part in tensors)
-        self.prompts = nn.Parameter(torch.zeros(prompts, encoder.context, tower.width, device=encoder.device))
+        width = tower.embedded(torch.zeros(1, 1, dtype=torch.int64, device=encoder.device)).shape[-1]
+        self.prompts = nn.Parameter(torch.zeros(prompts, encoder.context, width, device=encoder.device))
         # the copy holds these parameters in the place of the original's tensors
         self._tower = copy.deepcopy(tower, {id(old): new for old, new in zip(tensors, self.weights, strict=True)})
 
     def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """Token ids and mask [n, tokens] -> unit no-embeddings [n, dim]."""
-        return self._tower(ids, mask, _drawn(self.prompts[:, : ids.shape[1]], len(ids), self.training))
+        x = self._tower.embedded(ids) + _drawn(self.prompts[:, : ids.shape[1]], len(ids), self.training)
+        return self._tower.of_embedded(x, ids, mask)
 
 
 def _tensors(part: Any) -> Iterator[torch.Tensor]:

@@ -15,11 +15,9 @@ from safetensors.torch import save_file
 
 from nounflow.atomic import atomic_file
 from nounflow.embedders.batching import TextBatch, fill_batch
-from nounflow.embedders.minilm import MiniLM
 from nounflow.embedders.prompts import class_embeddings
 from nounflow.embedders.protocol import Embedder
 from nounflow.embedders.text_encoder import TextEncoder
-from nounflow.embedders.text_tower import TextTower
 from nounflow.embedders.two_towers import TwoTowers
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.open_set.bank import NounBank, unit
@@ -35,7 +33,7 @@ def text_encoder(embedder: Embedder) -> TextEncoder:
         NounflowError: it is not written out here.
     """
     encoder = getattr(embedder, "texts", None)
-    if not (isinstance(encoder, TextEncoder) and isinstance(encoder.forward, MiniLM | TextTower)):
+    if not isinstance(encoder, TextEncoder) or encoder.tower is None:
         raise NounflowError(
             f"The text tower of {embedder.identity.spec} cannot be copied",
             where="open_set.no_models: mode: tower",
