@@ -82,7 +82,7 @@ class NounClassifier(FindsRegions):
             generation: how a decoder is read, also as a name such as "beam_k5_gr"; None: as in the run's config.
             batch_size: images that are embedded together.
             revision: of a model on the hub.
-            calibrated: whether probabilities follow what `nounflow calibrate` left with the model, if anything.
+            calibrated: whether probabilities follow what `nounflow calibrate`, or the workflow, left with the model.
 
         Raises:
             NounflowError: there is no such model, it is damaged, or its embedder is not the one installed here.
@@ -219,6 +219,12 @@ class NounClassifier(FindsRegions):
     def synonyms(self, names: Sequence[str]) -> frozenset[str]:
         """Canonical forms of names, and of the lexicon's nouns that are their synonyms."""
         return self._reader.synonyms(names, self._predictor.manifest.nouns)
+
+    @property
+    def calibrated_on(self) -> str:
+        """What probabilities were fitted to: labelled images, or captions; empty: they are the model's own."""
+        found = self._reader.calibration
+        return found.fitted_on if found else ""
 
     @property
     def manifest_path(self) -> Path:
