@@ -65,9 +65,15 @@ def caption_evidence(
     return found.probabilities.astype(np.float64), right
 
 
-def read_calibration(manifest_path: Path, manifest: PredictorManifest) -> AnswerCalibration | None:
-    """Of a model's folder: to labelled images, else to captions. One of other weights is passed over."""
-    for path in (manifest_path.parent / CALIBRATION, manifest_path.parent / CAPTION_CALIBRATION):
+def read_calibration(
+    manifest_path: Path, manifest: PredictorManifest, labelled: bool = True
+) -> AnswerCalibration | None:
+    """Of a model's folder: to labelled images, unless these are not wanted, else to captions.
+
+    One of other weights is passed over.
+    """
+    for name in (CALIBRATION, CAPTION_CALIBRATION) if labelled else (CAPTION_CALIBRATION,):
+        path = manifest_path.parent / name
         found = read_document(AnswerCalibration, path, "calibration of a model") if path.is_file() else None
         if found and found.weights_sha256 == manifest.weights_sha256:
             return found
