@@ -20,7 +20,7 @@ from nounflow.embedders.load import load_embedder
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
 from nounflow.image_sources import ImageSource, as_image, is_image, title_of
-from nounflow.images import list_images
+from nounflow.images import ImageError, list_images
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
 from nounflow.namings import CANDIDATES, AnswerReader, Naming
 from nounflow.open_set.gate import GATE, TOP_K, Gate, StoredGate
@@ -29,7 +29,8 @@ from nounflow.predictors.protocol import Predictor
 from nounflow.progress import Progress
 from nounflow.regions.finding import FindsRegions
 from nounflow.store.shards import check_identity
-from nounflow.tags.naming import Tagging, tag_images
+from nounflow.tags.naming import Tagger, Tagging, calibrated_threshold
+from nounflow.tags.texts import LabelList, NounVectors
 
 _NOUNS = 3  # of an image, where nobody says how many
 
@@ -59,6 +60,7 @@ class NounClassifier(FindsRegions):
         self._keep: float | None = None
         self._listed: tuple[str, ...] | None = None
         self._reader = AnswerReader(manifest, predictor.manifest, calibrated)
+        self._vectors_of, self._same = NounVectors(embedder), self._reader.same
 
     @classmethod
     def load(
@@ -278,7 +280,7 @@ class NounClassifier(FindsRegions):
 
     def tags(
         self,
-        images: Iterable[ImageSource] | str | os.PathLike[str],
+        images: ImageSource | Iterable[ImageSource],
         labels: Iterable[str] | None = None,
         *,
         most: int = 5,
@@ -287,14 +289,36 @@ class NounClassifier(FindsRegions):
         """Several nouns of each image, best first, each with its box (docs/tags.md); images as of a call.
 
         Args:
-            labels: nouns to look for, of any lexicon; None: those that the model says of the image and its tiles.
-            threshold: least score of all but the first; `results/tags.json` has calibrated ones.
+            labels: nouns to look for, of any lexicon; None: those that the model says of the image and its tiles, where
+                the classifier's gate, if it has one, believes it.
+            threshold: least score of all but the first; None: that of `results/tags.json` beside the model, if any.
 
         Raises:
             NounflowError: the list is empty.
+            UserWarning: labels that stand there twice, or mean the same.
         """
-        sources = [images] if is_image(images) else self._sources(images)
-        return tag_images(self._predictor, self._embedder, self._manifest, sources, labels, most, threshold)
+        listed = (
+            None if labels is None else LabelList.of(labels, self._predictor.manifest.nouns, self._reader.hypernyms)
+        )
+        if listed and not listed.labels:
+            raise NounflowError("The list of labels is empty", fix="give nouns, or leave it out")
+        if listed and listed.problems:
+            import warnings
+
+            warnings.warn(f"labels that mean the same: {', '.join(listed.problems[:10])}", stacklevel=2)
+        if threshold is None:
+            spec = self._predictor.manifest.embedder.spec
+            threshold = calibrated_threshold(self._manifest, spec, listed is not None, self._gate is not None)
+        alike = listed.problems if listed else ()
+        tagger = Tagger(self._predictor, self._embedder, self._vectors_of, self._same, self._gate)
+        found = []
+        for source in [images] if is_image(images) else self._sources(images):
+            try:
+                nouns = tagger(as_image(source), listed, most, threshold)
+                found.append(Tagging(title_of(source), nouns, alike=alike))
+            except ImageError as problem:
+                found.append(Tagging(title_of(source), (), str(problem)))
+        return found
 
     def encode_images(
         self, images: Iterable[ImageSource] | str | os.PathLike[str], *, progress: bool = False

@@ -27,8 +27,10 @@ from nounflow.serving.batching import Batcher, TooManyWaitingError
 
 if TYPE_CHECKING:
     from nounflow.regions.photographs import FoundRegions
+    from nounflow.tags.naming import Tagging
 
 _NOT_SERVED = ("file", "problem")
+_AN_IMAGE = {"requestBody": {"required": True, "content": {"image/*": {"schema": {"format": "binary"}}}}}
 _BODY_SECONDS = 30.0  # for a client to send its image
 
 
@@ -131,11 +133,7 @@ def naming_app(
             seconds.observe(time.monotonic() - start)
         return answer
 
-    @app.post(
-        "/name",
-        response_model_exclude_none=True,
-        openapi_extra={"requestBody": {"required": True, "content": {"image/*": {"schema": {"format": "binary"}}}}},
-    )
+    @app.post("/name", response_model_exclude_none=True, openapi_extra=_AN_IMAGE)
     async def name(
         request: Request,
         top: Annotated[int, Query(ge=1, le=50, description="nouns to answer with")] = 3,
@@ -145,7 +143,7 @@ def naming_app(
         ] = confidence,
     ) -> Named:
         """Name the image that is the request's body (JPEG, PNG, WebP, HEIC ...)."""
-        candidates = tuple(dict.fromkeys(text.strip() for text in noun if text.strip()))
+        candidates = _listed(noun)
         try:
             if candidates:
                 await asyncio.to_thread(guided, candidates)
@@ -163,10 +161,37 @@ def naming_app(
 
     looking = asyncio.Semaphore(1)  # a photograph's boxes are a batch of their own
 
-    @app.post(
-        "/regions",
-        openapi_extra={"requestBody": {"required": True, "content": {"image/*": {"schema": {"format": "binary"}}}}},
-    )
+    async def with_boxes(request: Request, look: Callable[[bytes], Tagging | FoundRegions]) -> dict[str, object]:
+        """What is found in the image that is the request's body, as JSON."""
+        content = await _body(request, limits.max_bytes)
+
+        def work() -> Tagging | FoundRegions:
+            _check_size(content, limits.max_pixels)
+            return look(content)
+
+        try:
+            async with looking:
+                found = await asyncio.to_thread(work)
+        except (ImageError, NounflowError) as error:
+            raise HTTPException(422, str(error).splitlines()[0]) from None
+        if found.problem:
+            raise HTTPException(422, f"The image cannot be read: {found.problem}")
+        return {"model": model, **{key: value for key, value in found.as_dict().items() if key not in _NOT_SERVED}}
+
+    @app.post("/tags", openapi_extra=_AN_IMAGE)
+    async def tags(
+        request: Request,
+        most: Annotated[int, Query(ge=1, le=50, description="nouns to answer with")] = 5,
+        min_score: Annotated[float | None, Query(description="of all but the first; left out: as calibrated")] = None,
+        noun: Annotated[list[str], Query(max_length=1000, description="look for these, of any lexicon")] = [],  # noqa: B006
+    ) -> dict[str, object]:
+        """Several nouns of the image that is the request's body, each with its box x0, y0, x1, y1 in pixels."""
+        labels = [text for text in noun if text.strip()] or None  # as sent: what stands there twice is told
+        return await with_boxes(
+            request, lambda content: classifier.tags(content, labels, most=most, threshold=min_score)[0]
+        )
+
+    @app.post("/regions", openapi_extra=_AN_IMAGE)
     async def regions(
         request: Request,
         boxes: Annotated[int, Query(ge=1, le=100, description="proposals that are looked at")] = 40,
@@ -175,22 +200,13 @@ def naming_app(
         noun: Annotated[list[str], Query(max_length=1000, description="answer from these nouns only")] = [],  # noqa: B006
     ) -> dict[str, object]:
         """What is where in the image that is the request's body: boxes x0, y0, x1, y1 in pixels, each with a noun."""
-        candidates = tuple(dict.fromkeys(text.strip() for text in noun if text.strip()))
-        content = await _body(request, limits.max_bytes)
+        candidates = _listed(noun)
 
-        def look() -> FoundRegions:
-            _check_size(content, limits.max_pixels)
+        def look(content: bytes) -> FoundRegions:
             chosen = guided(candidates) if candidates else classifier
             return next(chosen.regions([content], boxes=boxes, most=most, min_probability=min_probability))
 
-        try:
-            async with looking:
-                found = await asyncio.to_thread(look)
-        except (ImageError, NounflowError) as error:
-            raise HTTPException(422, str(error).splitlines()[0]) from None
-        if found.problem:
-            raise HTTPException(422, f"The image cannot be read: {found.problem}")
-        return {"model": model, **{key: value for key, value in found.as_dict().items() if key not in _NOT_SERVED}}
+        return await with_boxes(request, look)
 
     @app.get("/healthz")
     async def health() -> dict[str, str]:
@@ -217,6 +233,11 @@ def _answer(found: Naming, model: str, top: int, confidence: float | None, calib
         calibrated_on=calibrated_on or None,
         verdict=found.verdict,
     )
+
+
+def _listed(nouns: list[str]) -> tuple[str, ...]:
+    """A list of nouns as it was sent, each once."""
+    return tuple(dict.fromkeys(text.strip() for text in nouns if text.strip()))
 
 
 def _prepared(classifier: NounClassifier, content: bytes, max_pixels: int) -> np.ndarray:
