@@ -47,14 +47,9 @@ class AnswerReader:
         Raises:
             NounflowError: what lies beside the model is damaged.
         """
-<<<<<<< HEAD
-        self._hypernyms = find_hypernyms(manifest_path, manifest)
-        self.calibration = read_calibration(manifest_path, manifest) if use_calibration else None
-=======
         self.hypernyms = find_hypernyms(manifest_path, manifest)
         self._nouns = manifest.nouns
-        self._calibration = _calibration(manifest_path, manifest) if use_calibration else None
->>>>>>> main
+        self.calibration = read_calibration(manifest_path, manifest) if use_calibration else None
         self._merge = False
 
     @property

@@ -20,12 +20,9 @@ examples:
   nounflow serve results/models/small
   curl --data-binary @cat.jpg -H 'Content-Type: image/jpeg' 'http://127.0.0.1:8766/name?top=5'
   curl --data-binary @cat.jpg -H 'Content-Type: image/jpeg' 'http://127.0.0.1:8766/name?noun=cat&noun=dog'
-<<<<<<< HEAD
   curl --data-binary @cat.jpg -H 'Content-Type: image/jpeg' 'http://127.0.0.1:8766/name?confidence=0.8'
-=======
   curl --data-binary @street.jpg -H 'Content-Type: image/jpeg' 'http://127.0.0.1:8766/tags?most=5'
   curl --data-binary @street.jpg -H 'Content-Type: image/jpeg' 'http://127.0.0.1:8766/regions'
->>>>>>> main
 
 /docs describes the requests, /healthz says whether the server is up, /metrics is for Prometheus.
 With NOUNFLOW_API_KEY in the environment, clients must send `Authorization: Bearer KEY`.
