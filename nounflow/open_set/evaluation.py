@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +16,7 @@ _COVERAGES = np.linspace(0.02, 1.0, 50)
 _KEPT = 39  # 0.8 of the images: where the score of what is kept is given
 _BINS = 24
 _FOOLED = 4  # images of each score
+_SHOWN = ("near", "far", "farthest", "wrong")  # kinds in histograms
 _TAILS = (0.025, 0.975)
 _BASES = ("probability", "mcm")  # the first that is there is what AUROCs are compared with, pair by pair
 
@@ -42,8 +43,7 @@ class Compared:
     embedder: str
     draws: Sequence[Scored]
     seed: int
-    shown: tuple[str, ...] = ("near", "far", "farthest", "wrong")  # kinds in histograms
-    points: np.ndarray | None = field(default=None)  # float64 [images]: of a run's answers
+    points: np.ndarray | None = None  # float64 [images]: of a run's answers
 
     def weights(self) -> np.ndarray:
         """The images themselves, then bootstrap draws of them: [1 + BOOTSTRAP, images]."""
@@ -106,7 +106,7 @@ class Compared:
     def histograms(self) -> Iterator[Histogram]:
         """How the first draw's images score."""
         draw = self.draws[0]
-        groups = {"known": draw.known} | {kind: draw.unknown[kind] for kind in self.shown if kind in draw.unknown}
+        groups = {"known": draw.known} | {kind: draw.unknown[kind] for kind in _SHOWN if kind in draw.unknown}
         for method, scores in draw.scores.items():
             edges = np.histogram_bin_edges(scores, _BINS)
             counts = {kind: tuple(np.histogram(scores[held], edges)[0].tolist()) for kind, held in groups.items()}

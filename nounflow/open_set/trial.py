@@ -31,8 +31,8 @@ class LabelledImages:
 
     def take(self, rows: Sequence[int]) -> LabelledImages:
         """Some of them."""
-        lists = ([part[row] for row in rows] for part in (self.files, self.gold, self.accepted))  # type: ignore[index]
-        return LabelledImages(*lists, self.vectors[rows], self.pictured[rows], self.pattern[rows])
+        files, gold, accepted = zip(*((self.files[i], self.gold[i], self.accepted[i]) for i in rows), strict=True)
+        return LabelledImages(files, gold, accepted, self.vectors[rows], self.pictured[rows], self.pattern[rows])
 
 
 def reference(
