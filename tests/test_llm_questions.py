@@ -11,8 +11,9 @@ from llm_judging import NEAR, RIGHT, WRONG, settings
 from PIL import Image
 
 from nounflow.annotation.plan import Ask, Task
-from nounflow.annotation.questions import groups_of, picture_url, read_answer, request_of
+from nounflow.annotation.questions import NounGroup, groups_of, picture_url, read_answer, request_of
 from nounflow.config.annotators import OpenAIAnnotatorConfig
+from nounflow.files import sha256_file
 from nounflow.llm.prices import prompt_tokens_bound, prompt_tokens_estimate
 
 
@@ -66,6 +67,6 @@ def test_answers_are_read_noun_by_noun() -> None:
 
 def test_a_picture_is_sent_upright_small_and_on_white(tmp_path: Path) -> None:
     Image.new("RGBA", (400, 100), (0, 0, 0, 0)).save(tmp_path / "wide.png")
-    _, image = colour_of(picture_url((tmp_path / "wide.png").read_bytes(), 128))
+    _, image = colour_of(picture_url(tmp_path, NounGroup(sha256_file(tmp_path / "wide.png"), "wide.png", ()), 128))
     assert image.size == (128, 32)
     assert image.getpixel((5, 5)) == (255, 255, 255)

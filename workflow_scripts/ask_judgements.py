@@ -106,7 +106,6 @@ def _ask_missing(
 
 async def _ask(ballots: list[Ballot], folder: Path, settings: OpenAIAnnotatorConfig) -> None:
     from nounflow.annotation.asking import judge
-    from nounflow.annotation.pictures import read_picture
     from nounflow.annotation.questions import NounGroup, picture_url
     from nounflow.llm.client import open_client
     from nounflow.llm.ledger import Ledger
@@ -114,7 +113,7 @@ async def _ask(ballots: list[Ballot], folder: Path, settings: OpenAIAnnotatorCon
     from nounflow.progress import Progress
 
     def picture(group: NounGroup) -> str:
-        return picture_url(read_picture(folder, group.file, group.image), settings.max_side)
+        return picture_url(folder, group, settings.max_side)
 
     with Ledger.open(Path(settings.ledger)) as ledger:
         async with open_client(settings.server, ledger) as client:

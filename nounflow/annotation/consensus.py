@@ -95,7 +95,8 @@ def five_lists(
     """The judged nouns of each picture that has any, the contradictions, and what was left out for which reason.
 
     Args:
-        images: file -> sha256 of its bytes; what the log says of other pictures is left out.
+        images: what annotations call a thing -> its place, of pictures their sha256; what the log says of others is
+            left out.
         annotators: whose judgements count; all if empty.
     """
     by_image: dict[str, list[Pair]] = {}

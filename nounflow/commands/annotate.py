@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nounflow.commandline import at_least_one
-from nounflow.commands.options import add_image_set, config_of
+from nounflow.commands.options import HOME, add_image_set, config_of
 from nounflow.extras import need
 
 PORT = 8765
@@ -14,7 +14,12 @@ PORT = 8765
 def add(commands: Any) -> None:
     """Add `annotate` to the parsers of `nounflow`."""
     annotate = commands.add_parser("annotate", help="judge predicted nouns in the browser")
-    annotate.add_argument("predictions", nargs="+", metavar="RUN_OR_PREDICTIONS", help="runs, files or folders")
+    annotate.add_argument(
+        "predictions",
+        nargs="+",
+        metavar="RUN_OR_FILE",
+        help="runs, files or folders of predictions; results/tags.json, results/regions.json",
+    )
     annotate.add_argument("--annotator", default="", help="your name; the page asks for it otherwise")
     annotate.add_argument("--missing", action="store_true", help="ask only for what nobody judged yet: no second pass")
     annotate.add_argument("--review", action="store_true", help="settle what annotators contradict each other on")
@@ -35,15 +40,18 @@ def _annotate(arguments: argparse.Namespace) -> None:
     need("fastapi", "uvicorn", "krippendorff", "sklearn", "yaml")
     from nounflow.annotation.cards import load_dictionary
     from nounflow.annotation.log import DecisionLog
-    from nounflow.annotation.work import contradictions, find_predictions, image_place, people_settings, prepare
+    from nounflow.annotation.work import contradictions, find_said, image_place, people_settings, prepare
+    from nounflow.nouns.supplement import extended, read_supplement
+    from nounflow.schemas.named import read_said
     from nounflow.web.start import coverage_lines, serve
     from nounflow.web.task_queue import TaskQueue
 
     config = config_of(arguments)
-    predictions = find_predictions(arguments.predictions, arguments.image_set)
+    predictions = find_said(arguments.predictions, arguments.image_set, read_said)
     place = arguments.images or image_place(config, predictions[0].image_set)
     settings = people_settings(config, arguments.log)
-    words = load_dictionary(arguments.wordnet)
+    modern = HOME / "resources/nouns/modern.tsv"
+    words = load_dictionary(arguments.wordnet, lambda wordnet: extended(wordnet, read_supplement(modern, wordnet))[0])
     work = prepare(predictions, place, arguments.top_k)
     with DecisionLog.open(Path(settings.log)) as log:
         second_pass = 0.0 if arguments.missing or arguments.review else settings.second_pass

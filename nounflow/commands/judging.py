@@ -27,7 +27,6 @@ def _estimate(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.asking import first_requests
     from nounflow.annotation.judgements import known_judgements, missing_groups
     from nounflow.annotation.log import read_records
-    from nounflow.annotation.pictures import read_picture
     from nounflow.annotation.questions import NounGroup, picture_url
     from nounflow.annotation.work import RESULTS, find_predictions, image_place, prepare
     from nounflow.commands.estimates import estimate_beside, print_budget, print_calls
@@ -49,7 +48,7 @@ def _estimate(arguments: argparse.Namespace) -> None:
     groups = list(missing_groups(work.tasks, judged, settings))
 
     def picture(group: NounGroup) -> str:
-        return picture_url(read_picture(work.folder, group.file, group.image), settings.max_side)
+        return picture_url(work.folder, group, settings.max_side)
 
     nouns = sum(len(group.nouns) for group in groups)
     guess = _TOKENS_OF_DESCRIPTION + _TOKENS_PER_NOUN * nouns / max(len(groups), 1)

@@ -14,8 +14,9 @@ from starlette.types import ASGIApp
 
 from nounflow.annotation.cards import Dictionary
 from nounflow.annotation.log import DecisionLog
-from nounflow.annotation.plan import first_nouns
+from nounflow.annotation.plan import scored_pairs
 from nounflow.annotation.work import Work
+from nounflow.schemas.predictions import Predictions
 from nounflow.web.app import annotation_app
 from nounflow.web.connections import PromptHttp, SaidOnce, listening_socket
 from nounflow.web.photographs import Photographs
@@ -30,15 +31,14 @@ def coverage_lines(work: Work, queue: TaskQueue) -> list[str]:
     pairs = {(task.image, ask.noun) for task in queue.tasks for ask in task.asks}
     if queue.review:
         return [f"{queue.coverage(pairs):,} of {len(pairs):,} contradictions reviewed"]
-    rows = [
-        ("asked", pairs),
-        *((document.run, first_nouns(document, work.digests.images)) for document in work.predictions),
-    ]
+    rows = [("pairs", pairs)]
+    for document in work.predictions:
+        what = "first nouns" if isinstance(document, Predictions) else "nouns"
+        rows.append((f"{what} of {document.run}", scored_pairs(document, work.digests.images)))
     lines = []
-    for number, (name, wanted) in enumerate(rows):
+    for what, wanted in rows:
         judged = queue.coverage(wanted)
-        what = "pairs judged" if number == 0 else f"first nouns of {name} judged"
-        lines.append(f"{judged:,} of {len(wanted):,} {what} ({judged / max(1, len(wanted)):.1%})")
+        lines.append(f"{judged:,} of {len(wanted):,} {what} judged ({judged / max(1, len(wanted)):.1%})")
     return lines
 
 
