@@ -15,6 +15,7 @@ from snakemake.utils import update_config
 from nounflow.atomic import remove_leftovers
 from nounflow.config.experiment import load_config
 from nounflow.config.inputs import INPUTS
+from nounflow.config.judged_sets import judged_sets
 from nounflow.config.noise import SCHEMES
 from nounflow.earlier_results import EarlierResults
 from nounflow.errors import NounflowError
@@ -119,21 +120,24 @@ def fetched(name):
     return expand(rules.fetch_inputs.output.manifest, name=name)
 
 
+JUDGED_SETS = judged_sets(CONFIG)
+
+
 def labels_of(image_set):
     """The label file of an image set, if it has one."""
-    labels = CONFIG.image_sets[image_set].labels
+    labels = JUDGED_SETS[image_set].labels
     return [resource(labels)] if labels else []
 
 
 def image_folder(image_set):
     """Where an image set's files lie: a folder, or the manifest of a fetched source."""
-    part = CONFIG.image_sets[image_set]
+    part = JUDGED_SETS[image_set]
     return part.folder or fetched(part.source)[0]
 
 
 def fetched_images(image_set):
     """What has to be fetched before an image set's files are there."""
-    return fetched(CONFIG.image_sets[image_set].source or [])
+    return fetched(JUDGED_SETS[image_set].source or [])
 
 
 try:  # what is wrong with a folder or a label file is said at once, also where old results hide it from Snakemake

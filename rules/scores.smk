@@ -91,6 +91,44 @@ rule score:
         " 2>&1 | tee {log:q}"
 
 
+rule score_named:
+    input:
+        named=[
+            f"results/{stage}.json"
+            for stage, sets in (
+                ("tags", CONFIG.tags.sets),
+                ("regions", CONFIG.regions.tests),
+            )
+            if sets
+        ],
+        annotations=[
+            path
+            for path in expand(
+                ANNOTATIONS, image_set=JUDGED_SETS, annotator=CONFIG.annotators
+            )
+            if path.split("/")[2] not in CONFIG.image_sets
+        ],
+    output:
+        scores="results/named.tsv",
+    log:
+        "results/logs/named.log",
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("score_named"),
+    message:
+        "Scoring tags and names of boxes by what annotators said of them"
+    shell:
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/score_named.py'
+        " --named {input.named:q}"
+        " --annotations {input.annotations:q}"
+        " --out {output.scores:q}"
+        " 2>&1 | tee {log:q}"
+
+
 def beside_the_main_job(
     name,
 ):

@@ -47,10 +47,10 @@ def main(
     from nounflow.annotation.plan import plan_tasks
     from nounflow.annotation.questions import RULE
     from nounflow.schemas.annotations import Annotations
-    from nounflow.schemas.documents import read_document, write_document
-    from nounflow.schemas.predictions import Predictions
+    from nounflow.schemas.documents import write_document
+    from nounflow.schemas.named import read_said
 
-    documents = [read_document(Predictions, path, "predictions") for path in predictions]
+    documents = [document for path in predictions for document in read_said(path, image_set)]
     folder, known_digests = folder_and_digests(images)
     digests = digest_images(folder, {file for document in documents for file in document.samples}, known_digests)
     for file, problem in digests.problems.items():

@@ -105,7 +105,7 @@ def five_lists(
     counts = Counts("annotations")
     flow = counts.flow("pairs", sum(map(len, by_image.values())), "image-noun pairs with a record")
     elsewhere = sum(len(pairs) for digest, pairs in by_image.items() if digest not in set(images.values()))
-    flow.drop(elsewhere, "the picture is not in this image set")
+    flow.drop(elsewhere, "the picture is not in this image set, or asked was something else of it")
     verdicts: dict[str, dict[str, Verdict]] = {}  # sha256 -> noun -> verdict
     contradictions: list[Contradiction] = []
     file_of = {digest: file for file, digest in sorted(images.items(), reverse=True)}

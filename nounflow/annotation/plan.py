@@ -56,7 +56,9 @@ def plan_tasks(predictions: Sequence[Said], top_k: int, digests: Mapping[str, st
     tasks = [task for task in tasks if task.asks]
     if not tasks:
         raise NounflowError("No picture that a run named could be found", fix="check the image folder")
-    return sorted(tasks, key=lambda task: (not task.disputed, -sum(ask.value for ask in task.asks), task.files))
+    return sorted(
+        tasks, key=lambda task: (not task.disputed, -sum(ask.value for ask in task.asks), task.files, task.image)
+    )
 
 
 def in_second_pass(image: str, share: float) -> bool:

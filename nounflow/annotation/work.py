@@ -11,6 +11,7 @@ from nounflow.annotation.pictures import Digests, digest_images, folder_and_dige
 from nounflow.annotation.plan import Ask, Task, places, plan_tasks
 from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.config.experiment import Config
+from nounflow.config.judged_sets import judged_sets
 from nounflow.errors import NounflowError
 from nounflow.schemas.decisions import Decision, Mark, asked_at
 from nounflow.schemas.documents import read_document
@@ -75,17 +76,14 @@ def find_said(
 
 def image_place(config: Config, image_set: str) -> Path:
     """Where the pictures of a set lie: a folder, or the manifest of a fetched source."""
-    composed = {f"regions-{name}": part for name, part in config.regions.tests.items()}
-    tagged = {f"tags-{name}": part for name, part in config.tags.sets.items()}
-    part = (config.image_sets | tagged | composed).get(image_set)
+    part = judged_sets(config).get(image_set)
     if part is None:
         raise NounflowError(
             f"The config has no image set '{image_set}'",
             where="config/config.yaml and any --configfile",
             fix="pass the --configfile that declares it, or --images with its folder",
         )
-    source = "region_scenes" if image_set in composed else str(part.source)
-    return Path(part.folder) if part.folder else RESULTS / "inputs" / source / "manifest.json"
+    return Path(part.folder) if part.folder else RESULTS / "inputs" / str(part.source) / "manifest.json"
 
 
 def people_settings(config: Config, log: Path | None) -> PeopleAnnotatorConfig:

@@ -28,8 +28,9 @@ def _estimate(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.judgements import known_judgements, missing_groups
     from nounflow.annotation.log import read_records
     from nounflow.annotation.questions import NounGroup, picture_url
-    from nounflow.annotation.work import RESULTS, find_predictions, image_place, prepare
+    from nounflow.annotation.work import RESULTS, find_said, image_place, prepare
     from nounflow.commands.estimates import estimate_beside, print_budget, print_calls
+    from nounflow.schemas.named import read_said
 
     config = config_of(arguments)
     settings = config.annotators.get(arguments.annotator)
@@ -40,7 +41,7 @@ def _estimate(arguments: argparse.Namespace) -> None:
             where="annotators",
             fix=f"pass --annotator with one of: {', '.join(known)}" if known else "docs/annotations.md shows how",
         )
-    predictions = find_predictions(arguments.predictions or [str(RESULTS / "predictions")], arguments.image_set)
+    predictions = find_said(arguments.predictions or [str(RESULTS / "predictions")], arguments.image_set, read_said)
     place = arguments.images or image_place(config, predictions[0].image_set)
     work = prepare(predictions, place, settings.top_k)
     records = read_records(Path(settings.log)) if Path(settings.log).exists() else []

@@ -55,8 +55,8 @@ def name_of(file: str, box: Box | None) -> str:
     return f"{file}#{'-'.join(map(str, box))}" if box else file
 
 
-def read_said(path: Path) -> tuple[Said, ...]:
-    """Predictions, or all sets of `results/tags.json` or `results/regions.json`.
+def read_said(path: Path, image_set: str = "") -> tuple[Said, ...]:
+    """Predictions, or all sets of `results/tags.json` or `results/regions.json`, or one of them.
 
     Raises:
         NounflowError: it is none of them.
@@ -75,7 +75,9 @@ def read_said(path: Path) -> tuple[Said, ...]:
             asked.append(Question(image.file, tuple(tag.noun for tag in image.tags), several=True))
         for tag in image.tags if kind == "regions" else ():
             asked.append(Question(image.file, (tag.noun,), tuple(max(0, round(x)) for x in tag.box or ())))
-    return tuple(NamedSet(kind, image_set, run, tuple(asked)) for (image_set, run), asked in found.items())
+    return tuple(
+        NamedSet(kind, name, run, tuple(asked)) for (name, run), asked in found.items() if image_set in ("", name)
+    )
 
 
 def questions_of(document: Said, top_k: int) -> Iterator[Question]:

@@ -8,7 +8,7 @@ import polars as pl
 from nounflow.config.tags import TagsConfig
 from nounflow.embedders.protocol import Embedder
 from nounflow.predictors.protocol import Predictor
-from nounflow.schemas.tags import NamedImage, NamedNoun, TagRow
+from nounflow.schemas.tags import NamedImage, TagRow
 from nounflow.tags.adapter import TagAdapter
 from nounflow.tags.evaluation import BASELINE, SOFTMAX, Images, Row, Score, free_row, table, ways
 from nounflow.tags.list_free import Tag, candidates, cut, ranked

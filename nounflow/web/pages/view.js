@@ -56,8 +56,9 @@ export function drawTask(work, pick) {
   const { box, several } = task.asked;
   document.querySelector(".answers").hidden = Boolean(several);
   $("rest").hidden = !several;
+  $("rest").firstChild.textContent = task.nouns.some((noun) => noun.open) ? "The rest does not apply" : "Next picture";
   $("question").hidden = !(box || several);
-  $("question").textContent = box ? "What is in the frame?" : "Which of these does the picture show? All that apply.";
+  $("question").textContent = box ? "What is in the frame?" : "Choose all that the picture shows.";
   drawPicture(task, work.session.images);
   const asked = visible(current.noun);
   if ($("noun").textContent !== asked) $("word").scrollTop = 0;
