@@ -14,7 +14,7 @@ from snakemake.utils import update_config
 
 from nounflow.atomic import remove_leftovers
 from nounflow.config.experiment import load_config
-from nounflow.config.inputs import INPUTS
+from nounflow.config.inputs import INPUTS, NOUN_READERS
 from nounflow.config.judged_sets import judged_sets
 from nounflow.config.noise import SCHEMES
 from nounflow.earlier_results import EarlierResults
@@ -121,6 +121,21 @@ def fetched(name):
 
 
 JUDGED_SETS = judged_sets(CONFIG)
+
+
+def imports_of(*lexicons):
+    """Manifests of the sources that lexicons take further nouns from."""
+    names = [name for lexicon in lexicons for name in CONFIG.lexicons[lexicon].imports]
+    return fetched(list(dict.fromkeys(names)))
+
+
+def readers_of(*lexicons):
+    """Who reads them."""
+    return [
+        NOUN_READERS[name]
+        for lexicon in lexicons
+        for name in CONFIG.lexicons[lexicon].imports
+    ]
 
 
 def labels_of(image_set):

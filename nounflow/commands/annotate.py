@@ -1,12 +1,18 @@
 """The command `nounflow annotate`. Light to import: what is heavy comes when it is called."""
 
+from __future__ import annotations
+
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nounflow.commandline import at_least_one
 from nounflow.commands.options import HOME, add_image_set, config_of
 from nounflow.extras import need
+
+if TYPE_CHECKING:
+    from nounflow.config.experiment import Config
+    from nounflow.wordnet import WordNet
 
 PORT = 8765
 
@@ -41,7 +47,6 @@ def _annotate(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.cards import load_dictionary
     from nounflow.annotation.log import DecisionLog
     from nounflow.annotation.work import contradictions, find_said, image_place, people_settings, prepare
-    from nounflow.nouns.supplement import extended, read_supplement
     from nounflow.schemas.named import read_said
     from nounflow.web.start import coverage_lines, serve
     from nounflow.web.task_queue import TaskQueue
@@ -50,8 +55,7 @@ def _annotate(arguments: argparse.Namespace) -> None:
     predictions = find_said(arguments.predictions, arguments.image_set, read_said)
     place = arguments.images or image_place(config, predictions[0].image_set)
     settings = people_settings(config, arguments.log)
-    modern = HOME / "resources/nouns/modern.tsv"
-    words = load_dictionary(arguments.wordnet, lambda wordnet: extended(wordnet, read_supplement(modern, wordnet))[0])
+    words = load_dictionary(arguments.wordnet, lambda wordnet: _with_further_nouns(wordnet, config))
     work = prepare(predictions, place, arguments.top_k)
     with DecisionLog.open(Path(settings.log)) as log:
         second_pass = 0.0 if arguments.missing or arguments.review else settings.second_pass
@@ -67,3 +71,15 @@ def _annotate(arguments: argparse.Namespace) -> None:
         hosts = arguments.allow_host
         serve(work, queue, log, words, address=address, annotator=name, browser=browser, allowed_hosts=hosts)
         print("\n".join(coverage_lines(work, queue)), flush=True)
+
+
+def _with_further_nouns(wordnet: WordNet, config: Config) -> WordNet:
+    """WordNet with the nouns that it lacks: ours, and those of the sources that lexicons import, as far as fetched."""
+    from nounflow.annotation.work import RESULTS
+    from nounflow.nouns.imported import read_imports
+    from nounflow.nouns.supplement import extended, read_supplement
+
+    ours = read_supplement(HOME / "resources/nouns/modern.tsv", wordnet)
+    names = dict.fromkeys(name for lexicon in config.lexicons.values() for name in lexicon.imports)
+    manifests = (RESULTS / "inputs" / name / "manifest.json" for name in names)
+    return extended(wordnet, ours + read_imports(filter(Path.is_file, manifests), wordnet, ours))[0]

@@ -87,7 +87,8 @@ class TagsConfig(Settings):
 
     def embedder_of(self, config: Config) -> str:
         """The embedder that all is compared on."""
-        return self.embedder or next(iter(config.embedders))
+        used = [run.embedder for run in config.runs.values()] or list(config.embedders)
+        return self.embedder or used[0]
 
     def runs_of(self, config: Config) -> tuple[str, ...]:
         """The runs that are compared."""
