@@ -1,6 +1,6 @@
 """Stage 7, annotations: each predicted noun of each image is judged.
 
-input:   predictions of all runs; the image set's labels and WordNet, the decision log of people, or a language model
+input:   predictions of all runs, or tags and regions; the image set's labels and WordNet, the decision log of people, or a language model
 output:  results/annotations/{image_set}/{annotator}.json, and the reasons, contradictions or votes beside it
 steps:   class each noun as correct, close or incorrect, primary or secondary (docs/annotations.md)
 """

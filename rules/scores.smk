@@ -1,7 +1,8 @@
 """Stage 8, scores and report.
 
 input:   predictions, annotations, predictors, lexicons, counts of all stages, images
-output:  results/scores.tsv and scores.json (what stands behind its rows), results/report.html
+output:  results/scores.tsv and scores.json (what stands behind its rows), results/report.html; beside the main job
+         results/named.tsv (tags and names of boxes)
 steps:   points for judged nouns, bootstrap intervals, paired differences; one self-contained page (docs/scores.md)
 """
 

@@ -12,8 +12,11 @@ from nounflow.annotation.consensus import Policy, five_lists
 from nounflow.annotation.current_decisions import CurrentDecisions
 from nounflow.annotation.judgements import annotate
 from nounflow.annotation.judging import nouns_to_judge
+from nounflow.annotation.pictures import Digests
 from nounflow.annotation.plan import places, plan_tasks
 from nounflow.annotation.true_labels import true_labels
+from nounflow.annotation.work import Work, contradictions
+from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.schemas.annotations import Annotations
 from nounflow.schemas.decisions import asked_at, parse_record, place_of, record_line
 from nounflow.schemas.named import NamedSet, Question, read_said
@@ -81,6 +84,13 @@ def test_tasks_are_planned_box_by_box_and_annotations_name_them_alike() -> None:
     assert (sets.image, [ask.noun for ask in sets.asks]) == (
         place_of(DIGESTS[0], several=True), ["dog", "sofa", "moon"],
     )  # fmt: skip
+
+
+def test_contradictions_on_a_box_are_reviewed_with_its_frame() -> None:
+    said = [record(1, box=BOX), record(2, category="correct_primary", annotator="bob", box=BOX), record(3, noun="cat")]
+    work = Work("regions-mine", (BOXES,), Path(), Digests(FILES, {}), ())
+    (task,) = contradictions(work, said, PeopleAnnotatorConfig(kind="people"))
+    assert (task.image, task.files, [ask.noun for ask in task.asks]) == (said[0].place, ("a.png",), ["dog"])
 
 
 def test_precision_is_a_mean_over_images_with_bounds_for_what_nobody_judged() -> None:

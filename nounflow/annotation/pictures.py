@@ -1,11 +1,12 @@
 """Pictures by what is in them: the sha256 of a file's bytes, and no file outside the image folder."""
 
 import hashlib
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image, ImageDraw
+from PIL import ImageDraw
 
 from nounflow.images import ImageError, open_image
 from nounflow.inputs import input_folder
@@ -64,8 +65,8 @@ def inside(folder: Path, file: str) -> Path:
     return path
 
 
-def read_picture(folder: Path, file: str, place: str) -> Image.Image:
-    """The picture that is judged, upright and on white; a box that is meant has a frame around it.
+def read_picture(folder: Path, file: str, place: str, most_side: int, quality: int) -> bytes:
+    """A fresh JPEG of what is judged: upright, on white, at most so many pixels long, a box that is meant framed.
 
     Raises:
         ImageError: the file is gone, lies outside the folder, holds something else now, or cannot be shown.
@@ -83,4 +84,7 @@ def read_picture(folder: Path, file: str, place: str) -> Image.Image:
         for width, colour in ((2 * line, "white"), (line, "#d1242f")):  # around the box, so that it hides nothing of it
             corners = (box[0] - width, box[1] - width, max(box[2], box[0]) + width, max(box[3], box[1]) + width)
             pen.rectangle(corners, outline=colour, width=line)
-    return image
+    image.thumbnail((most_side, most_side))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()

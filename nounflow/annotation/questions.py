@@ -1,7 +1,6 @@
 """What a language model is asked about a picture and a group of its nouns, and how its answer is read."""
 
 import base64
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,16 +78,9 @@ def groups_of(task: Task, nouns: Sequence[str], most: int) -> list[NounGroup]:
 
 
 def picture_url(folder: Path, group: NounGroup, max_side: int) -> str:
-    """A group's picture as a data URL: upright, on white, at most so many pixels long, a box of it framed.
-
-    Raises:
-        ImageError: it cannot be read.
-    """
-    image = read_picture(folder, group.file, group.image)
-    image.thumbnail((max_side, max_side))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    """A group's picture as a data URL: see `read_picture`, which also says what is raised."""
+    content = read_picture(folder, group.file, group.image, max_side, _JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(content).decode()
 
 
 def request_of(group: NounGroup, url: str, attempt: int, settings: OpenAIAnnotatorConfig) -> Request:

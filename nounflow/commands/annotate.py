@@ -62,7 +62,8 @@ def _annotate(arguments: argparse.Namespace) -> None:
         records, review = log.records(), arguments.review
         tasks = contradictions(work, records, settings) if review else work.tasks
         queue = TaskQueue(tasks, records, second_pass=second_pass, review=review, people=settings)
-        print(f"image set {work.image_set}: {len(tasks):,} pictures; decision log {settings.log}")
+        what = "boxes" if work.image_set.startswith("regions-") else "pictures"
+        print(f"image set {work.image_set}: {len(tasks):,} {what}; decision log {settings.log}")
         if not tasks:
             return print("nothing is to be reviewed: annotators contradict each other nowhere on these pictures")
         print("\n".join(coverage_lines(work, queue)), flush=True)

@@ -1,7 +1,6 @@
 """Pictures for the page: always a fresh JPEG of what the file shows, never the file itself."""
 
 import functools
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from nounflow.annotation.pictures import read_picture
 
 SIZES = {"screen": 1600, "full": 4096}  # longest side, pixels
 _KEPT = 64  # JPEGs in memory: a few MB
+_QUALITY = 90  # of JPEG
 
 
 class Photographs:
@@ -23,13 +23,5 @@ class Photographs:
         return place in self._files
 
     def _jpeg(self, place: str, size: str) -> bytes:
-        """The picture, upright and on white, at most `SIZES[size]` pixels long.
-
-        Raises:
-            ImageError: it cannot be shown; says why.
-        """
-        image = read_picture(self._folder, self._files[place], place)
-        image.thumbnail((SIZES[size], SIZES[size]))
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", quality=90)
-        return buffer.getvalue()
+        """At most `SIZES[size]` pixels long; ImageError if it cannot be shown, and why."""
+        return read_picture(self._folder, self._files[place], place, SIZES[size], _QUALITY)
