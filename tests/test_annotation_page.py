@@ -170,7 +170,10 @@ def test_two_annotators_judge_blind_and_see_how_far_they_agree(sit: Callable[...
     bob.until(lambda: bob.noun() == nouns[2] and not panel.is_visible())
 
 
-def test_several_nouns_have_a_key_each_and_outlive_kill_9_of_the_server(browser: Browser, site: Site) -> None:
+def test_several_nouns_have_a_key_each_and_outlive_kill_9(
+    browser: Browser, wordnet_input: Path, tmp_path: Path
+) -> None:
+    site = Site(tmp_path / "site", wordnet_input, dict(list(PICTURES.items())[:2]))
     box = (0, 0, 100, 100)
     site.name("000.png", "one", ("dog", box), ("sofa", box), ("moon", box), ("cup", box))
     context, of, port = browser.new_context(), ["results/tags.json"], free_port()
@@ -204,7 +207,8 @@ def test_several_nouns_have_a_key_each_and_outlive_kill_9_of_the_server(browser:
     context.close()
 
 
-def test_a_box_is_framed_and_its_name_judged(browser: Browser, site: Site) -> None:
+def test_a_box_is_framed_and_its_name_judged(browser: Browser, wordnet_input: Path, tmp_path: Path) -> None:
+    site = Site(tmp_path / "site", wordnet_input, dict(list(PICTURES.items())[:2]))
     site.name("001.png", "one", ("cup", (60.2, 39.6, 180, 120)), ("pear", (200, 100, 300, 220)))
     context = browser.new_context()
     with site.start(of=["results/regions.json"]) as server:
