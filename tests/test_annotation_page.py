@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import chromium
+import numpy as np
 import pytest
 from annotation_desk import ARGUMENTS, KEYS, PICTURES, Desk, decisions
 from annotation_site import Site, free_port
@@ -228,7 +229,7 @@ def test_a_box_is_framed_and_its_name_judged(browser: Browser, wordnet_input: Pa
     assert {noun: one.box for noun, one in said.items()} == {"cup": (60, 40, 180, 120), "pear": (200, 100, 300, 220)}
     left, top, right, bottom = said[first].box or ()
     for x, y in ((left - 1, top + 20), (right + 1, bottom - 20), (left + 20, top - 1)):
-        red, green, blue = picture.getpixel((x, y))
+        red, green, blue = np.asarray(picture)[y, x].tolist()
         assert red - max(green, blue) > 50
     context.close()
 
