@@ -14,7 +14,7 @@ import numpy as np
 
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.generation import GenerationConfig
-from nounflow.device import settle_device
+from nounflow.device import by_device, settle_device
 from nounflow.embedders.image_files import embed_batches
 from nounflow.embedders.load import load_embedder
 from nounflow.embedders.protocol import Embedder
@@ -69,7 +69,7 @@ class NounClassifier(FindsRegions):
         device: str = "auto",
         threads: int = 2,
         generation: GenerationConfig | str | None = None,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         revision: str | None = None,
         calibrated: bool = True,
     ) -> NounClassifier:
@@ -82,9 +82,9 @@ class NounClassifier(FindsRegions):
             device: auto, cpu, cuda or mps.
             threads: that decode images.
             generation: how a decoder is read, also as a name such as "beam_k5_gr"; None: as in the run's config.
-            batch_size: images that are embedded together.
+            batch_size: images that are embedded together; None: 16, on a GPU 32. On a CPU more are slower.
             revision: of a model on the hub.
-            calibrated: whether probabilities follow what `nounflow calibrate` left with the model, if anything.
+            calibrated: whether probabilities follow what `nounflow calibrate`, or the workflow, left with the model.
 
         Raises:
             NounflowError: there is no such model, it is damaged, or its embedder is not the one installed here.
@@ -98,6 +98,7 @@ class NounClassifier(FindsRegions):
         config = EmbedderConfig.model_validate({"spec": identity.spec, "precision": identity.precision})
         embedder = load_embedder(config, device)
         check_identity(embedder.identity, identity, "the embedder installed here", manifest_path)
+        batch_size = batch_size or by_device(device, 16, 32)
         return cls(predictor, embedder, threads, manifest_path, batch_size, calibrated=calibrated)
 
     from_pretrained = load  # the name that users of other libraries look for
@@ -199,7 +200,7 @@ class NounClassifier(FindsRegions):
         guided._predictor = predictor
         guided._listed = tuple(noun for noun in distinct if noun not in set(left_out))
         if self._stored:
-            guided._gate = self._stored.for_list(guided._listed, self.encode_texts, self._keep)
+            guided._gate = self._stored.for_list(guided._listed, self._embedder, self._keep)
         return guided
 
     def merged(self) -> NounClassifier:
@@ -221,6 +222,12 @@ class NounClassifier(FindsRegions):
     def synonyms(self, names: Sequence[str]) -> frozenset[str]:
         """Canonical forms of names, and of the lexicon's nouns that are their synonyms."""
         return self._reader.synonyms(names, self._predictor.manifest.nouns)
+
+    @property
+    def calibrated_on(self) -> str:
+        """What probabilities were fitted to: labelled images, or captions; empty: they are the model's own."""
+        found = self._reader.calibration
+        return found.fitted_on if found else ""
 
     @property
     def manifest_path(self) -> Path:
@@ -262,7 +269,7 @@ class NounClassifier(FindsRegions):
         own = (
             gated._stored.own(keep)
             if self._listed is None
-            else gated._stored.for_list(self._listed, self.encode_texts, keep)
+            else gated._stored.for_list(self._listed, self._embedder, keep)
         )
         if known is not None:
             vectors = self.encode_images(known)

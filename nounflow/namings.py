@@ -11,10 +11,10 @@ import numpy as np
 
 from nounflow.open_set.gate import Verdict
 from nounflow.predictors.broader import HYPERNYMS, chain_of, hypernyms_of, merged_synonyms
-from nounflow.predictors.calibrating import CALIBRATION, calibrated
+from nounflow.predictors.calibrating import calibrated, read_calibration
 from nounflow.predictors.protocol import Answers
 from nounflow.schemas.documents import read_document
-from nounflow.schemas.hypernyms import AnswerCalibration, NounHypernyms
+from nounflow.schemas.hypernyms import NounHypernyms
 from nounflow.schemas.models import PredictorManifest
 from nounflow.schemas.tables import read_lexicon
 from nounflow.text import canon
@@ -49,7 +49,7 @@ class AnswerReader:
         """
         self.hypernyms = find_hypernyms(manifest_path, manifest)
         self._nouns = manifest.nouns
-        self._calibration = _calibration(manifest_path, manifest) if use_calibration else None
+        self.calibration = read_calibration(manifest_path, manifest) if use_calibration else None
         self._merge = False
 
     @property
@@ -80,8 +80,8 @@ class AnswerReader:
     def namings(self, answers: Answers, top_k: int) -> list[Naming]:
         """`top_k` nouns of each image; `answers` should hold `CANDIDATES`, if there are so many."""
         probabilities = answers.probabilities.astype(np.float64)
-        if self._calibration:
-            probabilities = calibrated(probabilities, self._calibration.weight, self._calibration.none)
+        if self.calibration:
+            probabilities = calibrated(probabilities, self.calibration.weight, self.calibration.none)
         rows = zip(answers.texts, answers.nouns.tolist(), probabilities.tolist(), strict=True)
         return [self._naming(texts, nouns, found, top_k) for texts, nouns, found in rows]
 
@@ -109,10 +109,3 @@ def find_hypernyms(manifest_path: Path, manifest: PredictorManifest) -> NounHype
             table = read_lexicon(lexicon)
             return hypernyms_of(table) if tuple(table["noun"].to_list()) == manifest.nouns else None
     return None
-
-
-def _calibration(manifest_path: Path, manifest: PredictorManifest) -> AnswerCalibration | None:
-    """Of the model's folder; one of other weights is passed over."""
-    path = manifest_path.parent / CALIBRATION
-    found = read_document(AnswerCalibration, path, "calibration of a model") if path.is_file() else None
-    return found if found and found.weights_sha256 == manifest.weights_sha256 else None
