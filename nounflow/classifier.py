@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -16,20 +16,20 @@ from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.generation import GenerationConfig
 from nounflow.device import settle_device
 from nounflow.embedders.image_files import embed_batches
-from nounflow.embedders.load import load_embedder
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
 from nounflow.image_sources import ImageSource, as_image, is_image, title_of
 from nounflow.images import list_images
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
 from nounflow.namings import CANDIDATES, AnswerReader, Naming
-from nounflow.open_set.gate import GATE, TOP_K, Gate, StoredGate
-from nounflow.predictors.loading import load_predictor
-from nounflow.predictors.protocol import Predictor
+from nounflow.onnx.opening import is_exported, open_exported
 from nounflow.progress import Progress
 from nounflow.regions.finding import FindsRegions
-from nounflow.store.shards import check_identity
-from nounflow.tags.naming import Tagging, tag_images
+
+if TYPE_CHECKING:  # PyTorch and more, which an exported model does without
+    from nounflow.open_set.gate import Gate, StoredGate
+    from nounflow.predictors.protocol import Predictor
+    from nounflow.tags.naming import Tagging
 
 _NOUNS = 3  # of an image, where nobody says how many
 
@@ -88,9 +88,16 @@ class NounClassifier(FindsRegions):
             NounflowError: there is no such model, it is damaged, or its embedder is not the one installed here.
         """
         manifest_path = find_model(run, revision)
-        device = settle_device(device)
         if isinstance(generation, str):
             generation = GenerationConfig.from_name(generation)
+        if is_exported(manifest_path):
+            exported: Any = open_exported(manifest_path, threads, generation)
+            return cls(*exported, threads, manifest_path, batch_size, calibrated=calibrated)
+        from nounflow.embedders.load import load_embedder
+        from nounflow.predictors.loading import load_predictor
+        from nounflow.store.shards import check_identity
+
+        device = settle_device(device)
         predictor = load_predictor(manifest_path, device, generation)
         identity = predictor.manifest.embedder
         config = EmbedderConfig.model_validate({"spec": identity.spec, "precision": identity.precision})
@@ -168,6 +175,8 @@ class NounClassifier(FindsRegions):
         found = self._reader.namings(answers, top_k)
         if self._gate is None:
             return found
+        from nounflow.open_set.gate import TOP_K
+
         verdicts = self._gate(vectors, [[noun for noun in texts[:TOP_K] if noun] for texts in answers.texts])
         return [replace(naming, verdict=verdict) for naming, verdict in zip(found, verdicts, strict=True)]
 
@@ -249,6 +258,8 @@ class NounClassifier(FindsRegions):
             NounflowError: there is none, it was fitted for another embedder or lexicon, the list is too short, or there
                 are too few images.
         """
+        from nounflow.open_set.gate import GATE, TOP_K, StoredGate
+
         gated = copy.copy(self)
         if callable(gate):
             gated._gate, gated._stored = gate, None
@@ -286,6 +297,8 @@ class NounClassifier(FindsRegions):
         Raises:
             NounflowError: the list is empty.
         """
+        from nounflow.tags.naming import tag_images
+
         sources = [images] if is_image(images) else self._sources(images)
         return tag_images(self._predictor, self._embedder, self._manifest, sources, labels, most, threshold)
 

@@ -17,6 +17,7 @@ _OF_EXTRAS = {  # extra -> top-level modules; a test compares them with pyprojec
     "xmp": ("exiv2",),
     "demo": ("gradio",),
     "regions": ("cv2", "faster_coco_eval", "torchvision"),
+    "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "tracking": ("tensorboard", "wandb"),
 }
 EXTRAS = {module: extra for extra, modules in _OF_EXTRAS.items() for module in modules}

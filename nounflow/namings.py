@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nounflow.open_set.gate import Verdict
 from nounflow.predictors.broader import HYPERNYMS, chain_of, hypernyms_of, merged_synonyms
 from nounflow.predictors.calibrating import CALIBRATION, calibrated
-from nounflow.predictors.protocol import Answers
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.hypernyms import AnswerCalibration, NounHypernyms
 from nounflow.schemas.models import PredictorManifest
-from nounflow.schemas.tables import read_lexicon
 from nounflow.text import canon
+
+if TYPE_CHECKING:
+    from nounflow.open_set.gate import Verdict
+    from nounflow.predictors.protocol import Answers
 
 CANDIDATES = 10  # nouns of an image between which probability is shared
 
@@ -99,6 +101,8 @@ def find_hypernyms(manifest_path: Path, manifest: PredictorManifest) -> NounHype
     projects = (manifest_path.resolve().parents[i] for i in (3, 2, 1) if len(manifest_path.resolve().parents) > i)
     for project in projects:
         if (lexicon := project / manifest.lexicon_path).is_file():
+            from nounflow.schemas.tables import read_lexicon
+
             table = read_lexicon(lexicon)
             return hypernyms_of(table) if tuple(table["noun"].to_list()) == manifest.nouns else None
     return None

@@ -129,9 +129,12 @@ def _name(arguments: argparse.Namespace) -> None:
     nouns = noun_list(arguments.guide) if arguments.guide else None
 
     from nounflow.classifier import NounClassifier
+    from nounflow.model_folders import find_model
+    from nounflow.onnx.opening import is_exported
     from nounflow.process import prepare_process
 
-    device = prepare_process(arguments.device, arguments.threads)
+    exported = is_exported(find_model(arguments.run))  # onnxruntime has threads of its own
+    device = "cpu" if exported else prepare_process(arguments.device, arguments.threads)
     classifier = NounClassifier.load(
         arguments.run, device, arguments.threads, arguments.decoding, calibrated=not arguments.uncalibrated
     )
