@@ -42,5 +42,7 @@ def _export(arguments: argparse.Namespace) -> None:
     found = export_model(find_model(arguments.run), arguments.out, arguments.int8, generation)
     for name, megabytes in found.megabytes.items():
         print(f"{name}\t{megabytes:.1f} MB")
-    print(f"beside PyTorch: least cosine of images {found.cosine:.5f}, first noun of texts the same for {found.same:.1%}")
+    print(
+        f"beside PyTorch: least cosine of images {found.cosine:.5f}, first noun of texts the same for {found.same:.1%}"
+    )
     print(f"nounflow name --run {arguments.out} PATH")

@@ -6,7 +6,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch.nn.functional as F
 
 from nounflow.config.decoder import DecoderConfig
@@ -62,7 +61,7 @@ def export_model(
             that is not exported, or what was written answers otherwise than PyTorch does.
     """
     need("onnx", "onnxruntime", "onnxscript")
-    name, graph = _predictor_graph(manifest_path)
+    name, graph = predictor_graph(manifest_path)
     with new_folder(folder) as temporary:
         manifest = copy_model(manifest_path, temporary)
         embedder, how = _embedder(manifest.embedder, manifest_path)
@@ -111,7 +110,7 @@ def _embedder(identity: EmbedderIdentity, manifest_path: Path) -> tuple[TwoTower
     return embedder, how
 
 
-def _predictor_graph(manifest_path: Path) -> tuple[str, Graph]:
+def predictor_graph(manifest_path: Path) -> tuple[str, Graph]:
     """File name and graph of a predictor.
 
     Raises:

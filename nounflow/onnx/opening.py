@@ -61,9 +61,7 @@ def is_exported(manifest_path: Path) -> bool:
     return (manifest_path.parent / EXPORTED).is_file()
 
 
-def open_exported(
-    manifest_path: Path, threads: int, generation: GenerationConfig | None
-) -> tuple[OnnxHead, OnnxTower]:
+def open_exported(manifest_path: Path, threads: int, generation: GenerationConfig | None) -> tuple[OnnxHead, OnnxTower]:
     """Predictor and image tower of a folder that `nounflow onnx export` wrote.
 
     Args:
