@@ -76,7 +76,8 @@ class NounClassifier(FindsRegions):
         The process is left as it is: torch computes with the threads that it is set to, CUDA sees the GPUs it saw.
 
         Args:
-            run: a run's name, its folder or the manifest in it, or ORG/NAME on the hub.
+            run: a run's name, its folder or the manifest in it, ORG/NAME on the hub, or what `nounflow onnx export`
+                wrote, which is computed by onnxruntime on the CPU, with `threads`.
             device: auto, cpu, cuda or mps.
             threads: that decode images.
             generation: how a decoder is read, also as a name such as "beam_k5_gr"; None: as in the run's config.

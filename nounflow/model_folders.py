@@ -173,9 +173,8 @@ def _fetched(repo_id: str, revision: str | None) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(
-            snapshot_download(repo_id, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.onnx*", "*.md"])
-        )
+        kinds = ["*.json", "*.safetensors", "*.onnx*", "*.md"]
+        return Path(snapshot_download(repo_id, revision=revision, allow_patterns=kinds))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise NounflowError(
             f"There is no such folder, and the hub does not give a model of this name ({_first_line(error)})",

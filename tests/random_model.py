@@ -1,4 +1,4 @@
-"""A model of random weights for the bundled embedder or another, as `save` leaves one: no meaning, real architecture."""
+"""A model of random weights for an embedder, as `save` leaves one: no meaning, real architecture."""
 
 from __future__ import annotations
 

@@ -21,14 +21,14 @@ def add(commands: Any) -> None:
     export = group.add_parser(
         "export",
         help="write a model and its image tower as ONNX",
-        description="Write a model and its image tower as a folder of ONNX graphs, with all that naming needs, and hold "
-        "its answers against PyTorch's.",
+        description="Write a model and its image tower as a folder of ONNX graphs, with all that naming needs, and "
+        "hold its answers against PyTorch's.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     export.add_argument("run", type=Path, metavar="RUN", help="folder, name or hub id of a model")
     export.add_argument("--out", type=Path, required=True, help="folder to write")
-    export.add_argument("--int8", action="store_true", help="int8 weights in matrix products; the loss is told")
+    export.add_argument("--int8", action="store_true", help="int8 weights, but for convolutions; the loss is told")
     export.add_argument("--decoding", metavar="NAME", help="how a decoder is read, such as greedy (default: its run's)")
     export.set_defaults(call=_export)
 

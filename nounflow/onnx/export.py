@@ -83,8 +83,8 @@ def export_model(
         same = _same_first(load_predictor(manifest_path, "cpu", generation), predictor, embedder)
         if not int8 and (cosine < _LEAST_COSINE or same < _LEAST_SAME):
             raise NounflowError(
-                f"The exported model answers otherwise than PyTorch (least cosine of images {cosine:.5f}, first noun of "
-                f"texts the same for {same:.1%}), so it was not kept",
+                f"The exported model answers otherwise than PyTorch, so it was not kept (least cosine of images "
+                f"{cosine:.5f}, first noun of texts the same for {same:.1%})",
                 where=manifest.embedder.spec,
                 fix="use the run itself, or another version of torch, onnxscript or onnxruntime",
             )

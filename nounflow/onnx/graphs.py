@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -126,7 +127,7 @@ def write_graph(path: Path, graph: Graph, int8: bool = False) -> None:
     """Write a graph as ONNX.
 
     Args:
-        int8: weights of matrix products become int8; what they are multiplied with is quantised as it comes.
+        int8: weights of matrix products and tables become int8; what they are multiplied with is quantised as it comes.
 
     Raises:
         NounflowError: it uses what ONNX, or its exporter, does not have.
@@ -148,17 +149,27 @@ def write_graph(path: Path, graph: Graph, int8: bool = False) -> None:
     except Exception as error:  # torch, onnxscript and onnx have many kinds
         raise cannot(graph.what, error) from error
     if int8:
-        from onnxruntime.quantization import QuantType, quantize_dynamic
+        _quantise(path, size > _ONE_FILE)
 
-        with _quiet():
-            quantize_dynamic(
-                path,
-                path,
-                op_types_to_quantize=["MatMul", "Gemm"],
-                per_channel=True,
-                weight_type=QuantType.QInt8,
-                use_external_data_format=size > _ONE_FILE,
-            )
+
+def _quantise(path: Path, large: bool) -> None:
+    """In place: matrix products with weights, and tables."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    with _quiet(), tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        plain = Path(folder) / path.name  # with transposed weights computed: only constants are quantised
+        quant_pre_process(path, plain, skip_symbolic_shape=True, save_as_external_data=large)
+        for old in path.parent.glob(f"{path.name}*"):
+            old.unlink()
+        quantize_dynamic(
+            plain,
+            path,
+            op_types_to_quantize=["MatMul", "Gemm", "Gather"],
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            use_external_data_format=large,
+        )
 
 
 def _unit_rows(dim: int) -> Tensor:

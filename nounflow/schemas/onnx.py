@@ -23,6 +23,6 @@ class OnnxManifest(StoredDocument):
     """onnx.json beside the graphs and the model's own manifest.json; written last."""
 
     images: ImagePreparation
-    int8: bool  # weights of matrix products are int8; else all are fp32
+    int8: bool  # weights of matrix products and tables are int8; else all are fp32
     files: dict[str, str]  # sha256 of the graphs and of manifest.json
     versions: dict[str, str]
