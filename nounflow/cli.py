@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from nounflow.commandline import print_any_text, reported_errors, wait_passively
+from nounflow.commandline import print_any_text, reported_errors, wait_briefly
 from nounflow.commands import (
     annotate,
     cache,
@@ -88,7 +88,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 def main(arguments: list[str] | None = None) -> None:
     """Entry point of the `nounflow` command."""
     parsed = parse(sys.argv[1:] if arguments is None else arguments)
-    wait_passively()
+    wait_briefly()
     print_any_text()
     with reported_errors(parsed.debug):
         try:

@@ -42,7 +42,7 @@ def run_stage(main: Callable[..., None], arguments: argparse.Namespace) -> None:
     values = vars(arguments)
     debug = values.pop("debug") or bool(os.environ.get("NOUNFLOW_DEBUG"))
     start = time.monotonic()
-    wait_passively()
+    wait_briefly()
     signal.signal(signal.SIGTERM, _terminate)
     print_any_text()
     print(header(values.get("device")), flush=True)
@@ -58,13 +58,16 @@ def print_any_text() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def wait_passively() -> None:
-    """Let OpenMP's threads sleep at barriers instead of spinning. To be called before torch is imported.
+def wait_briefly() -> None:
+    """Let OpenMP's threads spin for a moment at barriers, then sleep. To be called before torch is imported.
 
-    On a busy machine spinning threads cost training four fifths of its speed; on a quiet one it makes no difference
-    (benchmarks/results/training_speed.md).
+    Spinning on costs four fifths of the speed of training on a busy machine, sleeping at once a sixth on a quiet one;
+    this costs neither (benchmarks/results/training_speed.md). The first name is GNU's, which PyPI's torch brings, the
+    second LLVM's, which has no such middle: its threads sleep at once.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+        os.environ.setdefault("KMP_BLOCKTIME", "0")
 
 
 def run_async(work: Coroutine[Any, Any, Result]) -> Result:

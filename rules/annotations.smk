@@ -44,6 +44,7 @@ rule annotate:
         labels=lambda wildcards: labels_of(wildcards.image_set),
         wordnet=fetched("wordnet"),
         supplement=resource("resources/nouns/modern.tsv"),
+        imports=imports_of(*CONFIG.lexicons),
     output:
         annotations=ANNOTATIONS,
         reasons="results/annotations/{image_set}/{annotator}.reasons.tsv",
@@ -63,7 +64,9 @@ rule annotate:
         labels=lambda wildcards, input: (
             f"--labels {shlex.quote(str(input.labels))}" if input.labels else ""
         ),
-        code=lambda wildcards: code("annotate", judge_of(wildcards)),
+        code=lambda wildcards: code(
+            "annotate", judge_of(wildcards), *readers_of(*CONFIG.lexicons)
+        ),
     message:
         "Judging the predictions on {wildcards.image_set} ({wildcards.annotator})"
     shell:
@@ -72,6 +75,7 @@ rule annotate:
         " {params.labels}"
         " --wordnet-manifest {input.wordnet:q}"
         " --supplement {input.supplement:q}"
+        " --imports {input.imports:q}"
         " --image-set {wildcards.image_set:q}"
         " --predictions {input.predictions:q}"
         " --out {output.annotations:q}"

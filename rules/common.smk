@@ -13,8 +13,9 @@ from snakemake.logging import logger
 from snakemake.utils import update_config
 
 from nounflow.atomic import remove_leftovers
+from nounflow.config.embedder_views import view_of
 from nounflow.config.experiment import load_config
-from nounflow.config.inputs import INPUTS
+from nounflow.config.inputs import INPUTS, NOUN_READERS
 from nounflow.config.noise import SCHEMES
 from nounflow.earlier_results import EarlierResults
 from nounflow.errors import NounflowError
@@ -117,6 +118,21 @@ def listing_of(folder):
 def fetched(name):
     """Manifest of a fetched input."""
     return expand(rules.fetch_inputs.output.manifest, name=name)
+
+
+def imports_of(*lexicons):
+    """Manifests of the sources that lexicons take further nouns from."""
+    names = [name for lexicon in lexicons for name in CONFIG.lexicons[lexicon].imports]
+    return fetched(list(dict.fromkeys(names)))
+
+
+def readers_of(*lexicons):
+    """Who reads them."""
+    return [
+        NOUN_READERS[name]
+        for lexicon in lexicons
+        for name in CONFIG.lexicons[lexicon].imports
+    ]
 
 
 def labels_of(image_set):

@@ -22,6 +22,7 @@ rule build_nouns:
         ],
         inflection=resource("resources/nouns/inflection.yaml"),
         supplement=resource("resources/nouns/modern.tsv"),
+        imports=lambda wildcards: imports_of(wildcards.lexicon),
     output:
         nouns="results/nouns/{lexicon}.parquet",
         counts="results/nouns/{lexicon}.counts.json",
@@ -36,7 +37,7 @@ rule build_nouns:
         runtime=20,
     params:
         settings=lambda wildcards: shaping(CONFIG.lexicons[wildcards.lexicon]),
-        code=code("build_nouns"),
+        code=lambda wildcards: code("build_nouns", *readers_of(wildcards.lexicon)),
     message:
         "Building the lexicon {wildcards.lexicon}"
     shell:
@@ -45,6 +46,7 @@ rule build_nouns:
         " --rules {input.rules:q}"
         " --inflection {input.inflection:q}"
         " --supplement {input.supplement:q}"
+        " --imports {input.imports:q}"
         " --lexicon {wildcards.lexicon:q}"
         " --settings {params.settings:q}"
         " --out {output.nouns:q}"
@@ -59,6 +61,7 @@ rule lexicon_page:
         tables=rules.build_nouns.input.tables,
         inflection=resource("resources/nouns/inflection.yaml"),
         supplement=resource("resources/nouns/modern.tsv"),
+        imports=lambda wildcards: imports_of(wildcards.lexicon),
     output:
         page="results/nouns/{lexicon}.html",
     log:
@@ -72,7 +75,7 @@ rule lexicon_page:
         runtime=20,
     params:
         settings=lambda wildcards: shaping(CONFIG.lexicons[wildcards.lexicon]),
-        code=code("lexicon_page"),
+        code=lambda wildcards: code("lexicon_page", *readers_of(wildcards.lexicon)),
     message:
         "Writing the page of the lexicon {wildcards.lexicon}"
     shell:
@@ -81,6 +84,7 @@ rule lexicon_page:
         " --rules {input.rules:q}"
         " --inflection {input.inflection:q}"
         " --supplement {input.supplement:q}"
+        " --imports {input.imports:q}"
         " --lexicon {wildcards.lexicon:q}"
         " --settings {params.settings:q}"
         " --out {output.page:q}"

@@ -164,7 +164,10 @@ def test_a_failed_fetch_leaves_what_was_there(tmp_path: Path, programs: Programs
 def test_an_address_for_a_packaged_input_is_a_mistake(tmp_path: Path) -> None:
     done = run_script("--name", "wordnet", "--out", tmp_path, "--url", "http://x")
     assert done.returncode == 1
-    assert "--url is for novic_world, novic_wiki, novic_val3k; wordnet comes from a package" in done.stderr
+    assert (
+        "--url is for english_wordnet, novic_world, novic_wiki, novic_val3k; wordnet comes from a package"
+        in done.stderr
+    )
 
 
 @pytest.mark.parametrize("name", list(INPUTS))
@@ -188,7 +191,8 @@ def test_an_image_set_is_fetched_from_any_source_of_images_and_from_no_other() -
 def test_what_a_source_needs_is_part_of_its_fingerprint_and_of_no_others() -> None:
     files = {name: {path.name for path in imported_files(SCRIPT, place)} for name, place in INPUTS.items()}
     assert {name for name in files if "apt.py" in files[name]} == {"wordnet", "tuxpaint"}
-    assert {name for name in files if "download.py" in files[name]} == set(INPUTS) - {"wordnet", "tuxpaint"}
+    packaged = {"wordnet", "tuxpaint", "emoji", "cldr"}
+    assert {name for name in files if "download.py" in files[name]} == set(INPUTS) - packaged
 
 
 def test_an_input_whose_folder_vanished_says_how_to_get_it_back(

@@ -36,7 +36,7 @@ def print_any_text():
 def run_async(work):
     import asyncio
     return asyncio.run(work)
-def wait_passively():
+def wait_briefly():
     pass
 def at_least_one(text):
     return int(text)

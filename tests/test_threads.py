@@ -42,6 +42,7 @@ def test_vectors_of_texts_have_the_same_bytes_under_any_number_of_threads(
     for threads in (1, 2, 3):
         with_threads(threads)
         found.add(bundled.encode_texts(texts, progress=False).tobytes())
+        assert torch.get_num_threads() == threads  # of its own threads each has but one, ours keeps what it had
     assert len(found) == 1
 
 

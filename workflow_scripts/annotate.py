@@ -25,6 +25,7 @@ def main(
     labels: Path | None,
     wordnet_manifest: Path,
     supplement: Path | None,
+    imports: list[Path],
     predictions: list[Path],
     top_k: int,
     out: Path,
@@ -36,6 +37,7 @@ def main(
     from nounflow.escaping import escaped
     from nounflow.image_names import same_name
     from nounflow.inputs import input_folder
+    from nounflow.nouns.imported import read_imports
     from nounflow.nouns.supplement import extended, read_supplement
     from nounflow.registry import resolve
     from nounflow.schemas.documents import read_document, write_document
@@ -55,6 +57,7 @@ def main(
     source = read_document(InputManifest, wordnet_manifest, "WordNet manifest")
     words = WordNet.load(input_folder(wordnet_manifest))
     additions = read_supplement(supplement, words) if supplement else ()
+    additions += read_imports(imports, words, additions)
     judge = resolve(ANNOTATORS[annotator].judge)(extended(words, additions)[0])
     rule = f"{judge.rule}, {source.name} {source.version}"  # the same rule on another WordNet is another judge
     rule += f" and {len(additions):,} senses that it lacks" if additions else ""
@@ -72,6 +75,7 @@ if __name__ == "__main__":
     parser.add_argument("--labels", type=Path, help="TSV with columns file, gold[, sense, accepted, secondary]")
     parser.add_argument("--wordnet-manifest", type=Path, required=True, help="results/inputs/wordnet/manifest.json")
     parser.add_argument("--supplement", type=Path, help="nouns that WordNet lacks (TSV)")
+    parser.add_argument("--imports", nargs="*", type=Path, default=[], help="manifests of further sources of nouns")
     parser.add_argument("--predictions", nargs="+", type=Path, required=True, help="predictions of all runs")
     parser.add_argument("--top-k", type=int, default=5, help="how many nouns of an image are judged")
     parser.add_argument("--out", type=Path, required=True, help="results/annotations/{image_set}/{annotator}.json")

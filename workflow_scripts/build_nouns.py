@@ -1,9 +1,9 @@
 """Build a lexicon: WordNet's object nouns with their forms, senses and weights.
 
 Inputs: WordNet (the manifest of the fetched one, or a folder with `data.noun`, `index.noun` and, if present,
-`noun.exc`, `cntlist.rev` or `index.sense`), the rule file, the lists of inflection, the supplement, the lexicon's
-settings. Word frequencies come with the packages wordsegment and wordfreq; word pieces (`max_pieces`) are counted with
-the bundled text tower's tokenizer unless `--tokenizer` gives another.
+`noun.exc`, `cntlist.rev` or `index.sense`), the rule file, the lists of inflection, the supplement, the manifests of
+further sources of nouns, the lexicon's settings. Word frequencies come with the packages wordsegment and wordfreq;
+word pieces (`max_pieces`) are counted with the bundled text tower's tokenizer unless `--tokenizer` gives another.
 Outputs: the lexicon (parquet, schema NOUNS) and what was kept and dropped (JSON).
 
     python workflow_scripts/build_nouns.py --wordnet results/inputs/wordnet/manifest.json \
@@ -27,6 +27,7 @@ def main(
     rules: Path,
     inflection: Path,
     supplement: Path,
+    imports: list[Path],
     lexicon: str,
     settings: LexiconConfig,
     tokenizer: Path | None,
@@ -36,18 +37,20 @@ def main(
     """Read the inputs, build the lexicon, write it and its counts."""
     from nounflow.inputs import input_folder
     from nounflow.nouns.frequencies import load_frequencies
+    from nounflow.nouns.imported import read_imports
     from nounflow.nouns.inflection_lists import load_inflection_lists
     from nounflow.nouns.lexicon import build_lexicon
     from nounflow.nouns.rules import load_rules
-    from nounflow.nouns.supplement import read_supplement
+    from nounflow.nouns.supplement import extended, read_supplement
     from nounflow.schemas.tables import LEXICON, write_table
     from nounflow.wordnet import WordNet
 
     words = WordNet.load(wordnet if wordnet.is_dir() else input_folder(wordnet))
     count_pieces = piece_counter(tokenizer or bundled_tokenizer()) if settings.max_pieces else None
-    frequencies = load_frequencies(words.index.__contains__)
     print(f"lexicon {lexicon}: {settings.model_dump_json()}", flush=True)
     added = read_supplement(supplement, words) if settings.supplement else ()
+    words, _ = extended(words, read_imports(imports, words, added))
+    frequencies = load_frequencies(words.index.__contains__)
     lists = load_inflection_lists(inflection)
     table, tally = build_lexicon(words, settings, load_rules(rules), frequencies, count_pieces, lexicon, lists, added)
     write_table(out, table, LEXICON)
@@ -90,6 +93,7 @@ if __name__ == "__main__":
     parser.add_argument("--rules", type=Path, required=True, help="rule file (YAML)")
     parser.add_argument("--inflection", type=Path, required=True, help="lists of plurals and countability (YAML)")
     parser.add_argument("--supplement", type=Path, required=True, help="nouns that WordNet lacks (TSV)")
+    parser.add_argument("--imports", nargs="*", type=Path, default=[], help="manifests of further sources of nouns")
     parser.add_argument("--lexicon", required=True, help="name of the lexicon, for the log")
     parser.add_argument("--settings", type=json_settings(LexiconConfig), required=True, help="its settings (JSON)")
     parser.add_argument(

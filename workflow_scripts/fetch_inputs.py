@@ -50,5 +50,5 @@ if __name__ == "__main__":
     parser.add_argument("--name", choices=list(INPUTS), required=True, help="which input")
     parser.add_argument("--out", type=Path, required=True, help="folder for the files and manifest.json")
     parser.add_argument("--cache", type=Path, help="package lists, may be shared (default: .apt beside OUT)")
-    parser.add_argument("--url", help="novic_*: fetch this zip file instead of the published one")
+    parser.add_argument("--url", help="novic_*, english_wordnet: fetch this file instead of the published one")
     run_stage(main, parser.parse_args())

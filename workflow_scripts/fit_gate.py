@@ -38,14 +38,14 @@ def main(
     from nounflow.predictors.loading import load_predictor
     from nounflow.process import prepare_process
     from nounflow.schemas.documents import write_document
-    from nounflow.store.shards import check_identity, open_shard
+    from nounflow.store.shards import check_identity, read_shard
     from nounflow.store.training_set import open_training_set
     from nounflow.training.heldout import held_out
 
     predictor = load_predictor(model, prepare_process(device, threads))
     run = predictor.manifest
     if images is not None:
-        shard, rows = open_shard(images)
+        shard, rows = read_shard(images)
         check_identity(shard.embedder, run.embedder, images, model)
         vectors, fitted_on = rows[:].astype("float32"), f"images of {shard.source}"
     elif training_set is not None:

@@ -16,24 +16,33 @@ from nounflow.config.lexicon import LexiconConfig
 
 
 def main(
-    wordnet: Path, rules: Path, inflection: Path, supplement: Path, lexicon: str, settings: LexiconConfig, out: Path
+    wordnet: Path,
+    rules: Path,
+    inflection: Path,
+    supplement: Path,
+    imports: list[Path],
+    lexicon: str,
+    settings: LexiconConfig,
+    out: Path,
 ) -> None:
     """Build the lexicon, write its page."""
     from nounflow.files import write_text
     from nounflow.inputs import input_folder
     from nounflow.nouns.frequencies import load_frequencies
+    from nounflow.nouns.imported import read_imports
     from nounflow.nouns.inflection_lists import load_inflection_lists
     from nounflow.nouns.lexicon import build_lexicon
     from nounflow.nouns.page import lexicon_page
     from nounflow.nouns.rules import load_rules
-    from nounflow.nouns.supplement import read_supplement
+    from nounflow.nouns.supplement import extended, read_supplement
     from nounflow.wordnet import WordNet
 
     words = WordNet.load(wordnet if wordnet.is_dir() else input_folder(wordnet))
     build = runpy.run_path(str(Path(__file__).with_name("build_nouns.py")))
     count_pieces = build["piece_counter"](build["bundled_tokenizer"]()) if settings.max_pieces else None
-    frequencies = load_frequencies(words.index.__contains__)
     added = read_supplement(supplement, words) if settings.supplement else ()
+    words, _ = extended(words, read_imports(imports, words, added))
+    frequencies = load_frequencies(words.index.__contains__)
     lists, dropped = load_inflection_lists(inflection), dict[str, str]()
     table, counts = build_lexicon(
         words, settings, load_rules(rules), frequencies, count_pieces, lexicon, lists, added, dropped
@@ -49,6 +58,7 @@ if __name__ == "__main__":
     parser.add_argument("--rules", type=Path, required=True, help="rule file (YAML)")
     parser.add_argument("--inflection", type=Path, required=True, help="lists of plurals and countability (YAML)")
     parser.add_argument("--supplement", type=Path, required=True, help="nouns that WordNet lacks (TSV)")
+    parser.add_argument("--imports", nargs="*", type=Path, default=[], help="manifests of further sources of nouns")
     parser.add_argument("--lexicon", required=True, help="name of the lexicon, for its title")
     parser.add_argument("--settings", type=json_settings(LexiconConfig), required=True, help="its settings (JSON)")
     parser.add_argument("--out", type=Path, required=True, help="page (HTML)")

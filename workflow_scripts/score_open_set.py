@@ -54,7 +54,7 @@ def main(
     from nounflow.schemas.labels import read_labels
     from nounflow.schemas.tables import read_lexicon
     from nounflow.senses import WordSenses
-    from nounflow.store.shards import open_shard
+    from nounflow.store.shards import read_shard
     from nounflow.wordnet import WordNet
 
     if not settings.tests:
@@ -65,7 +65,7 @@ def main(
         )
     held: list[ImageVectors] = []
     for path in images:
-        shard, rows = open_shard(path)
+        shard, rows = read_shard(path)
         held.append(ImageVectors(shard.source, shard.embedder.digest, shard.files, unit(rows[:])))
     read = [read_bank(path) for path in banks]
     material = Material(

@@ -9,4 +9,15 @@ IMAGE_SOURCES: Registry[str] = {
     "novic_wiki": "nounflow.inputs.novic:fetch_wiki",
     "novic_val3k": "nounflow.inputs.novic:fetch_val3k",
 }
-INPUTS: Registry[str] = {"wordnet": "nounflow.inputs.wordnet:fetch_wordnet", **IMAGE_SOURCES}
+NOUN_SOURCES: Registry[str] = {
+    "english_wordnet": "nounflow.inputs.english_wordnet:fetch_english_wordnet",
+    "emoji": "nounflow.inputs.emoji:fetch_emoji",
+    "cldr": "nounflow.inputs.emoji:fetch_cldr",
+}
+INPUTS: Registry[str] = {"wordnet": "nounflow.inputs.wordnet:fetch_wordnet", **NOUN_SOURCES, **IMAGE_SOURCES}
+# name -> function `(folder) -> Iterator[FoundNoun]`: the nouns in what was fetched
+NOUN_READERS: Registry[str] = {
+    "english_wordnet": "nounflow.nouns.english_wordnet:read_english_wordnet",
+    "emoji": "nounflow.nouns.emoji_names:read_emoji",
+    "cldr": "nounflow.nouns.emoji_names:read_cldr",
+}

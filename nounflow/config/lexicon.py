@@ -1,10 +1,11 @@
 """Which nouns are kept."""
 
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
-from nounflow.config.base import Settings
+from nounflow.config.base import OneOf, Settings
+from nounflow.config.inputs import NOUN_SOURCES
 
 Kind = Literal[
     "animal", "plant", "food", "artifact", "body", "object", "person", "phenomenon", "possession", "substance",
@@ -34,6 +35,9 @@ class LexiconConfig(Settings):
     )
     supplement: bool = Field(
         True, description="add the nouns of resources/nouns/modern.tsv, which WordNet lacks: smartphone, hoodie, latte"
+    )
+    imports: tuple[Annotated[str, OneOf(NOUN_SOURCES)], ...] = Field(
+        (), description="further sources of nouns, which are fetched: english_wordnet, emoji, cldr (docs/nouns.md)"
     )
     min_weight: float = Field(
         5.5,

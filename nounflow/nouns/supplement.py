@@ -18,7 +18,7 @@ from nounflow.wordnet import ADDED, LEXNAMES, Synset, WordNet
 
 COLUMNS = ("noun", "aliases", "kind", "parent", "use", "share", "gloss")
 _USES: tuple[Countability, ...] = ("count", "mass", "both", "plural")
-_WRITTEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 '.-]+")
+WRITTEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9 '.-]+")
 _GLOSS = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ',;-]+[a-z]")
 
 
@@ -56,7 +56,7 @@ def _addition(row: Row, wordnet: WordNet, senses: WordSenses, places: dict[str, 
     words = tuple(word for word in (row["noun"], *row["aliases"].split("; ")) if word)
     row.refuse_if(not row["noun"], "the noun is missing")
     for word in words:
-        row.refuse_if(not _WRITTEN.fullmatch(word), f"'{word!a}': plain letters, digits, space, ' . or - expected")
+        row.refuse_if(not WRITTEN.fullmatch(word), f"'{word!a}': plain letters, digits, space, ' . or - expected")
         place = places.setdefault(canon(word), row.place)
         row.refuse_if(place != row.place, f"'{word}' stands already in {place.rpartition(', ')[2]}")
     row.refuse_if(len({canon(word) for word in words}) < len(words), f"'{row['noun']}' has the same alias twice")

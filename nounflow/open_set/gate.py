@@ -47,6 +47,14 @@ class Gate(Protocol):
         ...
 
 
+def believed(gate: Gate | None, vectors: np.ndarray, texts: Sequence[Sequence[str]]) -> np.ndarray:
+    """Whether a gate accepts each of some answers [n] by the first nouns of each, bool [n]; without a gate all are."""
+    if gate is None:
+        return np.ones(len(vectors), dtype=bool)
+    nouns = [[text for text in row[:TOP_K] if text] for row in texts]
+    return np.array([verdict.accepted for verdict in gate(vectors, nouns)], dtype=bool)
+
+
 @dataclass(frozen=True)
 class ScoreGate:
     """An open-set score with its threshold."""

@@ -1,7 +1,7 @@
 """Texts that a whole shard holds already are copied, not embedded again.
 
 A vector is taken over only where it has the very bytes that embedding anew would give: same embedder, same way of
-storing, same batch shapes, same machine kind, threads, torch and embedder code. So results do not depend on what stood
+storing, same batch shapes, same machine kind, torch and embedder code. So results do not depend on what stood
 before. Shards may be written meanwhile: a shard counts when its manifest stands and the bytes read are those promised.
 """
 
