@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -21,7 +22,7 @@ from nounflow.errors import NounflowError
 from nounflow.image_sources import ImageSource, as_image, is_image, title_of
 from nounflow.images import ImageError, list_images
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
-from nounflow.namings import CANDIDATES, AnswerReader, Naming
+from nounflow.namings import CANDIDATES, AnswerReader, Naming, distinct_nouns
 from nounflow.onnx.opening import is_exported, open_exported
 from nounflow.progress import Progress
 from nounflow.regions.finding import FindsRegions
@@ -78,8 +79,7 @@ class NounClassifier(FindsRegions):
         The process is left as it is: torch computes with the threads that it is set to, CUDA sees the GPUs it saw.
 
         Args:
-            run: a run's name, its folder or the manifest in it, ORG/NAME on the hub, or what `nounflow onnx export`
-                wrote, which is computed by onnxruntime on the CPU, with `threads`.
+            run: a run's name, its folder or the manifest in it, ORG/NAME on the hub, or what `nounflow onnx export` wrote.
             device: auto, cpu, cuda or mps.
             threads: that decode images.
             generation: how a decoder is read, also as a name such as "beam_k5_gr"; None: as in the run's config.
@@ -192,10 +192,7 @@ class NounClassifier(FindsRegions):
             NounflowError: the model cannot say any of them.
             UserWarning: it cannot say some of them, which are named.
         """
-        wanted = [nouns] if isinstance(nouns, str) else list(nouns)
-        if strange := [noun for noun in wanted if not isinstance(noun, str)]:
-            raise TypeError(f"A list of nouns holds texts, not {type(strange[0]).__name__}")
-        distinct = list(dict.fromkeys(noun.strip() for noun in wanted if noun.strip()))
+        distinct = distinct_nouns(nouns)
         predictor, left_out = self._predictor.guided_by(distinct) if distinct else (self._predictor, [])
         if len(left_out) == len(distinct):
             raise NounflowError(
@@ -203,8 +200,6 @@ class NounClassifier(FindsRegions):
                 fix="give nouns of its lexicon (`classifier.nouns`), in the singular",
             )
         if left_out:
-            import warnings
-
             warnings.warn(f"{len(left_out)} nouns that this model cannot say: {', '.join(left_out[:10])}", stacklevel=2)
         guided = copy.copy(self)
         guided._predictor = predictor
@@ -317,8 +312,6 @@ class NounClassifier(FindsRegions):
         if listed and not listed.labels:
             raise NounflowError("The list of labels is empty", fix="give nouns, or leave it out")
         if listed and listed.problems:
-            import warnings
-
             warnings.warn(f"labels that mean the same: {', '.join(listed.problems[:10])}", stacklevel=2)
         if threshold is None:
             spec = self._predictor.manifest.embedder.spec

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +39,18 @@ class Naming:
     def sure(self, confidence: float) -> tuple[str, float] | None:
         """The most specific name whose probability reaches `confidence`: "dog" where the breed is not sure."""
         return next(((name, found) for name, found in self.chain if found >= confidence), None)
+
+
+def distinct_nouns(nouns: Iterable[str]) -> list[str]:
+    """The nouns of a list, each once, in its order.
+
+    Raises:
+        TypeError: something in it is no text.
+    """
+    wanted = [nouns] if isinstance(nouns, str) else list(nouns)
+    if strange := [noun for noun in wanted if not isinstance(noun, str)]:
+        raise TypeError(f"A list of nouns holds texts, not {type(strange[0]).__name__}")
+    return list(dict.fromkeys(noun.strip() for noun in wanted if noun.strip()))
 
 
 class AnswerReader:
