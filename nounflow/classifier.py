@@ -79,7 +79,8 @@ class NounClassifier(FindsRegions):
         The process is left as it is: torch computes with the threads that it is set to, CUDA sees the GPUs it saw.
 
         Args:
-            run: a run's name, its folder or the manifest in it, ORG/NAME on the hub, or what `nounflow onnx export` wrote.
+            run: a run's name, its folder or the manifest in it, ORG/NAME on the hub, or what `nounflow onnx
+                export` wrote.
             device: auto, cpu, cuda or mps.
             threads: that decode images.
             generation: how a decoder is read, also as a name such as "beam_k5_gr"; None: as in the run's config.
@@ -94,8 +95,8 @@ class NounClassifier(FindsRegions):
         if isinstance(generation, str):
             generation = GenerationConfig.from_name(generation)
         if is_exported(manifest_path):
-            exported: Any = open_exported(manifest_path, threads, generation)
-            return cls(*exported, threads, manifest_path, batch_size or 16, calibrated=calibrated)
+            answers, tower = open_exported(manifest_path, threads, generation)
+            return cls(answers, tower, threads, manifest_path, batch_size or 16, calibrated=calibrated)
         from nounflow.embedders.load import load_embedder
         from nounflow.predictors.loading import load_predictor
         from nounflow.store.shards import check_identity

@@ -144,7 +144,8 @@ def write_graph(path: Path, graph: Graph, int8: bool = False) -> None:
                 verbose=False,
             )
             assert program is not None
-            size = sum(value.const_value.nbytes for value in program.model.graph.initializers.values())
+            weights = [value.const_value for value in program.model.graph.initializers.values()]
+            size = sum(int(weight.nbytes) for weight in weights if weight is not None)
             program.save(path, external_data=size > _ONE_FILE)
     except Exception as error:  # torch, onnxscript and onnx have many kinds
         raise cannot(graph.what, error) from error

@@ -61,8 +61,8 @@ def is_exported(manifest_path: Path) -> bool:
     return (manifest_path.parent / EXPORTED).is_file()
 
 
-def open_exported(manifest_path: Path, threads: int, generation: GenerationConfig | None) -> tuple[OnnxHead, OnnxTower]:
-    """Predictor and image tower of a folder that `nounflow onnx export` wrote.
+def open_exported(manifest_path: Path, threads: int, generation: GenerationConfig | None) -> tuple[Any, Any]:
+    """Predictor (`OnnxHead`) and image tower (`OnnxTower`) of a folder that `nounflow onnx export` wrote.
 
     Args:
         manifest_path: the model's manifest there.

@@ -90,11 +90,11 @@ def search(
         rows = np.arange(batch)[:, None]
         found, cache = step(tokens, tuple(part[rows, parents] for part in cache))
     numbers = np.full((batch, width), -1, dtype=np.int64)
-    scores, totals = (np.full((batch, width), -np.inf, dtype=np.float32) for _ in range(2))
+    ranked = np.full((2, batch, width), -np.inf, dtype=np.float32)  # scores, log-probabilities
     for sample, best in enumerate(finished):
-        for place, (one, total, node) in enumerate(best):
-            numbers[sample, place], scores[sample, place], totals[sample, place] = trie.noun[node], one, total
-    return numbers, scores, totals
+        for place, (one, log_probability, end) in enumerate(best):
+            numbers[sample, place], ranked[:, sample, place] = trie.noun[end], (one, log_probability)
+    return numbers, ranked[0], ranked[1]
 
 
 def _longer(
@@ -112,5 +112,5 @@ def _longer(
         parts.append((np.full(len(tokens), parent), tokens, following, total + values))
     if not parts:
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
-    parent, tokens, following, value = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return parent, tokens, following, value
+    parents, tokens, following, sums = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return parents, tokens, following, sums
