@@ -1,6 +1,6 @@
 """A model under onnxruntime against PyTorch: size on disk, and times of its parts, all in turns in one process.
 
-    python -m benchmarks.onnx_speed --run results/models/small --head results/models/small_head \\
+    OMP_WAIT_POLICY=PASSIVE python -m benchmarks.onnx_speed --run results/models/small --head results/models/small_head \\
         --captions results/captions/small/m1.parquet --folder /tmp/onnx
 
 Exports that `--folder` lacks are made first. Times are medians, of the wall and, behind a slash, of the processor: on a
