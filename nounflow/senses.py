@@ -43,9 +43,7 @@ class WordSenses:
         """`lexicons`: tables of schema `LEXICON`; of a noun in several the first counts."""
         lexicons = tuple(lexicons)
         self.wordnet = wordnet = _with_added(wordnet, lexicons)
-        self._words: dict[str, list[str]] = defaultdict(list)  # canon -> WordNet's words
-        for word in wordnet.index:
-            self._words[canon(word)].append(word)
+        self._words = wordnet.spellings
         self._irregular = {canon(plural): singulars for plural, singulars in wordnet.exceptions.items()}
         self._chosen: dict[str, tuple[str, ...]] = {}
         for table in lexicons:

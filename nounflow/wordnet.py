@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from nounflow.errors import DamagedFileError, NounflowError
+from nounflow.text import canon
 
 _MARKUP = re.compile(r"<[a-zA-Z/!]")
 ADDED = 90  # lex_id of senses that a supplement adds; WordNet's own stay far below
@@ -68,6 +69,14 @@ class WordNet:
             for parent in synset.parents:
                 self._children.setdefault(parent, []).append(synset.id)
         self._ancestors: dict[str, dict[str, int]] = {}
+
+    @functools.cached_property
+    def spellings(self) -> dict[str, list[str]]:
+        """Canonical form -> the words of the index."""
+        found: dict[str, list[str]] = {}
+        for word in self.index:
+            found.setdefault(canon(word), []).append(word)
+        return found
 
     @classmethod
     def load(cls, folder: Path) -> "WordNet":
