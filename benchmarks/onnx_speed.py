@@ -1,7 +1,7 @@
 """A model under onnxruntime against PyTorch: size on disk, and times of its parts, all in turns in one process.
 
-    OMP_WAIT_POLICY=PASSIVE python -m benchmarks.onnx_speed --run results/models/small --head results/models/small_head \\
-        --captions results/captions/small/m1.parquet --folder /tmp/onnx
+    OMP_WAIT_POLICY=PASSIVE python -m benchmarks.onnx_speed --run results/models/small \\
+        --head results/models/small_head --captions results/captions/small/m1.parquet --folder /tmp/onnx
 
 Exports that `--folder` lacks are made first. Times are medians, of the wall and, behind a slash, of the processor: on a
 machine that others use, only the second says something. The last table is of the bundled *text* tower, which is not
