@@ -15,8 +15,9 @@ import re
 import resource
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,14 +28,22 @@ MAIN = "from nounflow.cli import main; main()"
 
 
 def timed(*words: str) -> tuple[float, float]:
-    """Least wall-clock and processor seconds of three cold processes."""
+    """Least wall-clock and processor seconds of four cold processes, the first of which may have to compile modules."""
     found = []
-    for _ in range(3):
-        start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-        found.append((time.perf_counter() - start, cpu))
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    with tempfile.TemporaryDirectory() as compiled:
+        for _ in range(4):
+            start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run(
+                [sys.executable, *words],
+                check=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env=environment | {"PYTHONPYCACHEPREFIX": compiled},
+            )
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+            cpu = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+            found.append((time.perf_counter() - start, cpu))
     return min(wall for wall, _ in found), min(cpu for _, cpu in found)
 
 
@@ -44,6 +53,35 @@ def start(model: str, files: list[Path]) -> None:
     print("interpreter alone: {:.2f} s, {:.2f} s of processor".format(*timed("-c", "pass")), flush=True)
     found = timed("-c", MAIN, "name", str(files[0].resolve()), "--run", model)
     print("first answer: {:.2f} s, {:.2f} s of processor".format(*found), flush=True)
+
+
+def parts(model: str, files: list[Path]) -> None:
+    """Milliseconds an image of each part of an answer, by batch size, in one thread: what batches can gain at most."""
+    import torch
+
+    from nounflow import NounClassifier
+
+    torch.set_num_threads(1)
+    classifier = NounClassifier.load(model, threads=1)
+
+    def measured(what: str, call: Callable[[int], object]) -> None:
+        found = []
+        for size in (1, 4, 8, 16, 32):
+            call(size)
+            spent = []
+            for _ in range(max(3, 16 // size)):
+                begin = time.process_time()
+                call(size)
+                spent.append(1000 * (time.process_time() - begin) / size)
+            found.append(f"{size}: {min(spent):.1f}")
+        print(f"{what}, ms of processor an image in batches of {', '.join(found)}", flush=True)
+
+    contents = [path.read_bytes() for path in files[:32]]
+    measured("decoding and scaling", lambda size: [classifier.prepare(content) for content in contents[:size]])
+    prepared = [classifier.prepare(content) for content in contents]
+    measured("image tower", lambda size: classifier.encode_prepared(prepared[:size]))
+    vectors = classifier.encode_prepared(prepared)
+    measured("decoder and the rest", lambda size: classifier.classify_embeddings(vectors[:size], 3))
 
 
 def many(model: str, files: list[Path], count: int) -> None:
@@ -64,7 +102,7 @@ def many(model: str, files: list[Path], count: int) -> None:
 
 @contextmanager
 def server(model: str, *options: str) -> Iterator[str]:
-    """Its address."""
+    """Its address. At its end it says how much memory it took."""
     words = [sys.executable, "-c", MAIN, "serve", model, "--port", "0", *options]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
@@ -72,6 +110,9 @@ def server(model: str, *options: str) -> Iterator[str]:
     assert address, "it did not start"
     yield address[0]
     assert process.poll() is None, "it ended"
+    peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{process.pid}/status").read_text())
+    assert peak
+    print(f"serve {' '.join(options)}: peak of {int(peak[1]) / 1024:,.0f} MB of memory", flush=True)
     process.terminate()
     process.wait(30)
 
@@ -123,7 +164,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("--folder", type=Path, required=True, help="of photographs")
-    parser.add_argument("--parts", nargs="+", default=["start", "many", "serve", "fuzz"])
+    parser.add_argument("--parts", nargs="+", default=["start", "parts", "many", "serve", "fuzz"])
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--requests", type=int, default=2_000)
     parser.add_argument("--uploads", type=int, default=5_000)
@@ -133,6 +174,8 @@ def main() -> None:
     for part in arguments.parts:
         if part == "start":
             start(model, files)
+        elif part == "parts":
+            parts(model, files)
         elif part == "many":
             many(model, files, arguments.images)
         elif part == "serve":

@@ -16,11 +16,11 @@ import numpy as np
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.modality_gaps import gap_statistics, published_names
 from nounflow.embedder_checks.angles import all_angles, angles_within, parallel_angles
-from nounflow.embedder_checks.prompts import fill_prompts
 from nounflow.embedders.load import load_embedder
+from nounflow.embedders.prompts import fill_prompts
 from nounflow.embedders.rehearsal import Rehearsal, solved
 from nounflow.schemas.labels import read_labels
-from nounflow.store.shards import open_shard
+from nounflow.store.shards import read_shard
 from nounflow.streams import stream
 
 
@@ -38,7 +38,7 @@ def main() -> None:
     arguments = parser.parse_args()
 
     gold = read_labels(arguments.labels)
-    manifest, stored = open_shard(arguments.images)
+    manifest, stored = read_shard(arguments.images)
     images = unit(np.asarray(stored, dtype=np.float32))
     nouns = sorted({gold[file].gold for file in manifest.files})
     own = np.array([nouns.index(gold[file].gold) for file in manifest.files])

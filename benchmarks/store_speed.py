@@ -33,7 +33,7 @@ from nounflow.store.merging import merge
 from nounflow.store.rows import encode
 from nounflow.store.sampling import WeightedRows, training_batches
 from nounflow.store.shard_writing import write_shard
-from nounflow.store.shards import array_folder, find_manifests, map_rows, open_shard, sealed
+from nounflow.store.shards import array_folder, find_manifests, map_rows, read_shard, sealed
 from nounflow.store.texts import closed_bytes, text_keys
 from nounflow.streams import stream
 
@@ -228,8 +228,8 @@ def sampling(scratch: Path, rows: int, steps: int) -> list[str]:
                 start=shard * (rows // shards), texts="", batch_tokens=0,
             )  # fmt: skip
     paths = list(find_manifests(folder))
-    mapped = MappedMatrix([map_rows(path, open_shard(path)[0]) for path in paths], DIM)
-    matrix = np.concatenate([open_shard(path)[1] for path in paths])
+    mapped = MappedMatrix([map_rows(path, read_shard(path)[0]) for path in paths], DIM)
+    matrix = np.concatenate([read_shard(path)[1] for path in paths])
     weights = np.random.default_rng(0).exponential(size=len(matrix)).astype(np.float32)
     by_weight = WeightedRows(weights)
     cumulative = np.cumsum(weights, dtype=np.float64)
@@ -288,7 +288,7 @@ def int8_error(results: Path) -> list[str]:
     cosines = []
     vectors, labels = [], []
     for path in find_manifests(results / "embeddings/bundled/small"):
-        manifest, rows = open_shard(path)
+        manifest, rows = read_shard(path)
         exact = np.asarray(rows, dtype=np.float32)
         decoded = encode(exact, "int8", path)[:].astype(np.float32)
         norms = np.linalg.norm(decoded, axis=1) * np.linalg.norm(exact, axis=1)
@@ -320,7 +320,7 @@ def _means(vectors: np.ndarray, labels: np.ndarray, nouns: int) -> np.ndarray:
 
 
 def _nearest(results: Path, nouns: np.ndarray, texts: np.ndarray) -> dict[str, np.ndarray]:
-    _manifest, photos = open_shard(results / "image_embeddings/bundled/photos.json")
+    _manifest, photos = read_shard(results / "image_embeddings/bundled/photos.json")
     return {
         "photos": (np.asarray(photos, dtype=np.float32) @ nouns.T).argmax(1),
         "captions": np.concatenate([(part @ nouns.T).argmax(1) for part in np.array_split(texts[::7], 20)]),

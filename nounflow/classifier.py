@@ -14,13 +14,13 @@ import numpy as np
 
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.generation import GenerationConfig
-from nounflow.device import settle_device
+from nounflow.device import by_device, settle_device
 from nounflow.embedders.image_files import embed_batches
 from nounflow.embedders.load import load_embedder
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
 from nounflow.image_sources import ImageSource, as_image, is_image, title_of
-from nounflow.images import list_images
+from nounflow.images import ImageError, list_images
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
 from nounflow.namings import CANDIDATES, AnswerReader, Naming
 from nounflow.open_set.gate import GATE, TOP_K, Gate, StoredGate
@@ -29,7 +29,8 @@ from nounflow.predictors.protocol import Predictor
 from nounflow.progress import Progress
 from nounflow.regions.finding import FindsRegions
 from nounflow.store.shards import check_identity
-from nounflow.tags.naming import Tagging, tag_images
+from nounflow.tags.naming import Tagger, Tagging, calibrated_threshold
+from nounflow.tags.texts import LabelList, NounVectors
 
 _NOUNS = 3  # of an image, where nobody says how many
 
@@ -59,6 +60,7 @@ class NounClassifier(FindsRegions):
         self._keep: float | None = None
         self._listed: tuple[str, ...] | None = None
         self._reader = AnswerReader(manifest, predictor.manifest, calibrated)
+        self._vectors_of, self._same = NounVectors(embedder), self._reader.same
 
     @classmethod
     def load(
@@ -67,7 +69,7 @@ class NounClassifier(FindsRegions):
         device: str = "auto",
         threads: int = 2,
         generation: GenerationConfig | str | None = None,
-        batch_size: int = 32,
+        batch_size: int | None = None,
         revision: str | None = None,
         calibrated: bool = True,
     ) -> NounClassifier:
@@ -80,9 +82,9 @@ class NounClassifier(FindsRegions):
             device: auto, cpu, cuda or mps.
             threads: that decode images.
             generation: how a decoder is read, also as a name such as "beam_k5_gr"; None: as in the run's config.
-            batch_size: images that are embedded together.
+            batch_size: images that are embedded together; None: 16, on a GPU 32. On a CPU more are slower.
             revision: of a model on the hub.
-            calibrated: whether probabilities follow what `nounflow calibrate` left with the model, if anything.
+            calibrated: whether probabilities follow what `nounflow calibrate`, or the workflow, left with the model.
 
         Raises:
             NounflowError: there is no such model, it is damaged, or its embedder is not the one installed here.
@@ -96,6 +98,7 @@ class NounClassifier(FindsRegions):
         config = EmbedderConfig.model_validate({"spec": identity.spec, "precision": identity.precision})
         embedder = load_embedder(config, device)
         check_identity(embedder.identity, identity, "the embedder installed here", manifest_path)
+        batch_size = batch_size or by_device(device, 16, 32)
         return cls(predictor, embedder, threads, manifest_path, batch_size, calibrated=calibrated)
 
     from_pretrained = load  # the name that users of other libraries look for
@@ -197,7 +200,7 @@ class NounClassifier(FindsRegions):
         guided._predictor = predictor
         guided._listed = tuple(noun for noun in distinct if noun not in set(left_out))
         if self._stored:
-            guided._gate = self._stored.for_list(guided._listed, self.encode_texts, self._keep)
+            guided._gate = self._stored.for_list(guided._listed, self._embedder, self._keep)
         return guided
 
     def merged(self) -> NounClassifier:
@@ -219,6 +222,12 @@ class NounClassifier(FindsRegions):
     def synonyms(self, names: Sequence[str]) -> frozenset[str]:
         """Canonical forms of names, and of the lexicon's nouns that are their synonyms."""
         return self._reader.synonyms(names, self._predictor.manifest.nouns)
+
+    @property
+    def calibrated_on(self) -> str:
+        """What probabilities were fitted to: labelled images, or captions; empty: they are the model's own."""
+        found = self._reader.calibration
+        return found.fitted_on if found else ""
 
     @property
     def manifest_path(self) -> Path:
@@ -260,7 +269,7 @@ class NounClassifier(FindsRegions):
         own = (
             gated._stored.own(keep)
             if self._listed is None
-            else gated._stored.for_list(self._listed, self.encode_texts, keep)
+            else gated._stored.for_list(self._listed, self._embedder, keep)
         )
         if known is not None:
             vectors = self.encode_images(known)
@@ -271,7 +280,7 @@ class NounClassifier(FindsRegions):
 
     def tags(
         self,
-        images: Iterable[ImageSource] | str | os.PathLike[str],
+        images: ImageSource | Iterable[ImageSource],
         labels: Iterable[str] | None = None,
         *,
         most: int = 5,
@@ -280,14 +289,36 @@ class NounClassifier(FindsRegions):
         """Several nouns of each image, best first, each with its box (docs/tags.md); images as of a call.
 
         Args:
-            labels: nouns to look for, of any lexicon; None: those that the model says of the image and its tiles.
-            threshold: least score of all but the first; `results/tags.json` has calibrated ones.
+            labels: nouns to look for, of any lexicon; None: those that the model says of the image and its tiles, where
+                the classifier's gate, if it has one, believes it.
+            threshold: least score of all but the first; None: that of `results/tags.json` beside the model, if any.
 
         Raises:
             NounflowError: the list is empty.
+            UserWarning: labels that stand there twice, or mean the same.
         """
-        sources = [images] if is_image(images) else self._sources(images)
-        return tag_images(self._predictor, self._embedder, self._manifest, sources, labels, most, threshold)
+        listed = (
+            None if labels is None else LabelList.of(labels, self._predictor.manifest.nouns, self._reader.hypernyms)
+        )
+        if listed and not listed.labels:
+            raise NounflowError("The list of labels is empty", fix="give nouns, or leave it out")
+        if listed and listed.problems:
+            import warnings
+
+            warnings.warn(f"labels that mean the same: {', '.join(listed.problems[:10])}", stacklevel=2)
+        if threshold is None:
+            spec = self._predictor.manifest.embedder.spec
+            threshold = calibrated_threshold(self._manifest, spec, listed is not None, self._gate is not None)
+        alike = listed.problems if listed else ()
+        tagger = Tagger(self._predictor, self._embedder, self._vectors_of, self._same, self._gate)
+        found = []
+        for source in [images] if is_image(images) else self._sources(images):
+            try:
+                nouns = tagger(as_image(source), listed, most, threshold)
+                found.append(Tagging(title_of(source), nouns, alike=alike))
+            except ImageError as problem:
+                found.append(Tagging(title_of(source), (), str(problem)))
+        return found
 
     def encode_images(
         self, images: Iterable[ImageSource] | str | os.PathLike[str], *, progress: bool = False

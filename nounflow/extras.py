@@ -16,6 +16,7 @@ _OF_EXTRAS = {  # extra -> top-level modules; a test compares them with pyprojec
     "web": ("fastapi", "krippendorff", "prometheus_client", "starlette", "uvicorn"),
     "xmp": ("exiv2",),
     "demo": ("gradio",),
+    "pairs": ("webdataset",),
     "regions": ("cv2", "faster_coco_eval", "torchvision"),
     "tracking": ("tensorboard", "wandb"),
 }

@@ -7,9 +7,14 @@ registries, of which a rule names the entries in use.
 """
 
 import ast
+import atexit
+import contextlib
 import functools
 import hashlib
+import json
 import os
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -63,22 +68,54 @@ def imported_files(*roots: Path | str) -> list[Path]:
         if path not in seen and path not in SHAPELESS:
             parsed = _parsed(path, path.stat().st_mtime_ns)
             seen |= {path} if parsed.digest else set()
-            waiting.extend(parsed.imports)
+            waiting.extend(file for module in parsed.imports for file in _module_files(module))
     return sorted(seen)
 
 
 class _Parsed(NamedTuple):
     digest: str  # of the file's tree; empty where nothing is in it
-    imports: tuple[Path, ...]  # project files
+    imports: tuple[str, ...]  # dotted names within the package
 
 
 @functools.cache
 def _parsed(path: Path, _mtime: int) -> _Parsed:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    _Shaping().visit(tree)
-    if not tree.body or isinstance(tree.body[0], ast.Pass):
-        return _Parsed("", ())
-    return _Parsed(hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(dict.fromkeys(_imports(tree))))
+    source = path.read_bytes()
+    kept, key = _kept(), hashlib.sha256(source).hexdigest()
+    if key not in kept:
+        tree = ast.parse(source)
+        _Shaping().visit(tree)
+        empty = not tree.body or isinstance(tree.body[0], ast.Pass)
+        digest = "" if empty else hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+        kept[key] = _Parsed(digest, () if empty else tuple(dict.fromkeys(_imports(tree))))
+    return kept[key]
+
+
+@functools.cache
+def _kept() -> dict[str, _Parsed]:
+    """What files were parsed to, by the digest of their bytes, from the user's cache: to parse anew takes a second."""
+    kept: dict[str, _Parsed] = {}
+    with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):  # not there, or not what we wrote
+        read = json.loads(_kept_at().read_bytes())
+        kept |= {key: _Parsed(digest, tuple(names)) for key, (digest, names) in read.items()}
+    atexit.register(_keep, kept, len(kept))
+    return kept
+
+
+def _kept_at() -> Path:
+    """Another rule or another Python gives other digests. (`Path.home` fails for a user without a home.)"""
+    rule = hashlib.sha256(Path(__file__).read_bytes() + sys.version.encode()).hexdigest()[:16]
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111
+    return Path(cache) / "nounflow" / f"code-{rule}.json"
+
+
+def _keep(kept: dict[str, _Parsed], before: int) -> None:
+    path = _kept_at()
+    if len(kept) > before:
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+                json.dump(kept, file)
+            Path(file.name).replace(path)
 
 
 class _Shaping(ast.NodeTransformer):
@@ -114,28 +151,26 @@ class _Shaping(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def _imports(tree: ast.AST) -> Iterator[Path]:
-    """Files that the tree imports and still uses, or hands on (`__all__`, `import x as x`)."""
+def _imports(tree: ast.AST) -> Iterator[str]:
+    """Names within the package that the tree imports and still uses, or hands on (`__all__`, `import x as x`)."""
     nodes = list(ast.walk(tree))
     used = {node.id for node in nodes if isinstance(node, ast.Name)}
     used |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names = [alias.name for alias in node.names if alias.asname or alias.name in used]
-            for name in ["", *names] if names else []:
-                yield from _module_files(f"{node.module}.{name}")
+            found = [f"{node.module}.{name}" for name in names]
         elif isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _module_files(alias.name)
+            found = [alias.name for alias in node.names]
+        else:
+            continue
+        yield from (name for name in found if name.partition(".")[0] == PACKAGE.name)
 
 
-def _module_files(module: str) -> Iterator[Path]:
+@functools.cache
+def _module_files(module: str) -> tuple[Path, ...]:
     """Files of a dotted name within the package: the module, and the `__init__.py` of its parents but the top."""
     parts = module.split(".")
-    if parts[0] != PACKAGE.name:
-        return
-    for depth in range(2, len(parts) + 1):
-        base = PACKAGE.joinpath(*parts[1:depth])
-        for path in (base.with_suffix(".py"), base / "__init__.py"):
-            if path.is_file():
-                yield path
+    bases = [PACKAGE.joinpath(*parts[1:depth]) for depth in range(2, len(parts) + 1)]
+    files = [path for base in bases for path in (base.with_suffix(".py"), base / "__init__.py")]
+    return tuple(path for path in files if path.is_file())

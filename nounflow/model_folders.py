@@ -13,12 +13,14 @@ from nounflow.files import sha256_file, write_text
 from nounflow.namings import find_hypernyms
 from nounflow.predictor_kinds import GENERATION, PREDICTORS, RULE
 from nounflow.predictors.broader import HYPERNYMS
-from nounflow.predictors.calibrating import CALIBRATION
+from nounflow.predictors.calibrating import CALIBRATION, CAPTION_CALIBRATION
 from nounflow.schemas.documents import read_document, write_document
+from nounflow.schemas.hypernyms import AnswerCalibration
 from nounflow.schemas.models import FusedRule, PredictorManifest
 from nounflow.store.weights import read_predictor_manifest
 
 MANIFEST = "manifest.json"
+_CALIBRATIONS = (CALIBRATION, CAPTION_CALIBRATION)
 HOME = "NOUNFLOW_MODELS"  # folder of models that are meant by their names alone
 DEFAULT = Path("results/models/small")
 
@@ -136,7 +138,7 @@ def _copy(manifest_path: Path, folder: Path) -> PredictorManifest:
     folder.mkdir(parents=True, exist_ok=True)
     source = manifest_path.parent
     weights = PREDICTORS[manifest.predictor].weights
-    for name in {weights, GENERATION, CALIBRATION, MANIFEST} - {RULE}:
+    for name in {weights, GENERATION, *_CALIBRATIONS, MANIFEST} - {RULE}:
         if (source / name).is_file():
             shutil.copyfile(source / name, folder / name)
     if weights == RULE:
@@ -145,7 +147,12 @@ def _copy(manifest_path: Path, folder: Path) -> PredictorManifest:
             _copy(source / part.path, folder / "parts" / part.run)
         moved = tuple(part.model_copy(update={"path": f"parts/{part.run}/{MANIFEST}"}) for part in rule.parts)
         write_document(folder / RULE, rule.model_copy(update={"parts": moved}))
-        write_document(folder / MANIFEST, manifest.model_copy(update={"weights_sha256": sha256_file(folder / RULE)}))
+        moved_rule = {"weights_sha256": sha256_file(folder / RULE)}
+        write_document(folder / MANIFEST, manifest.model_copy(update=moved_rule))
+        for path in (folder / name for name in _CALIBRATIONS):
+            if path.is_file():
+                fitted = read_document(AnswerCalibration, path, "calibration of a model")
+                write_document(path, fitted.model_copy(update=moved_rule))
     return manifest
 
 

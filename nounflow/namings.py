@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,10 @@ import numpy as np
 
 from nounflow.open_set.gate import Verdict
 from nounflow.predictors.broader import HYPERNYMS, chain_of, hypernyms_of, merged_synonyms
-from nounflow.predictors.calibrating import CALIBRATION, calibrated
+from nounflow.predictors.calibrating import calibrated, read_calibration
 from nounflow.predictors.protocol import Answers
 from nounflow.schemas.documents import read_document
-from nounflow.schemas.hypernyms import AnswerCalibration, NounHypernyms
+from nounflow.schemas.hypernyms import NounHypernyms
 from nounflow.schemas.models import PredictorManifest
 from nounflow.schemas.tables import read_lexicon
 from nounflow.text import canon
@@ -46,14 +47,20 @@ class AnswerReader:
         Raises:
             NounflowError: what lies beside the model is damaged.
         """
-        self._hypernyms = find_hypernyms(manifest_path, manifest)
-        self._calibration = _calibration(manifest_path, manifest) if use_calibration else None
+        self.hypernyms = find_hypernyms(manifest_path, manifest)
+        self._nouns = manifest.nouns
+        self.calibration = read_calibration(manifest_path, manifest) if use_calibration else None
         self._merge = False
 
     @property
     def knows_synonyms(self) -> bool:
         """Whether the lexicon's groups and hypernyms are at hand."""
-        return self._hypernyms is not None
+        return self.hypernyms is not None
+
+    @functools.cached_property
+    def same(self) -> dict[str, str]:
+        """Noun -> the group that it shares with its synonyms; none where nothing is known of them."""
+        return dict(zip(self._nouns, self.hypernyms.groups, strict=True)) if self.hypernyms else {}
 
     def merging(self) -> AnswerReader:
         """The same, with synonyms as one answer."""
@@ -64,17 +71,17 @@ class AnswerReader:
     def synonyms(self, names: Sequence[str], nouns: Sequence[str]) -> frozenset[str]:
         """Canonical forms of names, and of the lexicon's nouns that are their synonyms."""
         wanted = {canon(name) for name in names}
-        if self._hypernyms is None:
+        if self.hypernyms is None:
             return frozenset(wanted)
-        groups = {group for noun, group in zip(nouns, self._hypernyms.groups, strict=True) if canon(noun) in wanted}
-        same = (noun for noun, group in zip(nouns, self._hypernyms.groups, strict=True) if group in groups)
+        groups = {group for noun, group in zip(nouns, self.hypernyms.groups, strict=True) if canon(noun) in wanted}
+        same = (noun for noun, group in zip(nouns, self.hypernyms.groups, strict=True) if group in groups)
         return frozenset(wanted | {canon(noun) for noun in same})
 
     def namings(self, answers: Answers, top_k: int) -> list[Naming]:
         """`top_k` nouns of each image; `answers` should hold `CANDIDATES`, if there are so many."""
         probabilities = answers.probabilities.astype(np.float64)
-        if self._calibration:
-            probabilities = calibrated(probabilities, self._calibration.weight, self._calibration.none)
+        if self.calibration:
+            probabilities = calibrated(probabilities, self.calibration.weight, self.calibration.none)
         rows = zip(answers.texts, answers.nouns.tolist(), probabilities.tolist(), strict=True)
         return [self._naming(texts, nouns, found, top_k) for texts, nouns, found in rows]
 
@@ -82,9 +89,9 @@ class AnswerReader:
         kept = [place for place, text in enumerate(texts) if text]  # the others stayed empty
         texts, nouns = [texts[i] for i in kept], [nouns[i] for i in kept]
         probabilities = [probabilities[i] for i in kept]
-        chain = chain_of(self._hypernyms, nouns, probabilities) if self._hypernyms else ()
-        if self._merge and self._hypernyms:
-            places, probabilities = merged_synonyms(self._hypernyms, nouns, probabilities)
+        chain = chain_of(self.hypernyms, nouns, probabilities) if self.hypernyms else ()
+        if self._merge and self.hypernyms:
+            places, probabilities = merged_synonyms(self.hypernyms, nouns, probabilities)
             texts, nouns = [texts[i] for i in places], [nouns[i] for i in places]
         texts, nouns = texts[:top_k], nouns[:top_k]
         unknown = tuple(text for text, noun in zip(texts, nouns, strict=True) if noun < 0)
@@ -102,10 +109,3 @@ def find_hypernyms(manifest_path: Path, manifest: PredictorManifest) -> NounHype
             table = read_lexicon(lexicon)
             return hypernyms_of(table) if tuple(table["noun"].to_list()) == manifest.nouns else None
     return None
-
-
-def _calibration(manifest_path: Path, manifest: PredictorManifest) -> AnswerCalibration | None:
-    """Of the model's folder; one of other weights is passed over."""
-    path = manifest_path.parent / CALIBRATION
-    found = read_document(AnswerCalibration, path, "calibration of a model") if path.is_file() else None
-    return found if found and found.weights_sha256 == manifest.weights_sha256 else None

@@ -13,6 +13,7 @@ from snakemake.logging import logger
 from snakemake.utils import update_config
 
 from nounflow.atomic import remove_leftovers
+from nounflow.config.embedder_views import view_of
 from nounflow.config.experiment import load_config
 from nounflow.config.inputs import INPUTS, NOUN_READERS
 from nounflow.config.noise import SCHEMES

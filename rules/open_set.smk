@@ -1,10 +1,10 @@
 """Stage 9, beside the main job: the open set. When is an answer not to be believed?
 
-input:   lexicons, label files, image embeddings, predictions and their judgements
-output:  results/open_set/{embedder}/bank.json and .safetensors, results/open_set.tsv and .json,
-         results/models/{run}/gate.json
-steps:   embed nouns and synthetic patterns, choose negatives, compare scores of known and unknown images, fit the
-         threshold of a run's gate (docs/open_set.md)
+input:   lexicons, label files, image embeddings, predictions and their judgements; pairs of image and caption
+output:  results/open_set/{embedder}/bank.json and .safetensors, pairs/{pairs}/manifest.json,
+         no/{no_model}.safetensors, results/open_set.tsv and .json, results/models/{run}/gate.json
+steps:   embed nouns and synthetic patterns, embed pairs, train no-models, choose negatives, compare scores of known and
+         unknown images, fit the threshold of a run's gate (docs/open_set.md)
 """
 
 OPEN_SET = CONFIG.open_set
@@ -18,10 +18,10 @@ KNOWN_SETS = sorted(
 )
 BANK = "results/open_set/{embedder}/bank.json"
 CLASS_LISTS = [test.classes for test in OPEN_SET.tests.values() if test.classes]
-NO_EMBEDDINGS = [
-    f"results/open_set/{model.embedder}/no/{name}.safetensors"
+NO_MODELS = {
+    name: f"results/open_set/{model.embedder}/no/{name}.safetensors"
     for name, model in OPEN_SET.no_models.items()
-]
+}
 
 
 def open_set_labels(
@@ -102,21 +102,80 @@ rule embed_open_set:
         " 2>&1 | tee {log:q}"
 
 
-def no_model_set(
+def pairs_listing(
     wildcards,
 ):
-    """Texts that a no-model is trained on, and their lexicon."""
+    """Digest of names, sizes and times of all files of pairs, so that a change is noticed."""
+    source = Path(OPEN_SET.pairs[wildcards.pairs])
+    files = sorted(source.rglob("*")) if source.is_dir() else [source]
+    found = [(str(path), path.stat()) for path in files if path.is_file()]
+    return sha256_json(
+        [[name, status.st_size, status.st_mtime_ns] for name, status in found]
+    )[:16]
+
+
+rule embed_pairs:
+    output:
+        manifest="results/open_set/{embedder}/pairs/{pairs}/manifest.json",
+        index="results/open_set/{embedder}/pairs/{pairs}/index.parquet",
+        counts="results/open_set/{embedder}/pairs/{pairs}/manifest.counts.json",
+    log:
+        "results/logs/open_set/{embedder}/pairs/{pairs}.log",
+    benchmark:
+        "results/benchmarks/open_set/{embedder}/pairs/{pairs}.tsv"
+    wildcard_constraints:
+        pairs=any_of(OPEN_SET.pairs),
+    conda:
+        "../environment.yml"
+    threads: CONFIG.threads
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=600,
+    params:
+        pairs=lambda wildcards: OPEN_SET.pairs[wildcards.pairs],
+        listing=pairs_listing,
+        embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
+        device=DEVICE,
+        code=lambda wildcards: code("embed_pairs", family_of(wildcards.embedder).load),
+    message:
+        "Embedding the pairs {wildcards.pairs} with {wildcards.embedder}"
+    shell:
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/embed_pairs.py'
+        " --pairs {params.pairs:q}"
+        ' --embedder {params.embedder:q} "${{NOUNFLOW_EMBEDDER_{wildcards.embedder}:-}}"'
+        ' --device "$NOUNFLOW_DEVICE"'
+        ' --threads "$NOUNFLOW_THREADS"'
+        " --out {output.manifest:q}"
+        " --counts {output.counts:q}"
+        " 2>&1 | tee {log:q}"
+
+
+def no_model_material(
+    wildcards,
+):
+    """What a no-model is trained on: pairs, or texts and their lexicon."""
     model = OPEN_SET.no_models[wildcards.no_model]
     parts = {key: getattr(model, key) for key in ("embedder", "lexicon", "mixture")}
+    if model.pairs:
+        return {"material": expand(rules.embed_pairs.output.manifest, embedder=model.embedder, pairs=model.pairs)}
     return {
-        "training_set": expand(rules.merge_caches.output.manifest, **parts),
+        "material": expand(rules.merge_caches.output.manifest, **parts),
         "nouns": expand(rules.build_nouns.output.nouns, lexicon=model.lexicon),
     }
 
 
+def of_lexicon(
+    wildcards,
+    input,
+):
+    """The command-line option that names the lexicon of texts."""
+    return f"--nouns {shell_words(input.nouns)}" if "nouns" in input.keys() else ""
+
+
 rule train_no_model:
     input:
-        unpack(no_model_set),
+        unpack(no_model_material),
         bank=BANK,
         vectors=rules.embed_open_set.output.vectors,
     output:
@@ -134,18 +193,23 @@ rule train_no_model:
         runtime=240,
     params:
         settings=lambda wildcards: shaping(OPEN_SET.no_models[wildcards.no_model]),
+        nouns=of_lexicon,
+        embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
         device=DEVICE,
         threads=THREADS,
-        code=code("train_no_model"),
+        code=lambda wildcards: code(
+            "train_no_model", family_of(wildcards.embedder).load
+        ),
     message:
         "Training the no-model {wildcards.no_model}"
     shell:
         'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/train_no_model.py'
         " --name {wildcards.no_model:q}"
         " --settings {params.settings:q}"
-        " --training-set {input.training_set:q}"
-        " --nouns {input.nouns:q}"
+        " --material {input.material:q}"
+        " {params.nouns}"
         " --bank {input.bank:q}"
+        ' --embedder {params.embedder:q} "${{NOUNFLOW_EMBEDDER_{wildcards.embedder}:-}}"'
         ' --device "$NOUNFLOW_DEVICE"'
         ' --threads "$NOUNFLOW_THREADS"'
         " --out {output.no:q}"
@@ -177,7 +241,7 @@ rule score_open_set:
         annotations=expand(
             ANNOTATIONS, image_set=KNOWN_SETS, annotator=list(CONFIG.annotators)[:1]
         ),
-        no=NO_EMBEDDINGS,
+        no=list(NO_MODELS.values()),
     output:
         scores=report(
             "results/open_set.tsv",
@@ -228,17 +292,12 @@ rule score_open_set:
 def gate_inputs(
     wildcards,
 ):
-    """What the threshold of a run is fitted on."""
-    run = CONFIG.runs[wildcards.run]
-    if OPEN_SET.gate.images:
-        return {
-            "known": expand(
-                IMAGE_EMBEDDINGS,
-                embedder=run.embedder,
-                image_set=OPEN_SET.gate.images,
-            )
-        }
-    return {"known": expand(rules.merge_caches.output.manifest, **set_of(run))}
+    """What the threshold of a run is fitted on, and the no-model of its score."""
+    run, images = CONFIG.runs[wildcards.run], OPEN_SET.gate.images
+    parts = {"embedder": run.embedder, "image_set": images} if images else set_of(run)
+    pattern = IMAGE_EMBEDDINGS if images else rules.merge_caches.output.manifest
+    found = {"known": expand(pattern, **parts)}
+    return found | {"no": [NO_MODELS[OPEN_SET.gate.no_model]]} if OPEN_SET.gate.no_model else found
 
 
 rule fit_gate:
@@ -269,6 +328,9 @@ rule fit_gate:
     params:
         settings=shaping(OPEN_SET),
         known="--images" if OPEN_SET.gate.images else "--training-set",
+        no=lambda wildcards, input: (
+            f"--no {shell_words(input.no)}" if OPEN_SET.gate.no_model else ""
+        ),
         device=DEVICE,
         code=lambda wildcards: code(
             "fit_gate", PREDICTORS[CONFIG.runs[wildcards.run].predictor].load
@@ -281,6 +343,7 @@ rule fit_gate:
         " --bank {input.bank:q}"
         " --settings {params.settings:q}"
         " {params.known} {input.known:q}"
+        " {params.no}"
         ' --device "$NOUNFLOW_DEVICE"'
         ' --threads "$NOUNFLOW_THREADS"'
         " --out {output.gate:q}"

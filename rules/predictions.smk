@@ -1,9 +1,12 @@
 """Stage 6, predictions: images embedded once for each embedder, then named by each run.
 
 input:   image sets, predictors (of a fused run its parts, too)
-output:  results/image_embeddings/{embedder}/{image_set}.json and .zarr, results/predictions/{run}/{image_set}.json
+output:  results/image_embeddings/{embedder}/{image_set}.json and .zarr, results/predictions/{run}/{image_set}.json;
+         on request results/models/{run}/caption_calibration.json
 steps:   decode and embed images, keep the unreadable ones by name; write nouns (docs/predictions.md)
 """
+
+CAPTION_CALIBRATION = "results/models/{run}/caption_calibration.json"
 
 
 def image_inputs(
@@ -210,6 +213,55 @@ def predicting_code(
     tokenizer = family_of(CONFIG.runs[wildcards.run].embedder).tokenizer
     spelling = [tokenizer] if any(kind.writes_tokens for kind in kinds) else []
     return code("predict", *(kind.load for kind in kinds), *spelling)
+
+
+def calibrating_places(
+    wildcards,
+):
+    """Places in the code of what answers for a run, and of what shows it captions as images."""
+    names = (wildcards.run, *parts_of(wildcards))
+    view = view_of(CONFIG.embedders[CONFIG.runs[wildcards.run].embedder].spec)
+    kinds = [PREDICTORS[CONFIG.runs[name].predictor] for name in names]
+    return [*(kind.load for kind in kinds), *([view] if view else [])]
+
+
+rule calibrate:
+    input:
+        model=MODEL,
+        weights=weights_of,
+        training_set=lambda wildcards: expand(
+            rules.merge_caches.output.manifest, **set_of(CONFIG.runs[wildcards.run])
+        ),
+        nouns=lambda wildcards: expand(
+            rules.build_nouns.output.nouns, lexicon=CONFIG.runs[wildcards.run].lexicon
+        ),
+    output:
+        calibration=CAPTION_CALIBRATION,
+    log:
+        "results/logs/calibrations/{run}.log",
+    benchmark:
+        "results/benchmarks/calibrations/{run}.tsv"
+    conda:
+        "../environment.yml"
+    threads: CONFIG.threads
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=60,
+    params:
+        device=DEVICE,
+        code=lambda wildcards: code("calibrate", *calibrating_places(wildcards)),
+    message:
+        "Fitting the probabilities of {wildcards.run} to captions"
+    shell:
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/calibrate.py'
+        " --model {input.model:q}"
+        " --training-set {input.training_set:q}"
+        " --nouns {input.nouns:q}"
+        ' --device "$NOUNFLOW_DEVICE"'
+        ' --threads "$NOUNFLOW_THREADS"'
+        " --out {output.calibration:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule predict:

@@ -101,6 +101,7 @@ def beside_the_main_job(
     return f"--open-set {shlex.quote(str(path))}", sha256_json(path.read_text())[:16]
 
 
+CAPTION_CALIBRATIONS = expand(CAPTION_CALIBRATION, run=CONFIG.runs)
 OPEN_SET_SECTION = beside_the_main_job("results/open_set.json")
 
 
@@ -116,6 +117,7 @@ rule report:
             "results/classification.tsv" if CONFIG.classification.sets else []
         ),
         counts=counts_of_all_stages(CONFIG),
+        fitted=[name for name in CAPTION_CALIBRATIONS if Path(name).is_file()],
         tags=[TAG_DETAILS] if Path(TAG_DETAILS).is_file() else [],
         fetched=[path for name in CONFIG.image_sets for path in fetched_images(name)],
         templates=[

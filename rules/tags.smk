@@ -85,6 +85,7 @@ rule train_tags:
         "../environment.yml"
     threads: CONFIG.threads
     resources:
+        gpu=lambda wildcards: GPU * (CONFIG.tags.trained[wildcards.method].how == "context"),
         mem_mb=4000,
         runtime=120,
     params:
@@ -93,6 +94,9 @@ rule train_tags:
         templates=lambda wildcards: shell_words(CONFIG.tags.templates),
         embedder=shaping(CONFIG.embedders[TAG_EMBEDDER]),
         seed=CONFIG.tags.seed,
+        device=lambda wildcards: (
+            DEVICE if CONFIG.tags.trained[wildcards.method].how == "context" else ""
+        ),
         threads=THREADS,
         code=code("train_tags", family_of(TAG_EMBEDDER).load),
     message:
@@ -105,6 +109,7 @@ rule train_tags:
         " --templates {params.templates}"
         " --embedder {params.embedder:q}"
         " --seed {params.seed}"
+        ' --device "$NOUNFLOW_DEVICE"'
         ' --threads "$NOUNFLOW_THREADS"'
         " --out {output.manifest:q}"
         " 2>&1 | tee {log:q}"
@@ -129,6 +134,7 @@ rule score_tags:
         nouns=expand(
             rules.build_nouns.output.nouns, lexicon=CONFIG.runs[TAG_RUNS[0]].lexicon
         ),
+        gates=expand(rules.fit_gate.output.gate, run=TAG_RUNS * CONFIG.tags.gated),
         adapters=expand(ADAPTER, tag_set=CONFIG.tags.sets, method=CONFIG.tags.trained),
     output:
         scores="results/tags.tsv",
@@ -163,6 +169,7 @@ rule score_tags:
         " {params.sets}"
         " --models {input.models:q}"
         " --nouns {input.nouns:q}"
+        " --gates {input.gates:q}"
         " --adapters {input.adapters:q}"
         " --embedder {params.embedder:q}"
         ' --device "$NOUNFLOW_DEVICE"'

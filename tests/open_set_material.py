@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from nounflow.config.open_set import OpenSetConfig
 from nounflow.open_set.bank import NounBank, read_bank, unit, write_bank
 from nounflow.open_set.gate_fitting import fit_gate
+from nounflow.open_set.no_model import NoHead
+from nounflow.open_set.no_store import no_embeddings, write_no_model
 from nounflow.schemas.documents import write_document
 from nounflow.schemas.embeddings import EmbedderIdentity
 from nounflow.schemas.models import PredictorManifest
@@ -51,17 +54,27 @@ def a_run(bank: NounBank, nouns: tuple[str, ...] = KNOWN) -> PredictorManifest:
     )  # fmt: skip
 
 
-def write_gate(tmp_path: Path, rng: np.random.Generator) -> Path:
-    """A gate fitted on sixty clear pictures."""
+def write_gate(tmp_path: Path, rng: np.random.Generator, score: str = "energy") -> Path:
+    """A gate fitted on sixty clear pictures; that of a no-model has a head of random weights."""
     bank = a_bank(rng)
     write_bank(tmp_path / "bank.json", bank.manifest, bank.vectors, bank.patterns)
     rows = [i % 8 for i in range(60)]
-    config = OpenSetConfig.model_validate({"gate": {"score": "energy", "keep": 0.9}, "negatives": {"share": 0.5}})
+    config = OpenSetConfig.model_validate(
+        {"gate": {"score": score, "list_score": "auto" if score == "energy" else score, "keep": 0.9, "no_model": "no"},
+         "no_models": {"no": {"embedder": "bundled", "mode": "head", "pairs": "p"}}, "negatives": {"share": 0.5}}
+    )  # fmt: skip
     (tmp_path / "run").mkdir()
     path, answers = tmp_path / "run/gate.json", [[KNOWN[row]] for row in rows]
     read = read_bank(tmp_path / "bank.json")
+    no = None
+    if score != "energy":
+        torch.manual_seed(0)
+        head, no = NoHead(16, 8, 2), tmp_path / "no.safetensors"
+        torch.nn.init.normal_(head.narrow.weight, std=0.3)
+        write_no_model(no, head, no_embeddings(head, (), read.vectors, (), None), read)
     fitted = fit_gate(
-        a_run(bank), read, tmp_path / "bank.json", config, pictures(bank, rows, rng), answers, "images of mine", path
-    )
+        a_run(bank), read, tmp_path / "bank.json", config, pictures(bank, rows, rng), answers, "images of mine", path,
+        no,
+    )  # fmt: skip
     write_document(path, fitted)
     return path

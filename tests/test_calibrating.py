@@ -1,11 +1,24 @@
-"""Probabilities fitted to labelled images."""
+"""Probabilities fitted to labelled images, or to captions that stand for them."""
 
 from __future__ import annotations
 
-import numpy as np
+import runpy
+from pathlib import Path
+from typing import Any
 
-from nounflow.predictors.calibrating import calibrated, fit_calibration
+import numpy as np
+import pytest
+import torch
+from tiny_workflow import MERGED, Project
+
+from nounflow import NounClassifier
+from nounflow.embedders import bundled_views
+from nounflow.predictors.calibrating import CALIBRATION, CAPTION_CALIBRATION, calibrated, fit_calibration
+from nounflow.schemas.documents import read_document, write_document
+from nounflow.schemas.hypernyms import AnswerCalibration
 from nounflow.scoring.calibration import calibration
+
+ROOT = Path(__file__).parent.parent
 
 
 def overconfident(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -42,3 +55,47 @@ def test_where_nothing_is_ever_right_probabilities_go_down() -> None:
     probabilities, right = overconfident(200)
     fitted = fit_calibration(probabilities, np.zeros_like(right))
     assert fitted.first.mean() < 0.05
+
+
+def test_texts_come_out_of_the_bundled_tower_as_mixtures_of_its_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    classes = torch.nn.functional.normalize(torch.from_numpy(rng.normal(size=(40, 384))).float(), dim=-1)
+    monkeypatch.setattr(bundled_views, "kept", lambda *_: classes)
+    texts = rng.normal(size=(5, 384)).astype(np.float32)
+    texts /= np.linalg.norm(texts, axis=1, keepdims=True)
+    seen = bundled_views.as_images(np.concatenate([classes[:3].numpy(), texts]))
+    assert np.linalg.norm(seen, axis=1) == pytest.approx(1)
+    assert (seen[:3] @ classes.numpy().T).argmax(axis=1).tolist() == [0, 1, 2]
+    shares, *_ = np.linalg.lstsq(classes.numpy().T, seen.T, rcond=None)
+    assert classes.numpy().T @ shares == pytest.approx(seen.T, abs=1e-4)  # of nothing but classes
+    assert shares.min() > -1e-4
+    assert (shares > 1e-4).sum(axis=0).max() <= 10
+
+
+def test_captions_fit_probabilities_that_naming_uses_where_no_labelled_images_did(
+    finished: Project, tmp_path: Path
+) -> None:
+    results, model = finished.folder / "results", tmp_path / "model"
+    NounClassifier.load(results / "models/tiny_head").save(model)
+    script = runpy.run_path(str(ROOT / "workflow_scripts/calibrate.py"))
+    files = {"model": model / "manifest.json", "training_set": finished.folder / MERGED}
+    script["main"](
+        **files, nouns=results / "nouns/tiny.parquet", device="cpu", threads=1, out=model / CAPTION_CALIBRATION
+    )
+    found = read_document(AnswerCalibration, model / CAPTION_CALIBRATION, "calibration")
+    assert found.error_after < found.error_before
+    assert "captions as the image tower shows them" in found.fitted_on
+    photo = finished.folder / "drawn/a.png"
+    own: Any = NounClassifier.load(model, calibrated=False)(photo, top_k=10)
+    classifier = NounClassifier.load(model)
+    fitted: Any = classifier(photo, top_k=10)
+    assert classifier.calibrated_on == found.fitted_on
+    assert fitted.nouns == own.nouns
+    expected = calibrated(np.array([own.probabilities]), found.weight, found.none)[0]
+    assert fitted.probabilities == pytest.approx(expected, abs=1e-5)
+    labelled = found.model_copy(update={"fitted_on": "labelled images", "none": 5.0})
+    write_document(model / CALIBRATION, labelled)
+    assert NounClassifier.load(model).calibrated_on == "labelled images"
+    for name in (CALIBRATION, CAPTION_CALIBRATION):
+        write_document(model / name, labelled.model_copy(update={"weights_sha256": "of another training"}))
+    assert not NounClassifier.load(model).calibrated_on

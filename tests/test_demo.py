@@ -23,7 +23,7 @@ def test_a_picture_that_is_dropped_is_named_by_each_model_and_no_other_machine_i
     if not (path := chromium.find()):
         pytest.skip(chromium.REASON)
     from nounflow import NounClassifier
-    from nounflow.serving.demo import demo_page, draw_examples, start
+    from nounflow.serving.demo import SEVERAL, demo_page, draw_examples, start
 
     classifiers = {kind: NounClassifier.load(random_model(tmp_path / kind, kind)) for kind in ("decoder", "head")}
     examples = draw_examples(tmp_path / "examples")
@@ -49,6 +49,15 @@ def test_a_picture_that_is_dropped_is_named_by_each_model_and_no_other_machine_i
                 expected = classifier(examples[2], top_k=5)
                 visit.locator(f"#bars{number} >> text={expected.nouns[0]}").first.wait_for(timeout=60_000)
                 visit.locator(f"#words{number} >> text=Nearest nouns").wait_for(timeout=60_000)
+            visit.locator("#mode").get_by_label(SEVERAL).check()
+            for number, classifier in enumerate(classifiers.values()):
+                best = classifier.tags(examples[2])[0].nouns[0]
+                visit.locator(f"#words{number} >> text={best.noun}").first.wait_for(timeout=60_000)
+                visit.locator(f"#drawn{number} img").wait_for(timeout=60_000)
+            visit.fill("#list textarea, #list input", "teapot, owl")
+            visit.locator("#list textarea, #list input").press("Enter")
+            best = classifier.tags(examples[2], ["teapot", "owl"])[0].nouns[0]
+            visit.locator(f"#words1 >> text=/{best.noun} {best.score:.2f}/").wait_for(timeout=60_000)
             if shot := os.environ.get("NOUNFLOW_DEMO_SCREENSHOT"):
                 visit.wait_for_timeout(500)
                 visit.screenshot(path=shot)

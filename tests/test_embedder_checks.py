@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw
 from tiny_workflow import Ended
 
 from nounflow.config.experiment import Config, load_config
-from nounflow.embedder_checks.prompts import class_embeddings
+from nounflow.embedders.prompts import class_embeddings
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
 from nounflow.images import open_image

@@ -110,6 +110,10 @@ def test_every_import_of_the_library_is_of_the_base_or_of_a_known_extra() -> Non
             assert brings & base, f"{name} is neither of the base nor in nounflow/extras.py"
 
 
+def test_every_extra_that_a_message_names_can_be_installed() -> None:
+    assert set(EXTRAS.values()) <= set(PROJECT["optional-dependencies"])
+
+
 @pytest.mark.extra
 def test_the_base_installed_alone_names_a_photograph(model: Path, tmp_path: Path) -> None:
     """From the index or the local cache: minutes, 5 GB on disk."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from nounflow import fingerprint
 from nounflow.config.embedder import FAMILIES
 from nounflow.config.noise import SCHEMES
 from nounflow.fingerprint import code_fingerprint, imported_files
@@ -79,3 +82,23 @@ def test_what_a_module_hands_on_is_followed(tmp_path: Path) -> None:
         script = tmp_path / f"script{i}.py"
         script.write_text(line)
         assert "text.py" in {path.name for path in imported_files(script)}
+
+
+@pytest.mark.parametrize("damage", [None, "", "[1]", '{"a": 1}', '{"a": ["b"]}'])
+def test_what_is_kept_of_parsed_files_changes_no_fingerprint(
+    damage: str | None, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    script = repository / "workflow_scripts/score.py"
+
+    def anew() -> str:
+        fingerprint._kept.cache_clear()
+        fingerprint._parsed.cache_clear()
+        return code_fingerprint(script)
+
+    before, kept = anew(), fingerprint._kept()
+    fingerprint._keep(kept, before=0)
+    if damage is not None:
+        fingerprint._kept_at().write_text(damage)
+    assert anew() == before
+    assert len(fingerprint._kept()) == len(kept)

@@ -29,7 +29,7 @@ from nounflow.predictors.loading import load_predictor
 from nounflow.schemas.embeddings import EmbedderIdentity
 from nounflow.schemas.training_sets import ImageTextGap
 from nounflow.store.shard_writing import write_shard
-from nounflow.store.shards import open_shard, read_manifest
+from nounflow.store.shards import read_manifest, read_shard
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import IMAGE_SHIFT, read_predictor
 from nounflow.training.batches import noisy
@@ -235,7 +235,7 @@ def test_measured_noise_without_a_measurement_is_refused() -> None:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Texts, and images that lie a shift away from them; the gap measured by the script."""
     folder = write_project(tmp_path_factory.mktemp("gap"))
-    texts = np.asarray(open_shard(folder / "shards/m1/0.json")[1], dtype=np.float32)
+    texts = np.asarray(read_shard(folder / "shards/m1/0.json")[1], dtype=np.float32)
     shift = 0.5 * unit(np.random.default_rng(5).standard_normal(DIM))
     identity = read_manifest(folder / "shards/m1/0.json").embedder
     images = unit(texts + shift)
@@ -271,7 +271,7 @@ def test_a_run_subtracts_the_shift_from_images_and_its_predictor_does_so_for_eve
     assert manifest.settings["noise"]["shift"] == "images"
     assert manifest.parameters == sum(tensor.numel() for tensor in tensors.values())
     assert np.allclose(shift, json.loads((project / "gap.json").read_text())["shift"], atol=1e-6)
-    images = np.asarray(open_shard(project / "images.json")[1], dtype=np.float32)
+    images = np.asarray(read_shard(project / "images.json")[1], dtype=np.float32)
     found = load_predictor(tmp_path / "a/manifest.json", "cpu").answer(images, 5)
     bare = HeadPredictor(manifest, tensors, "cpu")
     expected = bare.answer(unit(images - shift).astype(np.float32), 5)
@@ -301,7 +301,7 @@ def test_a_run_that_shifts_texts_takes_images_as_they_are(project: Path, tmp_pat
     assert done.returncode == 0, done.stdout
     manifest, tensors = read_predictor(tmp_path / "a/manifest.json")
     assert IMAGE_SHIFT not in tensors
-    images = np.asarray(open_shard(project / "images.json")[1], dtype=np.float32)
+    images = np.asarray(read_shard(project / "images.json")[1], dtype=np.float32)
     found = load_predictor(tmp_path / "a/manifest.json", "cpu").answer(images, 5)
     assert np.array_equal(found.scores, HeadPredictor(manifest, tensors, "cpu").answer(images, 5).scores)
     assert HeadConfig.model_validate(manifest.settings["head"]) == HeadConfig()

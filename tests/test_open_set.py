@@ -14,12 +14,13 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from nounflow.config.open_set import NegativesConfig, OpenSetConfig
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.open_set import evaluation
-from nounflow.open_set.bank import check_classes, read_bank, read_no, unit, write_bank, write_no
+from nounflow.open_set.bank import check_classes, read_bank, unit, write_bank
 from nounflow.open_set.calibration import fit_threshold
 from nounflow.open_set.comparison import Answered, ImageVectors, Material, compare
 from nounflow.open_set.draws import draw_known
 from nounflow.open_set.measures import measure, points_at
 from nounflow.open_set.negatives import choose_negatives, closeness, no_kinds
+from nounflow.open_set.no_store import read_no_model
 from nounflow.open_set.patterns import patterns
 from nounflow.open_set.tables import COLUMNS, write_results
 from nounflow.report.open_set import open_set
@@ -165,15 +166,11 @@ def test_a_bank_comes_back_as_it_was_and_damage_is_noticed(tmp_path: Path, rng: 
     assert found.rows(["Tiger", "mug"]).tolist() == [0, 3]
     with pytest.raises(NounflowError, match="no embedding in the bank of the open set: zebra"):
         found.rows(["zebra"])
-    write_no(tmp_path / "no.safetensors", bank.vectors[::-1], found.manifest)
-    digest, no = read_no(tmp_path / "no.safetensors")
-    assert digest == found.manifest.weights_sha256
-    assert no == pytest.approx(bank.vectors[::-1], abs=1e-3)
     path.with_suffix(".safetensors").write_bytes(b"torn")
     with pytest.raises(DamagedFileError, match="open set's bank"):
         read_bank(path)
     with pytest.raises(DamagedFileError, match="no-embeddings cannot be read"):
-        read_no(path.with_suffix(".safetensors"))
+        read_no_model(path.with_suffix(".safetensors"))
 
 
 def test_embeddings_that_are_not_finite_are_refused() -> None:

@@ -14,9 +14,11 @@ from open_set_material import IDENTITY, KNOWN, a_bank, a_run, pictures, write_ga
 
 from nounflow import NounClassifier, NounflowError
 from nounflow.cli import main
+from nounflow.config.open_set import GateConfig, OpenSetConfig
 from nounflow.errors import MismatchError
-from nounflow.open_set.bank import unit, write_bank
+from nounflow.open_set.bank import read_bank, unit, write_bank
 from nounflow.open_set.gate import StoredGate, Verdict
+from nounflow.open_set.gate_fitting import fit_gate
 from nounflow.predictors.protocol import Answers, Predictor, lexicon_answers
 from nounflow.schemas.tables import lexicon_digest
 from nounflow.serving.app import Limits, naming_app
@@ -48,21 +50,15 @@ def test_a_gate_accepts_the_known_and_says_what_spoke_against_the_others(
 def test_a_class_list_gets_a_gate_of_its_own(stored: Path, rng: np.random.Generator) -> None:
     gate = StoredGate.load(stored, IDENTITY, lexicon_digest(KNOWN), KNOWN)
 
-    def encode(texts: Any) -> np.ndarray:
-        """Each text where its noun is, nearly."""
-        rows = [
-            next(i for i, noun in enumerate(gate.bank.manifest.nouns) if f" {noun}" in f" {text}") for text in texts
-        ]
-        return gate.bank.vectors[rows]
-
-    listed = gate.for_list(["cup", "mug", "oak"], encode)
+    embedder: Any = Vectors(gate.bank)
+    listed = gate.for_list(["cup", "mug", "oak"], embedder)
     verdicts = listed(pictures(gate.bank, [2, 3, 20, 30], rng), [()] * 4)
     assert [verdict.accepted for verdict in verdicts] == [True, True, False, False]
     assert verdicts[2].reason.startswith("energy")
     with pytest.raises(NounflowError, match="holds one name only"):
-        gate.for_list(["cup"], encode)
+        gate.for_list(["cup"], embedder)
     with pytest.raises(NounflowError, match="is empty"):
-        gate.for_list([], encode)
+        gate.for_list([], embedder)
 
 
 def test_a_gate_of_another_lexicon_embedder_or_bank_is_refused(stored: Path, rng: np.random.Generator) -> None:
@@ -136,6 +132,46 @@ def test_a_classifier_answers_the_same_with_a_gate_and_says_whether_to_believe_i
     assert (
         classifier.gated().classify_embeddings(images, 1)[3].verdict == gated[3].verdict
     )  # however many are asked for
+
+
+@pytest.mark.parametrize("score", ["ctw", "atd"])
+def test_a_no_model_gates_like_any_score_and_names_stay_as_they_are(
+    score: str, tmp_path: Path, rng: np.random.Generator
+) -> None:
+    stored = write_gate(tmp_path, rng, score)
+    gate = StoredGate.load(stored, IDENTITY, lexicon_digest(KNOWN), KNOWN)
+    predictor = Nearest(gate.bank.vectors[: len(KNOWN)], a_run(gate.bank))
+    embedder: Any = Vectors(gate.bank)
+    classifier = NounClassifier(predictor, embedder, 1, stored.with_name("manifest.json"))
+    rows = [i % 8 for i in range(200)]
+    images = unit(pictures(gate.bank, rows, rng) + 0.3 * rng.normal(size=(200, 16)))  # some are called wrongly
+    for plain in (classifier, classifier.guide(KNOWN)):
+        names, gated = ([one.nouns[0] for one in c.classify_embeddings(images)] for c in (plain, plain.gated()))
+        assert names == gated
+        assert 0.5 < np.mean([KNOWN[row] == name for row, name in zip(rows, gated, strict=True)]) < 1
+    clear = pictures(gate.bank, rows, rng)
+    verdicts = [one.verdict for one in classifier.gated().classify_embeddings(clear)]
+    assert np.mean([one.accepted for one in verdicts if one]) == pytest.approx(0.9, abs=0.08)
+    assert all(one.reason.startswith(score) for one in verdicts if one and not one.accepted)
+    listed = gate.for_list(KNOWN, embedder)
+    assert np.abs(listed.held.no - gate.no.no[: len(KNOWN)]).max() < 1e-2  # type: ignore[operator, union-attr]
+    (tmp_path / "no.safetensors").write_bytes(b"another")
+    with pytest.raises(MismatchError, match="another no-model"):
+        StoredGate.load(stored, IDENTITY, lexicon_digest(KNOWN), KNOWN)
+
+
+def test_a_no_model_of_another_bank_is_refused(tmp_path: Path, rng: np.random.Generator) -> None:
+    write_gate(tmp_path, rng, "ctw")
+    other = a_bank(np.random.default_rng(9))
+    write_bank(tmp_path / "other.json", other.manifest, other.vectors, other.patterns)
+    config = OpenSetConfig(gate=GateConfig(score="ctw", no_model="no"))
+    with pytest.raises(MismatchError, match="made for the nouns of another bank"):
+        fit_gate(
+            a_run(other), read_bank(tmp_path / "other.json"), tmp_path / "other.json", config, other.vectors[:1],
+            [["tiger"]], "images", tmp_path / "run/gate.json", tmp_path / "no.safetensors",
+        )  # fmt: skip
+    with pytest.raises(ValueError, match="score: ctw needs `no_model`"):
+        GateConfig(score="ctw")
 
 
 def test_a_list_has_a_gate_of_its_own_before_or_after_it_is_given(

@@ -157,10 +157,11 @@ def test_the_rule_graph_in_the_docs_shows_the_rules_of_the_main_job(repository: 
         for path in (repository / "rules").glob("*.smk")
         for rule in re.findall(r"^rule (\w+):", path.read_text(), flags=re.MULTILINE)
     } | {kind.rule for kind in PREDICTORS.values()}
-    beside = {"ask_captions", "ask_judgements", "check_captions", "classification", "classify",
+    beside = {"ask_captions", "ask_judgements", "calibrate", "check_captions", "classification", "classify",
               "collect_decisions", "compose_scenes",
               "compose_region_scenes", "propose_regions", "embed_regions", "probe_regions", "score_regions",
-              "embed_open_set", "embed_views", "embedder_check", "fit_gate", "list_check_set", "measure_gap",
+              "embed_open_set", "embed_pairs", "embed_views", "embedder_check", "fit_gate", "list_check_set",
+              "measure_gap",
               "lexicon_page", "modality_gap", "report", "train_no_model", "train_tags",
               "score_open_set", "score_tags"}  # fmt: skip
     assert shown == rules - beside, "draw docs/rulegraph.svg anew: docs/workflow.md says how"

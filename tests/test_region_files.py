@@ -32,7 +32,9 @@ from nounflow.report.regions import DrawnPicture, regions_page
 from nounflow.schemas.embeddings import EmbedderIdentity
 from nounflow.schemas.regions import RegionRow, RegionScores
 from nounflow.schemas.tables import write_table
+from nounflow.serving.drawn import drawn
 from nounflow.store.shard_writing import write_shard
+from nounflow.tags.naming import BoxedNoun, Tagging
 
 IDENTITY = EmbedderIdentity(
     spec="test:world", dim=DIM, digest="d", weights="w", tokenizer="t", preprocessing="p", precision="fp32"
@@ -240,7 +242,12 @@ def test_the_server_answers_with_boxes() -> None:
         named = (NamedBox(0, (20, 30, 70, 90), "box", 0.64, 1.0),)
         yield photographs.FoundRegions("", 160, 120, () if problem else named, problem)
 
-    classifier = SimpleNamespace(threads=1, regions=regions)
+    def tags(image: bytes, labels: list[str] | None, **options: object) -> list[Tagging]:
+        asked.append(options | {"labels": labels})
+        nouns = (BoxedNoun("animal", 0.51234, (0, 0, 80, 60.04), by="zebra"), BoxedNoun("sky", 0.4, None))
+        return [Tagging("", nouns, alike=("gnu = wildebeest",))]
+
+    classifier = SimpleNamespace(threads=1, regions=regions, tags=tags)
     with TestClient(naming_app(classifier, "m", Limits(), None, set())) as client:  # type: ignore[arg-type]
         found = client.post("/regions?most=3", content=b"a picture", headers={"Content-Type": "image/png"})
         assert found.json()["regions"][0]["noun"] == "box"
@@ -249,12 +256,34 @@ def test_the_server_answers_with_boxes() -> None:
         wrong = client.post("/regions", content=b"no image", headers={"Content-Type": "image/png"})
         assert (wrong.status_code, "not an image" in wrong.text) == (422, True)
         assert client.post("/regions?boxes=0", content=b"a picture").status_code == 422
+        several = client.post("/tags?most=2&noun=animal&noun=sky&min_score=0.3", content=b"a picture").json()
+        assert asked[-1] == {"labels": ["animal", "sky"], "most": 2, "threshold": 0.3}
+        assert several == {
+            "model": "m",
+            "nouns": [
+                {"noun": "animal", "by": "zebra", "score": 0.5123, "box": [0, 0, 80, 60]},
+                {"noun": "sky", "by": "", "score": 0.4, "box": None},
+            ],
+            "alike": ["gnu = wildebeest"],
+        }
+        assert client.post("/tags", content=b"a picture").status_code == 200
+        assert asked[-1] == {"labels": None, "most": 5, "threshold": None}
+
+
+def test_several_nouns_of_one_box_stand_in_it_together() -> None:
+    white = Image.new("RGB", (100, 80), "white")
+    alone = drawn(white, Tagging("", (BoxedNoun("cup", 0.5, (20, 30, 60, 70)),)))
+    both = drawn(white, Tagging("", (BoxedNoun("cup", 0.5, (20, 30, 60, 70)), BoxedNoun("mug", 0.4, (20, 30, 60, 70)))))
+    assert alone.getpixel((20, 60)) == both.getpixel((20, 60)) != (255, 255, 255)
+    assert both != alone
+    whole = drawn(white, Tagging("", (BoxedNoun("cup", 0.5, None),)))
+    assert whole.getpixel((0, 40)) == whole.getpixel((99, 40)) != (255, 255, 255)
 
 
 def test_boxes_are_drawn_where_they_are() -> None:
-    drawn = draw_boxes(Image.new("RGB", (100, 80), "white"), [Label((20, 30, 60, 70), "cup 90%", "#ff0000")])
-    assert drawn.getpixel((20, 60)) == (255, 0, 0)
-    assert drawn.getpixel((40, 50)) == (255, 255, 255)
+    found = draw_boxes(Image.new("RGB", (100, 80), "white"), [Label((20, 30, 60, 70), "cup 90%", "#ff0000")])
+    assert found.getpixel((20, 60)) == (255, 0, 0)
+    assert found.getpixel((40, 50)) == (255, 255, 255)
 
 
 def test_the_page_shows_table_and_pictures() -> None:

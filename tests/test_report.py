@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from report_material import call, write_results
 from score_material import dogs_are_right, noisy, score
@@ -15,6 +16,7 @@ from nounflow.report.page import Report, render
 from nounflow.report.words import headline
 from nounflow.schemas.annotations import PeopleAgreement
 from nounflow.schemas.documents import write_document
+from nounflow.schemas.hypernyms import AnswerCalibration
 from nounflow.schemas.tables import lexicon_digest
 from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
 from nounflow.scoring.load import ScoringMaterial
@@ -110,7 +112,20 @@ def page_of_two_sets_and_two_judges() -> str:
     scores = score_all(documents, judged, material.runs, material.image_sets)
     said = (Said("a", "decoder", (Guess("dog", 0.5, "right", "correct_primary"),)),)
     pictures = [(Card(name, "1.png", None, said), Picture("data:image/jpeg;base64,", 1, 1)) for name in ("x", "y")]
-    return render(Report(scores=scores, material=material, cards=pictures, images=2))
+    rule = AnswerCalibration(
+        weights_sha256="", weight=0.5, none=-1.0, candidates=1, images=9, labels="", fitted_on="held-out captions",
+        error_before=0.3, error_after=0.1, right=0.5,
+    )  # fmt: skip
+    return render(Report(scores=scores, material=material, cards=pictures, images=2, fitted={"a": rule}))
+
+
+def test_probabilities_are_drawn_as_fitted_beside_the_runs_own(page_of_two_sets_and_two_judges: str) -> None:
+    html = page_of_two_sets_and_two_judges
+    claimed = predictions("a", {"1.png": ["dog"]}).predictions["beam_k5"].probability[0][0]
+    fitted = claimed**0.5 / (claimed**0.5 + np.exp(-1.0))  # of "dog" against none
+    assert html.count("Share right, as fitted") == 4
+    assert html.count(f"a: error {100 * (1 - fitted):.1f} [") == 4
+    assert "fitted to held-out captions" in html
 
 
 def test_several_image_sets_and_judges_each_have_a_table_and_a_filter(page_of_two_sets_and_two_judges: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -17,6 +18,7 @@ from fastapi.testclient import TestClient
 from tiny_workflow import Project
 
 from nounflow import Naming, NounClassifier
+from nounflow.cli import main
 from nounflow.serving.app import Limits, naming_app
 
 ROOT = Path(__file__).parent.parent
@@ -66,6 +68,26 @@ def test_an_image_is_named_as_the_classifier_names_it(address: str, finished: Pr
     listed = [expected.nouns[3], expected.nouns[1]]
     chosen = post(address, photo, params={"noun": listed}).json()
     assert [row["noun"] for row in chosen["nouns"]] == listed[::-1]
+
+
+def test_an_answer_carries_what_name_prints_as_json(
+    address: str, finished: Project, photo: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["name", str(finished.folder / "drawn/a.png"), "--run", str(finished.folder / "results/models/tiny_head")]
+    main([*words, "--json", "--confidence", "0.01"])
+    (row,) = json.loads(capsys.readouterr().out)["images"]
+    answer = post(address, photo, params={"confidence": 0.01}).json()
+    assert answer["sure"] == row["sure"] is not None
+    assert answer["sure_probability"] == pytest.approx(row["sure_probability"], abs=1e-4)
+    assert [one["noun"] for one in answer["nouns"]] == row["nouns"]
+    assert all(one["in_lexicon"] for one in answer["nouns"])
+    unsure = post(address, photo, params={"confidence": 1}).json()
+    assert (unsure["sure"], unsure["sure_probability"]) == ("", 0.0)
+    assert "sure" not in post(address, photo).json()
+    assert post(address, photo, params={"confidence": 2}).status_code == 422
+    fields = httpx.get(f"{address}/openapi.json").json()["components"]["schemas"]
+    assert {"sure", "sure_probability", "calibrated_on", "verdict", "chain"} <= set(fields["Named"]["properties"])
+    assert "in_lexicon" in fields["Noun"]["required"]
 
 
 def test_many_clients_at_once_all_get_their_own_answer(address: str, finished: Project) -> None:
@@ -131,6 +153,7 @@ class Nothing:
     """Where the classifier is not what is tested."""
 
     threads = 1
+    calibrated_on = ""
 
     def prepare(self, _image: bytes) -> np.ndarray:
         return np.zeros(1, dtype=np.float32)

@@ -19,7 +19,16 @@ from shard_material import DIM, identity, unit_rows, write
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.schemas.embeddings import ShardManifest
 from nounflow.store.rows import StoredRows, encode
-from nounflow.store.shards import array_folder, checked_rows, find_manifests, open_shard, read_keys, verify_shard
+from nounflow.store.shards import (
+    VECTORS,
+    array_folder,
+    checked_rows,
+    find_manifests,
+    map_rows,
+    read_keys,
+    read_shard,
+    verify_shard,
+)
 
 
 def files_of(manifest_path: Path) -> dict[Path, bytes]:
@@ -29,7 +38,7 @@ def files_of(manifest_path: Path) -> dict[Path, bytes]:
 
 def content(manifest_path: Path) -> tuple[ShardManifest, bytes, bytes]:
     """All that a reader gets of a shard."""
-    manifest, rows = open_shard(manifest_path)
+    manifest, rows = read_shard(manifest_path)
     return manifest, np.asarray(rows).tobytes(), read_keys(manifest_path, manifest).tobytes()
 
 
@@ -223,14 +232,23 @@ def test_int8_rows_point_almost_where_they_pointed(seed: int, dim: int) -> None:
     assert (np.abs(decoded - vectors) <= step / 2 + 1e-3 * np.abs(vectors)).all()  # and float16's own rounding
 
 
+def test_what_was_read_stays_when_its_file_is_cut_off(tmp_path: Path) -> None:
+    vectors = unit_rows(1000, 5, 384)
+    write(tmp_path / "0.json", [str(i) for i in range(1000)], vectors=vectors, embedder=identity(dim=384))
+    _manifest, rows = read_shard(tmp_path / "0.json")
+    (array_folder(tmp_path / "0.json") / VECTORS).write_bytes(b"")
+    assert np.array_equal(rows, vectors.astype(np.float16))
+
+
 def test_an_int8_shard_reads_alike_mapped_indexed_and_in_one_pass(tmp_path: Path) -> None:
     vectors = unit_rows(1000, 5, 384)
     write(tmp_path / "0.json", [str(i) for i in range(1000)], vectors=vectors, dtype="int8", embedder=identity(dim=384))
-    manifest, rows = open_shard(tmp_path / "0.json")
-    assert isinstance(rows, StoredRows)
+    manifest, rows = read_shard(tmp_path / "0.json")
     expected = encode(vectors, "int8", "x")[:]
-    assert np.array_equal(np.asarray(rows, dtype=np.float32), expected.astype(np.float32))
-    assert np.array_equal(rows[np.array([7, 3])], expected[[7, 3]])
+    assert np.array_equal(rows, expected)
+    mapped = map_rows(tmp_path / "0.json", manifest)
+    assert isinstance(mapped, StoredRows)
+    assert np.array_equal(mapped[np.array([7, 3])], expected[[7, 3]])
     assert np.array_equal(
         np.concatenate([block[:] for _start, block in checked_rows(tmp_path / "0.json", manifest)]), expected
     )

@@ -21,7 +21,7 @@ from shard_material import DIM, identity, make_material, rewrite, unit_rows, vec
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.schemas.tables import CAPTIONS, INDEX, SAMPLES, read_columns, read_table
 from nounflow.store.merging import MANIFEST, merge
-from nounflow.store.shards import array_folder, check_identity, open_shard
+from nounflow.store.shards import array_folder, check_identity, read_shard
 from nounflow.store.texts import closed_bytes, text_keys, texts_digest
 from nounflow.store.training_set import open_training_set
 
@@ -38,7 +38,7 @@ def material(tmp_path: Path) -> dict[str, Any]:
 def test_a_shard_gives_back_the_exact_bytes(tmp_path: Path) -> None:
     vectors = unit_rows(100)
     write(tmp_path / "0.json", [str(i) for i in range(100)], vectors=vectors)
-    manifest, read = open_shard(tmp_path / "0.json")
+    manifest, read = read_shard(tmp_path / "0.json")
     assert isinstance(read, np.ndarray)
     assert read.dtype == np.float16
     assert np.array_equal(read, vectors.astype(np.float16))
@@ -58,7 +58,7 @@ def test_zarr_itself_reads_a_shard(tmp_path: Path) -> None:
 
 def test_an_empty_shard_is_legal(tmp_path: Path) -> None:
     write(tmp_path / "0.json", [], vectors=np.zeros((0, DIM)))
-    assert open_shard(tmp_path / "0.json")[1].shape == (0, DIM)
+    assert read_shard(tmp_path / "0.json")[1].shape == (0, DIM)
 
 
 @pytest.mark.parametrize("damage", ["flip first", "flip last", "truncate", "empty", "delete chunk", "delete store"])
@@ -82,7 +82,7 @@ def test_every_damage_to_a_shard_is_found_and_named(tmp_path: Path, damage: str)
     else:
         shutil.rmtree(store)
     with pytest.raises(DamagedFileError) as caught:
-        open_shard(tmp_path / "0.json")
+        read_shard(tmp_path / "0.json")
     assert "0.zarr" in str(caught.value)
     assert "delete 0.json" in str(caught.value)
 
@@ -92,7 +92,7 @@ def test_a_manifest_cut_short_is_named(tmp_path: Path) -> None:
     text = (tmp_path / "0.json").read_text()
     (tmp_path / "0.json").write_text(text[: len(text) // 2])
     with pytest.raises(NounflowError, match="not readable JSON"):
-        open_shard(tmp_path / "0.json")
+        read_shard(tmp_path / "0.json")
 
 
 def test_a_killed_write_leaves_no_manifest_beside_a_new_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

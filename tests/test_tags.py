@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,18 +17,21 @@ from nounflow.commands import naming
 from nounflow.config.tags import TagMethodConfig
 from nounflow.config.training import TrainingConfig
 from nounflow.errors import NounflowError
+from nounflow.open_set.gate import Verdict
 from nounflow.predictors.protocol import Answers
 from nounflow.report.tags import groups
+from nounflow.schemas.documents import write_document
+from nounflow.schemas.hypernyms import NounHypernyms
 from nounflow.schemas.tag_labels import TagLabels, read_tag_labels
-from nounflow.schemas.tags import TagRow, TagScores
+from nounflow.schemas.tags import BASELINE, FREE, GATED, TagRow, TagScores
 from nounflow.tags.adapter import load_adapter
-from nounflow.tags.evaluation import BASELINE, Images, free_row, table, ways
+from nounflow.tags.evaluation import Images, free_row, table, ways
 from nounflow.tags.list_free import Tag, candidates, cut, ranked
 from nounflow.tags.losses import Marks, asymmetric, hinge, ranking
-from nounflow.tags.measures import LabelMeans, SetCounts, average_precision, best_threshold, chosen, samples
-from nounflow.tags.naming import name_several
+from nounflow.tags.measures import LabelMeans, SetCounts, average_precision, best_threshold, chosen, interval, samples
+from nounflow.tags.naming import Tagger, calibrated_threshold
 from nounflow.tags.scores import best_local, dual_stream, local_softmax, sparc, splice, standardised
-from nounflow.tags.texts import label_vectors, repeated
+from nounflow.tags.texts import LabelList, NounVectors
 from nounflow.tags.training import composed, members, train_on_images
 
 
@@ -122,16 +126,16 @@ def tiny_images(files: int = 60) -> Images:
 
 def test_unseen_labels_never_reach_training_and_seen_ones_gain(tmp_path: Path) -> None:
     images = tiny_images()
+    embedder: Any = SimpleNamespace(identity=identity(dim=16), device="cpu")
     training = TrainingConfig(samples=1500, batch_size=30, evaluations=1, learning_rate=1e-2, precision="fp32")
     config = TagMethodConfig(how="adapter_offset", rank=8, training=training, temperature=0.2)
 
     def train(name: str, truth: TagLabels) -> Any:
         where = tmp_path / name / "adapter.json"
-        manifest = train_on_images(
-            config, truth, identity(dim=16), images.whole, images.local, images.labels, "adapter", where, 1
-        )
+        seen_as = Images(truth, images.whole, images.local, images.labels)
+        manifest = train_on_images(config, seen_as, embedder, (), "adapter", where, 1)
         assert manifest.labels == tuple("abcd")
-        return load_adapter(where)[1]
+        return load_adapter(where, embedder)[1]
 
     adapter = train("one", images.truth)
     other_values = images.truth.values.copy()
@@ -159,7 +163,7 @@ class Saying:
 
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
         texts = [list(row) + [""] * (top_k - len(row)) for row in self.rows]
-        probabilities = np.array([[0.9 - 0.1 * i - 0.01 * j for j in range(top_k)] for i in range(len(texts))])
+        probabilities = np.array([[0.9 * 0.8**i - 0.01 * j for j in range(top_k)] for i in range(len(texts))])
         return Answers(np.zeros((len(texts), top_k)), texts, probabilities, probabilities)
 
 
@@ -229,22 +233,85 @@ class Looking:
     def encode_texts(self, texts: list[str], progress: bool = True) -> np.ndarray:
         place = {"red": 0, "green": 1, "blue": 2}
         found = np.eye(3, dtype=np.float32)
-        return np.stack([next(found[at] for word, at in place.items() if word in text) for text in texts])
+        return np.stack([next((found[at] for word, at in place.items() if word in text), -found[0]) for text in texts])
+
+
+def tagger(predictor: Any = None, gate: Any = None) -> Tagger:
+    embedder: Any = Looking()
+    return Tagger(predictor, embedder, NounVectors(embedder), {}, gate)
+
+
+def picture() -> Image.Image:
+    image = Image.new("RGB", (60, 60), (255, 0, 0))
+    image.paste((0, 255, 0), (40, 40, 60, 60))
+    return image
+
+
+# red and scarlet mean the same; green is a kind of tone; the model's noun blue lies below nothing
+NOUNS = ("red", "scarlet red", "green", "blue")
+ABOVE = NounHypernyms(
+    names={"r": "red", "g": "green", "t": "tone", "b": "blue"},
+    chains=(("r",), ("r",), ("g", "t"), ("b",)),
+    groups=("r", "r", "green", "blue"),
+)
 
 
 def test_each_noun_of_a_list_gets_its_box() -> None:
-    image = Image.new("RGB", (60, 60), (255, 0, 0))
-    image.paste((0, 255, 0), (40, 40, 60, 60))
-    embedder: Any = Looking()
-    labels = ["red", "green", "blue"]
-    predictor: Any = None  # a list asks no predictor
-    found = name_several(predictor, embedder, image, 2, None, (labels, label_vectors(embedder, labels, ("a {}",))))
+    labels = LabelList.of(["red", "green", "blue"], (), None)
+    found = tagger()(picture(), labels, 2, None)
     assert [each.noun for each in found] == ["red", "green"]
     assert found[1].box == (40, 40, 60, 60), "the tile that holds it"
     assert found[0].box is not None
     one = Image.new("RGB", (9, 9), (0, 0, 255))  # of one colour: no tile says more than the whole
-    only = name_several(predictor, embedder, one, 3, 0.9, (labels, label_vectors(embedder, labels, ("a {}",))))
+    only = tagger()(one, labels, 3, 0.9)
     assert [(each.noun, each.box) for each in only] == [("blue", None)]
+
+
+def test_a_label_gets_the_best_score_of_the_nouns_below_it() -> None:
+    labels = LabelList.of(["blue", "tone"], NOUNS, ABOVE)
+    assert [[labels.texts[i] for i in row] for row in labels.rows] == [["blue"], ["tone", "green"]]
+    found = tagger()(picture(), labels, 2, None)
+    assert [(each.noun, each.by) for each in found] == [("tone", "green"), ("blue", "")]
+    assert found[0].box == (40, 40, 60, 60)
+    alone = LabelList.of(["blue", "tone"], NOUNS, None)
+    assert tagger()(picture(), alone, 1, None)[0].noun == "blue", "nothing is known of what lies above"
+
+
+def test_a_list_with_synonyms_and_repeated_labels_is_told() -> None:
+    labels = LabelList.of([" red", "blue", "scarlet red", "blue", ""], NOUNS, ABOVE)
+    assert labels.labels == ("red", "blue", "scarlet red")
+    assert labels.problems == ("blue stands there 2 times", "red = scarlet red")
+    assert [labels.texts[i] for i in labels.rows[0]] == ["red", "scarlet red"], "each speaks for the other"
+
+
+def test_views_whose_answer_a_gate_does_not_believe_put_nothing_forward() -> None:
+    predictor: Any = Saying(*[("green",)] * 13, ("red",))
+    predictor.width = 1
+
+    def gate(vectors: np.ndarray, nouns: Any) -> list[Verdict]:
+        assert nouns[13] == ["red"]
+        return [Verdict(0.0, 0.5, accepted=bool(vector[1] > 0.9)) for vector in vectors]
+
+    free = tagger(predictor)(picture(), None, 5, None)
+    assert {each.noun for each in free} == {"red", "green"}
+    assert [each.noun for each in tagger(predictor, gate)(picture(), None, 5, None)] == ["red"]
+    grey = Image.new("RGB", (9, 9), (90, 90, 90))
+    assert tagger(predictor, gate)(grey, None, 5, None) == (), "nothing is sure"
+
+
+def test_the_calibrated_threshold_lies_with_the_projects_results(tmp_path: Path) -> None:
+    manifest = tmp_path / "results/models/small/manifest.json"
+    assert calibrated_threshold(manifest, "e", False, False) is None
+    rows = [
+        TagRow(set="scenes", embedder="e", local="tiles", method=method, needs="", protocol="all labels", images=9,
+               labels=3, figures={"threshold": threshold})
+        for method, threshold in ((BASELINE, 0.5), (f"small: {FREE}", 0.4), (f"small: {GATED}", 0.3))
+    ]  # fmt: skip
+    (tmp_path / "results").mkdir()
+    write_document(tmp_path / "results/tags.json", TagScores(rows=tuple(rows), problems={}, seen={}))
+    asked = [(True, False), (False, False), (False, True)]
+    assert [calibrated_threshold(manifest, "e", *each) for each in asked] == [0.5, 0.4, 0.3]
+    assert calibrated_threshold(manifest, "another", True, False) is None
 
 
 def test_the_command_refuses_what_does_not_go_with_several_nouns(tmp_path: Path) -> None:
@@ -281,5 +348,10 @@ def test_composed_texts_stand_for_several_things() -> None:
     assert torch.equal(local[0, 2], whole[0]), "the places of texts that do not count"
 
 
-def test_a_list_with_synonyms_of_each_other_is_told() -> None:
-    assert repeated(["sofa", "cat", "couch", "cat"], {"sofa": "s1", "couch": "s1"}) == ["sofa = couch", "cat = cat"]
+def test_the_interval_of_a_mean_holds_the_mean_where_labels_have_one_image_each() -> None:
+    rng = np.random.default_rng(0)
+    truth = np.where(np.arange(40)[:, None] % 40 == np.arange(30)[None], 1, -1)
+    means = LabelMeans.of(rng.random((40, 30)) + 0.4 * (truth > 0), truth, samples(40, 1))
+    low, high = interval(means.draws)
+    assert low < means.of_positive < high
+    assert means.draws.mean() == pytest.approx(means.of_positive)

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import tiny_models as tiny
 import torch
-from tower_material import FULL, KINDS, TEXTS, cuts_rows, load, own_vectors, spec_of
+from tower_material import FULL, KINDS, OURS, TEXTS, cuts_rows, load, own_vectors, spec_of
 
 from nounflow.embedders.golden import GOLDEN_TEXTS, check_golden
 from nounflow.embedders.openclip_tower import written_out
 from nounflow.embedders.text_tower import TextTower
 from nounflow.errors import MismatchError
+from nounflow.tags.context import LearntContext
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -24,6 +25,16 @@ def test_a_tower_gives_its_librarys_own_vectors(kind: str, folders: Callable[[st
     found = model.encode_texts(TEXTS, progress=False)
     assert np.abs(found - own_vectors(kind, folders(kind), TEXTS)).max() < 1e-5
     assert (model.texts.name, cuts_rows(model.texts)) == KINDS[kind][2:]
+    assert (model.open_texts is not None) == (KINDS[kind][2] == OURS)
+    if model.open_texts is not None:
+        context = LearntContext(model, ["a photo of a {}."])  # begins as these words, and gradients reach them
+        vectors = context.of_labels(context.tokens(["owl", "cat"]))
+        plain = model.encode_texts(["a photo of a owl.", "a photo of a cat."], progress=False)
+        assert np.abs(vectors.detach().numpy() - plain).max() < 1e-5
+        vectors[0, 0].backward()
+        assert len(context.words[0]) > 0
+        unseen = kind == "custom text, pooled at the first"  # a causal tower's first place sees nothing behind it
+        assert all((word.abs().sum() > 0) != unseen for word in context.words[0].grad)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -22,7 +22,7 @@ from nounflow.images import open_image
 from nounflow.schemas.boxes import PROPOSALS, read_proposals
 from nounflow.schemas.tables import write_table
 from nounflow.store.shard_writing import write_shard
-from nounflow.store.shards import open_shard, read_boxes
+from nounflow.store.shards import read_boxes, read_shard
 
 
 @pytest.fixture(scope="module")
@@ -106,13 +106,13 @@ def test_boxes_travel_in_the_store_under_its_seal(clip: Embedder, pictures: Path
         path, view.vectors, boxes=view.boxes, embedder=clip.identity, lexicon="", source="x", start=0, texts="",
         batch_tokens=0, files=tuple(view.files),
     )  # fmt: skip
-    manifest, vectors = open_shard(path)
+    manifest, vectors = read_shard(path)
     assert vectors.shape == (26, 16)
     assert np.array_equal(read_boxes(path, manifest), view.boxes)
     target = tmp_path / "tiles.zarr/boxes/c/0/0"
     target.write_bytes(target.read_bytes()[:-8] + b"\0" * 8)
     with pytest.raises(NounflowError, match="not those that were written"):
-        open_shard(path)
+        read_shard(path)
 
 
 def test_proposals_name_images_of_the_set_only(tmp_path: Path) -> None:

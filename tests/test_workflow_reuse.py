@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from tiny_workflow import MERGED, Project
 
-from nounflow.store.shards import find_manifests, open_shard
+from nounflow.store.shards import find_manifests, read_shard
 from nounflow.store.weights import read_predictor
 
 
@@ -87,7 +87,7 @@ def vectors_by_text(project: Project, source: str) -> dict[str, bytes]:
     """Text -> the stored bytes of its vector, over all shards of a source."""
     folder = project.folder / "results"
     texts = iter(pl.read_parquet(folder / f"captions/tiny/{source}.parquet")["text"].to_list())
-    shards = [open_shard(path) for path in find_manifests(folder / f"embeddings/bundled/tiny/{source}")]
+    shards = [read_shard(path) for path in find_manifests(folder / f"embeddings/bundled/tiny/{source}")]
     shards.sort(key=lambda shard: shard[0].start)
     return {next(texts): row.tobytes() for _manifest, rows in shards for row in rows[:]}
 

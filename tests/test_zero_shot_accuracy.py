@@ -19,8 +19,8 @@ from scipy.stats import binomtest
 from nounflow.embedder_checks.accuracy import confusions, share, zero_shot
 from nounflow.embedder_checks.check import check_embedder
 from nounflow.embedder_checks.layouts import Listing
-from nounflow.embedder_checks.prompts import class_embeddings, fill_prompts
 from nounflow.embedders.image_files import embed_image_files
+from nounflow.embedders.prompts import class_embeddings, fill_prompts
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import MismatchError
 from nounflow.images import open_image

@@ -38,7 +38,7 @@ def main(
     from nounflow.schemas.documents import read_document, write_document
     from nounflow.schemas.embedder_checks import CheckSet
     from nounflow.schemas.tables import read_lexicon
-    from nounflow.store.shards import check_identity, open_shard
+    from nounflow.store.shards import check_identity, read_shard
 
     listed = read_document(CheckSet, check_set, "list of a check set")
     found = class_nouns(listed.classes, read_lexicon(nouns))
@@ -49,7 +49,7 @@ def main(
             fix="name the classes with nouns under `check_sets.classes`, or take a run with a larger lexicon",
         )
     model = load_predictor(predictor, prepare_process(device, threads), generation)
-    shard, vectors = open_shard(images)
+    shard, vectors = read_shard(images)
     check_identity(shard.embedder, model.manifest.embedder, images, predictor)
     guided, left_out = model.guided_by(found.guide)
     answers = guided.answer(np.asarray(vectors, dtype=np.float32), min(RANKS, len(found.guide) - len(left_out)))

@@ -30,19 +30,15 @@ def main(
     from nounflow.counts import Counts
     from nounflow.embedders.image_files import embed_image_files
     from nounflow.embedders.load import load_embedder
-    from nounflow.errors import NounflowError
     from nounflow.files import sha256_file, sha256_json
     from nounflow.image_names import same_name
     from nounflow.images import list_images
-    from nounflow.inputs import input_folder
+    from nounflow.inputs import images_folder
     from nounflow.process import prepare_process
     from nounflow.schemas.labels import read_labels
     from nounflow.store.shard_writing import write_shard
 
-    if folder is None:
-        if input_manifest is None:
-            raise NounflowError("Where are the images?", fix="give --folder or --input-manifest")
-        folder = input_folder(input_manifest)
+    folder = images_folder(folder, input_manifest)
     found = list_images(folder)
     record = Counts("predictions")
     flow = record.flow(f"{image_set}: images", len(found), "files")

@@ -34,8 +34,8 @@ def main(
     import numpy as np
 
     from nounflow.commands.options import noun_list
-    from nounflow.embedder_checks.prompts import class_embeddings, fill_prompts
     from nounflow.embedders.load import load_embedder
+    from nounflow.embedders.prompts import class_embeddings, fill_prompts
     from nounflow.inputs import input_folder
     from nounflow.open_set.bank import meanings, unit, write_bank
     from nounflow.open_set.patterns import patterns

@@ -38,15 +38,12 @@ def main(
     from nounflow.errors import NounflowError
     from nounflow.files import sha256_file, sha256_json
     from nounflow.images import list_images
-    from nounflow.inputs import input_folder
+    from nounflow.inputs import images_folder
     from nounflow.process import prepare_process
     from nounflow.schemas.boxes import read_proposals
     from nounflow.store.shard_writing import write_shard
 
-    if folder is None:
-        if input_manifest is None:
-            raise NounflowError("Where are the images?", fix="give --folder or --input-manifest")
-        folder = input_folder(input_manifest)
+    folder = images_folder(folder, input_manifest)
     if ("regions" in views) != (proposals is not None):
         raise NounflowError("The view regions and --proposals go together", fix="give both, or neither")
     files = list_images(folder)[:most]

@@ -42,10 +42,10 @@ def main(
     from nounflow.process import prepare_process
     from nounflow.schemas.documents import read_document, write_document
     from nounflow.schemas.embedder_checks import CheckSet
-    from nounflow.store.shards import check_identity, open_shard
+    from nounflow.store.shards import check_identity, read_shard
 
     listed = read_document(CheckSet, check_set, "list of a check set")
-    manifest, vectors = open_shard(images)
+    manifest, vectors = read_shard(images)
     model = load_embedder(embedder, prepare_process(device, threads), images=False)
     check_identity(manifest.embedder, model.identity, images, f"the embedder {embedder_name}")
     check = check_embedder(model, listed, manifest.files, np.asarray(vectors), settings.prompts)

@@ -1,6 +1,7 @@
 r"""Fit the threshold of a run's gate: on held-out captions under noise, or on known images.
 
-In:  a run's manifest, the bank of nouns of its embedder, and its training set or the embeddings of known images
+In:  a run's manifest, the bank of nouns of its embedder, its training set or the embeddings of known images, and the
+     no-model that the score needs, if it does
 Out: gate.json beside the run's manifest
 
     python workflow_scripts/fit_gate.py --model results/models/small/manifest.json \
@@ -25,6 +26,7 @@ def main(
     settings: OpenSetConfig,
     training_set: Path | None,
     images: Path | None,
+    no: Path | None,
     device: str,
     threads: int,
     out: Path,
@@ -38,14 +40,14 @@ def main(
     from nounflow.predictors.loading import load_predictor
     from nounflow.process import prepare_process
     from nounflow.schemas.documents import write_document
-    from nounflow.store.shards import check_identity, open_shard
+    from nounflow.store.shards import check_identity, read_shard
     from nounflow.store.training_set import open_training_set
     from nounflow.training.heldout import held_out
 
     predictor = load_predictor(model, prepare_process(device, threads))
     run = predictor.manifest
     if images is not None:
-        shard, rows = open_shard(images)
+        shard, rows = read_shard(images)
         check_identity(shard.embedder, run.embedder, images, model)
         vectors, fitted_on = rows[:].astype("float32"), f"images of {shard.source}"
     elif training_set is not None:
@@ -55,7 +57,7 @@ def main(
     else:
         raise NounflowError("A gate is fitted on something", fix="give --training-set or --images")
     answers = [[noun for noun in row if noun] for row in predictor.answer(vectors, TOP_K).texts]
-    gate = fit_gate(run, read_bank(bank), bank, settings, vectors, answers, fitted_on, out)
+    gate = fit_gate(run, read_bank(bank), bank, settings, vectors, answers, fitted_on, out, no)
     write_document(out, gate)
     print(f"{gate.score} from {gate.threshold:.6g} on: {gate.keep:.0%} of {gate.images:,} {fitted_on}")
     print(gate.guarantee or "no guarantee: a plain quantile")
@@ -68,6 +70,7 @@ if __name__ == "__main__":
     parser.add_argument("--settings", type=json_settings(OpenSetConfig), required=True, help="`open_set`, as JSON")
     parser.add_argument("--training-set", type=Path, help="its held-out captions are taken")
     parser.add_argument("--images", type=Path, help="embeddings of known images, in their place")
+    parser.add_argument("--no", type=Path, help="no-model of the embedder, for scores that need one")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="gate.json beside the run's manifest")

@@ -20,13 +20,13 @@ def main(training_set: Path, images: Path, image_set: str, threads: int, out: Pa
     from nounflow.errors import NounflowError
     from nounflow.process import prepare_process
     from nounflow.schemas.documents import write_document
-    from nounflow.store.shards import check_identity, open_shard
+    from nounflow.store.shards import check_identity, read_shard
     from nounflow.store.training_set import open_training_set
     from nounflow.training.gap import measure_gap
 
     prepare_process("cpu", threads)
     texts = open_training_set(training_set)
-    shard, vectors = open_shard(images)
+    shard, vectors = read_shard(images)
     check_identity(shard.embedder, texts.manifest.embedder, images, training_set)
     if len(vectors) < 2:
         raise NounflowError(

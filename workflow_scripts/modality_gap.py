@@ -44,7 +44,7 @@ def main(
     from nounflow.process import prepare_process
     from nounflow.schemas.documents import write_document
     from nounflow.schemas.labels import read_labels
-    from nounflow.store.shards import check_identity, open_shard
+    from nounflow.store.shards import check_identity, read_shard
 
     if labels is None:
         raise NounflowError(
@@ -53,7 +53,7 @@ def main(
             fix="give it a label file under `labels`, with columns file and gold",
         )
     gold = read_labels(labels)
-    manifest, vectors = open_shard(images)
+    manifest, vectors = read_shard(images)
     record = Counts("embedder_checks")
     rows = [row for row, file in enumerate(manifest.files) if file in gold]
     files = [manifest.files[row] for row in rows]

@@ -34,13 +34,13 @@ def main(
     from nounflow.predictors.loading import load_predictor
     from nounflow.process import prepare_process
     from nounflow.schemas.documents import write_document
-    from nounflow.store.shards import check_identity, open_shard
+    from nounflow.store.shards import check_identity, read_shard
 
     device = prepare_process(device, threads)
     model = load_predictor(predictor, device, generation)
     if PREDICTORS[model.manifest.predictor].writes_tokens:
         write_document(predictor.parent / GENERATION, generation)
-    shard, vectors = open_shard(images)
+    shard, vectors = read_shard(images)
     check_identity(shard.embedder, model.manifest.embedder, images, predictor)
     start = time.monotonic()
     answers = model.answer(np.asarray(vectors, dtype=np.float32), min(top_k, model.width))

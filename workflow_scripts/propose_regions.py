@@ -31,10 +31,9 @@ def main(
     import polars as pl
 
     from nounflow.counts import Counts
-    from nounflow.errors import NounflowError
     from nounflow.escaping import escaped
     from nounflow.images import list_images
-    from nounflow.inputs import input_folder
+    from nounflow.inputs import images_folder
     from nounflow.process import prepare_process
     from nounflow.progress import Progress
     from nounflow.regions.coco import read_boxes
@@ -43,10 +42,7 @@ def main(
     from nounflow.regions.splits import split
     from nounflow.schemas.tables import write_table
 
-    if folder is None:
-        if input_manifest is None:
-            raise NounflowError("Where are the images?", fix="give --folder or --input-manifest")
-        folder = input_folder(input_manifest)
+    folder = images_folder(folder, input_manifest)
     source = load_source(settings, prepare_process(device, threads))
     files = list_images(folder)
     if boxes is not None and test_settings is not None:

@@ -1,8 +1,8 @@
 r"""Write the report: scores, gallery, training curves and counts on one page that needs no network.
 
-In:  results/scores.json, predictions, annotations, run manifests (metrics.parquet and angles.json beside them are
-     drawn where they exist), lexicons, counts of all stages, image folders, label files; if there is one,
-     the comparison of open-set scores
+In:  results/scores.json, predictions, annotations, run manifests (metrics.parquet, angles.json and
+     caption_calibration.json beside them are drawn where they exist), lexicons, counts of all stages, image folders,
+     label files; if there is one, the comparison of open-set scores
 Out: results/report.html, one self-contained file
 
     python workflow_scripts/report.py --scores results/scores.json --predictions results/predictions/small/photos.json \
@@ -52,7 +52,7 @@ def main(
     from nounflow.counts import Counts
     from nounflow.files import write_text
     from nounflow.report.page import Report, render
-    from nounflow.report.reading import CountsRecord, read_progress
+    from nounflow.report.reading import CountsRecord, read_fitted, read_progress
     from nounflow.schemas.documents import read_document
     from nounflow.schemas.open_set import OpenSetResults
     from nounflow.schemas.tags import TagScores
@@ -80,6 +80,7 @@ def main(
             else read_document(OpenSetResults, open_set, "comparison of open-set scores"),
             measures=measures,
             classification=None if classification is None else read_table(classification),
+            fitted=read_fitted(models),
             tags=None if tags is None else read_document(TagScores, tags, "scores of several nouns"),
         )
     )

@@ -48,13 +48,14 @@ def main(
     from nounflow.embedders.bundled import class_names
     from nounflow.errors import NounflowError
     from nounflow.inputs import input_folder
-    from nounflow.open_set.bank import read_bank, read_no, unit
+    from nounflow.open_set.bank import read_bank, unit
     from nounflow.open_set.comparison import ImageVectors, Material, compare
+    from nounflow.open_set.no_store import read_no_model
     from nounflow.open_set.tables import print_table, write_results
     from nounflow.schemas.labels import read_labels
     from nounflow.schemas.tables import read_lexicon
     from nounflow.senses import WordSenses
-    from nounflow.store.shards import open_shard
+    from nounflow.store.shards import read_shard
     from nounflow.wordnet import WordNet
 
     if not settings.tests:
@@ -65,7 +66,7 @@ def main(
         )
     held: list[ImageVectors] = []
     for path in images:
-        shard, rows = open_shard(path)
+        shard, rows = read_shard(path)
         held.append(ImageVectors(shard.source, shard.embedder.digest, shard.files, unit(rows[:])))
     read = [read_bank(path) for path in banks]
     material = Material(
@@ -76,7 +77,7 @@ def main(
         classes={name: noun_list(Path(test.classes)) for name, test in (settings.tests or {}).items() if test.classes},
         senses=WordSenses(WordNet.load(input_folder(wordnet_manifest)), [read_lexicon(path) for path in nouns]),
         pictured=class_names(),
-        no={path.stem: read_no(path) for path in no},
+        no=[read_no_model(path) for path in no],
         answered=answered(
             models, predictions, annotations, {bank.manifest.embedder.digest: bank.patterns for bank in read}
         ),

@@ -23,6 +23,7 @@ def main(
     set: list[list[str]],
     models: list[Path],
     nouns: Path,
+    gates: list[Path],
     adapters: list[Path],
     embedder: EmbedderConfig,
     device: str,
@@ -34,6 +35,7 @@ def main(
     """Score; see the module docstring."""
     from nounflow.counts import Counts
     from nounflow.embedders.load import load_embedder
+    from nounflow.open_set.gate import StoredGate
     from nounflow.predictors.loading import load_predictor
     from nounflow.process import prepare_process
     from nounflow.schemas.documents import write_document
@@ -47,7 +49,11 @@ def main(
     model = load_embedder(embedder, device)
     lexicon = read_lexicon(nouns)
     runs = {path.parent.name: load_predictor(path, device) for path in models}
-    trained = {path.parent.name: load_adapter(path)[1] for path in adapters if path.parent.parent.name}
+    behind = {}
+    for path in gates:
+        run = runs[path.parent.name].manifest
+        behind[path.parent.name] = StoredGate.load(path, run.embedder, run.lexicon, run.nouns).own()
+    trained = {path.parent.name: load_adapter(path, model)[1] for path in adapters if path.parent.parent.name}
     record, rows, problems, seen = Counts("tags"), list[TagRow](), dict[str, tuple[str, ...]](), dict[str, int]()
     examples = []
     for name, whole, local, truth, listed in set:
@@ -55,7 +61,7 @@ def main(
             Path(whole), Path(local), Path(truth), None if listed == "-" else Path(listed), model, settings.templates
         )
         own = {path.parent.name: trained[path.parent.name] for path in adapters if path.parent.parent.name == name}
-        found, shown = compare(name, images, boxes, settings, runs, own, lexicon, model, Path(local).stem)
+        found, shown = compare(name, images, boxes, settings, runs, behind, own, lexicon, model, Path(local).stem)
         rows += found
         examples += shown
         problems[name], seen[name] = images.truth.problems, len(images.truth.columns(seen=True))
@@ -95,6 +101,7 @@ if __name__ == "__main__":
     )
     parser.add_argument("--models", nargs="*", type=Path, default=[], help="manifests of runs of this embedder")
     parser.add_argument("--nouns", type=Path, required=True, help="the lexicon of the runs")
+    parser.add_argument("--gates", nargs="*", type=Path, default=[], help="gate.json of some of the runs")
     parser.add_argument("--adapters", nargs="*", type=Path, default=[], help="SET/METHOD/adapter.json")
     add_settings(parser, "--embedder", EmbedderConfig)
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")

@@ -31,6 +31,7 @@ def main(
     templates: list[str],
     embedder: EmbedderConfig,
     seed: int,
+    device: str,
     threads: int,
     out: Path,
 ) -> None:
@@ -43,7 +44,9 @@ def main(
     from nounflow.tags.material import read_images
     from nounflow.tags.training import train_on_images, train_on_texts
 
-    device = prepare_process("cpu", threads)  # an adapter is a matrix product: a GPU would wait for the host
+    if settings.how != "context":
+        device = "cpu"  # an adapter is a matrix product: a GPU would wait for the host
+    device = prepare_process(device, threads)
     if settings.how == "text_only":
         if training_set is None or nouns is None:
             raise NounflowError("Training on texts needs --training-set and --nouns", fix="give both")
@@ -55,9 +58,7 @@ def main(
             raise NounflowError("Training on images needs --whole, --local and --labels", fix="give all three")
         model = load_embedder(embedder, device)
         images, _boxes = read_images(whole, local, labels, seen, model, tuple(templates))
-        manifest = train_on_images(
-            settings, images.truth, model.identity, images.whole, images.local, images.labels, name, out, seed
-        )
+        manifest = train_on_images(settings, images, model, tuple(templates), name, out, seed)
     print(f"{out}: {manifest.samples:,} samples, held out: {manifest.metrics}")
 
 
@@ -75,6 +76,7 @@ if __name__ == "__main__":
     parser.add_argument("--templates", nargs="+", default=["a photo of a {}."], help="texts of a label")
     add_settings(parser, "--embedder", EmbedderConfig)
     parser.add_argument("--seed", type=int, default=1, help="of initialisation, order and noise")
+    parser.add_argument("--device", default="auto", help="context: auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
     parser.add_argument("--out", type=Path, required=True, help="the adapter's manifest")
     run_stage(main, parser.parse_args())

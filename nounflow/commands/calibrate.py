@@ -20,7 +20,8 @@ def add(commands: Any) -> None:
         help="fit a model's probabilities to labelled photographs",
         description="Fit a model's probabilities to labelled photographs, so that of those named with 70 %% about 70 "
         "in 100 are right. Writes calibration.json beside the model, which naming then uses (`nounflow name "
-        "--uncalibrated` does not). The order of the nouns stays. What is scored by the workflow is not touched.",
+        "--uncalibrated` does not), before what the workflow fitted to captions. The order of the nouns stays. What is "
+        "scored by the workflow is not touched.",
     )
     parser.add_argument("folder", type=Path, help="the photographs")
     parser.add_argument("--labels", type=Path, required=True, help="label file: columns file, gold, accepted")

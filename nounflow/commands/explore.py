@@ -83,12 +83,12 @@ def _places(documents: tuple[Predictions, ...], table: Any) -> np.ndarray | None
     """Where the map has each image, by the embeddings of the first run that has some here."""
     import numpy as np
 
-    from nounflow.store.shards import open_shard
+    from nounflow.store.shards import read_shard
     from nounflow.web.exploring.embedding_map import plane
 
     files = dict(table.select("file", "image").unique().iter_rows())
     for path in sorted((_RESULTS / "image_embeddings").glob(f"*/{documents[0].image_set}.json")):
-        shard, vectors = open_shard(path)
+        shard, vectors = read_shard(path)
         if shard.embedder.spec == documents[0].infer_cfg.get("embedder"):
             places = np.full((len(files), 2), np.nan, dtype=np.float32)
             found = plane(np.asarray(vectors))

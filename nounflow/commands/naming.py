@@ -17,7 +17,7 @@ from nounflow.atomic import atomic_file
 from nounflow.commandline import at_least_one
 from nounflow.commands import naming_several
 from nounflow.commands.naming_journal import NamingJournal
-from nounflow.commands.options import add_machine, add_run, noun_list
+from nounflow.commands.options import add_machine, add_run, noun_list, share
 from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
@@ -79,23 +79,25 @@ def add(commands: Any) -> None:
     name.add_argument(
         "--known", type=Path, metavar="FOLDER", help="fit the gate's threshold on these images of known things"
     )
-    name.add_argument("--keep", type=_share, metavar="P", help="share of known images that the gate accepts (0 to 1)")
+    name.add_argument("--keep", type=share, metavar="P", help="share of known images that the gate accepts (0 to 1)")
     name.add_argument("--decoding", metavar="NAME", help="how a decoder is read, such as exact_k5 (default: its run's)")
     name.add_argument(
         "--min-confidence",
-        type=_share,
+        type=share,
         default=0.0,
         metavar="P",
         help="leave out less probable nouns (0 to 1)",
     )
     name.add_argument(
         "--confidence",
-        type=_share,
+        type=share,
         metavar="P",
         help="say the most specific name that is so probable: a noun, or what lies above it, such as `dog`",
     )
     name.add_argument("--merge-synonyms", action="store_true", help="synonyms are one answer")
-    name.add_argument("--uncalibrated", action="store_true", help="leave out what `nounflow calibrate` fitted")
+    name.add_argument(
+        "--uncalibrated", action="store_true", help="probabilities are the model's own, not those that were fitted"
+    )
     name.add_argument("--out", type=Path, help="also write a table: .tsv, .csv, .json or .parquet")
     name.add_argument("--resume", action="store_true", help="with --out: go on where an earlier run was stopped")
     name.add_argument("--watch", action="store_true", help="go on with what is put into the folders, until Ctrl+C")
@@ -291,10 +293,3 @@ def _verdict_cells(naming: Naming) -> dict[str, Any]:
 def _atomically(write: Callable[[Path], object], path: Path) -> None:
     with atomic_file(path) as temporary:
         write(temporary)
-
-
-def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError("a probability lies between 0 and 1")
-    return value

@@ -15,7 +15,7 @@ from nounflow.escaping import escaped
 if TYPE_CHECKING:
     from nounflow.tags.naming import Tagging
 
-_ALONE = ("watch", "resume", "write_xmp", "guide", "gate", "unknown", "min_confidence")
+_ALONE = ("watch", "resume", "write_xmp", "guide", "unknown", "min_confidence")
 
 
 def add(name: argparse.ArgumentParser) -> None:
@@ -36,6 +36,8 @@ def name_several(arguments: argparse.Namespace, files: list[str]) -> list[dict[s
             f"--several does not go with --{others[0].replace('_', '-')}",
             fix="leave one of them out; a list for several nouns is --labels TXT, a least score --min-score",
         )
+    if arguments.labels and arguments.gate is not None:
+        raise NounflowError("--labels does not go with --gate", fix="cut a list by --min-score; gate without a list")
     labels = noun_list(arguments.labels) if arguments.labels else None
 
     from nounflow.classifier import NounClassifier
@@ -43,6 +45,9 @@ def name_several(arguments: argparse.Namespace, files: list[str]) -> list[dict[s
 
     device = prepare_process(arguments.device, arguments.threads)
     classifier = NounClassifier.load(arguments.run, device, arguments.threads, arguments.decoding)
+    if arguments.gate is not None:
+        gate = None if arguments.gate == Path() else arguments.gate
+        classifier = classifier.gated(gate, arguments.known, arguments.keep)
     found = []
     for tagging in classifier.tags(files, labels, most=arguments.top or 3, threshold=arguments.min_score):
         found.append(tagging)
@@ -58,8 +63,11 @@ def name_several(arguments: argparse.Namespace, files: list[str]) -> list[dict[s
 
 
 def _say(tagging: Tagging) -> None:
-    words = [f"{each.noun} {each.score:.2f} {_box(each.box)}" for each in tagging.nouns]
-    print(f"{escaped(tagging.file)}\t{', '.join(words) or f'unreadable: {tagging.problem}'}", flush=True)
+    words = [
+        f"{each.noun}{f' ({each.by})' if each.by else ''} {each.score:.2f} {_box(each.box)}" for each in tagging.nouns
+    ]
+    nothing = f"unreadable: {tagging.problem}" if tagging.problem else "not sure"
+    print(f"{escaped(tagging.file)}\t{', '.join(words) or nothing}", flush=True)
 
 
 def _box(box: tuple[float, ...] | None) -> str:
@@ -67,15 +75,16 @@ def _box(box: tuple[float, ...] | None) -> str:
 
 
 def _rows(tagging: Tagging) -> list[dict[str, Any]]:
-    nouns = [(each.noun, each.score, each.box) for each in tagging.nouns] or [("", 0.0, None)]
+    nouns = [(each.noun, each.by, each.score, each.box) for each in tagging.nouns] or [("", "", 0.0, None)]
     return [
         {
             "file": escaped(tagging.file),
             "rank": rank,
             "noun": noun,
+            "by": by,
             "score": score,
             **dict(zip(("x0", "y0", "x1", "y1"), box or (None,) * 4, strict=True)),
             "problem": tagging.problem,
         }
-        for rank, (noun, score, box) in enumerate(nouns, 1)
+        for rank, (noun, by, score, box) in enumerate(nouns, 1)
     ]

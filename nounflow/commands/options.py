@@ -33,6 +33,14 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
 
 
+def share(text: str) -> float:
+    """An argparse type for probabilities."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError("a probability lies between 0 and 1")
+    return value
+
+
 def add_configfile(parser: argparse.ArgumentParser) -> None:
     """Add `--configfile`."""
     parser.add_argument(

@@ -102,10 +102,9 @@ def _files(paths: list[Path]) -> list[str]:
 def _draw(found: FoundRegions, folder: Path) -> None:
     from nounflow.atomic import atomic_file
     from nounflow.images import open_image
-    from nounflow.regions.drawing import Label, draw_boxes
+    from nounflow.serving.drawn import drawn
 
-    labels = [Label(one.box, f"{one.noun} {one.probability:.0%}") for one in found.boxes]
-    picture = draw_boxes(open_image(Path(found.file)), labels, _SIDE)
+    picture = drawn(open_image(Path(found.file)), found, _SIDE)
     with atomic_file(folder / f"{Path(found.file).stem}.png") as temporary:
         picture.save(temporary, "PNG")
 

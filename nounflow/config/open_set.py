@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nounflow.config.base import HomePath, OneOf, Settings
 from nounflow.config.check_set import Prompts
@@ -58,9 +58,18 @@ class GateConfig(Settings):
         None,
         description="image set of known images that it is fitted on; null: held-out captions under the run's noise",
     )
+    no_model: str | None = Field(None, description="name under `no_models`, for `ctw` and `atd`")
     conformal: bool = Field(
         False, description="split-conformal threshold: new known images are accepted with a chance of `keep` or more"
     )
+
+    @model_validator(mode="after")
+    def _able(self) -> GateConfig:
+        for key in ("score", "list_score"):
+            name = getattr(self, key)
+            if name != "auto" and SCORES[name].needs == "no_model" and self.no_model is None:
+                raise ValueError(f"{key}: {name} needs `no_model`, a name under `open_set.no_models`")
+        return self
 
 
 class OpenSetConfig(Settings):
@@ -79,6 +88,11 @@ class OpenSetConfig(Settings):
     negatives: NegativesConfig = NegativesConfig()
     background: int = Field(
         512, ge=0, description="nouns of the lexicon that stand beside a run's answers where no list is given"
+    )
+    pairs: dict[str, HomePath] = Field(
+        default_factory=dict,
+        description="pairs of image and caption: a folder of images with .txt files of the same names, WebDataset "
+        "shards (a folder of .tar files, or one), or a table of path, tab, caption",
     )
     no_models: dict[str, NoModelConfig] = Field(
         default_factory=dict, description="no-models, which `ctw` and `atd` need"
@@ -99,11 +113,15 @@ class OpenSetConfig(Settings):
             one_of("open_set.runs", run, config.runs)
         if self.negatives.lexicon is not None:
             one_of("open_set.negatives.lexicon", self.negatives.lexicon, config.lexicons)
+        if self.gate.no_model is not None:
+            one_of("open_set.gate.no_model", self.gate.no_model, self.no_models)
         if self.gate.images is not None:
             one_of("open_set.gate.images", self.gate.images, config.image_sets)
         for name, model in self.no_models.items():
-            for part in ("embedder", "lexicon", "mixture"):
-                one_of(f"open_set.no_models.{name}.{part}", getattr(model, part), getattr(config, f"{part}s"))
+            for part in ("embedder", "lexicon", "mixture", "pairs"):
+                if (there := getattr(model, part)) is not None:
+                    names = self.pairs if part == "pairs" else getattr(config, f"{part}s")
+                    one_of(f"open_set.no_models.{name}.{part}", there, names)
             if model.noise.needs_images:
                 raise ValueError(
                     f"open_set.no_models.{name}.noise: a no-model takes no noise that images are measured for"

@@ -46,11 +46,12 @@ class TagSetConfig(Settings):
 
 
 class TagMethodConfig(Settings):
-    """An adapter of image vectors: x + B A x, trained on seen labels or on texts alone."""
+    """An adapter of image vectors, x + B A x, or context words of labels: trained on seen labels, or on texts alone."""
 
-    how: Literal["adapter", "adapter_offset", "text_only"] = Field(
+    how: Literal["adapter", "adapter_offset", "context", "text_only"] = Field(
         "adapter",
-        description="on images with seen labels; adapter_offset: labels share a shift, too; text_only: on texts",
+        description="on images with seen labels; adapter_offset: labels share a shift, too; context: the words before "
+        "a label in `templates`, as vectors, in the place of the map; text_only: the map, on texts",
     )
     run: str | None = Field(None, description="text_only: the run whose texts and noise are taken; null: the first")
     loss: Literal["ranking", "hinge", "asymmetric"] = Field(
@@ -83,11 +84,13 @@ class TagsConfig(Settings):
     temperature: float = Field(0.05, gt=0, description="of the softmax over labels within a local view; CLIP: 0.01")
     penalty: float = Field(0.25, gt=0, description="SpLiCE: weight of sparseness")
     nouns: int = Field(1, ge=1, description="without a list: nouns that each view puts forward")
+    gated: bool = Field(False, description="without a list: each run also behind its gate (`open_set`)")
     seed: int = Field(1, ge=0, description="of training and of the intervals")
 
     def embedder_of(self, config: Config) -> str:
         """The embedder that all is compared on."""
-        return self.embedder or next(iter(config.embedders))
+        used = [run.embedder for run in config.runs.values()] or list(config.embedders)
+        return self.embedder or used[0]
 
     def runs_of(self, config: Config) -> tuple[str, ...]:
         """The runs that are compared."""

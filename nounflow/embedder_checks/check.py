@@ -7,7 +7,7 @@ import numpy as np
 from nounflow.config.check_set import Prompts
 from nounflow.embedder_checks.accuracy import confusions, per_class, share, zero_shot
 from nounflow.embedder_checks.expected import Published, expectation, find_published
-from nounflow.embedder_checks.prompts import class_embeddings, fill_prompts, prompts_name
+from nounflow.embedders.prompts import class_embeddings, fill_prompts, prompts_name
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import MismatchError
 from nounflow.schemas.embedder_checks import CheckSet, EmbedderCheck

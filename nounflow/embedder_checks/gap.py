@@ -8,7 +8,7 @@ import torch
 from nounflow.config.check_set import Prompts
 from nounflow.config.noise import NoiseConfig
 from nounflow.embedder_checks.angles import all_angles, angles_within, parallel_angles
-from nounflow.embedder_checks.prompts import class_embeddings, prompts_name
+from nounflow.embedders.prompts import class_embeddings, prompts_name
 from nounflow.embedders.protocol import Embedder
 from nounflow.schemas.embedder_checks import AngleStatistics, ModalityGap, TextGap
 from nounflow.streams import stream, stream_key

@@ -15,11 +15,11 @@ def attend(q: Tensor, k: Tensor, v: Tensor, heads: int, blocked: Tensor | None) 
 
     `blocked` [batch or 1, 1, queries or 1, tokens] is True where a query may not look. Returns
     [batch, queries, heads * size]. Spelled out for the CPU, where torch's fused attention and softmax take three
-    times as long on rows of some ten tokens.
+    times as long on rows of some ten tokens; in place, so that only the fused one is open to gradients.
     """
     rows, queries, size = q.shape
     batch = rows // heads
-    if q.device.type != "cpu":
+    if q.device.type != "cpu" or q.requires_grad:
         asked, keys, values = (part.view(batch, heads, -1, size) for part in (q, k, v))
         mask = None if blocked is None else ~blocked
         attended = torch.nn.functional.scaled_dot_product_attention(asked, keys, values, attn_mask=mask)

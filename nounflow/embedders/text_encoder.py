@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -24,6 +24,18 @@ Computed = tuple[np.ndarray, Tensor]
 _CAPTION = "A photo of two dogs playing in the snow."  # as long as captions are, to measure with
 
 
+class OpenTower(Protocol):
+    """A frozen text tower whose first step can be taken apart: gradients flow from its vectors to its token vectors."""
+
+    def embedded(self, ids: Tensor) -> Tensor:
+        """Token ids [batch, tokens] -> their vectors, fp32 [batch, tokens, width], before places are added."""
+        ...
+
+    def of_embedded(self, x: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
+        """Token vectors [batch, tokens, width], the ids that they stand for and their mask -> unit vectors."""
+        ...
+
+
 @dataclass
 class TextEncoder:
     """A text tower of any family with its tokens: texts to unit vectors."""
@@ -37,6 +49,7 @@ class TextEncoder:
     pad: int  # id of the padding token
     device: str
     wanted_batch_tokens: int | Literal["auto"]
+    tower: OpenTower | None = None  # what `forward` computes, where it is written out here
 
     @property
     def batch_tokens(self) -> int:

@@ -40,7 +40,11 @@ def fastest_encoder(side: TextSide, options: ComputeOptions) -> TextEncoder:
     """A text tower by the fastest way that is right, in the precision of the options."""
     golden = F.normalize(side.features(GOLDEN_TEXTS, options.device), dim=-1).cpu().numpy()  # [texts, dim]
     way = _right_way(_ways(side, golden, options.device))
-    return replace(way, forward=_in_precision(way.forward, options), wanted_batch_tokens=options.batch_tokens)
+    if not isinstance(way.forward, TextTower):  # a library's module is autocast
+        forward = options.compiled(options.autocast(way.forward))
+        return replace(way, forward=forward, wanted_batch_tokens=options.batch_tokens)
+    tower = way.forward.prepared(options.device, DTYPES[options.precision])
+    return replace(way, forward=options.compiled(tower), wanted_batch_tokens=options.batch_tokens, tower=tower)
 
 
 def _ways(side: TextSide, golden: np.ndarray, device: str) -> list[TextEncoder]:
@@ -82,12 +86,3 @@ def _right_way(ways: Sequence[TextEncoder]) -> TextEncoder:
             return way
         print(f"text tower, {way.name}: differs by {difference:.1e} from the library's own, so it is not used")
     return ways[-1]
-
-
-def _in_precision(
-    forward: Callable[[Tensor, Tensor], Tensor], options: ComputeOptions
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """A tower written out gets its weights in the precision; a library's module is autocast."""
-    if isinstance(forward, TextTower):
-        return options.compiled(forward.prepared(options.device, DTYPES[options.precision]))
-    return options.compiled(options.autocast(forward))

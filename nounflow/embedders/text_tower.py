@@ -78,8 +78,16 @@ class TextTower:
 
         Rows of less than the context are right for a cuttable tower only.
         """
+        return self.of_embedded(self.embedded(ids), ids)
+
+    def embedded(self, ids: Tensor) -> Tensor:
+        """See `OpenTower`."""
+        return self.tokens[ids].float()
+
+    def of_embedded(self, x: Tensor, ids: Tensor, _mask: Tensor | None = None) -> Tensor:
+        """See `OpenTower`; no mask is needed."""
         batch, length = ids.shape
-        x = self.tokens[ids].float() + self.positions[:length]  # fp32 [batch, tokens, width]
+        x = x + self.positions[:length]  # fp32 [batch, tokens, width]
         places = torch.arange(length, device=ids.device)
         ahead = (places[None] > places[:, None])[None, None] if self.causal else None  # [1, 1, tokens, tokens]
         for layer in self.layers[:-1]:

@@ -42,6 +42,11 @@ class TwoTowers:
         return self.load_texts()
 
     @property
+    def open_texts(self) -> TextEncoder | None:
+        """See `Embedder.open_texts`."""
+        return self.texts if self.texts.tower else None
+
+    @property
     def batch_tokens(self) -> int:
         """See `Embedder.batch_tokens`."""
         return self.texts.batch_tokens

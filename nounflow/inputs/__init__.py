@@ -18,3 +18,12 @@ def input_folder(manifest_path: Path) -> Path:
             fix=f"delete {manifest_path} and run the same command again: they are fetched anew",
         )
     return folder
+
+
+def images_folder(folder: Path | None, manifest_path: Path | None) -> Path:
+    """A stage's folder of images: given itself, or by the manifest of a fetched set."""
+    if folder is not None:
+        return folder
+    if manifest_path is None:
+        raise NounflowError("Where are the images?", fix="give --folder or --input-manifest")
+    return input_folder(manifest_path)

@@ -9,11 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 from safetensors.torch import load_file
 
-from nounflow.atomic import atomic_file
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.files import sha256_file
 from nounflow.schemas.documents import read_document, write_document
@@ -86,27 +83,6 @@ def read_bank(path: Path) -> NounBank:
         )
     tensors = load_file(weights)
     return NounBank(manifest, unit(tensors["nouns"].numpy()), unit(tensors["patterns"].numpy()))
-
-
-def write_no(path: Path, no: np.ndarray, bank: BankManifest) -> None:
-    """Write what a no-model makes of a bank's nouns: unit vectors [nouns, dim], row by row those of the bank."""
-    with atomic_file(path) as temporary:
-        save_file({"no": np.ascontiguousarray(no, np.float16)}, temporary, {"bank": bank.weights_sha256})
-
-
-def read_no(path: Path) -> tuple[str, np.ndarray]:
-    """Digest of the bank's vectors that no-embeddings were made of, and these, float32 [nouns, dim].
-
-    Raises:
-        DamagedFileError: it is not such a file.
-    """
-    try:
-        with safe_open(path, "np") as file:
-            return file.metadata()["bank"], unit(file.get_tensor("no"))
-    except (SafetensorError, KeyError, TypeError) as error:
-        raise DamagedFileError(
-            f"The no-embeddings cannot be read ({error})", where=path, fix="delete the file and run again"
-        ) from error
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

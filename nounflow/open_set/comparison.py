@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -14,6 +14,7 @@ from nounflow.open_set.bank import NounBank
 from nounflow.open_set.draws import Draw, draw_known
 from nounflow.open_set.evaluation import Compared, Scored
 from nounflow.open_set.negatives import left_out
+from nounflow.open_set.no_store import StoredNoModel
 from nounflow.open_set.reference import temperature_of
 from nounflow.open_set.trial import LabelledImages, free, listed, reference
 from nounflow.schemas.labels import Labels
@@ -61,7 +62,7 @@ class Material:
     senses: WordSenses
     pictured: Sequence[str]  # the classes of ImageNet-1k
     answered: Sequence[Answered] = ()
-    no: Mapping[str, tuple[str, np.ndarray]] = field(default_factory=dict)  # no-model -> bank's digest, embeddings
+    no: Sequence[StoredNoModel] = ()
 
 
 def compare(material: Material) -> OpenSetResults:
@@ -74,9 +75,7 @@ def compare(material: Material) -> OpenSetResults:
     compared: list[Compared] = []
     notes: list[str] = []
     for bank in material.banks:
-        no = {
-            name: vectors for name, (digest, vectors) in material.no.items() if digest == bank.manifest.weights_sha256
-        }
+        no = {model.path.stem: model.no for model in material.no if model.bank == bank.manifest.weights_sha256}
         for name, test in (material.settings.tests or {}).items():
             images, draws = _images(material, bank, name, test)
             one = _with_list(material, bank, name, test, images, draws, no)

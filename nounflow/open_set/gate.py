@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -11,11 +11,16 @@ import numpy as np
 
 from nounflow.config.auto import choice_for
 from nounflow.config.open_set import OpenSetConfig
+from nounflow.embedders.prompts import class_embeddings
+from nounflow.embedders.protocol import Embedder
 from nounflow.errors import MismatchError, NounflowError
+from nounflow.files import sha256_file
 from nounflow.open_set.bank import NounBank, check_classes, read_bank, unit
 from nounflow.open_set.calibration import fit_threshold
+from nounflow.open_set.no_store import StoredNoModel, no_embeddings, read_no_model
 from nounflow.open_set.reference import Reference, temperature_of
 from nounflow.open_set.trial import background_rows, candidate_rows, list_reference, reference
+from nounflow.open_set_scores import SCORES
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.embeddings import EmbedderIdentity
 from nounflow.schemas.open_set import GateManifest
@@ -45,6 +50,14 @@ class Gate(Protocol):
     def __call__(self, vectors: np.ndarray, nouns: Sequence[Sequence[str]]) -> list[Verdict]:
         """Verdicts on images by their unit vectors [n, dim] and the nouns that each was called, best first."""
         ...
+
+
+def believed(gate: Gate | None, vectors: np.ndarray, texts: Sequence[Sequence[str]]) -> np.ndarray:
+    """Whether a gate accepts each of some answers [n] by the first nouns of each, bool [n]; without a gate all are."""
+    if gate is None:
+        return np.ones(len(vectors), dtype=bool)
+    nouns = [[text for text in row[:TOP_K] if text] for row in texts]
+    return np.array([verdict.accepted for verdict in gate(vectors, nouns)], dtype=bool)
 
 
 @dataclass(frozen=True)
@@ -99,6 +112,7 @@ class StoredGate:
     manifest: GateManifest
     bank: NounBank
     nouns: tuple[str, ...]  # the run's
+    no: StoredNoModel | None
 
     @classmethod
     def load(cls, path: Path, embedder: EmbedderIdentity, lexicon: str, nouns: tuple[str, ...]) -> StoredGate:
@@ -114,53 +128,49 @@ class StoredGate:
         manifest = read_document(GateManifest, path, "gate")
         check_identity(manifest.embedder, embedder, path, "the run's embedder")
         bank = read_bank(path.parent / manifest.bank)
+        no = path.parent / manifest.no if manifest.no else None
         for what, found, expected in (
             ("lexicon", manifest.lexicon, lexicon),
             ("bank of nouns", manifest.bank_sha256, bank.manifest.weights_sha256),
+            ("no-model", manifest.no_sha256, sha256_file(no) if no and no.is_file() else ""),
         ):
             if found != expected:
                 raise MismatchError(
-                    f"The gate was fitted with another {what} ({found[:12]} against {expected[:12]})",
+                    f"The gate was fitted with another {what} ({found[:12]} against {expected[:12] or 'none'})",
                     where=path,
                     fix="fit it again: delete it and run the same snakemake command",
                 )
-        return cls(manifest, bank, nouns)
+        return cls(manifest, bank, nouns, read_no_model(no) if no else None)
 
     def own(self, keep: float | None = None) -> ScoreGate:
         """The gate of the run's own answers, without a list; `keep`: share of known images, None: as it was fitted."""
         threshold = self.manifest.threshold
         if keep is not None:
             threshold = float(np.interp(1 - keep, np.linspace(0, 1, 101), self.manifest.quantiles))
-        return replace(lexicon_gate(self.bank, self.nouns, self.manifest.score, self._config), threshold=threshold)
+        gate = lexicon_gate(self.bank, self.nouns, self.manifest.score, self._config, self.no and self.no.no)
+        return replace(gate, threshold=threshold)
 
-    def for_list(
-        self,
-        names: Sequence[str],
-        encode_texts: Callable[[Sequence[str]], np.ndarray],
-        keep: float | None = None,
-    ) -> ScoreGate:
+    def for_list(self, names: Sequence[str], embedder: Embedder, keep: float | None = None) -> ScoreGate:
         """The gate of a class list; its threshold is fitted on captions of the list under the run's noise.
 
         Raises:
             NounflowError: the list has fewer than two names, or two that the embedder cannot tell apart.
         """
-        prompts = self.bank.manifest.prompts
-        texts = [prompt.replace("{}", name) for name in names for prompt in prompts]
-        if not texts:
-            check_classes(names, np.zeros((0, 1)))
-        known = unit(encode_texts(texts).reshape(len(names), len(prompts), -1).mean(axis=1))
+        config, prompts = self._config, self.bank.manifest.prompts
+        known = class_embeddings(embedder, names, prompts, progress=False)
         check_classes(names, known)
-        spec = self.manifest.embedder.spec
-        method = self._config.gate.list_score
+        method = config.gate.list_score
         if method == "auto":
+            spec = self.manifest.embedder.spec
             method = "energy" if choice_for(spec).temperature != "tower" else "neglabel"
-        config = self._config
         held, rows = list_reference(
             self.bank, names, known, temperature_of(self.manifest.embedder), config.negatives, config.seed
         )
+        if self.no and SCORES[method].needs == "no_model":
+            held = replace(held, no=no_embeddings(self.no.module(embedder), names, known, prompts, embedder))
         gate = ScoreGate(method, 0.0, held, list(names), [self.bank.manifest.nouns[row] for row in rows])
-        captions = encode_texts([caption.replace("{}", name) for name in names for caption in _CAPTIONS])
-        noisy = self._noisy(captions)
+        captions = [caption.replace("{}", name) for name in names for caption in _CAPTIONS]
+        noisy = self._noisy(embedder.encode_texts(captions, progress=False))
         return gate.fitted(noisy, [()] * len(noisy), self.manifest.keep if keep is None else keep)
 
     @property
@@ -181,10 +191,12 @@ class StoredGate:
         return apply_noise(torch.from_numpy(repeated), noise, generator).numpy()
 
 
-def lexicon_gate(bank: NounBank, nouns: Sequence[str], method: str, config: OpenSetConfig) -> ScoreGate:
-    """A gate of answers from a lexicon, without a threshold yet."""
+def lexicon_gate(
+    bank: NounBank, nouns: Sequence[str], method: str, config: OpenSetConfig, no: np.ndarray | None
+) -> ScoreGate:
+    """A gate of answers from a lexicon, without a threshold yet; `no`: no-embeddings of all nouns of the bank."""
     held, rows = reference(
-        bank, bank.rows(nouns), temperature_of(bank.manifest.embedder), config.negatives, config.seed
+        bank, bank.rows(nouns), temperature_of(bank.manifest.embedder), config.negatives, config.seed, no
     )
     if not held.can(method):
         raise NounflowError(

@@ -6,11 +6,17 @@ The yes side is the embedder's own and stays as it is.
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from nounflow.embedders.text_encoder import TextEncoder
+from nounflow.store.matrix import MappedMatrix
 from nounflow.store.training_set import TrainingSet
 from nounflow.training.loss import LossParts
 
@@ -36,13 +42,49 @@ class NoHead(nn.Module):
 
     def forward(self, texts: torch.Tensor) -> torch.Tensor:
         """Unit text embeddings [n, dim] -> unit no-embeddings [n, dim]."""
-        pool = torch.cat([self.prompts, self.prompts.mean(0, keepdim=True)])  # [prompts + 1, dim]
-        if self.training:
-            drawn = torch.randint(len(pool), (len(texts),)).to(texts.device)
-        else:
-            drawn = torch.full((len(texts),), len(pool) - 1, device=texts.device)
-        x = texts + pool[drawn]
+        x = texts + _drawn(self.prompts, len(texts), self.training)
         return F.normalize(x + self.narrow(F.gelu(self.widen(self.norm(x)))), dim=-1)
+
+
+class NoTower(nn.Module):
+    """A copy of a text tower with a pool of additive prompts over all tokens; at the start n = g. The original."""
+
+    def __init__(self, encoder: TextEncoder, prompts: int) -> None:
+        """`encoder`: with a tower that is written out, as `text_encoder` gives it; `prompts`: as of `NoHead`."""
+        super().__init__()
+        tower = encoder.tower
+        assert tower is not None
+        tensors = list(_tensors(vars(tower)))
+        rows = torch.contiguous_format  # of transposed weights, AdamW's sums would change places in a checkpoint
+        self.weights = nn.ParameterList(part.detach().float().clone(memory_format=rows) for part in tensors)
+        width = tower.embedded(torch.zeros(1, 1, dtype=torch.int64, device=encoder.device)).shape[-1]
+        self.prompts = nn.Parameter(torch.zeros(prompts, encoder.context, width, device=encoder.device))
+        # the copy holds these parameters in the place of the original's tensors
+        self._tower = copy.deepcopy(tower, {id(old): new for old, new in zip(tensors, self.weights, strict=True)})
+
+    def forward(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Token ids and mask [n, tokens] -> unit no-embeddings [n, dim]."""
+        x = self._tower.embedded(ids) + _drawn(self.prompts[:, : ids.shape[1]], len(ids), self.training)
+        return self._tower.of_embedded(x, ids, mask)
+
+
+def _tensors(part: Any) -> Iterator[torch.Tensor]:
+    """All tensors within dictionaries, sequences and dataclasses, in a fixed order."""
+    if isinstance(part, torch.Tensor):
+        yield part
+    elif isinstance(part, dict | list | tuple):
+        for one in part.values() if isinstance(part, dict) else part:
+            yield from _tensors(one)
+    elif hasattr(part, "__dataclass_fields__"):
+        yield from _tensors(vars(part))
+
+
+def _drawn(prompts: torch.Tensor, n: int, training: bool) -> torch.Tensor:
+    """One of the prompts [prompts, ...] or their mean for each text, [n, ...]; not in training the mean, [1, ...]."""
+    mean = prompts.mean(0, keepdim=True)
+    if not training:
+        return mean
+    return torch.cat([prompts, mean])[torch.randint(len(prompts) + 1, (n,)).to(prompts.device)]
 
 
 def yes_no_loss(
@@ -72,30 +114,45 @@ def opposition(yes: torch.Tensor, no: torch.Tensor) -> torch.Tensor:
 
 
 class NoTask:
-    """Texts alone: a text under the run's noise stands for an image, another text of its noun for what is asked."""
+    """Pairs of image and caption; or texts alone, of which one under noise stands for an image of its noun."""
 
-    def __init__(self, module: NoHead, texts: TrainingSet, temperature: float) -> None:
+    def __init__(
+        self,
+        module: nn.Module,
+        samples: TrainingSet,
+        temperature: float,
+        captions: np.ndarray | MappedMatrix | None = None,
+        tokens: Callable[[np.ndarray], tuple[torch.Tensor, ...]] | None = None,
+    ) -> None:
+        """
+        Args:
+            samples: images, or the texts that stand for them.
+            captions: text embeddings of the samples, fp16 [samples, dim]; None: another text of the first target.
+            tokens: what `module` takes of the captions of some rows [n]; None: their text embeddings.
+        """
         self.module = module
-        self._texts, self._temperature = texts, temperature
-        first = texts.targets[texts.offsets[:-1]].astype(np.int64)
-        self._noun = first
-        trained = np.flatnonzero(~texts.heldout)
-        self._order = trained[np.argsort(first[trained], kind="stable")]
-        self._starts = np.searchsorted(first[self._order], np.arange(first.max() + 2))
+        self._samples, self._temperature, self._captions, self._tokens = samples, temperature, captions, tokens
+        self._noun = samples.targets[samples.offsets[:-1]].astype(np.int64)
+        trained = np.flatnonzero(~samples.heldout)
+        self._order = trained[np.argsort(self._noun[trained], kind="stable")]
+        self._starts = np.searchsorted(self._noun[self._order], np.arange(self._noun.max() + 2))
 
     def cost(self, rows: np.ndarray) -> np.ndarray:
         """All rows [n] cost the same: int64 [n]."""
         return np.zeros(len(rows), dtype=np.int64)
 
     def loss(self, embeddings: torch.Tensor, rows: np.ndarray) -> LossParts:
-        """Loss of simulated images [n, dim] and their partners' texts; see `TrainingTask.loss`."""
-        partners = torch.from_numpy(self._texts.vectors[self._partners(rows)]).float().to(embeddings.device)
-        yes = F.normalize(partners, dim=-1)
-        nouns = torch.from_numpy(self._noun[rows]).to(embeddings.device)
+        """Loss of images [n, dim], or what stands for them, and their texts; see `TrainingTask.loss`."""
+        device = embeddings.device
+        texts = self._samples.vectors[self._partners(rows)] if self._captions is None else self._captions[rows]
+        yes = F.normalize(torch.from_numpy(texts).float().to(device), dim=-1)
+        no = None if self._tokens is None else self.module(*self._tokens(rows)).float()
+        nouns = torch.from_numpy(self._noun[rows]).to(device)
         images = F.normalize(embeddings.float(), dim=-1)
-        with torch.autocast(embeddings.device.type, enabled=False):
-            loss, right = yes_no_loss(images, yes, self.module(yes), nouns[:, None] == nouns, self._temperature)
-        n = torch.tensor(float(len(rows)), device=embeddings.device)
+        with torch.autocast(device.type, enabled=False):
+            no = self.module(yes) if no is None else no
+            loss, right = yes_no_loss(images, yes, no, nouns[:, None] == nouns, self._temperature)
+        n = torch.tensor(float(len(rows)), device=device)
         return LossParts(total=loss * n, basis=n, correct=right * n)
 
     def _partners(self, rows: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ class FindsRegions:
     _predictor: Predictor
     _embedder: Embedder
     _gate: Gate | None
+    _same: dict[str, str]  # noun -> what it shares with its synonyms
 
     def regions(
         self,
@@ -51,7 +52,7 @@ class FindsRegions:
         asked = (proposals or ProposalsConfig()).model_copy(update={"embedded": boxes})
         gate = self._gate
         fusion = FusionConfig(most=most)
-        find = RegionFinder(self._predictor, self._embedder, asked, fusion, min_probability, gate)
+        find = RegionFinder(self._predictor, self._embedder, asked, fusion, min_probability, self._same, gate)
         for source in [images] if is_image(images) else images:  # type: ignore[union-attr]
             title = title_of(source)
             try:

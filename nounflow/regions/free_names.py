@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from nounflow.config.regions import FusionConfig
-from nounflow.open_set.gate import TOP_K, Gate
+from nounflow.open_set.gate import TOP_K, Gate, believed
 from nounflow.predictors.protocol import Predictor
 from nounflow.regions.boxes import suppressed
 from nounflow.regions.fusion import similarities
@@ -94,11 +94,7 @@ def answer_of(predictor: Predictor, gate: Gate | None = None) -> Answer:
 
     def answer(vectors: np.ndarray) -> tuple[list[str], np.ndarray, np.ndarray]:
         found = predictor.answer(vectors, min(TOP_K if gate else 1, predictor.width))
-        accepted = np.ones(len(vectors), dtype=bool)
-        if gate is not None:
-            nouns = [[text for text in row[:TOP_K] if text] for row in found.texts]
-            accepted = np.array([verdict.accepted for verdict in gate(vectors, nouns)], dtype=bool)
-        return [row[0] for row in found.texts], found.probabilities[:, 0], accepted
+        return [row[0] for row in found.texts], found.probabilities[:, 0], believed(gate, vectors, found.texts)
 
     return answer
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from nounflow.open_set.gate import Gate
 from nounflow.predictors.protocol import Predictor
 from nounflow.regions.boxes import grown
 from nounflow.regions.coco import xywh
-from nounflow.regions.free_names import NamedBox, answer_of, lexicon_groups, name_boxes
+from nounflow.regions.free_names import NamedBox, answer_of, name_boxes
 from nounflow.regions.image_regions import SCALES, ImageRegions
 from nounflow.regions.proposals import ProposalSource, load_source, propose
 
@@ -115,17 +115,19 @@ class RegionFinder:
         proposals: ProposalsConfig,
         fusion: FusionConfig,
         min_probability: float,
+        groups: Mapping[str, str],
         gate: Gate | None = None,
     ) -> None:
         """
         Args:
             min_probability: of a noun that is kept.
+            groups: noun -> what it shares with its synonyms.
             gate: says of each box and its nouns whether to believe it; None: all pass.
         """
         self._source = load_source(proposals, embedder.device)
         self._embedder, self._proposals, self._fusion, self._least = embedder, proposals, fusion, min_probability
         self._answer = answer_of(predictor, gate)
-        self._groups = lexicon_groups(predictor.manifest)
+        self._groups = groups
 
     def __call__(self, image: Image.Image, file: str) -> FoundRegions:
         """The boxes of an upright RGB image that keep a name."""

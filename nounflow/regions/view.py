@@ -13,7 +13,8 @@ from nounflow.regions.image_regions import SCALES, ImageRegions
 from nounflow.regions.proposals import CORNERS, PROPOSALS
 from nounflow.schemas.embeddings import ShardManifest
 from nounflow.schemas.tables import read_table
-from nounflow.store.shards import open_shard, read_boxes
+from nounflow.store.matrix import MappedMatrix
+from nounflow.store.shards import VECTORS, array_folder, map_rows, read_boxes, verify_shard
 
 
 class RegionView:
@@ -24,8 +25,9 @@ class RegionView:
         Raises:
             MismatchError: the vectors are not those of these proposals.
         """
-        self.manifest: ShardManifest
-        self.manifest, self._vectors = open_shard(manifest)
+        self.manifest: ShardManifest = verify_shard(manifest)
+        stored = map_rows(manifest, self.manifest)
+        self._vectors = MappedMatrix([stored], self.manifest.dim, [array_folder(manifest) / VECTORS])
         table = read_table(proposals, PROPOSALS, "table of proposals")
         self.sizes = {
             file: (width, height)
@@ -56,7 +58,7 @@ class RegionView:
             return None
         rows = self._rows[file]
         boxes = self._boxes[rows]
-        vectors = np.asarray(self._vectors[rows]).reshape(-1, len(SCALES), self.manifest.dim)
+        vectors = self._vectors[np.arange(rows.start, rows.stop)].reshape(-1, len(SCALES), self.manifest.dim)
         width, height = self.sizes[file]
         return ImageRegions(file, width, height, boxes[:: len(SCALES), 1:5], boxes[:: len(SCALES), 5], vectors)
 

@@ -1,11 +1,14 @@
 """What the report draws of `scores.json`: kinds, diversity, calibration. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from nounflow.report import charts
+from nounflow.report.fitted import FittedClaims
+from nounflow.scoring.calibration import Bin
 from nounflow.scoring.measures import BY_NAME
 from nounflow.scoring.results import Details, Scores
 from nounflow.scoring.rows import ScoreRow
@@ -16,6 +19,7 @@ from nounflow.text import join_words
 _STYLES = 6  # runs that one chart tells apart
 _KINDS = 9
 _LEAST = 5  # images of a kind that is drawn
+_AS_CLAIMED = charts.Series("as claimed", (0.0, 1.0), (0.0, 1.0), "s0")
 
 
 def undrawn(scores: Scores) -> str:
@@ -62,38 +66,55 @@ def diversity(scores: Scores) -> list[dict[str, Any]]:
     return list(drawn.values())
 
 
-def calibrations(scores: Scores) -> list[dict[str, Any]]:
-    """Right against claimed, and risk against coverage."""
+def calibrations(
+    scores: Scores, fitted: Mapping[tuple[str, str, str], FittedClaims] = MappingProxyType({})
+) -> list[dict[str, Any]]:
+    """Right against claimed, risk against coverage, and, by run, image set and annotator, right against `fitted`."""
     rows = _rows(scores)
     found = []
     for title, details in _groups(scores):
-        claimed, claimed_legend = [charts.Series("as claimed", (0.0, 1.0), (0.0, 1.0), "s0")], [("as claimed", "s0")]
+        claimed, after = [_AS_CLAIMED], [_AS_CLAIMED]
+        claimed_legend, after_legend = [("as claimed", "s0")], [("as claimed", "s0")]
         risks: list[charts.Series] = []
         risk_legend: list[tuple[str, str]] = []
         for one in details:
             if one.risk_coverage is None:
                 continue
             row, style = rows[one.run, one.image_set, one.annotator], f"s{len(risks) + 1}"
-            x, y = tuple(held.confidence for held in one.calibration), tuple(held.correct for held in one.calibration)
-            sizes = tuple(1.5 + 7.0 * (held.n / one.judged) ** 0.5 for held in one.calibration)
-            claimed.append(charts.Series(one.run, x, y, style, sizes))
+            claimed.append(_share_right(one.run, one.calibration, one.judged, style))
+            if now := fitted.get((one.run, one.image_set, one.annotator)):
+                after.append(_share_right(one.run, now.bins, now.judged, style))
+                interval = f"{percent(now.error)} [{percent(now.low)}, {percent(now.high)}]"
+                after_legend.append((f"{one.run}: error {interval}", style))
             claimed_legend.append((f"{one.run}: error {cell(BY_NAME['calibration_error'], row).with_interval}", style))
             risks.append(charts.Series(one.run, one.risk_coverage.coverage, one.risk_coverage.risk, style))
             risk_legend.append((f"{one.run}: mean risk {percent(row.risk_coverage_area)}", style))
         if not risks:
             continue
-        label = f"Probability and share right, {title}: " + "; ".join(text for text, _ in claimed_legend[1:])
         risk_label = f"Share wrong among the surest, {title}: " + "; ".join(text for text, _ in risk_legend)
         found.append(
             {
                 "title": title,
-                "claimed": charts.line_chart(claimed, "probability that the run gave", True, label),
+                "claimed": charts.line_chart(
+                    claimed, "probability that the run gave", True, _said(title, claimed_legend)
+                ),
                 "claimed_legend": claimed_legend,
+                "fitted": charts.line_chart(after, "probability fitted to captions", True, _said(title, after_legend)),
+                "fitted_legend": after_legend[1:] and after_legend,
                 "risk": charts.line_chart(risks, "share of images named, the surest first", True, risk_label),
                 "risk_legend": risk_legend,
             }
         )
     return found
+
+
+def _share_right(run: str, bins: Sequence[Bin], judged: int, style: str) -> charts.Series:
+    x, y = tuple(held.confidence for held in bins), tuple(held.correct for held in bins)
+    return charts.Series(run, x, y, style, tuple(1.5 + 7.0 * (held.n / judged) ** 0.5 for held in bins))
+
+
+def _said(title: str, legend: Sequence[tuple[str, str]]) -> str:
+    return f"Probability and share right, {title}: " + "; ".join(text for text, _ in legend[1:])
 
 
 def _rows(scores: Scores) -> dict[tuple[str, str, str], ScoreRow]:

@@ -12,9 +12,11 @@ from markupsafe import Markup
 
 from nounflow.classification.table import HEADINGS, PUBLISHED, Row, cells
 from nounflow.report import charts, figures, nouns, score_tables, tags, training, words
+from nounflow.report.fitted import fitted_claims
 from nounflow.report.gallery import Card, Picture
 from nounflow.report.open_set import open_set
 from nounflow.report.reading import CountsRecord, TrainingProgress
+from nounflow.schemas.hypernyms import AnswerCalibration
 from nounflow.schemas.open_set import OpenSetResults
 from nounflow.schemas.tags import TagScores
 from nounflow.scoring.load import ScoringMaterial
@@ -50,6 +52,7 @@ class Report:
     classification: Sequence[Row] | None = None  # None: nothing was classified
     open_set: OpenSetResults | None = None
     measures: Sequence[str] = ()  # to show beside the usual ones
+    fitted: Mapping[str, AnswerCalibration] = field(default_factory=dict)  # by run, to captions
     tags: TagScores | None = None  # several nouns for an image, where they were scored
 
 
@@ -79,7 +82,8 @@ def render(report: Report) -> str:
         undrawn=figures.undrawn(scores),
         breakdowns=figures.breakdowns(scores),
         diversity=figures.diversity(scores),
-        calibrations=figures.calibrations(scores),
+        calibrations=figures.calibrations(scores, fitted_claims(material, report.fitted)),
+        fitted_on=next((rule.fitted_on for rule in report.fitted.values()), ""),
         config=json.dumps(origin.config, indent=2, ensure_ascii=False) if origin and origin.config else "",
         published=published_table(published_rows()) if report.published else None,
         classified=_classified(report.classification or ()),

@@ -8,7 +8,9 @@ import polars as pl
 from pydantic import BaseModel, Field
 
 from nounflow.predictor_kinds import writes_tokens
+from nounflow.predictors.calibrating import read_calibration
 from nounflow.schemas.documents import read_document
+from nounflow.schemas.hypernyms import AnswerCalibration
 from nounflow.schemas.models import Angles, PredictorManifest
 from nounflow.schemas.tables import METRICS, read_table
 
@@ -39,6 +41,16 @@ class TrainingProgress:
     metrics: pl.DataFrame | None  # METRICS
     angles: Angles | None
     writes_tokens: bool = True  # else its outputs are whole nouns
+
+
+def read_fitted(manifests: Sequence[Path]) -> dict[str, AnswerCalibration]:
+    """Run -> what its probabilities were fitted to captions with, where that was done with its weights."""
+    fitted = {}
+    for path in manifests:
+        manifest = read_document(PredictorManifest, path, "manifest of a run")
+        if found := read_calibration(path, manifest, labelled=False):
+            fitted[manifest.run] = found
+    return fitted
 
 
 def read_progress(manifests: Sequence[Path]) -> dict[str, TrainingProgress]:

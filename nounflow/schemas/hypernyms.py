@@ -22,14 +22,15 @@ class NounHypernyms(StoredDocument):
 
 
 class AnswerCalibration(StoredDocument):
-    """calibration.json in a model's folder: what turns its probabilities into shares of right answers."""
+    """calibration.json or caption_calibration.json of a model: what makes probabilities shares of right answers."""
 
     weights_sha256: str  # of the model that it was fitted for
     weight: float  # of the log-probabilities: one over the temperature
     none: float  # log of what "none of the candidates" weighs
     candidates: int  # nouns of an image that share one probability
-    images: int  # labelled ones that it was fitted to
-    labels: str  # the file
+    images: int  # labelled ones that it was fitted to, or captions
+    labels: str  # the file, or the training set's manifest
+    fitted_on: str = "labelled images"
     error_before: float  # expected calibration error on these images
     error_after: float  # likewise, in cross-validation
     right: float  # share of the images whose first noun is right

@@ -40,6 +40,8 @@ class GateManifest(StoredDocument):
     noise: dict[str, Any]  # under which thresholds of class lists are fitted
     bank: str  # path of its manifest, from this file's folder
     bank_sha256: str  # of its vectors
+    no: str = ""  # path of the no-model, likewise
+    no_sha256: str = ""
 
 
 class Measured(StoredDocument):
@@ -58,7 +60,6 @@ class OpenSetRow(StoredDocument):
     run: str  # whose answers are judged; empty: a class list is given, and the embedder decides alone
     embedder: str
     method: str
-    no_model: str = ""
     unknown: str  # near, far, farthest ...; wrong: the run's wrong answers
     known_images: float  # mean over draws
     unknown_images: float

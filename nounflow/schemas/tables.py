@@ -71,6 +71,8 @@ SAMPLES = pa.schema(  # the index of a training set; vectors stay in the shards
     ]
 )
 
+PAIRS = pa.schema([("image", pa.string()), ("text", pa.string())])  # name and caption of each embedded pair
+
 METRICS = pa.schema(
     [
         ("samples", pa.int64()),  # training samples seen

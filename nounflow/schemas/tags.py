@@ -6,6 +6,8 @@ from pydantic import Field
 
 from nounflow.schemas.documents import StoredDocument
 
+BASELINE = "zero_shot"  # what methods are compared with
+FREE, GATED = "without a list", "without a list, gated"  # after a run's name
 _TAILS = ("", "_low", "_high")
 _SETS = ("_3", "_5", "_cut")  # the best 3 or 5 labels, and those above a threshold
 FIGURES = (  # columns of results/tags.tsv, in percent but for the threshold; _minus: less zero_shot

@@ -27,8 +27,10 @@ from nounflow.serving.batching import Batcher, TooManyWaitingError
 
 if TYPE_CHECKING:
     from nounflow.regions.photographs import FoundRegions
+    from nounflow.tags.naming import Tagging
 
 _NOT_SERVED = ("file", "problem")
+_AN_IMAGE = {"requestBody": {"required": True, "content": {"image/*": {"schema": {"format": "binary"}}}}}
 _BODY_SECONDS = 30.0  # for a client to send its image
 
 
@@ -40,21 +42,31 @@ class Limits:
     max_pixels: int = 50_000_000
     max_waiting: int = 512  # requests
     batch: int = 32
+    at_once: int = 1  # batches
 
 
-class Noun(BaseModel):
-    """One of an image's nouns."""
+class Name(BaseModel):
+    """A noun, or what lies above it."""
 
     noun: str
     probability: float
 
 
+class Noun(Name):
+    """One of an image's nouns."""
+
+    in_lexicon: bool  # of the model: it was trained on this noun
+
+
 class Named(BaseModel):
-    """The answer for one image, likeliest noun first."""
+    """The answer for one image, likeliest noun first; as `nounflow name --json`."""
 
     model: str
     nouns: list[Noun]
-    chain: list[Noun] = []  # ever broader and likelier names, each with the sum of all below
+    chain: list[Name] = []  # ever broader and likelier names, each with the sum of all below
+    sure: str | None = None  # the most specific of them that is as probable as was asked; empty: none is
+    sure_probability: float | None = None
+    calibrated_on: str | None = None  # what probabilities were fitted to, where they were
     verdict: Verdict | None = None  # of the model's gate, where it has one
 
 
@@ -65,13 +77,21 @@ class _Asked:
     candidates: tuple[str, ...]
 
 
-def naming_app(classifier: NounClassifier, model: str, limits: Limits, api_key: str | None, hosts: set[str]) -> FastAPI:
+def naming_app(
+    classifier: NounClassifier,
+    model: str,
+    limits: Limits,
+    api_key: str | None,
+    hosts: set[str],
+    confidence: float | None = None,
+) -> FastAPI:
     """The server's routes.
 
     Args:
         model: what answers call it.
         api_key: asked of every client, as `Authorization: Bearer KEY`; None: of none.
         hosts: names under which the server answers; empty: any.
+        confidence: that the sure name has to reach, where a request does not say; None: no name is called sure.
     """
     guided = lru_cache(maxsize=64)(lambda nouns: classifier.guide(nouns))
     registry = CollectorRegistry()
@@ -92,7 +112,7 @@ def naming_app(classifier: NounClassifier, model: str, limits: Limits, api_key: 
             found |= dict(zip(rows, chosen.classify_embeddings(vectors[rows], top), strict=True))
         return [found[i] for i in range(len(batch))]
 
-    batcher = Batcher(work, limits.batch, limits.max_waiting)
+    batcher = Batcher(work, limits.batch, limits.max_waiting, limits.at_once)
     Gauge("nounflow_waiting", "Images that wait", registry=registry).set_function(lambda: batcher.waiting)
     decoding = asyncio.Semaphore(classifier.threads)
 
@@ -113,18 +133,17 @@ def naming_app(classifier: NounClassifier, model: str, limits: Limits, api_key: 
             seconds.observe(time.monotonic() - start)
         return answer
 
-    @app.post(
-        "/name",
-        response_model_exclude_none=True,
-        openapi_extra={"requestBody": {"required": True, "content": {"image/*": {"schema": {"format": "binary"}}}}},
-    )
+    @app.post("/name", response_model_exclude_none=True, openapi_extra=_AN_IMAGE)
     async def name(
         request: Request,
         top: Annotated[int, Query(ge=1, le=50, description="nouns to answer with")] = 3,
         noun: Annotated[list[str], Query(max_length=1000, description="answer from these nouns only")] = [],  # noqa: B006
+        confidence: Annotated[
+            float | None, Query(ge=0, le=1, description="also say the most specific name that is so probable")
+        ] = confidence,
     ) -> Named:
         """Name the image that is the request's body (JPEG, PNG, WebP, HEIC ...)."""
-        candidates = tuple(dict.fromkeys(text.strip() for text in noun if text.strip()))
+        candidates = _listed(noun)
         try:
             if candidates:
                 await asyncio.to_thread(guided, candidates)
@@ -138,17 +157,41 @@ def naming_app(classifier: NounClassifier, model: str, limits: Limits, api_key: 
             raise HTTPException(422, str(error).splitlines()[0]) from None
         except TooManyWaitingError:
             raise HTTPException(503, "Too many images wait; try again soon.", {"Retry-After": "1"}) from None
-        pairs = zip(found.nouns[:top], found.probabilities[:top], strict=True)
-        nouns = [Noun(noun=text, probability=probability) for text, probability in pairs]
-        chain = [Noun(noun=text, probability=probability) for text, probability in found.chain]
-        return Named(model=model, nouns=nouns, chain=chain, verdict=found.verdict)
+        return _answer(found, model, top, confidence, classifier.calibrated_on)
 
     looking = asyncio.Semaphore(1)  # a photograph's boxes are a batch of their own
 
-    @app.post(
-        "/regions",
-        openapi_extra={"requestBody": {"required": True, "content": {"image/*": {"schema": {"format": "binary"}}}}},
-    )
+    async def with_boxes(request: Request, look: Callable[[bytes], Tagging | FoundRegions]) -> dict[str, object]:
+        """What is found in the image that is the request's body, as JSON."""
+        content = await _body(request, limits.max_bytes)
+
+        def work() -> Tagging | FoundRegions:
+            _check_size(content, limits.max_pixels)
+            return look(content)
+
+        try:
+            async with looking:
+                found = await asyncio.to_thread(work)
+        except (ImageError, NounflowError) as error:
+            raise HTTPException(422, str(error).splitlines()[0]) from None
+        if found.problem:
+            raise HTTPException(422, f"The image cannot be read: {found.problem}")
+        return {"model": model, **{key: value for key, value in found.as_dict().items() if key not in _NOT_SERVED}}
+
+    @app.post("/tags", openapi_extra=_AN_IMAGE)
+    async def tags(
+        request: Request,
+        most: Annotated[int, Query(ge=1, le=50, description="nouns to answer with")] = 5,
+        min_score: Annotated[float | None, Query(description="of all but the first; left out: as calibrated")] = None,
+        noun: Annotated[list[str], Query(max_length=1000, description="look for these, of any lexicon")] = [],  # noqa: B006
+    ) -> dict[str, object]:
+        """Several nouns of the image that is the request's body, each with its box x0, y0, x1, y1 in pixels."""
+        labels = [text for text in noun if text.strip()] or None  # as sent: what stands there twice is told
+        return await with_boxes(
+            request, lambda content: classifier.tags(content, labels, most=most, threshold=min_score)[0]
+        )
+
+    @app.post("/regions", openapi_extra=_AN_IMAGE)
     async def regions(
         request: Request,
         boxes: Annotated[int, Query(ge=1, le=100, description="proposals that are looked at")] = 40,
@@ -157,22 +200,13 @@ def naming_app(classifier: NounClassifier, model: str, limits: Limits, api_key: 
         noun: Annotated[list[str], Query(max_length=1000, description="answer from these nouns only")] = [],  # noqa: B006
     ) -> dict[str, object]:
         """What is where in the image that is the request's body: boxes x0, y0, x1, y1 in pixels, each with a noun."""
-        candidates = tuple(dict.fromkeys(text.strip() for text in noun if text.strip()))
-        content = await _body(request, limits.max_bytes)
+        candidates = _listed(noun)
 
-        def look() -> FoundRegions:
-            _check_size(content, limits.max_pixels)
+        def look(content: bytes) -> FoundRegions:
             chosen = guided(candidates) if candidates else classifier
             return next(chosen.regions([content], boxes=boxes, most=most, min_probability=min_probability))
 
-        try:
-            async with looking:
-                found = await asyncio.to_thread(look)
-        except (ImageError, NounflowError) as error:
-            raise HTTPException(422, str(error).splitlines()[0]) from None
-        if found.problem:
-            raise HTTPException(422, f"The image cannot be read: {found.problem}")
-        return {"model": model, **{key: value for key, value in found.as_dict().items() if key not in _NOT_SERVED}}
+        return await with_boxes(request, look)
 
     @app.get("/healthz")
     async def health() -> dict[str, str]:
@@ -185,6 +219,25 @@ def naming_app(classifier: NounClassifier, model: str, limits: Limits, api_key: 
         return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")
 
     return app
+
+
+def _answer(found: Naming, model: str, top: int, confidence: float | None, calibrated_on: str) -> Named:
+    pairs = zip(found.nouns[:top], found.probabilities[:top], strict=True)
+    name, probability = (None, None) if confidence is None else found.sure(confidence) or ("", 0.0)
+    return Named(
+        model=model,
+        nouns=[Noun(noun=text, probability=share, in_lexicon=text not in found.unknown) for text, share in pairs],
+        chain=[Name(noun=text, probability=share) for text, share in found.chain],
+        sure=name,
+        sure_probability=probability,
+        calibrated_on=calibrated_on or None,
+        verdict=found.verdict,
+    )
+
+
+def _listed(nouns: list[str]) -> tuple[str, ...]:
+    """A list of nouns as it was sent, each once."""
+    return tuple(dict.fromkeys(text.strip() for text in nouns if text.strip()))
 
 
 def _prepared(classifier: NounClassifier, content: bytes, max_pixels: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -16,16 +17,19 @@ class TooManyWaitingError(Exception):
 
 
 class Batcher(Generic[Item, Result]):
-    """Hands items to `work` in batches, one batch at a time, in another thread. No request waits for company."""
+    """Hands items to `work` in batches, in threads of its own. No request waits for company."""
 
-    def __init__(self, work: Callable[[Sequence[Item]], Sequence[Result]], size: int, waiting: int) -> None:
+    def __init__(
+        self, work: Callable[[Sequence[Item]], Sequence[Result]], size: int, waiting: int, threads: int = 1
+    ) -> None:
         """
         Args:
-            work: results in the items' order.
+            work: results in the items' order; called in several threads at once where there are several.
             size: the most items of a batch.
             waiting: the most items that may wait.
+            threads: batches that are worked on at once.
         """
-        self._work, self._size, self._most = work, size, waiting
+        self._work, self._size, self._most, self._threads = work, size, waiting, threads
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._some = asyncio.Event()
 
@@ -37,13 +41,14 @@ class Batcher(Generic[Item, Result]):
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Work while this is open."""
-        worker = asyncio.create_task(self._run())
-        try:
-            yield
-        finally:
-            worker.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await worker
+        with ThreadPoolExecutor(self._threads) as pool:  # always the same threads: each keeps memory of its own
+            workers = [asyncio.create_task(self._run(pool)) for _ in range(self._threads)]
+            try:
+                yield
+            finally:
+                for worker in workers:
+                    worker.cancel()
+                await asyncio.gather(*workers, return_exceptions=True)
 
     async def __call__(self, item: Item) -> Result:
         """The item's result.
@@ -58,7 +63,8 @@ class Batcher(Generic[Item, Result]):
         self._some.set()
         return await future
 
-    async def _run(self) -> None:
+    async def _run(self, pool: ThreadPoolExecutor) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             await self._some.wait()
             batch, self._waiting = self._waiting[: self._size], self._waiting[self._size :]
@@ -68,7 +74,7 @@ class Batcher(Generic[Item, Result]):
             if not batch:
                 continue
             try:
-                results = await asyncio.to_thread(self._work, [item for item, _future in batch])
+                results = await loop.run_in_executor(pool, self._work, [item for item, _future in batch])
             except Exception as error:
                 for _item, future in batch:
                     if not future.done():

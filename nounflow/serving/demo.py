@@ -1,10 +1,11 @@
-"""A page on which one drops, pastes or takes a picture and sees what each given model calls it. By Gradio.
+"""A page on which one drops, pastes or takes a picture and sees what each given model finds in it. By Gradio.
 
 It asks no other machine for anything: no telemetry, no share link, fonts of the system.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,18 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from nounflow.classifier import NounClassifier
+from nounflow.errors import NounflowError
 from nounflow.namings import Naming
+from nounflow.regions.photographs import FoundRegions
+from nounflow.serving.drawn import drawn
+from nounflow.tags.naming import Tagging
 
 _TOP = 5  # bars
 _NEAREST = 5
 _FONTS = ["system-ui", "sans-serif"]
 _NOTHING = "drop, paste or take a picture"
+ONE, SEVERAL, REGIONS = "one noun", "several nouns, each with its box", "regions"
+_SIDE = 800  # pixels of a drawn picture's longer side
 
 _Shape = tuple[str, tuple[int, ...], str]  # how Pillow draws it, where, colour
 _POLE: _Shape = ("rectangle", (156, 150, 164, 240), "#444444")
@@ -66,16 +73,20 @@ def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path
     """
     nearest = {name: _NearestNouns(classifier) for name, classifier in classifiers.items()}
 
-    def answer(image: Image.Image | None) -> list[Any]:
+    def answer(image: Image.Image | None, mode: str, listed: str) -> list[Any]:
+        nouns = [noun.strip() for noun in re.split(r"[,;\n]", listed) if noun.strip()]
         cells: list[Any] = []
         for name, classifier in classifiers.items():
-            if image is None:
-                cells += [{}, _NOTHING]
-                continue
-            vector = classifier.encode_images([image])
-            (naming,) = classifier.classify_embeddings(vector, _TOP)
-            bars = {f"{noun}": p for noun, p in zip(naming.nouns, naming.probabilities, strict=True)}
-            cells += [bars, _words(naming, nearest[name](vector[0]), confidence)]
+            bars, picture, words = dict[str, float](), None, _NOTHING
+            try:
+                if image is not None and mode == ONE:
+                    bars, words = _named(classifier, image, nouns, nearest[name], confidence)
+                elif image is not None:
+                    found = _found(classifier, image, mode, nouns)
+                    picture, words = drawn(image, found, _SIDE), f"{name}\n\n{_listing(found)}"
+            except NounflowError as error:
+                words = str(error).splitlines()[0]
+            cells += [gr.update(value=bars, visible=mode == ONE), gr.update(value=picture, visible=mode != ONE), words]
         return cells
 
     with gr.Blocks(title="nounflow", analytics_enabled=False) as page:
@@ -85,16 +96,59 @@ def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path
                 image = gr.Image(
                     label="picture", type="pil", sources=["upload", "clipboard", "webcam"], elem_id="picture"
                 )
+                mode = gr.Radio([ONE, SEVERAL, REGIONS], value=ONE, label="answer with", elem_id="mode")
+                listed = gr.Textbox(
+                    label="from this list only", placeholder="cat, dog, bird: none means all nouns", elem_id="list"
+                )
                 if examples:
                     gr.Examples([[str(path)] for path in examples], image)
             outputs: list[Any] = []
             for number, name in enumerate(classifiers):
                 with gr.Column(min_width=260):
-                    outputs.append(gr.Label(label=name, num_top_classes=_TOP, elem_id=f"bars{number}"))
-                    outputs.append(gr.Markdown(_NOTHING, elem_id=f"words{number}"))
-        image.change(answer, image, outputs, api_visibility="private", show_progress="hidden")
+                    outputs += [
+                        gr.Label(label=name, num_top_classes=_TOP, elem_id=f"bars{number}"),
+                        gr.Image(
+                            show_label=False,
+                            visible=False,
+                            interactive=False,
+                            buttons=["download", "fullscreen"],
+                            elem_id=f"drawn{number}",
+                        ),
+                        gr.Markdown(_NOTHING, elem_id=f"words{number}"),
+                    ]
+        gr.on(
+            [image.change, mode.change, listed.submit, listed.blur], answer, [image, mode, listed], outputs,
+            api_visibility="private", show_progress="minimal",
+        )  # fmt: skip
     found: gr.Blocks = page
     return found
+
+
+def _named(
+    classifier: NounClassifier, image: Image.Image, nouns: list[str], nearest: _NearestNouns, confidence: float
+) -> tuple[dict[str, float], str]:
+    """Bars of one noun's candidates, and the words below them."""
+    vector = classifier.encode_images([image])
+    (naming,) = (classifier.guide(nouns) if nouns else classifier).classify_embeddings(vector, _TOP)
+    bars = dict(zip(naming.nouns, naming.probabilities, strict=True))
+    return bars, _words(naming, nearest(vector[0]), confidence)
+
+
+def _found(classifier: NounClassifier, image: Image.Image, mode: str, nouns: list[str]) -> Tagging | FoundRegions:
+    """Several nouns, or regions, with a list or without."""
+    if mode == SEVERAL:
+        return classifier.tags(image, nouns or None)[0]
+    return next((classifier.guide(nouns) if nouns else classifier).regions([image]))
+
+
+def _listing(found: Tagging | FoundRegions) -> str:
+    """What was found, a line for each noun."""
+    if isinstance(found, Tagging):
+        lines = [f"**{each.noun}** {each.score:.2f}{f', by {each.by}' if each.by else ''}" for each in found.nouns]
+        lines += [f"labels that mean the same: {', '.join(found.alike)}"] * bool(found.alike)
+    else:
+        lines = [f"**{one.noun}** {one.probability:.0%}" for one in found.boxes]
+    return "\n\n".join(lines) or "nothing sure"
 
 
 def start(page: gr.Blocks, host: str, port: int, examples: Sequence[Path], *, block: bool = True) -> str:

@@ -85,15 +85,19 @@ def verify_shard(manifest_path: Path) -> ShardManifest:
     return manifest
 
 
-def open_shard(manifest_path: Path) -> tuple[ShardManifest, np.ndarray | StoredRows]:
-    """Check a shard byte for byte and map it: (manifest, read-only rows that give float16 [*, dim] when indexed).
+def read_shard(manifest_path: Path) -> tuple[ShardManifest, np.ndarray]:
+    """A shard in memory, checked byte for byte: (manifest, float16 [rows, dim]).
+
+    Nothing stays mapped: to read what was cut off meanwhile would kill the process without a word.
 
     Raises:
         DamagedFileError: a file is lost or cut off, or any of its bytes changed.
     """
     manifest = verify_shard(manifest_path)
-    rows = map_rows(manifest_path, manifest)
-    return manifest, rows.values if rows.scales is None else rows
+    vectors = np.empty((manifest.rows, manifest.dim), dtype=np.float16)
+    for start, rows in checked_rows(manifest_path, manifest):
+        vectors[start : start + len(rows)] = rows[:]
+    return manifest, vectors
 
 
 def map_rows(manifest_path: Path, manifest: ShardManifest) -> StoredRows:

@@ -1,5 +1,6 @@
 """A low-rank map of image vectors, and a shift that all labels share, kept on disk with what they were trained on."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from nounflow.embedders.protocol import Embedder
 from nounflow.errors import DamagedFileError
 from nounflow.files import sha256_file
 from nounflow.schemas.documents import StoredDocument, read_document, write_document
 from nounflow.schemas.embeddings import EmbedderIdentity
+from nounflow.store.shards import check_identity
 from nounflow.store.weights import save_tensors
+from nounflow.tags.context import LearntContext
 
 
 class AdapterManifest(StoredDocument):
@@ -23,6 +27,7 @@ class AdapterManifest(StoredDocument):
     method: str
     embedder: EmbedderIdentity
     settings: dict[str, Any]
+    templates: tuple[str, ...] = ()  # whose words were learnt
     labels: tuple[str, ...]  # that it was trained on; none of texts, whose labels are the lexicon's nouns
     samples: int
     metrics: dict[str, float]
@@ -53,28 +58,33 @@ class TagAdapter(nn.Module):
         return F.normalize(self(torch.from_numpy(images)), dim=-1).numpy()
 
     @torch.inference_mode()
-    def moved_labels(self, labels: np.ndarray) -> np.ndarray:
+    def moved_labels(self, _labels: Sequence[str], vectors: np.ndarray) -> np.ndarray:
         """Likewise of labels [labels, dim]."""
-        return self.of_labels(torch.from_numpy(labels)).numpy()
+        return self.of_labels(torch.from_numpy(vectors)).numpy()
 
 
-def save_adapter(path: Path, adapter: TagAdapter, **fields: Any) -> AdapterManifest:
+Learnt = TagAdapter | LearntContext  # both say where images and labels are moved to
+
+
+def save_adapter(path: Path, adapter: Learnt, **fields: Any) -> AdapterManifest:
     """Write the weights, then the manifest, to `path`."""
     path.unlink(missing_ok=True)
     weights = path.with_suffix(".safetensors")
-    save_tensors(weights, adapter.state_dict())
+    save_tensors(weights, {name: part.cpu() for name, part in adapter.state_dict().items()})
     manifest = AdapterManifest(weights_sha256=sha256_file(weights), **fields)
     write_document(path, manifest)
     return manifest
 
 
-def load_adapter(path: Path) -> tuple[AdapterManifest, TagAdapter]:
+def load_adapter(path: Path, embedder: Embedder) -> tuple[AdapterManifest, Learnt]:
     """Read and check an adapter.
 
     Raises:
         DamagedFileError: its weights are not those that were written.
+        MismatchError: it was trained with another embedder.
     """
     manifest, weights = read_document(AdapterManifest, path, "adapter"), path.with_suffix(".safetensors")
+    check_identity(manifest.embedder, embedder.identity, path, "the embedder")
     if not weights.is_file() or sha256_file(weights) != manifest.weights_sha256:
         raise DamagedFileError(
             "The weights of an adapter are missing or not those that its manifest describes",
@@ -85,6 +95,10 @@ def load_adapter(path: Path) -> tuple[AdapterManifest, TagAdapter]:
         tensors = load_file(weights)
     except SafetensorError as error:
         raise DamagedFileError(f"The weights cannot be read ({error})", where=weights) from error
-    adapter = TagAdapter(manifest.embedder.dim, len(tensors["down.weight"]), "offset" in tensors)
+    adapter: Learnt = (
+        LearntContext(embedder, manifest.templates)
+        if manifest.templates
+        else TagAdapter(manifest.embedder.dim, len(tensors["down.weight"]), "offset" in tensors)
+    )
     adapter.load_state_dict(tensors)
     return manifest, adapter.eval()

@@ -8,13 +8,14 @@ import polars as pl
 
 from nounflow.config.tags import TagsConfig
 from nounflow.embedders.protocol import Embedder
+from nounflow.open_set.gate import Gate
 from nounflow.predictors.protocol import Predictor
-from nounflow.schemas.tags import TagRow
-from nounflow.tags.adapter import TagAdapter
-from nounflow.tags.evaluation import BASELINE, SOFTMAX, Images, Row, Score, free_row, table, ways
+from nounflow.schemas.tags import BASELINE, FREE, GATED, TagRow
+from nounflow.tags.adapter import Learnt
+from nounflow.tags.evaluation import SOFTMAX, Images, Row, Score, free_row, table, ways
 from nounflow.tags.list_free import Tag, candidates, cut, ranked
 from nounflow.tags.scores import dual_stream
-from nounflow.tags.texts import columns_of, label_vectors, meaning, meanings
+from nounflow.tags.texts import NounVectors, columns_of, label_vectors, meaning, meanings
 
 _EXAMPLES = 24  # images shown with their nouns
 _CONCEPTS = 2000  # nouns of the lexicon, the weightiest, that SpLiCE's labels compete with
@@ -23,12 +24,13 @@ _LIST_ONLY = ("head", "retrieval")  # kinds that give every noun a probability a
 
 def compare(
     name: str, images: Images, boxes: np.ndarray, settings: TagsConfig, runs: Mapping[str, Predictor],
-    adapters: Mapping[str, TagAdapter], lexicon: pl.DataFrame, embedder: Embedder, local: str,
+    gates: Mapping[str, Gate], adapters: Mapping[str, Learnt], lexicon: pl.DataFrame, embedder: Embedder, local: str,
 ) -> tuple[list[TagRow], list[dict[str, Any]]]:  # fmt: skip
     """Rows of a set, and some images with the nouns they get without a list.
 
     Args:
         boxes: of the local units, [files, units, 4].
+        gates: of runs, where their answers are to be compared behind one, too.
     """
     truth, same = images.truth, meanings(lexicon)
     concepts = lexicon.sort("weight", descending=True, maintain_order=True)["noun"].to_list()[:_CONCEPTS]
@@ -50,14 +52,18 @@ def compare(
     test = truth.rows("test")
     scores = plain[BASELINE](test, np.arange(len(truth.labels)))
     shown: list[dict[str, Any]] = []
+    vectors_of = NounVectors(embedder, settings.templates)
     for run, predictor in runs.items():
-        first, several = _without_list(images, predictor, settings, same, embedder)
-        for method, tags in ((f"{run}: first noun", first), (f"{run}: without a list", several)):
+        named = {f"{run}: first noun": candidates(predictor, images.whole, images.local[:, :0], 1)}
+        for gate, what in ((None, FREE), *((gates[run], GATED) for _ in range(run in gates))):
+            found = candidates(predictor, images.whole, images.local, settings.nouns, same, gate)
+            named[f"{run}: {what}"] = ranked(found, images.whole, images.local, settings.best, vectors_of)
+        for method, tags in named.items():
             rows.append(
                 free_row(truth, method, tags, lambda noun: known.get(meaning(noun, same), []), baseline, scores,
                          settings.seed)
             )  # fmt: skip
-        shown += _examples(name, run, truth.files, test, several, rows[-1], boxes)
+        shown += _examples(name, run, truth.files, test, tags, rows[-1], boxes)
     return [_row(name, embedder.identity.spec, local, row) for row in rows], shown
 
 
@@ -82,20 +88,6 @@ def _of_run(images: Images, predictor: Predictor, same: Mapping[str, str], best:
         return np.where(given >= 0, dual_stream(found[:, 0], found[:, 1:], best, "none"), -np.inf)
 
     return score
-
-
-def _without_list(
-    images: Images, predictor: Predictor, settings: TagsConfig, same: Mapping[str, str], embedder: Embedder
-) -> tuple[list[list[Tag]], list[list[Tag]]]:
-    """The first noun of each whole image, and several nouns of all views."""
-    nothing = images.local[:, :0]
-    first = candidates(predictor, images.whole, nothing, 1)
-    several = candidates(predictor, images.whole, images.local, settings.nouns, same)
-
-    def vectors_of(nouns: list[str]) -> np.ndarray:
-        return label_vectors(embedder, nouns, settings.templates)
-
-    return first, ranked(several, images.whole, images.local, settings.best, vectors_of)
 
 
 def _examples(

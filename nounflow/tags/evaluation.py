@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from nounflow.schemas.tag_labels import TagLabels
+from nounflow.schemas.tags import BASELINE
 from nounflow.tags import scores as s
-from nounflow.tags.adapter import TagAdapter
+from nounflow.tags.adapter import Learnt
 from nounflow.tags.list_free import Tag, cut
 from nounflow.tags.measures import LabelMeans, SetCounts, best_threshold, chosen, interval, samples
 
-BASELINE, SOFTMAX = "zero_shot", "local_softmax"
+SOFTMAX = "local_softmax"
 PROTOCOLS = ("all labels", "unseen labels")  # GZSL and ZSL
 KS = (3, 5)
 
@@ -29,11 +30,10 @@ class Images:
     local: np.ndarray  # [files, units, dim]
     labels: np.ndarray  # [labels, dim]
 
-    def moved(self, adapter: TagAdapter) -> "Images":
+    def moved(self, adapter: Learnt) -> "Images":
         """The same through an adapter."""
-        return Images(
-            self.truth, adapter.moved(self.whole), adapter.moved(self.local), adapter.moved_labels(self.labels)
-        )
+        labels = adapter.moved_labels(self.truth.labels, self.labels)
+        return Images(self.truth, adapter.moved(self.whole), adapter.moved(self.local), labels)
 
 
 @dataclass

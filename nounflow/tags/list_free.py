@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from nounflow.open_set.gate import TOP_K, Gate, believed
 from nounflow.predictors.protocol import Predictor
 from nounflow.tags.scores import dual_stream
 
@@ -22,24 +23,28 @@ class Tag:
 
 
 def candidates(
-    predictor: Predictor, whole: np.ndarray, local: np.ndarray, nouns: int, same: Mapping[str, str] | None = None
-) -> list[list[Tag]]:
+    predictor: Predictor, whole: np.ndarray, local: np.ndarray, nouns: int, same: Mapping[str, str] | None = None,
+    gate: Gate | None = None,
+) -> list[list[Tag]]:  # fmt: skip
     """The nouns that an image and its local views are named, each meaning once; their scores are still 0.
 
     Args:
         whole, local: unit vectors [n, dim] and [n, units, dim].
         nouns: that each view puts forward.
         same: noun -> what it means; of nouns that mean the same the most probable one stays.
+        gate: views whose answers it does not believe put nothing forward; None: all do.
     """
     n, units, dim = local.shape
     views = np.concatenate([whole[:, None], local], axis=1).reshape(-1, dim)
-    answers = predictor.answer(views, nouns)
+    answers = predictor.answer(views, max(nouns, min(TOP_K, predictor.width)) if gate else nouns)
+    believes = believed(gate, views, answers.texts)
     found: list[list[Tag]] = []
     for image in range(n):
         by_meaning: dict[str, Tag] = {}
         for unit in range(units + 1):
             row = image * (units + 1) + unit
-            for noun, probability in zip(answers.texts[row], answers.probabilities[row].tolist(), strict=True):
+            told = nouns if believes[row] else 0
+            for noun, probability in zip(answers.texts[row][:told], answers.probabilities[row].tolist(), strict=False):
                 meaning = (same or {}).get(noun, noun)
                 if noun and (meaning not in by_meaning or probability > by_meaning[meaning].probability):
                     by_meaning[meaning] = Tag(noun, 0.0, probability, unit)

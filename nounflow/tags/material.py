@@ -11,7 +11,7 @@ from nounflow.schemas.documents import read_document
 from nounflow.schemas.embeddings import ShardManifest
 from nounflow.schemas.inputs import InputManifest
 from nounflow.schemas.tag_labels import TagLabels, read_tag_labels
-from nounflow.store.shards import check_identity, open_shard, read_boxes
+from nounflow.store.shards import check_identity, read_boxes, read_shard
 from nounflow.tags.evaluation import Images
 from nounflow.tags.texts import label_vectors
 
@@ -29,7 +29,7 @@ def read_images(
         MismatchError: the views are of two embedders, or of other images.
         NounflowError: the label file cannot be used.
     """
-    (one, vectors), (other, units) = open_shard(whole), open_shard(local)
+    (one, vectors), (other, units) = read_shard(whole), read_shard(local)
     for part, path in ((one, whole), (other, local)):
         check_identity(part.embedder, embedder.identity, path, "the embedder")
     if one.texts != other.texts:

@@ -77,16 +77,23 @@ class LabelMeans:
 
     each: np.ndarray  # [labels]
     positive: np.ndarray  # bool [labels]: has a positive image
-    draws: np.ndarray  # [draws]: mean over the labels that have positives in all images
+    draws: np.ndarray  # [draws]: mean over the labels that have positives in a sample, centred at that of all images
 
     @classmethod
     def of(cls, scores: np.ndarray, truth: np.ndarray, counts: np.ndarray) -> "LabelMeans":
-        """Scores [n, labels] against the truth."""
+        """Scores [n, labels] against the truth.
+
+        Samples hold images twice, which lifts average precision: only how the draws spread is taken from them.
+        """
         finite = np.where(np.isfinite(scores), scores, -1e30)
         each = np.array([average_precision(finite[:, c], truth[:, c])[0] for c in range(truth.shape[1])])
         positive = np.asarray((truth > 0).any(axis=0))
-        drawn = [average_precision(finite[:, c], truth[:, c], counts) for c in np.flatnonzero(positive)]
-        return cls(each, positive, np.mean(drawn, axis=0) if drawn else np.zeros(len(counts)))
+        if not positive.any():
+            return cls(each, positive, np.zeros(len(counts)))
+        drawn = np.array([average_precision(finite[:, c], truth[:, c], counts) for c in np.flatnonzero(positive)])
+        there = (counts @ (truth[:, positive] > 0)).T > 0  # [labels, draws]
+        means = (drawn * there).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
+        return cls(each, positive, means + each[positive].mean() - means.mean())
 
     @property
     def of_all(self) -> float:

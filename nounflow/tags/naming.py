@@ -1,11 +1,8 @@
 """Several nouns for images in memory: their views embedded, then named with a list of labels or without one."""
 
-import os
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -13,15 +10,14 @@ from PIL import Image
 from nounflow.embedders.image_files import in_one_shape
 from nounflow.embedders.protocol import Embedder
 from nounflow.embedders.views import crop, tile_boxes
-from nounflow.errors import NounflowError
-from nounflow.image_sources import as_image, title_of
-from nounflow.images import ImageError
+from nounflow.open_set.gate import Gate
 from nounflow.predictors.protocol import Predictor
-from nounflow.schemas.tables import read_lexicon
+from nounflow.schemas.documents import read_document
+from nounflow.schemas.tags import BASELINE, FREE, GATED, TagScores
 from nounflow.tags.list_free import Tag, candidates, cut, ranked
-from nounflow.tags.texts import label_vectors, meanings, repeated
+from nounflow.tags.scores import best_local
+from nounflow.tags.texts import LabelList, NounVectors
 
-TEMPLATES = ("{}", "a photo of a {}.", "There is a {} in the scene.")
 BEST = 2  # local scores of a noun that are averaged
 NOUNS = 1  # that each view puts forward
 
@@ -33,15 +29,81 @@ class BoxedNoun:
     noun: str
     score: float
     box: tuple[float, float, float, float] | None  # x0, y0, x1, y1 in pixels of the upright image
+    by: str = ""  # the noun of the lexicon whose score it is, where a label of a list is above it: cat, of animal
 
 
 @dataclass(frozen=True)
 class Tagging:
-    """The nouns of one image, best first; `problem` says why there are none."""
+    """The nouns of one image, best first; `problem` says why it could not be read."""
 
     file: str
     nouns: tuple[BoxedNoun, ...]
     problem: str = ""
+    alike: tuple[str, ...] = ()  # labels of the list that stand there twice, or mean the same, in words
+
+    def as_dict(self) -> dict[str, object]:
+        """As JSON: boxes as x0, y0, x1, y1 in pixels of the upright image, null for the whole."""
+        nouns = [
+            {
+                "noun": each.noun,
+                "by": each.by,
+                "score": round(each.score, 4),
+                "box": each.box and [round(value, 1) for value in each.box],
+            }
+            for each in self.nouns
+        ]
+        return {"file": self.file, "nouns": nouns, "alike": list(self.alike), "problem": self.problem}
+
+
+@dataclass(frozen=True)
+class Tagger:
+    """A run, its embedder and what is needed to name several things.
+
+    `same`: noun -> what it means; of nouns of one meaning the most probable stays. `gate`: of views without a list.
+    """
+
+    predictor: Predictor
+    embedder: Embedder
+    vectors_of: NounVectors
+    same: Mapping[str, str]
+    gate: Gate | None = None
+
+    def __call__(
+        self, image: Image.Image, labels: LabelList | None, most: int, threshold: float | None
+    ) -> tuple[BoxedNoun, ...]:
+        """The nouns of one image, best first.
+
+        Args:
+            labels: None: what the predictor says of the image and its tiles.
+            threshold: least score of all but the first; None: none.
+        """
+        whole, local, boxes = view_vectors(self.embedder, image)
+        if labels is None:
+            found = candidates(self.predictor, whole[None], local[None], NOUNS, self.same, self.gate)
+            tags, spoke = ranked(found, whole[None], local[None], BEST, self.vectors_of)[0], dict[str, str]()
+        else:
+            tags, spoke = self._of_list(labels, whole, local)
+        kept = cut([tags], -np.inf if threshold is None else threshold, most)[0]
+        return tuple(
+            BoxedNoun(
+                tag.noun, tag.score, tuple(boxes[tag.box - 1].tolist()) if tag.box else None, spoke.get(tag.noun, "")
+            )
+            for tag in kept
+        )
+
+    def _of_list(self, labels: LabelList, whole: np.ndarray, local: np.ndarray) -> tuple[list[Tag], dict[str, str]]:
+        """All labels, best first, and which other noun's score one has: the largest of those that speak for it."""
+        vectors = self.vectors_of(labels.texts)
+        one, many = whole @ vectors.T, local @ vectors.T  # [texts], [units, texts]
+        scores = 0.5 * (one + best_local(many[None], BEST)[0])
+        tags, spoke = [], {}
+        for label, rows in zip(labels.labels, labels.rows, strict=True):
+            best = int(rows[scores[rows].argmax()])
+            box = 1 + int(many[:, best].argmax()) if many[:, best].max() > one[best] else 0
+            tags.append(Tag(label, float(scores[best]), 0.0, box))
+            if best != rows[0]:
+                spoke[label] = labels.texts[best]
+        return sorted(tags, key=lambda tag: -tag.score), spoke
 
 
 def view_vectors(embedder: Embedder, image: Image.Image) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -52,62 +114,12 @@ def view_vectors(embedder: Embedder, image: Image.Image) -> tuple[np.ndarray, np
     return vectors[0], vectors[1:], boxes[:, :4]
 
 
-def name_several(
-    predictor: Predictor, embedder: Embedder, image: Image.Image, most: int, threshold: float | None,
-    labels: tuple[Sequence[str], np.ndarray] | None, same: Mapping[str, str] | None = None,
-) -> tuple[BoxedNoun, ...]:  # fmt: skip
-    """The nouns of one image, best first.
-
-    Args:
-        threshold: least score of all but the first; None: none.
-        labels: a list and its unit vectors [labels, dim]; None: what the predictor says of the image and its tiles.
-        same: noun -> what it means, see `candidates`.
-    """
-    whole, local, boxes = view_vectors(embedder, image)
-    if labels is None:
-        found = candidates(predictor, whole[None], local[None], NOUNS, same)
-        tags = ranked(found, whole[None], local[None], BEST, lambda nouns: label_vectors(embedder, nouns, TEMPLATES))
-    else:
-        names, vectors = labels
-        one, many = whole @ vectors.T, local @ vectors.T
-        scores = 0.5 * (one + -np.sort(-many, axis=0)[:BEST].mean(axis=0))
-        from_tile = many.max(axis=0) > one
-        tags = [
-            [
-                Tag(name, float(scores[i]), 0.0, 1 + int(many[:, i].argmax()) if from_tile[i] else 0)
-                for i, name in sorted(enumerate(names), key=lambda each: -scores[each[0]])
-            ]
-        ]
-    kept = cut(tags, -np.inf if threshold is None else threshold, most)[0]
-    return tuple(
-        BoxedNoun(tag.noun, tag.score, tuple(boxes[tag.box - 1].tolist()) if tag.box else None) for tag in kept
-    )
-
-
-def tag_images(
-    predictor: Predictor, embedder: Embedder, manifest: Path, images: Iterable[Any], labels: Iterable[str] | None,
-    most: int, threshold: float | None,
-) -> list[Tagging]:  # fmt: skip
-    """See `NounClassifier.tags`; `manifest` is the predictor's, beside which its lexicon is looked for."""
-    same = _meanings(predictor, manifest)
-    listed = None if labels is None else list(dict.fromkeys(label.strip() for label in labels if label.strip()))
-    if listed is not None and not listed:
-        raise NounflowError("The list of labels is empty", fix="give nouns, or leave it out")
-    if listed and (twice := repeated(listed, same)):
-        warnings.warn(f"labels that mean the same: {', '.join(twice[:10])}; both are answered", stacklevel=3)
-    known = None if listed is None else (listed, label_vectors(embedder, listed, TEMPLATES))
-    found = []
-    for source in images:
-        try:
-            nouns = name_several(predictor, embedder, as_image(source), most, threshold, known, same)
-            found.append(Tagging(title_of(source), nouns))
-        except ImageError as problem:
-            found.append(Tagging(title_of(source), (), str(problem)))
-    return found
-
-
-def _meanings(predictor: Predictor, manifest: Path) -> dict[str, str]:
-    """Which nouns mean the same, where the lexicon lies beside the model."""
-    path = Path(predictor.manifest.lexicon_path)
-    beside = manifest.parent / os.path.relpath(path, "results/models/x")
-    return next((meanings(read_lexicon(place)) for place in (path, beside) if place.is_file()), {})
+def calibrated_threshold(manifest: Path, spec: str, listed: bool, gated: bool) -> float | None:
+    """The threshold that `results/tags.json` beside a model has for it, of the first set; None: it has none."""
+    path = manifest.parents[2] / "tags.json" if len(manifest.parents) > 2 else manifest
+    if manifest.parent.parent.name != "models" or not path.is_file():
+        return None
+    method = BASELINE if listed else f"{manifest.parent.name}: {GATED if gated else FREE}"
+    rows = read_document(TagScores, path, "scores of several nouns").rows
+    own = (row.figures.get("threshold") for row in rows if (row.method, row.embedder) == (method, spec))
+    return next(own, None)

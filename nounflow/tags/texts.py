@@ -1,12 +1,16 @@
-"""Labels as vectors, and which nouns mean the same."""
+"""Labels as vectors, which nouns mean the same, and what a user's list of labels stands for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from nounflow.embedders.protocol import Embedder
+from nounflow.schemas.hypernyms import NounHypernyms
 from nounflow.text import canon
+
+TEMPLATES = ("{}", "a photo of a {}.", "There is a {} in the scene.")
 
 
 def label_vectors(embedder: Embedder, labels: Sequence[str], templates: Sequence[str]) -> np.ndarray:
@@ -14,6 +18,19 @@ def label_vectors(embedder: Embedder, labels: Sequence[str], templates: Sequence
     texts = [template.format(label) for template in templates for label in labels]
     vectors = embedder.encode_texts(texts, progress=False).reshape(len(templates), len(labels), -1).mean(axis=0)
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
+
+
+class NounVectors:
+    """`label_vectors` of nouns, each computed once."""
+
+    def __init__(self, embedder: Embedder, templates: Sequence[str] = TEMPLATES) -> None:
+        self._embedder, self._templates, self._kept = embedder, templates, dict[str, np.ndarray]()
+
+    def __call__(self, nouns: Sequence[str]) -> np.ndarray:
+        """Unit vectors, float32 [nouns, dim]."""
+        if new := [noun for noun in dict.fromkeys(nouns) if noun not in self._kept]:
+            self._kept |= zip(new, label_vectors(self._embedder, new, self._templates), strict=True)
+        return np.stack([self._kept[noun] for noun in nouns])
 
 
 def meanings(nouns: pl.DataFrame) -> dict[str, str]:
@@ -38,7 +55,49 @@ def meaning(noun: str, same: Mapping[str, str]) -> str:
     return same.get(noun) or same.get(form) or form
 
 
-def repeated(labels: Sequence[str], same: Mapping[str, str]) -> list[str]:
-    """Labels of a list that are listed twice or mean the same as another, in words."""
-    groups = columns_of(labels, same)
-    return [" = ".join(labels[i] for i in places) for places in groups.values() if len(places) > 1]
+@dataclass(frozen=True)
+class LabelList:
+    """Labels of a user, and the nouns of a lexicon that speak for them: synonyms, and whatever is a kind of them."""
+
+    labels: tuple[str, ...]
+    texts: tuple[str, ...]  # the labels, then the nouns
+    rows: tuple[np.ndarray, ...]  # of each label: positions of the texts that speak for it, its own first
+    problems: tuple[str, ...]  # labels that stand there twice, or mean the same, in words
+
+    @classmethod
+    def of(cls, given: Iterable[str], nouns: Sequence[str], hypernyms: NounHypernyms | None) -> "LabelList":
+        """Read a list.
+
+        Args:
+            nouns: of the model.
+            hypernyms: what lies above them; None: every label speaks for itself alone.
+        """
+        texts = [text.strip() for text in given if text.strip()]
+        labels = tuple(dict.fromkeys(texts))
+        problems = [f"{label} stands there {texts.count(label)} times" for label in labels if texts.count(label) > 1]
+        if hypernyms is None:
+            return cls(labels, labels, tuple(np.array([i]) for i in range(len(labels))), tuple(problems))
+        number, named = dict[str, list[int]](), dict[str, set[str]]()
+        for i, noun in enumerate(nouns):
+            number.setdefault(canon(noun), []).append(i)
+        for synset, name in hypernyms.names.items():
+            named.setdefault(canon(name), set()).add(synset)
+        groups = [{hypernyms.groups[i] for i in number.get(canon(label), ())} for label in labels]
+        for i, own in enumerate(groups):
+            problems += [f"{labels[j]} = {labels[i]}" for j in range(i) if own and own & groups[j]]
+        place = {noun: i for i, noun in enumerate(dict.fromkeys((*labels, *nouns)))}
+        rows = []
+        for label, own in zip(labels, groups, strict=True):
+            known = {synset for i in number.get(canon(label), ()) for synset in hypernyms.chains[i][:1]}
+            above = known or named.get(canon(label), set())
+            speak = [
+                place[noun]
+                for noun, group, chain in zip(nouns, hypernyms.groups, hypernyms.chains, strict=True)
+                if group in own or not above.isdisjoint(chain)
+            ]
+            rows.append(np.array(list(dict.fromkeys([place[label], *speak])), dtype=np.int64))
+        used = np.unique(np.concatenate([np.arange(len(labels)), *rows]))
+        order = list(place)
+        return cls(
+            labels, tuple(order[i] for i in used), tuple(np.searchsorted(used, row) for row in rows), tuple(problems)
+        )

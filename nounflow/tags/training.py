@@ -12,13 +12,15 @@ from nounflow.config.noise import NoiseConfig
 from nounflow.config.runs.run import TrainedRun
 from nounflow.config.tags import TagMethodConfig
 from nounflow.counts import Counts
+from nounflow.embedders.protocol import Embedder
 from nounflow.files import sha256_json
 from nounflow.schemas.embeddings import EmbedderIdentity
-from nounflow.schemas.tag_labels import TagLabels
 from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import stream
-from nounflow.tags.adapter import AdapterManifest, TagAdapter, save_adapter
+from nounflow.tags.adapter import AdapterManifest, Learnt, TagAdapter, save_adapter
+from nounflow.tags.context import LabelTokens, LearntContext
+from nounflow.tags.evaluation import Images
 from nounflow.tags.losses import Marks, asymmetric, hinge, ranking
 from nounflow.training.checkpoint import Checkpoints
 from nounflow.training.curves import Reporter
@@ -33,12 +35,12 @@ _TOGETHER = 4  # texts of which a composed sample is made, at most
 
 
 class TagTask:
-    """The loss of a `TagAdapter` on training-set rows."""
+    """The loss of what is learnt on training-set rows."""
 
     def __init__(
         self,
-        module: TagAdapter,
-        labels: np.ndarray,
+        module: Learnt,
+        labels: torch.Tensor | LabelTokens,
         marks_of: Callable[[np.ndarray], tuple[np.ndarray, Marks]],
         config: TagMethodConfig,
         local: np.ndarray | None = None,
@@ -46,13 +48,13 @@ class TagTask:
     ) -> None:
         """
         Args:
-            labels: unit vectors [labels, dim].
+            labels: what `module.of_labels` takes, of all labels.
             marks_of: rows [n] -> the labels that take part (positions), and what is known, in their numbering.
             local: of each row its local views, unit [rows, units, dim].
             compose: rows are texts, of which `composed` makes samples.
         """
         self.module, self._marks_of, self._config = module, marks_of, config
-        self._labels, self._local, self._compose = torch.from_numpy(labels), local, compose
+        self._labels, self._local, self._compose = labels, local, compose
 
     def cost(self, rows: np.ndarray) -> np.ndarray:
         """All rows [n] cost the same: int64 [n]."""
@@ -62,7 +64,7 @@ class TagTask:
         """Of embeddings [n, dim]; right is an image whose best label is present."""
         columns, marks = self._marks_of(rows)
         config, device = self._config, embeddings.device
-        labels = self.module.of_labels(self._labels[columns].to(device))
+        labels = self.module.of_labels(self._labels[columns])  # type: ignore[arg-type]  # each takes its own
         images = F.normalize(embeddings, dim=-1)
         local = None if self._local is None else torch.from_numpy(self._local[rows]).to(device)
         if self._compose:
@@ -113,36 +115,41 @@ def members(rows: np.ndarray) -> np.ndarray:
 
 
 def train_on_images(
-    config: TagMethodConfig, truth: TagLabels, identity: EmbedderIdentity, whole: np.ndarray, local: np.ndarray,
-    labels: np.ndarray, name: str, out: Path, seed: int,
+    config: TagMethodConfig, images: Images, embedder: Embedder, templates: tuple[str, ...], name: str, out: Path,
+    seed: int,
 ) -> AdapterManifest:  # fmt: skip
     """Train on the split train, watched on val; unseen labels take no part.
 
     Args:
-        whole, local: of the files of `truth`, [files, dim] and [files, units, dim].
-        labels: unit vectors [labels, dim].
+        templates: of the labels; `how: context` learns their words.
+
+    Raises:
+        NounflowError: `how: context`, and the embedder's text tower is not open.
     """
-    seen = truth.columns(seen=True)
+    truth, seen = images.truth, images.truth.columns(seen=True)
     rows = np.concatenate([truth.rows("train"), truth.rows("val")])
     assert not {truth.labels[i] for i in seen} - truth.seen, "an unseen label would reach training"
     values = truth.values[np.ix_(rows, seen)]
     usable = (values > 0).any(axis=1) & (values < 0).any(axis=1)
     rows, values = rows[usable], values[usable]
     heldout = np.array(truth.splits)[rows] == "val"
-    texts = _as_training_set(identity, whole[rows], heldout)
+    texts = _as_training_set(embedder.identity, images.whole[rows], heldout)
+    names, local = tuple(truth.labels[i] for i in seen), images.local[rows]
+    fields: dict[str, Any] = {"method": name, "embedder": embedder.identity, "labels": names}
+    module: Learnt
+    labels: torch.Tensor | LabelTokens
+    if config.how == "context":
+        module = LearntContext(embedder, templates)
+        fields["templates"], labels = templates, module.tokens(names)
+    else:
+        module, labels = _adapter(config, images.labels.shape[1], seed), torch.from_numpy(images.labels[seen])
 
     def marks_of(asked: np.ndarray) -> tuple[np.ndarray, Marks]:
         return np.arange(len(seen)), Marks.of(values[asked])
 
-    return _train(
-        config,
-        Samples(texts, {"heldout": np.flatnonzero(heldout)} if heldout.any() else {}),
-        lambda module: TagTask(module, labels[seen], marks_of, config, local[rows]),
-        NoiseConfig(scheme="none"),
-        {"method": name, "embedder": identity, "labels": tuple(truth.labels[i] for i in seen)},
-        out,
-        seed,
-    )
+    samples = Samples(texts, {"heldout": np.flatnonzero(heldout)} if heldout.any() else {})
+    task = TagTask(module, labels, marks_of, config, local)
+    return _train(config, samples, task, NoiseConfig(scheme="none"), fields, out, seed, embedder.device)
 
 
 def train_on_texts(
@@ -154,7 +161,7 @@ def train_on_texts(
         groups: of each noun what it means; nouns of one group are never held against each other.
     """
     counts = Counts("tags").flow("texts", len(texts.vectors), "texts")
-    nouns = noun_embeddings(texts, len(groups), counts)
+    nouns = torch.from_numpy(noun_embeddings(texts, len(groups), counts))
     group_of = np.unique(np.array(groups), return_inverse=True)[1]
 
     def marks_of(asked: np.ndarray) -> tuple[np.ndarray, Marks]:
@@ -174,30 +181,34 @@ def train_on_texts(
 
     samples = hold_out(texts, config.training, groups)
     fields: dict[str, Any] = {"method": name, "embedder": texts.manifest.embedder, "labels": ()}
+    module = _adapter(config, texts.vectors.shape[1], seed)
     return _train(
-        config, samples, lambda module: TagTask(module, nouns, marks_of, config, compose=True), noise, fields, out, seed
+        config, samples, TagTask(module, nouns, marks_of, config, compose=True), noise, fields, out, seed, "cpu"
     )
+
+
+def _adapter(config: TagMethodConfig, dim: int, seed: int) -> TagAdapter:
+    torch.manual_seed(seed)
+    return TagAdapter(dim, config.rank, config.how == "adapter_offset")
 
 
 def _train(
-    config: TagMethodConfig, samples: Samples, task_of: Callable[[TagAdapter], TagTask], noise: NoiseConfig,
-    fields: dict[str, Any], out: Path, seed: int,
+    config: TagMethodConfig, samples: Samples, task: TagTask, noise: NoiseConfig, fields: dict[str, Any], out: Path,
+    seed: int, device: str,
 ) -> AdapterManifest:  # fmt: skip
-    """Train, and write the adapter; a killed training goes on from the checkpoint beside it."""
-    torch.manual_seed(seed)
-    dim = samples.training_set.vectors.shape[1]
-    module = TagAdapter(dim, config.rank, config.how == "adapter_offset")
+    """Train, and write what was learnt; a killed training goes on from the checkpoint beside it."""
     recipe = TrainedRun(
         predictor="tags", lexicon="", embedder="", mixture="", noise=noise, seed=seed, training=config.training
     )
-    settings = {**config.shaping(), "noise": noise.shaping(), "seed": seed}
+    settings = {**config.shaping(), "noise": noise.shaping(), "seed": seed, "templates": fields.get("templates", ())}
     checkpoints = Checkpoints(
         out.parent / "checkpoint", {**settings, "samples": samples.training_set.manifest.digest}, {}
     )
     reporter = Reporter(fields["method"], out.parent, settings, ())
-    run = TrainingRun(task_of(module), samples, recipe, Processes("cpu"), None, checkpoints)
-    curves = run.train(reporter)
-    manifest = save_adapter(out, module, settings=settings, samples=curves.samples, metrics=curves.of_kept(), **fields)
+    curves = TrainingRun(task, samples, recipe, Processes(device), None, checkpoints).train(reporter)
+    manifest = save_adapter(
+        out, task.module, settings=settings, samples=curves.samples, metrics=curves.of_kept(), **fields
+    )
     checkpoints.remove()
     return manifest
 

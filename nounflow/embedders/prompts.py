@@ -26,18 +26,18 @@ def fill_prompts(prompts: Prompts, name: str) -> list[str]:
     return [template(name) for template in shipped]
 
 
-def class_embeddings(embedder: Embedder, names: Sequence[str], prompts: Prompts) -> np.ndarray:
+def class_embeddings(embedder: Embedder, names: Sequence[str], prompts: Prompts, progress: bool = True) -> np.ndarray:
     """float32 [len(names), dim], unit rows: the normalised mean of the unit embeddings of a name's prompts."""
     each = len(fill_prompts(prompts, ""))
     at_a_time = max(1, _TEXTS // each)
     means = []
-    with Progress("class names", len(names), "classes") as progress:
+    with Progress("class names", len(names), "classes", quiet=not progress) as bar:
         for start in range(0, len(names), at_a_time):
             block = names[start : start + at_a_time]
             texts = [text for name in block for text in fill_prompts(prompts, name)]
             vectors = embedder.encode_texts(texts, progress=False)  # [block x prompts, dim]
             means.append(vectors.reshape(len(block), each, -1).mean(1))
-            progress.advance(len(block))
+            bar.advance(len(block))
     mean = np.concatenate(means) if means else np.zeros((0, embedder.dim), dtype=np.float32)
     found: np.ndarray = mean / np.linalg.norm(mean, axis=1, keepdims=True)
     return found

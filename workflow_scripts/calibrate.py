@@ -1,0 +1,76 @@
+r"""Fit a run's probabilities to held-out captions that stand for images: words alone, no image and no label of one.
+
+In:  a run's manifest, its training set and lexicon
+Out: caption_calibration.json beside the manifest, which naming uses unless there is one of labelled images
+
+    python workflow_scripts/calibrate.py --model results/models/small/manifest.json \
+        --training-set results/training_sets/bundled/small/m3_captions/manifest.json \
+        --nouns results/nouns/small.parquet --out results/models/small/caption_calibration.json
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nounflow.commandline import at_least_one, run_stage, stage_parser
+
+TEXTS = 1000  # held-out captions, at most
+
+
+def main(model: Path, training_set: Path, nouns: Path, device: str, threads: int, out: Path) -> None:
+    """Read, fit, write."""
+    from nounflow.config.embedder_views import view_of
+    from nounflow.config.noise import NoiseConfig
+    from nounflow.namings import CANDIDATES
+    from nounflow.open_set.gate_fitting import plain_noise
+    from nounflow.predictors.calibrating import caption_evidence, fit_calibration
+    from nounflow.predictors.loading import load_predictor
+    from nounflow.process import prepare_process
+    from nounflow.registry import resolve
+    from nounflow.schemas.documents import write_document
+    from nounflow.schemas.hypernyms import AnswerCalibration
+    from nounflow.schemas.tables import read_lexicon
+    from nounflow.scoring.calibration import calibration
+    from nounflow.store.training_set import open_training_set
+    from nounflow.training.heldout import held_out
+
+    predictor = load_predictor(model, prepare_process(device, threads))
+    manifest = predictor.manifest
+    view = view_of(manifest.embedder.spec)
+    noise = plain_noise(manifest.settings.get("noise"), manifest.embedder.spec)
+    if view:
+        noise = NoiseConfig(scheme="gauss_elem", norm=1e-6)  # as good as none
+    texts = held_out(open_training_set(training_set), noise, int(manifest.settings.get("seed", 1)), TEXTS)
+    vectors = resolve(view)(texts.embeddings) if view else texts.embeddings
+    groups = read_lexicon(nouns)["group"].to_list()
+    probabilities, right = caption_evidence(predictor, vectors, texts.nouns, groups, CANDIDATES)
+    fitted = fit_calibration(probabilities, right)
+    found = AnswerCalibration(
+        weights_sha256=manifest.weights_sha256,
+        weight=fitted.rule.weights[0],
+        none=fitted.rule.none,
+        candidates=CANDIDATES,
+        images=len(right),
+        labels=training_set.as_posix(),
+        fitted_on=f"held-out captions {'as the image tower shows them' if view else 'under noise'}",
+        error_before=calibration(probabilities[:, 0], right[:, 0])[0],
+        error_after=calibration(fitted.first, right[:, 0])[0],
+        right=float(right[:, 0].mean()),
+    )
+    write_document(out, found)
+    print(
+        f"{found.images:,} {found.fitted_on}, the first noun is right for {found.right:.1%}; temperature "
+        f"{1 / found.weight:.2f}: calibration error {found.error_before:.3f}, now {found.error_after:.3f} in "
+        "cross-validation"
+    )
+
+
+if __name__ == "__main__":
+    parser = stage_parser(__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="manifest of the run")
+    parser.add_argument("--training-set", type=Path, required=True, help="its training set's manifest")
+    parser.add_argument("--nouns", type=Path, required=True, help="its lexicon")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    parser.add_argument("--out", type=Path, required=True, help="the calibration")
+    run_stage(main, parser.parse_args())
