@@ -70,6 +70,14 @@ class WordNet:
                 self._children.setdefault(parent, []).append(synset.id)
         self._ancestors: dict[str, dict[str, int]] = {}
 
+    @functools.cached_property
+    def spellings(self) -> dict[str, list[str]]:
+        """Canonical form -> the words of the index."""
+        found: dict[str, list[str]] = {}
+        for word in self.index:
+            found.setdefault(canon(word), []).append(word)
+        return found
+
     @classmethod
     def load(cls, folder: Path) -> "WordNet":
         """Read a folder that holds `data.noun` and `index.noun` (1.5 s).
@@ -142,14 +150,6 @@ class WordNet:
         while parents := chain[-1].parents:
             chain.append(self.synsets[parents[0]])
         return tuple(chain[1:])
-
-    @functools.cached_property
-    def words_by_canon(self) -> dict[str, list[str]]:
-        """Canon (`nounflow.text.canon`) -> the words of the index that have it."""
-        table: dict[str, list[str]] = {}
-        for word in self.index:
-            table.setdefault(canon(word), []).append(word)
-        return table
 
     @functools.cached_property
     def singulars_by_canon(self) -> dict[str, tuple[str, ...]]:

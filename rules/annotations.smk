@@ -1,6 +1,6 @@
 """Stage 7, annotations: each predicted noun of each image is judged.
 
-input:   predictions of all runs; the image set's labels and WordNet, the decision log of people, or a language model
+input:   predictions of all runs, or tags and regions; the image set's labels and WordNet, the decision log of people, or a language model
 output:  results/annotations/{image_set}/{annotator}.json, and the reasons, contradictions or votes beside it
 steps:   class each noun as correct, close or incorrect, primary or secondary (docs/annotations.md)
 """
@@ -30,10 +30,21 @@ def judge_of(
     return ANNOTATORS[CONFIG.annotators[wildcards.annotator].kind].judge
 
 
+def truth_of(
+    wildcards,
+):
+    """The label file that nouns are judged by; composed scenes bring theirs."""
+    found = labels_of(wildcards.image_set)
+    own = wildcards.image_set in CONFIG.image_sets
+    return found if found or own else fetched_images(wildcards.image_set)
+
+
 def predictions_on(
     wildcards,
 ):
-    """What all runs said of an image set."""
+    """What all runs said of an image set, or of the images of another stage."""
+    if wildcards.image_set not in CONFIG.image_sets:
+        return [f"results/{wildcards.image_set.partition('-')[0]}.json"]
     path = rules.predict.output.predictions
     return expand(path, run=CONFIG.runs, image_set=wildcards.image_set)
 
@@ -41,7 +52,7 @@ def predictions_on(
 rule annotate:
     input:
         predictions=predictions_on,
-        labels=lambda wildcards: labels_of(wildcards.image_set),
+        labels=truth_of,
         wordnet=fetched("wordnet"),
         supplement=resource("resources/nouns/modern.tsv"),
         imports=imports_of(*CONFIG.lexicons),
@@ -55,6 +66,7 @@ rule annotate:
         "results/benchmarks/annotations/{image_set}/{annotator}.tsv"
     wildcard_constraints:
         annotator=annotators_of("annotate"),
+        image_set=any_of(JUDGED_SETS),
     conda:
         "../environment.yml"
     resources:
@@ -88,7 +100,7 @@ def folder_listing(
     wildcards,
 ):
     """Digest of the images of an image set's folder, if it is one."""
-    folder = CONFIG.image_sets[wildcards.image_set].folder
+    folder = JUDGED_SETS[wildcards.image_set].folder
     return listing_of(folder) if folder else ""
 
 
@@ -106,6 +118,7 @@ rule collect_decisions:
         "results/benchmarks/annotations/{image_set}/{annotator}.tsv"
     wildcard_constraints:
         annotator=annotators_of("collect_decisions"),
+        image_set=any_of(JUDGED_SETS),
     conda:
         "../environment.yml"
     resources:
@@ -157,6 +170,7 @@ rule ask_judgements:
         "results/benchmarks/annotations/{image_set}/{annotator}.tsv"
     wildcard_constraints:
         annotator=annotators_of("ask_judgements"),
+        image_set=any_of(JUDGED_SETS),
     localrule: True  # it waits for a server, which compute nodes often cannot reach
     conda:
         "../environment.yml"

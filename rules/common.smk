@@ -16,6 +16,7 @@ from nounflow.atomic import remove_leftovers
 from nounflow.config.embedder_views import view_of
 from nounflow.config.experiment import load_config
 from nounflow.config.inputs import INPUTS, NOUN_READERS
+from nounflow.config.judged_sets import judged_sets
 from nounflow.config.noise import SCHEMES
 from nounflow.earlier_results import EarlierResults
 from nounflow.errors import NounflowError
@@ -120,6 +121,9 @@ def fetched(name):
     return expand(rules.fetch_inputs.output.manifest, name=name)
 
 
+JUDGED_SETS = judged_sets(CONFIG)
+
+
 def imports_of(*lexicons):
     """Manifests of the sources that lexicons take further nouns from."""
     names = [name for lexicon in lexicons for name in CONFIG.lexicons[lexicon].imports]
@@ -137,19 +141,19 @@ def readers_of(*lexicons):
 
 def labels_of(image_set):
     """The label file of an image set, if it has one."""
-    labels = CONFIG.image_sets[image_set].labels
+    labels = JUDGED_SETS[image_set].labels
     return [resource(labels)] if labels else []
 
 
 def image_folder(image_set):
     """Where an image set's files lie: a folder, or the manifest of a fetched source."""
-    part = CONFIG.image_sets[image_set]
+    part = JUDGED_SETS[image_set]
     return part.folder or fetched(part.source)[0]
 
 
 def fetched_images(image_set):
     """What has to be fetched before an image set's files are there."""
-    return fetched(CONFIG.image_sets[image_set].source or [])
+    return fetched(JUDGED_SETS[image_set].source or [])
 
 
 try:  # what is wrong with a folder or a label file is said at once, also where old results hide it from Snakemake

@@ -1,7 +1,8 @@
 """Stage 8, scores and report.
 
 input:   predictions, annotations, predictors, lexicons, counts of all stages, images
-output:  results/scores.tsv and scores.json (what stands behind its rows), results/report.html
+output:  results/scores.tsv and scores.json (what stands behind its rows), results/report.html; beside the main job
+         results/named.tsv (tags and names of boxes)
 steps:   points for judged nouns, bootstrap intervals, paired differences; one self-contained page (docs/scores.md)
 """
 
@@ -88,6 +89,44 @@ rule score:
         " --out {output.scores:q}"
         " --details {output.details:q}"
         " --counts {output.counts:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule score_named:
+    input:
+        named=[
+            f"results/{stage}.json"
+            for stage, sets in (
+                ("tags", CONFIG.tags.sets),
+                ("regions", CONFIG.regions.tests),
+            )
+            if sets
+        ],
+        annotations=[
+            path
+            for path in expand(
+                ANNOTATIONS, image_set=JUDGED_SETS, annotator=CONFIG.annotators
+            )
+            if path.split("/")[2] not in CONFIG.image_sets
+        ],
+    output:
+        scores="results/named.tsv",
+    log:
+        "results/logs/named.log",
+    conda:
+        "../environment.yml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        code=code("score_named"),
+    message:
+        "Scoring tags and names of boxes by what annotators said of them"
+    shell:
+        'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/score_named.py'
+        " --named {input.named:q}"
+        " --annotations {input.annotations:q}"
+        " --out {output.scores:q}"
         " 2>&1 | tee {log:q}"
 
 

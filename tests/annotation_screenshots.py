@@ -166,6 +166,38 @@ def take(site: Site, out: Path) -> None:
         browser.close()
 
 
+def take_named(site: Site, out: Path) -> None:
+    """Several nouns of a picture, and a box of it, beside each other."""
+    from playwright.sync_api import sync_playwright
+
+    boxes = {
+        "teapot": (225, 240, 700, 615),
+        "pear": (730, 435, 850, 645),
+        "cup": (65, 500, 245, 650),
+        "apple": (0, 0, 9, 9),
+    }
+    shots = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox"])
+        for file, named, keys in (("tags", boxes, "123"), ("regions", {"pear": boxes["pear"]}, "")):
+            site.name("still life.png", "small", *named.items())
+            with site.start(of=[f"results/{file}.json"]) as server:
+                page = browser.new_page(viewport={"width": 960, "height": 680})
+                page.goto(f"{server.url}&annotator=ann")
+                page.locator("#noun:not(:empty)").wait_for()
+                page.locator("#picture").evaluate("picture => picture.decode()")
+                for key in keys:
+                    page.keyboard.press(key)
+                page.locator("#unsent[data-state=saved]").wait_for()
+                shots.append(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
+                page.close()
+        browser.close()
+    both = Image.new("RGB", (2 * 960 + 16, 680), "white")
+    both.paste(shots[0], (0, 0))
+    both.paste(shots[1], (960 + 16, 0))
+    both.quantize(128).save(out / "annotate_named.png", optimize=True)
+
+
 def main() -> None:
     """Draw and take."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -176,7 +208,9 @@ def main() -> None:
         folder = Path(name)
         for file, paint in zip(ANSWERS, (still_life, harbour, night), strict=True):
             paint(folder / "images" / file)
-        take(Site(folder, arguments.wordnet.resolve(), ANSWERS), arguments.out)
+        site = Site(folder, arguments.wordnet.resolve(), ANSWERS)
+        take(site, arguments.out)
+        take_named(site, arguments.out)
 
 
 if __name__ == "__main__":

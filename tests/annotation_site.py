@@ -25,6 +25,8 @@ from synthetic_results import predictions
 
 from nounflow.files import sha256_file
 from nounflow.schemas.documents import write_document
+from nounflow.schemas.regions import RegionScores
+from nounflow.schemas.tags import TagScores
 
 ROOT = Path(__file__).parents[1]
 COMMAND = (sys.executable, "-c", "from nounflow.cli import main; main()")
@@ -67,8 +69,23 @@ class Site:
     def configure(self, **people: object) -> None:
         """Settings of the annotator `people`."""
         settings = {"kind": "people", "log": str(self.log), **people}
-        sets = {"photos": None, "drawn": {"folder": str(self.folder / "images")}}
-        (self.folder / "mine.yaml").write_text(json.dumps({"annotators": {"people": settings}, "image_sets": sets}))
+        folder = str(self.folder / "images")
+        config = {
+            "annotators": {"people": settings},
+            "image_sets": {"photos": None, "drawn": {"folder": folder}},
+            "tags": {"sets": {"several": {"folder": folder, "labels": "labels.tsv"}}},
+            "regions": {"tests": {"boxed": {"folder": folder, "boxes": "boxes.json"}}},
+        }
+        (self.folder / "mine.yaml").write_text(json.dumps(config))
+
+    def name(self, file: str, run: str, *nouns: tuple[str, tuple[float, ...]]) -> None:
+        """A run's tags of a picture, and the same as names of boxes of it: results/tags.json and regions.json."""
+        tags = [{"noun": noun, "score": 0.5, "box": box} for noun, box in nouns]
+        image = {"run": run, "file": file, "tags": tags}
+        found = {"rows": (), "problems": {}, "seen": {}, "examples": [{"set": "several", **image}]}
+        write_document(self.folder / "results/tags.json", TagScores.model_validate(found))
+        found = {"rows": (), "per_name": {}, "unretrieved": {}, "named": [{"set": "boxed", **image}]}
+        write_document(self.folder / "results/regions.json", RegionScores.model_validate(found))
 
     def image(self, file: str) -> str:
         """The digest of a picture."""
@@ -81,9 +98,11 @@ class Site:
             cwd=self.folder, env=environment(), capture_output=True, text=True, check=False,
         )  # fmt: skip
 
-    def start(self, *options: str, port: int | None = None, file_kib: int | None = None) -> Server:
+    def start(
+        self, *options: str, of: Sequence[str] = ("one", "two"), port: int | None = None, file_kib: int | None = None
+    ) -> Server:
         """Start the annotation server; returns when it has printed its address. `file_kib`: no file may be larger."""
-        arguments = ["annotate", "one", "two", "--configfile", "mine.yaml", "--wordnet", str(self.manifest)]
+        arguments = ["annotate", *of, "--configfile", "mine.yaml", "--wordnet", str(self.manifest)]
         arguments += ["--no-browser", "--port", str(port or free_port()), *options]
         limit = ["bash", "-c", f'ulimit -f {file_kib}; exec "$@"', "limited"] if file_kib else []
         return Server([*limit, *COMMAND, *arguments], self.folder)

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import chromium
+import numpy as np
 import pytest
 from annotation_desk import ARGUMENTS, KEYS, PICTURES, Desk, decisions
 from annotation_site import Site, free_port
 
 from nounflow.annotation.current_decisions import CurrentDecisions
 from nounflow.annotation.log import read_records
+from nounflow.images import open_image
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Playwright
@@ -167,6 +169,69 @@ def test_two_annotators_judge_blind_and_see_how_far_they_agree(sit: Callable[...
     differing = panel.locator("#differing li", has_text="ann: close, main subject; bob: incorrect")
     differing.get_by_role("button").click()
     bob.until(lambda: bob.noun() == nouns[2] and not panel.is_visible())
+
+
+def test_several_nouns_have_a_key_each_and_outlive_kill_9(
+    browser: Browser, wordnet_input: Path, tmp_path: Path
+) -> None:
+    site = Site(tmp_path / "site", wordnet_input, dict(list(PICTURES.items())[:2]))
+    box = (0, 0, 100, 100)
+    site.name("000.png", "one", ("dog", box), ("sofa", box), ("moon", box), ("cup", box))
+    context, of, port = browser.new_context(), ["results/tags.json"], free_port()
+    with site.start(of=of, port=port) as server:
+        desk = Desk(context, server, "chooser")
+        assert not desk.page.get_by_role("button", name="Incorrect").is_visible()
+        desk.press("1", "2", "2")
+        desk.until(lambda: desk.states() == ["applies", "does not apply", "open", "open"])
+        desk.saved()
+        server.kill()
+        desk.press("3")  # kept in the browser
+    with site.start(of=of, port=port) as server:
+        desk.open(server)
+        desk.until(lambda: desk.states() == ["applies", "does not apply", "applies", "open"])
+        desk.press("z")
+        desk.page.locator("#nouns button").nth(1).click()
+        desk.until(lambda: desk.states() == ["applies", "applies", "open", "open"])
+        desk.press("Enter")
+        desk.page.get_by_role("heading", name="All done").wait_for()
+        desk.press("z")  # what Enter said is one step
+        desk.until(lambda: desk.states() == ["applies", "applies", "open", "open"])
+        desk.press("x")
+        desk.until(lambda: desk.states() == ["applies", "applies", "does not apply", "does not apply"])
+        desk.saved()
+    said = decisions(site, "chooser")
+    assert all(one.several and one.box is None and one.image == site.image("000.png") for one in said)
+    current = CurrentDecisions(read_records(site.log))
+    stands = {noun: current.current((said[0].place, noun), "chooser")[0].category for noun in ("dog", "sofa", "moon")}
+    assert stands == {"dog": "correct_primary", "sofa": "correct_primary", "moon": "incorrect"}
+    assert current.current((site.image("000.png"), "dog"), "chooser") == ()  # nothing is said of the usual question
+    context.close()
+
+
+def test_a_box_is_framed_and_its_name_judged(browser: Browser, wordnet_input: Path, tmp_path: Path) -> None:
+    site = Site(tmp_path / "site", wordnet_input, dict(list(PICTURES.items())[:2]))
+    site.name("001.png", "one", ("cup", (60.2, 39.6, 180, 120)), ("pear", (200, 100, 300, 220)))
+    context = browser.new_context()
+    with site.start(of=["results/regions.json"]) as server:
+        desk = Desk(context, server, "boxer")
+        first = desk.noun()
+        plain = server.request("GET", f"/pictures/{site.image('001.png')}")
+        assert plain.status == 404  # nobody asks of the whole picture
+        place = desk.page.locator("#picture").get_attribute("data-image") or ""
+        picture = open_image(server.request("GET", f"/pictures/{place}").body)
+        desk.press_and_hear("q")
+        desk.until(lambda: desk.noun() != first)
+        desk.press("d")
+        desk.page.get_by_role("heading", name="All done").wait_for()
+        desk.saved()
+        assert desk.complaints == []
+    said = {one.noun: one for one in decisions(site, "boxer")}
+    assert {noun: one.box for noun, one in said.items()} == {"cup": (60, 40, 180, 120), "pear": (200, 100, 300, 220)}
+    left, top, right, bottom = said[first].box or ()
+    for x, y in ((left - 1, top + 20), (right + 1, bottom - 20), (left + 20, top - 1)):
+        red, green, blue = np.asarray(picture)[y, x].tolist()
+        assert red - max(green, blue) > 50
+    context.close()
 
 
 # --- nothing is lost ------------------------------------------------------------------------------------------------

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from judge_server import colour_of
 from llm_judging import NEAR, RIGHT, WRONG, settings
 from PIL import Image
 
 from nounflow.annotation.plan import Ask, Task
-from nounflow.annotation.questions import groups_of, picture_url, read_answer, request_of
+from nounflow.annotation.questions import NounGroup, groups_of, picture_url, read_answer, request_of
 from nounflow.config.annotators import OpenAIAnnotatorConfig
+from nounflow.files import sha256_file
 from nounflow.llm.prices import prompt_tokens_bound, prompt_tokens_estimate
+from nounflow.schemas.decisions import place_of
 
 
 def task(*nouns: str) -> Task:
@@ -66,6 +69,20 @@ def test_answers_are_read_noun_by_noun() -> None:
 
 def test_a_picture_is_sent_upright_small_and_on_white(tmp_path: Path) -> None:
     Image.new("RGBA", (400, 100), (0, 0, 0, 0)).save(tmp_path / "wide.png")
-    _, image = colour_of(picture_url((tmp_path / "wide.png").read_bytes(), 128))
+    _, image = colour_of(picture_url(tmp_path, NounGroup(sha256_file(tmp_path / "wide.png"), "wide.png", ()), 128))
     assert image.size == (128, 32)
     assert image.getpixel((5, 5)) == (255, 255, 255)
+
+
+def test_of_a_box_the_framed_picture_is_sent_and_the_question_says_so(tmp_path: Path) -> None:
+    Image.new("RGB", (400, 300), "white").save(tmp_path / "a.png")
+    whole = NounGroup(sha256_file(tmp_path / "a.png"), "a.png", ("dog",))
+    boxed = whole._replace(image=place_of(whole.image, (100, 100, 200, 200)))
+    _, image = colour_of(picture_url(tmp_path, boxed, 400))
+    pixels = np.asarray(image)
+    red, green, _ = pixels[150, 98].tolist()
+    assert red > green + 100
+    assert pixels[150, 110].min() > 200  # what is inside stays as it is
+    usual = OpenAIAnnotatorConfig.model_validate(settings())
+    asked = [request_of(group, "data:", 0, usual).messages[0]["content"] for group in (whole, boxed)]
+    assert ["red frame" in words for words in asked] == [False, True]

@@ -258,7 +258,7 @@ def test_the_server_answers_with_the_verdict(classifier: NounClassifier) -> None
     bank = classifier._embedder.bank  # type: ignore[attr-defined]
 
     class Server:
-        threads = 1
+        threads, calibrated_on = 1, ""
 
         def prepare(self, _image: bytes) -> np.ndarray:
             return np.zeros(1)

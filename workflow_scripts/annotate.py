@@ -1,7 +1,7 @@
 """Judge the predicted nouns of an image set against its labels.
 
-In:  results/predictions/{run}/{image_set}.json of all runs, the image set's label file (if it has one),
-     results/inputs/wordnet/manifest.json
+In:  results/predictions/{run}/{image_set}.json of all runs, or results/tags.json or regions.json; the image set's label
+     file (if it has one), results/inputs/wordnet/manifest.json
 Out: results/annotations/{image_set}/{annotator}.json, and beside it {annotator}.reasons.tsv (image, noun, category and
      why) and {annotator}.counts.json
 
@@ -34,6 +34,7 @@ def main(
 ) -> None:
     """Read, judge, write."""
     from nounflow.annotation.judging import Reason, judge_predictions, nouns_to_judge
+    from nounflow.annotation.true_labels import true_labels
     from nounflow.escaping import escaped
     from nounflow.image_names import same_name
     from nounflow.inputs import input_folder
@@ -43,14 +44,15 @@ def main(
     from nounflow.schemas.documents import read_document, write_document
     from nounflow.schemas.inputs import InputManifest
     from nounflow.schemas.labels import LabelTable, read_labels
-    from nounflow.schemas.predictions import Predictions
+    from nounflow.schemas.named import NamedSet, read_said
     from nounflow.spreadsheets import write_sheet
     from nounflow.wordnet import WordNet
 
-    documents = [read_document(Predictions, path, "predictions") for path in predictions]
+    documents = [document for path in predictions for document in read_said(path, image_set)]
     nouns = nouns_to_judge(documents, top_k, image_set)
-    labelled = read_labels(labels) if labels else LabelTable()
-    named = {same_name(file) for document in documents for file in (*document.samples, *document.unreadable)}
+    sets = [document for document in documents if isinstance(document, NamedSet)]
+    labelled = LabelTable() if labels is None else true_labels(sets, labels) if sets else read_labels(labels)
+    named = set(map(same_name, nouns))
     if strays := [file for file in labelled if file not in named]:
         shown = ", ".join(map(escaped, strays[:10])) + (" ..." if len(strays) > 10 else "")
         print(f"labels that match no image: {shown} ({len(strays):,} in all)", flush=True)
@@ -72,11 +74,17 @@ if __name__ == "__main__":
     judges = [kind for kind, entry in ANNOTATORS.items() if entry.judge]
     parser.add_argument("--annotator", choices=judges, default="wordnet", help="who judges")
     parser.add_argument("--image-set", required=True, help="name of the image set")
-    parser.add_argument("--labels", type=Path, help="TSV with columns file, gold[, sense, accepted, secondary]")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        help="TSV with columns file, gold[, sense, accepted, secondary]; of tags and regions their label file",
+    )
     parser.add_argument("--wordnet-manifest", type=Path, required=True, help="results/inputs/wordnet/manifest.json")
     parser.add_argument("--supplement", type=Path, help="nouns that WordNet lacks (TSV)")
     parser.add_argument("--imports", nargs="*", type=Path, default=[], help="manifests of further sources of nouns")
-    parser.add_argument("--predictions", nargs="+", type=Path, required=True, help="predictions of all runs")
+    parser.add_argument(
+        "--predictions", nargs="+", type=Path, required=True, help="predictions of all runs; tags.json, regions.json"
+    )
     parser.add_argument("--top-k", type=int, default=5, help="how many nouns of an image are judged")
     parser.add_argument("--out", type=Path, required=True, help="results/annotations/{image_set}/{annotator}.json")
     parser.add_argument("--reasons", type=Path, required=True, help="where to write each judgement's reason, TSV")

@@ -47,10 +47,10 @@ def main(
     from nounflow.annotation.plan import plan_tasks
     from nounflow.annotation.questions import RULE
     from nounflow.schemas.annotations import Annotations
-    from nounflow.schemas.documents import read_document, write_document
-    from nounflow.schemas.predictions import Predictions
+    from nounflow.schemas.documents import write_document
+    from nounflow.schemas.named import read_said
 
-    documents = [read_document(Predictions, path, "predictions") for path in predictions]
+    documents = [document for path in predictions for document in read_said(path, image_set)]
     folder, known_digests = folder_and_digests(images)
     digests = digest_images(folder, {file for document in documents for file in document.samples}, known_digests)
     for file, problem in digests.problems.items():
@@ -106,7 +106,6 @@ def _ask_missing(
 
 async def _ask(ballots: list[Ballot], folder: Path, settings: OpenAIAnnotatorConfig) -> None:
     from nounflow.annotation.asking import judge
-    from nounflow.annotation.pictures import read_picture
     from nounflow.annotation.questions import NounGroup, picture_url
     from nounflow.llm.client import open_client
     from nounflow.llm.ledger import Ledger
@@ -114,7 +113,7 @@ async def _ask(ballots: list[Ballot], folder: Path, settings: OpenAIAnnotatorCon
     from nounflow.progress import Progress
 
     def picture(group: NounGroup) -> str:
-        return picture_url(read_picture(folder, group.file, group.image), settings.max_side)
+        return picture_url(folder, group, settings.max_side)
 
     with Ledger.open(Path(settings.ledger)) as ledger:
         async with open_client(settings.server, ledger) as client:

@@ -34,9 +34,10 @@ def main(
     from nounflow.annotation.current_decisions import CurrentDecisions
     from nounflow.annotation.log import read_records
     from nounflow.annotation.pictures import digest_images, folder_and_digests
+    from nounflow.annotation.plan import places
     from nounflow.schemas.annotations import Annotations
-    from nounflow.schemas.documents import read_document, write_document
-    from nounflow.schemas.predictions import Predictions
+    from nounflow.schemas.documents import write_document
+    from nounflow.schemas.named import read_said
     from nounflow.spreadsheets import write_sheet
 
     log = Path(settings.log)
@@ -45,13 +46,14 @@ def main(
             f"there is no decision log at {log} yet, so nothing is judged; `nounflow annotate` starts one", flush=True
         )
     current = CurrentDecisions(read_records(log) if log.exists() else (), settings.scheme)
-    files = {file for path in predictions for file in read_document(Predictions, path, "predictions").samples}
+    documents = [document for path in predictions for document in read_said(path, image_set)]
+    files = {file for document in documents for file in document.samples}
     folder, known = folder_and_digests(images)
     digests, problems = digest_images(folder, files, known)
     for file, problem in problems.items():
         print(f"left out: {file}: {problem}", flush=True)
     policy = Policy(settings.policy, settings.seniority)
-    lists, differing, record = five_lists(current, digests, policy, settings.members)
+    lists, differing, record = five_lists(current, places(documents, digests), policy, settings.members)
     write_sheet(contradictions, Contradiction._fields, differing)
     record.write(counts)
     rule = f"people: {', '.join(settings.policy) or 'where all agree'}"

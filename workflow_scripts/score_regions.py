@@ -84,10 +84,11 @@ def main(
     from nounflow.report.regions import DrawnPicture, regions_page
     from nounflow.schemas.documents import write_document
     from nounflow.schemas.regions import RegionRow, RegionScores
+    from nounflow.schemas.tags import NamedImage
     from nounflow.spreadsheets import write_sheet
 
     device = prepare_process(device, threads)
-    rows, drawn = list[RegionRow](), list[DrawnPicture]()
+    rows, drawn, named = list[RegionRow](), list[DrawnPicture](), list[NamedImage]()
     per_name, unretrieved = dict[str, dict[str, float]](), dict[str, tuple[str, ...]]()
     for case in cases.root:
         found = score_case(case, settings, device)
@@ -95,9 +96,10 @@ def main(
         per_name |= {f"{case.test}/{case.run}/{way}": values for way, values in found.per_name.items()}
         unretrieved[f"{case.test}/{case.run}"] = found.unretrieved
         drawn += pictures(found.drawn)
+        named += found.named
         for way, results in found.detections.items():
             write_json(case.detections / f"{way}.json", results)
-    scores = RegionScores(rows=tuple(rows), per_name=per_name, unretrieved=unretrieved)
+    scores = RegionScores(rows=tuple(rows), per_name=per_name, unretrieved=unretrieved, named=tuple(named))
     write_text(page, regions_page(scores, drawn))
     write_document(details, scores)
     columns = list(RegionRow.model_fields)

@@ -1,6 +1,7 @@
 """What WordNet says of a noun, for people who judge: meanings with gloss, synonyms and what they are a kind of."""
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,8 +41,11 @@ class Dictionary:
         return Meaning(synset.gloss, synonyms[:_SYNONYMS], kinds[:_KINDS])
 
 
-def load_dictionary(manifest: Path) -> Dictionary:
+def load_dictionary(manifest: Path, extended: Callable[[WordNet], WordNet] = lambda wordnet: wordnet) -> Dictionary:
     """WordNet from the workflow's input.
+
+    Args:
+        extended: adds nouns that WordNet lacks.
 
     Raises:
         NounflowError: it was not fetched yet.
@@ -52,4 +56,4 @@ def load_dictionary(manifest: Path) -> Dictionary:
             where=manifest,
             fix="run `snakemake --cores 1 results/inputs/wordnet/manifest.json`, or pass --wordnet",
         )
-    return Dictionary(WordNet.load(input_folder(manifest)))
+    return Dictionary(extended(WordNet.load(input_folder(manifest))))

@@ -95,7 +95,8 @@ def five_lists(
     """The judged nouns of each picture that has any, the contradictions, and what was left out for which reason.
 
     Args:
-        images: file -> sha256 of its bytes; what the log says of other pictures is left out.
+        images: what annotations call a thing -> its place, of pictures their sha256; what the log says of others is
+            left out.
         annotators: whose judgements count; all if empty.
     """
     by_image: dict[str, list[Pair]] = {}
@@ -104,7 +105,7 @@ def five_lists(
     counts = Counts("annotations")
     flow = counts.flow("pairs", sum(map(len, by_image.values())), "image-noun pairs with a record")
     elsewhere = sum(len(pairs) for digest, pairs in by_image.items() if digest not in set(images.values()))
-    flow.drop(elsewhere, "the picture is not in this image set")
+    flow.drop(elsewhere, "the picture is not in this image set, or asked was something else of it")
     verdicts: dict[str, dict[str, Verdict]] = {}  # sha256 -> noun -> verdict
     contradictions: list[Contradiction] = []
     file_of = {digest: file for file, digest in sorted(images.items(), reverse=True)}

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from nounflow.config.annotators import Scheme
 from nounflow.schemas.decisions import ABSTENTIONS, Decision, Mark
 
-Pair = tuple[str, str]  # sha256 of the picture, noun
+Pair = tuple[str, str]  # place (the sha256 of a picture, or a box of it), noun
 
 
 class CurrentDecisions:
@@ -33,7 +33,7 @@ class CurrentDecisions:
             if record.label in self._scheme:
                 record = record.model_copy(update={"category": self._scheme[record.label].counts_as})
             self._decisions[record.id] = record
-            by_annotator = self._pairs.setdefault((record.image, record.noun), {})
+            by_annotator = self._pairs.setdefault((record.place, record.noun), {})
             by_annotator.setdefault((record.annotator, record.review), {})[record.id] = record
         else:
             key = (record.target, record.annotator)

@@ -16,7 +16,7 @@ from nounflow.counts import Counts
 from nounflow.files import sha256_json, sha256_text
 from nounflow.llm.enough import refuse_too_little
 from nounflow.schemas.annotations import CATEGORIES, ImageAnnotations
-from nounflow.schemas.decisions import Decision, DecisionDraft, Mark
+from nounflow.schemas.decisions import Decision, DecisionDraft, Mark, asked_at
 from nounflow.text import canon
 
 _LONGEST = 4000  # characters of evidence
@@ -45,7 +45,7 @@ def known_judgements(
     """What this judge has said already, as far as nobody took it back."""
     current, tool = CurrentDecisions(records), tool_of(settings)
     own = (record for record in records if isinstance(record, Decision) and record.annotator == annotator)
-    return {(d.image, d.noun): d for d in own if d.tool == tool and d.votes and current.in_force(d)}
+    return {(d.place, d.noun): d for d in own if d.tool == tool and d.votes and current.in_force(d)}
 
 
 def missing_groups(
@@ -91,7 +91,7 @@ def drafts_of(
                     "id": sha256_text(*said)[:32],
                     "annotator": annotator,
                     "tool": tool,
-                    "image": ballot.group.image,
+                    **asked_at(ballot.group.image),
                     "noun": noun,
                     "category": verdict(votes, rule),
                     "votes": votes,
@@ -171,8 +171,8 @@ def annotate(
             evidence = known[pair].evidence if pair in known else "no word"
             category = settling.category(votes) if votes else "incorrect"
             lists[category].append(noun)
-            rows += [(JudgedPair(file, noun, category, evidence), votes) for file in task.files]
-        images |= dict.fromkeys(task.files, ImageAnnotations(**{c: tuple(found) for c, found in lists.items()}))
+            rows += [(JudgedPair(name, noun, category, evidence), votes) for name in task.names]
+        images |= dict.fromkeys(task.names, ImageAnnotations(**{c: tuple(found) for c, found in lists.items()}))
     counts = Counts("annotations")
     flow = counts.flow("pairs", pairs, "image-noun pairs")
     for reason, n in sorted(reasons.items()):

@@ -8,6 +8,7 @@ from nounflow.errors import MismatchError, NounflowError
 from nounflow.image_names import same_name
 from nounflow.schemas.annotations import CATEGORIES, Annotations, ImageAnnotations
 from nounflow.schemas.labels import Labels
+from nounflow.schemas.named import Said, questions_of
 from nounflow.schemas.predictions import Predictions
 
 
@@ -36,7 +37,7 @@ class Reason(NamedTuple):
     reason: str
 
 
-def nouns_to_judge(predictions: Iterable[Predictions], top_k: int, image_set: str) -> dict[str, tuple[str, ...]]:
+def nouns_to_judge(predictions: Iterable[Said], top_k: int, image_set: str) -> dict[str, tuple[str, ...]]:
     """Image -> the distinct nouns among the first `top_k` of any run and decoding, both in alphabetical order.
 
     Raises:
@@ -49,11 +50,10 @@ def nouns_to_judge(predictions: Iterable[Predictions], top_k: int, image_set: st
                 f"The predictions of run {document.run} are on image set {document.image_set}, not on {image_set}",
                 fix="pass the predictions of one image set only",
             )
-        for image in (*document.samples, *document.unreadable):
+        for image in (*document.samples, *document.unreadable) if isinstance(document, Predictions) else ():
             nouns.setdefault(image, set())
-        for decoding in document.predictions.values():
-            for image, predicted in zip(document.samples, decoding.pred, strict=True):
-                nouns[image].update(predicted[:top_k])
+        for question in questions_of(document, top_k):
+            nouns.setdefault(question.name, set()).update(question.nouns)
     return {image: tuple(sorted(nouns[image])) for image in sorted(nouns)}
 
 

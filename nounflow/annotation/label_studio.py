@@ -20,7 +20,7 @@ from nounflow.counts import Counts
 from nounflow.errors import NounflowError
 from nounflow.files import read_json, sha256_text
 from nounflow.schemas.annotations import Annotations
-from nounflow.schemas.decisions import Decision, time_text
+from nounflow.schemas.decisions import Decision, asked_at, time_text
 
 _CHOICE, _NOTE, _OURS = "judgement", "note", "nounflow"  # names in the labelling config; the key in `meta`
 _FIX = "export a project as JSON, made of what `nounflow labelstudio export` wrote under the same `scheme`"
@@ -151,7 +151,7 @@ def _decision(
     note = "\n".join(map(str, judged.values(_NOTE, "text")))
     for ours in (one.meta[_OURS] for one in judged.result if _OURS in one.meta):
         record = Decision.model_validate(ours)
-        if (record.image, record.noun, [answer_of(record)], record.evidence) == (task.sha256, task.noun, said, note):
+        if (record.place, record.noun, [answer_of(record)], record.evidence) == (task.sha256, task.noun, said, note):
             return record
     if len(said) != 1 or said[0] not in allowed:
         raise ValueError(f"result.value.choices: found {', '.join(map(ascii, said))}, allowed: {', '.join(allowed)}")
@@ -162,7 +162,7 @@ def _decision(
     who = annotator or names.get(str(email)) or names.get(str(number)) or email or f"Label Studio user {number}"
     time = time_text(round((judged.updated_at or judged.created_at).timestamp() * 1_000_000))
     label = said[0] if said[0] in own else ""
-    values = {"annotator": who, "tool": "Label Studio", "image": task.sha256, "noun": task.noun, "time": time}
+    values = {"annotator": who, "tool": "Label Studio", **asked_at(task.sha256), "noun": task.noun, "time": time}
     values |= {"category": own[label].counts_as if label else said[0], "label": label, "evidence": note}
     identity = sha256_text(*(str(values[key]) for key in sorted(values)))[:32]
     return Decision.model_validate({"kind": "decision", "id": identity, "file": task.file, **values})

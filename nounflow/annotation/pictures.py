@@ -1,13 +1,17 @@
 """Pictures by what is in them: the sha256 of a file's bytes, and no file outside the image folder."""
 
 import hashlib
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from nounflow.images import ImageError
+from PIL import ImageDraw
+
+from nounflow.images import ImageError, open_image
 from nounflow.inputs import input_folder
 from nounflow.progress import Progress
+from nounflow.schemas.decisions import asked_at
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.inputs import InputManifest
 
@@ -61,16 +65,26 @@ def inside(folder: Path, file: str) -> Path:
     return path
 
 
-def read_picture(folder: Path, file: str, digest: str) -> bytes:
-    """The bytes of a picture, which are those that were judged.
+def read_picture(folder: Path, file: str, place: str, most_side: int, quality: int) -> bytes:
+    """A fresh JPEG of what is judged: upright, on white, at most so many pixels long, a box that is meant framed.
 
     Raises:
-        ImageError: the file is gone, lies outside the folder, or holds something else now.
+        ImageError: the file is gone, lies outside the folder, holds something else now, or cannot be shown.
     """
     try:
         content = inside(folder, file).read_bytes()
     except OSError as error:
         raise ImageError(f"cannot be read: {error.strerror}") from None
-    if hashlib.sha256(content).hexdigest() != digest:
+    asked = asked_at(place)
+    if hashlib.sha256(content).hexdigest() != asked["image"]:
         raise ImageError("the file has changed since the start")
-    return content
+    image = open_image(content)
+    if box := asked.get("box"):
+        pen, line = ImageDraw.Draw(image), max(2, round(max(image.size) / 150))
+        for width, colour in ((2 * line, "white"), (line, "#d1242f")):  # around the box, so that it hides nothing of it
+            corners = (box[0] - width, box[1] - width, max(box[2], box[0]) + width, max(box[3], box[1]) + width)
+            pen.rectangle(corners, outline=colour, width=line)
+    image.thumbnail((most_side, most_side))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()

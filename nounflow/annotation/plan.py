@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from nounflow.errors import NounflowError
-from nounflow.schemas.predictions import Predictions
+from nounflow.schemas.decisions import asked_at
+from nounflow.schemas.named import Said, name_of, questions_of
 
 
 class Ask(NamedTuple):
@@ -17,9 +18,9 @@ class Ask(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A picture and its nouns, the most valuable first."""
+    """A picture, or a box of it, and its nouns, the most valuable first."""
 
-    image: str  # sha256
+    image: str  # a place of the decision log: the picture's sha256, and the box or that a set is meant
     files: tuple[str, ...]  # several where files are the same byte for byte
     asks: tuple[Ask, ...]
 
@@ -28,9 +29,14 @@ class Task(NamedTuple):
         """Whether the runs differ in their first noun."""
         return any(ask.disputed for ask in self.asks)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What annotations call it."""
+        return tuple(name_of(file, asked_at(self.image).get("box")) for file in self.files)
 
-def plan_tasks(predictions: Sequence[Predictions], top_k: int, digests: Mapping[str, str]) -> list[Task]:
-    """All pictures that any run named, in the order of asking: depends on predictions and pictures alone.
+
+def plan_tasks(predictions: Sequence[Said], top_k: int, digests: Mapping[str, str]) -> list[Task]:
+    """All that any run named, in the order of asking: depends on predictions and pictures alone.
 
     Args:
         top_k: how many nouns of each run (and decoding) are asked about.
@@ -39,19 +45,20 @@ def plan_tasks(predictions: Sequence[Predictions], top_k: int, digests: Mapping[
     Raises:
         NounflowError: no picture is left to be judged.
     """
-    said: dict[str, list[tuple[str, ...]]] = {}  # sha256 -> what each run says
+    said: dict[str, list[tuple[str, ...]]] = {}  # place -> what each run says
     files: dict[str, dict[str, None]] = {}
-    for document in predictions:
-        for decoding in document.predictions.values():
-            for file, nouns in zip(document.samples, decoding.pred, strict=True):
-                if file in digests:
-                    said.setdefault(digests[file], []).append(nouns[:top_k])
-                    files.setdefault(digests[file], {})[file] = None
+    for question in (question for document in predictions for question in questions_of(document, top_k)):
+        if question.file in digests:
+            place = question.place(digests[question.file])
+            said.setdefault(place, []).append(question.nouns)
+            files.setdefault(place, {})[question.file] = None
     tasks = [Task(image, tuple(sorted(files[image])), _asks(answers)) for image, answers in said.items()]
     tasks = [task for task in tasks if task.asks]
     if not tasks:
         raise NounflowError("No picture that a run named could be found", fix="check the image folder")
-    return sorted(tasks, key=lambda task: (not task.disputed, -sum(ask.value for ask in task.asks), task.files))
+    return sorted(
+        tasks, key=lambda task: (not task.disputed, -sum(ask.value for ask in task.asks), task.files, task.image)
+    )
 
 
 def in_second_pass(image: str, share: float) -> bool:
@@ -60,13 +67,16 @@ def in_second_pass(image: str, share: float) -> bool:
     return int.from_bytes(drawn[:8]) < share * 2**64
 
 
-def first_nouns(document: Predictions, digests: Mapping[str, str]) -> set[tuple[str, str]]:
-    """(sha256, noun) of every picture's first noun, which a run's prediction score is made from."""
-    decodings = document.predictions.values()
-    named = (
-        (file, nouns) for decoding in decodings for file, nouns in zip(document.samples, decoding.pred, strict=True)
-    )
-    return {(digests[file], nouns[0]) for file, nouns in named if nouns and file in digests}
+def scored_pairs(document: Said, digests: Mapping[str, str]) -> set[tuple[str, str]]:
+    """(place, noun) of all that a run's score is made from: of predictions the first noun of every picture."""
+    asked = [one for one in questions_of(document, 1) if one.file in digests]
+    return {(one.place(digests[one.file]), noun) for one in asked for noun in one.nouns}
+
+
+def places(documents: Iterable[Said], digests: Mapping[str, str]) -> dict[str, str]:
+    """What annotations call each thing that is judged -> its place in the decision log."""
+    asked = (one for document in documents for one in questions_of(document, 1) if one.file in digests)
+    return {one.name: one.place(digests[one.file]) for one in asked}
 
 
 def _asks(answers: Iterable[Sequence[str]]) -> tuple[Ask, ...]:

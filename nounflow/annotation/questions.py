@@ -1,18 +1,19 @@
 """What a language model is asked about a picture and a group of its nouns, and how its answer is read."""
 
 import base64
-import io
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from nounflow.annotation.pictures import read_picture
 from nounflow.annotation.plan import Task
 from nounflow.config.annotators import OpenAIAnnotatorConfig
 from nounflow.files import sha256_json
-from nounflow.images import open_image
 from nounflow.llm.reading import find_json
 from nounflow.llm.requests import Request
 from nounflow.schemas.annotations import CATEGORIES
+from nounflow.schemas.decisions import asked_at
 from nounflow.streams import stream
 from nounflow.text import canon
 
@@ -32,6 +33,9 @@ narrow that it is only half right.
 - incorrect: everything else: what cannot be seen, other things, words that name no thing, words that do not exist.
 A noun in any of its meanings counts, in singular or plural. Paintings, toys and statues of a thing count as the \
 thing. Repeat each noun as it stands in the list."""
+_FRAMED = """
+A red frame is drawn into the photograph. Judge by what is inside of it alone: the main subject is the thing that it \
+was drawn around, and what lies outside of it cannot be seen."""
 SCHEMA = {
     "type": "object",
     "properties": {
@@ -54,7 +58,7 @@ SCHEMA = {
 class NounGroup(NamedTuple):
     """Nouns of a picture that are asked about together."""
 
-    image: str  # sha256
+    image: str  # a place of the decision log
     file: str
     nouns: tuple[str, ...]  # distinct, also in `canon`
 
@@ -73,17 +77,10 @@ def groups_of(task: Task, nouns: Sequence[str], most: int) -> list[NounGroup]:
     return [NounGroup(task.image, task.files[0], tuple(distinct[start::n])) for start in range(n)]
 
 
-def picture_url(content: bytes, max_side: int) -> str:
-    """A picture file's bytes as a data URL: upright, on white, at most so many pixels long.
-
-    Raises:
-        ImageError: it cannot be read.
-    """
-    image = open_image(content)
-    image.thumbnail((max_side, max_side))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+def picture_url(folder: Path, group: NounGroup, max_side: int) -> str:
+    """A group's picture as a data URL: see `read_picture`, which also says what is raised."""
+    content = read_picture(folder, group.file, group.image, max_side, _JPEG_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(content).decode()
 
 
 def request_of(group: NounGroup, url: str, attempt: int, settings: OpenAIAnnotatorConfig) -> Request:
@@ -96,7 +93,8 @@ def request_of(group: NounGroup, url: str, attempt: int, settings: OpenAIAnnotat
         {"type": "image_url", "image_url": {"url": url, "detail": settings.detail}},
         {"type": "text", "text": f"The {len(order)} nouns, one a line:\n{listed}"},
     ]
-    messages = ({"role": "system", "content": _SYSTEM}, {"role": "user", "content": content})
+    system = _SYSTEM + (_FRAMED if "box" in asked_at(group.image) else "")
+    messages = ({"role": "system", "content": system}, {"role": "user", "content": content})
     item = f"{group.image} {sha256_json(list(messages))[:16]}"
     return Request(
         item=item,

@@ -1,21 +1,25 @@
 """What is judged: predictions on one image set, its pictures, and the tasks made of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from nounflow.annotation.consensus import Policy, contradicted
 from nounflow.annotation.current_decisions import CurrentDecisions
 from nounflow.annotation.pictures import Digests, digest_images, folder_and_digests
-from nounflow.annotation.plan import Ask, Task, plan_tasks
+from nounflow.annotation.plan import Ask, Task, places, plan_tasks
 from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.config.experiment import Config
+from nounflow.config.judged_sets import judged_sets
 from nounflow.errors import NounflowError
-from nounflow.schemas.decisions import Decision, Mark
+from nounflow.schemas.decisions import Decision, Mark, asked_at
 from nounflow.schemas.documents import read_document
+from nounflow.schemas.named import Said
 from nounflow.schemas.predictions import Predictions
 
 RESULTS = Path("results")
+Document = TypeVar("Document", Predictions, Said)
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Work:
     """What is judged: predictions on one image set, its pictures, and the tasks made of them."""
 
     image_set: str
-    predictions: tuple[Predictions, ...]
+    predictions: tuple[Said, ...]
     folder: Path
     digests: Digests
     tasks: tuple[Task, ...]
@@ -31,6 +35,17 @@ class Work:
 
 def find_predictions(named: Sequence[str], image_set: str | None) -> tuple[Predictions, ...]:
     """Read predictions by run name, file or folder; all on one image set.
+
+    Raises:
+        NounflowError: something is missing, or more than one image set is left.
+    """
+    return find_said(named, image_set, lambda path: (read_document(Predictions, path, "predictions"),))
+
+
+def find_said(
+    named: Sequence[str], image_set: str | None, read: Callable[[Path], tuple[Document, ...]]
+) -> tuple[Document, ...]:
+    """The same, whatever `read` finds in the files.
 
     Raises:
         NounflowError: something is missing, or more than one image set is left.
@@ -50,7 +65,7 @@ def find_predictions(named: Sequence[str], image_set: str | None) -> tuple[Predi
                 where=RESULTS / "predictions",
                 fix=f"runs that have predictions: {', '.join(known) or 'none yet, run the workflow first'}",
             )
-    documents = [read_document(Predictions, path, "predictions") for path in paths]
+    documents = [document for path in paths for document in read(path)]
     sets = sorted({document.image_set for document in documents})
     wanted = image_set or (sets[0] if len(sets) == 1 else None)
     if wanted is None or wanted not in sets:
@@ -61,7 +76,7 @@ def find_predictions(named: Sequence[str], image_set: str | None) -> tuple[Predi
 
 def image_place(config: Config, image_set: str) -> Path:
     """Where the pictures of a set lie: a folder, or the manifest of a fetched source."""
-    part = config.image_sets.get(image_set)
+    part = judged_sets(config).get(image_set)
     if part is None:
         raise NounflowError(
             f"The config has no image set '{image_set}'",
@@ -92,7 +107,7 @@ def people_settings(config: Config, log: Path | None) -> PeopleAnnotatorConfig:
     return settings
 
 
-def prepare(predictions: tuple[Predictions, ...], place: Path, top_k: int) -> Work:
+def prepare(predictions: tuple[Said, ...], place: Path, top_k: int) -> Work:
     """Find the pictures and plan what is asked."""
     folder, known = folder_and_digests(place)
     files = {file for document in predictions for file in document.samples}
@@ -107,8 +122,9 @@ def contradictions(work: Work, records: Iterable[Decision | Mark], settings: Peo
     """The nouns on which annotators contradict each other, by picture; how many lie elsewhere is said."""
     current, policy = CurrentDecisions(records, settings.scheme), Policy(settings.policy, settings.seniority)
     files: dict[str, list[str]] = {}
-    for file, image in sorted(work.digests.images.items()):
-        files.setdefault(image, []).append(file)
+    asked = places(work.predictions, work.digests.images)
+    for name, place in sorted(asked.items()):
+        files.setdefault(place, []).append(name.partition("#")[0] if "box" in asked_at(place) else name)
     asks: dict[str, list[Ask]] = {}
     pairs = [pair for pair, _, _ in contradicted(current, policy, settings.members)]
     for image, noun in pairs:

@@ -27,10 +27,10 @@ def _estimate(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.asking import first_requests
     from nounflow.annotation.judgements import known_judgements, missing_groups
     from nounflow.annotation.log import read_records
-    from nounflow.annotation.pictures import read_picture
     from nounflow.annotation.questions import NounGroup, picture_url
-    from nounflow.annotation.work import RESULTS, find_predictions, image_place, prepare
+    from nounflow.annotation.work import RESULTS, find_said, image_place, prepare
     from nounflow.commands.estimates import estimate_beside, print_budget, print_calls
+    from nounflow.schemas.named import read_said
 
     config = config_of(arguments)
     settings = config.annotators.get(arguments.annotator)
@@ -41,7 +41,7 @@ def _estimate(arguments: argparse.Namespace) -> None:
             where="annotators",
             fix=f"pass --annotator with one of: {', '.join(known)}" if known else "docs/annotations.md shows how",
         )
-    predictions = find_predictions(arguments.predictions or [str(RESULTS / "predictions")], arguments.image_set)
+    predictions = find_said(arguments.predictions or [str(RESULTS / "predictions")], arguments.image_set, read_said)
     place = arguments.images or image_place(config, predictions[0].image_set)
     work = prepare(predictions, place, settings.top_k)
     records = read_records(Path(settings.log)) if Path(settings.log).exists() else []
@@ -49,7 +49,7 @@ def _estimate(arguments: argparse.Namespace) -> None:
     groups = list(missing_groups(work.tasks, judged, settings))
 
     def picture(group: NounGroup) -> str:
-        return picture_url(read_picture(work.folder, group.file, group.image), settings.max_side)
+        return picture_url(work.folder, group, settings.max_side)
 
     nouns = sum(len(group.nouns) for group in groups)
     guess = _TOKENS_OF_DESCRIPTION + _TOKENS_PER_NOUN * nouns / max(len(groups), 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,12 +50,15 @@ def name_several(arguments: argparse.Namespace, files: list[str]) -> list[dict[s
         gate = None if arguments.gate == Path() else arguments.gate
         classifier = classifier.gated(gate, arguments.known, arguments.keep)
     found = []
+    warnings.filterwarnings("ignore", "labels that mean the same")  # said below, in one line
     for tagging in classifier.tags(files, labels, most=arguments.top or 3, threshold=arguments.min_score):
         found.append(tagging)
         if not arguments.json:
             _say(tagging)
     rows = [row for tagging in found for row in _rows(tagging)]
     show("nouns", rows, lambda: None)
+    if found and found[0].alike:
+        print(f"labels that mean the same: {', '.join(found[0].alike)}", file=sys.stderr)
     failed = sum(bool(tagging.problem) for tagging in found)
     print(f"{len(found) - failed} images named, {failed} unreadable", file=sys.stderr)
     if failed:

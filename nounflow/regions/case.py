@@ -22,6 +22,7 @@ from nounflow.regions.recall import LIMITS, best_overlaps, recall
 from nounflow.regions.scoring import Interval, Results, WayScores, coco_results, detect, score_ways
 from nounflow.regions.view import RegionView
 from nounflow.schemas.regions import RegionRow
+from nounflow.schemas.tags import NamedImage, NamedNoun
 from nounflow.store.shards import check_identity
 
 FREE = "free_names"
@@ -63,6 +64,7 @@ class ScoredCase:
     unretrieved: tuple[str, ...]
     detections: dict[str, Results]
     drawn: list[Drawn]
+    named: list[NamedImage]  # free names
 
 
 def score_case(case: CaseFiles, settings: RegionsConfig, device: str, pictures: int = 12) -> ScoredCase:
@@ -110,7 +112,13 @@ def score_case(case: CaseFiles, settings: RegionsConfig, device: str, pictures: 
         tuple(name for name, number in manifest.retrieved.items() if not number),
         ways,
         shown,
+        [_named(case, image.file, named[image.file]) for image in images],
     )
+
+
+def _named(case: CaseFiles, file: str, boxes: list[NamedBox]) -> NamedImage:
+    found = [NamedNoun(noun=one.noun, score=round(one.score, 4), box=one.box) for one in boxes]
+    return NamedImage(set=case.test, run=case.run, file=file, tags=tuple(found))
 
 
 def named_right(

@@ -1,10 +1,12 @@
 """Records of a decision log: who called which noun of which picture what, and what was taken back. Only ever appended.
 
+A noun is judged at a place: a picture, a box of it, or the set of nouns that a picture was given, each by itself.
+
 A log is a set of records: their order in a file says nothing, `time` does, so logs are merged by uniting them.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import pydantic
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -17,6 +19,9 @@ Category = Literal["correct_primary", "correct_secondary", "close_primary", "clo
 Answer = Category | Literal["unsure", "skipped"]
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Box = tuple[Annotated[int, Field(ge=0)], ...]  # x0, y0, x1, y1 in pixels of the upright picture
+_SEVERAL = "several"
+Place = Annotated[str, Field(pattern=rf"^[0-9a-f]{{64}}(-\d+-\d+-\d+-\d+|-{_SEVERAL})?$")]
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Time = Annotated[
     str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
@@ -40,6 +45,8 @@ class DecisionDraft(_Draft):
 
     kind: Literal["decision"]
     image: Digest  # sha256 of the picture's file
+    box: Annotated[Box, Field(min_length=4, max_length=4)] | None = None  # judged is what is in it
+    several: bool = False  # one of a set, all that apply: correct or incorrect, and nobody asks of what
     noun: _Words  # the empty noun is one that a decoder may say
     category: Answer
     label: Annotated[str, Field(max_length=40)] = ""  # the category's name in a project's own scheme; `category` counts
@@ -48,6 +55,11 @@ class DecisionDraft(_Draft):
     evidence: _Words = ""  # a person's note, a rule's reason, a model's description
     image_set: Annotated[str, Field(max_length=200)] = ""  # where the picture was met: information, no key
     file: _Words = ""
+
+    @property
+    def place(self) -> str:
+        """What the noun was judged of: see `place_of`."""
+        return place_of(self.image, self.box, self.several)
 
 
 class MarkDraft(_Draft):
@@ -80,6 +92,19 @@ def stamp(draft: DecisionDraft | MarkDraft, time: str) -> Decision | Mark:
     """The record that a draft becomes at a time."""
     values = draft.model_dump() | {"time": time}
     return Decision.model_construct(**values) if draft.kind == "decision" else Mark.model_construct(**values)
+
+
+def place_of(image: str, box: Box | None = None, several: bool = False) -> str:
+    """A picture's digest; with a box, or for a set of nouns, more words behind it."""
+    return "-".join([image, *map(str, box or ()), *([_SEVERAL] if several and not box else [])])
+
+
+def asked_at(place: str) -> dict[str, Any]:
+    """The fields of a record that make its place."""
+    image, *further = place.split("-")
+    if further == [_SEVERAL]:
+        return {"image": image, "several": True}
+    return {"image": image} | ({"box": tuple(map(int, further))} if further else {})
 
 
 def time_text(microseconds: int) -> str:

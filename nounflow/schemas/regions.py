@@ -6,6 +6,7 @@ from typing import Any
 
 from nounflow.schemas.documents import StoredDocument
 from nounflow.schemas.embeddings import EmbedderIdentity
+from nounflow.schemas.tags import NamedImage
 
 
 class ProbeManifest(StoredDocument):
@@ -75,3 +76,4 @@ class RegionScores(StoredDocument):
     rows: tuple[RegionRow, ...]
     per_name: dict[str, dict[str, float]]  # test/run/way -> name -> AP50
     unretrieved: dict[str, tuple[str, ...]]  # test/run -> novel names without a pseudo box
+    named: tuple[NamedImage, ...] = ()  # free names of the scored images

@@ -1,7 +1,5 @@
 """What the tag stage leaves: a row for each set, method and protocol."""
 
-from typing import Any
-
 from pydantic import Field
 
 from nounflow.schemas.documents import StoredDocument
@@ -35,10 +33,27 @@ class TagRow(StoredDocument):
     each: dict[str, float] = Field(default_factory=dict)  # label -> its average precision, of labels with positives
 
 
+class NamedNoun(StoredDocument):
+    """A noun with the box that it is the name of, or that speaks most for it (none: the whole image)."""
+
+    noun: str
+    score: float
+    box: tuple[float, float, float, float] | None = None  # x0, y0, x1, y1 in pixels
+
+
+class NamedImage(StoredDocument):
+    """What a run calls the things in an image, without a list."""
+
+    set: str
+    run: str
+    file: str
+    tags: tuple[NamedNoun, ...]
+
+
 class TagScores(StoredDocument):
     """results/tags.json: all rows of results/tags.tsv, and what was wrong with the label files."""
 
     rows: tuple[TagRow, ...]
     problems: dict[str, tuple[str, ...]]  # set -> in words
     seen: dict[str, int]  # set -> labels that training may see
-    examples: tuple[dict[str, Any], ...] = ()  # of nouns without a list: set, file, method, tags with box
+    examples: tuple[NamedImage, ...] = ()  # nouns without a list, of all images of the split test

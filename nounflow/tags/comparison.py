@@ -1,7 +1,6 @@
 """All methods on one set: what needs nothing, runs, trained adapters, and nouns without a list."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,14 +9,13 @@ from nounflow.config.tags import TagsConfig
 from nounflow.embedders.protocol import Embedder
 from nounflow.open_set.gate import Gate
 from nounflow.predictors.protocol import Predictor
-from nounflow.schemas.tags import BASELINE, FREE, GATED, TagRow
+from nounflow.schemas.tags import BASELINE, FREE, GATED, NamedImage, TagRow
 from nounflow.tags.adapter import Learnt
 from nounflow.tags.evaluation import SOFTMAX, Images, Row, Score, free_row, table, ways
 from nounflow.tags.list_free import Tag, candidates, cut, ranked
 from nounflow.tags.scores import dual_stream
 from nounflow.tags.texts import NounVectors, columns_of, label_vectors, meaning, meanings
 
-_EXAMPLES = 24  # images shown with their nouns
 _CONCEPTS = 2000  # nouns of the lexicon, the weightiest, that SpLiCE's labels compete with
 _LIST_ONLY = ("head", "retrieval")  # kinds that give every noun a probability at the price of one product
 
@@ -25,8 +23,8 @@ _LIST_ONLY = ("head", "retrieval")  # kinds that give every noun a probability a
 def compare(
     name: str, images: Images, boxes: np.ndarray, settings: TagsConfig, runs: Mapping[str, Predictor],
     gates: Mapping[str, Gate], adapters: Mapping[str, Learnt], lexicon: pl.DataFrame, embedder: Embedder, local: str,
-) -> tuple[list[TagRow], list[dict[str, Any]]]:  # fmt: skip
-    """Rows of a set, and some images with the nouns they get without a list.
+) -> tuple[list[TagRow], list[NamedImage]]:  # fmt: skip
+    """Rows of a set, and the nouns that its images of the split test get without a list.
 
     Args:
         boxes: of the local units, [files, units, 4].
@@ -51,7 +49,7 @@ def compare(
     baseline = next(row for row in rows if row.method == BASELINE)
     test = truth.rows("test")
     scores = plain[BASELINE](test, np.arange(len(truth.labels)))
-    shown: list[dict[str, Any]] = []
+    shown: list[NamedImage] = []
     vectors_of = NounVectors(embedder, settings.templates)
     for run, predictor in runs.items():
         named = {f"{run}: first noun": candidates(predictor, images.whole, images.local[:, :0], 1)}
@@ -63,7 +61,8 @@ def compare(
                 free_row(truth, method, tags, lambda noun: known.get(meaning(noun, same), []), baseline, scores,
                          settings.seed)
             )  # fmt: skip
-        shown += _examples(name, run, truth.files, test, tags, rows[-1], boxes)
+        kept = cut(tags, rows[-1].figures.get("threshold", -1.0))
+        shown += [_named(name, run, truth.files[i], kept[i], boxes[i]) for i in test]
     return [_row(name, embedder.identity.spec, local, row) for row in rows], shown
 
 
@@ -90,24 +89,9 @@ def _of_run(images: Images, predictor: Predictor, same: Mapping[str, str], best:
     return score
 
 
-def _examples(
-    name: str, run: str, files: tuple[str, ...], test: np.ndarray, tags: list[list[Tag]], row: Row, boxes: np.ndarray
-) -> list[dict[str, Any]]:
-    """Nouns with their boxes, of images evenly spaced over the split test."""
-    kept = cut(tags, row.figures.get("threshold", -1.0))
-    return [
-        {
-            "set": name,
-            "run": run,
-            "file": files[i],
-            "tags": [
-                {
-                    "noun": tag.noun,
-                    "score": round(tag.score, 4),
-                    "box": boxes[i, tag.box - 1].tolist() if tag.box else None,
-                }
-                for tag in kept[i]
-            ],
-        }
-        for i in test[np.linspace(0, len(test) - 1, min(_EXAMPLES, len(test))).astype(int)]
+def _named(name: str, run: str, file: str, tags: list[Tag], boxes: np.ndarray) -> NamedImage:
+    rows = [
+        {"noun": tag.noun, "score": round(tag.score, 4), "box": boxes[tag.box - 1].tolist() if tag.box else None}
+        for tag in tags
     ]
+    return NamedImage.model_validate({"set": name, "run": run, "file": file, "tags": rows})

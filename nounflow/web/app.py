@@ -18,7 +18,7 @@ from nounflow.annotation.log import DecisionLog
 from nounflow.annotation.scheme import for_page
 from nounflow.escaping import mended
 from nounflow.images import ImageError
-from nounflow.schemas.decisions import AnnotatorName, DecisionDraft, Digest, Draft, MarkDraft
+from nounflow.schemas.decisions import AnnotatorName, DecisionDraft, Draft, MarkDraft, Place
 from nounflow.web.photographs import SIZES, Photographs
 from nounflow.web.task_queue import TaskQueue
 
@@ -81,14 +81,14 @@ def annotation_app(
         return {"tasks": [with_meanings(task) for task in found], "progress": queue.progress(annotator)}
 
     @app.get("/api/tasks/{image}")
-    async def task(image: Annotated[Digest, InPath()], annotator: Who) -> dict[str, Any]:
+    async def task(image: Annotated[Place, InPath()], annotator: Who) -> dict[str, Any]:
         found = queue.task(image, annotator)
         if found is None:
             raise HTTPException(404, "this picture is not asked about")
         return with_meanings(found)
 
     @app.get("/api/names/{image}")
-    async def names(image: Annotated[Digest, InPath()], noun: str) -> dict[str, Any]:
+    async def names(image: Annotated[Place, InPath()], noun: str) -> dict[str, Any]:
         if not queue.review:  # who judges stays blind
             raise HTTPException(404, "only in review")
         return {"said": queue.said((image, noun), names=True)}
@@ -127,7 +127,7 @@ def annotation_app(
         return {**found._asdict(), "twos": twos, "differing": differing[:_DIFFERING], "differ": len(differing)}
 
     @app.get("/pictures/{image}")
-    def picture(image: Annotated[Digest, InPath()], size: str = "screen") -> Response:
+    def picture(image: Annotated[Place, InPath()], size: str = "screen") -> Response:
         if image not in photographs or size not in SIZES:
             raise HTTPException(404, "there is no such picture")
         try:

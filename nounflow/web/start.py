@@ -14,8 +14,9 @@ from starlette.types import ASGIApp
 
 from nounflow.annotation.cards import Dictionary
 from nounflow.annotation.log import DecisionLog
-from nounflow.annotation.plan import first_nouns
+from nounflow.annotation.plan import scored_pairs
 from nounflow.annotation.work import Work
+from nounflow.schemas.predictions import Predictions
 from nounflow.web.app import annotation_app
 from nounflow.web.connections import PromptHttp, SaidOnce, listening_socket
 from nounflow.web.photographs import Photographs
@@ -30,15 +31,14 @@ def coverage_lines(work: Work, queue: TaskQueue) -> list[str]:
     pairs = {(task.image, ask.noun) for task in queue.tasks for ask in task.asks}
     if queue.review:
         return [f"{queue.coverage(pairs):,} of {len(pairs):,} contradictions reviewed"]
-    rows = [
-        ("asked", pairs),
-        *((document.run, first_nouns(document, work.digests.images)) for document in work.predictions),
-    ]
+    rows = [("pairs", pairs)]
+    for document in work.predictions:
+        what = "first nouns" if isinstance(document, Predictions) else "nouns"
+        rows.append((f"{what} of {document.run}", scored_pairs(document, work.digests.images)))
     lines = []
-    for number, (name, wanted) in enumerate(rows):
+    for what, wanted in rows:
         judged = queue.coverage(wanted)
-        what = "pairs judged" if number == 0 else f"first nouns of {name} judged"
-        lines.append(f"{judged:,} of {len(wanted):,} {what} ({judged / max(1, len(wanted)):.1%})")
+        lines.append(f"{judged:,} of {len(wanted):,} {what} judged ({judged / max(1, len(wanted)):.1%})")
     return lines
 
 
@@ -54,27 +54,32 @@ def serve(
     allowed_hosts: Sequence[str] = (),
 ) -> None:
     """Run the server until it is interrupted."""
+    files: Mapping[str, str] = {task.image: task.files[0] for task in queue.tasks}
+    app = annotation_app(queue, log, Photographs(work.folder, files), dictionary, work.image_set)
     host, port = address
+    note = "; every decision is on the disk already"
+    serve_app(app, host=host, port=port, browser=browser, annotator=annotator, allowed_hosts=allowed_hosts, note=note)
+
+
+def serve_app(
+    app: ASGIApp,
+    *,
+    host: str,
+    port: int,
+    browser: bool = True,
+    annotator: str = "",
+    allowed_hosts: Sequence[str] = (),
+    note: str = "",
+) -> None:
+    """Run a page's server until it is interrupted; who knows the printed address is let in."""
     with listening_socket(host, port) as listening:
         port = listening.getsockname()[1]
         token = secrets.token_urlsafe(24)
-        files: Mapping[str, str] = {task.image: task.files[0] for task in queue.tasks}
-        app = annotation_app(queue, log, Photographs(work.folder, files), dictionary, work.image_set)
         url = page_address(host, port, token, annotator)
-        print(f"open  {url}\nstop  Ctrl+C; every decision is on the disk already", flush=True)
+        print(f"open  {url}\nstop  Ctrl+C{note}", flush=True)
         if host not in ("127.0.0.1", "localhost", "::1"):
-            print("      the port is open to your network: whoever has this address can judge", flush=True)
+            print("      the port is open to your network: whoever has this address is let in", flush=True)
         _run(Guard(app, token=token, host=host, port=port, allowed=allowed_hosts), listening, url if browser else None)
-
-
-def serve_app(app: ASGIApp, *, host: str, port: int, browser: bool = True) -> None:
-    """Run the server of a page that only shows, until it is interrupted; who knows the printed address is let in."""
-    with listening_socket(host, port) as listening:
-        port = listening.getsockname()[1]
-        token = secrets.token_urlsafe(24)
-        url = page_address(host, port, token, "")
-        print(f"open  {url}\nstop  Ctrl+C", flush=True)
-        _run(Guard(app, token=token, host=host, port=port), listening, url if browser else None)
 
 
 def _run(guard: Guard, listening: socket.socket, opened: str | None) -> None:

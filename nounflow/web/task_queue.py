@@ -12,7 +12,7 @@ from nounflow.annotation.current_decisions import CurrentDecisions, Pair
 from nounflow.annotation.plan import Task, in_second_pass
 from nounflow.annotation.scheme import answer_of
 from nounflow.config.annotators import PeopleAnnotatorConfig
-from nounflow.schemas.decisions import Decision, Mark
+from nounflow.schemas.decisions import Decision, Mark, asked_at
 
 LEASE_SECONDS = 600.0
 _HISTORY = 500  # decisions that undo reaches back over after the page was loaded anew
@@ -60,7 +60,7 @@ class TaskQueue:
     def add(self, record: Decision | Mark) -> None:
         """Take in a new record of the log."""
         decision = record if isinstance(record, Decision) else self.decisions.decision(record.target)
-        pair = (decision.image, decision.noun) if decision else None
+        pair = (decision.place, decision.noun) if decision else None
         before = set(self.decisions.judgements(pair, self.review)) if pair else set()
         self.decisions.add(record)
         if pair not in self._planned or pair is None or decision is None or decision.review != self.review:
@@ -100,7 +100,7 @@ class TaskQueue:
         return [self._view(number, annotator) for number in found]
 
     def task(self, image: str, annotator: str) -> dict[str, Any] | None:
-        """One picture as an annotator sees it; None if it is not in the plan."""
+        """What is asked of a picture, or of a box of it, as an annotator sees it; None if it is not in the plan."""
         number = self._number.get(image)
         return None if number is None else self._view(number, annotator)
 
@@ -154,7 +154,8 @@ class TaskQueue:
                 answer = answer_of(own[0]) if own else None
                 noun = {"noun": ask.noun, "category": answer, "note": own[0].evidence if own else ""}
                 nouns.append({**noun, "said": self.said(pair)} if self.review else noun)
-        return {"image": task.image, "file": task.files[0], "number": number + 1, "nouns": nouns}
+        asked = asked_at(task.image)
+        return {"image": task.image, "asked": asked, "file": task.files[0], "number": number + 1, "nouns": nouns}
 
     def said(self, pair: Pair, names: bool = False) -> list[dict[str, str]]:
         """What was said of a pair, in an order that tells nothing of who said it: A, B … or, if asked for, names."""
@@ -186,5 +187,5 @@ def _round(states: bytearray, wanted: bytes, start: int) -> Iterator[int]:
 
 
 def _brief(decision: Decision) -> dict[str, Any]:
-    brief = {"id": decision.id, "image": decision.image, "noun": decision.noun, "category": answer_of(decision)}
+    brief = {"id": decision.id, "image": decision.place, "noun": decision.noun, "category": answer_of(decision)}
     return {**brief, "note": decision.evidence}

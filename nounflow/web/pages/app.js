@@ -34,7 +34,7 @@ function noteSending(status) {
 }
 
 function draw() {
-  drawTask(work, (i) => { work.noun = i; draw(); });
+  drawTask(work, (i) => (work.task.asked.several ? act(String(i + 1)) : (work.noun = i, draw())));
   if (work.task) history.replaceState(null, "", `#${work.task.image}`);
 }
 
@@ -56,6 +56,20 @@ async function decide(category) {
   draw();
   if (more) announce(`${visible(noun)}: ${saying(category)}. Next: ${ahead()}`);
   else if (await forward()) announce(`${visible(noun)}: ${saying(category)}. Next picture: ${ahead()}`);
+}
+
+// Several nouns: one applies, or does not.
+function toggle(at) {
+  if (at >= work.task.nouns.length) return;
+  work.toggle(at);
+  decided += 1;
+  draw();
+  announce(`${visible(work.current.noun)}: ${saying(work.current.category, true)}.`);
+}
+
+async function rest() {
+  decided += work.rest();
+  if (await forward()) announce(`Next picture: ${ahead()}`);
 }
 
 async function forward() {
@@ -89,11 +103,12 @@ async function patiently(request) {
 }
 
 async function takeBack(kind) {
+  const before = work.done.length;
   const decision = await patiently(() => work[kind]());
   if (!decision) return announce(`Nothing to ${kind}.`);
-  decided = Math.max(0, decided + (kind === "undo" ? -1 : 1));
+  decided = Math.max(0, decided + work.done.length - before);
   shown();
-  announce(`${kind === "undo" ? "Taken back" : "Again"}: ${visible(decision.noun)}, ${saying(decision.category)}.`);
+  announce(`${kind === "undo" ? "Taken back" : "Again"}: ${visible(decision.noun)}, ${saying(decision.category, work.task.asked.several)}.`);
 }
 
 const ACTIONS = {
@@ -122,7 +137,9 @@ const ACTIONS = {
   },
   help: () => $("help").showModal(),
   agreement: showAgreement,
+  Enter: rest,
 };
+for (let i = 1; i <= 9; i++) ACTIONS[i] = () => toggle(i - 1);
 
 // One action at a time: a key that comes while a picture is fetched waits for it.
 let busy = Promise.resolve();
@@ -140,7 +157,8 @@ function pressed(event) {
   if (document.querySelector("dialog[open]") || event.target.closest("input, textarea")) return;
   const pan = { ArrowLeft: [PAN, 0], ArrowRight: [-PAN, 0], ArrowUp: [0, PAN], ArrowDown: [0, -PAN] }[event.key];
   if (event.shiftKey && pan) return void (event.preventDefault(), zoom.pan(...pan));
-  const name = KEYS.get(event.key.length === 1 ? event.key.toLowerCase() : event.key);
+  const ofSet = work.task?.asked.several && (/^[1-9]$/.test(event.key) || (event.key === "Enter" && !event.target.closest("button")));
+  const name = ofSet ? event.key : KEYS.get(event.key.length === 1 ? event.key.toLowerCase() : event.key);
   if (!name || event.repeat || (event.key.length === 1 && event.key !== "?" && !$("single-keys").checked)) return;
   event.preventDefault();
   act(name);
@@ -216,7 +234,7 @@ function askName(before) {
 function addListeners() {
   addEventListener("unhandledrejection", (event) => complain(event.reason));
   document.addEventListener("keydown", pressed);
-  for (const [id, name] of [["back", "back"], ["forward", "forward"], ["zoom", "zoom"], ["place", "name"], ["show-help", "help"], ["show-agreement", "agreement"], ["names", "names"]]) {
+  for (const [id, name] of [["back", "back"], ["forward", "forward"], ["zoom", "zoom"], ["place", "name"], ["show-help", "help"], ["show-agreement", "agreement"], ["names", "names"], ["rest", "Enter"]]) {
     $(id).addEventListener("click", () => act(name));
   }
   $("picture").addEventListener("error", drawNoPicture);

@@ -53,6 +53,12 @@ export function drawTask(work, pick) {
   $("finished").hidden = Boolean(task);
   for (const id of ["entry", "actions", "stage"]) $(id).hidden = !task;
   if (!task) return;
+  const { box, several } = task.asked;
+  document.querySelector(".answers").hidden = Boolean(several);
+  $("rest").hidden = !several;
+  $("rest").firstChild.textContent = task.nouns.some((noun) => noun.open) ? "The rest does not apply" : "Next picture";
+  $("question").hidden = !(box || several);
+  $("question").textContent = box ? "What is in the frame?" : "Choose all that the picture shows.";
   drawPicture(task, work.session.images);
   const asked = visible(current.noun);
   if ($("noun").textContent !== asked) $("word").scrollTop = 0;
@@ -70,7 +76,7 @@ export function drawTask(work, pick) {
   document.querySelector("[data-action=undo]").disabled = work.done.length === 0;
   document.querySelector("[data-action=redo]").disabled = work.undone.length === 0;
   $("back").disabled = work.at <= 0;
-  $("nouns").replaceChildren(...task.nouns.map((noun, i) => drawNoun(noun, i === work.noun, () => pick(i))));
+  $("nouns").replaceChildren(...task.nouns.map((noun, i) => drawNoun(noun, i === work.noun, () => pick(i), several && i + 1)));
   const row = $("nouns").querySelector("[aria-current]");
   $("nouns").scrollTop = row.offsetTop - ($("nouns").clientHeight - row.offsetHeight) / 2;
 }
@@ -90,11 +96,12 @@ export function drawSaid(said) {
     ` ${saying(category)}${note ? `: ${visible(note)}` : ""}`), category)));
 }
 
-function drawNoun({ noun, category, note }, current, pick) {
-  const button = toned(element("button", { type: "button", ...(category ? { "data-state": category } : {}) },
-    element("span", { class: "dot", "aria-hidden": "true" }),
+function drawNoun({ noun, category, note }, current, pick, key) {
+  const applies = key ? { "aria-pressed": String(category === "correct_primary"), "aria-keyshortcuts": String(key) } : {};
+  const button = toned(element("button", { type: "button", ...applies, ...(category ? { "data-state": category } : {}) },
+    element("span", { class: "dot", "aria-hidden": "true" }), ...(key <= 9 ? [element("kbd", { "aria-hidden": "true", text: key })] : []),
     element("span", { class: "word", text: visible(noun) }),
-    element("span", { class: "state", text: `${saying(category) || "open"}${note ? " ✎" : ""}` })), category);
+    element("span", { class: "state", text: `${saying(category, key) || "open"}${note ? " ✎" : ""}` })), category);
   if (current) button.setAttribute("aria-current", "true");
   button.addEventListener("click", pick);
   return element("li", {}, button);

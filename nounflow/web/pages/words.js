@@ -32,10 +32,11 @@ export const MOVES = [
   { action: "help", keys: ["?", "h"], name: "this guideline" },
 ];
 
+const OF_SET = { correct_primary: "applies", incorrect: "does not apply" };
 const SAYING = { unsure: "unsure", skipped: "skipped" };
 
 // "correct, main subject"; what was judged by another scheme by its own name
-export const saying = (category) => SAYING[category] ?? visible((category ?? "").replaceAll("_", " "), "");
+export const saying = (category, several) => several ? OF_SET[category] ?? saying(category) : SAYING[category] ?? visible((category ?? "").replaceAll("_", " "), "");
 
 // Control characters, and those that turn the writing direction or have no width, as visible signs.
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;

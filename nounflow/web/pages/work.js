@@ -28,7 +28,7 @@ export class Work {
 
   // Begin with a picture that was on the page before, or with the first of the queue.
   async begin(image) {
-    if (/^[0-9a-f]{64}$/.test(image)) {
+    if (/^[0-9a-f]{64}(-|$)/.test(image)) {
       const task = await server.task(this.annotator, image).catch((error) => {
         if (error instanceof server.Refused) return null; // of another image set
         throw error;
@@ -74,6 +74,24 @@ export class Work {
     this.noun = Math.max(0, this.task.nouns.findIndex((noun) => noun.open));
   }
 
+  // One of several nouns applies, or does not; the noun stays at hand.
+  toggle(at) {
+    this.noun = at;
+    this.decide(this.current.category?.startsWith("correct") ? "incorrect" : "correct_primary");
+    this.noun = at;
+  }
+
+  // Those of several nouns that are still open do not apply: one step for undo. Says how many they were.
+  rest() {
+    const open = this.task.nouns.filter((noun) => noun.open);
+    for (const noun of open) {
+      this.noun = this.task.nouns.indexOf(noun);
+      this.decide("incorrect");
+      this.done.at(-1).together = noun !== open[0];
+    }
+    return open.length;
+  }
+
   // The noun at hand gets a category. Says whether the picture still has nouns to judge.
   decide(category, note = this.current.note) {
     const { noun } = this.current;
@@ -81,10 +99,10 @@ export class Work {
     const own = scheme.find((one) => one.own && one.answer === category); // else one of the usual, or an abstention
     const record = {
       kind: "decision", id: newId(), annotator: this.annotator, tool,
-      image: this.task.image, noun, category: own?.counts_as ?? category, evidence: note,
+      ...this.task.asked, noun, category: own?.counts_as ?? category, evidence: note,
       image_set, file: this.task.file, ...(own && { label: category }), ...(review && { review }),
     };
-    this.done.push({ id: record.id, image: record.image, noun, category, note });
+    this.done.push({ id: record.id, image: this.task.image, noun, category, note });
     this.undone.length = 0;
     Object.assign(this.current, { category, note, open: false });
     const next = [...this.task.nouns.keys()].map((i) => (this.noun + 1 + i) % this.task.nouns.length);
@@ -94,19 +112,21 @@ export class Work {
     return open !== undefined;
   }
 
-  undo() {
+  async undo() {
     const taken = this.done.pop();
     if (!taken) return null;
     this.undone.push(taken);
+    if (taken.together) await this.undo();
     const before = this.done.findLast(({ image, noun }) => image === taken.image && noun === taken.noun);
     return this.mark("undo", taken, before?.category ?? null, before?.note ?? "");
   }
 
-  redo() {
+  async redo() {
     const taken = this.undone.pop();
     if (!taken) return null;
     this.done.push(taken);
-    return this.mark("redo", taken, taken.category, taken.note);
+    await this.mark("redo", taken, taken.category, taken.note);
+    return this.undone.at(-1)?.together ? this.redo() : taken;
   }
 
   async mark(kind, decision, category, note) {
