@@ -1,6 +1,6 @@
-"""How long a no-model in mode `head` is trained on cached pairs: random unit vectors, ten epochs as published.
+"""How long a no-model in mode `head` is trained on cached pairs: random unit vectors, the default recipe.
 
-python benchmarks/no_model_speed.py --pairs 100000 --epochs 10 --threads 2
+python benchmarks/no_model_speed.py --pairs 100000 --samples 200000 --threads 2
 """
 
 import argparse
@@ -25,8 +25,8 @@ def main() -> None:
     """Train once, and say how long it took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=100_000)
-    parser.add_argument("--epochs", type=float, default=10)
-    parser.add_argument("--batch", type=int, default=1024)
+    parser.add_argument("--samples", type=int, default=200_000)
+    parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--dim", type=int, default=512)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", default="cpu")
@@ -52,7 +52,7 @@ def main() -> None:
         embedder=identity, lexicon="l", nouns=("a", "b"), candidates=2, above=((), ()), names=(False, False),
         kinds=("", ""), prompts=("{}",), patterns=(),
     )  # fmt: skip
-    training = {"samples": int(arguments.epochs * n), "batch_size": arguments.batch, "micro_batch": arguments.batch,
+    training = {"samples": arguments.samples, "batch_size": arguments.batch, "micro_batch": arguments.batch,
                 "learning_rate": 3e-4, "weight_decay": 0.2}  # fmt: skip
     settings = NoModelConfig.model_validate(
         {"embedder": "e", "mode": "head", "pairs": "p", "training": training}
@@ -64,7 +64,7 @@ def main() -> None:
             NounBank(bank, texts[:2], texts[:2]), arguments.device, Path(folder) / "head.safetensors", "code",
         )  # fmt: skip
     seconds, worked = time.perf_counter() - start, time.process_time() - worked
-    print(f"{n:,} pairs, {arguments.epochs:g} epochs: {seconds:.1f} s, {worked:.1f} s of CPU")
+    print(f"{n:,} pairs, {arguments.samples:,} samples: {seconds:.1f} s, {worked:.1f} s of CPU")
 
 
 if __name__ == "__main__":

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -16,21 +17,21 @@ from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.generation import GenerationConfig
 from nounflow.device import by_device, settle_device
 from nounflow.embedders.image_files import embed_batches
-from nounflow.embedders.load import load_embedder
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
 from nounflow.image_sources import ImageSource, as_image, is_image, title_of
 from nounflow.images import ImageError, list_images
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
-from nounflow.namings import CANDIDATES, AnswerReader, Naming
-from nounflow.open_set.gate import GATE, TOP_K, Gate, StoredGate
-from nounflow.predictors.loading import load_predictor
-from nounflow.predictors.protocol import Predictor
+from nounflow.namings import CANDIDATES, AnswerReader, Naming, distinct_nouns
+from nounflow.onnx.opening import is_exported, open_exported
 from nounflow.progress import Progress
 from nounflow.regions.finding import FindsRegions
-from nounflow.store.shards import check_identity
-from nounflow.tags.naming import Tagger, Tagging, calibrated_threshold
 from nounflow.tags.texts import LabelList, NounVectors
+
+if TYPE_CHECKING:  # PyTorch and more, which an exported model does without
+    from nounflow.open_set.gate import Gate, StoredGate
+    from nounflow.predictors.protocol import Predictor
+    from nounflow.tags.naming import Tagging
 
 _NOUNS = 3  # of an image, where nobody says how many
 
@@ -78,7 +79,8 @@ class NounClassifier(FindsRegions):
         The process is left as it is: torch computes with the threads that it is set to, CUDA sees the GPUs it saw.
 
         Args:
-            run: a run's name, its folder or the manifest in it, or ORG/NAME on the hub.
+            run: a run's name, its folder or the manifest in it, ORG/NAME on the hub, or what `nounflow onnx
+                export` wrote.
             device: auto, cpu, cuda or mps.
             threads: that decode images.
             generation: how a decoder is read, also as a name such as "beam_k5_gr"; None: as in the run's config.
@@ -90,9 +92,16 @@ class NounClassifier(FindsRegions):
             NounflowError: there is no such model, it is damaged, or its embedder is not the one installed here.
         """
         manifest_path = find_model(run, revision)
-        device = settle_device(device)
         if isinstance(generation, str):
             generation = GenerationConfig.from_name(generation)
+        if is_exported(manifest_path):
+            answers, tower = open_exported(manifest_path, threads, generation)
+            return cls(answers, tower, threads, manifest_path, batch_size or 16, calibrated=calibrated)
+        from nounflow.embedders.load import load_embedder
+        from nounflow.predictors.loading import load_predictor
+        from nounflow.store.shards import check_identity
+
+        device = settle_device(device)
         predictor = load_predictor(manifest_path, device, generation)
         identity = predictor.manifest.embedder
         config = EmbedderConfig.model_validate({"spec": identity.spec, "precision": identity.precision})
@@ -171,6 +180,8 @@ class NounClassifier(FindsRegions):
         found = self._reader.namings(answers, top_k)
         if self._gate is None:
             return found
+        from nounflow.open_set.gate import TOP_K
+
         verdicts = self._gate(vectors, [[noun for noun in texts[:TOP_K] if noun] for texts in answers.texts])
         return [replace(naming, verdict=verdict) for naming, verdict in zip(found, verdicts, strict=True)]
 
@@ -182,10 +193,7 @@ class NounClassifier(FindsRegions):
             NounflowError: the model cannot say any of them.
             UserWarning: it cannot say some of them, which are named.
         """
-        wanted = [nouns] if isinstance(nouns, str) else list(nouns)
-        if strange := [noun for noun in wanted if not isinstance(noun, str)]:
-            raise TypeError(f"A list of nouns holds texts, not {type(strange[0]).__name__}")
-        distinct = list(dict.fromkeys(noun.strip() for noun in wanted if noun.strip()))
+        distinct = distinct_nouns(nouns)
         predictor, left_out = self._predictor.guided_by(distinct) if distinct else (self._predictor, [])
         if len(left_out) == len(distinct):
             raise NounflowError(
@@ -193,8 +201,6 @@ class NounClassifier(FindsRegions):
                 fix="give nouns of its lexicon (`classifier.nouns`), in the singular",
             )
         if left_out:
-            import warnings
-
             warnings.warn(f"{len(left_out)} nouns that this model cannot say: {', '.join(left_out[:10])}", stacklevel=2)
         guided = copy.copy(self)
         guided._predictor = predictor
@@ -258,6 +264,8 @@ class NounClassifier(FindsRegions):
             NounflowError: there is none, it was fitted for another embedder or lexicon, the list is too short, or there
                 are too few images.
         """
+        from nounflow.open_set.gate import GATE, TOP_K, StoredGate
+
         gated = copy.copy(self)
         if callable(gate):
             gated._gate, gated._stored = gate, None
@@ -297,14 +305,14 @@ class NounClassifier(FindsRegions):
             NounflowError: the list is empty.
             UserWarning: labels that stand there twice, or mean the same.
         """
+        from nounflow.tags.naming import Tagger, Tagging, calibrated_threshold
+
         listed = (
             None if labels is None else LabelList.of(labels, self._predictor.manifest.nouns, self._reader.hypernyms)
         )
         if listed and not listed.labels:
             raise NounflowError("The list of labels is empty", fix="give nouns, or leave it out")
         if listed and listed.problems:
-            import warnings
-
             warnings.warn(f"labels that mean the same: {', '.join(listed.problems[:10])}", stacklevel=2)
         if threshold is None:
             spec = self._predictor.manifest.embedder.spec

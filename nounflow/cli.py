@@ -24,6 +24,7 @@ from nounflow.commands import (
     naming,
     nouns,
     novic,
+    onnx,
     predictions,
     regions,
     schema,
@@ -38,7 +39,7 @@ from nounflow.version import nounflow_version
 # in the order of the help
 _COMMANDS = (
     *(init, naming, regions, calibrate, check, serve, demo, scores, explore, annotate, decisions, labelstudio),
-    *(judging, captions, cache, nouns, workflow, novic, predictions, schema),
+    *(judging, captions, cache, nouns, workflow, novic, onnx, predictions, schema),
 )
 
 

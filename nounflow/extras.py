@@ -18,6 +18,7 @@ _OF_EXTRAS = {  # extra -> top-level modules; a test compares them with pyprojec
     "demo": ("gradio",),
     "pairs": ("webdataset",),
     "regions": ("cv2", "faster_coco_eval", "torchvision"),
+    "onnx": ("onnx", "onnxruntime", "onnxscript"),
     "tracking": ("tensorboard", "wandb"),
 }
 EXTRAS = {module: extra for extra, modules in _OF_EXTRAS.items() for module in modules}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,6 @@ from nounflow.predictors.calibrating import CALIBRATION, CAPTION_CALIBRATION
 from nounflow.schemas.documents import read_document, write_document
 from nounflow.schemas.hypernyms import AnswerCalibration
 from nounflow.schemas.models import FusedRule, PredictorManifest
-from nounflow.store.weights import read_predictor_manifest
 
 MANIFEST = "manifest.json"
 _CALIBRATIONS = (CALIBRATION, CAPTION_CALIBRATION)
@@ -59,15 +60,31 @@ def save_model(manifest_path: Path, folder: Path) -> None:
     Raises:
         NounflowError: `folder` holds something, or the model is damaged.
     """
+    with new_folder(folder) as temporary:
+        write_text(temporary / "README.md", model_card(copy_model(manifest_path, temporary)))
+
+
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """Where the files of `folder` are written, which becomes `folder` when all are.
+
+    Raises:
+        NounflowError: `folder` holds something.
+    """
     if folder.exists() and any(folder.iterdir()):
         raise NounflowError("The folder is not empty", where=folder, fix="name another folder")
     if folder.exists():
         folder.rmdir()
     with atomic_folder(folder) as temporary:
-        manifest = _copy(manifest_path, temporary)
-        if hypernyms := find_hypernyms(manifest_path, manifest):
-            write_document(temporary / HYPERNYMS, hypernyms)
-        write_text(temporary / "README.md", model_card(manifest))
+        yield temporary
+
+
+def copy_model(manifest_path: Path, folder: Path) -> PredictorManifest:
+    """Copy a model's files, with what tells its synonyms, where that is known."""
+    manifest = _copy(manifest_path, folder)
+    if hypernyms := find_hypernyms(manifest_path, manifest):
+        write_document(folder / HYPERNYMS, hypernyms)
+    return manifest
 
 
 def push_model(folder: Path, repo_id: str, **options: Any) -> str:
@@ -134,6 +151,8 @@ print(classifier("cat.jpg").nouns)
 
 def _copy(manifest_path: Path, folder: Path) -> PredictorManifest:
     """A model's files; a fused model's parts go into folders of their own, and its rule names them there."""
+    from nounflow.store.weights import read_predictor_manifest  # needs PyTorch, which naming by ONNX does without
+
     manifest = read_predictor_manifest(manifest_path)
     folder.mkdir(parents=True, exist_ok=True)
     source = manifest_path.parent
@@ -161,7 +180,8 @@ def _fetched(repo_id: str, revision: str | None) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(repo_id, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.md"]))
+        kinds = ["*.json", "*.safetensors", "*.onnx*", "*.md"]
+        return Path(snapshot_download(repo_id, revision=revision, allow_patterns=kinds))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         raise NounflowError(
             f"There is no such folder, and the hub does not give a model of this name ({_first_line(error)})",

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nounflow.open_set.gate import Verdict
 from nounflow.predictors.broader import HYPERNYMS, chain_of, hypernyms_of, merged_synonyms
 from nounflow.predictors.calibrating import calibrated, read_calibration
-from nounflow.predictors.protocol import Answers
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.hypernyms import NounHypernyms
 from nounflow.schemas.models import PredictorManifest
-from nounflow.schemas.tables import read_lexicon
 from nounflow.text import canon
+
+if TYPE_CHECKING:
+    from nounflow.open_set.gate import Verdict
+    from nounflow.predictors.protocol import Answers
 
 CANDIDATES = 10  # nouns of an image between which probability is shared
 
@@ -37,6 +39,18 @@ class Naming:
     def sure(self, confidence: float) -> tuple[str, float] | None:
         """The most specific name whose probability reaches `confidence`: "dog" where the breed is not sure."""
         return next(((name, found) for name, found in self.chain if found >= confidence), None)
+
+
+def distinct_nouns(nouns: Iterable[str]) -> list[str]:
+    """The nouns of a list, each once, in its order.
+
+    Raises:
+        TypeError: something in it is no text.
+    """
+    wanted = [nouns] if isinstance(nouns, str) else list(nouns)
+    if strange := [noun for noun in wanted if not isinstance(noun, str)]:
+        raise TypeError(f"A list of nouns holds texts, not {type(strange[0]).__name__}")
+    return list(dict.fromkeys(noun.strip() for noun in wanted if noun.strip()))
 
 
 class AnswerReader:
@@ -106,6 +120,8 @@ def find_hypernyms(manifest_path: Path, manifest: PredictorManifest) -> NounHype
     projects = (manifest_path.resolve().parents[i] for i in (3, 2, 1) if len(manifest_path.resolve().parents) > i)
     for project in projects:
         if (lexicon := project / manifest.lexicon_path).is_file():
+            from nounflow.schemas.tables import read_lexicon
+
             table = read_lexicon(lexicon)
             return hypernyms_of(table) if tuple(table["noun"].to_list()) == manifest.nouns else None
     return None

@@ -1,4 +1,4 @@
-"""A model of random weights for the bundled embedder, as `save` leaves one: no meaning, real architecture."""
+"""A model of random weights for an embedder, as `save` leaves one: no meaning, real architecture."""
 
 from __future__ import annotations
 
@@ -19,12 +19,18 @@ from nounflow.store.weights import write_predictor
 NOUNS = ("cat", "dog", "polar bear", "fire truck", "ice cream", "red squirrel", "teapot", "castle", "bicycle", "owl")
 
 
-def random_model(folder: Path, kind: str = "decoder", nouns: tuple[str, ...] = NOUNS) -> Path:
+def random_model(
+    folder: Path,
+    kind: str = "decoder",
+    nouns: tuple[str, ...] = NOUNS,
+    spec: str = "bundled:minilm-conse",
+    layers: int = 2,
+) -> Path:
     """Write a decoder or a head to `folder`; returns that."""
     torch.manual_seed(0)
-    embedder = load_embedder(EmbedderConfig(spec="bundled:minilm-conse"), "cpu", images=False)
+    embedder = load_embedder(EmbedderConfig(spec=spec), "cpu", images=False)
     dim, tokens = embedder.dim, {}
-    config, head = DecoderConfig(width=64, heads=4, layers=2), HeadConfig()
+    config, head = DecoderConfig(width=64, heads=4, layers=layers), HeadConfig()
     if kind == "decoder":
         vocabulary = TargetVocabulary.build(nouns, embedder.target_tokens(nouns))
         tokens = vocabulary.as_dict()

@@ -49,6 +49,7 @@ NO_TABLE = {
         "demo",
         "explore",
         "import-novic",
+        "onnx export",
         "schema",
         "serve",
         "check",

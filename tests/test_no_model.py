@@ -164,10 +164,10 @@ class Material:
 
 def material(mode: str, tmp_path: Path, embedder: TwoTowers) -> Material:
     if mode == "text_only":
-        texts = open_training_set(write_project(tmp_path) / "set/manifest.json")
-        manifest = bank_manifest(texts.manifest.embedder)
-        vectors = unit(np.random.default_rng(1).normal(size=(2, texts.manifest.embedder.dim)))
-        return Material(settings(mode), texts, None, NounBank(manifest, vectors, vectors))
+        of_texts = open_training_set(write_project(tmp_path) / "set/manifest.json")
+        manifest = bank_manifest(of_texts.manifest.embedder)
+        vectors = unit(np.random.default_rng(1).normal(size=(2, of_texts.manifest.embedder.dim)))
+        return Material(settings(mode), of_texts, None, NounBank(manifest, vectors, vectors))
     captions = [f"a photo of {NAMES[i % len(NAMES)]} number {i}" for i in range(96)]
     texts = embedder.encode_texts(captions, progress=False)
     noisy = unit(texts + 0.05 * np.random.default_rng(0).normal(size=texts.shape))

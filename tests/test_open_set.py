@@ -127,9 +127,10 @@ def test_measures_agree_with_a_library_and_weights_with_copies(rng: np.random.Ge
 def test_what_is_kept_earns_more_if_the_score_knows() -> None:
     points = np.array([1.0, 1.0, 0.0, 0.5, 0.0])
     ones = np.ones((1, 5))
-    assert points_at(points, points, 0.4, ones) == pytest.approx([1.0])
-    assert points_at(-points, points, 0.4, ones) == pytest.approx([0.0])
-    assert points_at(np.zeros(5), points, 0.4, ones) == pytest.approx([points.mean()])  # of one score: in equal parts
+    shares = np.array([0.4, 1.0])
+    assert points_at(points, points, shares, ones)[0] == pytest.approx([1.0, 0.5])
+    assert points_at(-points, points, shares, ones)[0] == pytest.approx([0.0, 0.5])
+    assert points_at(np.zeros(5), points, shares, ones)[0] == pytest.approx([0.5, 0.5])  # of one score: in equal parts
 
 
 # Thresholds

@@ -154,7 +154,7 @@ def test_a_no_model_gates_like_any_score_and_names_stay_as_they_are(
     assert np.mean([one.accepted for one in verdicts if one]) == pytest.approx(0.9, abs=0.08)
     assert all(one.reason.startswith(score) for one in verdicts if one and not one.accepted)
     listed = gate.for_list(KNOWN, embedder)
-    assert np.abs(listed.held.no - gate.no.no[: len(KNOWN)]).max() < 1e-2  # type: ignore[operator, union-attr]
+    assert np.abs(listed.held.no - gate.no.no[: len(KNOWN)]).max() < 1e-2  # type: ignore[union-attr]
     (tmp_path / "no.safetensors").write_bytes(b"another")
     with pytest.raises(MismatchError, match="another no-model"):
         StoredGate.load(stored, IDENTITY, lexicon_digest(KNOWN), KNOWN)
@@ -268,6 +268,7 @@ def test_the_server_answers_with_the_verdict(classifier: NounClassifier) -> None
 
         def __init__(self, classifier: NounClassifier) -> None:
             self.classify_embeddings = classifier.classify_embeddings
+            self.calibrated_on = classifier.calibrated_on
 
     for served, there in ((classifier, False), (classifier.gated(), True)):
         with TestClient(naming_app(Server(served), "model", Limits(), None, set())) as web:  # type: ignore[arg-type]

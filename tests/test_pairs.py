@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.open_set import pair_store
 from nounflow.open_set.pair_store import Pairs, embed_pairs, open_pairs
 from nounflow.open_set.pairs import LeftOut, read_pairs
+from nounflow.store.shard_writing import write_shard
 
 CAPTIONS = {f"{i}.png": f"a thing,  number {i}" for i in range(6)}
 
@@ -119,20 +121,22 @@ def test_pairs_are_embedded_once_and_go_on_where_a_job_was_killed(
     (mine / "5.txt").write_text("a thing, number 4")  # two images of one caption
     model = open_clip_model[1]
     done: list[int] = []
-    write_shard = pair_store.write_shard
 
-    def dying(*arguments: Any, **keywords: Any) -> Any:
-        done.append(1)
-        if len(done) == 4:  # images of the second block
-            raise RuntimeError("killed")
-        return write_shard(*arguments, **keywords)
+    def counting(dies: int) -> Callable[..., Any]:
+        def write(*arguments: Any, **keywords: Any) -> Any:
+            done.append(1)
+            if len(done) == dies:
+                raise RuntimeError("killed")
+            return write_shard(*arguments, **keywords)
+
+        return write
 
     with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="killed"):
-        patch.setattr(pair_store, "write_shard", dying)
+        patch.setattr(pair_store, "write_shard", counting(4))  # before the images of the second block
         embed(mine, model, tmp_path / "killed")
     with monkeypatch.context() as patch:
         done.clear()
-        patch.setattr(pair_store, "write_shard", lambda *a, **k: (done.append(1), write_shard(*a, **k))[1])
+        patch.setattr(pair_store, "write_shard", counting(0))
         again, counts = embed(mine, model, tmp_path / "killed")
         assert len(done) == 4  # of two blocks; the first was whole
         embed(mine, model, tmp_path / "killed")

@@ -131,9 +131,12 @@ def _name(arguments: argparse.Namespace) -> None:
     nouns = noun_list(arguments.guide) if arguments.guide else None
 
     from nounflow.classifier import NounClassifier
+    from nounflow.model_folders import MANIFEST
+    from nounflow.onnx.opening import is_exported
     from nounflow.process import prepare_process
 
-    device = prepare_process(arguments.device, arguments.threads)
+    exported = is_exported(arguments.run / MANIFEST)  # which names where there is no PyTorch to prepare
+    device = "cpu" if exported else prepare_process(arguments.device, arguments.threads)
     classifier = NounClassifier.load(
         arguments.run, device, arguments.threads, arguments.decoding, calibrated=not arguments.uncalibrated
     )

@@ -115,20 +115,25 @@ def _images(
     ]
     accepted = [frozenset(map(canon, (one.gold, *one.accepted))) if one else frozenset() for one in flat]
     pictured = {canon(noun) for noun in material.pictured}
+    files = [
+        file for s, ours in zip(wanted, kept, strict=True) for file, k in zip(sets[s].files, ours, strict=True) if k
+    ]
+    vectors = [sets[s].vectors[ours] for s, ours in zip(wanted, kept, strict=True)]
+    nouns = [one.gold if one else "" for one in flat]
+    patterns, photos = bank.manifest.patterns if test.patterns else (), len(files)
     images = LabelledImages(
-        files=[
-            file for s, ours in zip(wanted, kept, strict=True) for file, k in zip(sets[s].files, ours, strict=True) if k
-        ],
-        gold=[one.gold if one else "" for one in flat],
-        accepted=accepted,
-        vectors=np.concatenate([sets[s].vectors[ours] for s, ours in zip(wanted, kept, strict=True)]),
-        pictured=np.array([not names.isdisjoint(pictured) for names in accepted]),
+        files=[*files, *patterns],
+        gold=[*nouns, *("" for _ in patterns)],
+        accepted=[*accepted, *(frozenset[str]() for _ in patterns)],
+        vectors=np.concatenate([*vectors, bank.patterns[: len(patterns)]]),
+        pictured=np.array([*(not names.isdisjoint(pictured) for names in accepted), *(False for _ in patterns)]),
+        pattern=np.arange(photos + len(patterns)) >= photos,
     )
     place = np.repeat(np.arange(len(wanted)), [sum(ours) for ours in kept])
     if not test.unknown:
         synsets = [_meaning(one, material.senses) for one in flat]
         return images, [
-            draw_known(images.gold, synsets, material.senses.wordnet, test.known_share, material.settings.seed + i)
+            draw_known(nouns, synsets, material.senses.wordnet, test.known_share, material.settings.seed + i)
             for i in range(test.draws)
         ]
     classes = material.classes.get(name) or list(dict.fromkeys(gold[0]))
@@ -166,7 +171,7 @@ def _with_list(
 ) -> Compared:
     settings, temperature = material.settings, temperature_of(bank.manifest.embedder)
     scored = [
-        listed(bank, images, draw, settings.methods, temperature, settings, settings.seed + i, no, test.patterns)
+        listed(bank, images, draw, settings.methods, temperature, settings, settings.seed + i, no)
         for i, draw in enumerate(draws)
     ]
     return Compared(name, "", bank.manifest.embedder.spec, scored, settings.seed)
@@ -186,23 +191,19 @@ def _of_runs(
         if said.image_set != test.known or said.embedder != bank.manifest.embedder.digest:
             continue
         place = {file: i for i, file in enumerate(said.files)}
-        mine = [i for i, file in enumerate(images.files) if file in place]
+        photos = np.flatnonzero(~images.pattern).tolist()
+        mine = [i for i in photos if images.files[i] in place]
         rows = [place[images.files[i]] for i in mine]
-        ours = LabelledImages(
-            [images.files[i] for i in mine],
-            [images.gold[i] for i in mine],
-            [images.accepted[i] for i in mine],
-            images.vectors[mine],
-            images.pictured[mine],
+        ours = images.take([*mine, *(np.flatnonzero(images.pattern).tolist() if said.pattern_nouns else ())])
+        patterns = int(ours.pattern.sum())
+        nouns = [*(said.nouns[i] for i in rows), *said.pattern_nouns[:patterns]]
+        probability = np.array([*(said.probability[i] for i in rows), *said.pattern_probability[:patterns]])
+        right, points = (
+            np.concatenate([part[rows], np.zeros(patterns, part.dtype)]) for part in (said.right, said.points)
         )
-        patterns = test.patterns and bool(said.pattern_nouns)
-        nouns = [*(said.nouns[i] for i in rows), *(said.pattern_nouns if patterns else ())]
-        probability = [*(said.probability[i] for i in rows), *(said.pattern_probability if patterns else ())]
         scored: Scored = free(
-            bank, ours, nouns, np.array(probability), said.right[rows], said.lexicon, settings.methods, temperature,
-            settings, no,
-        )  # fmt: skip
-        points = np.concatenate([said.points[rows], np.zeros(len(nouns) - len(rows))])
+            bank, ours, nouns, probability, right, said.lexicon, settings.methods, temperature, settings, no
+        )
         yield Compared(name, said.run, bank.manifest.embedder.spec, [scored], settings.seed, points=points)
 
 

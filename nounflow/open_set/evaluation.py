@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from nounflow.open_set.measures import measure, points_at, risk_area
+from nounflow.open_set.measures import measure, points_at
 from nounflow.schemas.open_set import Fooled, Histogram, Measured, OpenSetRow
 from nounflow.streams import stream
 
 BOOTSTRAP = 1000
-COVERAGE = 0.8  # at which the score of kept images is given
+_COVERAGES = np.linspace(0.02, 1.0, 50)
+_KEPT = 39  # 0.8 of the images: where the score of what is kept is given
 _BINS = 24
 _FOOLED = 4  # images of each score
+_SHOWN = ("near", "far", "farthest", "wrong")  # kinds in histograms
 _TAILS = (0.025, 0.975)
 _BASES = ("probability", "mcm")  # the first that is there is what AUROCs are compared with, pair by pair
 
@@ -41,8 +43,7 @@ class Compared:
     embedder: str
     draws: Sequence[Scored]
     seed: int
-    shown: tuple[str, ...] = ("near", "far", "farthest", "wrong")  # kinds in histograms
-    points: np.ndarray | None = field(default=None)  # float64 [images]: of a run's answers
+    points: np.ndarray | None = None  # float64 [images]: of a run's answers
 
     def weights(self) -> np.ndarray:
         """The images themselves, then bootstrap draws of them: [1 + BOOTSTRAP, images]."""
@@ -78,33 +79,34 @@ class Compared:
                 )
 
     def kept(self, plain: np.ndarray | None) -> Iterator[tuple[str, dict[str, Measured]]]:
-        """For each score, what the share `COVERAGE` of a run's answers earn that it is surest of.
+        """For each score, what the 80 % of a run's answers earn that it is surest of, and its risk over all shares.
 
         Args:
             plain: the same of the best plain probability, by weighting, as `plain_points` gives it.
         """
-        assert self.points is not None
-        weights, draw = self.weights(), self.draws[0]
-        photos = ~draw.unknown.get("farthest", np.zeros(len(draw.known), dtype=bool))
-        for method, scores in draw.scores.items():
-            earned = points_at(scores[photos], self.points[photos], COVERAGE, weights[:, photos])
-            risk = risk_area(scores[photos], self.points[photos], weights[:, photos])
-            found = {"score_kept": _measured([earned]), "risk_area": _measured([risk])}
+        for method in self.draws[0].scores:
+            earned = self._earned(method)
+            kept, risk = earned[:, _KEPT], 1 - earned.mean(axis=1)
+            found = {"score_kept": _measured([kept]), "risk_area": _measured([risk])}
             if plain is not None:
-                found["score_kept_gain"] = _measured([earned - plain])
+                found["score_kept_gain"] = _measured([kept - plain])
             yield method, found
 
     def plain_points(self) -> np.ndarray:
         """What the answers earn that the run's own probability keeps, under each weighting."""
+        return self._earned("probability")[:, _KEPT]
+
+    def _earned(self, method: str) -> np.ndarray:
+        """Mean points of the surest answers, patterns apart: [1 + BOOTSTRAP, coverages]."""
         assert self.points is not None
-        draw, weights = self.draws[0], self.weights()
-        photos = ~draw.unknown.get("farthest", np.zeros(len(draw.known), dtype=bool))
-        return points_at(draw.scores["probability"][photos], self.points[photos], COVERAGE, weights[:, photos])
+        draw = self.draws[0]
+        photos = ~draw.unknown["farthest"]
+        return points_at(draw.scores[method][photos], self.points[photos], _COVERAGES, self.weights()[:, photos])
 
     def histograms(self) -> Iterator[Histogram]:
         """How the first draw's images score."""
         draw = self.draws[0]
-        groups = {"known": draw.known} | {kind: draw.unknown[kind] for kind in self.shown if kind in draw.unknown}
+        groups = {"known": draw.known} | {kind: draw.unknown[kind] for kind in _SHOWN if kind in draw.unknown}
         for method, scores in draw.scores.items():
             edges = np.histogram_bin_edges(scores, _BINS)
             counts = {kind: tuple(np.histogram(scores[held], edges)[0].tolist()) for kind, held in groups.items()}

@@ -147,7 +147,7 @@ class StoredGate:
         threshold = self.manifest.threshold
         if keep is not None:
             threshold = float(np.interp(1 - keep, np.linspace(0, 1, 101), self.manifest.quantiles))
-        gate = lexicon_gate(self.bank, self.nouns, self.manifest.score, self._config, self.no and self.no.no)
+        gate = lexicon_gate(self.bank, self.nouns, self.manifest.score, self._config, self.no)
         return replace(gate, threshold=threshold)
 
     def for_list(self, names: Sequence[str], embedder: Embedder, keep: float | None = None) -> ScoreGate:
@@ -192,12 +192,11 @@ class StoredGate:
 
 
 def lexicon_gate(
-    bank: NounBank, nouns: Sequence[str], method: str, config: OpenSetConfig, no: np.ndarray | None
+    bank: NounBank, nouns: Sequence[str], method: str, config: OpenSetConfig, no: StoredNoModel | None
 ) -> ScoreGate:
-    """A gate of answers from a lexicon, without a threshold yet; `no`: no-embeddings of all nouns of the bank."""
-    held, rows = reference(
-        bank, bank.rows(nouns), temperature_of(bank.manifest.embedder), config.negatives, config.seed, no
-    )
+    """A gate of answers from a lexicon, without a threshold yet; `no`: for scores that need one, made for the bank."""
+    temperature, vectors = temperature_of(bank.manifest.embedder), no.no if no else None
+    held, rows = reference(bank, bank.rows(nouns), temperature, config.negatives, config.seed, vectors)
     if not held.can(method):
         raise NounflowError(
             f"The score {method} lacks what it needs: negatives come from a lexicon with more nouns than the run's, "

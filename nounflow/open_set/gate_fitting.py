@@ -55,7 +55,7 @@ def fit_gate(
             "The no-model was made for the nouns of another bank", where=f"{no_path} against {bank_path}",
             fix="name one of the run's own embedder, or delete the no-model and run again",
         )  # fmt: skip
-    gate = lexicon_gate(bank, run.nouns, config.gate.score, config, no and no.no)
+    gate = lexicon_gate(bank, run.nouns, config.gate.score, config, no)
     scores = gate.scores(unit(vectors), answers)
     threshold = fit_threshold(scores, config.gate.keep, config.gate.conformal, fitted_on)
     return GateManifest(

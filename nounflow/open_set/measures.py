@@ -76,22 +76,13 @@ def _at(recall: np.ndarray, false: np.ndarray, target: float) -> np.ndarray:
     return np.asarray(false[rows, there - 1] + part * (false[rows, there] - false[rows, there - 1]))
 
 
-def points_at(scores: np.ndarray, points: np.ndarray, coverage: float, weights: np.ndarray) -> np.ndarray:
-    """Mean points of the share of images that score highest, under each weighting, float64 [draws].
+def points_at(scores: np.ndarray, points: np.ndarray, coverages: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean points of each share of images that scores highest, under each weighting, float64 [draws, coverages].
 
     Images of one score are taken in equal parts; so is the one at the edge.
     """
-    images = Sorted.of(scores, np.ones(len(scores), dtype=bool), np.ones(len(scores), dtype=bool))
-    count, earned = images.reached(weights, np.ones(len(scores))), images.reached(weights, points)
-    goal = coverage * count[:, -1]
-    return np.array([np.interp(g, c, e) / g for g, c, e in zip(goal, count, earned, strict=True)])
-
-
-def risk_area(scores: np.ndarray, points: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean over coverages of 1 minus the mean points of the images kept: AURC, float64 [draws]."""
-    images = Sorted.of(scores, np.ones(len(scores), dtype=bool), np.ones(len(scores), dtype=bool))
-    count, earned = images.reached(weights, np.ones(len(scores))), images.reached(weights, points)
-    grid = np.linspace(0.02, 1.0, 50)
-    return np.array(
-        [1 - (np.interp(grid * c[-1], c, e) / (grid * c[-1])).mean() for c, e in zip(count, earned, strict=True)]
-    )
+    all_of_them = np.ones(len(scores), dtype=bool)
+    images = Sorted.of(scores, all_of_them, all_of_them)
+    count, earned = images.reached(weights, all_of_them), images.reached(weights, points)
+    goals = coverages * count[:, -1:]
+    return np.array([np.interp(goal, c, e) / goal for goal, c, e in zip(goals, count, earned, strict=True)])

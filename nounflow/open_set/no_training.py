@@ -75,7 +75,8 @@ def train_no_model(
                 return token_batch(encoder, [captions[row] for row in rows.tolist()])
         else:
             module = NoHead(samples.manifest.embedder.dim, settings.hidden, settings.prompts).to(device)
-        task = NoTask(module, samples, temperature_of(samples.manifest.embedder), pairs and pairs.texts, tokens)
+        captions_of = pairs.texts if pairs else None
+        task = NoTask(module, samples, temperature_of(samples.manifest.embedder), captions_of, tokens)
         checkpoints = Checkpoints(
             folder / "checkpoint",
             recipe={**settings.shaping(), "index": samples.manifest.index_sha256},

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -64,8 +65,8 @@ def embed_pairs(source: Path, model: Embedder, settings: EmbedderConfig, threads
                 kept.append(pair._replace(image=b""))
             else:
                 left_out(pair.name, f"unreadable ({why})")
-        for part, manifest in zip(shards.values(), found, strict=True):
-            part.append(manifest)
+        for part, shard in zip(shards.values(), found, strict=True):
+            part.append(shard)
     if not kept:
         raise NounflowError("No pair of image and caption is of use", where=source, fix="the log says what is wrong")
     captions = [pair.caption for pair in kept]
@@ -147,7 +148,8 @@ def _embed(
     paths: Sequence[Path],
 ) -> list[ShardManifest]:
     """Embed a block; the shard of its images, by which it is known as whole, is written last."""
-    fields = {"embedder": origin.embedder, "lexicon": "", "start": 0, "batch_tokens": origin.batch_tokens}
+    fields: dict[str, Any] = {"embedder": origin.embedder, "lexicon": "", "start": 0}
+    fields |= {"batch_tokens": origin.batch_tokens, "computed": origin.computed}
     vectors, reasons = [np.zeros((0, model.dim), dtype=np.float32)], dict[str, str]()
     for pairs, problems, found in embed_batches(
         model, block, lambda pair: open_image(pair.image), settings.image_batch, threads, fixed_shape=True
@@ -159,10 +161,10 @@ def _embed(
     distinct = model.encode_texts(list(place)) if place else np.zeros((0, model.dim), dtype=np.float32)
     texts = write_shard(
         paths[1], distinct[[place[caption] for caption in captions]], source="texts", texts=texts_digest(captions),
-        keys=text_keys(captions), computed=origin.computed, **fields,
+        keys=text_keys(captions), **fields,
     )  # fmt: skip
     images = write_shard(
-        paths[0], np.concatenate(vectors), source="images", texts=digest, computed=origin.computed,
+        paths[0], np.concatenate(vectors), source="images", texts=digest,
         files=tuple(pair.name for pair in block if pair.name not in reasons), unreadable=reasons, **fields,
     )  # fmt: skip
     return [images, texts]

@@ -32,10 +32,6 @@ def _plane(rng: np.random.Generator) -> np.ndarray:
     return np.asarray(np.cos(angle) * x + np.sin(angle) * y)
 
 
-def _gradient(rng: np.random.Generator) -> np.ndarray:
-    return _plane(rng)
-
-
 def _stripes(rng: np.random.Generator) -> np.ndarray:
     return np.asarray(np.sin(_plane(rng) * rng.uniform(20, 120)) > 0, dtype=np.float64)
 
@@ -44,10 +40,6 @@ def _checks(rng: np.random.Generator) -> np.ndarray:
     squares = rng.integers(4, 24)
     y, x = np.mgrid[0:_SIDE, 0:_SIDE] * squares // _SIDE
     return np.asarray((x + y) % 2, dtype=np.float64)
-
-
-def _noise(rng: np.random.Generator) -> np.ndarray:
-    return rng.normal(size=(_SIDE, _SIDE))
 
 
 def _clouds(rng: np.random.Generator) -> np.ndarray:
@@ -67,10 +59,10 @@ def _cells(rng: np.random.Generator) -> np.ndarray:
 
 
 _KINDS = {
-    "gradient": _gradient,
+    "gradient": _plane,
     "stripes": _stripes,
     "checks": _checks,
-    "noise": _noise,
+    "noise": lambda rng: rng.normal(size=(_SIDE, _SIDE)),
     "clouds": _clouds,
     "cells": _cells,
 }

@@ -24,12 +24,8 @@ def _cells(row: OpenSetRow) -> list[object]:
     found: list[object] = [getattr(row, name) for name in _FIRST]
     for name in _MEASURES:
         held = row.measures.get(name)
-        found += [None] * len(_ENDS) if held is None else [round(value, 4) for value in _numbers(held)]
+        found += [None] * len(_ENDS) if held is None else [round(value, 4) for value in held.model_dump().values()]
     return found
-
-
-def _numbers(held: Measured) -> tuple[float, float, float, float]:
-    return held.value, held.low, held.high, held.spread
 
 
 def print_table(results: OpenSetResults) -> None:

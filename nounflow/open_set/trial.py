@@ -20,13 +20,19 @@ from nounflow.text import canon
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images that are scored together; `patterns` of the bank come after them."""
+    """Images that are scored together, synthetic patterns last."""
 
     files: Sequence[str]
     gold: Sequence[str]
     accepted: Sequence[frozenset[str]]  # normal spellings that are right, gold's own among them
     vectors: np.ndarray  # float32 [images, dim], unit rows
     pictured: np.ndarray  # bool: a class of ImageNet-1k
+    pattern: np.ndarray  # bool: synthetic
+
+    def take(self, rows: Sequence[int]) -> LabelledImages:
+        """Some of them."""
+        files, gold, accepted = zip(*((self.files[i], self.gold[i], self.accepted[i]) for i in rows), strict=True)
+        return LabelledImages(files, gold, accepted, self.vectors[rows], self.pictured[rows], self.pattern[rows])
 
 
 def reference(
@@ -70,7 +76,6 @@ def listed(
     config: OpenSetConfig,
     seed: int,
     no: Mapping[str, np.ndarray],
-    patterns: bool,
 ) -> Scored:
     """Scores of a draw with its class list; those of a no-model are called METHOD:NO_MODEL.
 
@@ -80,32 +85,20 @@ def listed(
     rows = bank.rows(draw.classes)
     check_classes(draw.classes, bank.vectors[rows])
     held, _ = reference(bank, rows, temperature, config.negatives, seed)
-    vectors = np.concatenate([images.vectors, bank.patterns]) if patterns else images.vectors
-    scores = _all_scores(held, vectors, methods, None, {name: found[rows] for name, found in no.items()})
-    best = (vectors @ held.known.T).argmax(axis=1)
-    called = [draw.classes[i] for i in best.tolist()]
-    extra = len(vectors) - len(images.vectors)
-    right = [canon(name) in names for name, names in zip(called, images.accepted, strict=False)]
-    pictured, kinds = (
-        _padded(images.pictured, extra),
-        {kind: _padded(held, extra) for kind, held in draw.unknown.items()},
-    )
+    scores = _all_scores(held, images.vectors, methods, None, {name: found[rows] for name, found in no.items()})
+    called = [draw.classes[i] for i in (images.vectors @ held.known.T).argmax(axis=1).tolist()]
+    right = np.array([canon(name) in names for name, names in zip(called, images.accepted, strict=True)])
+    extra = np.zeros(int(images.pattern.sum()), dtype=bool)  # a draw is of photographs
+    kinds = {kind: np.concatenate([photos, extra]) for kind, photos in draw.unknown.items()}
     unknown = np.logical_or.reduce(list(kinds.values()))
     kinds |= {
         "all": unknown,
-        "ImageNet": unknown & pictured,
-        "not ImageNet": unknown & ~pictured,
-        "farthest": np.arange(len(vectors)) >= len(images.vectors),
+        "ImageNet": unknown & images.pictured,
+        "not ImageNet": unknown & ~images.pictured,
+        "farthest": kinds.get("farthest", images.pattern) | images.pattern,
     }
-    return Scored(
-        scores,
-        _padded(draw.known, extra),
-        kinds,
-        _padded(np.array(right), extra),
-        [*images.files, *(bank.manifest.patterns if extra else ())],
-        [*images.gold, *("" for _ in range(extra))],
-        called,
-    )
+    known = np.concatenate([draw.known, extra])
+    return Scored(scores, known, kinds, right, images.files, images.gold, called)
 
 
 def free(
@@ -123,28 +116,19 @@ def free(
     """Scores of a run's own answers without a list: its nouns of each image, then background nouns.
 
     Args:
-        answers: nouns of each image, best first, those of the bank's patterns after the images'.
+        answers: nouns of each image, best first.
         probability: float64 [images], of the first noun.
         right: bool [images].
         nouns: the run's lexicon.
     """
     rows = bank.rows(nouns)
     held, _ = reference(bank, rows, temperature, config.negatives, config.seed)
-    vectors = np.concatenate([images.vectors, bank.patterns]) if len(answers) > len(images.files) else images.vectors
-    extra = len(vectors) - len(images.files)
     candidates = candidate_rows(nouns, answers, background_rows(len(nouns), config))
-    scores = _all_scores(held, vectors, methods, candidates, {name: found[rows] for name, found in no.items()})
-    farthest = np.arange(len(vectors)) >= len(images.files)
-    good = _padded(right, extra)
-    return Scored(
-        {"probability": probability, **scores},
-        good,
-        {"wrong": ~good & ~farthest, "farthest": farthest},
-        good,
-        [*images.files, *(bank.manifest.patterns if extra else ())],
-        [*images.gold, *("" for _ in range(extra))],
-        [row[0] if row else "" for row in answers],
-    )
+    no = {name: found[rows] for name, found in no.items()}
+    scores = {"probability": probability, **_all_scores(held, images.vectors, methods, candidates, no)}
+    kinds = {"wrong": ~right & ~images.pattern, "farthest": images.pattern}
+    called = [row[0] if row else "" for row in answers]
+    return Scored(scores, right, kinds, right, images.files, images.gold, called)
 
 
 def background_rows(nouns: int, config: OpenSetConfig) -> np.ndarray:
@@ -190,7 +174,3 @@ def _all_scores(
         found = yes_no.scores(vectors, wanted, candidates)
         scores |= {f"{method}:{name}": values for method, values in found.items()}
     return scores
-
-
-def _padded(values: np.ndarray, extra: int) -> np.ndarray:
-    return np.concatenate([values, np.zeros(extra, dtype=bool)])

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from nounflow.predictors.log_linear import LogLinear, fit
-from nounflow.predictors.protocol import Predictor
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.hypernyms import AnswerCalibration
 from nounflow.schemas.models import PredictorManifest
 from nounflow.streams import stream
+
+if TYPE_CHECKING:
+    from nounflow.predictors.protocol import Predictor
 
 CALIBRATION = "calibration.json"  # beside a model's manifest, fitted to labelled images
 CAPTION_CALIBRATION = "caption_calibration.json"  # likewise, to captions; labelled images go before these

@@ -1,14 +1,19 @@
 """Labels as vectors, which nouns mean the same, and what a user's list of labels stands for."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from nounflow.embedders.protocol import Embedder
 from nounflow.schemas.hypernyms import NounHypernyms
 from nounflow.text import canon
+
+if TYPE_CHECKING:
+    import polars as pl
 
 TEMPLATES = ("{}", "a photo of a {}.", "There is a {} in the scene.")
 
@@ -65,7 +70,7 @@ class LabelList:
     problems: tuple[str, ...]  # labels that stand there twice, or mean the same, in words
 
     @classmethod
-    def of(cls, given: Iterable[str], nouns: Sequence[str], hypernyms: NounHypernyms | None) -> "LabelList":
+    def of(cls, given: Iterable[str], nouns: Sequence[str], hypernyms: NounHypernyms | None) -> LabelList:
         """Read a list.
 
         Args:

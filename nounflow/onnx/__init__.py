@@ -1,0 +1,1 @@
+"""Models outside of PyTorch: written as ONNX, and opened again by onnxruntime."""
