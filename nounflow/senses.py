@@ -43,8 +43,7 @@ class WordSenses:
         """`lexicons`: tables of schema `LEXICON`; of a noun in several the first counts."""
         lexicons = tuple(lexicons)
         self.wordnet = wordnet = _with_added(wordnet, lexicons)
-        self._words = wordnet.spellings
-        self._irregular = {canon(plural): singulars for plural, singulars in wordnet.exceptions.items()}
+        self._words, self._irregular = wordnet.spellings, wordnet.singulars_by_canon
         self._chosen: dict[str, tuple[str, ...]] = {}
         for table in lexicons:
             for name, keys in table.select("canon", "sense_keys").iter_rows():

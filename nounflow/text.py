@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-_DELETED = re.compile(r"['’.]")
+_WITHOUT_SIGNS = str.maketrans("/_-", "   ", "'’.")
 _SEPARATORS = re.compile(r"[\s/_-]+")
 _FORM_CHOICE = re.compile(r"\[([^\[\]|]+)\|([^\[\]|]+)\]")
 # Initial letters whose *names* begin with a vowel sound: "an x-ray", "an LCD".
@@ -23,7 +23,8 @@ def canon(text: str) -> str:
 
     Lower case, apostrophes and dots deleted, hyphens, slashes and underscores as spaces.
     """
-    return _SEPARATORS.sub(" ", _DELETED.sub("", text.lower())).strip()
+    text = text.lower()
+    return text if text.isalnum() else " ".join(text.translate(_WITHOUT_SIGNS).split())
 
 
 def word_set(text: str) -> frozenset[str]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.text import canon
@@ -152,6 +152,11 @@ class WordNet:
         return tuple(chain[1:])
 
     @functools.cached_property
+    def singulars_by_canon(self) -> dict[str, tuple[str, ...]]:
+        """Canon of an irregular plural -> its singulars."""
+        return {canon(plural): singulars for plural, singulars in self.exceptions.items()}
+
+    @functools.cached_property
     def irregular_plurals(self) -> dict[str, tuple[str, ...]]:
         """Singular -> irregular plurals, from `noun.exc` (empty where the package lacks that file)."""
         table: dict[str, tuple[str, ...]] = {}
@@ -161,8 +166,7 @@ class WordNet:
         return table
 
 
-@dataclass(frozen=True)
-class _Line:
+class _Line(NamedTuple):
     file: Path
     number: int  # from 1
     text: str

@@ -85,7 +85,8 @@ rule train_tags:
         "../environment.yml"
     threads: CONFIG.threads
     resources:
-        gpu=lambda wildcards: GPU * (CONFIG.tags.trained[wildcards.method].how == "context"),
+        gpu=lambda wildcards: GPU
+        * (CONFIG.tags.trained[wildcards.method].how == "context"),
         mem_mb=4000,
         runtime=120,
     params:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,14 @@ from noun_material import FULL, nouns_of, words_only
 from nounflow.config.lexicon import LexiconConfig
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
+from nounflow.nouns.entries import NounEntry
 from nounflow.nouns.frequencies import THRESHOLD, Frequencies, log_weight
 from nounflow.nouns.lexicon import build_lexicon
 from nounflow.nouns.rules import Rules, load_rules
+from nounflow.nouns.selection import SenseOrder
+from nounflow.nouns.stand_ins import Drop, stand_ins
 from nounflow.schemas.tables import NOUNS, read_lexicon, write_table
-from nounflow.senses import WordSenses
+from nounflow.senses import WordSense, WordSenses
 from nounflow.wordnet import WordNet
 
 # A WordNet of nine synsets: two cranes, a can, a writer, a taxon, synonyms.
@@ -140,6 +144,34 @@ def test_later_senses_stand_behind_others(tiny: WordNet) -> None:
 
 def test_leading_senses_stand_before_others(tiny: WordNet) -> None:
     assert kind_of_crane(tiny, rules_of(leading=[{"senses": "crane%1:05:00::", "reason": "a test"}])) == "animal"
+
+
+def test_a_leading_sense_leads_the_word_of_its_key_and_no_synonym_of_it(tiny: WordNet) -> None:
+    """The sense of "poster" is also one of "card" and of "bill"."""
+    one = rules_of(leading=[{"senses": "tin_can%1:06:00::", "below": False, "reason": "a test"}])
+    all_words = rules_of(leading=[{"senses": "tin_can%1:06:00::", "reason": "a test"}])
+    words = WordSenses(tiny)
+    can, tin_can = (next(s for s in words.senses(word) if s.key.endswith("%1:06:00::")) for word in ("can", "tin can"))
+    assert not SenseOrder(tiny, one).rank("tin can", tin_can)[1]
+    assert SenseOrder(tiny, one).rank("can", can)[1]
+    assert not SenseOrder(tiny, all_words).rank("can", can)[1]
+
+
+def test_a_name_that_nobody_writes_stands_in_only_for_what_a_word_is_known_to_mean(tiny: WordNet) -> None:
+    """ "imperial beard" is no answer since "imperial" is left out."""
+
+    def names(count: int, frequency: float, use: float = 1.2e-5) -> list[str]:
+        senses = [WordSense(tiny.synsets["n00000004"], f"{word}%1:05:00::", word, count, 1.0) for word in ("a", "b")]
+        word = NounEntry("imperial", "imperial", (senses[0],), ("imperial",), (), frequency=use, object_frequency=use)
+        beard = NounEntry("imperial beard", "imperial beard", (senses[1],), ("imperial beard",), (), noun_share=1.0)
+        name = replace(beard, frequency=frequency, object_frequency=1e-6)
+        drops = {"imperial": Drop("left out", Drop.AMBIGUOUS), "imperial beard": Drop("too rare", Drop.RARE)}
+        return list(stand_ins([word, name], drops, 3.0, ("animal",)))
+
+    assert names(count=0, frequency=0.0) == []
+    assert names(count=3, frequency=0.0) == ["imperial beard"]
+    assert names(count=0, frequency=1e-6) == ["imperial beard"]
+    assert names(count=0, frequency=0.0, use=1e-3) == ["imperial beard"]  # meant often enough
 
 
 def test_pictures_of_a_sense_and_its_name_in_an_image_set_put_it_first(tiny: WordNet) -> None:

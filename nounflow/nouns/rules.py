@@ -30,7 +30,7 @@ class SenseRule(Settings):
     """Synsets that are taken or left, named by sense keys."""
 
     senses: Keys = Field(min_length=1, description="sense keys, as crane%1:05:00::")
-    below: bool = Field(True, description="also what is below these synsets, down to a nearer rule")
+    below: bool = Field(True, description="all words of these synsets and of what is below, not the key's word only")
     reason: str = Field(min_length=3)
 
 

@@ -1,7 +1,7 @@
 """Which synsets are objects that one photographs, and in what order a word's senses stand."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from nounflow.config.lexicon import KINDS, LexiconConfig
 from nounflow.counts import Counts
@@ -103,10 +103,10 @@ class SenseOrder:
         self._listed = rules.listed_senses
         self._later, self._first = (
             frozenset(
-                sense
+                key
                 for rule in of_kind
-                for synset in _synsets(wordnet, rule)
-                for sense in (wordnet.descendants(synset) if rule.below else (synset,))
+                for sense, synset in zip(rule.senses, _synsets(wordnet, rule), strict=True)
+                for key in (_keys_below(wordnet, synset) if rule.below else (sense,))
             )
             for of_kind in (rules.later, rules.leading)
         )
@@ -116,7 +116,11 @@ class SenseOrder:
         synset = sense.synset
         evidence = _PICTURED if synset.id in self.pictured else 1.0
         evidence *= _LISTED if self._listed.get(name) in synset.sense_keys else 1.0
-        return synset.id in self._later, synset.id not in self._first, -sense.mass * evidence
+        return sense.key in self._later, sense.key not in self._first, -sense.mass * evidence
+
+
+def _keys_below(wordnet: WordNet, synset: str) -> Iterator[str]:
+    return (key for below in wordnet.descendants(synset) for key in wordnet.synsets[below].sense_keys)
 
 
 def _synsets(wordnet: WordNet, rule: SenseRule) -> list[str]:

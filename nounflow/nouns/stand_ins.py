@@ -14,6 +14,7 @@ from nounflow.nouns.entries import NounEntry
 from nounflow.nouns.frequencies import log_weight
 from nounflow.senses import WordSense
 
+_OFTEN = 2.0  # so far above the least weight is a use for which a name without evidence will do
 _CLEAR = 0.3  # share of a word's use that a clear name has in its first sense
 
 
@@ -53,10 +54,14 @@ def stand_ins(
         wanted = names[synset][0][1].synset.lexname in complete or log_weight(use[synset]) >= min_weight
         if synset in covered or not wanted:
             continue
+        # what ambiguous words seldom mean needs no name that nobody writes ("imperial beard" for "imperial")
+        often = log_weight(use[synset]) >= min_weight + _OFTEN
+        meant = often or not use[synset] or any(sense.count for _, sense in names[synset])
         clear = [
             entry
             for entry, sense in names[synset]
             if (drop := drops[entry.canon]) and drop.kind == Drop.RARE and _is_clear(entry, sense)
+            if meant or entry.pictured or entry.frequency
         ]
         if clear:
             name = max(clear, key=functools.partial(_rank, {entry.canon for entry, _ in names[synset]}))
@@ -71,8 +76,9 @@ def _is_clear(entry: NounEntry, sense: WordSense) -> bool:
     return used and entry.senses[0] == sense and entry.noun_share * sense.mass / mass >= _CLEAR
 
 
-def _rank(words: Collection[str], entry: NounEntry) -> tuple[bool, bool, bool, float, str]:
-    """Names in use before others, then compounds of the ambiguous word, then small letters, then by use."""
+def _rank(words: Collection[str], entry: NounEntry) -> tuple[bool, bool, bool, bool, float, str]:
+    """Names in use, counted ones, compounds of the ambiguous word, small letters before others, then by use."""
     parts = entry.canon.split(" ")
     compound = len(parts) > 1 and not set(parts).isdisjoint(words)
-    return entry.weight > 1, compound, entry.noun == entry.noun.lower(), entry.object_frequency, entry.canon
+    small, use = entry.noun == entry.noun.lower(), entry.object_frequency
+    return entry.weight > 1, entry.frequency > 0, compound, small, use, entry.canon

@@ -79,6 +79,8 @@ def _addition(row: Row, wordnet: WordNet, senses: WordSenses, places: dict[str, 
 
 def extended(wordnet: WordNet, additions: tuple[Addition, ...]) -> tuple[WordNet, frozenset[str]]:
     """A WordNet with the additions, and the ids of their synsets ("n9" and seven digits, by content)."""
+    if not additions:
+        return wordnet, frozenset()
     words = WordSenses(wordnet)
     synsets, counts = dict(wordnet.synsets), dict(wordnet.tag_counts)
     index = dict(wordnet.index)
