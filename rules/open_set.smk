@@ -158,7 +158,13 @@ def no_model_material(
     model = OPEN_SET.no_models[wildcards.no_model]
     parts = {key: getattr(model, key) for key in ("embedder", "lexicon", "mixture")}
     if model.pairs:
-        return {"material": expand(rules.embed_pairs.output.manifest, embedder=model.embedder, pairs=model.pairs)}
+        return {
+            "material": expand(
+                rules.embed_pairs.output.manifest,
+                embedder=model.embedder,
+                pairs=model.pairs,
+            )
+        }
     return {
         "material": expand(rules.merge_caches.output.manifest, **parts),
         "nouns": expand(rules.build_nouns.output.nouns, lexicon=model.lexicon),
@@ -297,7 +303,11 @@ def gate_inputs(
     parts = {"embedder": run.embedder, "image_set": images} if images else set_of(run)
     pattern = IMAGE_EMBEDDINGS if images else rules.merge_caches.output.manifest
     found = {"known": expand(pattern, **parts)}
-    return found | {"no": [NO_MODELS[OPEN_SET.gate.no_model]]} if OPEN_SET.gate.no_model else found
+    return (
+        found | {"no": [NO_MODELS[OPEN_SET.gate.no_model]]}
+        if OPEN_SET.gate.no_model
+        else found
+    )
 
 
 rule fit_gate:
