@@ -87,7 +87,10 @@ def fetched(folder: Path, name: str, files: dict[str, bytes]) -> Path:
 def cldr_files() -> dict[str, bytes]:
     common = {"🛻": {"default": ["car", "truck"], "tts": ["pickup truck"]}, "↓": {"tts": ["dog arrow"]}}
     australian = {"🛻": {"tts": ["ute"]}}
-    tables: dict[str, dict[str, dict[str, list[str]]]] = {locale: {} for locale in emoji.ENGLISH} | {"en": common, "en-AU": australian}
+    tables: dict[str, dict[str, dict[str, list[str]]]] = {locale: {} for locale in emoji.ENGLISH} | {
+        "en": common,
+        "en-AU": australian,
+    }
     return {
         f"{locale}/annotations.json": json.dumps({"annotations": {"annotations": table}}).encode()
         for locale, table in tables.items()
