@@ -139,7 +139,7 @@ def count_rows(path: Path, what: str) -> int:
 def read_table(path: Path, schema: pa.Schema, what: str) -> pl.DataFrame:
     """Read a table and check that its columns are those of the schema; `what` names its role in messages."""
     with _explained(path, what):
-        arrow = pq.read_table(path)
+        arrow = _read(path)
         _check_columns(path, arrow.column_names, schema, what)
         return pl.from_arrow(arrow.select(schema.names).cast(schema))  # type: ignore[return-value]
 
@@ -147,7 +147,7 @@ def read_table(path: Path, schema: pa.Schema, what: str) -> pl.DataFrame:
 def read_lexicon(path: Path) -> pl.DataFrame:
     """Read a lexicon (schema `LEXICON`); one with the columns of `NOUNS` only has no further meanings."""
     with _explained(path, "lexicon"):
-        arrow = pq.read_table(path)
+        arrow = _read(path)
         _check_columns(path, arrow.column_names, NOUNS, "lexicon")
         for field in _MEANINGS:
             if field.name not in arrow.column_names:
@@ -172,6 +172,11 @@ def read_columns(
         _check_columns(path, file.schema_arrow.names, schema, what)
         for batch in file.iter_batches(rows, columns=list(columns), use_threads=False):
             yield batch.select(wanted.names).cast(wanted)
+
+
+def _read(path: Path) -> pa.Table:
+    with pq.ParquetFile(path) as file:  # `pq.read_table` would import pandas, a quarter of a second
+        return file.read()
 
 
 @contextlib.contextmanager
