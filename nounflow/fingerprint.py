@@ -167,10 +167,14 @@ def _imports(tree: ast.AST) -> Iterator[str]:
         yield from (name for name in found if name.partition(".")[0] == PACKAGE.name)
 
 
-@functools.cache
 def _module_files(module: str) -> tuple[Path, ...]:
+    return _files_within(PACKAGE, module)
+
+
+@functools.cache
+def _files_within(package: Path, module: str) -> tuple[Path, ...]:
     """Files of a dotted name within the package: the module, and the `__init__.py` of its parents but the top."""
     parts = module.split(".")
-    bases = [PACKAGE.joinpath(*parts[1:depth]) for depth in range(2, len(parts) + 1)]
+    bases = [package.joinpath(*parts[1:depth]) for depth in range(2, len(parts) + 1)]
     files = [path for base in bases for path in (base.with_suffix(".py"), base / "__init__.py")]
     return tuple(path for path in files if path.is_file())
