@@ -25,7 +25,7 @@ CHOICES: Registry[Choice] = {
     "bundled": Choice(
         noise={"scheme": "gauss_elem", "norm": 0.6, "schedule": "linear"},
         temperature=0.05,
-        why="images of `bundled` are means of texts, so there is hardly a gap to bridge; rising from none, it is learnt sooner",
+        why="images of `bundled` are means of texts, so there is hardly a gap; noise that rises is learnt sooner",
     ),
     "contrastive": Choice(
         noise={
