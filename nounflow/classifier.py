@@ -19,8 +19,9 @@ from nounflow.device import by_device, settle_device
 from nounflow.embedders.image_files import embed_batches
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
+from nounflow.escaping import escaped
 from nounflow.image_sources import ImageSource, as_image, is_image, title_of
-from nounflow.images import ImageError, list_images
+from nounflow.images import ImageError
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
 from nounflow.namings import CANDIDATES, AnswerReader, Naming, distinct_nouns
 from nounflow.onnx.opening import is_exported, open_exported
@@ -280,7 +281,7 @@ class NounClassifier(FindsRegions):
             else gated._stored.for_list(self._listed, self._embedder, keep)
         )
         if known is not None:
-            vectors = self.encode_images(known)
+            vectors = self._known(known)
             nouns = [[noun for noun in row if noun] for row in self._predictor.answer(vectors, TOP_K).texts]
             own = own.fitted(vectors, nouns, gated._stored.manifest.keep if keep is None else keep)
         gated._gate = own
@@ -344,6 +345,16 @@ class NounClassifier(FindsRegions):
             parts.append(vectors)
         return np.concatenate(parts)
 
+    def _known(self, images: Any) -> np.ndarray:
+        """Unit vectors of images that a threshold is fitted on, without those that cannot be read."""
+        parts, unread = [np.zeros((0, self._embedder.dim), dtype=np.float32)], list[str]()
+        for names, reasons, vectors in self._embedded([images] if is_image(images) else images, False):
+            parts.append(vectors)
+            unread += [f"{title_of(name)}: {why}" for name, why in zip(names, reasons, strict=True) if why is not None]
+        if unread:
+            warnings.warn(f"{len(unread)} known images cannot be read, such as {escaped(unread[0])}", stacklevel=3)
+        return np.concatenate(parts)
+
     def prepare(self, image: ImageSource) -> np.ndarray:
         """One image as the image tower wants it, for `encode_prepared`: the part of the work that threads share.
 
@@ -377,17 +388,6 @@ class NounClassifier(FindsRegions):
         """Name image files relative to `folder`, which their answers do not repeat; else as a call does."""
         found = self.classify([Path(folder) / file for file in files], top_k)
         return [replace(naming, file=str(file)) for file, naming in zip(files, found, strict=True)]
-
-    def _sources(self, images: Any) -> Any:
-        """The images of a folder, or what was given."""
-        if isinstance(images, str | os.PathLike):
-            folder = Path(images)
-            if not folder.is_dir():
-                raise NounflowError("There is no such folder", where=folder, fix="check the path")
-            return [folder / name for name in list_images(folder, any_name=True)]
-        if not isinstance(images, Iterable):
-            as_image(images)  # says what is taken
-        return images
 
     def _embedded(self, images: Any, progress: bool) -> Iterator[tuple[list[Any], list[str | None], np.ndarray]]:
         """Sources, why they could not be read, and the vectors of the others: see `embed_batches`."""

@@ -140,8 +140,8 @@ def _explained(error: OSError) -> NounflowError:
 
 def at_least_one(text: str) -> int:
     """An argparse type for counts."""
-    if not (text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    if not (text.isdecimal() and len(text) < 10 and int(text) > 0):  # longer ones fit no library's counters
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 999,999,999")
     return int(text)
 
 

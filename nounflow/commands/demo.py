@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from nounflow.commands.options import add_machine, noun_list
+from nounflow.commands.options import add_machine, noun_list, share
 from nounflow.extras import need
 
 PORT = 8767
@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
     demo.add_argument("models", nargs="*", help="folders, names or hub ids of models (default results/models/small)")
     demo.add_argument("--guide", type=Path, metavar="TXT", help="answer from this list only: one noun a line")
     demo.add_argument("--pictures", type=Path, metavar="DIR", help="pictures to click on, in place of three drawn ones")
-    demo.add_argument("--confidence", type=float, default=0.5, metavar="P", help="of the name said to be sure")
+    demo.add_argument("--confidence", type=share, default=0.5, metavar="P", help="of the name said to be sure")
     demo.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
     demo.add_argument("--port", type=int, default=PORT, help=f"port to listen at (default {PORT})")
     add_machine(demo)

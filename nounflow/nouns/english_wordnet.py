@@ -47,7 +47,7 @@ def read_english_wordnet(folder: Path) -> Iterator[FoundNoun]:
                     _read_synset(element, synsets.setdefault(element.get("id", ""), _Synset()))
                 if element.tag in ("LexicalEntry", "Synset"):
                     element.clear()  # a release has 95 MB
-    except (ElementTree.ParseError, OSError, EOFError, zlib.error) as error:
+    except (ElementTree.ParseError, OSError, EOFError, zlib.error, LookupError, ValueError) as error:  # encodings, too
         raise DamagedFileError(
             f"The Open English WordNet is not here or damaged ({error})", where=path, fix="fetch a release file again"
         ) from None

@@ -15,6 +15,8 @@ from nounflow.schemas.documents import StoredDocument
 class DecodingPredictions(StoredDocument):
     """Predictions under one decoding configuration; lists run parallel to `samples`."""
 
+    model_config = pydantic.ConfigDict(allow_inf_nan=False)
+
     gen_cfg: dict[str, Any]
     valid_guide: tuple[float, ...]  # percent of samples whose first 1, 2, ... k are all valid
     valid_vocab: tuple[float, ...]
@@ -70,3 +72,19 @@ class Predictions(StoredDocument):
         self.__dict__["samples"] = tuple(first)
         self.__dict__["unreadable"] = {plain_name(file): reason for file, reason in self.unreadable.items()}
         return self
+
+
+def check_lists(predictions: Predictions, decoding: DecodingPredictions, place: str) -> None:
+    """Is there a row for each image, with as many scores and probabilities as nouns, and a noun at least?
+
+    Raises:
+        ValueError: no; the message names the place.
+    """
+    images, lists = predictions.samples, ("pred", "score", "probability")
+    for name in lists:
+        if (rows := len(getattr(decoding, name))) != len(images):
+            raise ValueError(f"{place}.{name}: {rows:,} rows for {len(images):,} images")
+    for image, *parts in zip(images, *(getattr(decoding, name) for name in lists), strict=True):
+        nouns, scores, probabilities = map(len, parts)
+        if not nouns or not nouns == scores == probabilities:
+            raise ValueError(f"{place}: {image!a} has {nouns} nouns, {scores} scores, {probabilities} probabilities")

@@ -125,17 +125,4 @@ def _check(document: Predictions, path: Path, runs: Mapping[str, ScoredRun], lab
             where=path,
             fix=f'name it in --labels: {{"{document.image_set}": null}} if it has no label file',
         )
-    decoding = only_decoding(document)
-    fix = "delete the file and run the predictions stage again"
-    if not len(decoding.pred) == len(decoding.probability) == len(document.samples):
-        raise MismatchError(
-            f"{len(decoding.pred)} predictions and {len(decoding.probability)} probabilities stand beside "
-            f"{len(document.samples)} images",
-            where=path,
-            fix=fix,
-        )
-    for image, nouns, probabilities in zip(document.samples, decoding.pred, decoding.probability, strict=True):
-        if not nouns or len(nouns) != len(probabilities):
-            raise MismatchError(
-                f"'{image}' has {len(nouns)} nouns and {len(probabilities)} probabilities", where=path, fix=fix
-            )
+    only_decoding(document, path)
