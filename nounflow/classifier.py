@@ -202,12 +202,12 @@ class NounClassifier(FindsRegions):
                 fix="give nouns of its lexicon (`classifier.nouns`), in the singular",
             )
         if left_out:
-            warnings.warn(f"{len(left_out)} nouns that this model cannot say: {', '.join(left_out[:10])}", stacklevel=2)
+            said = f"{len(left_out)} nouns that this model cannot say: {', '.join(left_out[:10])}"
+            warnings.warn(escaped(said), stacklevel=2)  # a client's, perhaps, and it goes into a log
         guided = copy.copy(self)
         guided._predictor = predictor
         guided._listed = tuple(noun for noun in distinct if noun not in set(left_out))
-        if self._stored:
-            guided._gate = self._stored.for_list(guided._listed, self._embedder, self._keep)
+        guided._gate = self._stored.for_list(guided._listed, self._embedder, self._keep) if self._stored else self._gate
         return guided
 
     def merged(self) -> NounClassifier:
@@ -314,7 +314,7 @@ class NounClassifier(FindsRegions):
         if listed and not listed.labels:
             raise NounflowError("The list of labels is empty", fix="give nouns, or leave it out")
         if listed and listed.problems:
-            warnings.warn(f"labels that mean the same: {', '.join(listed.problems[:10])}", stacklevel=2)
+            warnings.warn(f"labels that mean the same: {escaped(', '.join(listed.problems[:10]))}", stacklevel=2)
         if threshold is None:
             spec = self._predictor.manifest.embedder.spec
             threshold = calibrated_threshold(self._manifest, spec, listed is not None, self._gate is not None)
@@ -346,9 +346,9 @@ class NounClassifier(FindsRegions):
         return np.concatenate(parts)
 
     def _known(self, images: Any) -> np.ndarray:
-        """Unit vectors of images that a threshold is fitted on, without those that cannot be read."""
-        parts, unread = [np.zeros((0, self._embedder.dim), dtype=np.float32)], list[str]()
-        for names, reasons, vectors in self._embedded([images] if is_image(images) else images, False):
+        """Unit vectors of images; those that cannot be read are left out, and told."""
+        parts, unread = [np.zeros((0, self._embedder.dim), np.float32)], list[str]()
+        for names, reasons, vectors in self._embedded([images] if is_image(images) else images, progress=False):
             parts.append(vectors)
             unread += [f"{title_of(name)}: {why}" for name, why in zip(names, reasons, strict=True) if why is not None]
         if unread:

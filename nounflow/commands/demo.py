@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> None:
-    need("gradio")
+    need("gradio", "uvicorn")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
@@ -49,13 +49,17 @@ def _demo(arguments: argparse.Namespace) -> None:
     from nounflow.images import list_images
     from nounflow.process import prepare_process
     from nounflow.serving.demo import demo_page, draw_examples, start
+    from nounflow.web.connections import listening_socket
 
+    listening_socket(arguments.host, arguments.port).close()  # says what is wrong with them before models are loaded
     device = prepare_process(arguments.device, arguments.threads)
     models = arguments.models or ["results/models/small"]
     classifiers = {model: NounClassifier.load(model, device, arguments.threads) for model in models}
     if arguments.guide:
         nouns = noun_list(arguments.guide)
         classifiers = {model: classifier.guide(nouns) for model, classifier in classifiers.items()}
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[name]  # from here on only this machine is asked, which no proxy reaches for us
     with tempfile.TemporaryDirectory() as temporary:
         if arguments.pictures:
             examples = [arguments.pictures / name for name in list_images(arguments.pictures)[:12]]

@@ -47,6 +47,16 @@ def share(text: str) -> float:
     return value
 
 
+def not_over(out: Path, *read: Path) -> None:
+    """Refuse to write over what was read.
+
+    Raises:
+        NounflowError: `out` is one of these files.
+    """
+    if out.exists() and any(path.exists() and out.samefile(path) for path in read):
+        raise NounflowError("This would replace the file that is read", where=out, fix="name another one with --out")
+
+
 def finite(text: str) -> float:
     """An argparse type for numbers."""
     if not math.isfinite(value := float(text)):

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+from nounflow.commands.options import not_over
+
 
 def add(commands: Any) -> None:
     """Add `predictions` to the parsers of `nounflow`."""
@@ -36,11 +38,11 @@ def _name(text: str) -> str:
 
 def _export(arguments: argparse.Namespace) -> None:
     from nounflow.files import write_json
-    from nounflow.schemas.documents import read_document
-    from nounflow.schemas.predictions import Predictions
+    from nounflow.schemas.predictions import read_predictions
     from nounflow.schemas.published_predictions import published
 
-    found = read_document(Predictions, arguments.predictions, "predictions file")
+    found = read_predictions(arguments.predictions)
+    not_over(arguments.out, arguments.predictions)
     write_json(arguments.out, published(found))
     print(f"{len(found.samples):,} images written to {arguments.out}")
 

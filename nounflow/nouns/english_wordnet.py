@@ -51,6 +51,10 @@ def read_english_wordnet(folder: Path) -> Iterator[FoundNoun]:
         raise DamagedFileError(
             f"The Open English WordNet is not here or damaged ({error})", where=path, fix="fetch a release file again"
         ) from None
+    if not synsets:
+        raise DamagedFileError(
+            "The file of the Open English WordNet holds no nouns", where=path, fix="fetch it in WN-LMF"
+        )
     for synset in synsets.values():
         if synset.words and not synset.instance:
             yield FoundNoun(

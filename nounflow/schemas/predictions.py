@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pydantic
 
+from nounflow.errors import MismatchError
 from nounflow.image_names import plain_name
-from nounflow.schemas.documents import StoredDocument
+from nounflow.schemas.documents import StoredDocument, read_document
 
 
 class DecodingPredictions(StoredDocument):
@@ -72,6 +74,25 @@ class Predictions(StoredDocument):
         self.__dict__["samples"] = tuple(first)
         self.__dict__["unreadable"] = {plain_name(file): reason for file, reason in self.unreadable.items()}
         return self
+
+
+def read_predictions(path: Path) -> Predictions:
+    """A predictions file with a row for each image.
+
+    Raises:
+        MismatchError: it is none.
+    """
+    found = read_document(Predictions, path, "predictions file")
+    try:
+        for name, decoding in found.predictions.items():
+            check_lists(found, decoding, f"predictions.{name}")
+    except ValueError as error:
+        raise MismatchError(
+            f"The predictions do not fit together: {error}",
+            where=path,
+            fix="delete the file and run the predictions stage again",
+        ) from None
+    return found
 
 
 def check_lists(predictions: Predictions, decoding: DecodingPredictions, place: str) -> None:

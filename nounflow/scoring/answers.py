@@ -6,10 +6,10 @@ from typing import Literal
 
 import numpy as np
 
-from nounflow.errors import MismatchError, NounflowError
+from nounflow.errors import NounflowError
 from nounflow.image_names import ByName
 from nounflow.schemas.annotations import CATEGORIES, Annotations
-from nounflow.schemas.predictions import DecodingPredictions, Predictions, check_lists
+from nounflow.schemas.predictions import DecodingPredictions, Predictions
 
 Verdict = Literal["right", "close", "wrong", "unjudged"]
 
@@ -103,12 +103,11 @@ class JudgedAnswers:
         return float(self.first_judged.sum() / max(1, self.answered.sum()))
 
 
-def only_decoding(predictions: Predictions, where: object = None) -> DecodingPredictions:
+def only_decoding(predictions: Predictions) -> DecodingPredictions:
     """The predictions of a file's one decoding configuration.
 
     Raises:
         NounflowError: there is none, or more than one: a row of scores would be ambiguous.
-        MismatchError: its lists have not one length.
     """
     if len(predictions.predictions) != 1:
         raise NounflowError(
@@ -116,13 +115,7 @@ def only_decoding(predictions: Predictions, where: object = None) -> DecodingPre
             f"'{predictions.image_set}', and a row of scores stands for one",
             fix="predict with one `generation` a run, and give each its own entry under `runs`",
         )
-    decoding = next(iter(predictions.predictions.values()))
-    try:
-        check_lists(predictions, decoding, f"predictions of {predictions.run} on {predictions.image_set}")
-    except ValueError as error:
-        fix = "delete the file and run the predictions stage again"
-        raise MismatchError(f"The predictions do not fit together: {error}", where=where, fix=fix) from None
-    return decoding
+    return next(iter(predictions.predictions.values()))
 
 
 def answers(predictions: Predictions) -> RunAnswers:

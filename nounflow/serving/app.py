@@ -182,7 +182,9 @@ def naming_app(
     async def tags(
         request: Request,
         most: Annotated[int, Query(ge=1, le=50, description="nouns to answer with")] = 5,
-        min_score: Annotated[float | None, Query(description="of all but the first; left out: as calibrated")] = None,
+        min_score: Annotated[
+            float | None, Query(allow_inf_nan=False, description="of all but the first; left out: as calibrated")
+        ] = None,
         noun: Annotated[list[str], Query(max_length=1000, description="look for these, of any lexicon")] = [],  # noqa: B006
     ) -> dict[str, object]:
         """Several nouns of the image that is the request's body, each with its box x0, y0, x1, y1 in pixels."""
