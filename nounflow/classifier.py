@@ -85,7 +85,7 @@ class NounClassifier(FindsRegions):
             device: auto, cpu, cuda or mps.
             threads: that decode images.
             generation: how a decoder is read, also as a name such as "beam_k5_gr"; None: as in the run's config.
-            batch_size: images that are embedded together; None: 16, on a GPU 32. On a CPU more are slower.
+            batch_size: images that are embedded together; None: 4, on a GPU 32, exported 16. On a CPU more are slower.
             revision: of a model on the hub.
             calibrated: whether probabilities follow what `nounflow calibrate`, or the workflow, left with the model.
 
@@ -108,7 +108,7 @@ class NounClassifier(FindsRegions):
         config = EmbedderConfig.model_validate({"spec": identity.spec, "precision": identity.precision})
         embedder = load_embedder(config, device)
         check_identity(embedder.identity, identity, "the embedder installed here", manifest_path)
-        batch_size = batch_size or by_device(device, 16, 32)
+        batch_size = batch_size or by_device(device, 4, 32)
         return cls(predictor, embedder, threads, manifest_path, batch_size, calibrated=calibrated)
 
     from_pretrained = load  # the name that users of other libraries look for

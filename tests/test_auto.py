@@ -42,11 +42,11 @@ def config_with(run: dict[str, Any], spec: str = SIGLIP) -> Any:
     ).runs["r"]
 
 
-def test_on_the_bundled_embedder_auto_is_what_was_always_there() -> None:
+def test_on_the_bundled_embedder_auto_is_weak_and_rises() -> None:
     unsaid: tuple[dict[str, Any], ...] = ({}, {"noise": "auto"}, {"noise": {}})
     for noise in unsaid:
         run = config_with(noise, BUNDLED)
-        assert run.shaping()["noise"] == NoiseConfig(scheme="gauss_elem", norm=0.6).shaping()
+        assert run.shaping()["noise"] == NoiseConfig(scheme="gauss_elem", norm=0.6, schedule="linear").shaping()
     assert config_with({"predictor": "retrieval"}, BUNDLED).retrieval.temperature == 0.05
 
 

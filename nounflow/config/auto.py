@@ -23,9 +23,9 @@ class Choice(NamedTuple):
 
 CHOICES: Registry[Choice] = {
     "bundled": Choice(
-        noise={"scheme": "gauss_elem", "norm": 0.6},
+        noise={"scheme": "gauss_elem", "norm": 0.6, "schedule": "linear"},
         temperature=0.05,
-        why="images of `bundled` are means of texts, so there is hardly a gap to bridge",
+        why="images of `bundled` are means of texts, so there is hardly a gap; noise that rises is learnt sooner",
     ),
     "contrastive": Choice(
         noise={

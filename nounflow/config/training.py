@@ -10,7 +10,7 @@ from nounflow.config.base import OPERATIONAL, Settings
 class TrainingConfig(Settings):
     """How a decoder or a head is trained. Length is a number of samples, never of seconds."""
 
-    samples: int = Field(240_000, ge=1, description="training samples drawn in all")
+    samples: int = Field(180_000, ge=1, description="training samples drawn in all")
     batch_size: int = Field(256, ge=1, description="samples a step")
     learning_rate: float = Field(3e-3, gt=0, description="peak learning rate, reached after the warm-up")
     warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps that raise the learning rate")
