@@ -1,6 +1,6 @@
 """Which predictor bridges a gap? Decoder with `noise: auto`, head and retrieval, on rehearsal embedders.
 
-    python benchmarks/rehearsal.py config siglip-b16 > rehearsal.yaml
+    python benchmarks/rehearsal.py config siglip-b16 dfn5b-h14 > rehearsal.yaml
     snakemake --cores 2 results/scores.tsv --configfile rehearsal.yaml
     python benchmarks/rehearsal.py table
 
@@ -27,6 +27,7 @@ from nounflow.scoring.intervals import mean_interval
 from nounflow.streams import stream
 
 SEEDS = (1, 2, 3)
+SPECS = {"bundled": "bundled:minilm-conse"} | {name: f"rehearsal:{name}" for name in published_names()}
 _WEAK = {"scheme": "gauss_elem", "norm": 0.6}
 KINDS = {  # what of a run differs
     "auto": {"training": {"samples": 60_000, "batch_size": 128}},
@@ -65,7 +66,7 @@ def config(statistics: list[str], bridges: bool) -> str:
         "device": "cpu",
         "captions": {"multiset": {"texts_per_noun": [8, 4, 3]}, "offline": {"captions_per_noun": 6}},
         "lexicons": {"small": None, "words": {"max_nouns": 1000}},
-        "embedders": {name.replace("-", "_"): {"spec": f"rehearsal:{name}"} for name in statistics},
+        "embedders": {name.replace("-", "_"): {"spec": SPECS[name]} for name in statistics},
         "runs": runs,
     }
     return yaml.safe_dump(values, sort_keys=False)
@@ -109,14 +110,14 @@ def table(results: Path, image_set: str, judged: Judgements) -> str:
 
 def bridge_table(results: Path, image_set: str, judged: Judgements) -> str:
     """A row for each way of bridging on each statistic whose runs are finished, in Markdown."""
-    lines = ["| rehearsal of | bridge | score | minus decoder, auto | minus retrieval |", "|---|---|---|---|---|"]
-    for statistic in published_names():
+    lines = ["| embedder | bridge | score | minus decoder, auto | minus retrieval |", "|---|---|---|---|---|"]
+    for statistic, spec in SPECS.items():
         auto, retrieval = (mean_points(results, statistic, kind, image_set, judged) for kind in ("auto", "retrieval"))
         for bridge in BRIDGES:
             found = mean_points(results, statistic, bridge, image_set, judged)
             if found is not None and auto is not None and retrieval is not None:
                 cells = [difference(found, other, f"{statistic} {bridge}") for other in (auto, retrieval)]
-                lines.append(f"| {statistic} | {bridge} | {100 * found.mean():.1f} | {' | '.join(cells)} |")
+                lines.append(f"| {spec} | {bridge} | {100 * found.mean():.1f} | {' | '.join(cells)} |")
     return "\n".join(lines) if len(lines) > 2 else ""
 
 
@@ -125,7 +126,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("config", "table"))
     parser.add_argument(
-        "statistics", nargs="*", help="rows of nounflow/config/modality_gaps.tsv (default: all published)"
+        "statistics",
+        nargs="*",
+        help="bundled, or rows of nounflow/config/modality_gaps.tsv (default: all published)",
     )
     parser.add_argument("--bridges", action="store_true", help="config: also runs with neighbours, memory and shift")
     parser.add_argument("--results", type=Path, default=Path("results"))

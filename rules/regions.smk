@@ -278,7 +278,10 @@ rule score_regions:
         ),
         views=expand(REGION_VIEW, region_test=REGIONS.tests, embedder=REGION_EMBEDDERS),
         models=expand(MODEL, run=REGION_RUNS if REGIONS.tests else []),
-        template=resource("nounflow/report/templates/regions.html.j2"),
+        templates=[
+            resource(f"nounflow/report/templates/{name}")
+            for name in ("regions_page.html.j2", "regions.html.j2", "report.css")
+        ],
     output:
         scores=report(
             "results/regions.tsv",

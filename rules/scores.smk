@@ -23,7 +23,6 @@ LEXICONS = sorted(
 )
 LABELS = {name: next(iter(labels_of(name)), None) for name in CONFIG.image_sets}
 LABEL_FILES = list(filter(None, LABELS.values()))
-TAG_DETAILS = "results/tags.json"  # shown where the target was made
 SPECIFICITY = (
     [resource(CONFIG.scoring.specificity)] if CONFIG.scoring.specificity else []
 )
@@ -130,18 +129,20 @@ rule score_named:
         " 2>&1 | tee {log:q}"
 
 
-def beside_the_main_job(
-    name,
-):
-    """What further stages have left, with its digest: the report shows it, and does not make it anew."""
-    path = Path(name)
-    if not path.is_file():
-        return "", ""
-    return f"--open-set {shlex.quote(str(path))}", sha256_json(path.read_text())[:16]
+def beside_the_main_job():
+    """Options of what further stages have left, and its digest: the report shows it, and does not make it anew."""
+    parts = {"open-set": "open_set", "tags": "tags", "regions": "regions"}
+    there = {
+        option: path
+        for option, name in parts.items()
+        if (path := Path(f"results/{name}.json")).is_file()
+    }
+    options = " ".join(f"--{option} {path}" for option, path in there.items())
+    return options, sha256_json([path.read_text() for path in there.values()])[:16]
 
 
 CAPTION_CALIBRATIONS = expand(CAPTION_CALIBRATION, run=CONFIG.runs)
-OPEN_SET_SECTION = beside_the_main_job("results/open_set.json")
+FURTHER, FURTHER_DIGEST = beside_the_main_job()
 
 
 rule report:
@@ -157,7 +158,6 @@ rule report:
         ),
         counts=counts_of_all_stages(CONFIG),
         fitted=[name for name in CAPTION_CALIBRATIONS if Path(name).is_file()],
-        tags=[TAG_DETAILS] if Path(TAG_DETAILS).is_file() else [],
         fetched=[path for name in CONFIG.image_sets for path in fetched_images(name)],
         templates=[
             os.path.relpath(path)
@@ -185,10 +185,9 @@ rule report:
         labels=json.dumps(LABELS),
         gallery=CONFIG.gallery,
         results=lambda wildcards, output: str(Path(output.page).parent),
-        tags=lambda wildcards, input: f"--tags {input.tags}" if input.tags else "",
         published="--published" if CONFIG.scoring.published else "",
-        open_set=OPEN_SET_SECTION[0],
-        open_set_digest=OPEN_SET_SECTION[1],
+        further=FURTHER,
+        further_digest=FURTHER_DIGEST,
         measures=(
             f"--measures {' '.join(CONFIG.scoring.measures)}"
             if CONFIG.scoring.measures
@@ -214,10 +213,9 @@ rule report:
         " --labels {params.labels:q}"
         " --gallery {params.gallery}"
         " {params.published}"
-        " {params.open_set}"
+        " {params.further}"
         " {params.measures}"
         " {params.classification}"
-        " {params.tags}"
         " --jobs-of {params.results:q}"
         " --out {output.page:q}"
         " --report-counts {output.counts:q}"

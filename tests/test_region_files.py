@@ -28,9 +28,10 @@ from nounflow.regions.proposals import PROPOSALS, Proposed, crops
 from nounflow.regions.scoring import detect, score_ways
 from nounflow.regions.splits import base_boxes, split
 from nounflow.regions.view import RegionView
-from nounflow.report.regions import DrawnPicture, regions_page
+from nounflow.report.gallery import jpeg_uri
+from nounflow.report.regions import regions_page
 from nounflow.schemas.embeddings import EmbedderIdentity
-from nounflow.schemas.regions import RegionRow, RegionScores
+from nounflow.schemas.regions import DrawnPicture, RegionRow, RegionScores
 from nounflow.schemas.tables import write_table
 from nounflow.serving.drawn import drawn
 from nounflow.store.shard_writing import write_shard
@@ -304,8 +305,9 @@ def test_the_page_shows_table_and_pictures() -> None:
     scored = {"ap50_novel": 0.1234, "ap50_novel_low": 0.1, "ap50_novel_high": 0.2}
     row = RegionRow(**dict.fromkeys(RegionRow.model_fields) | known | numbers | scored)
     scores = RegionScores(rows=(row,), per_name={"t/<r>/fused": {"cup": 0.5}}, unretrieved={"t/<r>": ("tie",)})
-    shown = DrawnPicture("t", "<r>", "a.png", picture(), ("cup",), ("cup 0.50",), ())
-    page = regions_page(scores, [shown])
+    shown = DrawnPicture(test="t", run="<r>", file="a.png", uri=jpeg_uri(picture()), width=100, height=80,
+                         true=("cup",), detected=("cup 0.50",), free=())  # fmt: skip
+    page = regions_page(scores.model_copy(update={"pictures": (shown,)}))
     wanted = (
         "12.3",
         "10.0 … 20.0",

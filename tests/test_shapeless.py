@@ -87,6 +87,23 @@ class StopSignals:
 def print_flows(flows):
     pass
 """,
+    "training/checkpoint.py": """
+from collections import namedtuple
+State = namedtuple("State", "step tensors best figures")
+class Checkpoints:
+    folder = step = None
+    def __init__(self, *arguments):
+        pass
+    def load(self, device):
+        return None
+    def remove(self):
+        pass
+    save = load
+def put_back(*arguments):
+    pass
+def tensors_of(*arguments):
+    return {}
+""",
     "training/memory.py": """
 def check_size(*arguments):
     pass

@@ -44,6 +44,7 @@ def main(
     jobs_of: Path | None,
     open_set: Path | None,
     tags: Path | None,
+    regions: Path | None,
     out: Path,
     report_counts: Path,
 ) -> None:
@@ -55,6 +56,7 @@ def main(
     from nounflow.report.reading import CountsRecord, read_fitted, read_progress
     from nounflow.schemas.documents import read_document
     from nounflow.schemas.open_set import OpenSetResults
+    from nounflow.schemas.regions import RegionScores
     from nounflow.schemas.tags import TagScores
     from nounflow.scoring.load import load_material
     from nounflow.scoring.results import Scores
@@ -82,6 +84,7 @@ def main(
             classification=None if classification is None else read_table(classification),
             fitted=read_fitted(models),
             tags=None if tags is None else read_document(TagScores, tags, "scores of several nouns"),
+            regions=None if regions is None else read_document(RegionScores, regions, "scores of regions"),
         )
     )
     write_text(out, page)
@@ -150,6 +153,7 @@ if __name__ == "__main__":
     parser.add_argument("--measures", nargs="*", default=[], help="measures to show beside the usual ones")
     parser.add_argument("--classification", type=Path, help="results/classification.tsv, to show it")
     parser.add_argument("--tags", type=Path, help="results/tags.json: several nouns for an image")
+    parser.add_argument("--regions", type=Path, help="results/regions.json: names of boxes")
     parser.add_argument("--jobs-of", type=Path, help="results: its benchmarks/ and logs/ say what the jobs took")
     parser.add_argument("--open-set", type=Path, help="results/open_set.json, for a section of its own")
     parser.add_argument("--out", type=Path, required=True, help="results/report.html")

@@ -20,7 +20,7 @@ from nounflow.config.regions import RegionsConfig
 
 if TYPE_CHECKING:
     from nounflow.regions.case import Drawn
-    from nounflow.report.regions import DrawnPicture
+    from nounflow.schemas.regions import DrawnPicture
 
 _SIDE = 640  # pixels of a picture's longer side
 
@@ -49,7 +49,8 @@ def pictures(drawn: list[Drawn]) -> list[DrawnPicture]:
     from nounflow.images import ImageError, open_image
     from nounflow.inputs import input_folder
     from nounflow.regions.drawing import Label, draw_boxes
-    from nounflow.report.regions import DrawnPicture
+    from nounflow.report.gallery import jpeg_uri
+    from nounflow.schemas.regions import DrawnPicture
 
     found = []
     for one in drawn:
@@ -60,15 +61,18 @@ def pictures(drawn: list[Drawn]) -> list[DrawnPicture]:
             print(f"not drawn: {one.file}: {problem}", flush=True)
             continue
         labels = [Label(box, f"{name} {score:.2f}") for box, name, score in one.detected]
+        picture = draw_boxes(image, labels, _SIDE)
         found.append(
             DrawnPicture(
-                one.test,
-                one.run,
-                one.file,
-                draw_boxes(image, labels, _SIDE),
-                tuple(name for _, name in one.true),
-                tuple(label.text for label in labels),
-                tuple(f"{named.noun} {named.probability:.0%}" for named in one.free),
+                test=one.test,
+                run=one.run,
+                file=one.file,
+                uri=jpeg_uri(picture),
+                width=picture.width,
+                height=picture.height,
+                true=tuple(name for _, name in one.true),
+                detected=tuple(label.text for label in labels),
+                free=tuple(f"{named.noun} {named.probability:.0%}" for named in one.free),
             )
         )
     return found
@@ -81,9 +85,9 @@ def main(
     from nounflow.files import write_json, write_text
     from nounflow.process import prepare_process
     from nounflow.regions.case import score_case
-    from nounflow.report.regions import DrawnPicture, regions_page
+    from nounflow.report.regions import regions_page
     from nounflow.schemas.documents import write_document
-    from nounflow.schemas.regions import RegionRow, RegionScores
+    from nounflow.schemas.regions import DrawnPicture, RegionRow, RegionScores
     from nounflow.schemas.tags import NamedImage
     from nounflow.spreadsheets import write_sheet
 
@@ -99,8 +103,10 @@ def main(
         named += found.named
         for way, results in found.detections.items():
             write_json(case.detections / f"{way}.json", results)
-    scores = RegionScores(rows=tuple(rows), per_name=per_name, unretrieved=unretrieved, named=tuple(named))
-    write_text(page, regions_page(scores, drawn))
+    scores = RegionScores(
+        rows=tuple(rows), per_name=per_name, unretrieved=unretrieved, named=tuple(named), pictures=tuple(drawn)
+    )
+    write_text(page, regions_page(scores))
     write_document(details, scores)
     columns = list(RegionRow.model_fields)
     write_sheet(out, columns, ([getattr(row, column) for column in columns] for row in rows), digits=".6g")

@@ -128,10 +128,14 @@ def picture(folder: Path, file: str) -> Picture:
         raise ImageError("its name leads out of the image folder")
     image = open_image(folder / file)
     image.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
+    return Picture(jpeg_uri(image), *image.size)
+
+
+def jpeg_uri(image: Image.Image) -> str:
+    """An image as a JPEG within a page."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=_QUALITY, optimize=True)
-    uri = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-    return Picture(uri, *image.size)
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
 def _interleaved(one_set: Sequence[Card]) -> list[Card]:

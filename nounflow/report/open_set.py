@@ -9,7 +9,6 @@ from typing import Any
 from nounflow.report import charts
 from nounflow.schemas.open_set import Fooled, Histogram, Measured, OpenSetResults, OpenSetRow
 
-_STYLES = 6  # scores that one chart tells apart
 _COLOURS = {"known": "s1", "near": "s2", "far": "s3", "farthest": "s4", "wrong": "s2"}
 _RUN_MEASURES = {
     "auroc": "AUROC, right against wrong",
@@ -48,18 +47,18 @@ def _with_list(rows: Sequence[OpenSetRow]) -> dict[str, Any]:
         (method, [_pair(found.get((method, kind))) for kind in kinds])
         for method in methods
     ]  # fmt: skip
-    drawn = methods[:_STYLES]
+    styles = {kind: f"s{i + 1}" for i, kind in enumerate(kinds)}
     series = [
-        (f"s{i + 1}", [_bounds(found[method, kind].measures["auroc"]) for kind in kinds])
-        for i, method in enumerate(drawn)
+        (style, [_bounds(found[method, kind].measures["auroc"]) for method in methods])
+        for kind, style in styles.items()
     ]
     return {
         "headings": [f"{kind} ({sizes[kind]:.0f})" for kind in kinds],
         "caption": "AUROC with its 95 % interval over images, and below it FPR95, percent; unknown images in brackets; "
         f"{rows[0].known_images:.0f} known images, {rows[0].draws} draws",
         "rows": cells,
-        "chart": charts.grouped_dots(kinds, series, "AUROC by kind of unknown image"),
-        "legend": [(method, f"s{i + 1}") for i, method in enumerate(drawn)],
+        "chart": charts.grouped_dots(methods, series, "AUROC by kind of unknown image"),
+        "legend": list(styles.items()),
     }
 
 
@@ -76,15 +75,15 @@ def _of_run(rows: Sequence[OpenSetRow]) -> dict[str, Any]:
         )
         for row in wrong
     ]
-    series = [(f"s{i + 1}", [_bounds(row.measures["auroc"])]) for i, row in enumerate(wrong[:_STYLES])]
+    series = [("s1", [_bounds(row.measures["auroc"]) for row in wrong])]
     return {
         "headings": [*_RUN_MEASURES.values(), "AUROC, right against patterns"],
         "caption": "percent, with 95 % intervals over images; differences are paired",
         "rows": cells,
-        "chart": charts.grouped_dots(["right against wrong answers"], series, "AUROC of right against wrong answers")
+        "chart": charts.grouped_dots([row.method for row in wrong], series, "AUROC of right against wrong answers")
         if wrong
         else "",
-        "legend": [(row.method, f"s{i + 1}") for i, row in enumerate(wrong[:_STYLES])],
+        "legend": [("right against wrong answers", "s1")] if wrong else [],
     }
 
 

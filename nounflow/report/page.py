@@ -16,8 +16,10 @@ from nounflow.report.fitted import fitted_claims
 from nounflow.report.gallery import Card, Picture
 from nounflow.report.open_set import open_set
 from nounflow.report.reading import CountsRecord, TrainingProgress
+from nounflow.report.regions import regions
 from nounflow.schemas.hypernyms import AnswerCalibration
 from nounflow.schemas.open_set import OpenSetResults
+from nounflow.schemas.regions import RegionScores
 from nounflow.schemas.tags import TagScores
 from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.results import Scores
@@ -54,6 +56,7 @@ class Report:
     measures: Sequence[str] = ()  # to show beside the usual ones
     fitted: Mapping[str, AnswerCalibration] = field(default_factory=dict)  # by run, to captions
     tags: TagScores | None = None  # several nouns for an image, where they were scored
+    regions: RegionScores | None = None
 
 
 def render(report: Report) -> str:
@@ -92,6 +95,7 @@ def render(report: Report) -> str:
         curves=training.curves(report.progress),
         angles=training.angles(report.progress),
         tags=tags.groups(report.tags) if report.tags else [],
+        regions=regions(report.regions) if report.regions else None,
         noun_lists=nouns.noun_lists(material),
         open_set=open_set(report.open_set),
         counts=report.counts,

@@ -1,4 +1,4 @@
-"""What the region stage leaves: a probe's manifest, and the row of a table."""
+"""What the region stage leaves: a probe's manifest, the row of a table, pictures with boxes."""
 
 from __future__ import annotations
 
@@ -70,10 +70,25 @@ class RegionRow(StoredDocument):
     named_right: float | None  # free names: of the boxes found, the share that got the name or a synonym
 
 
+class DrawnPicture(StoredDocument):
+    """A picture with its boxes, and what stands below it."""
+
+    test: str
+    run: str
+    file: str
+    uri: str  # data:image/jpeg;base64,...
+    width: int
+    height: int
+    true: tuple[str, ...]
+    detected: tuple[str, ...]
+    free: tuple[str, ...]
+
+
 class RegionScores(StoredDocument):
-    """results/regions.json: the rows and, beside them, AP50 of each name."""
+    """results/regions.json: the rows and, beside them, AP50 of each name and some pictures."""
 
     rows: tuple[RegionRow, ...]
     per_name: dict[str, dict[str, float]]  # test/run/way -> name -> AP50
     unretrieved: dict[str, tuple[str, ...]]  # test/run -> novel names without a pseudo box
     named: tuple[NamedImage, ...] = ()  # free names of the scored images
+    pictures: tuple[DrawnPicture, ...] = ()
