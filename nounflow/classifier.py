@@ -19,8 +19,9 @@ from nounflow.device import by_device, settle_device
 from nounflow.embedders.image_files import embed_batches
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
+from nounflow.escaping import escaped
 from nounflow.image_sources import ImageSource, as_image, is_image, title_of
-from nounflow.images import ImageError, list_images
+from nounflow.images import ImageError
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
 from nounflow.namings import CANDIDATES, AnswerReader, Naming, distinct_nouns
 from nounflow.onnx.opening import is_exported, open_exported
@@ -201,12 +202,12 @@ class NounClassifier(FindsRegions):
                 fix="give nouns of its lexicon (`classifier.nouns`), in the singular",
             )
         if left_out:
-            warnings.warn(f"{len(left_out)} nouns that this model cannot say: {', '.join(left_out[:10])}", stacklevel=2)
+            said = f"{len(left_out)} nouns that this model cannot say: {', '.join(left_out[:10])}"
+            warnings.warn(escaped(said), stacklevel=2)  # a client's, perhaps, and it goes into a log
         guided = copy.copy(self)
         guided._predictor = predictor
         guided._listed = tuple(noun for noun in distinct if noun not in set(left_out))
-        if self._stored:
-            guided._gate = self._stored.for_list(guided._listed, self._embedder, self._keep)
+        guided._gate = self._stored.for_list(guided._listed, self._embedder, self._keep) if self._stored else self._gate
         return guided
 
     def merged(self) -> NounClassifier:
@@ -280,7 +281,7 @@ class NounClassifier(FindsRegions):
             else gated._stored.for_list(self._listed, self._embedder, keep)
         )
         if known is not None:
-            vectors = self.encode_images(known)
+            vectors = self._known(known)
             nouns = [[noun for noun in row if noun] for row in self._predictor.answer(vectors, TOP_K).texts]
             own = own.fitted(vectors, nouns, gated._stored.manifest.keep if keep is None else keep)
         gated._gate = own
@@ -313,7 +314,7 @@ class NounClassifier(FindsRegions):
         if listed and not listed.labels:
             raise NounflowError("The list of labels is empty", fix="give nouns, or leave it out")
         if listed and listed.problems:
-            warnings.warn(f"labels that mean the same: {', '.join(listed.problems[:10])}", stacklevel=2)
+            warnings.warn(f"labels that mean the same: {escaped(', '.join(listed.problems[:10]))}", stacklevel=2)
         if threshold is None:
             spec = self._predictor.manifest.embedder.spec
             threshold = calibrated_threshold(self._manifest, spec, listed is not None, self._gate is not None)
@@ -342,6 +343,16 @@ class NounClassifier(FindsRegions):
                 if reason is not None:
                     raise NounflowError(f"An image cannot be read: {reason}", where=title_of(name) or None)
             parts.append(vectors)
+        return np.concatenate(parts)
+
+    def _known(self, images: Any) -> np.ndarray:
+        """Unit vectors of images; those that cannot be read are left out, and told."""
+        parts, unread = [np.zeros((0, self._embedder.dim), np.float32)], list[str]()
+        for names, reasons, vectors in self._embedded([images] if is_image(images) else images, progress=False):
+            parts.append(vectors)
+            unread += [f"{title_of(name)}: {why}" for name, why in zip(names, reasons, strict=True) if why is not None]
+        if unread:
+            warnings.warn(f"{len(unread)} known images cannot be read, such as {escaped(unread[0])}", stacklevel=3)
         return np.concatenate(parts)
 
     def prepare(self, image: ImageSource) -> np.ndarray:
@@ -377,17 +388,6 @@ class NounClassifier(FindsRegions):
         """Name image files relative to `folder`, which their answers do not repeat; else as a call does."""
         found = self.classify([Path(folder) / file for file in files], top_k)
         return [replace(naming, file=str(file)) for file, naming in zip(files, found, strict=True)]
-
-    def _sources(self, images: Any) -> Any:
-        """The images of a folder, or what was given."""
-        if isinstance(images, str | os.PathLike):
-            folder = Path(images)
-            if not folder.is_dir():
-                raise NounflowError("There is no such folder", where=folder, fix="check the path")
-            return [folder / name for name in list_images(folder, any_name=True)]
-        if not isinstance(images, Iterable):
-            as_image(images)  # says what is taken
-        return images
 
     def _embedded(self, images: Any, progress: bool) -> Iterator[tuple[list[Any], list[str | None], np.ndarray]]:
         """Sources, why they could not be read, and the vectors of the others: see `embed_batches`."""

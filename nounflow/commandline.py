@@ -19,6 +19,7 @@ import pydantic
 from nounflow.atomic import disk_errors
 from nounflow.config.base import merged
 from nounflow.errors import NounflowError
+from nounflow.escaping import escaped
 from nounflow.extras import EXTRAS, missing_error
 from nounflow.job_log import footer, header
 
@@ -115,7 +116,8 @@ def reported_errors(debug: bool = False) -> Iterator[None]:
             print(f"{how}; nothing half-written was kept", file=sys.stderr, flush=True)
             sys.exit(status)
         if isinstance(error, NounflowError):
-            print(f"error: {error}", file=sys.stderr, flush=True)
+            lines = map(escaped, f"error: {error}".split("\n"))  # names of files and texts may hold control codes
+            print(*lines, sep="\n", file=sys.stderr, flush=True)
             sys.exit(1)
         raise
 
@@ -140,8 +142,8 @@ def _explained(error: OSError) -> NounflowError:
 
 def at_least_one(text: str) -> int:
     """An argparse type for counts."""
-    if not (text.isdigit() and int(text) > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    if not (text.isdecimal() and len(text) < 10 and int(text) > 0):  # longer ones fit no library's counters
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 999,999,999")
     return int(text)
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import unicodedata
 
+_QUOTED = re.compile('"([^"]|"")*"')
 _FORMULA = re.compile("'*[=+\\-@\t\r]")  # with the marks that keep earlier ones from being a formula
 
 
@@ -28,6 +29,11 @@ def guarded(text: str) -> str:
 def unguarded(cell: str) -> str:
     """The text that `guarded` made a cell of."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
+
+
+def unquoted(cell: str) -> str:
+    """A cell that a spreadsheet put into quotes, without them."""
+    return cell[1:-1].replace('""', '"') if _QUOTED.fullmatch(cell) else cell
 
 
 def mended(text: str) -> str:

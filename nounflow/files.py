@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path, what: str, fix: str | None = None) -> Any:
     """Read JSON; `what` names the file's role in the message when it is missing or damaged, `fix` the way out."""
     try:
-        return parse_json(Path(path).read_text(encoding="utf-8"))
+        return parse_json(Path(path).read_text(encoding="utf-8-sig"))  # -sig: Windows starts its files with a mark
     except FileNotFoundError:
         raise NounflowError(f"There is no {what}", where=path, fix=fix or "run the stage that writes it") from None
+    except OSError as error:
+        raise NounflowError(f"The {what} cannot be read ({error.strerror})", where=path, fix="check the path") from None
     except ValueError as error:
         raise NounflowError(
             f"The {what} is not readable JSON ({error})",
@@ -36,14 +39,14 @@ def read_json(path: Path, what: str, fix: str | None = None) -> Any:
         ) from error
 
 
-def parse_json(text: str | bytes) -> Any:
-    """JSON from outside.
+def parse_json(text: str | bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
+    """JSON from outside; `pairs` makes an object of its keys and values, where a dict is not what is wanted.
 
     Raises:
         ValueError: it is none, is nested too deep, holds a number too long for Python, or a text that is no UTF-8.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=pairs)
     except RecursionError:
         raise ValueError("nested too deep") from None
     if isinstance(text, bytes):

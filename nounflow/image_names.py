@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import unicodedata
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 Value = TypeVar("Value")
@@ -34,3 +35,16 @@ class ByName(dict[str, Value]):
     def get(self, file: str, default: Any = None) -> Any:
         """See `dict.get`."""
         return super().get(same_name(file), default)
+
+
+def listed(files: Iterable[str]) -> ByName[str]:
+    """The files of a folder, to be looked up by `in_folder`."""
+    names = ByName[str]()
+    for file in files:
+        names[file] = file
+    return names
+
+
+def in_folder(name: str, files: ByName[str]) -> str:
+    r"""A name as the folder spells it, also where Windows wrote it (a\b.jpg); its plain form if the folder lacks it."""
+    return files.get(name) or files.get(name.replace("\\", "/")) or plain_name(name)

@@ -8,12 +8,14 @@ import sys
 from nounflow.device import settle_device
 from nounflow.device_lease import lease_device
 
+_MOST_THREADS = 1024  # OpenMP ends the process where it cannot start all
+
 
 def prepare_process(device: str, threads: int) -> str:
     """Set torch's CPU threads, take one of several GPUs, and settle the device (see `settle_device`)."""
     import torch
 
-    torch.set_num_threads(threads)
+    torch.set_num_threads(min(threads, _MOST_THREADS))
     _keep_freed_memory()
     if device in ("auto", "cuda") and (leased := lease_device(os.environ, torch.cuda.device_count())):
         print(f"GPU {leased}: the first that no other process of nounflow uses", flush=True)

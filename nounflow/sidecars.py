@@ -1,6 +1,5 @@
 """Nouns as keywords in an XMP file beside a photograph, where photo managers look. The photograph is never touched."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,22 +18,31 @@ def add_keywords(photo: Path, nouns: Sequence[str]) -> Path:
     import exiv2
 
     path = photo.with_name(photo.name + ".xmp")
-    with atomic_file(path) as temporary:
+    try:  # in memory: exiv2 opens no file whose name is no UTF-8
         if path.exists():
-            shutil.copyfile(path, temporary)
+            image = exiv2.ImageFactory.open(path.read_bytes())
         else:
-            exiv2.ImageFactory.create(exiv2.ImageType.xmp, str(temporary)).writeMetadata()
-        try:
-            image = exiv2.ImageFactory.open(str(temporary))
-            image.readMetadata()
-        except exiv2.Exiv2Error as error:
-            raise NounflowError(
-                f"The file beside a photograph is no XMP ({error})", where=path, fix="move it away, or mend it"
-            ) from None
-        data = image.xmpData()
-        given = data[_KEYWORDS].getValue() if _KEYWORDS in data else None
-        kept = [given.toString(i) for i in range(given.count())] if given is not None else []
-        words = list(dict.fromkeys([*kept, *nouns]))
-        data[_KEYWORDS] = exiv2.XmpArrayValue(words, exiv2.TypeId.xmpBag)
-        image.writeMetadata()
+            image = exiv2.ImageFactory.create(exiv2.ImageType.xmp)
+            image.writeMetadata()
+        image.readMetadata()
+    except exiv2.Exiv2Error as error:
+        raise NounflowError(
+            f"The file beside a photograph is no XMP ({error})", where=path, fix="move it away, or mend it"
+        ) from None
+    except OSError as error:
+        raise NounflowError(
+            f"The XMP file beside a photograph cannot be read ({error.strerror})",
+            where=path,
+            fix="check its permissions",
+        ) from None
+    data = image.xmpData()
+    given = data[_KEYWORDS].getValue() if _KEYWORDS in data else None
+    kept = [given.toString(i) for i in range(given.count())] if given is not None else []
+    words = list(dict.fromkeys([*kept, *nouns]))
+    data[_KEYWORDS] = exiv2.XmpArrayValue(words, exiv2.TypeId.xmpBag)
+    image.writeMetadata()
+    content = image.io()
+    content.open()
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(bytes(content.mmap()))
     return path

@@ -1,11 +1,10 @@
 """Tab-separated resource files, where a mistake is named with its file and row."""
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
 from nounflow.errors import NounflowError
-from nounflow.escaping import unguarded
+from nounflow.escaping import unguarded, unquoted
 
 
 class Row(dict[str, str]):
@@ -31,16 +30,18 @@ def read_rows(path: Path, columns: tuple[str, ...], what: str) -> Iterator[Row]:
         raise NounflowError(f"There is no {what} file", where=path, fix="check its path in the config") from None
     except UnicodeDecodeError as error:
         raise NounflowError(f"The {what} file is not UTF-8 ({error})", where=path, fix="save it as UTF-8") from error
-    reader = csv.reader(text.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
-    header = next(reader, [])
+    lines = [line.removesuffix("\r").split("\t") for line in text.split("\n")]
+    header = lines[0] if text else []
     if tuple(header) != columns:
         raise NounflowError(
             f"The {what} file needs the tab-separated columns {', '.join(columns)}; "
             f"found: {', '.join(header) or 'nothing'}",
             where=f"{path}, row 1",
         )
-    for line, cells in enumerate(reader, 2):
-        row = Row(zip(columns, map(unguarded, cells), strict=False))
+    for line, cells in enumerate(lines[1:], 2):
+        if cells == [""]:  # an empty line
+            continue
+        row = Row(zip(columns, map(unguarded, map(unquoted, cells)), strict=False))
         row.place = f"{path}, row {line}"
         row.refuse_if(len(cells) != len(columns), f"{len(columns)} cells expected, {len(cells)} found")
         yield row

@@ -210,7 +210,7 @@ def test_a_threshold_can_be_fitted_on_known_images(
 ) -> None:
     bank = classifier._embedder.bank  # type: ignore[attr-defined]
     known = unit(pictures(bank, [i % 8 for i in range(60)], rng) + rng.normal(size=(60, 16)) / 4)  # less clear ones
-    monkeypatch.setattr(NounClassifier, "encode_images", lambda *_: known)
+    monkeypatch.setattr(NounClassifier, "_known", lambda *_: known)
     gated = classifier.gated(known="my photos")
     accepted = [one.verdict.accepted for one in gated.classify_embeddings(known) if one.verdict]
     assert np.mean(accepted) == 0.9

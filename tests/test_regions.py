@@ -367,7 +367,7 @@ def test_wrong_boxes_of_a_data_set_are_named_and_left_out(tmp_path: Path) -> Non
     assert truth.boxes["0.png"].tolist() == [[0, 0, 5, 5]]
     for extra, message in (
         ({"categories": [{"id": 1, "name": "cup"}, {"id": 2, "name": "cup"}]}, "Two categories are called cup"),
-        ({"images": [{"id": 1}]}, "has not COCO's form"),
+        ({"images": [{"id": 1}]}, "no COCO file of boxes"),
     ):
         with pytest.raises(NounflowError, match=message):
             read_boxes(coco_file(tmp_path / "boxes.json", boxes_of, **extra))

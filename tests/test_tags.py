@@ -195,7 +195,7 @@ def test_label_files_of_several_kinds(tmp_path: Path) -> None:
     assert found.labels == ("cat", "dog", "owl")
     assert found.values.tolist() == [[1, 1, 0], [-1, -1, 1]]
     assert set(found.splits) <= {"val", "test"}
-    assert found.problems == ("images that are missing from the folder: 1",)
+    assert found.problems == ("images that are missing from the folder: 1, such as gone.png",)
 
     nus = tmp_path / "nus"
     (nus / "AllLabels").mkdir(parents=True)

@@ -39,7 +39,7 @@ def main(model: Path, training_set: Path, nouns: Path, device: str, threads: int
     view = view_of(manifest.embedder.spec)
     noise = plain_noise(manifest.settings.get("noise"), manifest.embedder.spec)
     if view:
-        noise = NoiseConfig(scheme="gauss_elem", norm=1e-6)  # as good as none
+        noise = NoiseConfig(scheme="none")
     texts = held_out(open_training_set(training_set), noise, int(manifest.settings.get("seed", 1)), TEXTS)
     vectors = resolve(view)(texts.embeddings) if view else texts.embeddings
     groups = read_lexicon(nouns)["group"].to_list()

@@ -53,7 +53,8 @@ def main(
 
     start = time.monotonic()
     model = load_embedder(embedder, prepare_process(device, threads), images=False)
-    truth, seen = read_boxes(boxes), RegionView(view, proposals)
+    seen = RegionView(view, proposals)
+    truth = read_boxes(boxes, seen.manifest.files)
     check_identity(seen.manifest.embedder, model.identity, view, "the config")
     for reason, number in truth.dropped.items():
         print(f"left out of {boxes}: {number} boxes: {reason}", flush=True)

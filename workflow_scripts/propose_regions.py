@@ -31,6 +31,7 @@ def main(
     import polars as pl
 
     from nounflow.counts import Counts
+    from nounflow.errors import NounflowError
     from nounflow.escaping import escaped
     from nounflow.images import list_images
     from nounflow.inputs import images_folder
@@ -46,7 +47,7 @@ def main(
     source = load_source(settings, prepare_process(device, threads))
     files = list_images(folder)
     if boxes is not None and test_settings is not None:
-        parts = split(read_boxes(boxes), test_settings, seed)
+        parts = split(read_boxes(boxes, files), test_settings, seed)
         wanted = {*parts.learnt_from, *parts.scored}
         if missing := sorted(wanted - set(files)):
             print(f"in {boxes}, but not in the folder: {len(missing)} images, such as {missing[0]}", flush=True)
@@ -67,6 +68,12 @@ def main(
             dropped, kept = dropped + found.dropped, kept + len(found.boxes)
             progress.advance(1)
     flow.out(len(tables) - 1, "images with proposals")
+    if len(tables) == 1:
+        raise NounflowError(
+            f"Not one box is proposed in {len(files):,} images",
+            where=settings.file or folder,
+            fix="check regions.proposals: a file of boxes names images as seen from their folder",
+        )
     table = pl.concat(tables)
     embedded = crops_of(table, settings.embedded)
     flow = record.flow(f"{image_set}: boxes", kept + dropped, "boxes, suppressed ones not counted")

@@ -95,7 +95,7 @@ def answered(
     from nounflow.predictors.loading import load_predictor
     from nounflow.schemas.annotations import Annotations
     from nounflow.schemas.documents import read_document
-    from nounflow.schemas.predictions import Predictions
+    from nounflow.schemas.predictions import read_predictions
     from nounflow.scoring.answers import Judgements, answers, judge, judgements, only_decoding
     from nounflow.scoring.values import first_correct, prediction_values
 
@@ -109,12 +109,14 @@ def answered(
         loaded[predictor.manifest.run] = predictor
     found = []
     for path in predictions:
-        said = read_document(Predictions, path, "predictions file")
+        said = read_predictions(path)
         if said.run not in loaded or said.image_set not in judged:
             continue
         predictor, decoding = loaded[said.run], only_decoding(said)
         digest = predictor.manifest.embedder.digest
-        of_patterns = predictor.answer(patterns[digest], len(decoding.pred[0])) if digest in patterns else None
+        of_patterns = (
+            predictor.answer(patterns[digest], max(map(len, decoding.pred), default=1)) if digest in patterns else None
+        )
         verdicts = judge(answers(said), judged[said.image_set])
         place = {file: i for i, file in enumerate(verdicts.images)}
         rows = [place[file] for file in said.samples]

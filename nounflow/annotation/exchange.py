@@ -17,7 +17,7 @@ from nounflow.annotation.votes import VotingRule, verdict
 from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.escaping import spreadsheet_cell, unguarded
-from nounflow.files import sha256_text, write_text
+from nounflow.files import parse_json, sha256_text, write_text
 from nounflow.image_names import plain_name
 from nounflow.schemas.annotations import CATEGORIES, Annotations, ImageAnnotations
 from nounflow.schemas.decisions import Decision
@@ -187,7 +187,7 @@ def first_line(error: Exception) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"), object_pairs_hook=_without_doubles)
+        value = parse_json(Path(path).read_text(encoding="utf-8-sig"), _without_doubles)
     except FileNotFoundError:
         raise NounflowError("There is no such file", where=path, fix="check the path") from None
     except (ValueError, OSError) as error:

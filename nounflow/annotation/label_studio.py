@@ -132,7 +132,7 @@ def read_export(path: Path, own: Scheme, annotator: str, names: Mapping[str, str
                 if record := _decision(task, judged, own, annotator, names):
                     records[record.id] = record
                 left_out += record is None
-        except (ValueError, TypeError) as error:  # pydantic's too
+        except (ValueError, TypeError, OverflowError) as error:  # pydantic's too
             words = first_line(error).removeprefix("ValueError: ")
             raise NounflowError(f"Not a judged task: {key}{words}", where=where, fix=_FIX) from None
     flow = counts.flow("annotations", len(records) + left_out, "annotations")

@@ -14,9 +14,8 @@ from nounflow.config.experiment import Config
 from nounflow.config.judged_sets import judged_sets
 from nounflow.errors import NounflowError
 from nounflow.schemas.decisions import Decision, Mark, asked_at
-from nounflow.schemas.documents import read_document
 from nounflow.schemas.named import Said
-from nounflow.schemas.predictions import Predictions
+from nounflow.schemas.predictions import Predictions, read_predictions
 
 RESULTS = Path("results")
 Document = TypeVar("Document", Predictions, Said)
@@ -39,7 +38,7 @@ def find_predictions(named: Sequence[str], image_set: str | None) -> tuple[Predi
     Raises:
         NounflowError: something is missing, or more than one image set is left.
     """
-    return find_said(named, image_set, lambda path: (read_document(Predictions, path, "predictions"),))
+    return find_said(named, image_set, lambda path: (read_predictions(path),))
 
 
 def find_said(

@@ -1,7 +1,7 @@
 """A JSON list read one value at a time, so that a large file needs little memory."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,8 @@ import ijson
 from nounflow.errors import NounflowError
 
 _MARK = b"\xef\xbb\xbf"  # before UTF-8 text that Windows wrote
+
+_DEEPEST = 100  # brackets within each other; thousands would fill the memory with their places
 
 
 def read_json_list(path: Path, what: str) -> Iterator[Any]:
@@ -22,7 +24,7 @@ def read_json_list(path: Path, what: str) -> Iterator[Any]:
     try:
         with open(path, "rb") as file:
             file.seek(len(_MARK) if file.read(len(_MARK)) == _MARK else 0)
-            events = ijson.parse(file, use_float=True)
+            events = ijson.parse(_shallow(ijson.basic_parse(file, use_float=True)))
             first = next(events)
             if first[1] != "start_array":
                 for _ in events:  # no JSON at all is another mistake
@@ -41,3 +43,12 @@ def read_json_list(path: Path, what: str) -> Iterator[Any]:
             where=f"{path}, entry {number}",
             fix="download or write it again",
         ) from error
+
+
+def _shallow(events: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    depth = 0
+    for event in events:
+        depth += event[0].startswith("start_") - event[0].startswith("end_")
+        if depth > _DEEPEST:
+            raise ijson.JSONError("nested too deep")
+        yield event

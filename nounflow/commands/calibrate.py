@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     import numpy as np
 
     from nounflow.classifier import NounClassifier
+    from nounflow.escaping import escaped
+    from nounflow.image_names import same_name
+    from nounflow.images import list_images
     from nounflow.predictors.calibrating import CALIBRATION, fit_calibration
     from nounflow.process import prepare_process
     from nounflow.schemas.documents import write_document
@@ -53,13 +57,11 @@ def _calibrate(arguments: argparse.Namespace) -> None:
         target.unlink(missing_ok=True)
         print(f"removed {target}")
         return
-    files = [file for file in labels if (arguments.folder / file).is_file()]
-    if len(files) < _LEAST:
-        raise NounflowError(
-            f"{len(files)} labelled images are there, and {_LEAST} are needed at least",
-            where=arguments.folder,
-            fix="label more, or check that `file` in the label file is relative to this folder",
-        )
+    files = [file for file in list_images(arguments.folder) if file in labels]
+    found = set(map(same_name, files))
+    if missing := [file for file in labels if file not in found]:
+        print(f"labels that match no image: {len(missing):,}, such as {escaped(missing[0])}", file=sys.stderr)
+    _refuse_few(len(files), arguments.folder)
     named = classifier.name(files, arguments.folder, arguments.candidates)
     probabilities = np.zeros((len(files), arguments.candidates))
     right = np.zeros(probabilities.shape, dtype=bool)
@@ -67,8 +69,12 @@ def _calibrate(arguments: argparse.Namespace) -> None:
         names = classifier.synonyms((labels[file].gold, *labels[file].accepted))
         probabilities[i, : len(naming.nouns)] = naming.probabilities
         right[i, : len(naming.nouns)] = [canon(noun) in names for noun in naming.nouns]
-    read = probabilities.any(axis=1)
+    read = np.array([not naming.problem for naming in named])
+    if unread := [naming for naming in named if naming.problem]:
+        first = f"{escaped(unread[0].file)}: {unread[0].problem}"
+        print(f"unreadable images: {len(unread):,}, such as {first}", file=sys.stderr)
     probabilities, right = probabilities[read], right[read]
+    _refuse_few(len(right), arguments.folder)
     fitted = fit_calibration(probabilities, right)
     before, _ = calibration(probabilities[:, 0], right[:, 0])
     after, _ = calibration(fitted.first, right[:, 0])
@@ -90,3 +96,12 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     print(f"{len(probabilities):,} images, the first noun is right for {right[:, 0].mean():.1%}")
     print(f"calibration error {before:.3f}, now {after:.3f} [{low:.3f}, {high:.3f}] in cross-validation")
     print(f"written to {target}; `nounflow name` uses it from now on")
+
+
+def _refuse_few(images: int, folder: Path) -> None:
+    if images < _LEAST:
+        raise NounflowError(
+            f"{images} labelled images are there, and {_LEAST} are needed at least",
+            where=folder,
+            fix="label more, or check that `file` in the label file is relative to this folder",
+        )

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from nounflow.commands.options import add_configfile, config_of, project_config
+from nounflow.commands.options import add_configfile, config_of, not_over, project_config
 from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 
@@ -62,6 +62,7 @@ def _check(arguments: argparse.Namespace) -> None:
     from nounflow.schemas.documents import write_document
     from nounflow.schemas.tables import read_lexicon
 
+    not_over(arguments.kept or Path(), arguments.file, arguments.nouns)
     files = [*project_config(Path()), *arguments.configfile]
     settings = read_config(files).captions.checks if files else ChecksConfig()
     lexicon = read_lexicon(arguments.nouns)

@@ -74,11 +74,12 @@ def embedder_config(text: str) -> EmbedderConfig:
 
     import pydantic
 
+    from nounflow.config.base import at_home
     from nounflow.config.embedder import FAMILIES, EmbedderConfig
     from nounflow.errors import NounflowError
 
-    folder = Path(text).expanduser()
-    if ":" not in text and folder.is_dir():
+    folder = Path(at_home(text))
+    if text and ":" not in text and folder.is_dir():
         text = f"{'openclip' if (folder / 'open_clip_config.json').is_file() else 'transformers'}:{folder}"
     try:
         return EmbedderConfig(spec=text)
@@ -95,6 +96,7 @@ def embedder_config(text: str) -> EmbedderConfig:
 def whereabouts(config: EmbedderConfig) -> str:
     """Where a model's files are, or what would be downloaded and how large."""
     from nounflow.embedders.hub import HubFiles, download_size
+    from nounflow.embedders.transformers_files import source
 
     family, name = config.spec.partition(":")[0], config.model
     wanted: HubFiles | None = None
@@ -102,8 +104,8 @@ def whereabouts(config: EmbedderConfig) -> str:
         from nounflow.embedders.openclip_names import hub_files, parse_name
 
         wanted = hub_files(*parse_name(name))
-    elif family == "transformers" and not Path(name).expanduser().is_dir():
-        wanted = HubFiles(name, (("config.json",), ("model.safetensors",)))
+    elif family == "transformers" and not Path(named := source(name)).is_dir():
+        wanted = HubFiles(named, (("config.json",), ("model.safetensors",)))
     if wanted is None:
         there = family in ("openclip", "transformers")
         return "a local copy" if there else "comes with the packages; nothing is downloaded"

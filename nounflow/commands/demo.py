@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from nounflow.commands.options import add_machine, noun_list
+from nounflow.commands.options import add_machine, noun_list, share
 from nounflow.extras import need
 
 PORT = 8767
@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
     demo.add_argument("models", nargs="*", help="folders, names or hub ids of models (default results/models/small)")
     demo.add_argument("--guide", type=Path, metavar="TXT", help="answer from this list only: one noun a line")
     demo.add_argument("--pictures", type=Path, metavar="DIR", help="pictures to click on, in place of three drawn ones")
-    demo.add_argument("--confidence", type=float, default=0.5, metavar="P", help="of the name said to be sure")
+    demo.add_argument("--confidence", type=share, default=0.5, metavar="P", help="of the name said to be sure")
     demo.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
     demo.add_argument("--port", type=int, default=PORT, help=f"port to listen at (default {PORT})")
     add_machine(demo)
@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
 
 
 def _demo(arguments: argparse.Namespace) -> None:
-    need("gradio")
+    need("gradio", "uvicorn")
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
@@ -49,13 +49,17 @@ def _demo(arguments: argparse.Namespace) -> None:
     from nounflow.images import list_images
     from nounflow.process import prepare_process
     from nounflow.serving.demo import demo_page, draw_examples, start
+    from nounflow.web.connections import listening_socket
 
+    listening_socket(arguments.host, arguments.port).close()  # says what is wrong with them before models are loaded
     device = prepare_process(arguments.device, arguments.threads)
     models = arguments.models or ["results/models/small"]
     classifiers = {model: NounClassifier.load(model, device, arguments.threads) for model in models}
     if arguments.guide:
         nouns = noun_list(arguments.guide)
         classifiers = {model: classifier.guide(nouns) for model, classifier in classifiers.items()}
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        del os.environ[name]  # from here on only this machine is asked, which no proxy reaches for us
     with tempfile.TemporaryDirectory() as temporary:
         if arguments.pictures:
             examples = [arguments.pictures / name for name in list_images(arguments.pictures)[:12]]

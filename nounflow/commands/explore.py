@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nounflow.commands.options import add_image_set, image_place_of
+from nounflow.errors import NounflowError
 from nounflow.extras import need
 
 if TYPE_CHECKING:
@@ -46,6 +48,10 @@ def _explore(arguments: argparse.Namespace) -> None:
     image_set = documents[0].image_set
     place = image_place_of(arguments, image_set)
     folder = input_folder(place) if place.suffix == ".json" else place
+    if not folder.is_dir():
+        raise NounflowError("The image folder does not exist", where=folder, fix="pass --images with its folder")
+    if twice := [run for run, n in Counter(one.run for one in documents).items() if n > 1]:
+        raise NounflowError(f"Two files are both of {twice[0]} and {image_set}", fix="pass one of them")
     known = sorted((_RESULTS / "annotations" / image_set).glob("*.json"))
     judges = [path for path in known if ".counts" not in path.name]
     if arguments.annotator:
@@ -55,6 +61,8 @@ def _explore(arguments: argparse.Namespace) -> None:
     table = answer_table(
         documents, judgements(judged) if judged else {}, read_labels(labels) if labels else {}, _kinds(documents)
     )
+    if table.is_empty():
+        raise NounflowError("These runs have named no image", where=folder, fix="look into their `unreadable`")
     app = exploring_app(table, folder, image_set, judged.annotator if judged else "", _places(documents, table))
     print(f"image set {image_set}: {table['image'].n_unique():,} images, {len(documents)} runs", flush=True)
     serve_app(app, host=arguments.host, port=arguments.port, browser=not arguments.no_browser)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
-import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from nounflow.atomic import atomic_file
 from nounflow.commandline import at_least_one
 from nounflow.commands import naming_several
 from nounflow.commands.naming_journal import NamingJournal
-from nounflow.commands.options import add_machine, add_run, noun_list, share
+from nounflow.commands.options import add_machine, add_run, noun_list, photo_files, share
 from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
@@ -119,13 +118,15 @@ def _name(arguments: argparse.Namespace) -> None:
         raise NounflowError("None of which?", fix="pass --classes TXT as well, or --gate where there is no list")
     if arguments.write_xmp:
         need("exiv2")
-    files = _files(arguments.paths)
+    files = photo_files(arguments.paths)
     if arguments.several or arguments.labels:
-        rows = naming_several.name_several(arguments, files)
+        found = naming_several.name_several(arguments, files)
         if arguments.out:
             import polars as pl
 
-            _TABLES[arguments.out.suffix](pl.DataFrame(rows, infer_schema_length=None), arguments.out)
+            rows = pl.DataFrame(naming_several.table_rows(found), naming_several.COLUMNS)
+            _TABLES[arguments.out.suffix](rows, arguments.out)
+        _leave(len(found), sum(bool(one.problem) for one in found))
         return
     journal = NamingJournal(arguments.out, arguments.resume) if arguments.out else None
     nouns = noun_list(arguments.guide) if arguments.guide else None
@@ -147,7 +148,7 @@ def _name(arguments: argparse.Namespace) -> None:
     if arguments.gate or arguments.unknown:
         gate = None if arguments.gate in (None, Path()) else arguments.gate
         classifier = classifier.gated(gate, arguments.known, arguments.keep)
-    named = list(journal.done.values()) if journal else []
+    named, unwritten = list(journal.done.values()) if journal else [], 0
     done = {naming.file for naming in named}
     with journal or contextlib.nullcontext(), contextlib.suppress(*(KeyboardInterrupt,) * arguments.watch):
         looks = _looks([file for file in files if file not in done], arguments)
@@ -157,7 +158,11 @@ def _name(arguments: argparse.Namespace) -> None:
             if arguments.write_xmp and naming.nouns and not _refused(naming):
                 from nounflow.sidecars import add_keywords
 
-                add_keywords(Path(naming.file), naming.nouns)
+                try:
+                    add_keywords(Path(naming.file), naming.nouns)
+                except NounflowError as error:  # of one photo; the others go on
+                    unwritten += 1
+                    print(f"no keywords beside {escaped(naming.file)}: {error.what}", file=sys.stderr)
             if journal:
                 journal.add(naming)
             if not arguments.json:
@@ -173,30 +178,16 @@ def _name(arguments: argparse.Namespace) -> None:
         _write_table(arguments.out, named, arguments.confidence)
         journal.finish()
     failed = sum(bool(naming.problem) for naming in named)
-    print(f"{len(named) - failed} images named, {failed} unreadable", file=sys.stderr)
-    if failed:
-        sys.exit(2 if failed == len(named) else 1)
+    _leave(len(named), failed, unwritten)
 
 
-def _files(paths: Iterable[Path]) -> list[str]:
-    """The images that are meant, each once.
-
-    Raises:
-        NounflowError: a path is not there.
-    """
-    from nounflow.images import list_images
-
-    files: list[str] = []
-    for path in paths:
-        if path == Path("-"):
-            files += [line for line in os.fsdecode(sys.stdin.buffer.read()).splitlines() if line.strip()]
-        elif path.is_dir():
-            files += [str(path / name) for name in list_images(path, any_name=True)]
-        elif path.is_file():
-            files.append(str(path))
-        else:
-            raise NounflowError("There is no such file or folder", where=path, fix="check the path")
-    return list(dict.fromkeys(files))
+def _leave(files: int, failed: int, unwritten: int = 0) -> None:
+    """Say how many were read, and end with the status that says so, too."""
+    print(f"{files - failed} images named, {failed} unreadable", file=sys.stderr)
+    if unwritten:
+        print(f"{unwritten} keyword files not written", file=sys.stderr)
+    if failed or unwritten:
+        sys.exit(2 if failed == files else 1)
 
 
 def _looks(files: list[str], arguments: argparse.Namespace) -> Iterator[list[str]]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nounflow.commands.options import noun_list
+from nounflow.commands.options import finite, noun_list
 from nounflow.commands.tables import show
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
@@ -16,18 +17,26 @@ from nounflow.escaping import escaped
 if TYPE_CHECKING:
     from nounflow.tags.naming import Tagging
 
-_ALONE = ("watch", "resume", "write_xmp", "guide", "unknown", "min_confidence")
+_ALONE = (
+    *("watch", "resume", "write_xmp", "guide", "unknown", "min_confidence", "confidence", "merge_synonyms"),
+    "uncalibrated",
+)
+_CORNERS = ("x0", "y0", "x1", "y1")
+COLUMNS = dict.fromkeys(("file", "rank", "noun", "by", "score", *_CORNERS, "problem"), str) | {
+    "rank": int,
+    **dict.fromkeys(("score", *_CORNERS), float),
+}
 
 
 def add(name: argparse.ArgumentParser) -> None:
     """Add the options to `nounflow name`."""
     name.add_argument("--several", action="store_true", help="all nouns of an image, each with its box (docs/tags.md)")
     name.add_argument("--labels", type=Path, metavar="TXT", help="several nouns from this list: one noun a line")
-    name.add_argument("--min-score", type=float, metavar="S", help="with --several: leave out nouns that score less")
+    name.add_argument("--min-score", type=finite, metavar="S", help="with --several: leave out nouns that score less")
 
 
-def name_several(arguments: argparse.Namespace, files: list[str]) -> list[dict[str, Any]]:
-    """Name, say, and give back the rows of a table.
+def name_several(arguments: argparse.Namespace, files: list[str]) -> list[Tagging]:
+    """Name and say.
 
     Raises:
         NounflowError: options that do not go together, a list that cannot be used.
@@ -55,15 +64,15 @@ def name_several(arguments: argparse.Namespace, files: list[str]) -> list[dict[s
         found.append(tagging)
         if not arguments.json:
             _say(tagging)
-    rows = [row for tagging in found for row in _rows(tagging)]
-    show("nouns", rows, lambda: None)
+    show("nouns", table_rows(found), lambda: None)
     if found and found[0].alike:
         print(f"labels that mean the same: {', '.join(found[0].alike)}", file=sys.stderr)
-    failed = sum(bool(tagging.problem) for tagging in found)
-    print(f"{len(found) - failed} images named, {failed} unreadable", file=sys.stderr)
-    if failed:
-        sys.exit(2 if failed == len(found) else 1)
-    return rows
+    return found
+
+
+def table_rows(found: Iterable[Tagging]) -> list[dict[str, Any]]:
+    """A row for each noun; an image without any has one, too."""
+    return [row for tagging in found for row in _rows(tagging)]
 
 
 def _say(tagging: Tagging) -> None:
@@ -87,7 +96,7 @@ def _rows(tagging: Tagging) -> list[dict[str, Any]]:
             "noun": noun,
             "by": by,
             "score": score,
-            **dict(zip(("x0", "y0", "x1", "y1"), box or (None,) * 4, strict=True)),
+            **dict(zip(_CORNERS, box or (None,) * 4, strict=True)),
             "problem": tagging.problem,
         }
         for rank, (noun, by, score, box) in enumerate(nouns, 1)

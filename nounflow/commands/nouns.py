@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nounflow.commands.options import HOME
+from nounflow.commands.options import HOME, not_over
 from nounflow.errors import NounflowError
 
 _MOST = 20  # names that a list shows
@@ -59,6 +59,7 @@ def _export(arguments: argparse.Namespace) -> None:
 def _import(arguments: argparse.Namespace) -> None:
     from nounflow.files import read_json
 
+    not_over(arguments.out, arguments.file)
     content = read_json(arguments.file, "vocabulary or prompt file", "check its path and its text")
     if isinstance(content, dict):
         _import_prompts(arguments, content)

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import os
-from collections.abc import Sequence
+import re
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nounflow.commandline import at_least_one
 from nounflow.errors import NounflowError
+from nounflow.escaping import escaped, unquoted
 
 if TYPE_CHECKING:
     from nounflow.config.experiment import Config
 
 HOME = Path(__file__).resolve().parent.parent.parent  # where the library, the rules and their resources lie
 CONFIG = Path("config/config.yaml")
+_COMMENT = re.compile(r"(^|\s)#.*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 OWN_CONFIG = "config.yaml"  # of a folder made by `nounflow init`: laid over that of HOME
 
 
@@ -39,6 +45,49 @@ def share(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError("a probability lies between 0 and 1")
     return value
+
+
+def not_over(out: Path, *read: Path) -> None:
+    """Refuse to write over what was read.
+
+    Raises:
+        NounflowError: `out` is one of these files.
+    """
+    if out.exists() and any(path.exists() and out.samefile(path) for path in read):
+        raise NounflowError("This would replace the file that is read", where=out, fix="name another one with --out")
+
+
+def finite(text: str) -> float:
+    """An argparse type for numbers."""
+    if not math.isfinite(value := float(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number that can be compared with")
+    return value
+
+
+def photo_files(paths: Iterable[Path]) -> list[str]:
+    """The images that are meant, each once: files, those of folders, and for "-" those that stdin names.
+
+    Raises:
+        NounflowError: a path is not there, or stdin names none.
+    """
+    from nounflow.images import list_images
+
+    files: list[str] = []
+    for path in paths:
+        if path == Path("-"):
+            named = sys.stdin.buffer.read()
+            lines = named.split(b"\0") if b"\0" in named else named.replace(b"\r\n", b"\n").split(b"\n")
+            listed = [os.fsdecode(line) for line in lines if line.strip()]
+            if not listed:
+                raise NounflowError("No path came from stdin", fix="write one a line, or as `find -print0` does")
+            files += listed
+        elif path.is_dir():
+            files += [str(path / name) for name in list_images(path, any_name=True)]
+        elif path.is_file():
+            files.append(str(path))
+        else:
+            raise NounflowError("There is no such file or folder", where=path, fix="check the path")
+    return list(dict.fromkeys(files))
 
 
 def add_configfile(parser: argparse.ArgumentParser) -> None:
@@ -148,7 +197,7 @@ def image_place_of(arguments: argparse.Namespace, image_set: str | None) -> Path
 
 
 def noun_list(path: Path) -> list[str]:
-    """The nouns of a file, one a line; empty lines and what follows a # are left out.
+    """The nouns of a file, one a line; empty lines and comments behind a # are left out.
 
     Raises:
         NounflowError: it cannot be read, or holds none.
@@ -156,8 +205,15 @@ def noun_list(path: Path) -> list[str]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise NounflowError(f"The list of nouns cannot be read ({error})", where=path, fix="check the path") from None
-    nouns = [text for line in lines if (text := line.partition("#")[0].strip())]
+        raise NounflowError(
+            f"The list of nouns cannot be read ({error})", where=path, fix="check the path; save it as UTF-8"
+        ) from None
+    plain = (unquoted(" ".join(_COMMENT.sub("", line).split())) for line in lines)
+    nouns = [text for text in plain if text]
+    if strange := [noun for noun in nouns if _CONTROL.search(noun)]:
+        raise NounflowError(
+            f"A noun of the list holds a control code: {escaped(strange[0])}", where=path, fix="save it as plain text"
+        )
     if not nouns:
         raise NounflowError("The list of nouns is empty", where=path, fix="write one noun a line")
     return nouns

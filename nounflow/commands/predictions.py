@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
+
+from nounflow.commands.options import not_over
 
 
 def add(commands: Any) -> None:
@@ -20,19 +23,26 @@ def add(commands: Any) -> None:
     out.set_defaults(call=_export)
     into = group.add_parser("import", help="predictions that were made elsewhere, as those of a run")
     into.add_argument("predictions", type=Path, help="a file in the published layout")
-    into.add_argument("--run", required=True, help="name that the run is given")
-    into.add_argument("--image-set", required=True, help="image set that its images are of")
+    into.add_argument("--run", required=True, type=_name, help="name that the run is given")
+    into.add_argument("--image-set", required=True, type=_name, help="image set that its images are of")
     into.add_argument("--out", type=Path, help="file to write (default: results/predictions/RUN/IMAGE_SET.json)")
     into.set_defaults(call=_import)
 
 
+def _name(text: str) -> str:
+    """An argparse type for names, which become folders."""
+    if not re.fullmatch("[A-Za-z0-9_]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: letters, digits and _ make a name")
+    return text
+
+
 def _export(arguments: argparse.Namespace) -> None:
     from nounflow.files import write_json
-    from nounflow.schemas.documents import read_document
-    from nounflow.schemas.predictions import Predictions
+    from nounflow.schemas.predictions import read_predictions
     from nounflow.schemas.published_predictions import published
 
-    found = read_document(Predictions, arguments.predictions, "predictions file")
+    found = read_predictions(arguments.predictions)
+    not_over(arguments.out, arguments.predictions)
     write_json(arguments.out, published(found))
     print(f"{len(found.samples):,} images written to {arguments.out}")
 

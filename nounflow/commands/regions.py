@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nounflow.commandline import at_least_one
-from nounflow.commands.options import add_machine, add_run, noun_list
+from nounflow.commands.options import add_machine, add_run, noun_list, photo_files, share
 from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
@@ -44,7 +46,7 @@ def add(commands: Any) -> None:
     regions.add_argument("--guide", type=Path, metavar="TXT", help="answer from this list only: one noun a line")
     regions.add_argument("--boxes", type=at_least_one, default=40, help="boxes of a photo that are looked at (40)")
     regions.add_argument("--most", type=at_least_one, default=10, help="boxes of a photo that are kept (10)")
-    regions.add_argument("--min-confidence", type=float, default=0.3, metavar="P", help="of a noun, 0 to 1 (0.3)")
+    regions.add_argument("--min-confidence", type=share, default=0.3, metavar="P", help="of a noun, 0 to 1 (0.3)")
     regions.add_argument("--draw", type=Path, metavar="DIR", help="write each photo with its boxes, as PNG")
     regions.add_argument("--coco", type=Path, metavar="JSON", help="write all boxes in COCO's form")
     add_machine(regions)
@@ -54,9 +56,8 @@ def add(commands: Any) -> None:
 
 def _regions(arguments: argparse.Namespace) -> None:
     need("cv2", "torchvision")
-    if not 0 <= arguments.min_confidence <= 1:
-        raise NounflowError("A probability lies between 0 and 1", where="--min-confidence", fix="give one such as 0.3")
-    files = _files(arguments.paths)
+    files = photo_files(arguments.paths)
+    pictures = _pictures(files, arguments.draw) if arguments.draw else {}
 
     from nounflow.classifier import NounClassifier
     from nounflow.files import write_text
@@ -72,11 +73,12 @@ def _regions(arguments: argparse.Namespace) -> None:
         files, boxes=arguments.boxes, most=arguments.most, min_probability=arguments.min_confidence
     ):
         found.append(one)
-        if arguments.draw and not one.problem:
-            _draw(one, arguments.draw)
+        if one.file in pictures and not one.problem:
+            _draw(one, pictures[one.file])
         if not arguments.json:
             _say(one)
-    show("photographs", [one.as_dict() | {"file": escaped(one.file)} for one in found], lambda: None)
+    found = [replace(one, file=escaped(one.file)) for one in found]
+    show("photographs", [one.as_dict() for one in found], lambda: None)
     if arguments.coco:
         write_text(arguments.coco, json.dumps(as_coco(found), indent=1, ensure_ascii=False) + "\n")
     failed = sum(bool(one.problem) for one in found)
@@ -85,28 +87,31 @@ def _regions(arguments: argparse.Namespace) -> None:
         sys.exit(2 if failed == len(found) else 1)
 
 
-def _files(paths: list[Path]) -> list[str]:
-    from nounflow.images import list_images
-
-    files: list[str] = []
-    for path in paths:
-        if path.is_dir():
-            files += [str(path / name) for name in list_images(path, any_name=True)]
-        elif path.is_file():
-            files.append(str(path))
-        else:
-            raise NounflowError("There is no such file or folder", where=path, fix="check the path")
-    return list(dict.fromkeys(files))
-
-
-def _draw(found: FoundRegions, folder: Path) -> None:
+def _draw(found: FoundRegions, path: Path) -> None:
     from nounflow.atomic import atomic_file
     from nounflow.images import open_image
     from nounflow.serving.drawn import drawn
 
     picture = drawn(open_image(Path(found.file)), found, _SIDE)
-    with atomic_file(folder / f"{Path(found.file).stem}.png") as temporary:
+    with atomic_file(path) as temporary:
         picture.save(temporary, "PNG")
+
+
+def _pictures(files: list[str], folder: Path) -> dict[str, Path]:
+    """Where each photo's drawing goes: a.png, and a_2.png where another photo is called so, too.
+
+    Raises:
+        NounflowError: a drawing would replace a photo.
+    """
+    places, taken = dict[str, Path](), Counter[str]()
+    for file in files:
+        stem = Path(file).stem
+        taken[stem] += 1
+        places[file] = folder / f"{stem}{f'_{taken[stem]}' if taken[stem] > 1 else ''}.png"
+    photos = {Path(file).resolve() for file in files}
+    if lost := [place for place in places.values() if place.resolve() in photos]:
+        raise NounflowError("A drawing would replace a photograph", where=lost[0], fix="name another folder for --draw")
+    return places
 
 
 def _say(found: FoundRegions) -> None:

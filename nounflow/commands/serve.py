@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +64,13 @@ def _serve(arguments: argparse.Namespace) -> None:
 
     from nounflow.classifier import NounClassifier
     from nounflow.device import by_device
+    from nounflow.llm.keys import key_of
     from nounflow.process import prepare_process
     from nounflow.serving.app import Limits, naming_app
     from nounflow.web.connections import PromptHttp, listening_socket
-    from nounflow.web.security import own_names
+    from nounflow.web.security import own_names, web_address
 
-    key = os.environ.get(KEY) or None
+    key = key_of(KEY) or None
     device = prepare_process(arguments.device, 1)  # a batch on each core: threads that share one wait for each other
     local = arguments.host in ("127.0.0.1", "localhost", "::1")
     with listening_socket(arguments.host, arguments.port) as listening:
@@ -88,8 +88,8 @@ def _serve(arguments: argparse.Namespace) -> None:
         )
         names = hosts if local else hosts | own_names()
         app = naming_app(classifier, str(arguments.model), limits, key, names, arguments.confidence)
-        host = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
-        print(f"listening at http://{host}:{listening.getsockname()[1]}, {len(classifier.nouns):,} nouns", flush=True)
+        address = web_address(arguments.host, listening.getsockname()[1])
+        print(f"listening at {address}, {len(classifier.nouns):,} nouns", flush=True)
         if not local and key is None:
             print(f"the port is open to your network, and no key is asked for: set {KEY} to ask for one", flush=True)
         settings = uvicorn.Config(

@@ -17,7 +17,15 @@ class _Operational:
 OPERATIONAL: Final = _Operational()
 
 
-HomePath = Annotated[str, AfterValidator(lambda path: str(Path(path).expanduser()))]  # "~/x" is of the user's home
+def at_home(path: str) -> str:
+    """A path whose "~" is a user's home; as it is where nobody is called so."""
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError:
+        return path
+
+
+HomePath = Annotated[str, AfterValidator(at_home)]
 
 
 class OneOf:

@@ -238,8 +238,10 @@ def read_config(paths: Sequence[Path]) -> Config:
             part = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         except OSError as error:
             raise NounflowError(f"The config file cannot be read ({error.strerror})", where=path) from None
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # no UTF-8, a number of 5,000 digits
             raise NounflowError(f"The config file is no YAML ({error})", where=path) from None
+        if not isinstance(part, dict):
+            raise NounflowError("The config file holds no keys", where=path, fix="write it as `key: value`")
         values = merged(values, part)
     return load_config(values)
 

@@ -33,10 +33,18 @@ class HubFiles(NamedTuple):
         return [names[0] for names in self.files if not any(self.path(name) for name in names)]
 
     def path(self, name: str) -> Path | None:
-        """Where a file lies in the cache."""
+        """Where a file lies in the cache; NounflowError where no repository can be called so."""
         from huggingface_hub import try_to_load_from_cache
+        from huggingface_hub.errors import HFValidationError
 
-        found = try_to_load_from_cache(self.repository, name)
+        try:
+            found = try_to_load_from_cache(self.repository, name)
+        except HFValidationError:
+            raise NounflowError(
+                "No model of a hub can be called so",
+                where=self.repository,
+                fix="write ORG/NAME, or a folder that is here",
+            ) from None
         return Path(found) if isinstance(found, str) else None
 
     def folder(self) -> Path:

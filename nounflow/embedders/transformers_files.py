@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from nounflow.config.base import at_home
 from nounflow.embedders.hub import HubFiles, check_folder, from_hub
 from nounflow.embedders.loading import loaded
 from nounflow.errors import NounflowError
@@ -35,7 +36,7 @@ def source(name: str) -> str:
     Raises:
         NounflowError: it looks like a folder, but there is none.
     """
-    path = Path(name).expanduser()
+    path = Path(at_home(name))
     if path.is_dir():
         check_folder(path)
         return str(path)
@@ -50,12 +51,12 @@ def source(name: str) -> str:
 
 def where(name: str) -> dict[str, Any]:
     """A local folder never asks a network, and no code of a model is ever run."""
-    return {"local_files_only": Path(name).expanduser().is_dir(), "trust_remote_code": False}
+    return {"local_files_only": Path(at_home(name)).is_dir(), "trust_remote_code": False}
 
 
 def load_or_advise(name: str, load: Callable[[], Any], *files: Sequence[str]) -> Any:
     """Call `load`; see `nounflow.embedders.loading.loaded`. `files`: what it needs of a hub beside the config."""
-    spec, local = f"transformers:{name}", Path(name).expanduser().is_dir()
+    spec, local = f"transformers:{name}", Path(at_home(name)).is_dir()
     wanted = None if local else HubFiles(source(name), (("config.json",), *files))
     repository = "ORG/NAME" if local else name
     return loaded(spec, lambda: from_hub(spec, wanted, load), f"hf download {repository} --local-dir FOLDER")

@@ -40,7 +40,7 @@ def download(url: str, path: Path, max_bytes: int = MAX_BYTES) -> str:
     start = time.monotonic()
     with opened(url, ("http", "https", "file"), fix=_OTHERWISE) as answer:
         announced = answer.headers.get("Content-Length") or ""
-        total = int(announced) if announced.isdigit() else None
+        total = int(announced) if announced.isdecimal() else None
         print(f"fetching {url}: {'unknown' if total is None else f'{total / 1e6:.1f}'} MB", flush=True)
         done = 0
         with open(path, "wb") as handle, Progress("fetching", round((total or 0) / 1e6), "MB") as progress:

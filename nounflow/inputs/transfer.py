@@ -47,11 +47,19 @@ def opened(
         TransferError: no connection, a busy server, or a connection that is cut while the answer is read.
         NounflowError: another refusal, or an address of another scheme.
     """
-    if urlsplit(address).scheme not in schemes:
-        raise NounflowError("Not an address to fetch from", where=address, fix=f"use {'://, '.join(schemes)}://")
-    request = urllib.request.Request(address, headers={"User-Agent": agent} if agent else {})
     try:
-        with urllib.request.urlopen(request, timeout=_SILENCE_S) as answer:
+        parts = urlsplit(address)
+        address.encode("ascii")
+        if parts.scheme not in schemes:
+            raise ValueError
+    except ValueError:
+        fix = f"use {'://, '.join(schemes)}://, and %-codes for what is no ASCII"
+        raise NounflowError("Not an address to fetch from", where=address, fix=fix) from None
+    request = urllib.request.Request(address, headers={"User-Agent": agent} if agent else {})
+    own = parts.hostname in ("localhost", "127.0.0.1", "::1")  # no proxy can reach this machine for us
+    opener = urllib.request.build_opener(*[urllib.request.ProxyHandler({})] * own)
+    try:
+        with opener.open(request, timeout=_SILENCE_S) as answer:
             yield answer
     except urllib.error.HTTPError as error:
         problem = f"The server answered {error.code} {error.reason}"

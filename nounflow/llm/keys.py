@@ -25,19 +25,29 @@ def read_key(config: LLMConfig) -> str:
         if urlsplit(config.base_url).hostname != _OPENAI_HOST:
             return _NO_KEY
         variable = _OPENAI_VARIABLE
-    if key := os.environ.get(variable, "").strip():
-        for place, sign in enumerate(key, 1):
-            if not ("!" <= sign <= "~"):
-                raise NounflowError(
-                    f"The value of {variable} holds a sign that no key has: {unicodedata.name(sign, 'a control code')} "
-                    f"at place {place} of {len(key)}",
-                    fix=f"export {variable}=... anew, without typographic quotes, spaces or line breaks",
-                )
+    if key := key_of(variable):
         return key
     raise NounflowError(
         f"The environment variable {variable} is not set, so there is no key for {config.base_url}",
         fix=f"export {variable}=..., or name another variable in `api_key_env`",
     )
+
+
+def key_of(variable: str) -> str:
+    """The key in an environment variable; empty where there is none.
+
+    Raises:
+        NounflowError: it holds what no header can.
+    """
+    key = os.environ.get(variable, "").strip()
+    for place, sign in enumerate(key, 1):
+        if not ("!" <= sign <= "~"):
+            raise NounflowError(
+                f"The value of {variable} holds a sign that no key has: {unicodedata.name(sign, 'a control code')} "
+                f"at place {place} of {len(key)}",
+                fix=f"export {variable}=... anew, without typographic quotes, spaces or line breaks",
+            )
+    return key
 
 
 def redact(text: str, key: str) -> str:

@@ -38,7 +38,9 @@ def read_emoji(folder: Path) -> Iterator[FoundNoun]:
     """The names in the groups of things."""
     for emoji in _table(folder / NAMES).values():
         classes = _GROUPS.get(str(emoji.get("group")))
-        name = str(emoji.get("name", ""))
+        name = emoji.get("name", "")
+        if not isinstance(name, str):
+            raise _other_layout(folder / NAMES)
         if classes and not _DESCRIBES.search(name):
             yield FoundNoun((name,), classes=classes, compound=True)
 
@@ -49,7 +51,9 @@ def read_cldr(folder: Path) -> Iterator[FoundNoun]:
     for locale in ENGLISH:
         path = folder / locale / "annotations.json"
         for sign, annotation in _table(path, "annotations", "annotations").items():
-            name = next(iter(annotation.get("tts", ())), "")
+            names = annotation.get("tts") or [""]
+            if not isinstance(names, list) or not isinstance(name := names[0], str):
+                raise _other_layout(path)
             like = common.setdefault(sign, name)
             shown = ord(sign[:1] or " ") >= _PICTOGRAPHS and not _DESCRIBES.search(f"{name} {like}")
             shown = shown and not _PEOPLE.search(f"{name} {like}")
@@ -63,5 +67,9 @@ def _table(path: Path, *keys: str) -> dict[str, Any]:
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None
     if not isinstance(found, dict) or not all(isinstance(value, dict) for value in found.values()):
-        raise DamagedFileError("The names of emoji have another layout", where=path, fix="fetch them again")
+        raise _other_layout(path)
     return found
+
+
+def _other_layout(path: Path) -> DamagedFileError:
+    return DamagedFileError("The names of emoji have another layout", where=path, fix="fetch them again")

@@ -47,10 +47,14 @@ def read_english_wordnet(folder: Path) -> Iterator[FoundNoun]:
                     _read_synset(element, synsets.setdefault(element.get("id", ""), _Synset()))
                 if element.tag in ("LexicalEntry", "Synset"):
                     element.clear()  # a release has 95 MB
-    except (ElementTree.ParseError, OSError, EOFError, zlib.error) as error:
+    except (ElementTree.ParseError, OSError, EOFError, zlib.error, LookupError, ValueError) as error:  # encodings, too
         raise DamagedFileError(
             f"The Open English WordNet is not here or damaged ({error})", where=path, fix="fetch a release file again"
         ) from None
+    if not synsets:
+        raise DamagedFileError(
+            "The file of the Open English WordNet holds no nouns", where=path, fix="fetch it in WN-LMF"
+        )
     for synset in synsets.values():
         if synset.words and not synset.instance:
             yield FoundNoun(

@@ -25,7 +25,7 @@ from nounflow.wordnet import WordNet
 
 _FORM = r"^[A-Za-z0-9][A-Za-z0-9 './-]*$"
 _Form = pydantic.constr(pattern=_FORM)
-_Weight = pydantic.conint(ge=1, strict=True)
+_Weight = pydantic.conint(ge=1, le=1_000_000, strict=True)
 
 
 class Entry(BaseModel):
@@ -119,11 +119,16 @@ def lexicon_of(
                 "singulars": entry.singulars, "singular_shares": [weight / total for weight in entry.singulars_freq],
                 "plurals": entry.plurals, "plural_shares": [weight / total for weight in entry.plurals_freq],
                 "countability": "count" if entry.singulars else "plural",
-                "frequency": THRESHOLD * math.exp((total - 1) / SLOPE) if total > 2 else 0.0, "weight": float(total),
+                "frequency": _frequency(total), "weight": float(total),
                 **meaning,
             }
         )  # fmt: skip
     return pl.DataFrame(rows, infer_schema_length=None).select(LEXICON.names), unknown
+
+
+def _frequency(weight: int) -> float:
+    """Relative to "the", of which a noun has one use at most; a weight of 2 may stand for no evidence."""
+    return min(1.0, THRESHOLD * math.exp(min((weight - 1) / SLOPE, 100.0))) if weight > 2 else 0.0
 
 
 def _senses(name: str, words: WordSenses, order: SenseOrder, verdicts: dict[str, Verdict]) -> list[WordSense]:

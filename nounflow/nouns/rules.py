@@ -91,7 +91,7 @@ def read_rule_file(path: Path, model: type[_Model]) -> _Model:
         return model.model_validate(yaml.safe_load(Path(path).read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise NounflowError("There is no rule file for the nouns", where=path, fix="check the path") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise NounflowError(f"The rule file is not readable YAML ({error})", where=path, fix="mend it") from None
     except pydantic.ValidationError as error:
         first = error.errors()[0]

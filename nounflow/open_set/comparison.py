@@ -107,6 +107,12 @@ def _images(
         held.image_set: held for held in material.images if held.embedder == bank.manifest.embedder.digest
     }  # of this embedder
     wanted = [test.known, *test.unknown]
+    if not any(file in material.labels.get(test.known, {}) for file in sets[test.known].files):
+        raise NounflowError(
+            f"No image of {test.known} has a label, so nothing is known",
+            where=f"open_set.tests.{name}.known",
+            fix="check that the label file names files as seen from the image folder",
+        )
     labels = [[material.labels.get(s, {}).get(file) for file in sets[s].files] for s in wanted]
     gold = [[one.gold if one else "" for one in found] for found in labels]
     kept = [[bool(noun) or s != test.known for noun in found] for s, found in zip(wanted, gold, strict=True)]

@@ -115,6 +115,8 @@ class Compared:
     def fooled(self) -> Iterator[Fooled]:
         """The unknown images of the first draw that scored highest."""
         draw = self.draws[0]
+        if not draw.known.any():  # then nothing is above or below what is known
+            return
         unknown = np.flatnonzero(np.logical_or.reduce(list(draw.unknown.values())))
         for method, scores in draw.scores.items():
             for row in unknown[np.argsort(-scores[unknown], kind="stable")][:_FOOLED].tolist():

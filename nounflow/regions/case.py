@@ -70,7 +70,8 @@ class ScoredCase:
 def score_case(case: CaseFiles, settings: RegionsConfig, device: str, pictures: int = 12) -> ScoredCase:
     """Score all ways of a test, and the free names of a run."""
     manifest, probes = read_probes(case.probe)
-    truth, view = read_boxes(case.boxes), RegionView(case.view, case.proposals)
+    view = RegionView(case.view, case.proposals)
+    truth = read_boxes(case.boxes, view.manifest.files)
     predictor = load_predictor(case.predictor, device)
     model = load_embedder(case.embedder, device, images=False)
     for found, where in ((view.manifest.embedder, case.view), (predictor.manifest.embedder, case.predictor)):

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from nounflow.errors import NounflowError
-from nounflow.files import read_json
 from nounflow.regions.boxes import degenerate
+from nounflow.schemas.boxes import coco_parts
 
 
 @dataclass(frozen=True)
@@ -35,50 +35,40 @@ class TrueBoxes:
         return np.asarray(self.boxes[file][taken])
 
 
-def read_boxes(path: Path) -> TrueBoxes:
+def read_boxes(path: Path, files: Iterable[str] = ()) -> TrueBoxes:
     """Read a data set in COCO's form. What is wrong with single boxes is counted in `dropped`, and they are left out.
 
+    Args:
+        files: of the image folder, by whose spelling images are named.
+
     Raises:
-        NounflowError: it is no such file, or two categories share a name.
+        NounflowError: it is no such file, an image has no size, or two categories share a name.
     """
-    found = read_json(path, "file of boxes", fix="check the path in the config")
-    try:
-        images = {
-            str(one["file_name"]): (int(one["id"]), int(one["width"]), int(one["height"])) for one in found["images"]
-        }
-        names = tuple(str(one["name"]) for one in found["categories"])
-        ids = tuple(int(one["id"]) for one in found["categories"])
-        rows = [
-            (
-                int(one["image_id"]),
-                int(one["category_id"]),
-                [float(x) for x in one["bbox"]],
-                bool(one.get("iscrowd", 0)),
-            )
-            for one in found["annotations"]
-        ]
-        corners = np.array([box for _, _, box, _ in rows], dtype=np.float32).reshape(len(rows), 4)
-    except (KeyError, TypeError, ValueError) as error:
+    parts = coco_parts(path, files)
+    if small := next((one.file for one in parts.images.values() if one.size is None), None):
         raise NounflowError(
-            f"The file of boxes has not COCO's form ({type(error).__name__}: {error})",
-            where=path,
-            fix="it needs images (id, file_name, width, height), categories (id, name) and annotations (image_id, "
-            "category_id, bbox as x, y, width, height)",
-        ) from None
+            f"The COCO file does not say how large {small} is", where=path, fix="write width and height of each image"
+        )
+    names = tuple(parts.categories.values())
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise NounflowError(f"Two categories are called {', '.join(twice)}", where=path, fix="join them, or rename one")
-    corners[:, 2:] += corners[:, :2]
-    file_of = {one[0]: file for file, one in images.items()}
-    place = {category: i for i, category in enumerate(ids)}
-    bad, dropped = degenerate(corners), dict[str, int]()
+    number = _numbers(parts.images)
+    images = dict[str, tuple[int, int, int]]()
+    for key, one in parts.images.items():
+        images.setdefault(one.file, (number[key], *(one.size or (0, 0))))  # of one that stands twice the first id
+    place = {category: i for i, category in enumerate(parts.categories)}
+    corners, dropped = np.zeros((len(parts.rows), 4), dtype=np.float32), dict[str, int]()
     kept: dict[str, list[int]] = {file: [] for file in images}
-    for row, (image, category, _, _) in enumerate(rows):
+    for row, (image, category, bbox, _) in enumerate(parts.rows):
+        if len(bbox) == 4:
+            with np.errstate(over="ignore", invalid="ignore"):
+                corners[row] = (*bbox[:2], bbox[0] + bbox[2], bbox[1] + bbox[3])
         reason = (
             "a box without an area"
-            if bad[row]
+            if degenerate(corners[row : row + 1])[0]
             else f"no image has the id {image}"
-            if image not in file_of
+            if image not in parts.images
             else f"no category has the id {category}"
             if category not in place
             else ""
@@ -86,17 +76,24 @@ def read_boxes(path: Path) -> TrueBoxes:
         if reason:
             dropped[reason] = dropped.get(reason, 0) + 1
         else:
-            kept[file_of[image]].append(row)
+            kept[parts.images[image].file].append(row)
+    rows = parts.rows
     return TrueBoxes(
         images,
         names,
-        ids,
+        tuple(_numbers(parts.categories).values()),
         {file: corners[taken] for file, taken in kept.items()},
         {file: np.array([place[rows[i][1]] for i in taken], dtype=np.int64) for file, taken in kept.items()},
         {file: np.array([rows[i][3] for i in taken], dtype=bool) for file, taken in kept.items()},
-        {str(one["file_name"]): str(one["split"]) for one in found["images"] if "split" in one},
+        {one.file: one.split for one in parts.images.values() if one.split},
         dropped,
     )
+
+
+def _numbers(ids: Iterable[str]) -> dict[str, int]:
+    """Ids as the whole numbers that COCO wants; counted from 1 where some are none."""
+    ids = list(ids)
+    return {each: int(each) if all(one.isdecimal() for one in ids) else i for i, each in enumerate(ids, 1)}
 
 
 def dataset(truth: TrueBoxes, files: Sequence[str], names: Iterable[int]) -> dict[str, Any]:

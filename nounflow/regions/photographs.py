@@ -77,7 +77,8 @@ def image_regions(
 
 
 def as_coco(found: Sequence[FoundRegions]) -> dict[str, object]:
-    """Photographs with their named boxes as a data set in COCO's form, for other tools."""
+    """Photographs with their named boxes as a data set in COCO's form, for other tools; without those unreadable."""
+    found = [photo for photo in found if not photo.problem]
     nouns = sorted({one.noun for photo in found for one in photo.boxes})
     number = {noun: i for i, noun in enumerate(nouns, 1)}
     annotations: list[dict[str, object]] = []

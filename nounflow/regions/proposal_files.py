@@ -11,6 +11,7 @@ from PIL import Image
 from nounflow.config.regions import ProposalsConfig
 from nounflow.errors import NounflowError
 from nounflow.files import read_json
+from nounflow.image_names import ByName, same_name
 from nounflow.regions.proposals import CORNERS
 from nounflow.schemas.boxes import PROPOSALS
 from nounflow.schemas.tables import read_table
@@ -27,11 +28,11 @@ def load(config: ProposalsConfig, _device: str) -> "ProposalsOfFile":
         frame = read_table(path, PROPOSALS, "table of proposals")
         numbers = frame.select(*CORNERS, "objectness").to_numpy()
         rows = zip(frame["file"].to_list(), numbers.astype(np.float32), strict=True)
-        return ProposalsOfFile(dict(_grouped(rows)))
+        return ProposalsOfFile(_grouped(rows))
     found = read_json(path, "file of proposals", fix="check regions.proposals.file")
     try:
-        return ProposalsOfFile(dict(_grouped(_coco_rows(found))))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        return ProposalsOfFile(_grouped(_coco_rows(found)))
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise NounflowError(
             f"The file of proposals has not COCO's form ({type(error).__name__}: {error})",
             where=path,
@@ -45,21 +46,23 @@ def _coco_rows(found: Any) -> Iterator[tuple[str, np.ndarray]]:
     for one in found["annotations"] if isinstance(found, dict) else found:
         left, top, width, height = map(float, one["bbox"])
         file = one.get("file_name") or images.get(one.get("image_id"), one.get("image_id"))
+        if file is None:
+            raise ValueError("a box names no image")
         corners = [left, top, left + width, top + height, float(one.get("score", 1.0))]
         yield str(file), np.array(corners, dtype=np.float32)
 
 
-def _grouped(rows: Any) -> Iterator[tuple[str, np.ndarray]]:
+def _grouped(rows: Any) -> ByName[np.ndarray]:
     groups: dict[str, list[np.ndarray]] = {}
     for file, row in rows:
-        groups.setdefault(file, []).append(row)
-    yield from ((file, np.stack(found)) for file, found in groups.items())
+        groups.setdefault(same_name(file), []).append(row)
+    return ByName({file: np.stack(found) for file, found in groups.items()})
 
 
 class ProposalsOfFile:
     """See `ProposalSource`; an image that the file does not know has no boxes."""
 
-    def __init__(self, rows: dict[str, np.ndarray]) -> None:
+    def __init__(self, rows: ByName[np.ndarray]) -> None:
         self._rows = rows
 
     def __call__(self, _image: Image.Image, file: str) -> tuple[np.ndarray, np.ndarray]:

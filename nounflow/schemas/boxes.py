@@ -1,14 +1,16 @@
 """Boxes in images: the table that proposals come in, and COCO's JSON."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from nounflow.errors import NounflowError
 from nounflow.files import read_json
+from nounflow.image_names import ByName, in_folder, listed
 from nounflow.schemas.documents import StoredDocument
 from nounflow.schemas.tables import read_table
 
@@ -56,55 +58,113 @@ class CocoSet(StoredDocument):
     """A COCO file as it is used here."""
 
     files: tuple[str, ...]
-    sizes: dict[str, tuple[int, int]]  # file -> width, height, where given
     labels: tuple[str, ...]  # categories in their order
     boxes: tuple[CocoBox, ...]
     splits: dict[str, str]  # file -> split, where the images say one
     problems: tuple[str, ...] = ()  # what was left out or mended, in words
 
 
-def read_coco(path: Path) -> CocoSet:
+class CocoImage(NamedTuple):
+    """An image of a COCO file."""
+
+    file: str
+    size: tuple[int, int] | None  # width, height, where given
+    split: str  # empty: it names none
+
+
+class CocoParts(NamedTuple):
+    """What stands in a COCO file; ids are texts, since some tools write them as such here and as numbers there."""
+
+    images: dict[str, CocoImage]
+    categories: dict[str, str]
+    rows: list[tuple[str, str, tuple[float, ...], bool]]  # image id, category id, numbers of `bbox`, `iscrowd`
+
+
+def coco_parts(path: Path, files: Iterable[str] = ()) -> CocoParts:
     """Read COCO's detection JSON: `images`, `categories`, `annotations` with `bbox` [x, y, width, height].
+
+    Args:
+        files: of the image folder, by whose spelling images are named.
+
+    Raises:
+        NounflowError: it is no such file, or an id stands for two things.
+    """
+    value, there = read_json(path, "COCO file", "check the path in the config"), listed(files)
+    try:
+        images = [(str(one["id"]), _image(one, there)) for one in value["images"]]
+        categories = [(str(one["id"]), _name(one["name"])) for one in value["categories"]]
+        rows = [
+            (
+                *(str(row["image_id"]), str(row["category_id"])),
+                *(tuple(map(float, row.get("bbox") or ())), bool(row.get("iscrowd", 0))),
+            )
+            for row in value["annotations"]
+        ]
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise NounflowError(
+            f"This is no COCO file of boxes ({type(error).__name__}: {error})",
+            where=path,
+            fix="it needs images (id, file_name, width, height), categories (id, name) and annotations (image_id, "
+            "category_id, bbox as x, y, width, height)",
+        ) from None
+    for what, pairs in (("images", [(key, one.file) for key, one in images]), ("categories", categories)):
+        known = dict(pairs)
+        if other := next(((key, name) for key, name in pairs if known[key] != name), None):
+            raise NounflowError(
+                f"Two {what} have the id {other[0]}: {other[1]} and {known[other[0]]}",
+                where=path,
+                fix="give each an id of its own, in the annotations too",
+            )
+    return CocoParts(dict(images), dict(categories), rows)
+
+
+def _image(one: Any, files: ByName[str]) -> CocoImage:
+    width, height = one.get("width"), one.get("height")
+    size = None if width is None or height is None else (int(width), int(height))
+    if size and min(size) < 1:
+        raise ValueError(f"an image of {width} x {height} pixels")
+    return CocoImage(in_folder(str(one["file_name"]), files), size, str(one.get("split") or ""))
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"a category is called {value!r}")
+    return value.strip()
+
+
+def read_coco(path: Path, files: Iterable[str] = ()) -> CocoSet:
+    """Read a COCO file.
 
     Boxes are cut at the image's edges; what cannot be used is left out and told in `problems`.
 
     Raises:
         NounflowError: it is no such file.
     """
-    value = read_json(path, "COCO file")
-    try:
-        names = {image["id"]: str(image["file_name"]) for image in value["images"]}
-        sizes = {names[i["id"]]: (int(i["width"]), int(i["height"])) for i in value["images"] if "width" in i}
-        labels = {category["id"]: str(category["name"]).strip() for category in value["categories"]}
-        splits = {str(i["file_name"]): str(i["split"]) for i in value["images"] if "split" in i}
-        rows = [(row["image_id"], row["category_id"], tuple(map(float, row["bbox"]))) for row in value["annotations"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise NounflowError(
-            f"This is no COCO file of boxes ({type(error).__name__}: {error})",
-            where=path,
-            fix="it needs images (id, file_name), categories (id, name) and annotations (image_id, category_id, bbox)",
-        ) from None
+    images, labels, rows = coco_parts(path, files)
     boxes: list[CocoBox] = []
     problems: list[str] = []
-    for number, (image, category, bbox) in enumerate(rows):
-        if image not in names or category not in labels or len(bbox) != 4:
+    for number, (image, category, bbox, _) in enumerate(rows):
+        if image not in images or category not in labels:
             problems.append(f"annotation {number}: names an image or a category that the file lacks")
             continue
-        box, cut = _cut(bbox, sizes.get(names[image]))
+        if len(bbox) != 4 or not all(map(math.isfinite, bbox)):
+            problems.append(f"annotation {number}: has no box of four numbers; left out")
+            continue
+        file, size, _ = images[image]
+        box, cut = _cut(bbox, size)
         if box is None:
-            problems.append(f"annotation {number}: its box lies outside of {names[image]}; left out")
+            problems.append(f"annotation {number}: its box lies outside of {file}; left out")
             continue
         if cut:
-            problems.append(f"annotation {number}: its box reaches out of {names[image]}; cut at the edge")
-        boxes.append(CocoBox(file=names[image], label=labels[category], box=box))
+            problems.append(f"annotation {number}: its box reaches out of {file}; cut at the edge")
+        boxes.append(CocoBox(file=file, label=labels[category], box=box))
     if unused := sorted(set(labels.values()) - {box.label for box in boxes}):
         problems.append(f"labels that no box has: {len(unused):,}, such as {unused[0]}")
     return CocoSet(
-        files=tuple(names.values()),
-        sizes=sizes,
+        files=tuple(dict.fromkeys(one.file for one in images.values())),
         labels=tuple(labels.values()),
         boxes=tuple(boxes),
-        splits=splits,
+        splits={one.file: one.split for one in images.values() if one.split},
         problems=tuple(problems),
     )
 

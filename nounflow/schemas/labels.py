@@ -2,7 +2,7 @@
 
 import csv
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import RootModel
@@ -38,17 +38,7 @@ def read_labels(path: Path) -> LabelTable:
     Raises:
         NounflowError: naming the line and the way out.
     """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as handle:  # -sig: Excel starts its files with a mark
-            lines = list(_rows(handle, path))
-    except FileNotFoundError:
-        raise NounflowError(
-            "The label file does not exist", where=path, fix="check `labels` of the image set in the config"
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise NounflowError(
-            f"The label file cannot be read ({error})", where=path, fix="save it as UTF-8 text"
-        ) from None
+    lines = label_rows(path)
     header = [cell.strip() for cell in lines[0][1]] if lines else []
     if not {"file", "gold"} <= set(header) or not set(header) <= set(_COLUMNS) or len(set(header)) < len(header):
         raise NounflowError(
@@ -71,9 +61,27 @@ def read_labels(path: Path) -> LabelTable:
     return labels
 
 
-def _rows(lines: Iterator[str], path: Path) -> Iterator[tuple[int, list[str]]]:
-    """(number of its first line, cells) of each row that is not empty."""
-    rows = csv.reader(lines, delimiter="\t", strict=True)
+def label_rows(path: Path, separator: str = "\t") -> list[tuple[int, list[str]]]:
+    """(number of its first line, cells) of each row of a label file that is not empty, the header among them.
+
+    Raises:
+        NounflowError: it cannot be read; names the line where a quotation mark is not closed.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as handle:  # -sig: Excel starts its files with a mark
+            return list(_rows(handle, path, separator))
+    except FileNotFoundError:
+        raise NounflowError(
+            "The label file does not exist", where=path, fix="check `labels` of the image set in the config"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise NounflowError(
+            f"The label file cannot be read ({error})", where=path, fix="save it as UTF-8 text"
+        ) from None
+
+
+def _rows(lines: Iterator[str], path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
+    rows = csv.reader(lines, delimiter=separator, strict=True)
     line = 1
     try:
         for cells in rows:
@@ -88,17 +96,24 @@ def _rows(lines: Iterator[str], path: Path) -> Iterator[tuple[int, list[str]]]:
         ) from None
 
 
-def _problem(row: Mapping[str, str], further: list[str], labels: LabelTable) -> tuple[str, str] | None:
-    """What is wrong with a row, and the way out."""
-    file, gold = row.get("file", "").strip(), _split(row.get("gold", ""))
+def file_problem(file: str, further: Sequence[str], known: Container[str]) -> tuple[str, str] | None:
+    """What is wrong with a row's file, or with its cells beyond the header's, and the way out."""
     if any(cell.strip() for cell in further):
         return "A row has more cells than the header", "several nouns stand in one cell, separated by ;"
     if not file:
         return "A row names no file", "fill the cell, or delete the line"
     if posixpath.isabs(file) or plain_name(file).startswith("../"):
         return "A file must lie below the folder of its image set", "name it as seen from that folder"
-    if file in labels:
+    if file in known:
         return "A file stands on two lines", "delete one of them"
+    return None
+
+
+def _problem(row: Mapping[str, str], further: list[str], labels: LabelTable) -> tuple[str, str] | None:
+    """What is wrong with a row, and the way out."""
+    gold = _split(row.get("gold", ""))
+    if problem := file_problem(row.get("file", "").strip(), further, labels):
+        return problem
     if not gold:
         return "A row has no gold noun", "name what the picture shows, or delete the line: an image may go unlabelled"
     if len(gold) > 1:

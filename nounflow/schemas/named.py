@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from nounflow.schemas.decisions import Box, place_of
 from nounflow.schemas.documents import read_document
-from nounflow.schemas.predictions import Predictions
+from nounflow.schemas.predictions import Predictions, read_predictions
 from nounflow.schemas.regions import RegionScores
 from nounflow.schemas.tags import TagScores
 
@@ -67,7 +67,7 @@ def read_said(path: Path, image_set: str = "") -> tuple[Said, ...]:
     elif path.name == "regions.json":
         kind, images = "regions", read_document(RegionScores, path, "scores of regions").named
     else:
-        return (read_document(Predictions, path, "predictions"),)
+        return (read_predictions(path),)
     found: dict[tuple[str, str], list[Question]] = {}
     for image in images:
         asked = found.setdefault((f"{kind}-{image.set}", image.run), [])

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pydantic
 
+from nounflow.errors import MismatchError
 from nounflow.image_names import plain_name
-from nounflow.schemas.documents import StoredDocument
+from nounflow.schemas.documents import StoredDocument, read_document
 
 
 class DecodingPredictions(StoredDocument):
     """Predictions under one decoding configuration; lists run parallel to `samples`."""
+
+    model_config = pydantic.ConfigDict(allow_inf_nan=False)
 
     gen_cfg: dict[str, Any]
     valid_guide: tuple[float, ...]  # percent of samples whose first 1, 2, ... k are all valid
@@ -70,3 +74,38 @@ class Predictions(StoredDocument):
         self.__dict__["samples"] = tuple(first)
         self.__dict__["unreadable"] = {plain_name(file): reason for file, reason in self.unreadable.items()}
         return self
+
+
+def read_predictions(path: Path) -> Predictions:
+    """A predictions file with a row for each image.
+
+    Raises:
+        MismatchError: it is none.
+    """
+    found = read_document(Predictions, path, "predictions file")
+    try:
+        for name, decoding in found.predictions.items():
+            check_lists(found, decoding, f"predictions.{name}")
+    except ValueError as error:
+        raise MismatchError(
+            f"The predictions do not fit together: {error}",
+            where=path,
+            fix="delete the file and run the predictions stage again",
+        ) from None
+    return found
+
+
+def check_lists(predictions: Predictions, decoding: DecodingPredictions, place: str) -> None:
+    """Is there a row for each image, with as many scores and probabilities as nouns, and a noun at least?
+
+    Raises:
+        ValueError: no; the message names the place.
+    """
+    images, lists = predictions.samples, ("pred", "score", "probability")
+    for name in lists:
+        if (rows := len(getattr(decoding, name))) != len(images):
+            raise ValueError(f"{place}.{name}: {rows:,} rows for {len(images):,} images")
+    for image, *parts in zip(images, *(getattr(decoding, name) for name in lists), strict=True):
+        nouns, scores, probabilities = map(len, parts)
+        if not nouns or not nouns == scores == probabilities:
+            raise ValueError(f"{place}: {image!a} has {nouns} nouns, {scores} scores, {probabilities} probabilities")

@@ -10,7 +10,7 @@ import pydantic
 
 from nounflow.errors import DamagedFileError
 from nounflow.files import read_json
-from nounflow.schemas.predictions import Predictions
+from nounflow.schemas.predictions import Predictions, check_lists
 
 _OURS = ("images", "unreadable", "milliseconds", "run", "predictor", "image_set")
 _OURS_OF_DECODING = ("probability",)
@@ -43,8 +43,13 @@ def from_published(path: Path, run: str, image_set: str) -> Predictions:
         }
         ours = {"unreadable": {}, "milliseconds": 0.0, "predictor": "decoder"}
         named = {"predictions": parts, "run": run, "image_set": image_set}
-        return Predictions.model_validate({**ours, **document, **named})
-    except (pydantic.ValidationError, KeyError, TypeError, AttributeError) as error:
+        found = Predictions.model_validate({**ours, **document, **named})
+        if found.version != 1 or not found.predictions:
+            raise ValueError(f"version {found.version}, {len(found.predictions)} decoding configurations")
+        for name, part in found.predictions.items():
+            check_lists(found, part, f"predictions.{name}")
+        return found
+    except (pydantic.ValidationError, KeyError, TypeError, AttributeError, OverflowError, ValueError) as error:
         first = error.errors()[0]["loc"] if isinstance(error, pydantic.ValidationError) else (str(error),)
         raise DamagedFileError(
             f"This is no predictions file of the published layout: {'.'.join(map(str, first))}",
@@ -54,4 +59,4 @@ def from_published(path: Path, run: str, image_set: str) -> Predictions:
 
 
 def _probability(score: float) -> float:
-    return min(1.0, math.exp(min(score, 0.0)))
+    return math.exp(min(0.0, score))

@@ -1,6 +1,5 @@
 """Which of several labels are true of which image: +1 present, -1 absent, 0 nothing is known."""
 
-import csv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,12 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from nounflow.errors import NounflowError
-from nounflow.image_names import plain_name
+from nounflow.image_names import in_folder, listed, plain_name
 from nounflow.schemas.boxes import read_coco
+from nounflow.schemas.labels import file_problem, label_rows
 from nounflow.streams import unit_hash
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _COLUMNS = ("file", "present", "unknown", "split")
+_SPLITS = ("train", "val", "test")
 _VAL = 0.2  # of the images of a file without splits
 _NUS_LABELS, _NUS_IMAGES = "Concepts81.txt", "Imagelist.txt"  # of NUS-WIDE as it is published
 
@@ -56,7 +57,7 @@ def read_tag_labels(path: Path, there: Sequence[str], seen: Path | None = None) 
         files, present, unknown, splits, labels = _read_nus(path)
         problems: list[str] = []
     elif path.suffix.lower() == ".json":
-        coco = read_coco(path)
+        coco = read_coco(path, there)
         files, labels, problems = list(coco.files), list(coco.labels), list(coco.problems)
         present = {file: set[str]() for file in files}
         for box in coco.boxes:
@@ -65,10 +66,16 @@ def read_tag_labels(path: Path, there: Sequence[str], seen: Path | None = None) 
     else:
         files, present, unknown, splits = _read_table(path)
         labels, problems = sorted(set().union(*present.values())), []
-    known, twice = set(there), [label for label, n in Counter(labels).items() if n > 1]
-    kept = [file for file in dict.fromkeys(files) if file in known]
-    if missing := len(set(files)) - len(kept):
-        problems.append(f"images that are missing from the folder: {missing:,}")
+        if both := [file for file in files if present[file] & unknown[file]]:
+            problems.append(
+                f"labels that are present and unknown, which count as present: of {both[0]}, {len(both):,} in all"
+            )
+    spelled = listed(there)  # by the file's spelling, which stays: `present` goes by it
+    twice = [label for label, n in Counter(labels).items() if n > 1]
+    written = {in_folder(file, spelled): file for file in files}
+    kept = [file for file in written if file in spelled]
+    if missing := [file for file in written if file not in spelled]:
+        problems.append(f"images that are missing from the folder: {len(missing):,}, such as {missing[0]}")
     if twice:
         problems.append(f"labels that are listed twice: {', '.join(twice)}; each counts once")
     labels = list(dict.fromkeys(labels))
@@ -80,16 +87,20 @@ def read_tag_labels(path: Path, there: Sequence[str], seen: Path | None = None) 
         )
     values = np.full((len(kept), len(labels)), -1, dtype=np.int8)
     column = {label: i for i, label in enumerate(labels)}
-    for i, file in enumerate(kept):
+    for i, file in enumerate(written[name] for name in kept):
         values[i, [column[label] for label in unknown.get(file, ()) if label in column]] = 0
         values[i, [column[label] for label in present.get(file, ()) if label in column]] = 1
     if unused := [labels[i] for i in np.flatnonzero(~(values > 0).any(axis=0))]:
         problems.append(f"labels that no image has: {len(unused):,}, such as {unused[0]}")
-    split = [splits.get(file) or ("val" if unit_hash(0, "tags val", file) < _VAL else "test") for file in kept]
+    split = [splits.get(written[file]) or ("val" if unit_hash(0, "tags val", file) < _VAL else "test") for file in kept]
+    if strange := sorted(set(split) - set(_SPLITS)):
+        raise NounflowError(f"A split is called {strange[0]!a}", where=path, fix=f"allowed: {', '.join(_SPLITS)}")
     rows = [i for i, each in enumerate(split) if each == "train"]
     trained = {labels[i] for i in np.flatnonzero((values[rows] > 0).any(axis=0))} if rows else set()
-    listed = _lines(seen) if seen else sorted(trained)
-    return TagLabels(tuple(kept), tuple(labels), values, tuple(split), frozenset(listed), tuple(problems))
+    seen_labels = _lines(seen) if seen else sorted(trained)
+    if strange := [label for label in seen_labels if label not in column]:
+        problems.append(f"labels of {seen} that no image can have: {', '.join(strange[:5])}")
+    return TagLabels(tuple(kept), tuple(labels), values, tuple(split), frozenset(seen_labels), tuple(problems))
 
 
 Parts = tuple[list[str], dict[str, set[str]], dict[str, set[str]], dict[str, str]]
@@ -99,29 +110,31 @@ def _read_table(path: Path) -> Parts:
     separator = _SEPARATORS.get(path.suffix.lower())
     if separator is None:
         raise NounflowError("Unknown kind of label file", where=path, fix="end its name in .json (COCO), .csv or .tsv")
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as handle:
-            rows = list(csv.DictReader(handle, delimiter=separator))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise NounflowError(f"The label file cannot be read ({error})", where=path, fix="save it as UTF-8") from None
-    if not rows or not {"file", "present"} <= set(rows[0]):
+    lines = label_rows(path, separator)
+    header = [cell.strip().lower() for cell in lines[0][1]] if lines else []
+    if not {"file", "present"} <= set(header) or len(set(header)) < len(header):
         raise NounflowError(
-            "A file of several labels needs the columns file and present",
+            f"A file of several labels needs the columns file and present; found: {', '.join(header) or 'nothing'}",
             where=path,
-            fix=f"its columns are {', '.join(_COLUMNS)}; labels in a cell are separated by ;",
+            fix=f"its columns are {', '.join(_COLUMNS)}, by {separator!r}; labels in a cell are separated by ;",
         )
-    files = [plain_name(row["file"].strip()) for row in rows]
-    present = {file: _labels(row["present"]) for file, row in zip(files, rows, strict=True)}
-    unknown = {file: _labels(row.get("unknown")) for file, row in zip(files, rows, strict=True)}
-    splits = {file: split for file, row in zip(files, rows, strict=True) if (split := (row.get("split") or "").strip())}
-    return files, present, unknown, splits
+    present, unknown, splits = dict[str, set[str]](), dict[str, set[str]](), dict[str, str]()
+    for line, cells in lines[1:]:
+        row = dict(zip(header, cells, strict=False))
+        file = plain_name(row.get("file", "").strip())
+        if problem := file_problem(file, cells[len(header) :], present):
+            raise NounflowError(problem[0], where=f"{path}, line {line}", fix=problem[1])
+        present[file], unknown[file] = _labels(row.get("present")), _labels(row.get("unknown"))
+        if split := row.get("split", "").strip().lower():
+            splits[file] = split
+    return list(present), present, unknown, splits
 
 
 def _read_nus(folder: Path) -> tuple[list[str], dict[str, set[str]], dict[str, set[str]], dict[str, str], list[str]]:
     """NUS-WIDE's 81 concepts: the list of images, and for each concept a file of 0 and 1, a line an image."""
     labels, files = (
         _lines(folder / _NUS_LABELS),
-        [plain_name(line.replace("\\", "/")) for line in _lines(folder / _NUS_IMAGES)],
+        list(map(plain_name, _lines(folder / _NUS_IMAGES))),
     )
     present: dict[str, set[str]] = {file: set() for file in files}
     for label in labels:
@@ -132,6 +145,12 @@ def _read_nus(folder: Path) -> tuple[list[str], dict[str, set[str]], dict[str, s
                 f"NUS-WIDE's labels of {label} have {len(marks):,} lines for {len(files):,} images",
                 where=path,
                 fix="take the file of all images, not that of one half",
+            )
+        if strange := [n for n, mark in enumerate(marks, 1) if mark not in ("0", "1", "-1")]:
+            raise NounflowError(
+                "A line of NUS-WIDE's labels is neither 0 nor 1",
+                where=f"{path}, line {strange[0]}",
+                fix="take its own file",
             )
         for file, mark in zip(files, marks, strict=True):
             if mark == "1":

@@ -11,7 +11,7 @@ from nounflow.schemas.annotations import Annotations
 from nounflow.schemas.documents import Document, read_document
 from nounflow.schemas.labels import read_labels
 from nounflow.schemas.models import PredictorManifest
-from nounflow.schemas.predictions import Predictions
+from nounflow.schemas.predictions import Predictions, read_predictions
 from nounflow.schemas.tables import lexicon_digest, read_lexicon
 from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
@@ -53,7 +53,7 @@ def load_material(
         runs[manifest.run] = ScoredRun(manifest, _lexicon_of(manifest, path, lexicons))
     predicted: dict[tuple[str, str], Predictions] = {}
     for path in predictions:
-        document = read_document(Predictions, path, "predictions file")
+        document = read_predictions(path)
         _check(document, path, runs, labels)
         _put(predicted, (document.run, document.image_set), document, path)
     judged: dict[tuple[str, str], Annotations] = {}
@@ -125,17 +125,4 @@ def _check(document: Predictions, path: Path, runs: Mapping[str, ScoredRun], lab
             where=path,
             fix=f'name it in --labels: {{"{document.image_set}": null}} if it has no label file',
         )
-    decoding = only_decoding(document)
-    fix = "delete the file and run the predictions stage again"
-    if not len(decoding.pred) == len(decoding.probability) == len(document.samples):
-        raise MismatchError(
-            f"{len(decoding.pred)} predictions and {len(decoding.probability)} probabilities stand beside "
-            f"{len(document.samples)} images",
-            where=path,
-            fix=fix,
-        )
-    for image, nouns, probabilities in zip(document.samples, decoding.pred, decoding.probability, strict=True):
-        if not nouns or len(nouns) != len(probabilities):
-            raise MismatchError(
-                f"'{image}' has {len(nouns)} nouns and {len(probabilities)} probabilities", where=path, fix=fix
-            )
+    only_decoding(document)

@@ -128,7 +128,7 @@ def naming_app(
         start = time.monotonic()
         refusal = _refusal(request, api_key, hosts)
         answer = refusal or await following(request)
-        if request.url.path == "/name":
+        if request.method == "POST":
             requests.labels(str(answer.status_code)).inc()
             seconds.observe(time.monotonic() - start)
         return answer
@@ -182,7 +182,9 @@ def naming_app(
     async def tags(
         request: Request,
         most: Annotated[int, Query(ge=1, le=50, description="nouns to answer with")] = 5,
-        min_score: Annotated[float | None, Query(description="of all but the first; left out: as calibrated")] = None,
+        min_score: Annotated[
+            float | None, Query(allow_inf_nan=False, description="of all but the first; left out: as calibrated")
+        ] = None,
         noun: Annotated[list[str], Query(max_length=1000, description="look for these, of any lexicon")] = [],  # noqa: B006
     ) -> dict[str, object]:
         """Several nouns of the image that is the request's body, each with its box x0, y0, x1, y1 in pixels."""
@@ -276,14 +278,18 @@ async def _body(request: Request, most: int) -> bytes:
 
 def _refusal(request: Request, api_key: str | None, hosts: set[str]) -> Response | None:
     """Answers to strangers: another site's page, another host's name, a client without the key."""
-    if hosts and (request.url.hostname or "").lower() not in hosts:
+    try:
+        name = (request.url.hostname or "").lower()
+    except ValueError:  # "[::1", say
+        name = ""
+    if hosts and name not in hosts:
         return Response("This server does not answer under this name; --allow-host adds it.\n", 421)
     origin = request.headers.get("origin")
     if origin is not None and origin != f"{request.url.scheme}://{request.headers.get('host')}":
         return Response("Pages of other sites may not ask this server.\n", 403)
     if api_key is None or request.url.path == "/healthz":
         return None
-    given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-    if secrets.compare_digest(given.encode(), api_key.encode()):
+    scheme, _, given = request.headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), api_key.encode()):
         return None
     return Response("Send the key as `Authorization: Bearer KEY`.\n", 401, {"WWW-Authenticate": "Bearer"})

@@ -80,6 +80,10 @@ class LabelList:
         texts = [text.strip() for text in given if text.strip()]
         labels = tuple(dict.fromkeys(texts))
         problems = [f"{label} stands there {texts.count(label)} times" for label in labels if texts.count(label) > 1]
+        spelled: dict[str, str] = {}
+        for label in labels:
+            if (first := spelled.setdefault(canon(label), label)) != label:
+                problems.append(f"{first} = {label}")
         if hypernyms is None:
             return cls(labels, labels, tuple(np.array([i]) for i in range(len(labels))), tuple(problems))
         number, named = dict[str, list[int]](), dict[str, set[str]]()
@@ -89,7 +93,8 @@ class LabelList:
             named.setdefault(canon(name), set()).add(synset)
         groups = [{hypernyms.groups[i] for i in number.get(canon(label), ())} for label in labels]
         for i, own in enumerate(groups):
-            problems += [f"{labels[j]} = {labels[i]}" for j in range(i) if own and own & groups[j]]
+            others = (labels[j] for j in range(i) if own and own & groups[j])
+            problems += [f"{other} = {labels[i]}" for other in others if canon(other) != canon(labels[i])]
         place = {noun: i for i, noun in enumerate(dict.fromkeys((*labels, *nouns)))}
         rows = []
         for label, own in zip(labels, groups, strict=True):

@@ -114,6 +114,13 @@ def own_address() -> str | None:
     return None
 
 
+def web_address(host: str, port: int) -> str:
+    """An address that can be opened, of a server that listens at a host, which may stand for all of this machine's."""
+    if host in ("", "0.0.0.0", "::"):
+        host = own_address() or "localhost"
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def _name_of(host: str) -> str:
     """The name of a Host header, without its port and brackets."""
     name = host.rpartition(":")[0] if host.rpartition(":")[2].isdecimal() and not host.endswith("]") else host

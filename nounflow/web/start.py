@@ -20,7 +20,7 @@ from nounflow.schemas.predictions import Predictions
 from nounflow.web.app import annotation_app
 from nounflow.web.connections import PromptHttp, SaidOnce, listening_socket
 from nounflow.web.photographs import Photographs
-from nounflow.web.security import Guard, own_address
+from nounflow.web.security import Guard, web_address
 from nounflow.web.task_queue import TaskQueue
 
 _CONNECTIONS = 200  # at a time; a browser opens six
@@ -104,6 +104,4 @@ def _run(guard: Guard, listening: socket.socket, opened: str | None) -> None:
 def page_address(host: str, port: int, token: str, annotator: str) -> str:
     """The address that lets its reader in."""
     query = urlencode({"token": token} | ({"annotator": annotator} if annotator else {}))
-    if host in ("0.0.0.0", "::"):  # no address that can be opened
-        host = own_address() or "localhost"
-    return f"http://{f'[{host}]' if ':' in host else host}:{port}/?{query}"
+    return f"{web_address(host, port)}/?{query}"

@@ -8,6 +8,8 @@ _FITTED = 5000  # images that the axes are found on
 def plane(vectors: np.ndarray, seed: int = 1) -> np.ndarray:
     """float32 [n, 2], between -1 and 1, of unit vectors [n, dim]."""
     vectors = vectors.astype(np.float32)
+    if not len(vectors):
+        return np.zeros((0, 2), dtype=np.float32)
     drawn = np.random.default_rng(seed).permutation(len(vectors))[:_FITTED]
     mean = vectors[drawn].mean(0)
     _, _, axes = np.linalg.svd(vectors[drawn] - mean, full_matrices=False)
