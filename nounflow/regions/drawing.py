@@ -50,7 +50,7 @@ def _noun(label: Label) -> str:
     return label.text.rstrip(" 0123456789.%")
 
 
-def _free(x: float, y: float, width: int, height: int, plates: Sequence[_Plate], lowest: float) -> float:
+def _free(x: float, y: float, width: float, height: float, plates: Sequence[_Plate], lowest: float) -> float:
     """The first height from `y` on down, no lower than `lowest`, where nothing is covered; `y` where there is none."""
     at = y
     while hit := [p for p in plates if p[0] < x + width and x < p[2] and p[1] < at + height and at < p[3]]:
