@@ -13,6 +13,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import polars as pl
 
@@ -45,9 +46,12 @@ class WordSenses:
         self.wordnet = wordnet = _with_added(wordnet, lexicons)
         self._words, self._irregular = wordnet.spellings, wordnet.singulars_by_canon
         self._chosen: dict[str, tuple[str, ...]] = {}
+        self._nouns: dict[str, dict[str, None]] = defaultdict(dict)  # a form of a lexicon -> canons of its nouns
         for table in lexicons:
-            for name, keys in table.select("canon", "sense_keys").iter_rows():
+            for name, keys, *forms in table.select("canon", "sense_keys", "singulars", "plurals").iter_rows():
                 self._chosen.setdefault(name, tuple(wordnet.by_sense_key(key).id for key in keys))
+                for form in chain.from_iterable(written or () for written in forms):
+                    self._nouns[canon(form)][name] = None
         self.senses = functools.lru_cache(maxsize=None)(self._senses)
         self.singulars = functools.lru_cache(maxsize=None)(self._singulars)
 
@@ -96,16 +100,23 @@ class WordSenses:
         return uses
 
     def _singulars(self, form: str) -> tuple[str, ...]:
-        """Canonical singulars that a form may be the plural of: "computer mice" -> ("computer mouse",)."""
+        """Canonical singulars that a form may be the plural of: "computer mice" -> ("computer mouse",).
+
+        Also the nouns of the lexicons that it is a form of, for they know plurals and spellings that rules do not.
+        """
         form = canon(form)
         head, _, last = form.rpartition(" ")
         found = [canon(f"{head} {singular}") for singular in self._irregular.get(last, ())]
+        known = self.knows(form)
         if _PLAIN.fullmatch(form):
+            if not known:  # inflect turns "dassies" into "dassy", "irises" into "irise", and leaves "trousers"
+                found += [form[:-n] for n, end in ((1, "s"), (2, "es")) if form.endswith(end) and self.knows(form[:-n])]
             found.append(canon(regular_singular(form) or ""))
             if form.endswith("i") and self.knows(f"{form[:-1]}us"):  # cacti: not in every WordNet, nor in inflect
                 found.append(f"{form[:-1]}us")
-        known = self.knows(form)
-        return tuple(s for s in dict.fromkeys(found) if s != form and len(s) > 2 and (self.knows(s) or not known))
+        found = [s for s in found if len(s) > 2]
+        found = [s for s in found if self.knows(s)] or ([] if known else found)
+        return tuple(s for s in dict.fromkeys([*self._nouns.get(form, ()), *found]) if s != form)
 
     def readings(self, form: str) -> frozenset[str]:
         """The canonical words that a form may be: itself and each singular."""
@@ -144,7 +155,11 @@ def _with_added(wordnet: WordNet, lexicons: Iterable[pl.DataFrame]) -> WordNet:
                 added[synset] = known
     if not added:
         return wordnet
-    return WordNet({**wordnet.synsets, **added}, wordnet.index, wordnet.exceptions, wordnet.tag_counts)
+    index = dict(wordnet.index)
+    for synset in added.values():
+        for word in synset.lemmas:
+            index[word.lower()] = (*index.get(word.lower(), ()), synset.id)
+    return WordNet({**wordnet.synsets, **added}, index, wordnet.exceptions, wordnet.tag_counts)
 
 
 def _place(key: str) -> tuple[int, int]:

@@ -16,6 +16,7 @@ _ARTICLES = (
     ("a", re.compile(r"uakari|uinta|unioni|ouija|(?:one|once|ewe)\b|unakite|usnea|utah|uighur", re.IGNORECASE)),
     ("a", re.compile(r"(?:SIM|RAM|ROM|LAN|LEGO|LASER|FAQ|NASA|NATO|MIDI|SWAT|RADAR|SONAR|SCUBA|HEPA|RIB)\b")),  # spoken
 )
+_NUMBERED = re.compile(r"[A-Z][0-9]+")  # its letter is spoken: an N95 mask
 
 
 def canon(text: str) -> str:
@@ -39,7 +40,8 @@ def indefinite_article(phrase: str) -> str:
     for article, beginning in _ARTICLES:
         if beginning.match(phrase):
             return article
-    if len(first) == 1 or (first.isupper() and len(first) <= 4 and first.isalpha()):
+    spelt = len(first) == 1 or (first.isupper() and len(first) <= 4 and first.isalpha())
+    if spelt or _NUMBERED.fullmatch(first):
         return "an" if first[0].lower() in _VOWEL_LETTERS else "a"
     found: str = _inflect_engine().a(first).split(" ", 1)[0]
     return found

@@ -136,6 +136,7 @@ def test_the_hash_of_a_text_is_a_fixed_number_below_one(text: str) -> None:
     [
         ("owl", "an owl"), ("heir", "an heir"), ("hour", "an hour"), ("honest man", "an honest man"),
         ("uninhabited island", "an uninhabited island"), ("x-ray", "an x-ray"), ("u-boat", "a u-boat"),
+        ("N95 mask", "an N95 mask"), ("U2", "a U2"),
         ("LCD", "an LCD"), ("LED", "an LED"), ("UFO", "a UFO"), ("unicorn", "a unicorn"), ("ukulele", "a ukulele"),
         ("umbrella", "an umbrella"), ("one-armed bandit", "a one-armed bandit"), ("ewe", "a ewe"),
         ("eucalyptus", "a eucalyptus"), ("urn", "an urn"), ("honeybee", "a honeybee"), ("SUV", "an SUV"),

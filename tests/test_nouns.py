@@ -146,6 +146,12 @@ def test_leading_senses_stand_before_others(tiny: WordNet) -> None:
     assert kind_of_crane(tiny, rules_of(leading=[{"senses": "crane%1:05:00::", "reason": "a test"}])) == "animal"
 
 
+def test_a_word_is_not_used_for_an_unmeant_sense_whose_other_words_stay(tiny: WordNet) -> None:
+    rules = rules_of(unmeant=[{"senses": "pooch%1:05:00::", "below": False, "reason": "a test"}])
+    plain, mended = (set(build_lexicon(tiny, FULL, of, frequencies_of({}))[0]["noun"]) for of in (rules_of(), rules))
+    assert plain - mended == {"pooch"}
+
+
 def test_a_leading_sense_leads_the_word_of_its_key_and_no_synonym_of_it(tiny: WordNet) -> None:
     """The sense of "poster" is also one of "card" and of "bill"."""
     one = rules_of(leading=[{"senses": "tin_can%1:06:00::", "below": False, "reason": "a test"}])

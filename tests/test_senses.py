@@ -50,6 +50,7 @@ def test_a_sense_without_counts_has_a_mass_and_a_name_a_smaller_one(words: WordS
         ("Dogs", ("dog",)),
         ("glasses", ("glass",)),
         ("zorb balls", ("zorb ball",)),
+        ("dassies", ("dassie",)),
         ("bus", ()),
         ("x2s", ()),
         ("", ()),
@@ -80,7 +81,8 @@ def test_what_wordnet_does_not_know_means_nothing(words: WordSenses) -> None:
 def chosen(**keys: str) -> pl.DataFrame:
     chosen_keys = [key.split() for key in keys.values()]
     one = pl.DataFrame({"canon": list(keys), "sense_keys": chosen_keys, "hypernym_synsets": [[]] * len(keys)})
-    return one.with_columns(noun="canon", synsets="sense_keys", kind=pl.lit("artifact"), gloss=pl.lit(""))
+    forms = {name: pl.lit([], dtype=pl.List(pl.String)) for name in ("singulars", "plurals")}
+    return one.with_columns(noun="canon", synsets="sense_keys", kind=pl.lit("artifact"), gloss=pl.lit(""), **forms)
 
 
 def test_the_first_lexicon_that_has_a_noun_says_what_it_means(wordnet: WordNet) -> None:
@@ -90,6 +92,16 @@ def test_the_first_lexicon_that_has_a_noun_says_what_it_means(wordnet: WordNet) 
     assert words.synsets("Crane") == (wordnet.by_sense_key("crane%1:05:00::").id,)
     assert words.synsets("seal") == (wordnet.by_sense_key("seal%1:05:00::").id,)
     assert len(words.synsets("bat")) > 1
+
+
+def test_every_form_of_a_lexicon_s_noun_means_what_the_noun_means(wordnet: WordNet) -> None:
+    """Also of nouns that a supplement added, whose plurals no rule forms back."""
+    hoodie = chosen(hoodie="hoodie%1:06:90::").with_columns(
+        synsets=pl.lit(["n90000001"]), singulars=pl.lit(["hoodie"]), plurals=pl.lit(["hoodies", "hoodys"])
+    )
+    words = WordSenses(wordnet, [hoodie])
+    assert [list(words.meanings(form)) for form in ("hoodie", "hoodies", "Hoodys")] == [["n90000001"]] * 3
+    assert WordSenses(wordnet).meanings("hoodies") == {}
 
 
 def test_a_lexicon_of_senses_that_this_wordnet_lacks_is_refused(wordnet: WordNet) -> None:

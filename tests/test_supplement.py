@@ -117,7 +117,7 @@ def test_what_a_supplement_added_is_a_kind_of_its_own_to_whoever_reads_the_lexic
     telephone, dog = (wordnet.sense_ids[key] for key in ("telephone%1:06:00::", "dog%1:05:00::"))
     rows = [
         {"noun": noun, "canon": noun, "kind": "artifact", "gloss": "a telephone", "synsets": [sense], "frequency": 1e-6,
-         "sense_keys": [key], "hypernym_synsets": [telephone]}
+         "sense_keys": [key], "hypernym_synsets": [telephone], "singulars": [noun], "plurals": [f"{noun}s"]}
         for noun, sense, key in (
             ("smartphone", "n90000001", "smartphone%1:06:90::"),
             ("flip phone", "n90000002", "flip_phone%1:06:90::"),

@@ -64,7 +64,8 @@ class Inflector:
         shown = tuple(spelling for spelling in shown if spelling == spelling.lower()) or shown
         before, head, after = _split_head(shown[0])
         if head.lower() in self._pairs:  # "tweezer", shown as "tweezers"
-            noun = f"{before}{regular_plural(head)}{after}"
+            plural = head if regular_singular(head) else regular_plural(head)  # no "snufferss"
+            noun = f"{before}{plural}{after}"
             return NounForms(noun, (), (noun,), "plural")
         singulars = tuple(spelling for spelling in shown if not self.is_plural(spelling))
         plurals = [spelling for spelling in shown if spelling not in singulars]
