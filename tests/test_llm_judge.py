@@ -183,7 +183,11 @@ def test_boxes_are_judged_by_what_their_frame_is_around_and_tags_by_the_picture(
     named = [{"set": "mine", "run": "small", "file": "a.png", "tags": tags}]
     (tmp_path / "regions.json").write_text(json.dumps({"rows": [], "per_name": {}, "unretrieved": {}, "named": named}))
     (tmp_path / "tags.json").write_text(json.dumps({"rows": [], "problems": {}, "seen": {}, "examples": named}))
-    truth = {("blue", "sea"): (RIGHT,), ("green", "tree"): (RIGHT,), ("gold", "boat"): (BESIDE,)}
+    truth: dict[tuple[str, str], tuple[str, ...]] = {
+        ("blue", "sea"): (RIGHT,),
+        ("green", "tree"): (RIGHT,),
+        ("gold", "boat"): (BESIDE,),
+    }
     with JudgeServer(truth) as server:
         values = settings(server.url, tmp_path, max_side=400)
         for kind in ("regions", "tags"):
