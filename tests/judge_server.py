@@ -9,19 +9,25 @@ import json
 from collections import Counter, deque
 from typing import Any
 
+import numpy as np
 from llm_server import LLMServer
 from PIL import Image
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 160, 40), "blue": (30, 60, 210), "gold": (230, 190, 20)}
+FRAME = (209, 36, 47)  # its colour
 FAULTS = ("500", "drop", "malformed", "429", "429:0", "truncated", "503")
 
 
-def colour_of(url: str) -> tuple[str, Image.Image]:
-    """The name of a picture's colour, by its middle, and the picture."""
+def colour_of(url: str, framed: bool = False) -> tuple[str, Image.Image]:
+    """The name of a picture's colour, by its middle or by that of what a red frame is around, and the picture."""
     head, _, payload = url.partition(",")
     assert head == "data:image/jpeg;base64"
     image = Image.open(io.BytesIO(base64.b64decode(payload)))
-    middle = image.convert("RGB").getpixel((image.width // 2, image.height // 2))
+    box = (0, 0, *image.size)
+    if framed:
+        y, x = np.nonzero(np.abs(np.asarray(image.convert("RGB")).astype(int) - FRAME).max(axis=-1) < 60)
+        box = (int(x.min()), int(y.min()), int(x.max()), int(y.max()))
+    middle = image.convert("RGB").getpixel(((box[0] + box[2]) // 2, (box[1] + box[3]) // 2))
     assert isinstance(middle, tuple)
     return min(COLOURS, key=lambda name: sum((a - b) ** 2 for a, b in zip(COLOURS[name], middle, strict=True))), image
 
@@ -42,7 +48,8 @@ class JudgeServer(LLMServer):
         content = next(m["content"] for m in body["messages"] if m["role"] == "user")
         if isinstance(content, str) or fault != "good":
             return completion
-        colour, image = colour_of(content[0]["image_url"]["url"])
+        framed = "A red frame" in body["messages"][0]["content"]
+        colour, image = colour_of(content[0]["image_url"]["url"], framed)
         nouns = [json.loads(line) for line in content[1]["text"].splitlines()[1:]]
         self.sizes.append(image.size)
         self.lists.append((colour, tuple(nouns)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from judge_server import JudgeServer
+from judge_server import COLOURS, JudgeServer
 from llm_asking import verdict_counts
 from llm_judging import (
     BESIDE,
@@ -23,6 +23,7 @@ from llm_judging import (
     run_judge,
     settings,
 )
+from PIL import Image
 from synthetic_results import predictions
 
 from nounflow.annotation.log import DecisionLog, read_records
@@ -167,6 +168,40 @@ def test_a_refused_picture_and_an_unreadable_one_are_counted_and_the_others_judg
     assert "tree" in found.images["green.png"].correct_primary
     dropped = json.loads((place / "openai.counts.json").read_text())["flows"][0]["dropped"]
     assert sum(n for reason, n in dropped.items() if "refused" in reason) == 4
+
+
+def test_boxes_are_judged_by_what_their_frame_is_around_and_tags_by_the_picture(
+    repository: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "images").mkdir()
+    image = Image.new("RGB", (400, 300), COLOURS["gold"])
+    image.paste(COLOURS["blue"], (20, 30, 120, 130))
+    image.paste(COLOURS["green"], (250, 150, 350, 280))
+    image.save(tmp_path / "images/a.png")
+    boxes = {"sea": (20, 30, 120, 130), "tree": (250, 150, 350, 280), "boat": (250, 150, 350, 280)}
+    tags = [{"noun": noun, "score": 1.0, "box": box} for noun, box in boxes.items()]
+    named = [{"set": "mine", "run": "small", "file": "a.png", "tags": tags}]
+    (tmp_path / "regions.json").write_text(json.dumps({"rows": [], "per_name": {}, "unretrieved": {}, "named": named}))
+    (tmp_path / "tags.json").write_text(json.dumps({"rows": [], "problems": {}, "seen": {}, "examples": named}))
+    truth: dict[tuple[str, str], tuple[str, ...]] = {
+        ("blue", "sea"): (RIGHT,),
+        ("green", "tree"): (RIGHT,),
+        ("gold", "boat"): (BESIDE,),
+    }
+    with JudgeServer(truth) as server:
+        values = settings(server.url, tmp_path, max_side=400)
+        for kind in ("regions", "tags"):
+            done = run_judge(
+                repository, tmp_path, values, kind,
+                "--image-set", f"{kind}-mine", "--predictions", str(tmp_path / f"{kind}.json"),
+            )  # fmt: skip
+            assert done.returncode == 0, done.stderr
+    found = read_annotations(tmp_path, "regions").images
+    assert {name: (lists.correct_primary, lists.incorrect) for name, lists in found.items()} == {
+        "a.png#20-30-120-130": (("sea",), ()), "a.png#250-150-350-280": (("tree",), ("boat",)),
+    }  # fmt: skip
+    (lists,) = read_annotations(tmp_path, "tags").images.values()
+    assert (lists.correct_secondary, set(lists.incorrect)) == (("boat",), {"sea", "tree"})
 
 
 class Mumbling(JudgeServer):

@@ -18,6 +18,7 @@ from synthetic_results import predictions
 
 from nounflow.annotation.exchange import read_judgements
 from nounflow.captions.json_list import read_json_list
+from nounflow.classification.table import read_table
 from nounflow.cli import main
 from nounflow.commandline import reported_errors
 from nounflow.commands.calibrate import _refuse_few
@@ -26,6 +27,8 @@ from nounflow.commands.regions import _pictures
 from nounflow.config.experiment import read_config
 from nounflow.config.regions import ProposalsConfig
 from nounflow.counts import Counts
+from nounflow.embedder_checks.expected import read_published
+from nounflow.embedders.hub import check_whole
 from nounflow.errors import NounflowError
 from nounflow.files import write_json
 from nounflow.inputs.emoji import ENGLISH
@@ -43,6 +46,7 @@ from nounflow.schemas.boxes import read_coco
 from nounflow.schemas.predictions import read_predictions
 from nounflow.schemas.published_predictions import from_published
 from nounflow.schemas.tag_labels import read_tag_labels
+from nounflow.scoring.rows import read_scores
 from nounflow.sidecars import add_keywords
 from nounflow.tags.texts import LabelList
 from nounflow.tsv import read_rows
@@ -324,6 +328,16 @@ def test_json_that_is_nested_without_end_or_holds_half_an_emoji_is_refused(tmp_p
     for text in ('{"a.jpg": ' + "[" * 20_000, '{"a.jpg": {"incorrect": ["\\ud83d"]}}'):
         with pytest.raises(NounflowError, match="not readable JSON"):
             read_judgements(written(tmp_path / "j.json", text), Counts("test"))
+
+
+def test_tables_that_are_no_utf8_and_weights_without_a_header_are_refused(tmp_path: Path) -> None:
+    latin = written(tmp_path / "t.tsv", b"run\tcaf\xe9\n")
+    for read in (read_scores, read_table, read_published):
+        with pytest.raises(NounflowError):
+            read(latin)
+    for header in (b"[1]", b"null", b"[" * 5000):
+        with pytest.raises(NounflowError, match="cut off"):
+            check_whole(written(tmp_path / "w.safetensors", len(header).to_bytes(8, "little") + header))
 
 
 # Commands

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import polars as pl
 import pytest
-from PIL import Image
+from PIL import Image, ImageColor
 from test_regions import DIM, TEXTS, boxes, coco_file, picture, world
 
 from nounflow.config.regions import FusionConfig, ProbeConfig, ProposalsConfig, RegionsTestConfig, RetrievalConfig
@@ -19,7 +19,7 @@ from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.regions import photographs
 from nounflow.regions.coco import read_boxes
 from nounflow.regions.detection import WAYS
-from nounflow.regions.drawing import Label, draw_boxes
+from nounflow.regions.drawing import COLOURS, Label, draw_boxes
 from nounflow.regions.free_names import NamedBox, answer_of, label_scores, name_boxes
 from nounflow.regions.image_regions import ImageRegions
 from nounflow.regions.learning import learn_probe
@@ -285,6 +285,18 @@ def test_boxes_are_drawn_where_they_are() -> None:
     found = draw_boxes(Image.new("RGB", (100, 80), "white"), [Label((20, 30, 60, 70), "cup 90%", "#ff0000")])
     assert found.getpixel((20, 60)) == (255, 0, 0)
     assert found.getpixel((40, 50)) == (255, 255, 255)
+
+
+def test_no_text_of_a_box_hides_another() -> None:
+    boxes = [(0, 0, 300, 200), (0, 0, 200, 190), (10, 5, 150, 180)]
+    white = Image.new("RGB", (400, 300), "white")
+    labels = [Label(box, f"espresso {i}%", colour) for i, (box, colour) in enumerate(zip(boxes, COLOURS, strict=False))]
+    together = np.asarray(draw_boxes(white, labels))
+    rows = [
+        np.flatnonzero((together[:, 12:40] == ImageColor.getrgb(label.colour)).all(axis=-1).sum(axis=1) > 10)
+        for label in labels
+    ]
+    assert all(len(found) > 10 for found in rows), "each text has a plate of its own"
 
 
 def test_the_page_shows_table_and_pictures() -> None:

@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass, fields
 from importlib import resources
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from nounflow.errors import NounflowError
 from nounflow.escaping import unguarded
@@ -87,7 +87,7 @@ def read_table(path: Path) -> list[Row]:
             TypeAdapter(Row).validate_python({key: unguarded(cell) for key, cell in row.items() if cell != ""})
             for row in found
         ]
-    except (OSError, TypeError, ValidationError) as error:
+    except (OSError, TypeError, ValueError) as error:  # no UTF-8, or another form
         raise NounflowError(
             f"The table of classifications cannot be read ({error})", where=path, fix="delete it and run again"
         ) from None

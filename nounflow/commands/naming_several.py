@@ -30,7 +30,11 @@ COLUMNS = dict.fromkeys(("file", "rank", "noun", "by", "score", *_CORNERS, "prob
 
 def add(name: argparse.ArgumentParser) -> None:
     """Add the options to `nounflow name`."""
-    name.add_argument("--several", action="store_true", help="all nouns of an image, each with its box (docs/tags.md)")
+    name.add_argument(
+        "--several",
+        action="store_true",
+        help="several nouns of an image, each with score and box: x0 y0 x1 y1 in pixels (docs/tags.md)",
+    )
     name.add_argument("--labels", type=Path, metavar="TXT", help="several nouns from this list: one noun a line")
     name.add_argument("--min-score", type=finite, metavar="S", help="with --several: leave out nouns that score less")
 

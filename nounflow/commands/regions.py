@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
     regions = commands.add_parser(
         "regions",
         help="say what is where in photographs: boxes with nouns",
-        description="Propose boxes in photographs and name what is in them.",
+        description="Propose boxes (x0,y0 x1,y1 in pixels) in photographs and name what is in them, the best first.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

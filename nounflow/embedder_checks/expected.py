@@ -29,10 +29,8 @@ def read_published(path: Path) -> dict[tuple[str, str], Published]:
         with open(path, encoding="utf-8", newline="") as handle:
             reader = csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE)
             rows = list(reader)
-    except OSError as error:
-        raise NounflowError(
-            f"The table of published accuracies cannot be read ({error.strerror})", where=path
-        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise NounflowError(f"The table of published accuracies cannot be read ({error})", where=path) from None
     if reader.fieldnames != _COLUMNS:
         raise NounflowError(f"The table needs the columns {', '.join(_COLUMNS)}", where=path)
     return {

@@ -73,7 +73,7 @@ def _wordnet_id(path: Path, line: int, cell: str) -> str:
     names = class_names()
     if cell in names:
         return cell
-    if cell.isdigit() and int(cell) < len(names):
+    if cell.isdecimal() and int(cell) < len(names):
         return list(names)[int(cell)]
     raise NounflowError(
         f"'{cell}' is no class of ImageNet-1K",

@@ -85,9 +85,9 @@ def _food(folder: Path) -> Listing:
     path = folder / "meta/test.txt"
     try:
         listed = path.read_text(encoding="utf-8").split()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise NounflowError(
-            f"Food-101's list of test images cannot be read ({error.strerror})",
+            f"Food-101's list of test images cannot be read ({error})",
             where=path,
             fix="`folder` is the one that holds images/ and meta/, as the archive unpacks",
         ) from None

@@ -164,7 +164,7 @@ def _end(header: bytes) -> int:
     try:
         parts = [part for name, part in json.loads(header).items() if name != "__metadata__"]
         return max((int(part["data_offsets"][1]) for part in parts), default=0)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return -1
 
 

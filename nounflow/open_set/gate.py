@@ -123,7 +123,9 @@ class StoredGate:
         """
         if not path.is_file():
             raise NounflowError(
-                "This run has no gate", where=path, fix=f"fit one: snakemake --cores 1 results/models/RUN/{GATE}"
+                "This run has no gate",
+                where=path,
+                fix=f"fit one where it was made: snakemake --cores 1 results/models/{path.parent.name}/{GATE}",
             )
         manifest = read_document(GateManifest, path, "gate")
         check_identity(manifest.embedder, embedder, path, "the run's embedder")

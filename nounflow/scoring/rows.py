@@ -130,6 +130,8 @@ def read_scores(path: Path) -> list[ScoreRow]:
                 cells.append({column: _read(column, cell) for column, cell in row.items()})
     except FileNotFoundError:
         raise NounflowError("There is no score table", where=path, fix="run the scores stage first") from None
+    except UnicodeDecodeError as error:
+        raise DamagedFileError(f"The score table has a wrong cell: {error}", where=path, fix=fix) from None
     try:
         return [ScoreRow.model_validate(row) for row in cells]
     except pydantic.ValidationError as error:
