@@ -19,7 +19,6 @@ import torch
 from nounflow.config.embedder_views import view_of
 from nounflow.config.noise import NoiseConfig
 from nounflow.namings import CANDIDATES, AnswerReader
-from nounflow.open_set.gate_fitting import plain_noise
 from nounflow.predictors.calibrating import CAPTION_CALIBRATION, calibrated, caption_evidence, fit_calibration
 from nounflow.predictors.loading import load_predictor
 from nounflow.predictors.protocol import Predictor
@@ -33,7 +32,7 @@ from nounflow.store.shards import open_shard
 from nounflow.store.training_set import open_training_set
 from nounflow.streams import stream
 from nounflow.text import canon
-from nounflow.training.heldout import held_out
+from nounflow.training.heldout import held_out, plain_noise
 
 Rule = tuple[float, float]
 

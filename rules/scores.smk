@@ -129,9 +129,10 @@ rule score_named:
         " 2>&1 | tee {log:q}"
 
 
-def beside_the_main_job():
+def beside_the_main_job(
+    parts,
+):
     """Options of what further stages have left, and its digest: the report shows it, and does not make it anew."""
-    parts = {"open-set": "open_set", "tags": "tags", "regions": "regions"}
     there = {
         option: path
         for option, name in parts.items()
@@ -142,7 +143,9 @@ def beside_the_main_job():
 
 
 CAPTION_CALIBRATIONS = expand(CAPTION_CALIBRATION, run=CONFIG.runs)
-FURTHER, FURTHER_DIGEST = beside_the_main_job()
+FURTHER, FURTHER_DIGEST = beside_the_main_job(
+    {"open-set": "open_set", "tags": "tags", "regions": "regions"}
+)
 
 
 rule report:

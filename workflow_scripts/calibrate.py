@@ -22,7 +22,6 @@ def main(model: Path, training_set: Path, nouns: Path, device: str, threads: int
     from nounflow.config.embedder_views import view_of
     from nounflow.config.noise import NoiseConfig
     from nounflow.namings import CANDIDATES
-    from nounflow.open_set.gate_fitting import plain_noise
     from nounflow.predictors.calibrating import caption_evidence, fit_calibration
     from nounflow.predictors.loading import load_predictor
     from nounflow.process import prepare_process
@@ -32,7 +31,7 @@ def main(model: Path, training_set: Path, nouns: Path, device: str, threads: int
     from nounflow.schemas.tables import read_lexicon
     from nounflow.scoring.calibration import calibration
     from nounflow.store.training_set import open_training_set
-    from nounflow.training.heldout import held_out
+    from nounflow.training.heldout import held_out, plain_noise
 
     predictor = load_predictor(model, prepare_process(device, threads))
     manifest = predictor.manifest

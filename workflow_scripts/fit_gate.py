@@ -36,13 +36,13 @@ def main(
     from nounflow.errors import NounflowError
     from nounflow.open_set.bank import read_bank
     from nounflow.open_set.gate import TOP_K
-    from nounflow.open_set.gate_fitting import fit_gate, plain_noise
+    from nounflow.open_set.gate_fitting import fit_gate
     from nounflow.predictors.loading import load_predictor
     from nounflow.process import prepare_process
     from nounflow.schemas.documents import write_document
     from nounflow.store.shards import check_identity, read_shard
     from nounflow.store.training_set import open_training_set
-    from nounflow.training.heldout import held_out
+    from nounflow.training.heldout import held_out, plain_noise
 
     predictor = load_predictor(model, prepare_process(device, threads))
     run = predictor.manifest

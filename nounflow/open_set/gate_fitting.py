@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from nounflow.config.auto import settled_noise
-from nounflow.config.noise import NoiseConfig
 from nounflow.config.open_set import OpenSetConfig
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.files import sha256_file
@@ -21,6 +18,7 @@ from nounflow.open_set.no_store import read_no_model
 from nounflow.schemas.models import PredictorManifest
 from nounflow.schemas.open_set import GateManifest
 from nounflow.store.shards import check_identity
+from nounflow.training.heldout import plain_noise
 
 
 def fit_gate(
@@ -76,9 +74,3 @@ def fit_gate(
         no=Path(os.path.relpath(no_path, out.parent)).as_posix() if no_path else "",
         no_sha256=sha256_file(no_path) if no_path else "",
     )
-
-
-def plain_noise(settings: dict[str, Any] | None, spec: str) -> NoiseConfig:
-    """A run's noise, or what suits its embedder where that was measured on images, which are not at hand here."""
-    found = NoiseConfig.model_validate(settings or {})
-    return settled_noise(NoiseConfig(), spec) if settings is None or found.needs_images else found

@@ -1,10 +1,12 @@
 """Held-out texts as a predictor will meet images: one noun each, noisy. What is fitted is fitted to them alone."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
+from nounflow.config.auto import settled_noise
 from nounflow.config.noise import NoiseConfig
 from nounflow.errors import NounflowError
 from nounflow.store.training_set import TrainingSet
@@ -40,3 +42,9 @@ def held_out(training_set: TrainingSet, noise: NoiseConfig, seed: int, most: int
     shape = load_noise_shape(noise, None, training_set)
     embeddings = apply_noise(torch.from_numpy(training_set.vectors[rows]).float(), noise, generator, shape)
     return HeldOut(embeddings.numpy(), training_set.targets[training_set.offsets[rows]].astype(np.int64))
+
+
+def plain_noise(settings: dict[str, Any] | None, spec: str) -> NoiseConfig:
+    """A run's noise, or what suits its embedder where that was measured on images, which are not at hand here."""
+    found = NoiseConfig.model_validate(settings or {})
+    return settled_noise(NoiseConfig(), spec) if settings is None or found.needs_images else found
