@@ -17,7 +17,9 @@ import exiv2
 import pytest
 from tiny_workflow import Project
 
+from nounflow.classifier import NounClassifier
 from nounflow.cli import main
+from nounflow.commands.naming import _SHAPING
 from nounflow.commands.naming_journal import NamingJournal
 from nounflow.errors import NounflowError
 from nounflow.namings import Naming
@@ -123,13 +125,18 @@ def test_a_run_that_was_stopped_goes_on(
     assert name(photos, "--run", run, "--out", out) == 1
     whole = out.read_text()
     out.unlink()
-    with NamingJournal(out, resume=False) as journal:
+    unsaid = {"unknown": False, "min_confidence": 0.0, "merge_synonyms": False, "uncalibrated": False}
+    journal = NamingJournal(out, resume=False)
+    journal.begin({"model": NounClassifier.load(run, "cpu").weights_sha256} | dict.fromkeys(_SHAPING) | unsaid)
+    with journal:
         for file, noun in (("a.png", "kept from before"), ("b.png", "torn")):
             main_line = json.dumps(asdict(Naming(str(photos / file), (noun,), (0.5,)))).encode() + b"\n"
             assert journal._file is not None
             journal._file.write(main_line if noun != "torn" else main_line[:-9])
     assert name(photos, "--run", run, "--out", out) == 1
     assert "--resume" in capsys.readouterr().err
+    assert name(photos, "--run", run, "--out", out, "--resume", "--top", 2) == 1
+    assert "named with another top" in capsys.readouterr().err
     assert not out.exists()
     assert name(photos, "--run", run, "--out", out, "--resume") == 1
     rows = out.read_text().splitlines()

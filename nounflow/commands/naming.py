@@ -26,6 +26,8 @@ from nounflow.spreadsheets import write_sheet
 if TYPE_CHECKING:
     from nounflow.namings import Naming
 
+# Options that shape an answer; a run that goes on must have the same.
+_SHAPING = ("top", "unknown", "gate", "known", "keep", "decoding", "min_confidence", "merge_synonyms", "uncalibrated")
 _TABLES: dict[str, Callable[[Any, Path], object]] = {  # suffix -> how a polars table is written
     ".tsv": lambda table, path: write_sheet(path, table.columns, table.iter_rows()),
     ".csv": lambda table, path: write_sheet(path, table.columns, table.iter_rows()),
@@ -148,6 +150,9 @@ def _name(arguments: argparse.Namespace) -> None:
     if arguments.gate or arguments.unknown:
         gate = None if arguments.gate in (None, Path()) else arguments.gate
         classifier = classifier.gated(gate, arguments.known, arguments.keep)
+    if journal:
+        options = {key: getattr(arguments, key) for key in _SHAPING}
+        journal.begin({"model": classifier.weights_sha256, "guide": nouns, **options})
     named, unwritten = list(journal.done.values()) if journal else [], 0
     done = {naming.file for naming in named}
     with journal or contextlib.nullcontext(), contextlib.suppress(*(KeyboardInterrupt,) * arguments.watch):

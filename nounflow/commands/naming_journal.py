@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 
 class NamingJournal:
-    """OUT.part: one line of JSON for each image, in the order they were named. A torn last line is passed over."""
+    """OUT.part: a line of JSON for what shapes the answers, then one for each image, in the order they were named.
+
+    A torn last line is passed over.
+    """
 
     def __init__(self, out: Path, resume: bool) -> None:
         """
@@ -25,6 +29,7 @@ class NamingJournal:
         self.path = out.with_name(out.name + ".part")
         self.done: dict[str, Naming] = {}
         self._file: IO[bytes] | None = None
+        self._shaping: Any = None
         if not self.path.exists():
             return
         if not resume:
@@ -36,15 +41,38 @@ class NamingJournal:
         whole = 0
         for line in self.path.read_bytes().splitlines(keepends=True):
             try:
-                found = _naming(json.loads(line))
+                row = json.loads(line)
+                if whole:
+                    found = _naming(row)
+                    self.done[found.file] = found
+                elif line.endswith(b"\n"):
+                    self._shaping = row
             except (ValueError, TypeError, KeyError):
                 break
             if not line.endswith(b"\n"):
                 break
             whole += len(line)
-            self.done[found.file] = found
         with self.path.open("r+b") as file_:
             file_.truncate(whole)
+
+    def begin(self, shaping: Mapping[str, Any]) -> None:
+        """Say what shapes the answers: the model and the options.
+
+        Raises:
+            NounflowError: other things shaped those that are there.
+        """
+        wanted = json.loads(json.dumps(shaping, default=str))
+        if self._shaping is None and not self.done:
+            self._shaping = wanted
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_bytes(json.dumps(wanted).encode() + b"\n")
+        there = self._shaping if isinstance(self._shaping, dict) else {}
+        if differing := [key for key in {**wanted, **there} if wanted.get(key) != there.get(key)]:
+            raise NounflowError(
+                f"The run that was stopped named with another {', '.join(differing)}",
+                where=self.path,
+                fix="go on with the same, or delete the file and begin anew",
+            )
 
     def add(self, naming: Naming) -> None:
         """Write one more answer."""
