@@ -20,7 +20,7 @@ from nounflow.embedders.image_files import embed_batches
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
-from nounflow.image_sources import ImageSource, as_image, is_image, title_of
+from nounflow.image_sources import ImageSource, as_image, images_of, is_image, title_of
 from nounflow.images import ImageError
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
 from nounflow.namings import CANDIDATES, AnswerReader, Naming, distinct_nouns
@@ -321,7 +321,7 @@ class NounClassifier(FindsRegions):
         alike = listed.problems if listed else ()
         tagger = Tagger(self._predictor, self._embedder, self._vectors_of, self._same, self._gate)
         found = []
-        for source in [images] if is_image(images) else self._sources(images):
+        for source in [images] if is_image(images) else images_of(images):
             try:
                 nouns = tagger(as_image(source), listed, most, threshold)
                 found.append(Tagging(title_of(source), nouns, alike=alike))
@@ -391,7 +391,7 @@ class NounClassifier(FindsRegions):
 
     def _embedded(self, images: Any, progress: bool) -> Iterator[tuple[list[Any], list[str | None], np.ndarray]]:
         """Sources, why they could not be read, and the vectors of the others: see `embed_batches`."""
-        images = self._sources(images)
+        images = images_of(images)
         opened: Callable[[Any], Any] = partial(as_image)
         total = len(images) if hasattr(images, "__len__") else 0
         with Progress("images", total, "images", quiet=not progress) as bar:

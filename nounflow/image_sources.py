@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 from PIL import Image
 
-from nounflow.images import ImageError, open_image, to_rgb, upright
-
-if TYPE_CHECKING:
-    pass
+from nounflow.errors import NounflowError
+from nounflow.images import ImageError, list_images, open_image, to_rgb, upright
 
 ImageSource: TypeAlias = (
     "str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes] | Image.Image | np.ndarray"
@@ -31,6 +30,23 @@ def is_image(value: object) -> bool:
     if isinstance(value, bytes | bytearray | memoryview | Image.Image) or hasattr(value, "read"):
         return True
     return hasattr(value, "ndim") and hasattr(value, "dtype") and value.ndim <= 3
+
+
+def images_of(source: Any) -> Any:
+    """The images of a folder, or those that were given.
+
+    Raises:
+        NounflowError: there is no such folder.
+        TypeError: it is nothing that holds images.
+    """
+    if isinstance(source, str | os.PathLike):
+        folder = Path(source)
+        if not folder.is_dir():
+            raise NounflowError("There is no such folder", where=folder, fix="check the path")
+        return [folder / name for name in list_images(folder, any_name=True)]
+    if not isinstance(source, Iterable):
+        as_image(source)  # says what is taken
+    return source
 
 
 def title_of(source: object) -> str:

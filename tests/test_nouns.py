@@ -146,8 +146,8 @@ def test_leading_senses_stand_before_others(tiny: WordNet) -> None:
     assert kind_of_crane(tiny, rules_of(leading=[{"senses": "crane%1:05:00::", "reason": "a test"}])) == "animal"
 
 
-def test_a_word_is_not_used_for_an_unmeant_sense_whose_other_words_stay(tiny: WordNet) -> None:
-    rules = rules_of(unmeant=[{"senses": "pooch%1:05:00::", "below": False, "reason": "a test"}])
+def test_a_word_is_not_used_for_a_sense_that_is_left_out_whose_other_words_stay(tiny: WordNet) -> None:
+    rules = rules_of(leave_out_senses=[{"senses": "pooch%1:05:00::", "below": False, "reason": "a test"}])
     plain, mended = (set(build_lexicon(tiny, FULL, of, frequencies_of({}))[0]["noun"]) for of in (rules_of(), rules))
     assert plain - mended == {"pooch"}
 

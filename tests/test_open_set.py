@@ -243,6 +243,9 @@ def test_the_comparison_tells_known_from_unknown_images_with_and_without_a_list(
     assert dict(listed_part["rows"])["mcm"][1][0] == f"{100 * listed['mcm', 'far']['auroc'].value:.1f}"
     assert len(listed_part["histograms"]) == 6
     assert dict(of_run_part["rows"])["probability"][0][0] == "50.0"
+    assert all(f">{method}<" in listed_part["chart"] for method, _ in listed_part["rows"])
+    lacking = [row for row in results.rows if (row.method, row.unknown) != ("mcm", "far")]
+    assert open_set(results.model_copy(update={"rows": tuple(lacking)}))[0]["chart"] != listed_part["chart"]
     assert open_set(None) == []
 
 

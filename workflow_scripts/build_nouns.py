@@ -4,7 +4,7 @@ Inputs: WordNet (the manifest of the fetched one, or a folder with `data.noun`, 
 `noun.exc`, `cntlist.rev` or `index.sense`), the rule file, the lists of inflection, the supplement, the manifests of
 further sources of nouns, the lexicon's settings. Word frequencies come with the packages wordsegment and wordfreq;
 word pieces (`max_pieces`) are counted with the bundled text tower's tokenizer unless `--tokenizer` gives another.
-Outputs: the lexicon (parquet, schema NOUNS) and what was kept and dropped (JSON).
+Outputs: the lexicon (parquet, schema LEXICON) and what was kept and dropped (JSON).
 
     python workflow_scripts/build_nouns.py --wordnet results/inputs/wordnet/manifest.json \
         --rules resources/nouns/rules.yaml --inflection resources/nouns/inflection.yaml \

@@ -128,7 +128,7 @@ def _name(arguments: argparse.Namespace) -> None:
 
             rows = pl.DataFrame(naming_several.table_rows(found), naming_several.COLUMNS)
             _TABLES[arguments.out.suffix](rows, arguments.out)
-        _leave(len(found), sum(bool(one.problem) for one in found))
+        _end(len(found), sum(bool(one.problem) for one in found))
         return
     journal = NamingJournal(arguments.out, arguments.resume) if arguments.out else None
     nouns = noun_list(arguments.guide) if arguments.guide else None
@@ -183,10 +183,10 @@ def _name(arguments: argparse.Namespace) -> None:
         _write_table(arguments.out, named, arguments.confidence)
         journal.finish()
     failed = sum(bool(naming.problem) for naming in named)
-    _leave(len(named), failed, unwritten)
+    _end(len(named), failed, unwritten)
 
 
-def _leave(files: int, failed: int, unwritten: int = 0) -> None:
+def _end(files: int, failed: int, unwritten: int = 0) -> None:
     """Say how many were read, and end with the status that says so, too."""
     print(f"{files - failed} images named, {failed} unreadable", file=sys.stderr)
     if unwritten:

@@ -62,7 +62,7 @@ class NamingJournal:
             NounflowError: other things shaped those that are there.
         """
         wanted = json.loads(json.dumps(shaping, default=str))
-        if self._shaping is None and not self.done:
+        if self._shaping is None:  # nothing is there, or a torn line
             self._shaping = wanted
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.write_bytes(json.dumps(wanted).encode() + b"\n")

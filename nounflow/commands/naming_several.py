@@ -18,14 +18,12 @@ if TYPE_CHECKING:
     from nounflow.tags.naming import Tagging
 
 _ALONE = (
-    *("watch", "resume", "write_xmp", "guide", "unknown", "min_confidence", "confidence", "merge_synonyms"),
+    "watch", "resume", "write_xmp", "guide", "unknown", "min_confidence", "confidence", "merge_synonyms",
     "uncalibrated",
-)
+)  # fmt: skip
 _CORNERS = ("x0", "y0", "x1", "y1")
-COLUMNS = dict.fromkeys(("file", "rank", "noun", "by", "score", *_CORNERS, "problem"), str) | {
-    "rank": int,
-    **dict.fromkeys(("score", *_CORNERS), float),
-}
+_NUMBERS = dict.fromkeys(("score", *_CORNERS), float)
+COLUMNS = {"file": str, "rank": int, "noun": str, "by": str, **_NUMBERS, "problem": str}
 
 
 def add(name: argparse.ArgumentParser) -> None:

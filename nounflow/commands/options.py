@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nounflow.commandline import at_least_one
 from nounflow.errors import NounflowError
-from nounflow.escaping import escaped, unquoted
+from nounflow.escaping import CONTROL, escaped, unquoted
 
 if TYPE_CHECKING:
     from nounflow.config.experiment import Config
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 HOME = Path(__file__).resolve().parent.parent.parent  # where the library, the rules and their resources lie
 CONFIG = Path("config/config.yaml")
 _COMMENT = re.compile(r"(^|\s)#.*")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 OWN_CONFIG = "config.yaml"  # of a folder made by `nounflow init`: laid over that of HOME
 
 
@@ -210,7 +209,7 @@ def noun_list(path: Path) -> list[str]:
         ) from None
     plain = (unquoted(" ".join(_COMMENT.sub("", line).split())) for line in lines)
     nouns = [text for text in plain if text]
-    if strange := [noun for noun in nouns if _CONTROL.search(noun)]:
+    if strange := [noun for noun in nouns if CONTROL.search(noun)]:
         raise NounflowError(
             f"A noun of the list holds a control code: {escaped(strange[0])}", where=path, fix="save it as plain text"
         )

@@ -1,24 +1,20 @@
 """From the files that a lexicon is made of to its table: what the lexicon's stage and its page share."""
 
+from __future__ import annotations
+
 import argparse
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
-
-import polars as pl
+from typing import TYPE_CHECKING, NamedTuple
 
 from nounflow.config.lexicon import LexiconConfig
-from nounflow.counts import Counts
 from nounflow.errors import NounflowError
-from nounflow.inputs import input_folder
-from nounflow.nouns.frequencies import load_frequencies
-from nounflow.nouns.imported import read_imports
-from nounflow.nouns.inflection_lists import load_inflection_lists
-from nounflow.nouns.lexicon import build_lexicon
-from nounflow.nouns.rules import load_rules
-from nounflow.nouns.supplement import extended, read_supplement
-from nounflow.wordnet import WordNet
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from nounflow.counts import Counts
 
 
 class Sources(NamedTuple):
@@ -43,6 +39,15 @@ def build(
     Raises:
         NounflowError: a file cannot be read, or does not fit the others.
     """
+    from nounflow.inputs import input_folder
+    from nounflow.nouns.frequencies import load_frequencies
+    from nounflow.nouns.imported import read_imports
+    from nounflow.nouns.inflection_lists import load_inflection_lists
+    from nounflow.nouns.lexicon import build_lexicon
+    from nounflow.nouns.rules import load_rules
+    from nounflow.nouns.supplement import extended, read_supplement
+    from nounflow.wordnet import WordNet
+
     wordnet, tokenizer = sources.wordnet, sources.tokenizer
     words = WordNet.load(wordnet if wordnet.is_dir() else input_folder(wordnet))
     count_pieces = _piece_counter(tokenizer or _bundled_tokenizer()) if settings.max_pieces else None

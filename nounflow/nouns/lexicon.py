@@ -144,7 +144,7 @@ def _drafts(words: WordSenses, selected: frozenset[str], rules: Rules, inflector
     drafts = []
     for name in sorted(known):
         senses = [sense for sense in words.by_mass(name) if sense.synset.id in selected and not is_title(sense)]
-        senses = [sense for sense in senses if sense.key not in order.unmeant]
+        senses = [sense for sense in senses if sense.key not in order.left_out]
         if not senses:
             continue
         senses.sort(key=functools.partial(order.rank, name))  # stable: commonest first

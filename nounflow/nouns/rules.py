@@ -58,7 +58,7 @@ class Rules(Settings):
     british: dict[str, str] = Field(default_factory=dict, description="American spelling of a word -> British")
     leading: tuple[SenseRule, ...] = Field((), description="senses that stand before a word's other selected senses")
     later: tuple[SenseRule, ...] = Field((), description="senses that stand behind a word's other selected senses")
-    unmeant: tuple[SenseRule, ...] = Field((), description="senses that no word, or not the key's word, is used for")
+    leave_out_senses: tuple[SenseRule, ...] = Field((), description="senses that their word is not used for")
     leave_out: tuple[WordRule, ...] = ()
     shares: tuple[ShareRule, ...] = ()
 

@@ -101,14 +101,14 @@ class SenseOrder:
         """
         self.pictured = {wordnet.sense_ids[key] for key in rules.pictured if key in wordnet.sense_ids}
         self._listed = rules.listed_senses
-        self._later, self._first, self.unmeant = (
+        self._later, self._first, self.left_out = (
             frozenset(
                 key
                 for rule in of_kind
                 for sense, synset in zip(rule.senses, _synsets(wordnet, rule), strict=True)
                 for key in (_keys_below(wordnet, synset) if rule.below else (sense,))
             )
-            for of_kind in (rules.later, rules.leading, rules.unmeant)
+            for of_kind in (rules.later, rules.leading, rules.leave_out_senses)
         )
 
     def rank(self, name: str, sense: WordSense) -> tuple[bool, bool, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
@@ -11,13 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nounflow.errors import NounflowError
-from nounflow.escaping import escaped, is_utf8, unguarded, unquoted
+from nounflow.escaping import CONTROL, escaped, is_utf8, unguarded, unquoted
 from nounflow.extras import need
 from nounflow.image_folders import EXTENSIONS, list_images
 
 _SHARDS = (".tar", ".tar.gz", ".tgz")
 _HEADINGS = ("caption", "captions", "title", "text")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class Pair(NamedTuple):
@@ -136,7 +134,7 @@ def _of_shards(shards: list[Path], left_out: LeftOut) -> Iterator[Pair]:
 
 def _pair(name: str, image: Path | bytes, text: bytes | None, left_out: LeftOut) -> Iterator[Pair]:
     try:
-        caption = None if text is None else " ".join(_CONTROL.sub(" ", text.decode("utf-8-sig")).split())
+        caption = None if text is None else " ".join(CONTROL.sub(" ", text.decode("utf-8-sig")).split())
     except UnicodeDecodeError:
         left_out(name, "its caption is not UTF-8")
         return

@@ -58,15 +58,17 @@ def read_boxes(path: Path, files: Iterable[str] = ()) -> TrueBoxes:
     for key, one in parts.images.items():
         images.setdefault(one.file, (number[key], *(one.size or (0, 0))))  # of one that stands twice the first id
     place = {category: i for i, category in enumerate(parts.categories)}
-    corners, dropped = np.zeros((len(parts.rows), 4), dtype=np.float32), dict[str, int]()
+    boxes = [bbox if len(bbox) == 4 else (0.0,) * 4 for _, _, bbox, _ in parts.rows]
+    with np.errstate(over="ignore", invalid="ignore"):
+        corners = np.array(boxes, dtype=np.float64).reshape(-1, 4)
+        corners[:, 2:] += corners[:, :2]
+        corners = corners.astype(np.float32)
+    bad, dropped = degenerate(corners), dict[str, int]()
     kept: dict[str, list[int]] = {file: [] for file in images}
-    for row, (image, category, bbox, _) in enumerate(parts.rows):
-        if len(bbox) == 4:
-            with np.errstate(over="ignore", invalid="ignore"):
-                corners[row] = (*bbox[:2], bbox[0] + bbox[2], bbox[1] + bbox[3])
+    for row, (image, category, _, _) in enumerate(parts.rows):
         reason = (
             "a box without an area"
-            if degenerate(corners[row : row + 1])[0]
+            if bad[row]
             else f"no image has the id {image}"
             if image not in parts.images
             else f"no category has the id {category}"
@@ -93,7 +95,8 @@ def read_boxes(path: Path, files: Iterable[str] = ()) -> TrueBoxes:
 def _numbers(ids: Iterable[str]) -> dict[str, int]:
     """Ids as the whole numbers that COCO wants; counted from 1 where some are none."""
     ids = list(ids)
-    return {each: int(each) if all(one.isdecimal() for one in ids) else i for i, each in enumerate(ids, 1)}
+    whole = all(each.isdecimal() for each in ids)
+    return {each: int(each) if whole else i for i, each in enumerate(ids, 1)}
 
 
 def dataset(truth: TrueBoxes, files: Sequence[str], names: Iterable[int]) -> dict[str, Any]:

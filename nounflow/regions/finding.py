@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nounflow.config.regions import FusionConfig, ProposalsConfig
-from nounflow.errors import NounflowError
-from nounflow.image_sources import ImageSource, as_image, is_image, title_of
-from nounflow.images import ImageError, list_images
+from nounflow.image_sources import ImageSource, as_image, images_of, is_image, title_of
+from nounflow.images import ImageError
 
 if TYPE_CHECKING:
     from nounflow.embedders.protocol import Embedder
@@ -56,20 +53,9 @@ class FindsRegions:
         gate = self._gate
         fusion = FusionConfig(most=most)
         find = RegionFinder(self._predictor, self._embedder, asked, fusion, min_probability, self._same, gate)
-        for source in [images] if is_image(images) else self._sources(images):
+        for source in [images] if is_image(images) else images_of(images):
             title = title_of(source)
             try:
                 yield find(as_image(source), title)
             except ImageError as problem:
                 yield FoundRegions(title, problem=str(problem))
-
-    def _sources(self, images: Any) -> Any:
-        """The images of a folder, or what was given."""
-        if isinstance(images, str | os.PathLike):
-            folder = Path(images)
-            if not folder.is_dir():
-                raise NounflowError("There is no such folder", where=folder, fix="check the path")
-            return [folder / name for name in list_images(folder, any_name=True)]
-        if not isinstance(images, Iterable):
-            as_image(images)  # says what is taken
-        return images

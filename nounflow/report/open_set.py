@@ -9,6 +9,7 @@ from typing import Any
 from nounflow.report import charts
 from nounflow.schemas.open_set import Fooled, Histogram, Measured, OpenSetResults, OpenSetRow
 
+_STYLES = 6  # kinds of image that one chart tells apart
 _COLOURS = {"known": "s1", "near": "s2", "far": "s3", "farthest": "s4", "wrong": "s2"}
 _RUN_MEASURES = {
     "auroc": "AUROC, right against wrong",
@@ -47,9 +48,9 @@ def _with_list(rows: Sequence[OpenSetRow]) -> dict[str, Any]:
         (method, [_pair(found.get((method, kind))) for kind in kinds])
         for method in methods
     ]  # fmt: skip
-    styles = {kind: f"s{i + 1}" for i, kind in enumerate(kinds)}
+    styles = {kind: f"s{i + 1}" for i, kind in enumerate(kinds[:_STYLES])}
     series = [
-        (style, [_bounds(found[method, kind].measures["auroc"]) for method in methods])
+        (style, [_bounds(row.measures["auroc"]) if (row := found.get((m, kind))) else None for m in methods])
         for kind, style in styles.items()
     ]
     return {

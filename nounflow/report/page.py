@@ -3,12 +3,9 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import Any
 
-import jinja2
 import polars as pl
-from markupsafe import Markup
 
 from nounflow.classification.table import HEADINGS, PUBLISHED, Row, cells
 from nounflow.report import charts, figures, nouns, score_tables, tags, training, words
@@ -17,6 +14,7 @@ from nounflow.report.gallery import Card, Picture
 from nounflow.report.open_set import open_set
 from nounflow.report.reading import CountsRecord, TrainingProgress
 from nounflow.report.regions import regions
+from nounflow.report.templating import environment, verbatim
 from nounflow.schemas.hypernyms import AnswerCalibration
 from nounflow.schemas.open_set import OpenSetResults
 from nounflow.schemas.regions import RegionScores
@@ -62,18 +60,12 @@ class Report:
 def render(report: Report) -> str:
     """The whole page."""
     scores, material = report.scores, report.material
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("nounflow.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= _FILTERS
+    templates = environment()
+    templates.filters |= _FILTERS
     origin = scores.provenance
-    return environment.get_template("report.html.j2").render(
-        css=_verbatim("report.css"),
-        js=_verbatim("report.js"),
+    return templates.get_template("report.html.j2").render(
+        css=verbatim("report.css"),
+        js=verbatim("report.js"),
         headline=words.headline(scores),
         built=words.built(material),
         warnings=[*words.rehearsals(material), *words.monotonous(material.predictions)],
@@ -105,10 +97,6 @@ def render(report: Report) -> str:
             {(one.image_set, *unreadable) for one in material.predictions for unreadable in one.unreadable.items()}
         ),
     )
-
-
-def _verbatim(name: str) -> Markup:
-    return Markup((resources.files("nounflow.report") / "templates" / name).read_text(encoding="utf-8"))
 
 
 def _gallery(report: Report) -> dict[str, Any]:

@@ -1,11 +1,8 @@
 """What the report shows of detection: ways, recall of the proposals, AP50 of each name, drawn boxes. Pure."""
 
-from importlib import resources
 from typing import Any
 
-import jinja2
-from markupsafe import Markup
-
+from nounflow.report.templating import environment, verbatim
 from nounflow.schemas.regions import RegionRow, RegionScores
 
 SAYS = {
@@ -30,15 +27,8 @@ def regions(scores: RegionScores) -> dict[str, Any]:
 
 def regions_page(scores: RegionScores) -> str:
     """The section as a page of its own, self-contained, for whoever runs no more than this stage."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("nounflow.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    css = (resources.files("nounflow.report") / "templates" / "report.css").read_text(encoding="utf-8")
-    return environment.get_template("regions_page.html.j2").render(css=Markup(css), regions=regions(scores))
+    page = environment().get_template("regions_page.html.j2")
+    return page.render(css=verbatim("report.css"), regions=regions(scores))
 
 
 def percent(value: float | None, digits: int = 1) -> str:
