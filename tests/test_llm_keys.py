@@ -57,6 +57,15 @@ def test_a_password_in_the_url_is_refused() -> None:
         LLMConfig(model="tiny", base_url="https://me:secret@host/v1")
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["http://[::1/v1", "http://host:port/v1", "http://host:99999/v1", "http:///v1", "http://a..b/v1", "http://h/?k=5"],
+)
+def test_what_is_no_address_of_a_server_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="Value error, (found|a URL)"):
+        LLMConfig(model="tiny", base_url=url)
+
+
 def test_words_that_are_no_keys_stay() -> None:
     text = "a desk-mounted key-operated lock"
     assert redact(text, "none") == text
