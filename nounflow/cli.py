@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from nounflow.commandline import print_any_text, reported_errors, wait_briefly
 from nounflow.commands import (
@@ -54,8 +55,19 @@ def parser() -> argparse.ArgumentParser:
     commands = command.add_subparsers(required=True, metavar="COMMAND")
     for module in _COMMANDS:
         module.add(commands)
+    _describe(commands)
     _complete(command)
     return command
+
+
+def _describe(commands: Any) -> None:
+    """Say what a sub-command is for at the top of its own help, too, where it has no longer text there."""
+    for listed in commands._choices_actions:
+        below = commands.choices[listed.dest]
+        below.description = below.description or listed.help[:1].upper() + listed.help[1:] + "."
+        for action in below._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                _describe(action)
 
 
 def _complete(command: argparse.ArgumentParser) -> None:

@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "calibrate",
         help="fit a model's probabilities to labelled photographs",
-        description="Fit a model's probabilities to labelled photographs, so that of those named with 70 %% about 70 "
+        description="Fit a model's probabilities to labelled photographs, so that of those named with 70 % about 70 "
         "in 100 are right. Writes calibration.json beside the model, which naming then uses (`nounflow name "
         "--uncalibrated` does not), before what the workflow fitted to captions. The order of the nouns stays. What is "
         "scored by the workflow is not touched.",

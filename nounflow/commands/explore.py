@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from nounflow.schemas.predictions import Predictions
 
-PORT = 8767
+PORT = 8768
 _RESULTS = Path("results")
 
 
@@ -64,7 +64,7 @@ def _explore(arguments: argparse.Namespace) -> None:
     if table.is_empty():
         raise NounflowError("These runs have named no image", where=folder, fix="look into their `unreadable`")
     app = exploring_app(table, folder, image_set, judged.annotator if judged else "", _places(documents, table))
-    print(f"image set {image_set}: {table['image'].n_unique():,} images, {len(documents)} runs", flush=True)
+    print(f"image set {image_set}: {table['image'].n_unique():,} images, {', '.join(one.run for one in documents)}", flush=True)
     serve_app(app, host=arguments.host, port=arguments.port, browser=not arguments.no_browser)
 
 

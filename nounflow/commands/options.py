@@ -28,7 +28,10 @@ OWN_CONFIG = "config.yaml"  # of a folder made by `nounflow init`: laid over tha
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Add `--run`: the model that answers."""
     parser.add_argument(
-        "--run", type=Path, default=Path("results/models/small"), help="folder, name or hub id of a model"
+        "--run",
+        type=Path,
+        default=Path("results/models/small"),
+        help="folder, name or hub id of a model (default results/models/small)",
     )
 
 

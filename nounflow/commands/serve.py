@@ -37,7 +37,12 @@ def add(commands: Any) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    serve.add_argument("model", nargs="?", default="results/models/small", help="folder, name or hub id of a model")
+    serve.add_argument(
+        "model",
+        nargs="?",
+        default="results/models/small",
+        help="folder, name or hub id of a model (default results/models/small)",
+    )
     serve.add_argument("--guide", type=Path, help="answer from this list only: a file with one noun a line")
     serve.add_argument("--gate", action="store_true", help="answers carry the verdict of the run's gate.json")
     serve.add_argument(

@@ -72,6 +72,6 @@ def listening_socket(host: str, port: int) -> socket.socket:
         listening.close()
         raise NounflowError(
             f"The port {port} of {host} cannot be used ({getattr(error, 'strerror', None) or error})",
-            fix="end the program that has it (another `nounflow annotate`?), or pass another one with --port",
+            fix="end the program that has it (another `nounflow` command?), or pass another one with --port",
         ) from None
     return listening

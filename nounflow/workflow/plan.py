@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from nounflow.config.captions import CaptionsConfig
 from nounflow.config.experiment import Config
 from nounflow.config.modality_gaps import known_gap
 from nounflow.config.runs.run import TrainedRun
@@ -14,8 +15,9 @@ from nounflow.errors import NounflowError
 from nounflow.images import list_images
 
 PROCESSOR = "processor"  # the machine of rates.tsv for stages without a device: one core, whatever the machine
+_HOME = Path(__file__).resolve().parents[2]
 _BYTES = 2  # fp16
-_CLEAN, _WHOLE = 6_100, 40_100  # nouns of the lexicons `small` and `full`
+_CLEAN, _WHOLE = 7_500, 40_100  # nouns of the lexicons `small` and `full`
 _IMAGES = {"tuxpaint": 323}  # photographs of a source that is fetched
 
 
@@ -57,7 +59,7 @@ def plan(
 
 def dim_of(spec: str) -> int | None:
     """Dimensions of an embedder whose weights need not be here; None where they are not known."""
-    path = Path(__file__).resolve().parents[2] / "resources/towers.tsv"
+    path = _HOME / "resources/towers.tsv"
     if (gap := known_gap(spec)) is not None:
         return gap.dim
     if not path.is_file():
@@ -97,7 +99,15 @@ def texts_of(config: Config, source: str, nouns: int) -> int:
         return nouns * captions.offline.captions_per_noun
     if source == "llm":
         return round(nouns * captions.llm.captions_per_noun)
-    return nouns * captions.multiset.texts_per_noun[int(source[1:]) - 1]
+    each = captions.multiset.texts_per_noun[int(source[1:]) - 1]
+    return nouns * (max(each, _core_texts(captions)) if source == "m1" else each)
+
+
+def _core_texts(captions: CaptionsConfig) -> int:
+    """Texts of M1 that every noun gets, however few are asked for."""
+    files = (Path(captions.singular_templates), Path(captions.plural_templates))
+    tables = (pl.read_csv(file if file.is_file() else _HOME / file, separator="\t", quote_char=None) for file in files)
+    return max(table["core"].sum() for table in tables)
 
 
 def _steps(config: Config, nouns: Mapping[str, int], rates: Rates, dims: Mapping[str, int]) -> Iterator[Step]:
