@@ -28,6 +28,20 @@ def test_files_of_the_config_swallow_no_name(words: list[str]) -> None:
     assert parsed.predictions == ["small"]
 
 
+@pytest.mark.parametrize("words", [["explore"], ["decisions", "show"], ["serve"], ["calibrate"]])
+def test_the_help_of_a_command_says_what_it_is_for(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse([*words, "--help"])
+    usage, purpose, *_ = capsys.readouterr().out.split("\n\n")
+    assert usage.startswith("usage: nounflow ") and purpose[0].isupper() and purpose.endswith(".")
+    assert "%%" not in purpose
+
+
+def test_the_pages_of_two_commands_can_be_open_together() -> None:
+    commands = (["annotate", "small"], ["serve"], ["demo"], ["explore", "small"])
+    assert len({parse(words).port for words in commands}) == 4
+
+
 def test_the_version_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         main(["--version"])

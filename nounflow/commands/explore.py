@@ -64,7 +64,8 @@ def _explore(arguments: argparse.Namespace) -> None:
     if table.is_empty():
         raise NounflowError("These runs have named no image", where=folder, fix="look into their `unreadable`")
     app = exploring_app(table, folder, image_set, judged.annotator if judged else "", _places(documents, table))
-    print(f"image set {image_set}: {table['image'].n_unique():,} images, {', '.join(one.run for one in documents)}", flush=True)
+    runs = ", ".join(one.run for one in documents)
+    print(f"image set {image_set}: {table['image'].n_unique():,} images, {runs}", flush=True)
     serve_app(app, host=arguments.host, port=arguments.port, browser=not arguments.no_browser)
 
 
