@@ -74,10 +74,12 @@ def _open(form: str, meaning: Collection[str], words: Words, least: float = _IN_
         return None
     for cut in range(len(form) - _SHORTEST, _SHORTEST - 1, -1):
         first, last = form[:cut], form[cut:]
-        if last in _PARTICLES or first not in words.known:
+        if first not in words.known:
             continue
         numbers = [(last, form)] + ([(last[:-1], form[:-1])] if last.endswith("s") else [])
         for head, closed in numbers:  # "book shops" where "book shop" is in use
+            if len(head) < _SHORTEST or head in _PARTICLES:  # no "man ors", no "pull overs"
+                continue
             if head in meaning and words.pairs.get(f"{first} {head}", 0.0) > least * words.frequency(closed):
                 return f"{first} {last}"
     return None
