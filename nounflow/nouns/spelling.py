@@ -88,7 +88,7 @@ def _open(form: str, meaning: Collection[str], words: Words, uncounted: bool = F
             continue
         numbers = [(last, form)] + ([(last[:-1], form[:-1])] if last.endswith("s") else [])
         for head, closed in numbers:  # "book shops" where "book shop" is in use
-            if len(head) < _SHORTEST or head in _PARTICLES:  # no "man ors", no "pull overs"
+            if len(head) < _SHORTEST or head not in words.known or head in _PARTICLES:  # "man ors", "pull overs"
                 continue
             in_use = words.pairs.get(f"{first} {head}", 0.0) > _IN_USE * words.frequency(closed)
             if head in meaning and (in_use or uncounted):
