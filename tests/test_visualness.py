@@ -117,7 +117,14 @@ def test_compounds_are_written_open_and_closed_where_both_are_in_use() -> None:
 
 
 def test_an_address_of_the_web_another_word_and_a_function_word_make_no_spelling() -> None:
-    use = {"firing squad": 1e-6, "firingsquad": 1e-6, "stone wall": 1e-6, "stonewall": 1e-6, "manors": 1e-7, "man or": 1e-3}
+    use = {
+        "firing squad": 1e-6,
+        "firingsquad": 1e-6,
+        "stone wall": 1e-6,
+        "stonewall": 1e-6,
+        "manors": 1e-7,
+        "man or": 1e-3,
+    }
     use |= {"pullovers": 1e-7, "pull over": 1e-4, "pine": 1.0, "cone": 1.0}
     words = replace(words_of(use), written=use.keys() - {"firingsquad"})
     variants, every = Spellings({}).variants, Spellings({}, uncounted=True).variants

@@ -11,7 +11,8 @@ _IN_USE = 0.05
 _SHORTEST = 3  # letters of a part of a closed compound
 _PARTICLES = word_set("out over off up down in on")  # "turnover" is no "turn over"
 # Names and words of another sense: a stone wall is no stonewall.
-_OTHER_WORDS = word_set("""bluejays coppermine freightliner gogglebox haha highjump homebase kickstart kickstarter littlefinger
+_OTHER_WORDS = word_set("""bluejays coppermine freightliner gogglebox haha highjump homebase kickstart kickstarter
+    littlefinger
     livingstone livingstones mainstreet oldman peachtree raintree seabiscuit secondhand stockmarket stonewall stonewalls
     timberwolves tomtom watergate whitehorse youngman""")
 
