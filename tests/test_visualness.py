@@ -169,12 +169,19 @@ INDEX = ["entity n 1 0 1 0 00000001", "dog n 1 0 1 0 00000002"]
         ("index.noun", lambda lines: [lines[0], lines[1].replace("00000002", "00000008")], "'dog' points at n00000008"),
         ("index.noun", lambda lines: ["lexiko greek"], "this is no word"),
         ("cntlist.rev", lambda lines: ["dog%1:05:00:: 1 many"], "this is no sense"),
+        ("cntlist.rev", lambda lines: ["dog%1:05:00:: 1 -5"], "no count: -5"),
+        ("data.noun", lambda lines: [lines[0], lines[1].replace("@ 00000001", "@ 00000002")], "n00000002 is below"),
+        ("data.noun", lambda lines: [lines[0], lines[1].partition(" |")[0]], "no gloss"),
+        ("index.noun", lambda lines: lines[:1], "'dog' is a word of n00000002"),
+        ("index.noun", lambda lines: [*lines, "cat n 1 0 1 0 00000002"], "'cat' is a word of n00000002"),
+        ("noun.exc", lambda lines: ["geese"], "no irregular plural with its singulars, at 'geese'"),
     ],
 )
 def test_damaged_wordnet_files_are_refused_by_file_line_and_entry(
     tmp_path: Path, file: str, change: Any, message: str
 ) -> None:
     lines = {"data.noun": SYNSETS, "index.noun": INDEX, "cntlist.rev": ["dog%1:05:00:: 1 42"]}
+    lines["noun.exc"] = ["geese goose"]
     for name, text in lines.items():
         (tmp_path / name).write_text("\n".join(change(text) if name == file else text) + "\n")
     with pytest.raises(DamagedFileError, match=message) as error:
