@@ -364,8 +364,8 @@ def stdin(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
 
 
 def test_drawings_replace_neither_each_other_nor_photographs(tmp_path: Path) -> None:
-    found = _pictures(["a/x.jpg", "b/x.jpg", "b/y.png"], tmp_path)
-    assert [path.name for path in found.values()] == ["x.png", "x_2.png", "y.png"]
+    found = _pictures(["a/x.jpg", "b/x.jpg", "b/y.png", "b/x_2.png", "c/X.jpg"], tmp_path)
+    assert [path.name for path in found.values()] == ["x.png", "x_2.png", "y.png", "x_2_2.png", "X_3.png"]
     with pytest.raises(NounflowError, match="would replace a photograph"):
         _pictures([str(tmp_path / "x.png")], tmp_path)
     assert as_coco([FoundRegions("a", problem="broken")])["images"] == []

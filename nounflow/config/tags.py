@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, model_validator
 
 from nounflow.config.base import HomePath, Settings
+from nounflow.config.check_set import Templates
 from nounflow.config.runs.run import one_of
 from nounflow.config.training import TrainingConfig
 from nounflow.predictor_kinds import PREDICTORS
@@ -77,8 +78,8 @@ class TagsConfig(Settings):
         (), description="runs of this embedder whose answers are compared, also without a list; none: all of them"
     )
     trained: dict[str, TagMethodConfig] = Field(default_factory=dict, description="adapters that are compared")
-    templates: tuple[str, ...] = Field(
-        ("{}", "a photo of a {}.", "There is a {} in the scene."), min_length=1, description="texts of a label"
+    templates: Templates = Field(
+        ("{}", "a photo of a {}.", "There is a {} in the scene."), description="texts of a label"
     )
     best: int = Field(2, ge=1, description="local scores of a label that are averaged (published: 16 of 196 patches)")
     temperature: float = Field(0.05, gt=0, description="of the softmax over labels within a local view; CLIP: 0.01")

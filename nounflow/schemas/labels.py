@@ -9,6 +9,7 @@ from pydantic import RootModel
 
 from nounflow.errors import NounflowError
 from nounflow.escaping import unguarded
+from nounflow.files import text_encoding
 from nounflow.image_names import ByName, plain_name
 from nounflow.schemas.documents import StoredDocument
 
@@ -68,7 +69,7 @@ def label_rows(path: Path, separator: str = "\t") -> list[tuple[int, list[str]]]
         NounflowError: it cannot be read; names the line where a quotation mark is not closed.
     """
     try:
-        with open(path, encoding="utf-8-sig", newline="") as handle:  # -sig: Excel starts its files with a mark
+        with open(path, encoding=text_encoding(path), newline="") as handle:
             return list(_rows(handle, path, separator))
     except FileNotFoundError:
         raise NounflowError(

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nounflow.errors import NounflowError
+from nounflow.files import text_encoding
 from nounflow.image_names import in_folder, listed, plain_name
 from nounflow.schemas.boxes import read_coco
 from nounflow.schemas.labels import file_problem, label_rows
@@ -160,7 +161,7 @@ def _read_nus(folder: Path) -> tuple[list[str], dict[str, set[str]], dict[str, s
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [text for line in path.read_text(encoding="utf-8-sig").splitlines() if (text := line.strip())]
+        return [text for line in path.read_text(encoding=text_encoding(path)).splitlines() if (text := line.strip())]
     except (OSError, UnicodeDecodeError) as error:
         raise NounflowError(f"The list cannot be read ({error})", where=path, fix="check the path") from None
 
