@@ -122,6 +122,8 @@ def test_a_table_of_pairs_as_a_spreadsheet_or_another_system_wrote_it(tmp_path: 
     found, left_out = pairs_of(written(tmp_path / "pairs.tsv", text))
     assert [caption for _, caption in found] == ['a "red" thing', "b [31m c", "=d"]
     assert left_out == {"the image does not exist": 1, "its name is no UTF-8; rename it": 1}
+    text = "a.png\tköter\n".encode("utf-16")
+    assert [caption for _, caption in pairs_of(written(tmp_path / "pairs.tsv", text))[0]] == ["köter"]
 
 
 # COCO
