@@ -272,10 +272,10 @@ def test_as_many_boxes_are_looked_at_as_are_asked_for(monkeypatch: pytest.Monkey
         "nounflow.regions.proposals.load_source", lambda *_: lambda *_: (corners, np.ones(len(corners), np.float32))
     )
     classifier = FindsRegions()
-    classifier._embedder = SimpleNamespace(  # type: ignore[assignment]
+    classifier._embedder = SimpleNamespace(
         device="cpu", preprocess=np.asarray, encode_images=lambda crops: np.ones((len(crops), 2), np.float32)
     )
-    classifier._predictor, classifier._gate, classifier._same = says(["cup"] * 165, [0.9] * 165), None, {}  # type: ignore[assignment]
+    classifier._predictor, classifier._gate, classifier._same = says(["cup"] * 165, [0.9] * 165), None, {}
     found = list(classifier.regions([picture()], boxes=165, most=200))
     assert len(found[0].boxes) == 165
 

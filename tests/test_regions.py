@@ -362,7 +362,7 @@ def test_average_precision_is_that_of_coco_and_its_resamples_begin_at_it(tmp_pat
         assert resampled_ap50([found.ranked[name]], once)[0] == pytest.approx(value, abs=1e-6)
     assert resampled_ap50(list(found.ranked.values()), once)[0] == pytest.approx(np.mean(list(found.ap50.values())))
     assert resampled_ap50(list(found.ranked.values()), 3 * once)[0] == pytest.approx(np.mean(list(found.ap50.values())))
-    crowd = replace(truth, crowds=truth.crowds | {"0.png": np.array([True])})  # a box around many
+    crowd = replace(truth, crowds={**truth.crowds, "0.png": np.array([True])})  # a box around many
     within = [result(images[0], 0, images[0].boxes[1], 0.99)]  # inside: neither right nor wrong
     many = [result(images[4], 0, np.array([0, 0, 9, 9]), 0.9)] * 120  # 100 of these count in an image
     loose = [result(images[0], 0, images[0].boxes[0] + 9, 1.0), result(images[0], 0, images[0].boxes[0], 0.5)]
