@@ -11,7 +11,7 @@ Kind = Literal[
 ]
 
 
-def _one_place_each(prompts: str | tuple[str, ...]) -> str | tuple[str, ...]:
+def _one_place(prompts: str | tuple[str, ...]) -> str | tuple[str, ...]:
     if isinstance(prompts, tuple):
         if not prompts:
             raise ValueError("at least one prompt is needed")
@@ -21,8 +21,8 @@ def _one_place_each(prompts: str | tuple[str, ...]) -> str | tuple[str, ...]:
     return prompts
 
 
-Templates = Annotated[tuple[str, ...], AfterValidator(_one_place_each)]
-Prompts = Annotated[Literal["imagenet80", "imagenet7"] | tuple[str, ...], AfterValidator(_one_place_each)]
+Templates = Annotated[tuple[str, ...], AfterValidator(_one_place)]
+Prompts = Annotated[Literal["imagenet80", "imagenet7"] | tuple[str, ...], AfterValidator(_one_place)]
 Percent = Annotated[float, Field(gt=0, le=100)]
 
 

@@ -79,7 +79,7 @@ class TagsConfig(Settings):
     )
     trained: dict[str, TagMethodConfig] = Field(default_factory=dict, description="adapters that are compared")
     templates: Templates = Field(
-        ("{}", "a photo of a {}.", "There is a {} in the scene."), description="texts of a label"
+        ("{}", "a photo of a {}.", "There is a {} in the scene."), min_length=1, description="texts of a label"
     )
     best: int = Field(2, ge=1, description="local scores of a label that are averaged (published: 16 of 196 patches)")
     temperature: float = Field(0.05, gt=0, description="of the softmax over labels within a local view; CLIP: 0.01")
@@ -112,6 +112,8 @@ class TagsConfig(Settings):
             if name in config.image_sets or name in config.check_sets:
                 raise ValueError(f"tags.sets.{name}: an image set has this name too, and their results share a folder")
         one_of("tags.embedder", embedder := self.embedder_of(config), config.embedders)
+        if config.runs and not self.runs_of(config):
+            raise ValueError(f"tags.embedder: no run is of {embedder}; name one that a run has")
         for key, run in [("tags.runs", run) for run in self.runs] + [
             (f"tags.trained.{name}.run", part.run) for name, part in self.trained.items() if part.run
         ]:
