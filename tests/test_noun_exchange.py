@@ -29,8 +29,8 @@ BOWL = DOG | {"id": 1, "target_noun": "quinoa bowl", "pretty_noun": "Quinoa-bowl
 GIZMO = BOWL | {"id": 2, "target_noun": "xyzzy", "pretty_noun": "xyzzy", "singulars": ["xyzzy"]}
 
 
-JEANS = BOWL | {"target_noun": "jeans", "pretty_noun": "jeans", "singulars": [], "singulars_freq": [], "plurals": ["jeans"],
-                "plurals_freq": [2]}  # fmt: skip
+JEANS = BOWL | {"target_noun": "jeans", "pretty_noun": "jeans", "singulars": [], "singulars_freq": [],
+                "plurals": ["jeans"], "plurals_freq": [2]}  # fmt: skip
 
 
 def test_a_noun_that_is_only_written_in_the_plural_has_the_senses_of_its_singular(
