@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -43,12 +42,11 @@ class Verdict:
     reason: str = ""  # of a rejection: closest known nouns, and what spoke against them
 
 
-class Gate(Protocol):
-    """Predictors, tags and regions take one and do not know which."""
+Gate = Callable[[np.ndarray, Sequence[Sequence[str]]], list[Verdict]]
+"""Verdicts on images by their unit vectors [n, dim] and the nouns that each was called, best first.
 
-    def __call__(self, vectors: np.ndarray, nouns: Sequence[Sequence[str]]) -> list[Verdict]:
-        """Verdicts on images by their unit vectors [n, dim] and the nouns that each was called, best first."""
-        ...
+Predictors, tags and regions take one and do not know which.
+"""
 
 
 def believed(gate: Gate | None, vectors: np.ndarray, texts: Sequence[Sequence[str]]) -> np.ndarray:

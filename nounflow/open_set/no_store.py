@@ -32,8 +32,7 @@ def text_encoder(embedder: Embedder) -> TextEncoder:
     Raises:
         NounflowError: it is not written out here.
     """
-    encoder = getattr(embedder, "texts", None)
-    if not isinstance(encoder, TextEncoder) or encoder.tower is None:
+    if (encoder := embedder.open_texts) is None:
         raise NounflowError(
             f"The text tower of {embedder.identity.spec} cannot be copied",
             where="open_set.no_models: mode: tower",
