@@ -15,6 +15,7 @@ from nounflow.embedders.transformers_files import load_or_advise, source, where
 from nounflow.embedders.transformers_tokenizer import load_tokenizer
 from nounflow.embedders.transformers_tower import written_out
 from nounflow.embedders.two_towers import TwoTowers
+from nounflow.errors import NounflowError
 
 _PIXEL_SETTINGS = (
     "do_convert_rgb", "do_resize", "size", "resample", "do_center_crop", "crop_size", "do_rescale", "rescale_factor",
@@ -32,11 +33,19 @@ def load(name: str, options: ComputeOptions, _images: bool = True) -> TwoTowers:
 
     tokenizer = load_tokenizer(name)
     files = where(name)
-    model = load_or_advise(
+    settings = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True, **files}
+    model, found = load_or_advise(
         name,
-        lambda: AutoModel.from_pretrained(source(name), dtype=torch.float32, use_safetensors=True, **files),
+        lambda: AutoModel.from_pretrained(source(name), **settings),
         ("model.safetensors", "model.safetensors.index.json"),
     )
+    if missing := sorted(found["missing_keys"]):
+        raise NounflowError(
+            f"The weights lack {len(missing)} tensors of the model, such as {missing[0]}; the library would go on with "
+            "random ones",
+            where=f"transformers:{name}",
+            fix="take a model with both towers, and all files of its weights",
+        )
     model = model.eval().to(options.device)
     # Pillow's resampling, as the models were trained with; torchvision's gives other pixels.
     processor = load_or_advise(name, lambda: AutoImageProcessor.from_pretrained(source(name), backend="pil", **files))
