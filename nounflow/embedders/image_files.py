@@ -17,9 +17,9 @@ from nounflow.escaping import escaped
 from nounflow.images import ImageError, open_image
 from nounflow.progress import Progress
 
-# Images computed at once. On a CPU, kernels of convolutions follow the size of the batch and, below 16, the threads.
-_SHAPE = (16, 64)
-
+# Images of a batch. On a CPU, kernels of convolutions follow the size of the batch and the threads, of which each
+# batch has one; more images than these leave its caches.
+_SHAPE = (4, 64)
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def embed_image_files(
     Args:
         batch: files that are decoded and held at a time; of one shape, at least as many as are computed at once.
         fixed_shape: compute in batches of one shape, so that a vector does not depend on its neighbours, on `batch` or
-            on threads. It takes a few images as long as a whole batch.
+            on threads.
         quiet: say nothing; else progress, and each unreadable file by name.
     """
     readable: list[str] = []
@@ -98,7 +98,7 @@ def embed_batches(
         some sources; why each of them could not be read, None where it could; unit vectors float32 [readable, dim].
     """
     if fixed_shape:
-        size = batch_shape(embedder)
+        size = images_at_once(embedder)
         batch = -(-batch // size) * size
 
     def prepared(source: T) -> np.ndarray | str:
@@ -125,17 +125,28 @@ def embed_batches(
             names = following
 
 
-def batch_shape(embedder: Embedder) -> int:
-    """Images that are computed at once."""
-    return by_device(embedder.device, *_SHAPE)
+def images_at_once(embedder: Embedder) -> int:
+    """Images that keep all threads busy."""
+    import torch
+
+    return by_device(embedder.device, _SHAPE[0] * torch.get_num_threads(), _SHAPE[1])
 
 
-def in_one_shape(embedder: Embedder, images: Sequence[np.ndarray]) -> np.ndarray:
-    """Unit vectors of some images, float32 [n, dim], computed so many at a time; the last batch is filled up."""
-    size = batch_shape(embedder)
-    parts = []
-    for first in range(0, len(images), size):
-        part = list(images[first : first + size])
-        filled = part + [part[-1]] * (size - len(part))
-        parts.append(embedder.encode_images(filled)[: len(part)])
-    return np.concatenate(parts)
+def in_one_shape(
+    embedder: Embedder, images: Sequence[np.ndarray], encode: Callable[[Sequence[np.ndarray]], np.ndarray] | None = None
+) -> np.ndarray:
+    """What `encode` makes of some images, float32 [n, ...], in batches of one shape; the last is filled up.
+
+    Args:
+        encode: a method of the embedder; without it, unit vectors [n, dim].
+    """
+    from nounflow.embedders.side_by_side import side_by_side
+
+    size, compute = by_device(embedder.device, *_SHAPE), encode or embedder.encode_images
+
+    def encoded(part: Sequence[np.ndarray]) -> np.ndarray:
+        filled = [*part, *[part[-1]] * (size - len(part))]
+        return compute(filled)[: len(part)]
+
+    batches = [images[first : first + size] for first in range(0, len(images), size)]
+    return np.concatenate([*by_device(embedder.device, side_by_side, map)(encoded, batches)])

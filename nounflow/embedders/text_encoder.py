@@ -2,9 +2,8 @@
 
 import contextlib
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -15,6 +14,7 @@ from torch import Tensor
 from nounflow.device import on_device, wait_for
 from nounflow.embedders.batch_size import find_batch_tokens
 from nounflow.embedders.batching import TextBatch, fill_batch, stream_batches
+from nounflow.embedders.side_by_side import side_by_side
 from nounflow.embedders.tokenizer import Tokenise
 from nounflow.progress import Progress
 
@@ -63,7 +63,7 @@ class TextEncoder:
         vectors = np.empty((len(texts), self.golden.shape[1]), dtype=np.float32)
         with Progress("texts", len(texts), "texts") if progress else contextlib.nullcontext() as report:
             batches = stream_batches(_tokens_ahead(texts, self.tokenise), self.batch_tokens, self.context)
-            computed = _side_by_side if self.device == "cpu" else _one_late
+            computed = side_by_side if self.device == "cpu" else _one_late
             for numbers, found in computed(self._vectors, batches):
                 vectors[numbers] = found.cpu().numpy()
                 if report is not None:
@@ -115,22 +115,3 @@ def _one_late(compute: Callable[[Batch], Computed], batches: Iterable[Batch]) ->
         waiting = following
     if waiting is not None:
         yield waiting
-
-
-def _side_by_side(compute: Callable[[Batch], Computed], batches: Iterable[Batch]) -> Iterator[Computed]:
-    """What the processor computes: as many batches at once as torch has threads, each in one thread.
-
-    So no thread waits for others at the end of each product, and no vector depends on how many threads there are.
-    """
-    threads = torch.get_num_threads()
-    try:
-        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            waiting: deque[Future[Computed]] = deque()
-            for batch in batches:
-                waiting.append(pool.submit(compute, batch))
-                if len(waiting) > 2 * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-    finally:
-        torch.set_num_threads(threads)  # the pool's number became that of threads yet to come

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from nounflow.embedders.image_files import EmbeddedImages, batch_shape, in_one_shape
+from nounflow.embedders.image_files import EmbeddedImages, images_at_once, in_one_shape
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
@@ -104,7 +104,7 @@ def embed_views(
             fix="take `tiles`: an attention-pooled tower (SigLIP), or one that is joined to the texts by other means, "
             "has vectors for whole images only; open_clip's ViT with a class token has tokens",
         )
-    size = batch_shape(embedder)
+    size = images_at_once(embedder)
     filling = {view: _Filling() for view in views}
     readable: list[str] = []
     unreadable: dict[str, str] = {}
@@ -127,8 +127,7 @@ def embed_views(
         while len(part.waiting) >= least and part.waiting:
             images, part.waiting = part.waiting[:size], part.waiting[size:]
             if view == "tokens":
-                filled = images + [images[-1]] * (size - len(images))
-                part.vectors.extend(embedder.encode_patches(filled)[: len(images)])
+                part.vectors.extend(in_one_shape(embedder, images, embedder.encode_patches))
             else:
                 part.vectors.append(in_one_shape(embedder, images))
 
