@@ -8,6 +8,7 @@ from tiny_workflow import Project, digests
 from nounflow.fingerprint import PACKAGE, SHAPELESS
 
 STAND_INS = {
+    "ahead.py": "def map_ahead(pool, function, items, ahead):\n    return pool.map(function, items)\n",
     "atomic.py": """
 import contextlib, shutil
 @contextlib.contextmanager

@@ -84,7 +84,7 @@ def _place(location: tuple[Any, ...], config: type[Settings]) -> tuple[list[str]
         kind = ""
         while get_origin(current) is Annotated:
             current = get_args(current)[0]
-        choices = [choice for choice in _choices(current) if choice is not NoneType]
+        choices = tuple(choice for choice in _choices(current) if choice is not NoneType)
         if len(choices) == 1:  # a part that may be left out
             (current,) = choices
     return keys, current, kind

@@ -9,11 +9,11 @@ import yaml
 from nounflow.errors import NounflowError
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]
     """Refuses a key that stands twice: YAML takes the last one without a word, and a whole section may be lost so."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        node: yaml.MappingNode = super().compose_mapping_node(anchor)  # type: ignore[no-untyped-call]
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
         keys = Counter(key.value for key, _value in node.value if isinstance(key, yaml.ScalarNode))
         for name, times in keys.items():
             if times > 1:

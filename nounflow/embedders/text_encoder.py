@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nounflow.ahead import map_ahead
 from nounflow.device import on_device, wait_for
 from nounflow.embedders.batch_size import find_batch_tokens
 from nounflow.embedders.batching import TextBatch, fill_batch, stream_batches
@@ -93,15 +94,9 @@ class TextEncoder:
 
 def _tokens_ahead(texts: Sequence[str], tokenise: Tokenise) -> Iterator[list[list[int]]]:
     """The tokens of each chunk, made in a thread while the chunk before is computed."""
+    chunks = (texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK))
     with ThreadPoolExecutor(1) as pool:
-        waiting = None
-        for start in range(0, len(texts), _CHUNK):
-            following = pool.submit(tokenise, texts[start : start + _CHUNK])
-            if waiting is not None:
-                yield waiting.result()
-            waiting = following
-        if waiting is not None:
-            yield waiting.result()
+        yield from map_ahead(pool, tokenise, chunks, 1)
 
 
 def _one_late(compute: Callable[[TextBatch], Computed], batches: Iterable[TextBatch]) -> Iterator[Computed]:
