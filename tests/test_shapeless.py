@@ -110,7 +110,7 @@ def check_size(*arguments):
     pass
 check_step = check_size
 """,
-    "training/noise_fit.py": "def tell_noise(*arguments):\n    pass\nwarn_of_noise = tell_noise\n",
+    "training/noise_fit.py": "def tell_noise(*arguments):\n    pass\nnoise_warning = tell_noise\n",
     "training/tracking.py": """
 Tracker = object
 def check_trackers(names):

@@ -21,7 +21,7 @@ from nounflow.training.curves import Reporter
 from nounflow.training.loop import TrainingRun
 from nounflow.training.loss import TrainingTask
 from nounflow.training.memory import check_size
-from nounflow.training.noise_fit import tell_noise, warn_of_noise
+from nounflow.training.noise_fit import noise_warning, tell_noise
 from nounflow.training.noise_shape import NoiseShape, load_noise_shape
 from nounflow.training.processes import Processes, joined_processes
 from nounflow.training.synonyms import share_with_synonyms, synonym_groups
@@ -46,7 +46,8 @@ class TrainingMaterial:
         texts = share_with_synonyms(texts, synonym_groups(table), asked.settings.training.synonym_share)
         shape = load_noise_shape(asked.settings.noise, asked.gap[0] if asked.gap else None, texts)
         tell_noise(asked.settings.noise, texts.manifest.embedder.spec)
-        warn_of_noise(asked.settings.noise, texts, shape)
+        if warning := noise_warning(asked.settings.noise, texts, shape):
+            print(warning, flush=True)
         return cls(tuple(table["noun"].to_list()), texts, shape)
 
 
