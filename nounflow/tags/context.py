@@ -70,7 +70,7 @@ class LearntContext(nn.Module):
         """The labels in each template."""
         found = []
         for template in self._templates:
-            rows = self._texts.tokenise([template.format(label) for label in labels])
+            rows = self._texts.tokenise([template.replace("{}", label) for label in labels])
             ids, mask = fill_batch(rows, max(map(len, rows)), len(rows), self._texts.pad)
             found.append((torch.from_numpy(ids).to(self._device), torch.from_numpy(mask).to(self._device)))
         return LabelTokens(tuple(found))
