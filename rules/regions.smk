@@ -217,7 +217,6 @@ rule probe_regions:
     params:
         boxes=lambda wildcards: region_boxes(wildcards.region_test),
         settings=region_settings("scenes", "runs", "fusion"),
-        fusion=shaping(REGIONS.fusion),
         test=region_test_settings,
         embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
         device=DEVICE,
@@ -244,7 +243,7 @@ rule probe_regions:
 def region_cases(
     _wildcards,
 ):
-    """What is scored, as JSON: see workflow_scripts/score_regions.py."""
+    """What is scored, as JSON: see `RegionCase`."""
     cases = []
     for test in REGIONS.tests:
         for run in REGION_RUNS:

@@ -16,7 +16,7 @@ def _one_place(prompts: str | tuple[str, ...]) -> str | tuple[str, ...]:
         if not prompts:
             raise ValueError("at least one prompt is needed")
         for prompt in prompts:
-            if prompt.count("{}") != 1:
+            if prompt.count("{}") != 1 or set(prompt.replace("{}", "")) & set("{}"):
                 raise ValueError(f"{prompt!r} needs exactly one {{}}, where the class name goes")
     return prompts
 

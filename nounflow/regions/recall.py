@@ -11,7 +11,7 @@ LIMITS = (10, 100, 300)
 
 
 def best_overlaps(
-    proposals: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray], limit: int
+    proposals: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray], limit: int | None = None
 ) -> dict[str, np.ndarray]:
     """Overlap of each true box with the proposal that it is paired with, file -> float32 [n].
 
@@ -20,7 +20,7 @@ def best_overlaps(
     Args:
         proposals: file -> boxes [n, 4], the likeliest objects first.
         truth: file -> boxes [n, 4].
-        limit: proposals of an image that count.
+        limit: proposals of an image that count; None: all.
     """
     found = {}
     for file, boxes in truth.items():

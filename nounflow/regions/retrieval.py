@@ -29,14 +29,9 @@ class PseudoBox:
 class BestBoxes:
     """The best boxes of each name so far."""
 
-    def __init__(self, texts: np.ndarray, config: RetrievalConfig, min_objectness: float) -> None:
-        """
-        Args:
-            texts: unit rows [names, dim].
-            min_objectness: of a box that is taken, where the settings do not say.
-        """
+    def __init__(self, texts: np.ndarray, config: RetrievalConfig) -> None:
+        """`texts` are unit rows [names, dim]."""
         self._texts, self._config = texts.astype(np.float32), config
-        self._least = min_objectness if config.min_objectness is None else config.min_objectness
         self._heaps: list[list[PseudoBox]] = [[] for _ in texts]
         self._held: dict[str, tuple[ImageRegions, int]] = {}  # file -> image, boxes of it in any heap
         self._seen = 0
@@ -44,7 +39,7 @@ class BestBoxes:
     def offer(self, image: ImageRegions) -> None:
         """Take what is good enough of one more image."""
         self._seen += 1
-        likely = np.flatnonzero(image.objectness >= self._least)
+        likely = np.flatnonzero(image.objectness >= (self._config.min_objectness or 0.0))
         if not len(likely):
             return
         cosines = image.combined()[likely] @ self._texts.T  # [likely, names]
