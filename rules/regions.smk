@@ -178,7 +178,7 @@ rule embed_regions:
             CONFIG.embedders[wildcards.embedder].of_images()
         ),
         device=DEVICE,
-        code=lambda wildcards: code("embed_views", family_of(wildcards.embedder).load),
+        code=lambda wildcards: embedding_code("embed_views", wildcards.embedder),
     message:
         "Embedding the boxes of {wildcards.region_test} with {wildcards.embedder}"
     shell:
@@ -221,7 +221,7 @@ rule probe_regions:
         embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
         device=DEVICE,
         threads_used=THREADS,
-        code=lambda wildcards: code("probe_regions", family_of(wildcards.embedder).load),
+        code=lambda wildcards: embedding_code("probe_regions", wildcards.embedder),
     message:
         "Learning the names of {wildcards.region_test} as {wildcards.embedder} sees them"
     shell:

@@ -304,6 +304,8 @@ def test_a_file_that_is_no_release_of_wordnet_is_refused(tmp_path: Path) -> None
         (b"[" * 1500, "no YAML"),
         (b"open_set: {seed: 1" + b"0" * 5000 + b"}", "no YAML"),
         (b"open_set: {pairs: {a: '~nosuchuser/x'}, nothing: 1}", "unknown key"),
+        (b"gallery: 1\nruns: {x: null}\nlexicons: {x: null}\nruns: {y: null}\n", "`runs` stands 2 times"),
+        (b"runs:\n  a: &part {seed: 1}\n  b: {<<: *part, seed: 2}\n  a: {seed: 3}\n", "`a` stands 2 times"),
     ],
 )
 def test_a_config_that_is_none_is_refused(content: bytes, message: str, tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ class CheckSetConfig(Settings):
         description="layout: cifar10, cifar100, food101, imagenette, imagewoof, imagenet, imagenet_a, imagenet_r, "
         "or folder (a folder of images a class)"
     )
-    folder: HomePath = Field(min_length=1, description="where the set was unpacked")
+    folder: HomePath = Field(description="where the set was unpacked")
     labels: HomePath | None = Field(
         None, description="imagenet whose images all lie in one folder: file with a name and a WordNet id a line"
     )
