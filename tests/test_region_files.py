@@ -150,8 +150,7 @@ def test_from_the_store_to_the_table(stored: tuple[Path, Path, Path, list[ImageR
         )
         for name, (probe, one) in variants.items()
     }  # fmt: skip
-    held = {image.file: image for image in view.images(parts.learnt_from)}
-    stand_ins = pseudo_boxes(found["probe"], held, truth)
+    stand_ins = pseudo_boxes(found["probe"], truth)
     assert len(stand_ins) == 10
     assert {row["file_name"] for row in stand_ins} <= set(parts.learnt_from)
     manifest = write_probes(

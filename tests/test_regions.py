@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -93,7 +94,7 @@ def test_selective_search_finds_what_is_there_whatever_was_searched_before() -> 
     again = propose(source, picture(), "a.png", config)  # OpenCV's own order is random
     assert np.array_equal(first.boxes, again.boxes)
     assert np.array_equal(first.objectness, again.objectness)
-    assert recall([best_overlaps({"a": first.boxes}, {"a": TRUE}, 10)["a"]])[0] == 1
+    assert recall({"a": first.boxes}, {"a": TRUE}, 10)[0] == 1
     assert (np.diff(first.objectness) <= 0).all()
     plain = propose(source, Image.new("RGB", (60, 60), "white"), "b.png", replace_config(config, per_image=5))
     assert len(plain.boxes) <= 5
@@ -171,11 +172,10 @@ def test_owlv2_objectness_with_random_weights(tmp_path: Path) -> None:
 
 def test_recall_pairs_each_proposal_once() -> None:
     truth = {"a": boxes((0, 0, 10, 10), (0, 0, 10, 9)), "b": boxes((0, 0, 4, 4))}
-    found = best_overlaps({"a": boxes((0, 0, 10, 10))}, truth, 10)
-    assert found["a"].tolist() == [1, 0]
-    at_half, mean = recall(list(found.values()))
-    assert [at_half, mean] == pytest.approx([1 / 3, 1 / 3])
-    assert recall([]) == (None, None)
+    proposals = {"a": boxes((0, 0, 10, 10))}
+    assert best_overlaps(proposals, truth, 10)["a"].tolist() == [1, 0]
+    assert recall(proposals, truth, 10) == pytest.approx([1 / 3, 1 / 3])
+    assert recall(proposals, {}) == (None, None)
 
 
 # A world where a bad fit is more like the name than a good one, and less like an object.
@@ -226,15 +226,23 @@ def test_retrieval_in_one_pass_finds_the_best_of_all() -> None:
             for row, cosine in enumerate(image.combined() @ TEXTS[name])
             if image.objectness[row] >= 0.42
         ]
-        assert [(box.file, box.row) for box in found] == [one[1:] for one in sorted(every, reverse=True)[:5]]
-    assert set(best.images) == {box.file for found in best.found() for box in found}  # no other is held
+        assert [(box.image.file, box.row) for box in found] == [one[1:] for one in sorted(every, reverse=True)[:5]]
     few = BestBoxes(TEXTS[:1], RetrievalConfig(most=50, per_image=1))
     for image in images:
         few.offer(image)
-    assert len({box.file for box in few.found()[0]}) == len(few.found()[0]) == 40
+    assert len({box.image.file for box in few.found()[0]}) == len(few.found()[0]) == 40
     none = BestBoxes(TEXTS[:1], RetrievalConfig(min_objectness=0.9))
     none.offer(images[0])
     assert none.found() == [[]]
+
+
+def test_only_images_with_a_best_box_are_held() -> None:
+    images, _ = world(40)
+    alive = [(image.file, weakref.ref(image)) for image in images]
+    best = BestBoxes(TEXTS[:2], RetrievalConfig(most=5))
+    while images:
+        best.offer(images.pop(0))
+    assert {file for file, there in alive if there()} == {box.image.file for found in best.found() for box in found}
 
 
 def test_negatives_are_of_the_same_image_and_limited() -> None:

@@ -104,8 +104,7 @@ def main(
     for name, number in retrieved.items():
         if not number:
             print(f"no box is likely enough for {name}: it is found by similarity alone", flush=True)
-    held = {image.file: image for image in seen.images(sorted({b.file for of in first.pseudo.values() for b in of}))}
-    write_json(pseudo_boxes, stand_ins + in_coco_form(first, held, truth))
+    write_json(pseudo_boxes, stand_ins + in_coco_form(first, truth))
     write_probes(
         out,
         {name: learnt.probe for name, learnt in found.items()},

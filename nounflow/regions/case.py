@@ -19,7 +19,7 @@ from nounflow.regions.drawing import Label
 from nounflow.regions.free_names import NamedBox, answer_of, label_scores, lexicon_groups, name_boxes
 from nounflow.regions.image_regions import ImageRegions
 from nounflow.regions.probe_files import read_probes
-from nounflow.regions.recall import LIMITS, best_overlaps, recall
+from nounflow.regions.recall import LIMITS, recall
 from nounflow.regions.scoring import Interval, Results, WayScores, coco_results, detect, score_ways
 from nounflow.regions.view import RegionView
 from nounflow.schemas.regions import RegionRow
@@ -155,11 +155,11 @@ def _recalls(
         boxes = {file: truth.boxes_of(file, places) for file in scored}
         columns[f"boxes_{subset}"] = sum(map(len, boxes.values()))
         for limit in LIMITS:
-            at_half, mean = recall(list(best_overlaps(view.proposals, boxes, limit).values()))
+            at_half, mean = recall(view.proposals, boxes, limit)
             columns[f"ar{limit}_{subset}"] = at_half
             if limit == 100:
                 columns[f"ar{limit}_{subset}_mean"] = mean
-        columns[f"ar_embedded_{subset}"] = recall(list(best_overlaps(embedded, boxes).values()))[0]
+        columns[f"ar_embedded_{subset}"] = recall(embedded, boxes)[0]
     return columns
 
 

@@ -153,13 +153,16 @@ def _with_names(
     best = BestBoxes(texts, retrieval)
     for image in images:
         best.offer(image)
-    seen = _Seen({file: image.boxes for file, image in best.images.items()})
-    seen.features.update({file: probe.features(image) for file, image in best.images.items()})
     pseudo, rows = dict(zip(names, best.found(), strict=True)), [probe.weights]
+    held = {box.image.file: box.image for boxes in pseudo.values() for box in boxes}
+    seen = _Seen(
+        {file: image.boxes for file, image in held.items()},
+        {file: probe.features(image) for file, image in held.items()},
+    )
     for name, boxes in pseudo.items():
         targets: dict[str, list[int]] = {}
         for box in boxes:
-            targets.setdefault(box.file, []).append(box.row)
+            targets.setdefault(box.image.file, []).append(box.row)
         aims = {file: seen.boxes[file][taken] for file, taken in sorted(targets.items())}
         rows.append(_row(seen, aims, beside, settings, seed, name, probe.weights.shape[1])[None])
     grown = replace(

@@ -11,7 +11,6 @@ import torch
 
 from nounflow.files import check_sha256, sha256_file
 from nounflow.regions.coco import TrueBoxes
-from nounflow.regions.image_regions import ImageRegions
 from nounflow.regions.learning import Learnt, Probe
 from nounflow.schemas.boxes import xywh
 from nounflow.schemas.documents import read_document, write_document
@@ -61,17 +60,17 @@ def read_probes(path: Path) -> tuple[ProbeManifest, dict[str, Probe]]:
     return manifest, probes
 
 
-def pseudo_boxes(learnt: Learnt, images: Mapping[str, ImageRegions], truth: TrueBoxes) -> list[dict[str, Any]]:
+def pseudo_boxes(learnt: Learnt, truth: TrueBoxes) -> list[dict[str, Any]]:
     """The retrieved boxes in COCO's results form: score is the objectness, cosine that of box and name."""
     number = dict(zip(truth.names, truth.category_ids, strict=True))
     return [
         {
-            "image_id": truth.images[box.file][0],
-            "file_name": box.file,
+            "image_id": truth.images[box.image.file][0],
+            "file_name": box.image.file,
             "category_id": number.get(name),  # none of a name that the data set lacks
             "category": name,
-            "bbox": xywh(images[box.file].boxes[box.row]),
-            "score": round(float(images[box.file].objectness[box.row]), 6),
+            "bbox": xywh(box.image.boxes[box.row]),
+            "score": round(float(box.image.objectness[box.row]), 6),
             "cosine": round(box.cosine, 6),
         }
         for name, boxes in learnt.pseudo.items()
