@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from collections.abc import Iterable
@@ -73,7 +74,9 @@ def as_image(source: Any) -> Image.Image:
             return to_rgb(upright(source))
         except Exception as error:  # one that is opened is not yet decoded
             raise ImageError(f"broken: {error}") from error
-    if hasattr(source, "read"):
+    if hasattr(source, "read") and not isinstance(source, io.TextIOBase):
+        with contextlib.suppress(AttributeError, OSError):  # a stream, which is read from where it is
+            source.seek(0)
         content = source.read()
         if isinstance(content, bytes):
             return open_image(content)

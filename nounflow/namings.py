@@ -41,8 +41,8 @@ class Naming:
         return next(((name, found) for name, found in self.chain if found >= confidence), None)
 
 
-def distinct_nouns(nouns: Iterable[str]) -> list[str]:
-    """The nouns of a list, each once, in its order.
+def texts_of(nouns: Iterable[str]) -> list[str]:
+    """The nouns of a list, without space around them; one noun is a list, too.
 
     Raises:
         TypeError: something in it is no text.
@@ -50,7 +50,12 @@ def distinct_nouns(nouns: Iterable[str]) -> list[str]:
     wanted = [nouns] if isinstance(nouns, str) else list(nouns)
     if strange := [noun for noun in wanted if not isinstance(noun, str)]:
         raise TypeError(f"A list of nouns holds texts, not {type(strange[0]).__name__}")
-    return list(dict.fromkeys(noun.strip() for noun in wanted if noun.strip()))
+    return [noun.strip() for noun in wanted if noun.strip()]
+
+
+def distinct_nouns(nouns: Iterable[str]) -> list[str]:
+    """The same, each once, in the list's order."""
+    return list(dict.fromkeys(texts_of(nouns)))
 
 
 class AnswerReader:
@@ -95,7 +100,9 @@ class AnswerReader:
         """`top_k` nouns of each image; `answers` should hold `CANDIDATES`, if there are so many."""
         probabilities = answers.probabilities.astype(np.float64)
         if self.calibration:
-            probabilities = calibrated(probabilities, self.calibration.weight, self.calibration.none)
+            probabilities = calibrated(
+                probabilities, self.calibration.weight, self.calibration.none, self.calibration.candidates
+            )
         rows = zip(answers.texts, answers.nouns.tolist(), probabilities.tolist(), strict=True)
         return [self._naming(texts, nouns, found, top_k) for texts, nouns, found in rows]
 
@@ -103,7 +110,8 @@ class AnswerReader:
         kept = [place for place, text in enumerate(texts) if text]  # the others stayed empty
         texts, nouns = [texts[i] for i in kept], [nouns[i] for i in kept]
         probabilities = [probabilities[i] for i in kept]
-        chain = chain_of(self.hypernyms, nouns, probabilities) if self.hypernyms else ()
+        first = nouns[:CANDIDATES], probabilities[:CANDIDATES]  # however many are asked for
+        chain = chain_of(self.hypernyms, *first) if self.hypernyms else ()
         if self._merge and self.hypernyms:
             places, probabilities = merged_synonyms(self.hypernyms, nouns, probabilities)
             texts, nouns = [texts[i] for i in places], [nouns[i] for i in places]

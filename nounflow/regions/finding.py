@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from nounflow.config.regions import FusionConfig, ProposalsConfig
+from nounflow.errors import check_counts
 from nounflow.image_sources import ImageSource, as_image, images_of, is_image, title_of
 from nounflow.images import ImageError
 
@@ -46,7 +47,9 @@ class FindsRegions:
 
         Raises:
             NounflowError: what proposes boxes is not installed.
+            TypeError: `boxes` or `most` is no whole number from 1 up.
         """
+        check_counts(boxes=boxes, most=most)
         from nounflow.regions.photographs import FoundRegions, RegionFinder
 
         asked = (proposals or ProposalsConfig()).model_copy(update={"embedded": boxes})
