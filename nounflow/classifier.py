@@ -7,7 +7,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -18,26 +17,25 @@ from nounflow.config.generation import GenerationConfig
 from nounflow.device import by_device, settle_device
 from nounflow.embedders.image_files import embed_batches
 from nounflow.embedders.protocol import Embedder
-from nounflow.errors import NounflowError, check_counts
+from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
-from nounflow.image_sources import ImageSource, as_image, images_of, is_image, title_of
-from nounflow.images import ImageError
+from nounflow.image_sources import ImageSource, as_image, check_counts, images_of, is_image, title_of
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
-from nounflow.namings import CANDIDATES, AnswerReader, Naming, distinct_nouns, texts_of
+from nounflow.namings import CANDIDATES, AnswerReader, Naming, distinct_nouns
 from nounflow.onnx.opening import is_exported, open_exported
 from nounflow.progress import Progress
 from nounflow.regions.finding import FindsRegions
-from nounflow.tags.texts import LabelList, NounVectors
+from nounflow.tags.finding import FindsTags
+from nounflow.tags.texts import NounVectors
 
 if TYPE_CHECKING:  # PyTorch and more, which an exported model does without
     from nounflow.open_set.gate import Gate, StoredGate
     from nounflow.predictors.protocol import Predictor
-    from nounflow.tags.naming import Tagging
 
 _NOUNS = 3  # of an image, where nobody says how many
 
 
-class NounClassifier(FindsRegions):
+class NounClassifier(FindsRegions, FindsTags):
     """Names images with a trained model. Make one with `load`. It may be used from several threads.
 
     >>> classifier = NounClassifier.load("results/models/small")
@@ -62,7 +60,7 @@ class NounClassifier(FindsRegions):
         self._keep: float | None = None
         self._listed: tuple[str, ...] | None = None
         self._reader = AnswerReader(manifest, predictor.manifest, calibrated)
-        self._vectors_of, self._same = NounVectors(embedder), self._reader.same
+        self._vectors_of, self._same, self._hypernyms = NounVectors(embedder), self._reader.same, self._reader.hypernyms
 
     @classmethod
     def load(
@@ -114,7 +112,7 @@ class NounClassifier(FindsRegions):
         return cls(predictor, embedder, threads, manifest_path, batch_size, calibrated=calibrated)
 
     from_pretrained = load  # the name that users of other libraries look for
-    regions = FindsRegions.regions  # listed here, too, for whoever looks through the class
+    regions, tags = FindsRegions.regions, FindsTags.tags  # listed here, too, for whoever looks through the class
 
     @property
     def threads(self) -> int:
@@ -180,7 +178,8 @@ class NounClassifier(FindsRegions):
         """
         top_k = self._count(top_k)
         if (vectors := self._unit_rows(embeddings)) is None:
-            raise TypeError(f"Embeddings are finite numbers [n, {self._embedder.dim}], none of length 0")
+            found = list(np.shape(embeddings))
+            raise TypeError(f"Embeddings are finite numbers [n, {self._embedder.dim}], none all 0, not {found}")
         if len(vectors) == 0:
             return []
         answers = self._predictor.answer(vectors, max(top_k, min(CANDIDATES, self._predictor.width)))
@@ -309,49 +308,6 @@ class NounClassifier(FindsRegions):
         gated._gate = own
         return gated
 
-    def tags(
-        self,
-        images: ImageSource | Iterable[ImageSource],
-        labels: Iterable[str] | None = None,
-        *,
-        most: int = 5,
-        threshold: float | None = None,
-    ) -> list[Tagging]:
-        """Several nouns of each image, best first, each with its box (docs/tags.md); images as of a call.
-
-        Args:
-            labels: nouns to look for, of any lexicon; None: those that the model says of the image and its tiles, where
-                the classifier's gate, if it has one, believes it.
-            threshold: least score of all but the first; None: that of `results/tags.json` beside the model, if any.
-
-        Raises:
-            NounflowError: the list is empty.
-            TypeError: something in it is no text, or `most` is no whole number from 1 up.
-            UserWarning: labels that stand there twice, or mean the same.
-        """
-        from nounflow.tags.naming import Tagger, Tagging, calibrated_threshold
-
-        check_counts(most=most)
-        nouns = self._predictor.manifest.nouns
-        listed = None if labels is None else LabelList.of(texts_of(labels), nouns, self._reader.hypernyms)
-        if listed and not listed.labels:
-            raise NounflowError("The list of labels is empty", fix="give nouns, or leave it out")
-        if listed and listed.problems:
-            warnings.warn(f"labels that mean the same: {escaped(', '.join(listed.problems[:10]))}", stacklevel=2)
-        if threshold is None:
-            spec = self._predictor.manifest.embedder.spec
-            threshold = calibrated_threshold(self._manifest, spec, listed is not None, self._gate is not None)
-        alike = listed.problems if listed else ()
-        tagger = Tagger(self._predictor, self._embedder, self._vectors_of, self._same, self._gate)
-        found = []
-        for source in [images] if is_image(images) else images_of(images):
-            try:
-                tags = tagger(as_image(source), listed, most, threshold)
-                found.append(Tagging(title_of(source), tags, alike=alike))
-            except ImageError as problem:
-                found.append(Tagging(title_of(source), (), str(problem)))
-        return found
-
     def encode_images(
         self, images: Iterable[ImageSource] | str | os.PathLike[str], *, progress: bool = False
     ) -> np.ndarray:
@@ -407,11 +363,7 @@ class NounClassifier(FindsRegions):
 
     def push_to_hub(self, repo_id: str, **options: Any) -> str:
         """Upload what `save` writes to the hub; returns its address. Options are those of `create_repo`."""
-        import tempfile
-
-        with tempfile.TemporaryDirectory() as temporary:
-            save_model(self._manifest, Path(temporary) / "model")
-            return push_model(Path(temporary) / "model", repo_id, **options)
+        return push_model(self._manifest, repo_id, **options)
 
     def name(
         self, files: str | Path | Sequence[str | Path], folder: str | Path = ".", top_k: int | None = None
@@ -424,9 +376,8 @@ class NounClassifier(FindsRegions):
     def _embedded(self, images: Any, progress: bool) -> Iterator[tuple[list[Any], list[str | None], np.ndarray]]:
         """Sources, why they could not be read, and the vectors of the others: see `embed_batches`."""
         images = images_of(images)
-        opened: Callable[[Any], Any] = partial(as_image)
         total = len(images) if hasattr(images, "__len__") else 0
         with Progress("images", total, "images", quiet=not progress) as bar:
-            for found in embed_batches(self._embedder, images, opened, self._batch, self._threads):
+            for found in embed_batches(self._embedder, images, as_image, self._batch, self._threads):
                 yield found
                 bar.advance(len(found[0]))

@@ -28,14 +28,3 @@ class DamagedFileError(NounflowError):
 
 class MismatchError(NounflowError):
     """Two things that must belong together (embedder, lexicon, dimension) do not."""
-
-
-def check_counts(**counts: object) -> None:
-    """Refuse what is no whole number from 1 up, as an argument by its name.
-
-    Raises:
-        TypeError: naming the first such argument.
-    """
-    for name, value in counts.items():
-        if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 1:
-            raise TypeError(f"`{name}` is a whole number from 1 up, not {value!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -95,8 +96,10 @@ def copy_model(manifest_path: Path, folder: Path) -> PredictorManifest:
     return manifest
 
 
-def push_model(folder: Path, repo_id: str, **options: Any) -> str:
-    """Upload a model's folder to a hub; returns its address there. The token is that of `huggingface_hub`'s own login.
+def push_model(manifest_path: Path, repo_id: str, **options: Any) -> str:
+    """Upload what `save_model` writes to a hub; returns its address there.
+
+    The token is that of `huggingface_hub`'s own login.
 
     Args:
         options: of `huggingface_hub.HfApi.create_repo`, such as `private`.
@@ -110,7 +113,10 @@ def push_model(folder: Path, repo_id: str, **options: Any) -> str:
     try:
         api = HfApi()
         api.create_repo(repo_id, exist_ok=True, **options)
-        return str(api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message="nounflow model"))
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary) / "model"
+            save_model(manifest_path, folder)
+            return str(api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message="nounflow model"))
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise NounflowError(
             f"The hub did not take the model ({_first_line(error)})",

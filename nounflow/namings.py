@@ -15,6 +15,7 @@ from nounflow.predictors.calibrating import calibrated, read_calibration
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.hypernyms import NounHypernyms
 from nounflow.schemas.models import PredictorManifest
+from nounflow.tags.texts import texts_of
 from nounflow.text import canon
 
 if TYPE_CHECKING:
@@ -41,20 +42,8 @@ class Naming:
         return next(((name, found) for name, found in self.chain if found >= confidence), None)
 
 
-def texts_of(nouns: Iterable[str]) -> list[str]:
-    """The nouns of a list, without space around them; one noun is a list, too.
-
-    Raises:
-        TypeError: something in it is no text.
-    """
-    wanted = [nouns] if isinstance(nouns, str) else list(nouns)
-    if strange := [noun for noun in wanted if not isinstance(noun, str)]:
-        raise TypeError(f"A list of nouns holds texts, not {type(strange[0]).__name__}")
-    return [noun.strip() for noun in wanted if noun.strip()]
-
-
 def distinct_nouns(nouns: Iterable[str]) -> list[str]:
-    """The same, each once, in the list's order."""
+    """The nouns of a list (`texts_of`), each once, in its order."""
     return list(dict.fromkeys(texts_of(nouns)))
 
 

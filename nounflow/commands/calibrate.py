@@ -73,7 +73,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
         print(f"unreadable images: {len(unread):,}, such as {first}", file=sys.stderr)
     probabilities, right = probabilities[read], right[read]
     _refuse_few(len(right), arguments.folder)
-    fitted, first = fit_document(
+    fitted, claims = fit_document(
         probabilities,
         right,
         lambda claimed, truth: calibration(claimed, truth)[0],
@@ -82,7 +82,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
         labels=arguments.labels.as_posix(),
     )
     write_document(target, fitted)
-    low, high = calibration_interval(first, right[:, 0], stream(0, "calibrate"))
+    low, high = calibration_interval(claims, right[:, 0], stream(0, "calibrate"))
     error = f"{fitted.error_before:.3f}, now {fitted.error_after:.3f} [{low:.3f}, {high:.3f}]"
     print(f"{fitted.images:,} images, the first noun is right for {fitted.right:.1%}")
     print(f"calibration error {error} in cross-validation")

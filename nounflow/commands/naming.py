@@ -80,7 +80,7 @@ def add(commands: Any) -> None:
         "--gate",
         type=Path,
         nargs="?",
-        const=naming_several.OWN_GATE,
+        const=True,  # that of the run
         metavar="JSON",
         help="say `not sure` where an answer is not to be believed, by the run's gate.json or another",
     )

@@ -22,7 +22,6 @@ _ALONE = (
     "watch", "resume", "write_xmp", "guide", "unknown", "min_confidence", "confidence", "merge_synonyms",
     "uncalibrated",
 )  # fmt: skip
-OWN_GATE = ""  # `--gate` without a path: that of the run
 _CORNERS = ("x0", "y0", "x1", "y1")
 _NUMBERS = dict.fromkeys(("score", *_CORNERS), float)
 COLUMNS = {"file": str, "rank": int, "noun": str, "by": str, **_NUMBERS, "problem": str}
@@ -70,7 +69,8 @@ def name_several(arguments: argparse.Namespace, files: list[str]) -> list[Taggin
 
 def gated(classifier: NounClassifier, arguments: argparse.Namespace) -> NounClassifier:
     """The classifier with the gate that is meant."""
-    return classifier.gated(arguments.gate or None, arguments.known, arguments.keep)
+    gate = None if arguments.gate is True else arguments.gate  # without a path: that of the run
+    return classifier.gated(gate, arguments.known, arguments.keep)
 
 
 def table_rows(found: Iterable[Tagging]) -> list[dict[str, Any]]:
@@ -80,7 +80,8 @@ def table_rows(found: Iterable[Tagging]) -> list[dict[str, Any]]:
 
 def _say(tagging: Tagging) -> None:
     words = [
-        f"{each.noun}{f' ({each.by})' if each.by else ''} {each.score:.2f} ({box_text(each.box) if each.box else 'whole'})"
+        f"{each.noun}{f' ({each.by})' if each.by else ''} {each.score:.2f} "
+        f"({box_text(each.box) if each.box else 'whole'})"
         for each in tagging.nouns
     ]
     nothing = f"unreadable: {tagging.problem}" if tagging.problem else "not sure"

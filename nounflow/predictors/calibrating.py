@@ -108,13 +108,13 @@ def calibrated(probabilities: np.ndarray, weight: float, none: float, candidates
     """Probabilities [n, k] under a rule; what they lack to 1 is that of none of the candidates.
 
     Args:
-        candidates: that the rule was fitted to, None: k. Those behind them share what is left for none of them, so that
-            the first are as probable however many are asked for.
+        candidates: that the rule was fitted to, None: k. Those behind them get what is left for none of these, as long
+            as there is some, so that all are as probable however many are asked for.
     """
     logs, first = _logs(probabilities), probabilities.shape[1] if candidates is None else candidates
     found = LogLinear((weight,), none).log_probabilities(logs[:, :first])
     rest = np.exp(weight * logs[:, first:, 0] - none + found[:, -1:])  # over the same normaliser
-    rest *= np.minimum(1.0, np.exp(found[:, -1:]) / np.maximum(rest.sum(axis=1, keepdims=True), _TINY))
+    rest = np.diff(np.minimum(rest.cumsum(axis=1), np.exp(found[:, -1:])), axis=1, prepend=0.0)
     return np.where(probabilities > 0, np.concatenate([np.exp(found[:, :-1]), rest], axis=1), 0.0)
 
 

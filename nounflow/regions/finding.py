@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from nounflow.config.regions import FusionConfig, ProposalsConfig
-from nounflow.errors import check_counts
-from nounflow.image_sources import ImageSource, as_image, images_of, is_image, title_of
+from nounflow.image_sources import ImageSource, as_image, check_counts, images_of, is_image, title_of
 from nounflow.images import ImageError
 
 if TYPE_CHECKING:
