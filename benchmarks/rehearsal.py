@@ -44,6 +44,7 @@ BRIDGES = {  # gap bridging beyond noise: what of a decoder differs from `auto`
     "shift": {"noise": {"shift": "images", "images": "photos"}},
     "shift_weak": {"noise": {**_WEAK, "shift": "images", "images": "photos"}},
     "means": {"noise": {"shift": "means", "images": "photos"}},
+    "covariance": {"noise": {"scheme": "covariance", "images": "photos"}},
 }
 
 

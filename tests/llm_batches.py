@@ -33,11 +33,13 @@ class Batches:
         self.names: dict[str, str] = {}
         self.batches: dict[str, dict[str, Any]] = {}
         self.most_open = 0
+        self.leaves_out: set[str] = set()  # what is never said of a batch
+        self.says: dict[str, Any] = {}  # of every batch
         self._faults: dict[str, deque[str]] = defaultdict(deque)
         self._fates: deque[str] = deque()
 
     def on(self, call: str, *faults: str) -> None:
-        """The next calls of this kind meet these faults: a status, drop, drop_after, 500_after, cut, cut_wire,
+        """The next calls of this kind meet these faults: a status, drop, drop_after, 500_after, cut, cut_wire, strange,
         echo, kill, kill_after."""
         assert call in CALLS
         self._faults[call].extend(faults)
@@ -66,6 +68,8 @@ class Batches:
             return (500, [], _error("as scripted")), -1
         if fault == "cut":  # the file itself is short, as far as anyone can see
             reply = reply[: len(reply) * 2 // 3]
+        if fault == "strange":  # lines that no reader of batches knows
+            reply = reply.replace(b'"custom_id"', b'"name"')
         return (status, [], reply), len(reply) // 2 if fault == "cut_wire" else -1
 
     def kill(self) -> bool:
@@ -144,7 +148,8 @@ class Batches:
             batch["fate"] = "cancelled"
             self._end(batch)
         hidden = {"output_file_id"} if batch["fate"] == "late" and batch["looks"] < self.polls + 2 else set()
-        return 200, json.dumps({name: value for name, value in batch.items() if name not in hidden}).encode()
+        said = {name: value for name, value in batch.items() if name not in hidden | self.leaves_out}
+        return 200, json.dumps(said | self.says).encode()
 
     def _cancel(self, found: str, *_: object) -> tuple[int, bytes]:
         self.batches[found]["status"] = "cancelling"

@@ -155,6 +155,8 @@ class LLMServer:
         return status, text
 
     def _reply(self, fault: str, body: dict[str, Any], message: str) -> tuple[int, list[str], str]:
+        if (told := re.fullmatch(r"(\d{3}) ([{\[].*)", fault)) is not None:  # this status with this body
+            return int(told[1]), [], told[2]
         if fault.endswith("in a 200"):
             code = fault.split()[0]
             return (

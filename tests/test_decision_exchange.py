@@ -77,6 +77,11 @@ def test_votes_become_categories_by_the_published_rule(tmp_path: Path) -> None:
     assert counts.flows[0].dropped == {"fewer than 3 votes": 1}
 
 
+def test_votes_in_words_count_as_what_they_say(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text('{"_meta": {}, "annotations": {"a.png": {"dog": ["no", "no", "no"]}}}')
+    assert [one.category for one in read_judgements(tmp_path / "state.json", Counts("x")).judged] == ["incorrect"]
+
+
 def test_what_the_wordnet_annotator_says_fits_the_log_and_gives_its_annotations_again(tmp_path: Path) -> None:
     document = annotations_of({"a.png": {"correct_primary": ["dog"], "incorrect": ["cat", "cup"]}, "b.png": {}})
     write_document(tmp_path / "wordnet.json", document)
@@ -97,7 +102,8 @@ def test_what_the_wordnet_annotator_says_fits_the_log_and_gives_its_annotations_
     "text",
     [
         "[1]", "{", '{"a.png": {"right": []}}', '{"a.png": {}, "a.png": {}}', '{"a.png": []}',
-        '{"_meta": {}, "annotations": 3}',
+        '{"_meta": {}, "annotations": 3}', '{"_meta": {}, "annotations": {"a": {"b": {"no": 3, "yes": 0}}}}',
+        '{"_meta": {"opinions_min": Infinity}, "annotations": {}}', '{"_meta": {"confidence": NaN}, "annotations": {}}',
     ],
 )  # fmt: skip
 def test_a_file_of_no_known_form_is_one_message(tmp_path: Path, text: str) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from llm_asking import KEY, PAID, ask, batch_config, created, questions, right, totals, words
 from llm_server import LLMServer
 
+from nounflow.llm.batch.http import state_of
 from nounflow.llm.pace import RunStoppedError
 
 CALLS = ("upload", "create", "retrieve", "content")
@@ -62,6 +64,44 @@ def test_results_that_cannot_be_fetched_stop_the_run_and_the_next_one_fetches_th
             ask(tmp_path / "ledger", batch_config(server, max_attempts=2), questions(10))
         assert words(ask(tmp_path / "ledger", batch_config(server), questions(10))) == right(10)
     assert set(server.asked_questions.values()) == {1}
+
+
+def test_results_of_which_no_line_can_be_read_are_not_paid_twice(tmp_path: Path) -> None:
+    with LLMServer() as server:
+        server.batches.on("content", "strange", "strange")
+        with pytest.raises(RunStoppedError, match="no line of them"):
+            ask(tmp_path / "ledger", batch_config(server, max_attempts=2), questions(10))
+        assert words(ask(tmp_path / "ledger", batch_config(server), questions(10))) == right(10)
+    assert set(server.asked_questions.values()) == {1}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"errors": [{"code": "x"}]}, {"errors": "x"}, {"errors": {"data": "x"}}, {"metadata": "x"},
+        {"request_counts": [3]}, {"request_counts": {"total": "many", "completed": 1e999}},
+    ],
+)  # fmt: skip
+def test_a_batch_is_read_however_a_server_tells_of_it(tmp_path: Path, said: dict[str, Any]) -> None:
+    with LLMServer() as server:
+        server.batches.says = said
+        assert words(ask(tmp_path / "ledger", batch_config(server), questions(3))) == right(3)
+
+
+def test_results_that_come_later_than_the_state_are_waited_for_without_counts_too(tmp_path: Path) -> None:
+    with LLMServer() as server:
+        server.batches.fates("late")
+        server.batches.leaves_out = {"request_counts"}
+        assert words(ask(tmp_path / "ledger", batch_config(server), questions(3))) == right(3)
+    assert set(server.asked_questions.values()) == {1}
+
+
+@pytest.mark.parametrize(
+    ("said", "state"),
+    [("BATCH_STATE_FAILED", "failed"), ("JOB_STATE_SUCCEEDED", "completed"), ("Running", "in_progress")],
+)
+def test_states_are_read_in_other_servers_words(said: str, state: str) -> None:
+    assert state_of(said, "") == state
 
 
 def test_a_batch_that_the_server_has_lost_is_not_paid_twice_unasked(tmp_path: Path) -> None:

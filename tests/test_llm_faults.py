@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from llm_asking import PAID, ask, config, get_outcomes, questions, right, totals, words
+from llm_asking import PAID, ask, batch_config, config, get_outcomes, questions, right, totals, words
 from llm_server import LLMServer
 
+from nounflow.config.llm import LLMConfig
 from nounflow.llm.faults import is_final
 from nounflow.llm.pace import RunStoppedError
-from nounflow.llm.requests import Failure
+from nounflow.llm.requests import Failure, Outcome
 
 
 @pytest.mark.parametrize("fault", ["500", "503", "408", "drop", "malformed"])
@@ -86,6 +88,60 @@ def test_an_error_in_a_200_counts_as_its_own_code_says_and_costs_nothing(tmp_pat
         outcomes = ask(tmp_path / "ledger", config(server, max_attempts=1), questions(3))
     assert len(words(outcomes)) == 3
     assert totals(tmp_path / "ledger").spent_usd == pytest.approx(4 * PAID)  # a probe and three answers
+
+
+def body(text: str = "", reason: str = "stop", tokens: str = "20", error: str = "null") -> str:
+    """A fault of the server: this answer."""
+    choice = f'{{"message": {{"content": "{text}"}}, "finish_reason": "{reason}", "error": {error}}}'
+    return f'200 {{"choices": [{choice}], "usage": {{"prompt_tokens": {tokens}, "completion_tokens": 10}}}}'
+
+
+@pytest.mark.parametrize("settings_of", [config, batch_config])
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [
+        (body("yes", tokens="1e999"), ("yes",)),
+        (body("yes", tokens="1" + "0" * 30), ("yes",)),
+        (body("yes\\ud83d"), ("yes\ufffd",)),
+        ('400 {"error": {"message": "no \\ud83d"}}', "HTTP 400: no \ufffd"),
+        ('200 {"error": {"message": "no \\ud83d", "type": "invalid_request"}}', "HTTP 400: no \ufffd"),
+        (body(reason="content_filter: SAFETY"), "the server's content filter stopped the answer"),
+    ],
+)
+def test_no_word_or_number_of_a_server_loses_an_answer(
+    tmp_path: Path, settings_of: Callable[[LLMServer], LLMConfig], fault: str, found: tuple[str] | str
+) -> None:
+    with LLMServer() as server:
+        server.script("noun 1", fault)
+        outcomes = {o.request.item: o for o in ask(tmp_path / "ledger", settings_of(server), questions(3))}
+    said = outcomes["noun 1"]
+    assert (said.texts if isinstance(said, Outcome) and said.texts else said.detail) == found
+    assert len(outcomes) == 3
+    assert server.asked["noun 1"] == 1
+
+
+@pytest.mark.parametrize("reason", ["MAX_TOKENS", "model_length", "error"])
+def test_an_answer_that_was_cut_off_is_known_by_any_server_s_word_for_it(tmp_path: Path, reason: str) -> None:
+    with LLMServer() as server:
+        server.script("noun 1", body("half", reason))
+        assert words(ask(tmp_path / "ledger", config(server), questions(3))) == right(3)
+
+
+def test_an_error_within_a_choice_counts_as_its_own_code_says(tmp_path: Path) -> None:
+    with LLMServer() as server:
+        server.script("noun 1", *[body(reason="error", error='{"code": 429, "message": "slow down"}')] * 2)
+        assert words(ask(tmp_path / "ledger", config(server, max_attempts=1), questions(3))) == right(3)
+
+
+@pytest.mark.parametrize("settings_of", [config, batch_config])
+def test_where_a_model_has_no_more_room_what_was_cut_off_stays(
+    tmp_path: Path, settings_of: Callable[..., LLMConfig]
+) -> None:
+    with LLMServer() as server:
+        server.script("noun 1", "truncated", *["400"] * 2)
+        found = [get_outcomes(tmp_path / "ledger", settings_of(server, failures_in_a_row=1), questions(2))[1]]
+        found += get_outcomes(tmp_path / "ledger", settings_of(server, failures_in_a_row=1), questions(2)[1:])
+    assert [(outcome.status, bool(outcome.texts)) for outcome in found] == [("truncated", True)] * 2
 
 
 def test_a_refusal_of_set_up_that_an_older_version_kept_is_asked_again() -> None:

@@ -57,6 +57,15 @@ def test_a_password_in_the_url_is_refused() -> None:
         LLMConfig(model="tiny", base_url="https://me:secret@host/v1")
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["http://[::1/v1", "http://host:port/v1", "http://host:99999/v1", "http:///v1", "http://a..b/v1", "http://h/?k=5"],
+)
+def test_what_is_no_address_of_a_server_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match=r"Value error, (found|a URL)"):
+        LLMConfig(model="tiny", base_url=url)
+
+
 def test_words_that_are_no_keys_stay() -> None:
     text = "a desk-mounted key-operated lock"
     assert redact(text, "none") == text
@@ -83,6 +92,10 @@ def test_a_proxy_that_cannot_be_used_is_named_and_loopback_needs_none(monkeypatc
     monkeypatch.setattr("nounflow.llm.http.openai.DefaultAsyncHttpxClient", _without_socks)
     with pytest.raises(NounflowError, match="ALL_PROXY"):
         api_client(LLMConfig(model="m", base_url="http://models.example/v1"), "none")
+    monkeypatch.undo()
+    monkeypatch.setenv("ALL_PROXY", "nonsense")
+    for host in ("127.0.0.1", "127.0.1.1", "[::1]", "localhost.", "my.localhost"):
+        api_client(LLMConfig(model="m", base_url=f"http://{host}:8000/v1"), "none")
 
 
 def _without_socks(**options: Any) -> None:

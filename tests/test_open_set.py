@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,10 @@ from nounflow.open_set.measures import measure, points_at
 from nounflow.open_set.negatives import choose_negatives, closeness, no_kinds
 from nounflow.open_set.no_store import read_no_model
 from nounflow.open_set.patterns import patterns
+from nounflow.open_set.reference import Reference
 from nounflow.open_set.tables import COLUMNS, write_results
+from nounflow.open_set.trial import candidate_rows
+from nounflow.open_set_scores import SCORES
 from nounflow.report.open_set import open_set
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.labels import Labels
@@ -189,6 +193,26 @@ def test_class_lists_of_no_use_are_refused() -> None:
         check_classes(["a", "b", "c"], rows[[0, 1, 1]])
 
 
+def test_answers_stand_once_beside_background_nouns() -> None:
+    rows = candidate_rows(["a", "b", "c", "d"], [["b"], ["d", "a", "D"], []], np.array([0, 2]))
+    assert rows.tolist() == [[1, -1, -1, 0, 2], [3, 0, -1, -1, 2], [-1, -1, -1, 0, 2]]
+    assert candidate_rows(["a", "b"], [[], ["b"]], np.zeros(0, int)).tolist() == [[0], [1]]
+
+
+def test_a_gate_s_score_depends_neither_on_other_images_nor_on_chance_repetitions(rng: np.random.Generator) -> None:
+    bank = a_bank(rng)
+    held = Reference(bank.vectors[:8], 0.05, bank.vectors[8:20], 4, None, bank.vectors[20:28])
+    images, background = pictures(bank, [0, 1], rng), np.array([0, 5])
+    answers = [["tiger"], ["lion", "cup", "mug", "oak"]]
+    both = held.scores(images, tuple(SCORES), candidate_rows(KNOWN, answers, background))
+    one = held.scores(images[:1], tuple(SCORES), candidate_rows(KNOWN, answers[:1], background))
+    plain = held.scores(images[:1], tuple(SCORES), np.array([[0, 5]]))
+    for method, scores in both.items():
+        assert np.isfinite(scores).all()
+        assert scores[0] == pytest.approx(one[method][0], rel=1e-6)
+        assert scores[0] == pytest.approx(plain[method][0], rel=1e-6)
+
+
 # The comparison
 
 
@@ -253,4 +277,19 @@ def test_known_and_unknown_sets_that_overlap_are_named(wordnet: WordNet, rng: np
     both = material(wordnet, rng)
     labels = {**both.labels, "strange": {"s0.png": Labels(gold="Lion")}}
     with pytest.raises(NounflowError, match="1 nouns of strange are known: Lion"):
-        compare(Material(both.settings, both.banks, both.images, labels, {}, both.senses, [], both.answered))
+        compare(replace(both, labels=labels))
+    labels = {**both.labels, "strange": {"s0.png": Labels(gold="tomcat", accepted=("Lion",))}}
+    with pytest.raises(NounflowError, match="1 nouns of strange are known: tomcat"):
+        compare(replace(both, labels=labels))
+
+
+def test_images_of_the_known_set_that_no_class_names_take_no_part(
+    wordnet: WordNet, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluation, "BOOTSTRAP", 20)
+    half = replace(material(wordnet, rng), classes={"t": KNOWN[:4]})
+    results = compare(half)
+    assert {row.known_images for row in results.rows if not row.run} == {32}  # of 60
+    assert any("28 images take no part: none of the known classes is right" in note for note in results.notes)
+    with pytest.raises(NounflowError, match="None of the known classes is right for any image of mine"):
+        compare(replace(half, classes={"t": ["other 30", "other 31"]}))

@@ -8,13 +8,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 from PIL import Image
 from shard_material import identity, unit_rows
+from sklearn.metrics import average_precision_score
 
 from nounflow.commands import naming
-from nounflow.config.tags import TagMethodConfig
+from nounflow.config.open_set import OpenSetConfig
+from nounflow.config.tags import TagMethodConfig, TagsConfig
 from nounflow.config.training import TrainingConfig
 from nounflow.errors import NounflowError
 from nounflow.open_set.gate import Verdict
@@ -25,6 +28,7 @@ from nounflow.schemas.hypernyms import NounHypernyms
 from nounflow.schemas.tag_labels import TagLabels, read_tag_labels
 from nounflow.schemas.tags import BASELINE, FREE, GATED, TagRow, TagScores
 from nounflow.tags.adapter import load_adapter
+from nounflow.tags.comparison import compare
 from nounflow.tags.evaluation import Images, free_row, table, ways
 from nounflow.tags.list_free import Tag, candidates, cut, ranked
 from nounflow.tags.losses import Marks, asymmetric, hinge, ranking
@@ -76,6 +80,18 @@ def test_average_precision_with_unknown_labels() -> None:
     assert average_precision(scores, np.where(truth == 0, -1, truth)) == pytest.approx([0.75])
     twice = np.array([[1, 1, 1, 1, 1], [2, 0, 0, 0, 1]])
     assert average_precision(scores, truth, twice) == pytest.approx([0.833333, 1.0], abs=1e-6)
+
+
+def test_the_order_of_images_and_labels_of_one_score_says_nothing() -> None:
+    rng = np.random.default_rng(0)
+    scores, truth = np.round(rng.random(60), 1), np.where(rng.random(60) < 0.3, 1, -1)
+    assert average_precision(scores, truth) == pytest.approx([average_precision_score(truth > 0, scores)])
+    first = np.array([1, 1, -1, -1, -1, -1])  # of a run that lacks the label, in a folder for each label
+    assert average_precision(np.full(6, -1e30), first) == average_precision(np.full(6, -1e30), first[::-1])
+    same = np.array([[0.9, 0, 0, 0, 0]])
+    threshold = best_threshold(same, np.array([[1, 1, 1, -1, -1]]))
+    assert (same > threshold).all(), "F1 of all five is 0.75, of the first alone 0.5; the zeros go together"
+    assert best_threshold(np.full((1, 3), -np.inf), np.array([[1, -1, -1]])) == 0
 
 
 def test_f1_at_2() -> None:
@@ -153,6 +169,30 @@ def test_unseen_labels_never_reach_training_and_seen_ones_gain(tmp_path: Path) -
     assert both["map"] > found[BASELINE, "all labels"]["map"]
     assert both["map_minus_low"] <= both["map_minus"] <= both["map_minus_high"]
     assert {row.labels for row in rows if row.protocol == "unseen labels"} == {2}
+
+
+def test_a_set_without_images_to_learn_from_or_to_score_is_named(tmp_path: Path) -> None:
+    values = np.array([[1, -1], [-1, 1], [1, -1], [-1, 1]], np.int8)
+
+    def images(split: str, seen: str = "") -> Images:
+        truth = TagLabels(tuple("abcd"), ("cat", "dog"), values, (split,) * 4, frozenset(filter(None, [seen])))
+        return Images(truth, unit_rows(4), unit_rows(8).reshape(4, 2, -1), unit_rows(2))
+
+    embedder: Any = SimpleNamespace(identity=identity(), device="cpu")
+    for each in (images("test", "cat"), images("val", "cat"), images("train"), images("train", "cats")):
+        with pytest.raises(NounflowError, match="nothing to train mine on: no image of the split train"):
+            train_on_images(TagMethodConfig(), each, embedder, ("{}",), "mine", tmp_path / "adapter.json", 1)
+    lexicon = pl.DataFrame({"noun": ["cat"], "canon": ["cat"], "group": ["c"]})
+    with pytest.raises(NounflowError, match="No image is of the split test"):
+        compare("set", images("train"), np.zeros((4, 2, 4)), TagsConfig(), {}, {}, {}, lexicon, embedder, "tiles")
+
+
+def test_texts_of_a_label_hold_it_once() -> None:
+    for template in ("a photo", "{} or {}"):
+        with pytest.raises(ValueError, match=r"needs exactly one \{\}"):
+            TagsConfig(templates=(template,))
+        with pytest.raises(ValueError, match=r"needs exactly one \{\}"):
+            OpenSetConfig(prompts=(template,))
 
 
 class Saying:

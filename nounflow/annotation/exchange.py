@@ -65,7 +65,7 @@ def read_judgements(path: Path, counts: Counts) -> ImportedDecisions:
     value = _read(path)
     try:
         if "_meta" in value and "annotations" in value:
-            return _from_votes(value, counts)
+            return _from_votes(_Votes.model_validate(value), counts)
         if "image_set" in value:
             document = Annotations.model_validate(value)
             judged = _judged(document.images, read_reasons(path.with_suffix(".reasons.tsv")))
@@ -155,26 +155,35 @@ def _judged(images: Mapping[str, ImageAnnotations], reasons: Mapping[tuple[str, 
     ]
 
 
-def _from_votes(state: Mapping[str, Any], counts: Counts) -> ImportedDecisions:
+class _Meta(pydantic.BaseModel):
+    opinions_min: int = pydantic.Field(VotingRule().least, ge=1)
+    confidence: float = pydantic.Field(VotingRule().confidence, gt=0.5, le=1)
+    model: str = ""
+
+
+class _Votes(pydantic.BaseModel):
+    meta: _Meta = pydantic.Field(alias="_meta")
+    annotations: dict[str, dict[str, list[bool]]]
+    descriptions: dict[str, dict[str, int]] = {}
+
+
+def _from_votes(state: _Votes, counts: Counts) -> ImportedDecisions:
     """A pair with a confident share of votes is correct or incorrect, another one close."""
-    published, meta = VotingRule(), state["_meta"]
-    least = int(meta.get("opinions_min", published.least))
-    rule = published._replace(confidence=float(meta.get("confidence", published.confidence)))
-    descriptions = state.get("descriptions", {})
-    pairs = [(file, noun, votes) for file, nouns in state["annotations"].items() for noun, votes in nouns.items()]
+    least, rule = state.meta.opinions_min, VotingRule(confidence=state.meta.confidence)
+    pairs = [(file, noun, votes) for file, nouns in state.annotations.items() for noun, votes in nouns.items()]
     flow = counts.flow("votes", len(pairs), "image-noun pairs")
     enough = [(file, noun, votes) for file, noun, votes in pairs if len(votes) >= least]
     flow.drop(len(pairs) - len(enough), f"fewer than {least} votes")
     flow.out(len(enough))
     judged = []
     for file, noun, votes in enough:
-        right = sum(map(bool, votes))
+        right = sum(votes)
         cast = {"correct_primary": right, "incorrect": len(votes) - right}
         cast = {category: n for category, n in cast.items() if n}
-        said = descriptions.get(file) or {"": 1}
+        said = state.descriptions.get(file) or {"": 1}
         evidence = max(said, key=lambda text: (said[text], text))
         judged.append(ImportedJudgement(plain_name(file), noun, verdict(cast, rule), cast, evidence))
-    return ImportedDecisions(judged, tool=str(meta.get("model", "")))
+    return ImportedDecisions(judged, tool=state.meta.model)
 
 
 def first_line(error: Exception) -> str:

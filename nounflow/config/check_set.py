@@ -2,14 +2,27 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, RootModel, field_validator, model_validator
+from pydantic import AfterValidator, Field, RootModel, model_validator
 
 from nounflow.config.base import HomePath, Settings
 
 Kind = Literal[
     "cifar10", "cifar100", "food101", "imagenette", "imagewoof", "imagenet", "imagenet_a", "imagenet_r", "folder"
 ]
-Prompts = Literal["imagenet80", "imagenet7"] | tuple[str, ...]
+
+
+def _one_place(prompts: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    if isinstance(prompts, tuple):
+        if not prompts:
+            raise ValueError("at least one prompt is needed")
+        for prompt in prompts:
+            if prompt.count("{}") != 1:
+                raise ValueError(f"{prompt!r} needs exactly one {{}}, where the class name goes")
+    return prompts
+
+
+Templates = Annotated[tuple[str, ...], AfterValidator(_one_place)]
+Prompts = Annotated[Literal["imagenet80", "imagenet7"] | tuple[str, ...], AfterValidator(_one_place)]
 Percent = Annotated[float, Field(gt=0, le=100)]
 
 
@@ -34,17 +47,6 @@ class CheckSetConfig(Settings):
         default_factory=dict,
         description="published top-1 accuracy in percent, by name of the embedder, where the shipped table has none",
     )
-
-    @field_validator("prompts")
-    @classmethod
-    def _one_place(cls, prompts: Prompts) -> Prompts:
-        if isinstance(prompts, tuple):
-            if not prompts:
-                raise ValueError("at least one prompt is needed")
-            for prompt in prompts:
-                if prompt.count("{}") != 1:
-                    raise ValueError(f"{prompt!r} needs exactly one {{}}, where the class name goes")
-        return prompts
 
     @model_validator(mode="after")
     def _labels_where_used(self) -> "CheckSetConfig":

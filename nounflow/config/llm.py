@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
@@ -119,9 +120,17 @@ class LLMConfig(Settings):
 
     @field_validator("base_url")
     @classmethod
-    def _no_password(cls, url: str) -> str:
+    def _usable(cls, url: str) -> str:
         if "@" in url.split("://", 1)[1].split("/", 1)[0]:
             raise ValueError("a URL with a user name or password is refused; put the key into the environment")
+        if "?" in url or "#" in url:
+            raise ValueError("a URL with ? or # is refused, paths are put behind it; put a key into the environment")
+        try:
+            parts = urlsplit(url)
+            if not (parts.hostname or "").encode("idna") or parts.port == 0:
+                raise ValueError("no host, or port 0")
+        except ValueError as error:
+            raise ValueError(f"found {url!r}, which is no address of a server ({error})") from None
         return url.rstrip("/")
 
     @classmethod

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, model_validator
 
 from nounflow.config.base import HomePath, Settings
+from nounflow.config.check_set import Templates
 from nounflow.config.runs.run import one_of
 from nounflow.config.training import TrainingConfig
 from nounflow.predictor_kinds import PREDICTORS
@@ -77,7 +78,7 @@ class TagsConfig(Settings):
         (), description="runs of this embedder whose answers are compared, also without a list; none: all of them"
     )
     trained: dict[str, TagMethodConfig] = Field(default_factory=dict, description="adapters that are compared")
-    templates: tuple[str, ...] = Field(
+    templates: Templates = Field(
         ("{}", "a photo of a {}.", "There is a {} in the scene."), min_length=1, description="texts of a label"
     )
     best: int = Field(2, ge=1, description="local scores of a label that are averaged (published: 16 of 196 patches)")
@@ -111,6 +112,8 @@ class TagsConfig(Settings):
             if name in config.image_sets or name in config.check_sets:
                 raise ValueError(f"tags.sets.{name}: an image set has this name too, and their results share a folder")
         one_of("tags.embedder", embedder := self.embedder_of(config), config.embedders)
+        if config.runs and not self.runs_of(config):
+            raise ValueError(f"tags.embedder: no run is of {embedder}; name one that a run has")
         for key, run in [("tags.runs", run) for run in self.runs] + [
             (f"tags.trained.{name}.run", part.run) for name, part in self.trained.items() if part.run
         ]:

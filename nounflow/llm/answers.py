@@ -8,6 +8,10 @@ from typing import Any
 from nounflow.escaping import mended
 from nounflow.llm.requests import TokenUsage
 
+_CUT_OFF = {"length", "max_tokens", "max_output_tokens", "model_length"}  # words of several servers
+_FILTERED = {"safety", "recitation", "prohibited_content", "blocklist", "spii", "error_toxic"}
+_MOST_TOKENS = 1e12  # of a count; more is nonsense, and fits no column
+
 
 class MalformedAnswerError(ValueError):
     """The body is no chat completion, or there is no text in it."""
@@ -34,13 +38,23 @@ def read_usage(raw: str) -> TokenUsage:
 
 
 def error_in(raw: str) -> dict[str, Any] | None:
-    """The error that a body tells instead of an answer, whatever its HTTP status; None where it tells none."""
+    """The error that a body tells instead of an answer, whatever its HTTP status; None where it tells none.
+
+    A gateway may tell it within a choice: it counts where no choice has a text.
+    """
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(body, dict) or body.get("choices"):
+    body = body[0] if isinstance(body, list) and body else body
+    if not isinstance(body, dict):
         return None
+    if choices := body.get("choices"):
+        choices = choices if isinstance(choices, list) and all(isinstance(c, dict) for c in choices) else []
+        said = [choice for choice in choices if not choice.get("error") or _has_text(choice)]
+        if said or not choices:
+            return None
+        body = choices[0]
     error = body.get("error")
     if isinstance(error, dict):
         return {"code": body.get("code") or body.get("status"), **error}
@@ -60,7 +74,7 @@ def read_answer(raw: str) -> Answer:
         read = [_read_choice(choice) for choice in choices]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise MalformedAnswerError(f"the answer is no chat completion ({type(error).__name__}: {error})") from None
-    truncated = any(reason == "length" for reason, _, _ in read)
+    truncated = any(reason in _CUT_OFF or (reason == "error" and text) for reason, text, _ in read)
     texts = tuple(text for reason, text, refusal in read if text and not refusal)
     refusals = [refusal for _, _, refusal in read if refusal]
     if not texts and not truncated and not refusals:
@@ -70,20 +84,25 @@ def read_answer(raw: str) -> Answer:
 
 def _read_choice(choice: Mapping[str, Any]) -> tuple[str, str, str]:
     """Finish reason, text, and why it was refused ("" if it was not)."""
-    message, reason = choice["message"], choice.get("finish_reason") or "stop"
-    filtered = "the server's content filter stopped the answer" if reason == "content_filter" else ""
-    refusal = message.get("refusal") or filtered
+    message, reason = choice["message"], str(choice.get("finish_reason") or "stop").lower()
+    filtered = reason in _FILTERED or reason.startswith("content_filter")
+    refusal = message.get("refusal") or ("the server's content filter stopped the answer" if filtered else "")
     content = message.get("content") or ""
     if isinstance(content, list):  # some servers answer in parts
-        content = "".join(part.get("text") or "" for part in content)
+        content = "".join(part if isinstance(part, str) else part.get("text") or "" for part in content)
     if not isinstance(content, str):
         raise TypeError("content is no text")
     return reason, mended(content), mended(str(refusal))
 
 
+def _has_text(choice: Mapping[str, Any]) -> bool:
+    message = choice.get("message")
+    return isinstance(message, dict) and bool(message.get("content"))
+
+
 def _count(usage: Mapping[str, Any], *names: str) -> int | None:
     for name in names:
         value = usage.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS:
             return int(value)
     return None

@@ -13,7 +13,7 @@ from nounflow.llm.faults import Fault
 from nounflow.llm.http import ChatHttp, Server
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.limiter import Limiter
-from nounflow.llm.outcomes import chunks, ending_of, looked_up, outcome_of, question_of, replay, room_of
+from nounflow.llm.outcomes import chunks, cut_off, ending_of, looked_up, outcome_of, question_of, replay, room_of
 from nounflow.llm.pace import Pace, RunStoppedError, not_written, refused
 from nounflow.llm.prices import price_of, prompt_tokens_estimate, worst_cost
 from nounflow.llm.probe import ROOM, learnt, probe_request, weaker
@@ -107,14 +107,15 @@ class ChatClient:
     async def _obtain(self, pace: Pace, question: Question, entry: LedgerEntry | None) -> Outcome | Failure | None:
         """Send a request until it is answered or given up; None when the run stops before."""
         server = await self.learn(pace)
-        room = room_of(self._config, entry)
+        room, outcome = room_of(self._config, entry), cut_off(question, entry)
         while True:
             ended = await self._until_ended(pace, question, room, server)
             if ended is None:
                 return None
             if ended.outcome == "failed":
-                pace.given_up(ended.detail)
-                return Failure(question.request, question.key, ended.detail)
+                if outcome is None or not ended.detail.startswith("HTTP 4"):  # else the model has no more room
+                    pace.given_up(ended.detail)
+                return outcome or Failure(question.request, question.key, ended.detail)
             outcome = outcome_of(question, ended, replayed=False)
             if ended.outcome == "refused":
                 pace.given_up(ended.detail)

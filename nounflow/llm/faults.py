@@ -9,6 +9,7 @@ from typing import Any, Literal
 import httpx2
 import openai
 
+from nounflow.escaping import mended
 from nounflow.llm.keys import redact
 from nounflow.retry_after import retry_after
 
@@ -69,7 +70,7 @@ def fault_of_status(
     """Class an HTTP status. `said`: the error object of the body, as far as there is one."""
     names = {str(said.get("code")), str(said.get("type"))}
     named = f", parameter {said['param']}" if said.get("param") else ""
-    detail = f"HTTP {status}{named}: {str(said.get('message') or raw)[:500]}"
+    detail = mended(f"HTTP {status}{named}: {str(said.get('message') or raw)[:500]}")
     if status in _STOP_STATUS or names & _STOP_CODES:
         return Fault("stop", detail, raw=raw, status=status)
     if status == 429:
@@ -84,11 +85,13 @@ def fault_of_status(
 
 
 def fault_of_error(said: Mapping[str, Any], raw: str = "") -> Fault:
-    """Class an error that came in the body of an answer whose HTTP status was 200: its own code decides."""
+    """Class an error without an HTTP status of its own, as in the body of a 200 or a batch's line: its code decides."""
     for code in (said.get("code"), said.get("status"), said.get("status_code")):
         if str(code).isdecimal() and 400 <= int(str(code)) < 600:
             return fault_of_status(int(str(code)), said, raw)
     code = str(said.get("code") or said.get("type") or "an error in the answer")
+    if code.startswith(("invalid", "unsupported")):
+        return fault_of_status(400, said, raw)
     fault = fault_of_code(code, str(said.get("message") or raw))
     final = fault.kind == "retry" and _CONTENT.search(fault.detail)
     return dataclasses.replace(fault, kind="refused", raw=raw) if final else dataclasses.replace(fault, raw=raw)
@@ -100,8 +103,8 @@ def is_final(detail: str) -> bool:
 
 
 def fault_of_code(code: str, message: str) -> Fault:
-    """Class the error of a batch, or of one of its lines, that has a code and no HTTP status."""
-    detail = f"{code}: {message[:500]}"
+    """Class an error by its code alone."""
+    detail = mended(f"{code}: {message[:500]}")
     if code.lower() in _STOP_CODES:
         return Fault("stop", detail)
     return Fault("throttled" if code.lower() in _THROTTLE_CODES else "retry", detail)

@@ -1,6 +1,7 @@
 """One request over the network, through the official client with its own retries off."""
 
 import asyncio
+import ipaddress
 import itertools
 import json
 import math
@@ -29,7 +30,7 @@ def api_client(config: LLMConfig, key: str) -> openai.AsyncOpenAI:
     Raises:
         NounflowError: a proxy is set that cannot be used.
     """
-    loopback = (urlsplit(config.base_url).hostname or "") in ("localhost", "127.0.0.1", "::1")
+    loopback = _is_loopback(urlsplit(config.base_url).hostname or "")
     try:
         transport = openai.DefaultAsyncHttpxClient(
             timeout=config.timeout_s, follow_redirects=False, trust_env=not loopback
@@ -48,6 +49,15 @@ def api_client(config: LLMConfig, key: str) -> openai.AsyncOpenAI:
         http_client=transport,
         default_headers={"Accept-Encoding": "identity"},
     )
+
+
+def _is_loopback(host: str) -> bool:
+    name = host.rstrip(".")
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,14 @@ def replay(config: LLMConfig, question: Question, entry: LedgerEntry | None) -> 
     return outcome
 
 
+def cut_off(question: Question, entry: LedgerEntry | None) -> Outcome | None:
+    """What the ledger has of an answer that was cut off: it stands if there comes none with more room."""
+    if entry is None or entry.last is None or entry.last.outcome == "refused":
+        return None
+    outcome = outcome_of(question, entry.last, replayed=True)
+    return outcome if outcome.texts else None
+
+
 def outcome_of(question: Question, ending: Ending, *, replayed: bool) -> Outcome:
     """Read an answer or refusal that the ledger holds."""
     usd = 0.0 if replayed else ending.charged_usd

@@ -144,19 +144,26 @@ def _images(
         ]
     classes = material.classes.get(name) or list(dict.fromkeys(gold[0]))
     known = {canon(noun) for noun in classes}
-    for image_set, found in zip(wanted[1:], gold[1:], strict=True):
-        if shared := sorted({noun for noun in found if canon(noun) in known}):
+    of_known = np.array([not names.isdisjoint(known) for names in accepted])
+    for i, image_set in enumerate(wanted[1:], 1):
+        if shared := sorted({nouns[row] for row in np.flatnonzero(of_known & (place == i))}):
             raise NounflowError(
                 f"Known and unknown sets overlap: {len(shared)} nouns of {image_set} are known: "
                 f"{', '.join(shared[:5])}",
                 where=f"open_set.tests.{name}",
                 fix="take their images out of the unknown set, or the nouns out of `classes`",
             )
+    if not of_known[place == 0].any():
+        raise NounflowError(
+            f"None of the known classes is right for any image of {test.known}",
+            where=f"open_set.tests.{name}.classes",
+            fix="name the classes as its label file does",
+        )
     kinds: dict[str, np.ndarray] = {}
     for i, (image_set, distance) in enumerate(test.unknown.items(), 1):
         kinds[image_set] = place == i
         kinds[distance] = kinds.get(distance, np.zeros(len(place), dtype=bool)) | (place == i)
-    return images, [Draw(tuple(classes), place == 0, kinds)]
+    return images, [Draw(tuple(classes), of_known & (place == 0), kinds)]
 
 
 def _meaning(labels: Labels | None, senses: WordSenses) -> str | None:
@@ -216,10 +223,10 @@ def _of_runs(
 def _notes(material: Material, bank: NounBank, name: str, draws: Sequence[Draw]) -> Iterator[str]:
     settings, draw = material.settings, draws[0]
     if draw.neither:
-        yield (
-            f"{name}: in the first draw {draw.neither} images take no part: theirs is a kind of a known noun, or "
-            "a known noun is a kind of theirs"
-        )
+        related = "theirs is a kind of a known noun, or a known noun is a kind of theirs"
+        named = (material.settings.tests or {})[name].unknown
+        why = "none of the known classes is right for them" if named else related
+        yield f"{name}: in the first draw {draw.neither} images take no part: {why}"
     known = bank.rows(draw.classes)
     held, negatives = reference(bank, known, temperature_of(bank.manifest.embedder), settings.negatives, settings.seed)
     parts = left_out(bank.manifest.kinds, negatives.tolist())

@@ -34,14 +34,15 @@ class Reference:
 
     def evidence(self, images: np.ndarray, candidates: np.ndarray | None = None) -> Evidence:
         """Cosines of images [n, dim] to the known nouns, or of each to its own candidates, int64 [n, c] rows of
-        `known`, of which the first is what it was called.
+        `known`, of which the first is what it was called; -1: nothing, which has no part in any score.
         """
         negatives = None if self.negatives is None else images @ self.negatives.T
         if candidates is None:
             no = None if self.no is None else images @ self.no.T
             return self._with(images @ self.known.T, no, negatives, None)
         no = None if self.no is None else np.einsum("nd,ncd->nc", images, self.no[candidates])
-        return self._with(np.einsum("nd,ncd->nc", images, self.known[candidates]), no, negatives, candidates)
+        cosines = np.einsum("nd,ncd->nc", images, self.known[candidates])
+        return self._with(np.where(candidates < 0, -np.inf, cosines).astype(np.float32), no, negatives, candidates)
 
     def _with(
         self, known: np.ndarray, no: np.ndarray | None, negatives: np.ndarray | None, candidates: np.ndarray | None

@@ -138,25 +138,26 @@ def background_rows(nouns: int, config: OpenSetConfig) -> np.ndarray:
 
 
 def candidate_rows(nouns: Sequence[str], answers: Sequence[Sequence[str]], background: np.ndarray) -> np.ndarray:
-    """Of each image the rows of its answers and of the background in `nouns`, int64 [images, c].
+    """Of each image the rows of its answers and of the background in `nouns`, int64 [images, c]; each row once.
 
-    Where an image has fewer answers than others, its first stands again.
+    -1 fills up where an image has fewer answers than others, and stands for what is an answer and background, too.
 
     Raises:
         NounflowError: an answer is none of the nouns.
     """
     row_of = {canon(noun): row for row, noun in enumerate(nouns)}
-    width = max((len(row) for row in answers), default=1)
-    found = np.zeros((len(answers), width + len(background)), dtype=np.int64)
-    found[:, width:] = background
+    width = max([1, *map(len, answers)])
+    found = np.full((len(answers), width + len(background)), -1, dtype=np.int64)
     for place, row in enumerate(answers):
         if unknown := [noun for noun in row if canon(noun) not in row_of]:
             raise NounflowError(
                 f"An answer is none of the run's nouns: {unknown[0]}",
                 fix="a gate without a list needs answers from the lexicon: decode guided by it",
             )
-        rows = [row_of[canon(noun)] for noun in row] or [0]
-        found[place, :width] = [*rows, *(rows[0] for _ in range(width - len(rows)))]
+        rows = list(dict.fromkeys(row_of[canon(noun)] for noun in row))
+        found[place, : len(rows)] = rows
+        found[place, width:] = np.where(np.isin(background, rows), -1, background)
+    found[(found < 0).all(axis=1), 0] = 0  # neither answer nor background: something to compute a score from
     return found
 
 

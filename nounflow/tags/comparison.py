@@ -7,6 +7,7 @@ import polars as pl
 
 from nounflow.config.tags import TagsConfig
 from nounflow.embedders.protocol import Embedder
+from nounflow.errors import NounflowError
 from nounflow.open_set.gate import Gate
 from nounflow.predictors.protocol import Predictor
 from nounflow.schemas.tags import BASELINE, FREE, GATED, NamedImage, TagRow
@@ -29,8 +30,18 @@ def compare(
     Args:
         boxes: of the local units, [files, units, 4].
         gates: of runs, where their answers are to be compared behind one, too.
+
+    Raises:
+        NounflowError: no image is of the split test.
     """
     truth, same = images.truth, meanings(lexicon)
+    if not len(truth.rows("test")):
+        raise NounflowError(
+            "No image is of the split test, so there is nothing to score",
+            where=f"tags.sets.{name}",
+            fix="give some images the split test in the label file, or leave the column out: a fifth is then val, the "
+            "rest test",
+        )
     concepts = lexicon.sort("weight", descending=True, maintain_order=True)["noun"].to_list()[:_CONCEPTS]
     known = columns_of(truth.labels, same)
     others = [noun for noun in concepts if meaning(noun, same) not in known]

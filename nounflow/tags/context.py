@@ -70,7 +70,7 @@ class LearntContext(nn.Module):
         """The labels in each template."""
         found = []
         for template in self._templates:
-            rows = self._texts.tokenise([template.format(label) for label in labels])
+            rows = self._texts.tokenise([template.replace("{}", label) for label in labels])
             whole = TextBatch(np.arange(len(rows)), max(map(len, rows)), len(rows))
             ids, mask = fill_batch(whole, rows, self._texts.pad)
             found.append((torch.from_numpy(ids).to(self._device), torch.from_numpy(mask).to(self._device)))

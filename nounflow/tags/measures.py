@@ -13,6 +13,8 @@ DRAWS = 500
 def average_precision(scores: np.ndarray, truth: np.ndarray, counts: np.ndarray | None = None) -> np.ndarray:
     """Mean precision at the positives of one label, over images that are annotated for it; 0 where none is positive.
 
+    Images of one score are one step: which of them stands first says nothing.
+
     Args:
         scores, truth: [n]; truth +1, -1, or 0 for unknown, which is left out.
         counts: how often each image stands in some bootstrap samples, [draws, n]; None: once.
@@ -25,7 +27,9 @@ def average_precision(scores: np.ndarray, truth: np.ndarray, counts: np.ndarray 
     times = np.ones((1, int(known.sum()))) if counts is None else counts[:, known]
     times = times[:, order].astype(np.float64)
     right = times * (truth[known][order] > 0)
-    found, seen = right.cumsum(axis=1), times.cumsum(axis=1)
+    falling = -scores[known][order]
+    ends = np.searchsorted(falling, falling, side="right") - 1  # of each image the last of its score
+    found, seen = right.cumsum(axis=1)[:, ends], times.cumsum(axis=1)[:, ends]
     precision = np.divide(found, seen, out=np.zeros_like(found), where=seen > 0)
     positives = right.sum(axis=1)
     return np.asarray((right * precision).sum(axis=1) / np.maximum(positives, 1))
@@ -107,11 +111,14 @@ class LabelMeans:
 
 
 def best_threshold(scores: np.ndarray, truth: np.ndarray) -> float:
-    """The threshold under which micro F1 of [n, labels] is largest; what is above it is given."""
+    """The threshold under which micro F1 of [n, labels] is largest; what is above it is given. 0 of no finite score."""
     order = np.argsort(-scores, axis=None, kind="stable")
-    values, right = scores.ravel()[order], (truth.ravel()[order] > 0)
+    values, right = scores.ravel()[order].astype(np.float64), (truth.ravel()[order] > 0)
     f1 = 2 * right.cumsum() / (np.arange(1, len(right) + 1) + right.sum())
-    last = int(np.argmax(np.where(np.isfinite(values), f1, -1)))
+    ends = np.flatnonzero(np.isfinite(values) & (np.append(values[1:], -np.inf) < values))  # equal scores go together
+    if not len(ends):
+        return 0.0
+    last = int(ends[np.argmax(f1[ends])])
     following = values[last + 1] if last + 1 < len(values) and np.isfinite(values[last + 1]) else values[last] - 1e-6
     return float((values[last] + following) / 2)
 

@@ -20,7 +20,7 @@ TEMPLATES = ("{}", "a photo of a {}.", "There is a {} in the scene.")
 
 def label_vectors(embedder: Embedder, labels: Sequence[str], templates: Sequence[str]) -> np.ndarray:
     """The direction of the mean of each label's texts, float32 [labels, dim]."""
-    texts = [template.format(label) for template in templates for label in labels]
+    texts = [template.replace("{}", label) for template in templates for label in labels]
     vectors = embedder.encode_texts(texts, progress=False).reshape(len(templates), len(labels), -1).mean(axis=0)
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
 

@@ -13,6 +13,7 @@ from nounflow.config.runs.run import TrainedRun
 from nounflow.config.tags import TagMethodConfig
 from nounflow.counts import Counts
 from nounflow.embedders.protocol import Embedder
+from nounflow.errors import NounflowError
 from nounflow.files import sha256_json
 from nounflow.schemas.embeddings import EmbedderIdentity
 from nounflow.schemas.training_sets import TrainingSetManifest
@@ -124,7 +125,7 @@ def train_on_images(
         templates: of the labels; `how: context` learns their words.
 
     Raises:
-        NounflowError: `how: context`, and the embedder's text tower is not open.
+        NounflowError: there is nothing to train on; or `how: context`, and the embedder's text tower is not open.
     """
     truth, seen = images.truth, images.truth.columns(seen=True)
     rows = np.concatenate([truth.rows("train"), truth.rows("val")])
@@ -132,6 +133,12 @@ def train_on_images(
     values = truth.values[np.ix_(rows, seen)]
     usable = (values > 0).any(axis=1) & (values < 0).any(axis=1)
     rows, values = rows[usable], values[usable]
+    if not usable[: len(truth.rows("train"))].any():
+        raise NounflowError(
+            f"There is nothing to train {name} on: no image of the split train shows a label that may be seen",
+            where=out,
+            fix="give images the split train in the label file, check the set's `seen`, or take how: text_only",
+        )
     heldout = np.array(truth.splits)[rows] == "val"
     texts = _as_training_set(embedder.identity, images.whole[rows], heldout)
     names, local = tuple(truth.labels[i] for i in seen), images.local[rows]

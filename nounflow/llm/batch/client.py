@@ -17,7 +17,7 @@ from nounflow.llm.batch.rows import Batch, BatchJob, LineEnd
 from nounflow.llm.budget import BudgetReachedError
 from nounflow.llm.chat import ChatClient
 from nounflow.llm.ledger import Ledger
-from nounflow.llm.outcomes import chunks, looked_up, outcome_of, replay, room_of
+from nounflow.llm.outcomes import chunks, cut_off, looked_up, outcome_of, replay, room_of
 from nounflow.llm.pace import AGAIN, Pace, RunStoppedError, not_written
 from nounflow.llm.prices import price_of
 from nounflow.llm.requests import Failure, Outcome, Question, Request, Requests
@@ -88,7 +88,7 @@ class _Asking:
         results: list[Outcome | Failure] = []
         for question, entry in await looked_up(self._config, self._ledger, chunk):
             same = self._waiting.get(question.key) or self._pool.jobs.get(question.key)
-            job = BatchJob(question, room_of(self._config, entry))
+            job = BatchJob(question, room_of(self._config, entry), cut_off(question, entry))
             if same is not None:
                 same.others += 1
             elif (outcome := replay(self._config, question, entry)) is not None:
@@ -164,10 +164,12 @@ class _Asking:
             if outcome.status != "truncated" or job.room >= self._config.max_retry_tokens:
                 return [outcome, *[dataclasses.replace(outcome, usd=0.0, replayed=True)] * job.others]
             job.room, job.failures = self._config.max_retry_tokens, 0
+            job.cut_off = outcome if outcome.texts else None
         else:
             job.failures += end.fault.kind == "retry"
             if end.fault.kind == "unfit" or job.failures >= self._config.max_attempts:
-                return [Failure(job.question.request, job.question.key, end.fault.detail)] * (1 + job.others)
+                failure = Failure(job.question.request, job.question.key, end.fault.detail)
+                return [job.cut_off or failure] * (1 + job.others)
         self._pool.add(job)
         return []
 

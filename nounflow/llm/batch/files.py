@@ -1,12 +1,14 @@
 """The files of a batch: one JSON object a line, what is asked and what came back."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
 from nounflow.config.llm import LLMConfig
-from nounflow.llm.faults import Fault, fault_of_code, fault_of_status
+from nounflow.escaping import mended
+from nounflow.llm.faults import Fault, fault_of_error, fault_of_status
 from nounflow.llm.http import Server, body_of
 from nounflow.llm.requests import Question
 
@@ -53,12 +55,14 @@ def is_whole(file: IO[bytes], expected: int) -> bool:
 def _body(line: Mapping[str, Any], strike: Callable[[str], str]) -> str | Fault:
     error, response = line.get("error"), line.get("response")
     if response is None:
-        said = error if isinstance(error, dict) else {}
-        return fault_of_code(str(said.get("code") or "no answer"), strike(str(said.get("message") or "")))
-    status, body = int(response.get("status_code") or 200), response.get("body")
-    raw = strike(body if isinstance(body, str) else json.dumps(body, ensure_ascii=False))
-    if status < 300:
+        return fault_of_error({"code": "no answer"} | _said(error, strike))
+    digits, body = re.match(r"\d{3}", str(response.get("status_code"))), response.get("body")
+    raw = strike(mended(body if isinstance(body, str) else json.dumps(body, ensure_ascii=False)))
+    if not digits or int(digits[0]) < 300:
         return raw
-    told = body.get("error") if isinstance(body, dict) else None
-    said = {name: strike(str(value)) for name, value in told.items() if value} if isinstance(told, dict) else {}
-    return fault_of_status(status, said, raw)
+    return fault_of_status(int(digits[0]), _said(body.get("error") if isinstance(body, dict) else None, strike), raw)
+
+
+def _said(error: Any, strike: Callable[[str], str]) -> dict[str, str]:
+    """What an error object says."""
+    return {name: strike(str(value)) for name, value in error.items() if value} if isinstance(error, dict) else {}

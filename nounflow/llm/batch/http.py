@@ -1,7 +1,9 @@
 """The Batch API over the network, through the official client: each call once, a value or a fault."""
 
 import asyncio
+import contextlib
 import json
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import IO, Any, TypeVar
@@ -23,6 +25,7 @@ _STATES = {  # words of other servers
     **dict.fromkeys(("timeout", "timed_out", "timeout_exceeded"), "expired"),
     **dict.fromkeys(("running", "processing", "queued", "pending", "created"), "in_progress"),
 }
+_PREFIX = re.compile(r"^(?:(?:job|batch)_)?(?:state|status)_")
 _TOKEN = "nounflow"  # the name of our token among a batch's metadata
 _PAGE = 100  # batches listed at a time
 _CLOCKS_S = 86_400.0  # the server's clock may differ by so much
@@ -93,9 +96,11 @@ class BatchHttp:
                 return page
             batches = [batch for batch in page.get("data") or [] if isinstance(batch, dict)]
             for batch in batches:
-                if (batch.get("metadata") or {}).get(_TOKEN) == token or batch.get("input_file_id") == file_id:
+                own = isinstance(batch.get("metadata"), dict) and batch["metadata"].get(_TOKEN) == token
+                if own or batch.get("input_file_id") == file_id:
                     return self._remote(batch)
-            oldest = min((batch.get("created_at") or since for batch in batches), default=0.0)
+            times = [batch.get("created_at") for batch in batches]
+            oldest = min((at for at in times if isinstance(at, int | float)), default=since)
             last = str(batches[-1].get("id") or "") if batches else ""
             if not page.get("has_more") or not last or last == after or oldest < since - _CLOCKS_S:
                 return None
@@ -128,7 +133,7 @@ class BatchHttp:
                 return await call
         except (openai.APIError, httpx2.HTTPError, TimeoutError) as error:
             return struck(fault_of(error), self._key)
-        except ValueError as error:
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
             return Fault("retry", f"the server's answer cannot be read ({self.strike(str(error))[:200]})")
 
     @staticmethod
@@ -149,16 +154,17 @@ class BatchHttp:
         """Raises ValueError without id or status."""
         if not batch.get("id") or not batch.get("status"):
             raise ValueError("a batch without id or status")
-        counts = batch.get("request_counts") or {}
-        errors = [error for error in (batch.get("errors") or {}).get("data") or [] if isinstance(error, dict)]
+        counts = batch.get("request_counts")
+        counts = counts if isinstance(counts, dict) else {}
+        errors = _errors(batch.get("errors"))
         output = self._text(batch, "output_file_id") or self._text(batch, "output_file")
         return Remote(
             id=self._text(batch, "id"),
-            status=_state(self._text(batch, "status"), output),
+            status=state_of(self._text(batch, "status"), output),
             output_file_id=output,
             error_file_id=self._text(batch, "error_file_id") or self._text(batch, "error_file"),
-            total=int(counts.get("total") or 0),
-            completed=int(counts.get("completed") or 0),
+            total=_number(counts.get("total")),
+            completed=_number(counts.get("completed")),
             errors="; ".join(self._error(error) for error in errors[:5]),
             codes=frozenset(str(error.get("code")) for error in errors),
         )
@@ -168,8 +174,22 @@ class BatchHttp:
         return f"{self._text(error, 'code')}: {self._text(error, 'message')[:300]}{line}"
 
 
-def _state(said: str, output: str) -> str:
+def state_of(said: str, output: str) -> str:
     """A batch's state in OpenAI's words; one that has its output has ended, whatever its state is called."""
-    word = said.strip().lower().replace("-", "_").replace(" ", "_").removeprefix("job_state_").removeprefix("state_")
+    word = _PREFIX.sub("", said.strip().lower().replace("-", "_").replace(" ", "_"))
     state = _STATES.get(word, word)
     return "completed" if output and state not in ENDED else state
+
+
+def _errors(told: Any) -> list[dict[str, Any]]:
+    """Why a batch failed: error objects or plain words, one or several, as servers nest them."""
+    if isinstance(told, dict) and "data" in told:
+        return _errors(told["data"])
+    listed = told if isinstance(told, list) else [told] if told else []
+    return [one if isinstance(one, dict) else {"message": one} for one in listed]
+
+
+def _number(count: Any) -> int:
+    with contextlib.suppress(ValueError, TypeError, OverflowError):
+        return int(float(count))
+    return 0

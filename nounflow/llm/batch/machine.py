@@ -133,7 +133,8 @@ class BatchMachine:
             if remote.status != batch.state:
                 await self._rows.note(batch, remote.status, detail=remote.errors)
             self._news.say(batch, remote)
-            if remote.status in ENDED and remote.completed and not remote.output_file_id:
+            answers = remote.completed or (remote.status == "completed" and not remote.error_file_id)
+            if remote.status in ENDED and answers and not remote.output_file_id:
                 self._silent[batch.number] += 1  # answers, and no file of them yet
                 return remote if self._silent[batch.number] >= self._config.max_attempts else None
             self._silent[batch.number] = 0
@@ -158,6 +159,9 @@ class BatchMachine:
             tempfile.TemporaryFile(dir=self._rows.folder) as errors,
         ):
             whole = await self._fetch(batch, remote.output_file_id, output, remote.completed, pace)
+            if not (whole or any(read_results(output, str)) or not remote.output_file_id or self._old(batch)):
+                fault = Fault("retry", "no line of them is one of a batch")
+                raise impossible(self._config, f"The results of {name_of(batch)} cannot be read", fault)
             whole &= await self._fetch(batch, remote.error_file_id, errors, 0, pace)
             pending = self._rows.lines(batch)
             lines = itertools.chain(read_results(output, self._http.strike), read_results(errors, self._http.strike))

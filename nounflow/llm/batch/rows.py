@@ -19,7 +19,7 @@ from nounflow.llm.ledger import Ledger
 from nounflow.llm.outcomes import ending_of
 from nounflow.llm.prices import price_of
 from nounflow.llm.records import Ending, insert_ending, insert_sending
-from nounflow.llm.requests import Question
+from nounflow.llm.requests import Outcome, Question
 
 _INSERT_EVENT = "INSERT INTO batch_events (batch, at, state, file_id, remote_id, detail) VALUES (?, ?, ?, ?, ?, ?)"
 
@@ -30,6 +30,7 @@ class BatchJob:
 
     question: Question
     room: int  # most tokens of the answer
+    cut_off: Outcome | None = None  # what there is of an answer with less room
     failures: int = 0
     others: int = 0  # further requests with the same key
     tokens: int = 0  # of its prompt, estimated; this and the following are known once it is in the pool

@@ -60,7 +60,9 @@ def exploring_app(
         }
 
     @app.get("/api/page")
-    def rows(asked: Annotated[Wanted, Depends(wanted)], number: Annotated[int, Query(ge=0)] = 0) -> dict[str, Any]:
+    def rows(
+        asked: Annotated[Wanted, Depends(wanted)], number: Annotated[int, Query(ge=0, le=1_000_000)] = 0
+    ) -> dict[str, Any]:
         return page(table, asked, number, _SIZE)
 
     @app.get("/api/confusions")
