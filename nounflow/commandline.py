@@ -147,6 +147,19 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """Add what a stage computes on: --device and --threads."""
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+
+
+def add_images(parser: argparse.ArgumentParser) -> None:
+    """Add which images a stage looks at: --image-set, and --folder or --input-manifest."""
+    parser.add_argument("--image-set", required=True, help="name of the image set")
+    parser.add_argument("--folder", type=Path, help="folder of images")
+    parser.add_argument("--input-manifest", type=Path, help="manifest of a fetched set, instead of --folder")
+
+
 def add_settings(
     parser: argparse.ArgumentParser, option: str, model: type[Model] | pydantic.TypeAdapter[Model]
 ) -> None:

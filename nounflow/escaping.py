@@ -14,7 +14,7 @@ def escaped(name: str) -> str:
     r"""A name as one line that any terminal shows: bytes that are no UTF-8 and control codes as escapes ("caf\xe9")."""
     with contextlib.suppress(UnicodeEncodeError):  # half an emoji, say, which no path holds
         name = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(sign.encode("unicode_escape").decode() if _is_unseen(sign) else sign for sign in name)
+    return "".join(sign.encode("unicode_escape").decode() if is_unseen(sign) else sign for sign in name)
 
 
 def spreadsheet_cell(name: str) -> str:
@@ -51,5 +51,6 @@ def is_utf8(name: str) -> bool:
     return True
 
 
-def _is_unseen(sign: str) -> bool:
+def is_unseen(sign: str) -> bool:
+    """Whether nothing is shown for a sign: control codes, separators of lines, zero-width spaces."""
     return unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp", "Cf")

@@ -1,5 +1,6 @@
 """Text, JSON and digests of files; where those of installed packages lie."""
 
+import codecs
 import hashlib
 import importlib.util
 import json
@@ -9,7 +10,7 @@ from typing import Any
 
 from nounflow.atomic import atomic_file
 from nounflow.atomic import atomic_folder as atomic_folder
-from nounflow.errors import NounflowError
+from nounflow.errors import DamagedFileError, NounflowError
 
 
 def write_text(path: Path, text: str) -> None:
@@ -26,7 +27,7 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path, what: str, fix: str | None = None) -> Any:
     """Read JSON; `what` names the file's role in the message when it is missing or damaged, `fix` the way out."""
     try:
-        return parse_json(Path(path).read_text(encoding="utf-8-sig"))  # -sig: Windows starts its files with a mark
+        return parse_json(Path(path).read_text(encoding=text_encoding(path)))
     except FileNotFoundError:
         raise NounflowError(f"There is no {what}", where=path, fix=fix or "run the stage that writes it") from None
     except OSError as error:
@@ -59,10 +60,26 @@ def parse_json(text: str | bytes, pairs: Callable[[list[tuple[str, Any]]], Any] 
     return value
 
 
+def text_encoding(path: Path) -> str:
+    """Of a text file from outside: UTF-16 where its mark says so (Excel's "Unicode Text"), else UTF-8."""
+    with open(path, "rb") as handle:
+        return "utf-16" if handle.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+
+
 def sha256_file(path: Path) -> str:
     """Hex SHA-256 of a file's bytes."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def check_sha256(path: Path, sha256: str, what: str, fix: str) -> None:
+    """Is a file the one that its manifest names?
+
+    Raises:
+        DamagedFileError: it is missing or another one; `what` says so, `fix` is the way out.
+    """
+    if not path.is_file() or sha256_file(path) != sha256:
+        raise DamagedFileError(what, where=path, fix=fix)
 
 
 def sha256_text(*parts: str) -> str:

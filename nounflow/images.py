@@ -104,7 +104,7 @@ def to_rgb(image: Image.Image) -> Image.Image:
     for top in range(0, image.height, rows):
         strip = _strip(image, top, rows)
         if grey:
-            values = np.clip(np.asarray(strip, dtype=np.float64) * scale, 0, 255).astype(np.uint8)
+            values = np.clip(np.nan_to_num(np.asarray(strip, dtype=np.float64)) * scale, 0, 255).astype(np.uint8)
             strip = Image.fromarray(values, "L").convert("RGB")
         else:
             upper = strip.convert("RGBA")
@@ -119,9 +119,9 @@ def _strip(image: Image.Image, top: int, rows: int) -> Image.Image:
 
 
 def _grey_scale(image: Image.Image, rows: int) -> float:
-    """What makes 0 .. 255 of an image's greys: 16-bit ones, floats up to 1, or such as they are."""
+    """What makes 0 .. 255 of an image's greys: floats up to 1, such as they are, 16-bit ones, or any larger ones."""
     strips = (np.asarray(_strip(image, top, rows)) for top in range(0, image.height, rows))
-    most = max((float(strip.max(initial=0)) for strip in strips), default=0.0)
-    if image.mode == "F":
-        return 255.0 if most <= 1.0 else 1.0
-    return 255.0 / 65535.0 if most > 255 else 1.0
+    most = max((float(strip.max(initial=0, where=np.isfinite(strip))) for strip in strips), default=0.0)
+    if most <= 255:
+        return 255.0 if image.mode == "F" and most <= 1.0 else 1.0
+    return 255.0 / (most if image.mode == "F" else max(most, 65535.0))

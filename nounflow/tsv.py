@@ -5,6 +5,7 @@ from pathlib import Path
 
 from nounflow.errors import NounflowError
 from nounflow.escaping import unguarded, unquoted
+from nounflow.files import text_encoding
 
 
 class Row(dict[str, str]):
@@ -25,7 +26,7 @@ def read_rows(path: Path, columns: tuple[str, ...], what: str) -> Iterator[Row]:
         NounflowError: no such file, not UTF-8, another header, or a row with another number of cells.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
+        text = Path(path).read_text(encoding=text_encoding(path))
     except (FileNotFoundError, IsADirectoryError):
         raise NounflowError(f"There is no {what} file", where=path, fix="check its path in the config") from None
     except UnicodeDecodeError as error:

@@ -4,6 +4,7 @@ Format: the man pages wndb(5WN) and senseidx(5WN). Only nouns are read.
 """
 
 import functools
+import graphlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -97,7 +98,9 @@ class WordNet:
         _check_targets(folder, synsets, index)
         exceptions = {}
         for line in _records(folder / "noun.exc"):
-            plural, *singulars = (word.replace("_", " ") for word in line.text.split())
+            plural, *singulars = (word.replace("_", " ") for word in line.text.split() or [""])
+            if not singulars:
+                raise line.damaged("this is no irregular plural with its singulars")
             exceptions[plural] = tuple(singulars)
         counted = folder / "cntlist.rev"
         if not counted.is_file():
@@ -217,7 +220,7 @@ def _parsed(path: Path, parse: Callable[[str], tuple[str, _Value]], what: str) -
 
 
 def _check_targets(folder: Path, synsets: dict[str, Synset], index: dict[str, tuple[str, ...]]) -> None:
-    """Every synset that another or the index names must be there."""
+    """Every synset that is pointed at must be there, no kind of itself, and have the words that the index gives it."""
     for synset in synsets.values():
         if lost := [target for target in (*synset.parents, *synset.wholes, *synset.groups) if target not in synsets]:
             raise _lost(folder / "data.noun", f"the synset {synset.id} ({synset.lemmas[0]})", lost[0])
@@ -225,13 +228,27 @@ def _check_targets(folder: Path, synsets: dict[str, Synset], index: dict[str, tu
         if lost := [sense for sense in senses if sense not in synsets]:
             raise _lost(folder / "index.noun", f"the word '{word}'", lost[0])
 
+    try:
+        graphlib.TopologicalSorter({synset.id: synset.parents for synset in synsets.values()}).prepare()
+    except graphlib.CycleError as error:
+        raise _untrue(folder / "data.noun", f"{' is below '.join(error.args[1])}, which is itself") from None
+    named = {(word.lower(), one.id) for one in synsets.values() for word in one.lemmas}
+    if apart := min(named ^ {(word, sense) for word, senses in index.items() for sense in senses}, default=None):
+        raise _untrue(
+            folder / "index.noun", f"'{apart[0]}' is a word of {apart[1]} here or in data.noun, but not in both"
+        )
 
-def _lost(path: Path, who: str, target: str) -> DamagedFileError:
+
+def _untrue(path: Path, what: str) -> DamagedFileError:
     return DamagedFileError(
-        f"The WordNet files are damaged or of two versions: {who} points at {target}, which data.noun lacks",
+        f"The WordNet files are damaged or of two versions: {what}",
         where=path,
         fix="delete the folder and fetch it again",
     )
+
+
+def _lost(path: Path, who: str, target: str) -> DamagedFileError:
+    return _untrue(path, f"{who} points at {target}, which data.noun lacks")
 
 
 def _parse_synset(line: str) -> tuple[str, Synset]:
@@ -248,6 +265,8 @@ def _parse_synset(line: str) -> tuple[str, Synset]:
     gloss = gloss.split('; "', 1)[0].strip().rstrip(";").strip()  # up to the first quoted example
     if _MARKUP.search(gloss):
         raise ValueError(f"markup in the gloss: {gloss[:60]}")
+    if not gloss:
+        raise ValueError("no gloss")
     if not words or len(words) != n_words:
         raise ValueError(f"{n_words} words announced")
     synset = Synset(
@@ -271,6 +290,8 @@ def _parse_count(line: str) -> tuple[str, int]:
     key, *_, count = line.split()
     if "%" not in key:
         raise ValueError(f"no sense key: {key[:40]}")
+    if not count.isdecimal():
+        raise ValueError(f"no count: {count[:40]}")
     return key, int(count)
 
 

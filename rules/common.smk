@@ -7,7 +7,6 @@ import shlex
 import sys
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.utils import update_config
@@ -18,6 +17,7 @@ from nounflow.config.experiment import load_config
 from nounflow.config.inputs import INPUTS, NOUN_READERS
 from nounflow.config.judged_sets import judged_sets
 from nounflow.config.noise import SCHEMES
+from nounflow.config.yaml_files import read_keys
 from nounflow.earlier_results import EarlierResults
 from nounflow.errors import NounflowError
 from nounflow.files import sha256_json
@@ -26,14 +26,18 @@ from nounflow.images import list_images
 from nounflow.predictor_kinds import PREDICTORS
 from nounflow.schemas.labels import read_labels
 from nounflow.workflow.job_setup import computes_on, job_setup, shell_words
+from nounflow.workflow.model_files import own_files_digest
 from nounflow.workflow.talk import LessTalk
 
 # The folder of this project, also where it is a module of another workflow (whose config need only say what differs).
 HOME = Path(str(workflow.current_basedir)).parent
-SETTINGS = yaml.safe_load((HOME / "config/config.yaml").read_text(encoding="utf-8"))
-update_config(SETTINGS, config)
 
 try:
+    SETTINGS = read_keys(HOME / "config/config.yaml")
+    # of a key that stands twice, Snakemake would take the last
+    for path in workflow.configfiles:
+        read_keys(Path(path))
+    update_config(SETTINGS, config)
     CONFIG = load_config(SETTINGS)
 except NounflowError as error:
     raise WorkflowError(str(error))
@@ -81,6 +85,12 @@ wildcard_constraints:
 def code(script, *places):
     """Fingerprint of a stage's script, the registry entries that it uses, and the modules that these import."""
     return code_fingerprint(HOME / "workflow_scripts" / f"{script}.py", *places)
+
+
+def embedding_code(script, embedder, *places):
+    """The same of a stage that loads an embedder of the config, with the files of a model of one's own."""
+    part = CONFIG.embedders[embedder]
+    return code(script, part.family.load, *places) + own_files_digest(part)
 
 
 def shaping(part):

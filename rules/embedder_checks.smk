@@ -85,9 +85,7 @@ rule embedder_check:
         settings=lambda wildcards: shaping(CONFIG.check_sets[wildcards.check_set]),
         embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
         device=DEVICE,
-        code=lambda wildcards: code(
-            "embedder_check", family_of(wildcards.embedder).load
-        ),
+        code=lambda wildcards: embedding_code("embedder_check", wildcards.embedder),
     message:
         "Checking {wildcards.embedder} on {wildcards.check_set}"
     shell:
@@ -181,9 +179,9 @@ rule modality_gap:
         or expand(IMAGE_EMBEDDINGS, **wildcards),
         embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
         device=DEVICE,
-        code=lambda wildcards: code(
+        code=lambda wildcards: embedding_code(
             "modality_gap",
-            family_of(wildcards.embedder).load,
+            wildcards.embedder,
             *noise_places(wildcards),
         ),
     message:

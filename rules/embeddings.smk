@@ -44,7 +44,7 @@ rule embed_texts:
         embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
         known=known_embeddings,
         device=DEVICE,
-        code=lambda wildcards: code("embed_texts", family_of(wildcards.embedder).load),
+        code=lambda wildcards: embedding_code("embed_texts", wildcards.embedder),
     message:
         "Embedding {wildcards.source} of {wildcards.lexicon} with {wildcards.embedder}, shard {wildcards.shard}"
     shell:

@@ -81,9 +81,7 @@ rule embed_open_set:
         seed=OPEN_SET.seed,
         embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
         device=DEVICE,
-        code=lambda wildcards: code(
-            "embed_open_set", family_of(wildcards.embedder).load
-        ),
+        code=lambda wildcards: embedding_code("embed_open_set", wildcards.embedder),
     message:
         "Embedding nouns and patterns for the open set with {wildcards.embedder}"
     shell:
@@ -137,7 +135,7 @@ rule embed_pairs:
         listing=pairs_listing,
         embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
         device=DEVICE,
-        code=lambda wildcards: code("embed_pairs", family_of(wildcards.embedder).load),
+        code=lambda wildcards: embedding_code("embed_pairs", wildcards.embedder),
     message:
         "Embedding the pairs {wildcards.pairs} with {wildcards.embedder}"
     shell:
@@ -203,9 +201,7 @@ rule train_no_model:
         embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
         device=DEVICE,
         threads=THREADS,
-        code=lambda wildcards: code(
-            "train_no_model", family_of(wildcards.embedder).load
-        ),
+        code=lambda wildcards: embedding_code("train_no_model", wildcards.embedder),
     message:
         "Training the no-model {wildcards.no_model}"
     shell:

@@ -81,7 +81,7 @@ rule embed_images:
             CONFIG.embedders[wildcards.embedder].of_images()
         ),
         device=DEVICE,
-        code=lambda wildcards: code("embed_images", family_of(wildcards.embedder).load),
+        code=lambda wildcards: embedding_code("embed_images", wildcards.embedder),
     message:
         "Embedding the images of {wildcards.image_set} with {wildcards.embedder}"
     shell:
@@ -154,7 +154,7 @@ rule embed_views:
             CONFIG.embedders[wildcards.embedder].of_images()
         ),
         device=DEVICE,
-        code=lambda wildcards: code("embed_views", family_of(wildcards.embedder).load),
+        code=lambda wildcards: embedding_code("embed_views", wildcards.embedder),
     message:
         "Embedding views of the images of {wildcards.tag_set} with {wildcards.embedder}"
     shell:

@@ -178,7 +178,7 @@ rule embed_regions:
             CONFIG.embedders[wildcards.embedder].of_images()
         ),
         device=DEVICE,
-        code=lambda wildcards: code("embed_views", family_of(wildcards.embedder).load),
+        code=lambda wildcards: embedding_code("embed_views", wildcards.embedder),
     message:
         "Embedding the boxes of {wildcards.region_test} with {wildcards.embedder}"
     shell:
@@ -217,12 +217,11 @@ rule probe_regions:
     params:
         boxes=lambda wildcards: region_boxes(wildcards.region_test),
         settings=region_settings("scenes", "runs", "fusion"),
-        fusion=shaping(REGIONS.fusion),
         test=region_test_settings,
         embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
         device=DEVICE,
         threads_used=THREADS,
-        code=lambda wildcards: code("probe_regions", family_of(wildcards.embedder).load),
+        code=lambda wildcards: embedding_code("probe_regions", wildcards.embedder),
     message:
         "Learning the names of {wildcards.region_test} as {wildcards.embedder} sees them"
     shell:
@@ -244,7 +243,7 @@ rule probe_regions:
 def region_cases(
     _wildcards,
 ):
-    """What is scored, as JSON: see workflow_scripts/score_regions.py."""
+    """What is scored, as JSON: see `RegionCase`."""
     cases = []
     for test in REGIONS.tests:
         for run in REGION_RUNS:

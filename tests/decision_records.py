@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from nounflow.config.annotators import PeopleAnnotatorConfig, PolicyRule
 from nounflow.schemas.annotations import CATEGORIES
 from nounflow.schemas.decisions import ABSTENTIONS, Decision, DecisionDraft, Mark, MarkDraft, time_text
 
@@ -56,3 +57,12 @@ def logs(draw: st.DrawFn) -> list[Decision | Mark]:
             who, image = draw(st.sampled_from(NAMES)), draw(st.sampled_from(DIGESTS))
             records.append(record(number, noun, category, who, image, draw(times)))
     return records
+
+
+def people(
+    policy: tuple[PolicyRule, ...] = ("majority", "senior", "latest"),
+    seniority: tuple[str, ...] = (),
+    members: tuple[str, ...] = (),
+) -> PeopleAnnotatorConfig:
+    """Settings of people who judge."""
+    return PeopleAnnotatorConfig(kind="people", policy=policy, seniority=seniority, members=members)

@@ -280,6 +280,8 @@ def test_a_flat_cache_becomes_a_training_set(tmp_path: Path, capsys: pytest.Capt
     assert opened.manifest.embedder.spec == "imported"
     assert hashlib.sha256(b"embedder").hexdigest() in opened.manifest.embedder.preprocessing
     assert run("verify", tmp_path / "set") == 0
+    assert run("import", flat, "--out", tmp_path / "none", "--heldout", 1) == 1
+    assert "is left to train on" in capsys.readouterr().err
 
 
 def test_an_import_takes_over_the_embedder_that_the_user_vouches_for(

@@ -43,6 +43,7 @@ SOUND = "A {} stands beside the old wooden door."
         ("- A dog runs over the green grass.", "dog", "no caption alone: numbering"),
         ("A {singular} and a dog on the grass.", "dog", "no caption alone: a placeholder or code in it"),
         ("A dog runs.\nA dog sleeps on the bed.", "dog", "no caption alone: more than one line"),
+        ("A dog \x1b[31msleeps on the bed.", "dog", "no caption alone: a control code in it"),
         ("Ein dog liegt auf dem Sofa und schläft nicht.", "dog", "does not read as English"),
         ("El dog que se come los huesos en una calle.", "dog", "does not read as English"),
         ("Собака dog бежит по зелёной траве.", "dog", "does not read as English"),

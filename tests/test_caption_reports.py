@@ -95,9 +95,9 @@ def test_a_file_checked_window_by_window_gives_the_report_and_rows_of_all_at_onc
 
 
 def test_captions_of_another_lexicon_are_refused(check_nouns: pl.DataFrame, tmp_path: Path) -> None:
-    for targets in ([len(IDS)], []):
+    for targets, text in (([len(IDS)], "A dog sleeps on the sofa."), ([], "A dog sleeps on the sofa."), ([0], None)):
         rows: list[Row] = []
-        rows.append(("A dog sleeps on the sofa.", targets, 1.0, "t"))
+        rows.append((text, targets, 1.0, "t"))  # type: ignore[arg-type]
         write_table(tmp_path / "other.parquet", frame_of(rows), CAPTIONS)
         with pytest.raises(NounflowError, match="nouns that the lexicon does not have"):
             check_file(tmp_path / "other.parquet", check_nouns, ChecksConfig(), tmp_path)

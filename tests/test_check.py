@@ -149,6 +149,31 @@ def test_a_model_with_one_side_is_refused(tmp_path: Path, key: str, side: str) -
         parse_name(str(tmp_path))
 
 
+@pytest.mark.parametrize("config", ["[1]", '{"model_cfg": "ViT-B-32"}', '{"model_cfg": {"vision_cfg": "large"}}'])
+def test_a_config_that_is_none_has_no_side(config: str, tmp_path: Path) -> None:
+    (tmp_path / "open_clip_config.json").write_text(config)
+    with pytest.raises(NounflowError, match="no image side"):
+        parse_name(str(tmp_path))
+
+
+def test_a_model_of_ones_own_may_lie_at_home_and_is_looked_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine@home.pt").write_bytes(b"PK\3\4 and no end")
+    with pytest.raises(DamagedFileError, match="cut off"):
+        parse_name("ViT-B-32@~/mine@home.pt")
+    folder = tmp_path / "a@b"
+    folder.mkdir()
+    (folder / "open_clip_config.json").write_text(
+        '{"model_cfg": {"vision_cfg": {"layers": 1}, "text_cfg": {"layers": 1}}}'
+    )
+    assert parse_name("~/a@b") == (f"local-dir:{folder}", None)
+    (folder / "open_clip_pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(DamagedFileError, match="cut off"):
+        parse_name("local-dir:~/a@b")
+
+
 def test_a_folder_is_a_spec_too(tmp_path: Path) -> None:
     assert check.embedder_config(str(tmp_path)).spec == f"transformers:{tmp_path}"
     (tmp_path / "open_clip_config.json").write_text("{}")

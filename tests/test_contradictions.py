@@ -6,13 +6,14 @@ import json
 from random import Random
 
 import pytest
-from decision_records import DIGESTS, NAMES, record
+from decision_records import DIGESTS, NAMES, people, record
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nounflow.annotation.agreement import agreement, cohen_kappa, krippendorff_alpha, shared_judgements
-from nounflow.annotation.consensus import Policy, five_lists, resolve
+from nounflow.annotation.consensus import five_lists, resolve
 from nounflow.annotation.current_decisions import CurrentDecisions
+from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.schemas.annotations import CATEGORIES
 from nounflow.schemas.decisions import Decision
 
@@ -24,29 +25,29 @@ def said(*pairs: tuple[str, str]) -> list[Decision]:
 @pytest.mark.parametrize(
     ("judgements", "policy", "verdict"),
     [
-        ([("ann", "incorrect"), ("bob", "incorrect")], Policy(), ("incorrect", "agreed")),
-        ([("ann", "incorrect"), ("bob", "incorrect"), ("cyd", "close_primary")], Policy(), ("incorrect", "majority")),
-        ([("ann", "incorrect"), ("bob", "close_primary")], Policy(), ("close_primary", "latest")),
-        ([("ann", "close_primary"), ("bob", "incorrect")], Policy(), ("incorrect", "latest")),
-        ([("ann", "incorrect"), ("bob", "close_primary")], Policy(seniority=("ann",)), ("incorrect", "senior")),
-        ([("ann", "incorrect"), ("bob", "close_primary")], Policy(("majority",)), (None, "open")),
-        ([("ann", "incorrect"), ("bob", "close_primary")], Policy(()), (None, "open")),
+        ([("ann", "incorrect"), ("bob", "incorrect")], people(), ("incorrect", "agreed")),
+        ([("ann", "incorrect"), ("bob", "incorrect"), ("cyd", "close_primary")], people(), ("incorrect", "majority")),
+        ([("ann", "incorrect"), ("bob", "close_primary")], people(), ("close_primary", "latest")),
+        ([("ann", "close_primary"), ("bob", "incorrect")], people(), ("incorrect", "latest")),
+        ([("ann", "incorrect"), ("bob", "close_primary")], people(seniority=("ann",)), ("incorrect", "senior")),
+        ([("ann", "incorrect"), ("bob", "close_primary")], people(("majority",)), (None, "open")),
+        ([("ann", "incorrect"), ("bob", "close_primary")], people(()), (None, "open")),
         # the senior one decides among the categories that the majority left, and only there
         (
             [("ann", "correct_primary"), ("bob", "incorrect"), ("cyd", "incorrect")],
-            Policy(seniority=("ann",)),
+            people(seniority=("ann",)),
             ("incorrect", "majority"),
         ),
         (
             [("ann", "correct_primary"), ("bob", "incorrect"), ("cyd", "incorrect")],
-            Policy(("senior",), ("ann",)),
+            people(("senior",), ("ann",)),
             ("correct_primary", "senior"),
         ),
-        ([("ann", "incorrect"), ("bob", "close_primary")], Policy(("senior",), ("dan",)), (None, "open")),
+        ([("ann", "incorrect"), ("bob", "close_primary")], people(("senior",), ("dan",)), (None, "open")),
     ],
 )
 def test_contradictions_are_settled_by_the_stated_policy(
-    judgements: list[tuple[str, str]], policy: Policy, verdict: tuple[None, str] | tuple[str, str]
+    judgements: list[tuple[str, str]], policy: PeopleAnnotatorConfig, verdict: tuple[None, str] | tuple[str, str]
 ) -> None:
     assert resolve(said(*judgements), policy) == verdict
 
@@ -54,19 +55,19 @@ def test_contradictions_are_settled_by_the_stated_policy(
 @given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(CATEGORIES)), min_size=1, max_size=6), st.randoms())
 def test_neither_order_nor_the_alphabet_settles_anything(pairs: list[tuple[str, str]], chance: Random) -> None:
     judgements = said(*pairs)
-    verdict = resolve(judgements, Policy())
+    verdict = resolve(judgements, people())
     shuffled = judgements.copy()
     chance.shuffle(shuffled)
-    assert resolve(shuffled, Policy()) == verdict
+    assert resolve(shuffled, people()) == verdict
     # renaming the categories renames the verdict, so their names play no part
     turned = dict(zip(CATEGORIES, CATEGORIES[::-1], strict=True))
     renamed = [one.model_copy(update={"category": turned[one.category]}) for one in judgements]
-    assert resolve(renamed, Policy()).category == (turned[verdict.category] if verdict.category else None)
+    assert resolve(renamed, people()).category == (turned[verdict.category] if verdict.category else None)
 
 
 def test_what_one_and_the_same_file_contradicts_itself_in_stays_open_and_is_shown() -> None:
     both = [record(1, category="close_primary", time=5), record(2, category="correct_primary", time=5)]
-    lists, rows, counts = five_lists(CurrentDecisions(both), {"a.png": DIGESTS[0]}, Policy())
+    lists, rows, counts = five_lists(CurrentDecisions(both), {"a.png": DIGESTS[0]}, people())
     assert lists == {}
     assert [(row.category, row.verdict, row.settled_by) for row in rows] == [
         ("close_primary", "", "open"),
@@ -83,13 +84,13 @@ def test_the_five_lists_hold_what_stands_of_those_who_count() -> None:
         record(7, noun="cup", image="c" * 64),
     ]
     files = {"a.png": DIGESTS[0], "same.png": DIGESTS[0], "b.png": DIGESTS[1]}
-    lists, rows, _ = five_lists(CurrentDecisions(records), files, Policy(), ("ann",))
+    lists, rows, _ = five_lists(CurrentDecisions(records), files, people(members=("ann",)))
     assert lists["a.png"].correct_primary == ("dog",)
     assert lists["a.png"].close_secondary == ("cup",)
     assert lists["same.png"] == lists["a.png"]
     assert set(lists) == {"a.png", "same.png"}
     assert rows == []
-    everyone, rows, _ = five_lists(CurrentDecisions(records), files, Policy())
+    everyone, rows, _ = five_lists(CurrentDecisions(records), files, people())
     assert everyone["a.png"].incorrect == ("dog",)
     assert {row.annotator for row in rows} == {"ann", "bob"}
 
@@ -126,7 +127,7 @@ DISPUTED = [
 
 def stands(*records: Decision, members: tuple[str, ...] = ()) -> tuple[str, int]:
     """The category that stands of the one noun, and how many rows of contradictions there are."""
-    lists, rows, _ = five_lists(CurrentDecisions([*DISPUTED, *records]), {"a.png": DIGESTS[0]}, Policy(), members)
+    lists, rows, _ = five_lists(CurrentDecisions([*DISPUTED, *records]), {"a.png": DIGESTS[0]}, people(members=members))
     (category,) = [name for name, nouns in lists["a.png"] if nouns]
     return category, len(rows)
 

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from decision_records import DIGESTS
+from decision_records import DIGESTS, people
 from synthetic_results import annotations_of
 
-from nounflow.annotation.consensus import Policy, five_lists
+from nounflow.annotation.consensus import five_lists
 from nounflow.annotation.current_decisions import CurrentDecisions
 from nounflow.annotation.exchange import DecisionOrigin, read_judgements, records_of, write_five_lists
 from nounflow.counts import Counts
@@ -33,7 +33,7 @@ def test_five_lists_go_in_and_come_out_the_same(tmp_path: Path) -> None:
     digests = {"a.png": DIGESTS[0], "b.png": DIGESTS[1]}
     records = records_of(imported.judged, digests, ORIGIN, counts)
     assert records == records_of(imported.judged, digests, ORIGIN, counts)  # the same ids: importing twice adds nothing
-    out, _, _ = five_lists(CurrentDecisions(records), digests, Policy())
+    out, _, _ = five_lists(CurrentDecisions(records), digests, people())
     write_five_lists(tmp_path / "out.json", out)
     text = (tmp_path / "out.json").read_text()
     assert json.loads(text) == full
@@ -45,7 +45,7 @@ def test_a_noun_in_two_lists_is_a_contradiction_and_not_settled_silently(tmp_pat
     counts = Counts("x")
     judged = read_judgements(tmp_path / "in.json", counts).judged
     lists, rows, _ = five_lists(
-        CurrentDecisions(records_of(judged, {"a.png": DIGESTS[0]}, ORIGIN, counts)), {"a.png": DIGESTS[0]}, Policy()
+        CurrentDecisions(records_of(judged, {"a.png": DIGESTS[0]}, ORIGIN, counts)), {"a.png": DIGESTS[0]}, people()
     )
     assert lists == {}
     assert len(rows) == 2
@@ -94,7 +94,7 @@ def test_what_the_wordnet_annotator_says_fits_the_log_and_gives_its_annotations_
     digests = {"a.png": DIGESTS[0], "b.png": DIGESTS[1]}
     records = records_of(imported.judged, digests, ORIGIN._replace(annotator="wordnet"), counts)
     assert {one.noun: one.evidence for one in records}["cat"] == "near no label"
-    lists, _, _ = five_lists(CurrentDecisions(records), digests, Policy())
+    lists, _, _ = five_lists(CurrentDecisions(records), digests, people())
     assert lists == {image: lists_ for image, lists_ in document.images.items() if image == "a.png"}
 
 

@@ -12,6 +12,7 @@ from nounflow.embedder_checks.accuracy import share
 from nounflow.embedder_checks.check import expected_of
 from nounflow.embedder_checks.expected import CLASSES, Published, expectation, hub_spec, read_published
 from nounflow.embedder_checks.page import check_page
+from nounflow.errors import NounflowError
 from nounflow.schemas.embedder_checks import EmbedderCheck
 from nounflow.schemas.embeddings import EmbedderIdentity
 
@@ -131,3 +132,11 @@ def test_a_value_of_the_config_comes_before_the_table(published: dict[tuple[str,
     assert found.expectation is not None
     assert found.expectation.verdict == "as expected"
     assert found.expectation.source == "the config"
+
+
+@pytest.mark.parametrize("cells", ["x:y\tcifar10\tninety\t\tpaper", "x:y\tcifar10"])
+def test_an_accuracy_that_is_no_number_is_named_by_its_line(cells: str, tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text(f"spec\tkind\ttop1\tprompts\tsource\n{cells}\n")
+    with pytest.raises(NounflowError, match="no number") as caught:
+        read_published(tmp_path / "t.tsv")
+    assert "line 2" in str(caught.value)

@@ -229,6 +229,21 @@ def run(**changes: Any) -> dict[str, Any]:
         ),
         ({"annotators": ["wordnet", "wordnet"]}, ["annotators", "twice"]),
         ({"runs": {}}, ["runs"]),
+        ({"runs": {"my-run": run()["a"]}}, ["runs.my-run: found 'my-run'"]),
+        ({"runs": run(memory=True)}, ["runs.a: `memory` is true", "no switch"]),  # `memory: yes` would be one text
+        ({"image_sets": {"mine": {"folder": ""}}}, ["image_sets.mine.folder: found ''"]),  # else all below this folder
+        (
+            {"runs": run(predictor="retrieval", retrieval={"temperature": "towr"})},
+            ["runs.a.retrieval.temperature: found 'towr'", "a number, or 'auto' or 'tower'"],
+        ),
+        (
+            {"check_sets": {"x": {"kind": "folder", "folder": "x", "prompts": "a photo of {}"}}},
+            ["check_sets.x.prompts: found 'a photo of {}', input should be 'imagenet80' or 'imagenet7', or a valid"],
+        ),
+        (
+            {"check_sets": {"Mine": {"kind": "folder", "folder": "x"}}},
+            ["check_sets: mine and Mine would share a folder"],
+        ),
     ],
 )
 def test_a_mistake_in_the_config_names_the_key_what_was_found_and_what_is_allowed(
@@ -250,6 +265,12 @@ def test_a_learning_rate_that_yaml_reads_as_text_is_a_number() -> None:
     read = load_config(minimal(runs=run(training={"learning_rate": "1e-4"}))).runs["a"]
     assert isinstance(read, TrainedRun)
     assert read.training.learning_rate == 1e-4
+
+
+def test_a_file_of_requests_in_the_home_folder_is_no_new_folder() -> None:
+    config = load_config(minimal(captions={"llm": {"ledger": "~/l.sqlite"}, "offline_words": "~/words"}))
+    assert config.captions.llm.ledger == str(Path.home() / "l.sqlite")
+    assert config.captions.offline_words == str(Path.home() / "words")
 
 
 def test_a_folder_in_the_home_folder_is_found() -> None:

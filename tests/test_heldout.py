@@ -16,11 +16,13 @@ from training_material import (
     write_project,
 )
 
+from nounflow.config.noise import NoiseConfig
 from nounflow.config.training import TrainingConfig
 from nounflow.errors import NounflowError
 from nounflow.predictors.decoder_training import DecoderTask
 from nounflow.store.weights import read_predictor
 from nounflow.training.batches import spaced
+from nounflow.training.heldout import held_out
 from nounflow.training.validation import Choice, hold_out
 
 
@@ -30,6 +32,13 @@ def test_without_held_out_texts_there_is_no_held_out_curve() -> None:
     _model, curves = Tiny.of(training_set=everything).train()
     assert "loss" not in curves.of_kept()
     assert curves.samples == 640
+
+
+def test_texts_that_a_rule_is_fitted_to_have_the_noise_of_the_last_step() -> None:
+    training_set = tiny_training_set(8)
+    without = held_out(training_set, NoiseConfig(scheme="none"), 1, 100)
+    ending = held_out(training_set, NoiseConfig(norm=3.0, schedule="linear", schedule_end=0.0), 1, 100)
+    assert np.allclose(ending.embeddings, without.embeddings, atol=1e-3)
 
 
 def test_the_texts_of_held_out_nouns_and_templates_are_never_drawn_and_have_curves_of_their_own() -> None:

@@ -116,6 +116,19 @@ def test_a_16_bit_png_is_scaled_not_clipped(tmp_path: Path) -> None:
     assert (image == image[..., :1]).all()
 
 
+@pytest.mark.parametrize(("most", "kind"), [(1, "float32"), (255, "float32"), (5e4, "float32"), (2**31 - 1, "int32")])
+def test_greys_of_any_range_are_scaled(most: float, kind: str, tmp_path: Path) -> None:
+    grey = np.linspace(0, most, 256).astype(kind).reshape(16, 16)
+    expected = np.asarray(open_image(saved(Image.fromarray(grey), tmp_path / "a.tiff")))[..., 0]
+    assert np.abs(expected.ravel() - np.arange(256.0)).max() <= 1
+
+
+def test_greys_that_are_no_numbers_leave_the_others_as_they_are(tmp_path: Path) -> None:
+    grey = np.array([[0.5, np.nan], [np.inf, 1.0]], dtype=np.float32)
+    found = open_image(saved(Image.fromarray(grey), tmp_path / "a.tiff"))
+    assert np.asarray(found)[..., 0].tolist() == [[127, 0], [255, 255]]
+
+
 def test_a_float_tiff_is_scaled(tmp_path: Path) -> None:
     grey = np.linspace(0, 1, 256, dtype=np.float32).reshape(16, 16)
     image = np.asarray(open_image(saved(Image.fromarray(grey), tmp_path / "a.tif")), dtype=int)

@@ -31,6 +31,17 @@ def test_a_tensor_is_made_once_and_anew_where_its_file_is_damaged(
     assert len(calls) == 3
 
 
+def test_a_user_without_a_home_is_served_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container under a number that no account has."""
+
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", nobody)
+    assert kept("one", (), lambda: torch.ones(1)).item() == 1
+
+
 def test_a_home_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "nounflow").write_text("a file stands in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

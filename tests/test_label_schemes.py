@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from decision_records import DIGESTS, record
+from decision_records import DIGESTS, people, record
 
-from nounflow.annotation.consensus import Policy, contradicted, five_lists
+from nounflow.annotation.consensus import contradicted, five_lists
 from nounflow.annotation.current_decisions import CurrentDecisions
 from nounflow.annotation.scheme import USUAL, for_page
 from nounflow.config.annotators import PAGE_KEYS, PeopleAnnotatorConfig, Scheme
@@ -81,9 +81,9 @@ def test_a_label_counts_as_what_the_scheme_says_now() -> None:
         record(3, "cat", "close_secondary", label="of another scheme"),
     ]
     files = {"a.png": DIGESTS[0]}
-    lists, _, _ = five_lists(CurrentDecisions(records, scheme()), files, Policy())
+    lists, _, _ = five_lists(CurrentDecisions(records, scheme()), files, people())
     assert lists["a.png"].close_primary == ("ear",)
-    lists, _, _ = five_lists(CurrentDecisions(records, scheme(part={"counts_as": "incorrect"})), files, Policy())
+    lists, _, _ = five_lists(CurrentDecisions(records, scheme(part={"counts_as": "incorrect"})), files, people())
     assert (lists["a.png"].close_primary, lists["a.png"].incorrect) == ((), ("ear",))
     assert lists["a.png"].close_secondary == ("cat",)
 
@@ -96,5 +96,5 @@ def test_two_labels_that_count_as_the_same_are_no_contradiction() -> None:
         record(3, "dog", "incorrect", label="miss"),
         record(4, "dog", "close_primary", "bob", label="part"),
     ]
-    found = contradicted(CurrentDecisions(records, scheme(**more)), Policy())
+    found = contradicted(CurrentDecisions(records, scheme(**more)), people())
     assert [pair for pair, _, _ in found] == [(DIGESTS[0], "dog")]

@@ -15,9 +15,11 @@ from annotation_site import Site, decision
 from test_label_schemes import OWN
 
 from nounflow.annotation.current_decisions import CurrentDecisions
+from nounflow.annotation.label_studio import read_export
 from nounflow.annotation.log import DecisionLog, read_records
 from nounflow.annotation.scheme import answer_of
 from nounflow.cli import main
+from nounflow.counts import Counts
 from nounflow.schemas.annotations import Annotations
 from nounflow.schemas.decisions import Decision, DecisionDraft
 from nounflow.schemas.documents import write_document
@@ -240,3 +242,16 @@ def test_skipped_tasks_and_empty_annotations_are_left_out(site: Site, run: Calla
 @pytest.mark.parametrize("name", ["4", "=bob", "4="])
 def test_a_name_for_nobody_is_refused(run: Callable[..., str], name: str) -> None:
     assert "USER=NAME" in run("import", "export.json", "--name", name)
+
+
+def test_a_choice_and_a_note_that_stand_alone_are_read_as_in_a_list(tmp_path: Path) -> None:
+    result = [
+        {"from_name": "judgement", "value": {"choices": "incorrect"}},
+        {"from_name": "note", "value": {"text": "a wolf"}},
+    ]
+    said = {"result": result, "completed_by": 1, "created_at": "2026-01-01T00:00:00Z"}
+    (tmp_path / "in.json").write_text(
+        json.dumps([{"data": {"noun": "dog", "sha256": "a" * 64}, "annotations": [said]}])
+    )
+    (found,) = read_export(tmp_path / "in.json", {}, "", {}, Counts("x"))
+    assert (found.category, found.evidence) == ("incorrect", "a wolf")

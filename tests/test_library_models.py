@@ -121,6 +121,24 @@ def test_pickled_weights_of_transformers_are_refused(folders: Callable[[str], Pa
         load(f"transformers:{folder}")
 
 
+def test_a_model_that_lacks_weights_or_words_is_refused_and_not_filled_at_random(
+    folders: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """The library itself goes on: with a tower of random numbers, with a vocabulary of two tokens."""
+    from safetensors.torch import load_file, save_file
+
+    folder = shutil.copytree(folders("transformers CLIP"), tmp_path / "model")
+    weights = folder / "model.safetensors"
+    texts_alone = {name: part for name, part in load_file(weights).items() if not name.startswith("vision_model")}
+    save_file(texts_alone, weights, metadata={"format": "pt"})
+    with pytest.raises(NounflowError, match="lack 39 tensors"):
+        load(f"transformers:{folder}")
+    for path in folder.glob("tokenizer*"):
+        path.unlink()
+    with pytest.raises(NounflowError, match="knows no words"):
+        load(f"transformers:{folder}")
+
+
 # --- identity ---
 
 

@@ -22,7 +22,6 @@ from nounflow.captions.llm import noun_tasks, request_of
 from nounflow.config.captions import LLMCaptionsConfig
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.requests import Question, Request
-from nounflow.llm.verdicts import CHUNK, Verdicts
 from nounflow.schemas.tables import CAPTIONS, LEXICON, read_lexicon, read_table, write_table
 
 FEW = [("robin", "robins", 4.0), ("crane", "cranes", 2.0), ("kettle", "kettles", 1.0), ("scissors", None, 1.0)]
@@ -166,6 +165,7 @@ def test_a_question_tells_the_sense_and_does_not_depend_on_quotas(lexicon: Path)
         '```json\n{"singular": ["a"], "plural": []}\n```',
         '<think>They want {"singular": [...]} of me.</think>{"singular": ["a"], "plural": []}',
         '{"captions": {"singular": ["a"]}}',
+        '{"singular": ["a"], "plural": null}',
     ],
 )
 def test_captions_are_read_wherever_they_stand(text: str) -> None:
@@ -201,20 +201,19 @@ def test_every_answer_has_a_verdict_with_its_reasons_and_only_news_are_added(
     assert all("shorter than 10 words" in reason for _, _, reason in later[4:])
 
 
-def test_verdicts_are_written_in_chunks_and_the_latest_counts(tmp_path: Path) -> None:
+def test_what_is_news_among_verdicts_is_written_and_the_latest_counts(tmp_path: Path) -> None:
     with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
         questions = [
             Question.of(
                 Request(item=f"noun {i}", messages=({"role": "user", "content": "?"},), prompt_version="1"), "m", {}
             )
-            for i in range(CHUNK + 7)
+            for i in range(50)
         ]
         for question in questions:
             ledger.record_sending(question, max_output_tokens=1, worst_usd=0).result()
         for turn in range(3):
-            with Verdicts(ledger) as verdicts:
-                full = [verdicts.add(question.key, turn < 2, f"turn {turn // 2}") for question in questions]
-                assert full.index(True) == CHUNK - 1
+            for question in questions:
+                ledger.record_verdict(question.key, turn < 2, f"turn {turn // 2}").result()
         assert verdict_counts(ledger) == {"turn 1": len(questions)}
         counts = sql(ledger.path, "SELECT count(*), count(DISTINCT request) FROM verdicts")
         assert counts == [(2 * len(questions), len(questions))]

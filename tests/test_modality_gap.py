@@ -91,6 +91,13 @@ def test_noise_angles_are_those_of_the_scheme() -> None:
     assert found.std == pytest.approx(1.93, abs=0.1)
 
 
+def test_noise_that_is_scheduled_counts_as_it_ends() -> None:
+    half, full = (
+        NoiseConfig(norm=norm, schedule=how, schedule_end=0.5) for norm, how in ((2.0, "linear"), (1.0, "constant"))
+    )
+    assert noise_angles(unit_rows(30, 64), half).mean == noise_angles(unit_rows(30, 64), full).mean
+
+
 def test_a_gap_of_nouns_alone_has_neither_captions_nor_noise(bundled: Embedder) -> None:
     images = unit_rows(4, bundled.dim)
     gap = modality_gap(bundled, "s", images, ["cat", "dog", "cat", "owl"], {}, "imagenet7", None)

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from decision_records import DIGESTS, record
+from decision_records import DIGESTS, people, record
 
-from nounflow.annotation.consensus import Policy, five_lists
+from nounflow.annotation.consensus import five_lists
 from nounflow.annotation.current_decisions import CurrentDecisions
 from nounflow.annotation.judgements import annotate
 from nounflow.annotation.judging import nouns_to_judge
@@ -65,7 +65,7 @@ def test_what_is_said_of_a_box_says_nothing_of_the_picture_or_of_a_set() -> None
     current = CurrentDecisions(said)
     assert [len(current.current((one.place, "dog"), "ann")) for one in said] == [1, 1, 1]
     lists = {
-        name: five_lists(current, images, Policy())[0]
+        name: five_lists(current, images, people())[0]
         for name, images in (("whole", FILES), ("boxes", places([BOXES], FILES)), ("tags", places([TAGS], FILES)))
     }
     assert lists["whole"]["a.png"].correct_primary == ("dog",)

@@ -44,6 +44,8 @@ def inflector(wordnet: WordNet, lists: InflectionLists, frequencies: Frequencies
         ("jack-in-the-box", "jacks-in-the-box"),
         ("great white shark", "great white sharks"),
         ("St. Bernard", "St. Bernards"),
+        ("Lhasa apso", "Lhasa apsos"),
+        ("Arizona ash", "Arizona ashes"),
         ("merry-go-round", "merry-go-rounds"),
     ],
 )
@@ -53,7 +55,7 @@ def test_plurals_inflect_the_head_noun(inflector: Inflector, wordnet: WordNet, s
     assert inflector.plurals(singular)[0] == plural
 
 
-@pytest.mark.parametrize("noun", ["furniture", "lightning", "Canis familiaris", "genus Canis", "rice"])
+@pytest.mark.parametrize("noun", ["furniture", "lightning", "Canis familiaris", "Bufo bufo", "genus Canis", "rice"])
 def test_what_has_no_plural_gets_none(inflector: Inflector, noun: str) -> None:
     assert inflector.forms([noun]).plurals == ()
 

@@ -199,6 +199,19 @@ def test_words_are_left_out_of_photographed_lexicons_only(tiny: WordNet) -> None
     assert "dog" not in nouns_of(some)
 
 
+def test_a_rare_word_that_is_left_out_does_not_come_back_as_the_only_name_of_its_sense(tiny: WordNet) -> None:
+    config = FULL.model_copy(update={"photographed": True, "min_weight": 3.0, "complete_kinds": ("artifact",)})
+    use = frequencies_of({"tin": 1e-3, "can": 1e-3, "dog": 1e-2})
+    rules = rules_of(shares=[{"words": "can", "share": 0.001, "reason": "a test"}])
+    assert "tin can" in nouns_of(build_lexicon(tiny, config, rules, use)[0])
+    left_out = rules.model_copy(
+        update=dict(rules_of(leave_out=[{"words": "tin can", "reason": "a test"}])) | {"shares": rules.shares}
+    )
+    table, counts = build_lexicon(tiny, config, left_out, use)
+    assert "tin can" not in nouns_of(table)
+    assert counts.flows[1].dropped["left out by the rule file: a test"] == 1
+
+
 @pytest.mark.parametrize(
     ("words", "message"), [("dog, pooch, Dog", "twice: dog"), ("unicorn", "without effect.*unicorn")]
 )

@@ -17,15 +17,15 @@ from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.open_set import evaluation
 from nounflow.open_set.bank import check_classes, read_bank, unit, write_bank
 from nounflow.open_set.calibration import fit_threshold
-from nounflow.open_set.comparison import Answered, ImageVectors, Material, compare
+from nounflow.open_set.comparison import compare
 from nounflow.open_set.draws import draw_known
 from nounflow.open_set.measures import measure, points_at
 from nounflow.open_set.negatives import choose_negatives, closeness, no_kinds
 from nounflow.open_set.no_store import read_no_model
 from nounflow.open_set.patterns import patterns
-from nounflow.open_set.reference import Reference
+from nounflow.open_set.reference import Reference, candidate_rows
 from nounflow.open_set.tables import COLUMNS, write_results
-from nounflow.open_set.trial import candidate_rows
+from nounflow.open_set.trial import Answered, ImageVectors, Material
 from nounflow.open_set_scores import SCORES
 from nounflow.report.open_set import open_set
 from nounflow.schemas.documents import read_document

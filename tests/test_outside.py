@@ -122,6 +122,8 @@ def test_a_table_of_pairs_as_a_spreadsheet_or_another_system_wrote_it(tmp_path: 
     found, left_out = pairs_of(written(tmp_path / "pairs.tsv", text))
     assert [caption for _, caption in found] == ['a "red" thing', "b [31m c", "=d"]
     assert left_out == {"the image does not exist": 1, "its name is no UTF-8; rename it": 1}
+    text = "a.png\tköter\n".encode("utf-16")
+    assert [caption for _, caption in pairs_of(written(tmp_path / "pairs.tsv", text))[0]] == ["köter"]
 
 
 # COCO
@@ -302,6 +304,8 @@ def test_a_file_that_is_no_release_of_wordnet_is_refused(tmp_path: Path) -> None
         (b"[" * 1500, "no YAML"),
         (b"open_set: {seed: 1" + b"0" * 5000 + b"}", "no YAML"),
         (b"open_set: {pairs: {a: '~nosuchuser/x'}, nothing: 1}", "unknown key"),
+        (b"gallery: 1\nruns: {x: null}\nlexicons: {x: null}\nruns: {y: null}\n", "`runs` stands 2 times"),
+        (b"runs:\n  a: &part {seed: 1}\n  b: {<<: *part, seed: 2}\n  a: {seed: 3}\n", "`a` stands 2 times"),
     ],
 )
 def test_a_config_that_is_none_is_refused(content: bytes, message: str, tmp_path: Path) -> None:
@@ -364,8 +368,8 @@ def stdin(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
 
 
 def test_drawings_replace_neither_each_other_nor_photographs(tmp_path: Path) -> None:
-    found = _pictures(["a/x.jpg", "b/x.jpg", "b/y.png"], tmp_path)
-    assert [path.name for path in found.values()] == ["x.png", "x_2.png", "y.png"]
+    found = _pictures(["a/x.jpg", "b/x.jpg", "b/y.png", "b/x_2.png", "c/X.jpg"], tmp_path)
+    assert [path.name for path in found.values()] == ["x.png", "x_2.png", "y.png", "x_2_2.png", "X_3.png"]
     with pytest.raises(NounflowError, match="would replace a photograph"):
         _pictures([str(tmp_path / "x.png")], tmp_path)
     assert as_coco([FoundRegions("a", problem="broken")])["images"] == []

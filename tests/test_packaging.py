@@ -108,7 +108,7 @@ LAYERS = [  # each may import what stands before it, and itself
      "extras", "process", "registry", "streams", "commandline", "progress", "text", "image_folders", "image_names",
      "image_repair", "images", "image_sources", "wordnet", "config", "schemas",
      "fingerprint", "device", "device_lease", "inputs", "llm", "journal", "job_log", "group_writer",
-     "retry_after", "senses", "sidecars", "spreadsheets", "tsv", "version", "workflow"},
+     "ahead", "retry_after", "senses", "sidecars", "spreadsheets", "tsv", "version", "workflow"},
     {"store"},
     {"training"},
     {"decoder", "embedders"},

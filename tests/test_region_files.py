@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import runpy
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,12 +16,23 @@ import pytest
 from PIL import Image, ImageColor
 from test_regions import DIM, TEXTS, boxes, coco_file, picture, world
 
-from nounflow.config.regions import FusionConfig, ProbeConfig, ProposalsConfig, RegionsTestConfig, RetrievalConfig
+from nounflow.config.embedder import EmbedderConfig
+from nounflow.config.regions import (
+    FusionConfig,
+    ProbeConfig,
+    ProposalsConfig,
+    RegionCase,
+    RegionsConfig,
+    RegionsTestConfig,
+    RetrievalConfig,
+)
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.regions import photographs
+from nounflow.regions.case import score_case
 from nounflow.regions.coco import read_boxes
 from nounflow.regions.detection import WAYS
 from nounflow.regions.drawing import COLOURS, Label, draw_boxes
+from nounflow.regions.finding import FindsRegions
 from nounflow.regions.free_names import NamedBox, answer_of, label_scores, name_boxes
 from nounflow.regions.image_regions import ImageRegions
 from nounflow.regions.learning import learn_probe
@@ -133,19 +146,18 @@ def test_from_the_store_to_the_table(stored: tuple[Path, Path, Path, list[ImageR
 
     found = {
         name: learn_probe(
-            learnt_from, base, parts.novel, TEXTS[rows], RetrievalConfig(most=5), probe, 0.5, 1, one
+            learnt_from, base, parts.novel, TEXTS[rows], RetrievalConfig(most=5, min_objectness=0.5), probe, 1, one
         )
         for name, (probe, one) in variants.items()
     }  # fmt: skip
-    held = {image.file: image for image in view.images(parts.learnt_from)}
-    stand_ins = pseudo_boxes(found["probe"], held, truth)
+    stand_ins = pseudo_boxes(found["probe"], truth)
     assert len(stand_ins) == 10
     assert {row["file_name"] for row in stand_ins} <= set(parts.learnt_from)
     manifest = write_probes(
         tmp_path / "probe.json",
         {name: learnt.probe for name, learnt in found.items()},
         test="world", embedder=IDENTITY, retrieved={}, learnt_from=parts.learnt_from, scored=parts.scored,
-        transductive=False, min_objectness=0.5, temperature=0.05, source="file", settings={}, seconds=0.0,
+        transductive=False, min_objectness=0.5, source="file", settings={}, seconds=0.0,
     )  # fmt: skip
     again, probes = read_probes(tmp_path / "probe.json")
     assert again == manifest
@@ -164,6 +176,107 @@ def test_from_the_store_to_the_table(stored: tuple[Path, Path, Path, list[ImageR
     weights.write_bytes(weights.read_bytes() + b"x")
     with pytest.raises(DamagedFileError, match="not those that were written"):
         read_probes(tmp_path / "probe.json")
+
+
+def stage(name: str, repository: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A script's `main`, with an embedder whose vector of a name is that of its last figure."""
+
+    def encode(texts: Sequence[str], progress: bool) -> np.ndarray:
+        return TEXTS[[int(text[-1]) for text in texts]]
+
+    model = SimpleNamespace(identity=IDENTITY, encode_texts=encode)
+    for place in ("nounflow.embedders.load.load_embedder", "nounflow.regions.case.load_embedder"):
+        monkeypatch.setattr(place, lambda *_, **__: model)
+    monkeypatch.setattr("nounflow.process.prepare_process", lambda *_: "cpu")
+    main: Callable[..., None] = runpy.run_path(str(repository / f"workflow_scripts/{name}.py"))["main"]
+    return main
+
+
+def test_a_name_that_is_added_stands_beside_the_others_and_the_settings_of_scoring_are_kept_to(
+    stored: tuple[Path, Path, Path, list[ImageRegions]], tmp_path: Path, repository: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    view, proposals, true, _ = stored
+    quick = ProbeConfig(negatives=2, background=0, iterations=4)
+    settings = RegionsConfig(retrieval=RetrievalConfig(most=5, min_objectness=0.5), probe=quick)
+    monkeypatch.setattr("nounflow.regions.scoring.DRAWS", 20)
+    out, stand_ins = tmp_path / "probe.json", tmp_path / "pseudo_boxes.json"
+    learn = partial(
+        stage("probe_regions", repository, monkeypatch), "world", settings,
+        RegionsTestConfig(source="scenes", novel=("name 0",), base=("name 2", "name 3")), true, proposals, view,
+        EmbedderConfig(spec="bundled:minilm-conse"), device="cpu", threads=1, out=out, pseudo_boxes=stand_ins,
+    )  # fmt: skip
+    learn(add=[])
+    first = json.loads(stand_ins.read_text())
+    learn(add=["name 1", "name 0", "unicorn 9"])  # the data set has no unicorn
+    manifest, probes = read_probes(out)
+    assert manifest.novel == ("name 0", "name 1", "unicorn 9")
+    assert probes["probe"].learnt.tolist() == [True] * 5
+    assert json.loads(stand_ins.read_text())[: len(first)] == first
+    assert {row["category"] for row in json.loads(stand_ins.read_text())} == set(manifest.novel)
+    before = out.read_bytes()
+    learn(add=["name 1"])
+    assert "in the probe already: name 1" in capsys.readouterr().out
+    assert out.read_bytes() == before
+
+    predictor = says(["cup 7"] * 3, [0.9, 0.8, 0.7])
+    predictor.manifest = SimpleNamespace(embedder=IDENTITY, lexicon_path="none")
+    monkeypatch.setattr("nounflow.regions.case.load_predictor", lambda *_: predictor)
+    places = {"probe": out, "view": view, "proposals": proposals, "boxes": true, "predictor": out, "detections": out}
+    case = RegionCase(test="t", run="r", folder="", embedder=EmbedderConfig(spec="bundled:minilm-conse"), **places)
+    found = {
+        heat: score_case(case, settings.model_copy(update={"fusion": FusionConfig(temperature=heat)}), "cpu")
+        for heat in (0.05, 5.0)
+    }
+    row = next(row for row in found[0.05].rows if row.way == "fused")
+    assert (row.names_novel, row.boxes_novel + row.boxes_base) == (3, row.images)
+    assert set(found[0.05].per_name["fused"]) == {f"name {i}" for i in range(4)}
+    sure, unsure = (max(one["score"] for one in found[heat].detections["similarity"]) for heat in found)
+    assert sure > 0.9
+    assert unsure == pytest.approx(0.2, abs=0.05)  # of five names
+
+
+def test_proposals_of_a_list_belong_to_the_images_of_the_data_set(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main = stage("propose_regions", repository, monkeypatch)
+    images = [
+        {"id": 3 - i, "file_name": f"{i}.png", "width": 150, "height": 150, "split": ("train", "test")[i % 2]}
+        for i in (1, 2)
+    ]
+    truth = {f"name {i}": {f"{i}.png": boxes((10, 10, 60, 60))} for i in (1, 2)}
+    data = coco_file(tmp_path / "boxes.json", truth, images=images)
+    (tmp_path / "photos").mkdir()
+    for i in (1, 2):
+        Image.new("RGB", (150, 150), "white").save(tmp_path / f"photos/{i}.png")
+    listed = tmp_path / "proposals.json"
+    listed.write_text(json.dumps([{"image_id": 1, "bbox": [5, 5, 20, 20]}, {"image_id": 2, "bbox": [50, 50, 9, 9]}]))
+    propose = partial(
+        main, "t", tmp_path / "photos", None, data,
+        RegionsTestConfig(source="scenes", novel=("name 1",), base=("name 2",)), 1,
+        ProposalsConfig(source="file", file=str(listed)), "cpu", 1, tmp_path / "proposals.parquet",
+        tmp_path / "crops.parquet", tmp_path / "counts.json",
+    )  # fmt: skip
+    propose()
+    table = pl.read_parquet(tmp_path / "proposals.parquet")
+    assert table.select("file", "x0").rows() == [("1.png", 50), ("2.png", 5)]
+    Image.new("RGB", (300, 300), "white").save(tmp_path / "photos/2.png")
+    with pytest.raises(NounflowError, match=r"2\.png has 300 x 300 pixels; by the COCO file it has 150 x 150"):
+        propose()
+
+
+def test_as_many_boxes_are_looked_at_as_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    corners = boxes(*((x, y, x + 10, y + 10) for x in range(0, 150, 10) for y in range(0, 110, 10)))
+    monkeypatch.setattr(
+        "nounflow.regions.proposals.load_source", lambda *_: lambda *_: (corners, np.ones(len(corners), np.float32))
+    )
+    classifier = FindsRegions()
+    classifier._embedder = SimpleNamespace(
+        device="cpu", preprocess=np.asarray, encode_images=lambda crops: np.ones((len(crops), 2), np.float32)
+    )
+    classifier._predictor, classifier._gate, classifier._same = says(["cup"] * 165, [0.9] * 165), None, {}
+    found = list(classifier.regions([picture()], boxes=165, most=200))
+    assert len(found[0].boxes) == 165
 
 
 def says(nouns: Sequence[str], probabilities: Sequence[float]) -> SimpleNamespace:
@@ -213,13 +326,14 @@ def test_a_photograph_is_looked_at_without_a_store() -> None:
         means = np.stack([crop.reshape(-1, 3).mean(0) for crop in crops])
         return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True))
 
-    found = photographs.image_regions(picture(), "a.png", source, ProposalsConfig(embedded=1), np.asarray, encode)
+    embedder = SimpleNamespace(preprocess=np.asarray, encode_images=encode)
+    found = photographs.image_regions(picture(), "a.png", source, ProposalsConfig(embedded=1), embedder)
     assert found is not None
     assert found.vectors.shape == (1, 2, 3)
     assert found.vectors[0, 0, 0] > 0.95  # the red box
     assert found.vectors[0, 1, 0] < found.vectors[0, 0, 0]  # with what is around it
     nothing = photographs.image_regions(
-        picture(), "a.png", lambda *_: (np.zeros((0, 4)), np.zeros(0)), ProposalsConfig(), np.asarray, encode
+        picture(), "a.png", lambda *_: (np.zeros((0, 4)), np.zeros(0)), ProposalsConfig(), embedder
     )
     assert nothing is None
     photo = photographs.FoundRegions("a.png", 160, 120, (NamedBox(0, (20, 30, 70, 90), "box", 0.64, 1.0),))

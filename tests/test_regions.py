@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,17 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from nounflow.config.regions import FusionConfig, ProbeConfig, ProposalsConfig, RegionsTestConfig, RetrievalConfig
+from nounflow.config.regions import (
+    FusionConfig,
+    ProbeConfig,
+    ProposalsConfig,
+    RegionsConfig,
+    RegionsTestConfig,
+    RetrievalConfig,
+)
 from nounflow.errors import NounflowError
 from nounflow.regions.boxes import best_overlap, degenerate, geometry, grown, overlap, suppressed
-from nounflow.regions.coco import read_boxes, xywh
+from nounflow.regions.coco import read_boxes
 from nounflow.regions.detection import WAYS, evidence, keep
 from nounflow.regions.evaluation import evaluate, resampled_ap50
 from nounflow.regions.fusion import fused, similarities
@@ -27,6 +35,7 @@ from nounflow.regions.quality import fit_quality, quality
 from nounflow.regions.recall import best_overlaps, recall
 from nounflow.regions.retrieval import BestBoxes
 from nounflow.regions.samples import draw_samples
+from nounflow.schemas.boxes import xywh
 from nounflow.schemas.tables import write_table
 
 DIM = 16
@@ -85,7 +94,7 @@ def test_selective_search_finds_what_is_there_whatever_was_searched_before() -> 
     again = propose(source, picture(), "a.png", config)  # OpenCV's own order is random
     assert np.array_equal(first.boxes, again.boxes)
     assert np.array_equal(first.objectness, again.objectness)
-    assert recall([best_overlaps({"a": first.boxes}, {"a": TRUE}, 10)["a"]])[0] == 1
+    assert recall({"a": first.boxes}, {"a": TRUE}, 10)[0] == 1
     assert (np.diff(first.objectness) <= 0).all()
     plain = propose(source, Image.new("RGB", (60, 60), "white"), "b.png", replace_config(config, per_image=5))
     assert len(plain.boxes) <= 5
@@ -115,6 +124,9 @@ def test_proposals_are_cleaned_and_cut(tmp_path: Path) -> None:
     write_table(table, one.table(), PROPOSALS)
     again = propose(load_source(replace_config(config, file=str(table)), "cpu"), picture(), "000007.png", config)
     assert np.array_equal(again.boxes, one.boxes)
+    path.write_text(json.dumps([{**found[1], "score": 60}]))
+    with pytest.raises(NounflowError, match="Objectness goes from 0 to 1; a proposal has 60"):
+        load_source(config, "cpu")
     path.write_text(json.dumps([{"bbox": [1]}]))
     with pytest.raises(NounflowError, match="has not COCO's form"):
         load_source(config, "cpu")
@@ -160,11 +172,10 @@ def test_owlv2_objectness_with_random_weights(tmp_path: Path) -> None:
 
 def test_recall_pairs_each_proposal_once() -> None:
     truth = {"a": boxes((0, 0, 10, 10), (0, 0, 10, 9)), "b": boxes((0, 0, 4, 4))}
-    found = best_overlaps({"a": boxes((0, 0, 10, 10))}, truth, 10)
-    assert found["a"].tolist() == [1, 0]
-    at_half, mean = recall(list(found.values()))
-    assert [at_half, mean] == pytest.approx([1 / 3, 1 / 3])
-    assert recall([]) == (None, None)
+    proposals = {"a": boxes((0, 0, 10, 10))}
+    assert best_overlaps(proposals, truth, 10)["a"].tolist() == [1, 0]
+    assert recall(proposals, truth, 10) == pytest.approx([1 / 3, 1 / 3])
+    assert recall(proposals, {}) == (None, None)
 
 
 # A world where a bad fit is more like the name than a good one, and less like an object.
@@ -198,13 +209,14 @@ def learnt(
     rows = [int(name.split()[1]) for name in (*base, *names[:novel])]
     settings = ProbeConfig(negatives=2)
     return learn_probe(
-        lambda: images, base, names[:novel], TEXTS[rows], RetrievalConfig(most=8), settings, 0.5, 1, **options
-    )
+        lambda: images, base, names[:novel], TEXTS[rows], RetrievalConfig(most=8, min_objectness=0.5), settings, 1,
+        **options,
+    )  # fmt: skip
 
 
 def test_retrieval_in_one_pass_finds_the_best_of_all() -> None:
     images, _ = world(40)
-    best = BestBoxes(TEXTS[:2], RetrievalConfig(most=5, dedup_iou=None), 0.42)
+    best = BestBoxes(TEXTS[:2], RetrievalConfig(most=5, dedup_iou=None, min_objectness=0.42))
     for image in images:
         best.offer(image)
     for name, found in enumerate(best.found()):
@@ -214,25 +226,33 @@ def test_retrieval_in_one_pass_finds_the_best_of_all() -> None:
             for row, cosine in enumerate(image.combined() @ TEXTS[name])
             if image.objectness[row] >= 0.42
         ]
-        assert [(box.file, box.row) for box in found] == [one[1:] for one in sorted(every, reverse=True)[:5]]
-    assert set(best.images) == {box.file for found in best.found() for box in found}  # no other is held
-    few = BestBoxes(TEXTS[:1], RetrievalConfig(most=50, per_image=1), 0.0)
+        assert [(box.image.file, box.row) for box in found] == [one[1:] for one in sorted(every, reverse=True)[:5]]
+    few = BestBoxes(TEXTS[:1], RetrievalConfig(most=50, per_image=1))
     for image in images:
         few.offer(image)
-    assert len({box.file for box in few.found()[0]}) == len(few.found()[0]) == 40
-    none = BestBoxes(TEXTS[:1], RetrievalConfig(min_objectness=0.9), 0.0)
+    assert len({box.image.file for box in few.found()[0]}) == len(few.found()[0]) == 40
+    none = BestBoxes(TEXTS[:1], RetrievalConfig(min_objectness=0.9))
     none.offer(images[0])
     assert none.found() == [[]]
+
+
+def test_only_images_with_a_best_box_are_held() -> None:
+    images, _ = world(40)
+    alive = [(image.file, weakref.ref(image)) for image in images]
+    best = BestBoxes(TEXTS[:2], RetrievalConfig(most=5))
+    while images:
+        best.offer(images.pop(0))
+    assert {file for file, there in alive if there()} == {box.image.file for found in best.found() for box in found}
 
 
 def test_negatives_are_of_the_same_image_and_limited() -> None:
     images, truth = world(8)
     placed = {image.file: image.boxes for image in images}
     samples = draw_samples(placed, truth["name 0"], ProbeConfig(negatives=1), 1, "name 0")
-    assert set(samples.rows) == set(truth["name 0"])
-    for file, rows in samples.rows.items():
+    assert set(samples) == set(truth["name 0"])
+    for rows, positive in samples.values():
         assert len(rows) == 2
-        assert samples.positive[file].tolist() == [True, False]
+        assert positive.tolist() == [True, False]
 
 
 def test_a_probe_tells_a_good_fit_from_a_bad_one_where_similarity_does_not() -> None:
@@ -257,8 +277,9 @@ def test_adding_a_name_leaves_the_others_as_they_are() -> None:
     del less["name 1"]
     first = learnt(images, less, novel=1).probe
     grown_probe = add_names(
-        first, images, ["name 1"], TEXTS[[1]], RetrievalConfig(most=8), ProbeConfig(negatives=2), 0.5, 1
-    ).probe
+        first, lambda: images, ["name 1"], TEXTS[[1]], RetrievalConfig(most=8, min_objectness=0.5),
+        ProbeConfig(negatives=2), 1,
+    ).probe  # fmt: skip
     assert grown_probe.names == (*first.names, "name 1")
     assert np.array_equal(grown_probe.weights[:-1], first.weights)
     at = whole.names.index("name 1")
@@ -268,7 +289,7 @@ def test_adding_a_name_leaves_the_others_as_they_are() -> None:
 def test_a_name_without_boxes_has_no_row_and_is_scored_by_similarity() -> None:
     images, _ = world(16)
     found = learn_probe(
-        lambda: images, {}, ["name 0", "name 1"], TEXTS[:2], RetrievalConfig(min_objectness=0.99), ProbeConfig(), 0.5, 1
+        lambda: images, {}, ["name 0", "name 1"], TEXTS[:2], RetrievalConfig(min_objectness=0.99), ProbeConfig(), 1
     )
     assert found.pseudo == {"name 0": [], "name 1": []}
     assert not found.probe.learnt.any()
@@ -349,6 +370,13 @@ def test_average_precision_is_that_of_coco_and_its_resamples_begin_at_it(tmp_pat
         assert resampled_ap50([found.ranked[name]], once)[0] == pytest.approx(value, abs=1e-6)
     assert resampled_ap50(list(found.ranked.values()), once)[0] == pytest.approx(np.mean(list(found.ap50.values())))
     assert resampled_ap50(list(found.ranked.values()), 3 * once)[0] == pytest.approx(np.mean(list(found.ap50.values())))
+    crowd = replace(truth, crowds={**truth.crowds, "0.png": np.array([True])})  # a box around many
+    within = [result(images[0], 0, images[0].boxes[1], 0.99)]  # inside: neither right nor wrong
+    many = [result(images[4], 0, np.array([0, 0, 9, 9]), 0.9)] * 120  # 100 of these count in an image
+    loose = [result(images[0], 0, images[0].boxes[0] + 9, 1.0), result(images[0], 0, images[0].boxes[0], 0.5)]
+    for boxes_true, further in ((crowd, within), (truth, many), (truth, loose)):  # loose: both fit, at 0.5 the first
+        found = evaluate(boxes_true, files, range(4), [*further, *results])
+        assert resampled_ap50([found.ranked[0]], once)[0] == pytest.approx(found.ap50[0], abs=1e-6)
     perfect = [result(image, i % 4, image.boxes[0], 0.5) for i, image in enumerate(images)]
     assert set(evaluate(truth, files, range(4), perfect).ap.values()) == {1.0}
     assert set(evaluate(truth, files, range(4), []).ap50.values()) == {0.0}
@@ -376,6 +404,10 @@ def test_wrong_boxes_of_a_data_set_are_named_and_left_out(tmp_path: Path) -> Non
 def test_base_and_novel_names_may_not_overlap() -> None:
     with pytest.raises(ValueError, match="cup: base and novel names overlap"):
         RegionsTestConfig(source="scenes", base=("cup", "dog"), novel=("cup",))
+    with pytest.raises(ValueError, match="cup: listed twice"):
+        RegionsTestConfig(source="scenes", novel=("cup", "cup"))
+    with pytest.raises(ValueError, match="'a photo' needs exactly one"):
+        RegionsConfig(prompts=("a photo",))
     with pytest.raises(ValueError, match="needs `weights`"):
         ProposalsConfig(source="rpn")
 

@@ -11,9 +11,11 @@ from PIL import Image
 
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.modality_gaps import gap_statistics, known_gap, published_names
+from nounflow.embedders import bundled
 from nounflow.embedders.golden import check_golden
-from nounflow.embedders.load import load_embedder
-from nounflow.embedders.rehearsal import Rehearsal, solved
+from nounflow.embedders.options import ComputeOptions
+from nounflow.embedders.rehearsal import Rehearsal, rehearsed, solved
+from nounflow.embedders.two_towers import TwoTowers
 from nounflow.errors import NounflowError
 from nounflow.report.words import rehearsals
 from nounflow.scoring.load import ScoringMaterial
@@ -50,21 +52,21 @@ def bundled_like(nouns: int = 60, prompts: int = 16) -> tuple[np.ndarray, np.nda
 
 
 @pytest.fixture(scope="module")
-def towers() -> Rehearsal:
-    found = load_embedder(EmbedderConfig(spec="rehearsal:siglip-b16", precision="fp32"), "cpu")
-    assert isinstance(found, Rehearsal)
-    return found
+def inner() -> TwoTowers:
+    return bundled.load("", ComputeOptions("cpu", "fp32", "auto", compile=False), images=True)
 
 
-def rehearsal_of(name: str, towers: Rehearsal) -> Rehearsal:
-    return Rehearsal(towers.towers, gap_statistics()[name])
+@pytest.fixture(scope="module")
+def towers(inner: TwoTowers) -> Rehearsal:
+    return rehearsed(inner, gap_statistics()["siglip-b16"])
 
 
 @pytest.mark.parametrize("name", published_names())
-def test_mean_angles_are_those_of_the_statistic(name: str, towers: Rehearsal) -> None:
+def test_mean_angles_are_those_of_the_statistic(name: str, inner: TwoTowers) -> None:
     texts, images = bundled_like()
     nouns, prompts, _dim = texts.shape
-    model, gap = rehearsal_of(name, towers), gap_statistics()[name]
+    gap = gap_statistics()[name]
+    model = rehearsed(inner, gap)
     model.lengths = solved(gap, prompts)
     names = [f"noun {i}" for i in range(nouns * prompts)]
     classes = unit(model.text_vectors(names, texts.reshape(-1, DIM)).reshape(nouns, prompts, -1).mean(1))
@@ -104,14 +106,14 @@ def test_a_text_has_one_vector_and_an_image_too(towers: Rehearsal) -> None:
     check_golden(towers)
 
 
-def test_it_is_named_for_what_it_is(towers: Rehearsal) -> None:
+def test_it_is_named_for_what_it_is(towers: Rehearsal, inner: TwoTowers) -> None:
     own = towers.identity
     assert own.spec == "rehearsal:siglip-b16"
     assert own.preprocessing.startswith("a rehearsal, no CLIP")
     assert own.dim == 768
-    assert own.digest != towers.towers.identity.digest
-    other = rehearsal_of("dfn5b-h14", towers).identity
-    assert other.digest != own.digest
+    assert own.digest != inner.identity.digest
+    assert rehearsed(inner, gap_statistics()["dfn5b-h14"]).identity.digest != own.digest
+    assert towers.open_texts is None  # no gradient, and no copy of the tower, knows of the gap
 
 
 def test_a_statistic_that_is_not_there_is_answered_with_those_there_are() -> None:

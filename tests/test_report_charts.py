@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from synthetic_results import NOUNS, annotations_of, manifest, nouns_table, predictions
 
 from nounflow.report.axes import nice_ticks
 from nounflow.report.charts import Series, histogram_median, line_chart, mark, swatch
-from nounflow.report.figures import breakdowns
+from nounflow.report.figures import breakdowns, diversity, undrawn
 from nounflow.schemas.labels import Labels
 from nounflow.schemas.tables import lexicon_digest
 from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
 from nounflow.scoring.load import lexicon_entries
+from nounflow.scoring.results import Scores
 from nounflow.scoring.scores import score_all
 
 
@@ -45,6 +48,26 @@ def test_kinds_are_drawn_for_every_run_where_there_are_images_enough() -> None:
     assert "animal (6)" in kinds["svg"]
     assert kinds["note"] == "Too few images to draw: unknown (1)."
     assert bands["svg"].count('class="spot s2"') == 1  # dogs and teapots are equally common
+
+
+def scored(images: dict[str, list[str]], *runs_of: tuple[str, Sequence[str]]) -> Scores:
+    """Scores of runs that say the same; `runs_of`: image set and its runs."""
+    documents = [predictions(run, images, image_set=name) for name, runs in runs_of for run in runs]
+    runs = {one.run: ScoredRun(manifest(one.run), ScoredLexicon("tiny", "", {})) for one in documents}
+    return score_all(documents, [], runs, {name: ImageSet(name, {}) for name, _ in runs_of})
+
+
+def test_the_curve_of_a_run_that_says_very_many_nouns_ends_where_the_recorded_ones_do() -> None:
+    (one,) = diversity(scored({f"{i}.png": [f"noun {i}"] for i in range(1250)}, ("photos", ["a"])))
+    assert one["rows"] == [("a", ["1,250", "1250", "0.1"])]
+    assert ">80 %<" in one["svg"]
+    assert ">100 %<" not in one["svg"]
+
+
+def test_runs_are_told_as_not_drawn_only_where_an_image_set_has_too_many() -> None:
+    one = {"1.png": ["dog"]}
+    assert undrawn(scored(one, ("x", ["a", "b", "c", "d"]), ("y", ["e", "f", "g"]))) == ""
+    assert undrawn(scored(one, ("x", "abcdefgh"), ("y", "h"))).endswith("not g and h.")
 
 
 def test_styles_differ_in_shape_and_not_in_colour_alone() -> None:

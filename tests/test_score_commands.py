@@ -54,6 +54,8 @@ def test_a_row_is_found_by_number_or_by_the_beginning_of_its_name() -> None:
     assert find_row(scores, "2").run == find_row(scores, "bb/photos/wordnet").run == "bb"
     with pytest.raises(NounflowError, match="No row is called 'b'"):
         find_row(scores, "b")
+    with pytest.raises(NounflowError, match="No row is called '²'"):
+        find_row(scores, "²")
 
 
 def test_a_table_that_was_scored_by_hand_cannot_be_reproduced() -> None:

@@ -8,6 +8,7 @@ from tiny_workflow import Project, digests
 from nounflow.fingerprint import PACKAGE, SHAPELESS
 
 STAND_INS = {
+    "ahead.py": "def map_ahead(pool, function, items, ahead):\n    return pool.map(function, items)\n",
     "atomic.py": """
 import contextlib, shutil
 @contextlib.contextmanager
@@ -109,7 +110,7 @@ def check_size(*arguments):
     pass
 check_step = check_size
 """,
-    "training/noise_fit.py": "def tell_noise(*arguments):\n    pass\nwarn_of_noise = tell_noise\n",
+    "training/noise_fit.py": "def tell_noise(*arguments):\n    pass\nnoise_warning = tell_noise\n",
     "training/tracking.py": """
 Tracker = object
 def check_trackers(names):

@@ -27,12 +27,13 @@ from nounflow.schemas.documents import write_document
 from nounflow.schemas.hypernyms import NounHypernyms
 from nounflow.schemas.tag_labels import TagLabels, read_tag_labels
 from nounflow.schemas.tags import BASELINE, FREE, GATED, TagRow, TagScores
+from nounflow.scoring.intervals import percentiles
 from nounflow.tags.adapter import load_adapter
 from nounflow.tags.comparison import compare
 from nounflow.tags.evaluation import Images, free_row, table, ways
 from nounflow.tags.list_free import Tag, candidates, cut, ranked
 from nounflow.tags.losses import Marks, asymmetric, hinge, ranking
-from nounflow.tags.measures import LabelMeans, SetCounts, average_precision, best_threshold, chosen, interval, samples
+from nounflow.tags.measures import LabelMeans, SetCounts, average_precision, best_threshold, chosen, samples
 from nounflow.tags.naming import Tagger, calibrated_threshold
 from nounflow.tags.scores import best_local, dual_stream, local_softmax, sparc, splice, standardised
 from nounflow.tags.texts import LabelList, NounVectors
@@ -392,6 +393,6 @@ def test_the_interval_of_a_mean_holds_the_mean_where_labels_have_one_image_each(
     rng = np.random.default_rng(0)
     truth = np.where(np.arange(40)[:, None] % 40 == np.arange(30)[None], 1, -1)
     means = LabelMeans.of(rng.random((40, 30)) + 0.4 * (truth > 0), truth, samples(40, 1))
-    low, high = interval(means.draws)
+    low, high = percentiles(means.draws)
     assert low < means.of_positive < high
     assert means.draws.mean() == pytest.approx(means.of_positive)

@@ -27,12 +27,12 @@ def test_streamed_batches_hold_every_text_once_in_one_shape_a_width(
     seen: list[int] = []
     sizes: dict[int, int] = {}
     partial: dict[int, int] = {}
-    for batch, numbers, rows in stream_batches(tokens, batch_tokens, longest=70):
-        assert rows == [flat[number] for number in numbers]
-        assert all(len(row) <= batch.width <= 70 for row in rows)
+    for batch in stream_batches(tokens, batch_tokens, longest=70):
+        assert batch.tokens == [flat[number] for number in batch.numbers]
+        assert all(len(row) <= batch.width <= 70 for row in batch.tokens)
         assert sizes.setdefault(batch.width, batch.size) == batch.size
-        partial[batch.width] = partial.get(batch.width, 0) + (len(numbers) < batch.size)
-        seen += numbers.tolist()
+        partial[batch.width] = partial.get(batch.width, 0) + (len(batch.numbers) < batch.size)
+        seen += batch.numbers
     assert sorted(seen) == list(range(len(flat)))
     assert all(count <= 1 for count in partial.values())
 

@@ -2,27 +2,53 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from shard_material import write_nouns
 from training_material import (
     DIM,
+    NAMES,
+    RUN,
     Tiny,
     random_vocabulary,
     several_targets,
     tiny_training_set,
+    write_project,
 )
 
 from nounflow.config.decoder import DecoderConfig
+from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.head import HeadConfig
+from nounflow.config.runs.run import RUN as ANY_RUN
 from nounflow.config.training import TrainingConfig
 from nounflow.decoder.model import ObjectDecoder
-from nounflow.errors import NounflowError
+from nounflow.errors import MismatchError, NounflowError
+from nounflow.predictor_kinds import PREDICTORS, TrainingArguments
 from nounflow.predictors.decoder_training import DecoderTask
 from nounflow.predictors.head import NounHead
 from nounflow.predictors.head_training import HeadTask
+from nounflow.registry import resolve
 from nounflow.streams import stream
 from nounflow.training.memory import activation_bytes, check_size, require
+
+
+@pytest.mark.parametrize("kind", ["decoder", "head", "retrieval"])
+def test_a_lexicon_of_other_nouns_is_refused_before_anything_is_learnt(kind: str, tmp_path: Path) -> None:
+    project = write_project(tmp_path)
+    write_nouns(project / "nouns.parquet", [*NAMES[1:], NAMES[0]])
+    settings, embedder = (
+        ANY_RUN.validate_python({**RUN, "predictor": kind}),
+        EmbedderConfig(spec="bundled:minilm-conse"),
+    )
+    asked = TrainingArguments(
+        run="r", settings=settings, training_set=project / "set/manifest.json", nouns=project / "nouns.parquet",
+        captions=[], gap=[], parts=[], embedder=embedder, device="cpu", restart=False, out=tmp_path / "m.json", code="",
+    )  # fmt: skip
+    with pytest.raises(MismatchError, match="another one than that of"):
+        resolve(PREDICTORS[kind].train)(asked)
 
 
 def test_a_diverging_run_stops_with_the_step_and_its_rows() -> None:

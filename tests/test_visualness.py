@@ -1,6 +1,7 @@
 """How photographable a synset is, and the tables that say so; damaged WordNet files."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def test_the_other_spelling_is_a_form_and_the_leading_one_wins() -> None:
 
 def words_of(use: dict[str, float], taken: Collection[str] = ()) -> Words:
     known = {word for form in use for word in form.split(" ")}
-    return Words(lambda form: use.get(form, 0.0), {form: use[form] for form in use if " " in form}, known, taken)
+    return Words(lambda form: use.get(form, 0.0), use, {form: use[form] for form in use if " " in form}, known, taken)
 
 
 def test_compounds_are_written_open_and_closed_where_both_are_in_use() -> None:
@@ -113,6 +114,27 @@ def test_compounds_are_written_open_and_closed_where_both_are_in_use() -> None:
     assert variants(("bookshop",), {"boat"}, words_of(use)) == ("bookshop",)  # a carpet is no car pet
     assert variants(("turnover",), {"over"}, words_of(use)) == ("turnover",)
     assert variants(("fire truck",), (), words_of(use | {"firetruck": 1e-9})) == ("fire truck",)
+
+
+def test_an_address_of_the_web_another_word_and_a_function_word_make_no_spelling() -> None:
+    use = {
+        "firing squad": 1e-6,
+        "firingsquad": 1e-6,
+        "stone wall": 1e-6,
+        "stonewall": 1e-6,
+        "manors": 1e-7,
+        "man or": 1e-3,
+    }
+    use |= {"pullovers": 1e-7, "pull over": 1e-4, "pine": 1.0, "cone": 1.0}
+    words = replace(words_of(use), written=use.keys() - {"firingsquad"})
+    variants, every = Spellings({}).variants, Spellings({}, uncounted=True).variants
+    assert variants(("firing squad",), (), words) == ("firing squad",)
+    assert every(("firing squad",), (), words) == ("firing squad", "firing-squad")
+    assert variants(("stone wall",), (), words) == ("stone wall",)
+    assert variants(("manors",), {"or"}, words) == ("manors",)
+    assert variants(("pullovers",), {"over"}, words) == ("pullovers",)
+    assert variants(("pinecone",), {"cone"}, words) == ("pinecone",)
+    assert every(("pinecone",), {"cone"}, words) == ("pinecone", "pine cone", "pine-cone")
 
 
 def test_spellings_that_no_list_counts_are_written_where_asked_for() -> None:
@@ -147,12 +169,19 @@ INDEX = ["entity n 1 0 1 0 00000001", "dog n 1 0 1 0 00000002"]
         ("index.noun", lambda lines: [lines[0], lines[1].replace("00000002", "00000008")], "'dog' points at n00000008"),
         ("index.noun", lambda lines: ["lexiko greek"], "this is no word"),
         ("cntlist.rev", lambda lines: ["dog%1:05:00:: 1 many"], "this is no sense"),
+        ("cntlist.rev", lambda lines: ["dog%1:05:00:: 1 -5"], "no count: -5"),
+        ("data.noun", lambda lines: [lines[0], lines[1].replace("@ 00000001", "@ 00000002")], "n00000002 is below"),
+        ("data.noun", lambda lines: [lines[0], lines[1].partition(" |")[0]], "no gloss"),
+        ("index.noun", lambda lines: lines[:1], "'dog' is a word of n00000002"),
+        ("index.noun", lambda lines: [*lines, "cat n 1 0 1 0 00000002"], "'cat' is a word of n00000002"),
+        ("noun.exc", lambda lines: ["geese"], "no irregular plural with its singulars, at 'geese'"),
     ],
 )
 def test_damaged_wordnet_files_are_refused_by_file_line_and_entry(
     tmp_path: Path, file: str, change: Any, message: str
 ) -> None:
     lines = {"data.noun": SYNSETS, "index.noun": INDEX, "cntlist.rev": ["dog%1:05:00:: 1 42"]}
+    lines["noun.exc"] = ["geese goose"]
     for name, text in lines.items():
         (tmp_path / name).write_text("\n".join(change(text) if name == file else text) + "\n")
     with pytest.raises(DamagedFileError, match=message) as error:

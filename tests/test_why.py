@@ -13,7 +13,9 @@ from pathlib import Path
 
 from tiny_workflow import Project
 
+from nounflow.config.embedder import EmbedderConfig
 from nounflow.workflow.dry_run import DryRun, read
+from nounflow.workflow.model_files import own_files_digest
 from nounflow.workflow.status import by_rule, last_start, unfinished
 from nounflow.workflow.why import Reasons, as_text, reasons
 
@@ -56,7 +58,7 @@ def test_changed_settings_are_named_key_by_key_and_code_by_its_digest() -> None:
     assert causes["Training the decoder small"] == (
         "ema: nothing -> null",
         "training.samples: 4096 -> 8192",
-        "its code has changed (or that of a module it imports)",
+        "its code has changed (or that of a module it imports, or the files of a model of yours)",
     )
 
 
@@ -172,3 +174,23 @@ def test_only_what_the_last_snakemake_ran_counts(tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     assert time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(last_start(tmp_path))) == "2026-11-21 16:54:52"
+
+
+def test_other_weights_in_the_place_of_a_model_of_ones_own_are_noticed(tmp_path: Path) -> None:
+    weights, checkpoint = tmp_path / "model/model.safetensors", tmp_path / "mine.pt"
+    weights.parent.mkdir()
+    for path in (weights, checkpoint):
+        path.write_bytes(b"old")
+    specs = [
+        f"transformers:{tmp_path}/model",
+        f"openclip:local-dir:{tmp_path}/model",
+        f"openclip:ViT-B-32@{checkpoint}",
+    ]
+    embedders = [EmbedderConfig(spec=spec) for spec in specs]
+    before = [own_files_digest(embedder) for embedder in embedders]
+    assert before == [own_files_digest(embedder) for embedder in embedders]
+    for path in (weights, checkpoint):
+        path.write_bytes(b"newer")
+    assert not set(before) & {"", *(own_files_digest(embedder) for embedder in embedders)}
+    for spec in ("bundled:minilm-conse", "openclip:ViT-B-32/openai", "transformers:google/siglip-base-patch16-224"):
+        assert own_files_digest(EmbedderConfig(spec=spec)) == ""  # what the code's digest already says stays as it was

@@ -73,20 +73,18 @@ async def _ask(tasks: list[NounTask], answers: CaptionAnswers, settings: LLMCapt
     from nounflow.llm.ledger import Ledger
     from nounflow.llm.prices import cost, price_of
     from nounflow.llm.requests import Outcome
-    from nounflow.llm.verdicts import Verdicts
     from nounflow.progress import Progress
 
     assert settings.server is not None
     calls = inputs = outputs = 0
     with Ledger.open(path) as ledger, Progress("captions", sum(task.quota for task in tasks), "captions") as progress:
         async with open_client(settings.server, ledger) as client:
-            with Verdicts(ledger) as verdicts:
-                async for result, gained in write_captions(client, tasks, answers, verdicts, settings):
-                    progress.advance(gained)
-                    if isinstance(result, Outcome):
-                        calls += 1
-                        inputs += result.usage.prompt_tokens or 0
-                        outputs += result.usage.output_tokens or 0
+            async for result, gained in write_captions(client, tasks, answers, ledger, settings):
+                progress.advance(gained)
+                if isinstance(result, Outcome):
+                    calls += 1
+                    inputs += result.usage.prompt_tokens or 0
+                    outputs += result.usage.output_tokens or 0
         totals = ledger.totals()
     print(f"the ledger {path} has cost {totals.spent_usd:.4f} USD so far, {totals.sendings:,} requests", flush=True)
     usd = cost(price_of(settings.server), inputs, outputs)

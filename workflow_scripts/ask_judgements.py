@@ -109,7 +109,6 @@ async def _ask(ballots: list[Ballot], folder: Path, settings: OpenAIAnnotatorCon
     from nounflow.annotation.questions import NounGroup, picture_url
     from nounflow.llm.client import open_client
     from nounflow.llm.ledger import Ledger
-    from nounflow.llm.verdicts import Verdicts
     from nounflow.progress import Progress
 
     def picture(group: NounGroup) -> str:
@@ -117,11 +116,8 @@ async def _ask(ballots: list[Ballot], folder: Path, settings: OpenAIAnnotatorCon
 
     with Ledger.open(Path(settings.ledger)) as ledger:
         async with open_client(settings.server, ledger) as client:
-            with (
-                Verdicts(ledger) as verdicts,
-                Progress("votes", len(ballots) * settings.min_votes, "requests") as progress,
-            ):
-                async for _ in judge(client, ballots, picture, verdicts, settings):
+            with Progress("votes", len(ballots) * settings.min_votes, "requests") as progress:
+                async for _ in judge(client, ballots, picture, ledger, settings):
                     progress.advance(1)
         totals = ledger.totals()
     print(f"the ledger has cost {totals.spent_usd:.4f} USD so far, {totals.sendings:,} requests", flush=True)

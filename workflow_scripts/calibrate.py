@@ -27,7 +27,7 @@ def main(model: Path, training_set: Path, nouns: Path, device: str, threads: int
     from nounflow.process import prepare_process
     from nounflow.registry import resolve
     from nounflow.schemas.documents import write_document
-    from nounflow.schemas.tables import read_lexicon
+    from nounflow.schemas.tables import read_lexicon_of
     from nounflow.scoring.calibration import calibration
     from nounflow.store.training_set import open_training_set
     from nounflow.training.heldout import held_out, plain_noise
@@ -40,7 +40,7 @@ def main(model: Path, training_set: Path, nouns: Path, device: str, threads: int
         noise = NoiseConfig(scheme="none")
     texts = held_out(open_training_set(training_set), noise, int(manifest.settings.get("seed", 1)), TEXTS)
     vectors = resolve(view)(texts.embeddings) if view else texts.embeddings
-    groups = read_lexicon(nouns)["group"].to_list()
+    groups = read_lexicon_of(nouns, manifest.lexicon, model)["group"].to_list()
     probabilities, right = caption_evidence(predictor, vectors, texts.nouns, groups, CANDIDATES)
     found, _first = fit_document(
         probabilities,

@@ -30,7 +30,7 @@ def main(
     counts: Path,
 ) -> None:
     """Read, settle, write."""
-    from nounflow.annotation.consensus import Contradiction, Policy, five_lists
+    from nounflow.annotation.consensus import Contradiction, five_lists
     from nounflow.annotation.current_decisions import CurrentDecisions
     from nounflow.annotation.log import read_records
     from nounflow.annotation.pictures import digest_images, folder_and_digests
@@ -51,9 +51,8 @@ def main(
     folder, known = folder_and_digests(images)
     digests, problems = digest_images(folder, files, known)
     for file, problem in problems.items():
-        print(f"left out: {file}: {problem}", flush=True)
-    policy = Policy(settings.policy, settings.seniority)
-    lists, differing, record = five_lists(current, places(documents, digests), policy, settings.members)
+        print(f"left out: {file!a}: {problem}", flush=True)
+    lists, differing, record = five_lists(current, places(documents, digests), settings)
     write_sheet(contradictions, Contradiction._fields, differing)
     record.write(counts)
     rule = f"people: {', '.join(settings.policy) or 'where all agree'}"

@@ -10,7 +10,7 @@ cannot be read are kept in the manifest with the reason.
 
 from pathlib import Path
 
-from nounflow.commandline import add_settings, at_least_one, run_stage, stage_parser
+from nounflow.commandline import add_images, add_machine, add_settings, run_stage, stage_parser
 from nounflow.config.embedder import EmbedderConfig
 
 
@@ -72,14 +72,11 @@ def main(
 
 if __name__ == "__main__":
     parser = stage_parser(__doc__)
-    parser.add_argument("--image-set", required=True, help="name of the image set")
-    parser.add_argument("--folder", type=Path, help="folder of images")
-    parser.add_argument("--input-manifest", type=Path, help="manifest of a fetched set, instead of --folder")
+    add_images(parser)
     parser.add_argument("--labels", type=Path, help="label file of the set")
     parser.add_argument("--only-labelled", action="store_true", help="take only the files that the label file lists")
     add_settings(parser, "--embedder", EmbedderConfig)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    add_machine(parser)
     parser.add_argument("--out", type=Path, required=True, help="the embeddings' manifest")
     parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
     run_stage(main, parser.parse_args())

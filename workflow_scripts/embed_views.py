@@ -14,7 +14,7 @@ Leaves OUT/{view}.json with OUT/{view}.zarr. Files that cannot be read are kept 
 
 from pathlib import Path
 
-from nounflow.commandline import add_settings, at_least_one, run_stage, stage_parser
+from nounflow.commandline import add_images, add_machine, add_settings, at_least_one, run_stage, stage_parser
 from nounflow.config.embedder import EmbedderConfig
 
 
@@ -77,15 +77,12 @@ def main(
 
 if __name__ == "__main__":
     parser = stage_parser(__doc__)
-    parser.add_argument("--image-set", required=True, help="name of the image set")
-    parser.add_argument("--folder", type=Path, help="folder of images")
-    parser.add_argument("--input-manifest", type=Path, help="manifest of a fetched set, instead of --folder")
+    add_images(parser)
     parser.add_argument("--views", nargs="+", choices=["whole", "tiles", "regions", "tokens"], required=True)
     parser.add_argument("--proposals", type=Path, help="parquet with the boxes of the view regions")
     parser.add_argument("--most", type=at_least_one, help="only so many images, the first by name")
     add_settings(parser, "--embedder", EmbedderConfig)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    add_machine(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of the views")
     parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
     run_stage(main, parser.parse_args())

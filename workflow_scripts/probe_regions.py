@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from nounflow.commandline import add_settings, at_least_one, run_stage, stage_parser
+from nounflow.commandline import add_machine, add_settings, run_stage, stage_parser
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.regions import RegionsConfig, RegionsTestConfig
 
@@ -40,13 +40,12 @@ def main(
     import time
 
     from nounflow.embedders.load import load_embedder
-    from nounflow.files import write_json
+    from nounflow.files import read_json, write_json
     from nounflow.process import prepare_process
     from nounflow.regions.coco import read_boxes
     from nounflow.regions.learning import add_names, learn_probe, name_vectors
     from nounflow.regions.probe_files import pseudo_boxes as in_coco_form
     from nounflow.regions.probe_files import read_probes, write_probes
-    from nounflow.regions.settling import cut_of, temperature_of
     from nounflow.regions.splits import base_boxes, split
     from nounflow.regions.view import RegionView
     from nounflow.store.shards import check_identity
@@ -61,20 +60,26 @@ def main(
     parts = split(truth, test_settings, settings.seed)
     for name in parts.absent:
         print(f"not in {boxes}: {name}", flush=True)
-    least = cut_of(settings)
+    retrieval = settings.settled_retrieval()
 
     def texts(names: Sequence[str]) -> np.ndarray:
         return name_vectors(settings.prompts, names, lambda prompts: model.encode_texts(prompts, progress=False))
 
+    retrieved, stand_ins = dict[str, int](), list[dict[str, Any]]()
     if add:
         manifest, probes = read_probes(out)
-        add = [name for name in dict.fromkeys(add) if name not in (*manifest.base, *manifest.novel)]
+        check_identity(manifest.embedder, model.identity, out, "the config")
+        known = {*manifest.base, *manifest.novel}
+        if not (names := [name for name in dict.fromkeys(add) if name not in known]):
+            print(f"all of these names are in the probe already: {', '.join(add)}", flush=True)
+            return
         images = list(seen.images(manifest.learnt_from))
         found = {
-            name: add_names(probe, images, add, texts(add), settings.retrieval, settings.probe, least, settings.seed)
+            name: add_names(probe, lambda: images, names, texts(names), retrieval, settings.probe, settings.seed)
             for name, probe in probes.items()
         }
-        retrieved = dict(manifest.retrieved)
+        retrieved |= manifest.retrieved
+        stand_ins += read_json(pseudo_boxes, "file of pseudo boxes")
     else:
         base = base_boxes(truth, parts.base, parts.base_images)
         vectors = texts((*parts.base, *parts.novel))
@@ -87,22 +92,19 @@ def main(
                 base,
                 parts.novel,
                 vectors,
-                settings.retrieval,
+                retrieval,
                 probe,
-                least,
                 settings.seed,
                 one_scale,
             )
             for name, (probe, one_scale) in variants.items()
         }
-        retrieved = {}
     first = found["probe"]
     retrieved |= {name: len(pseudo) for name, pseudo in first.pseudo.items()}
     for name, number in retrieved.items():
         if not number:
             print(f"no box is likely enough for {name}: it is found by similarity alone", flush=True)
-    held = {image.file: image for image in seen.images(sorted({b.file for of in first.pseudo.values() for b in of}))}
-    write_json(pseudo_boxes, in_coco_form(first, held, truth))
+    write_json(pseudo_boxes, stand_ins + in_coco_form(first, truth))
     write_probes(
         out,
         {name: learnt.probe for name, learnt in found.items()},
@@ -112,10 +114,9 @@ def main(
         learnt_from=parts.learnt_from,
         scored=parts.scored,
         transductive=test_settings.transductive,
-        min_objectness=least,
-        temperature=temperature_of(settings.fusion, model.identity),
+        min_objectness=retrieval.min_objectness,
         source=settings.proposals.source,
-        settings=settings.model_dump(mode="json", exclude={"tests", "runs", "proposals"}),
+        settings=settings.model_dump(mode="json", exclude={"tests", "runs", "scenes", "proposals", "fusion"}),
         seconds=round(time.monotonic() - start, 1),
     )
     print(f"{sum(retrieved.values())} pseudo boxes for {len(retrieved)} novel names; {len(parts.base)} base names")
@@ -131,8 +132,7 @@ if __name__ == "__main__":
     parser.add_argument("--view", type=Path, required=True, help="manifest of the view regions")
     add_settings(parser, "--embedder", EmbedderConfig)
     parser.add_argument("--add", nargs="*", default=[], metavar="NAME", help="join these novel names to the probe")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    add_machine(parser)
     parser.add_argument("--out", type=Path, required=True, help="the probe's manifest")
     parser.add_argument("--pseudo-boxes", type=Path, required=True, help="the retrieved boxes, COCO JSON")
     run_stage(main, parser.parse_args())

@@ -9,7 +9,7 @@ A box is listed in the crops once as it is and once with half as much again arou
 
 from pathlib import Path
 
-from nounflow.commandline import add_settings, at_least_one, json_settings, run_stage, stage_parser
+from nounflow.commandline import add_images, add_machine, add_settings, json_settings, run_stage, stage_parser
 from nounflow.config.regions import ProposalsConfig, RegionsTestConfig
 
 
@@ -38,6 +38,7 @@ def main(
     from nounflow.process import prepare_process
     from nounflow.progress import Progress
     from nounflow.regions.coco import read_boxes
+    from nounflow.regions.proposal_files import ProposalsOfFile
     from nounflow.regions.proposals import PROPOSALS, load_source, propose_files
     from nounflow.regions.proposals import crops as crops_of
     from nounflow.regions.splits import split
@@ -46,8 +47,13 @@ def main(
     folder = images_folder(folder, input_manifest)
     source = load_source(settings, prepare_process(device, threads))
     files = list_images(folder)
+    sizes = dict[str, tuple[int, int]]()
     if boxes is not None and test_settings is not None:
-        parts = split(read_boxes(boxes, files), test_settings, seed)
+        truth = read_boxes(boxes, files)
+        parts = split(truth, test_settings, seed)
+        sizes = {file: image[1:] for file, image in truth.images.items()}
+        if isinstance(source, ProposalsOfFile):
+            source.ids = {file: image[0] for file, image in truth.images.items()}
         wanted = {*parts.learnt_from, *parts.scored}
         if missing := sorted(wanted - set(files)):
             print(f"in {boxes}, but not in the folder: {len(missing)} images, such as {missing[0]}", flush=True)
@@ -57,6 +63,15 @@ def main(
     flow, dropped, kept = record.flow(f"{image_set}: images", len(files), "files"), 0, 0
     with Progress("images", len(files), "images") as progress:
         for found in propose_files(source, folder, files, settings, threads):
+            size = found.width, found.height
+            if not found.problem and sizes.get(found.file, size) != size:
+                raise NounflowError(
+                    f"{found.file} has {size[0]} x {size[1]} pixels; by the COCO file it has "
+                    f"{sizes[found.file][0]} x {sizes[found.file][1]}, and its boxes are meant for these",
+                    where=boxes,
+                    fix="name the images in which the boxes were drawn; of photographs that are turned by their EXIF "
+                    "data, boxes are those of the upright picture",
+                )
             if found.problem:
                 print(f"unreadable: {escaped(found.file)}: {found.problem}", flush=True)
                 flow.drop(1, f"unreadable ({found.problem})")
@@ -90,15 +105,12 @@ def main(
 
 if __name__ == "__main__":
     parser = stage_parser(__doc__)
-    parser.add_argument("--image-set", required=True, help="name of the image set")
-    parser.add_argument("--folder", type=Path, help="folder of images")
-    parser.add_argument("--input-manifest", type=Path, help="manifest of a fetched set, instead of --folder")
+    add_images(parser)
     parser.add_argument("--boxes", type=Path, help="COCO JSON of a test: only its images are looked at")
     parser.add_argument("--test-settings", type=json_settings(RegionsTestConfig), help="settings of that test, JSON")
     parser.add_argument("--seed", type=int, default=1, help="of draws of its images")
     add_settings(parser, "--settings", ProposalsConfig)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    add_machine(parser)
     parser.add_argument("--out", type=Path, required=True, help="the proposals")
     parser.add_argument("--crops", type=Path, required=True, help="the boxes to embed")
     parser.add_argument("--counts", type=Path, required=True, help="where the counts go")

@@ -26,7 +26,7 @@ from nounflow.schemas.labels import Paths
 if TYPE_CHECKING:
     import numpy as np
 
-    from nounflow.open_set.comparison import Answered, ImageVectors
+    from nounflow.open_set.trial import Answered, ImageVectors
 
 
 def main(
@@ -49,9 +49,10 @@ def main(
     from nounflow.errors import NounflowError
     from nounflow.inputs import input_folder
     from nounflow.open_set.bank import read_bank, unit
-    from nounflow.open_set.comparison import ImageVectors, Material, compare
+    from nounflow.open_set.comparison import compare
     from nounflow.open_set.no_store import read_no_model
     from nounflow.open_set.tables import print_table, write_results
+    from nounflow.open_set.trial import ImageVectors, Material
     from nounflow.schemas.labels import read_labels
     from nounflow.schemas.tables import read_lexicon
     from nounflow.senses import WordSenses
@@ -91,7 +92,7 @@ def answered(
     models: Sequence[Path], predictions: Sequence[Path], annotations: Sequence[Path], patterns: dict[str, np.ndarray]
 ) -> list[Answered]:
     """What the runs said of images and patterns, and what it earns."""
-    from nounflow.open_set.comparison import Answered
+    from nounflow.open_set.trial import Answered
     from nounflow.predictors.loading import load_predictor
     from nounflow.schemas.annotations import Annotations
     from nounflow.schemas.documents import read_document

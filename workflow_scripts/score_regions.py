@@ -4,7 +4,7 @@ r"""Score detection on its tests: average precision of each way with intervals, 
         --cases '[{"test": "scenes", "run": "small", "probe": "results/regions/scenes/bundled/probe.json", ...}]' \
         --out results/regions.tsv --details results/regions.json --page results/regions.html
 
-A case names the files of a test and a run: see `Case`.
+A case names the files of a test and a run: see `RegionCase` of nounflow/config/regions.py.
 """
 
 from __future__ import annotations
@@ -12,11 +12,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pydantic
-
-from nounflow.commandline import add_settings, at_least_one, json_settings, run_stage, stage_parser
-from nounflow.config.embedder import EmbedderConfig
-from nounflow.config.regions import RegionsConfig
+from nounflow.commandline import add_machine, add_settings, json_settings, run_stage, stage_parser
+from nounflow.config.regions import RegionCase, RegionCases, RegionsConfig
 
 if TYPE_CHECKING:
     from nounflow.regions.case import Drawn
@@ -25,61 +22,41 @@ if TYPE_CHECKING:
 _SIDE = 640  # pixels of a picture's longer side
 
 
-class Case(pydantic.BaseModel):
-    """One test of one run, and its files."""
-
-    test: str
-    run: str
-    probe: Path
-    view: Path
-    proposals: Path
-    boxes: Path
-    folder: str  # of the images, or a manifest
-    predictor: Path
-    embedder: EmbedderConfig
-    detections: Path  # folder: results in COCO's form, a file for each way
-
-
-class Cases(pydantic.RootModel[tuple[Case, ...]]):
-    """All of them."""
-
-
-def pictures(drawn: list[Drawn]) -> list[DrawnPicture]:
+def pictures(case: RegionCase, drawn: list[Drawn]) -> list[DrawnPicture]:
     """Their images with boxes; those that cannot be read any more are left out, and named."""
     from nounflow.images import ImageError, open_image
     from nounflow.inputs import input_folder
-    from nounflow.regions.drawing import Label, draw_boxes
+    from nounflow.regions.drawing import draw_boxes
     from nounflow.report.gallery import jpeg_uri
     from nounflow.schemas.regions import DrawnPicture
 
     found = []
+    folder = input_folder(Path(case.folder)) if case.folder.endswith(".json") else Path(case.folder)
     for one in drawn:
-        folder = input_folder(Path(one.folder)) if one.folder.endswith(".json") else Path(one.folder)
         try:
             image = open_image(folder / one.file)
         except ImageError as problem:
             print(f"not drawn: {one.file}: {problem}", flush=True)
             continue
-        labels = [Label(box, f"{name} {score:.2f}") for box, name, score in one.detected]
-        picture = draw_boxes(image, labels, _SIDE)
+        picture = draw_boxes(image, one.detected, _SIDE)
         found.append(
             DrawnPicture(
-                test=one.test,
-                run=one.run,
+                test=case.test,
+                run=case.run,
                 file=one.file,
                 uri=jpeg_uri(picture),
                 width=picture.width,
                 height=picture.height,
-                true=tuple(name for _, name in one.true),
-                detected=tuple(label.text for label in labels),
-                free=tuple(f"{named.noun} {named.probability:.0%}" for named in one.free),
+                true=one.true,
+                detected=tuple(label.text for label in one.detected),
+                free=one.free,
             )
         )
     return found
 
 
 def main(
-    settings: RegionsConfig, cases: Cases, device: str, threads: int, out: Path, details: Path, page: Path
+    settings: RegionsConfig, cases: RegionCases, device: str, threads: int, out: Path, details: Path, page: Path
 ) -> None:
     """Score; see the module docstring."""
     from nounflow.files import write_json, write_text
@@ -99,7 +76,7 @@ def main(
         rows += found.rows
         per_name |= {f"{case.test}/{case.run}/{way}": values for way, values in found.per_name.items()}
         unretrieved[f"{case.test}/{case.run}"] = found.unretrieved
-        drawn += pictures(found.drawn)
+        drawn += pictures(case, found.drawn)
         named += found.named
         for way, results in found.detections.items():
             write_json(case.detections / f"{way}.json", results)
@@ -120,9 +97,8 @@ def main(
 if __name__ == "__main__":
     parser = stage_parser(__doc__)
     add_settings(parser, "--settings", RegionsConfig)
-    parser.add_argument("--cases", type=json_settings(Cases), required=True, help="JSON list of cases")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
+    parser.add_argument("--cases", type=json_settings(RegionCases), required=True, help="JSON list of cases")
+    add_machine(parser)
     parser.add_argument("--out", type=Path, required=True, help="results/regions.tsv")
     parser.add_argument("--details", type=Path, required=True, help="results/regions.json")
     parser.add_argument("--page", type=Path, required=True, help="results/regions.html")

@@ -15,8 +15,8 @@ from nounflow.annotation.votes import VotingRule, votes_needed
 from nounflow.config.annotators import OpenAIAnnotatorConfig
 from nounflow.images import ImageError
 from nounflow.llm.client import LLMClient
+from nounflow.llm.ledger import Ledger
 from nounflow.llm.requests import Failure, Outcome, Request
-from nounflow.llm.verdicts import Verdicts
 
 _SPARE = 2  # rounds beyond the most votes, for answers that cannot be read
 
@@ -82,7 +82,7 @@ def first_requests(groups: Iterable[NounGroup], picture: Picture, settings: Open
 
 
 async def judge(
-    client: LLMClient, ballots: Sequence[Ballot], picture: Picture, verdicts: Verdicts, settings: OpenAIAnnotatorConfig
+    client: LLMClient, ballots: Sequence[Ballot], picture: Picture, ledger: Ledger, settings: OpenAIAnnotatorConfig
 ) -> AsyncIterator[Outcome | Failure]:
     """Ask until each noun is settled or its votes are used up; fills the ballots, and yields each result once read.
 
@@ -95,8 +95,8 @@ async def judge(
         owner: dict[str, Ballot] = {}  # a request's item -> whose vote it is
         async for result in client.ask(_requests(ballots, attempts, rule, picture, settings, owner)):
             judged, reason = owner[result.request.item].take(result)
-            if isinstance(result, Outcome) and verdicts.add(result.key, judged, reason):
-                await asyncio.to_thread(verdicts.flush)
+            if isinstance(result, Outcome):
+                ledger.record_verdict(result.key, judged, reason)
             yield result
         for ballot in ballots:
             ballot.given_up |= not ballot.readings

@@ -1,24 +1,17 @@
 """From what annotators say to one category a noun: the stated policy, and the five lists that scoring reads."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from nounflow.annotation.current_decisions import CurrentDecisions, Pair
-from nounflow.config.annotators import PolicyRule
+from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.counts import Counts
 from nounflow.schemas.annotations import CATEGORIES, ImageAnnotations
 from nounflow.schemas.decisions import Decision
 
 # What settled a pair, where no rule of the policy was needed or none could.
 AGREED, REVIEWED, OPEN = "agreed", "review", "open"
-
-
-class Policy(NamedTuple):
-    """How contradictions are settled: each rule narrows what the one before it left, down to a single category."""
-
-    rules: tuple[PolicyRule, ...] = ("majority", "senior", "latest")
-    seniority: tuple[str, ...] = ()  # most senior first; who is not named comes after all who are
 
 
 class Verdict(NamedTuple):
@@ -41,31 +34,34 @@ class Contradiction(NamedTuple):
     settled_by: str
 
 
-def resolve(judgements: Iterable[Decision], policy: Policy) -> Verdict:
-    """One category out of the judgements or the reviews of a pair (at least one, no abstentions)."""
+def resolve(judgements: Iterable[Decision], people: PeopleAnnotatorConfig) -> Verdict:
+    """One category out of the judgements or the reviews of a pair (at least one, no abstentions).
+
+    Each rule of the policy narrows what the one before it left, down to a single category.
+    """
     left = list(judgements)
     if len({decision.category for decision in left}) == 1:
         return Verdict(left[0].category, REVIEWED if left[0].review else AGREED)
-    for rule in policy.rules:
-        left = _NARROW[rule](left, policy)
+    for rule in people.policy:
+        left = _NARROW[rule](left, people.seniority)
         if len({decision.category for decision in left}) == 1:
             return Verdict(left[0].category, rule)
     return Verdict(None, OPEN)
 
 
-def _by_majority(decisions: list[Decision], _policy: Policy) -> list[Decision]:
+def _by_majority(decisions: list[Decision], _seniority: tuple[str, ...]) -> list[Decision]:
     votes = Counter(decision.category for decision in decisions)
     return [decision for decision in decisions if votes[decision.category] == max(votes.values())]
 
 
-def _by_seniority(decisions: list[Decision], policy: Policy) -> list[Decision]:
-    for annotator in policy.seniority:
+def _by_seniority(decisions: list[Decision], seniority: tuple[str, ...]) -> list[Decision]:
+    for annotator in seniority:
         if own := [decision for decision in decisions if decision.annotator == annotator]:
             return own
     return decisions
 
 
-def _by_time(decisions: list[Decision], _policy: Policy) -> list[Decision]:
+def _by_time(decisions: list[Decision], _seniority: tuple[str, ...]) -> list[Decision]:
     latest = max(decision.time for decision in decisions)
     return [decision for decision in decisions if decision.time == latest]
 
@@ -74,30 +70,27 @@ _NARROW = {"majority": _by_majority, "senior": _by_seniority, "latest": _by_time
 
 
 def contradicted(
-    current: CurrentDecisions, policy: Policy, annotators: Collection[str] = ()
+    current: CurrentDecisions, people: PeopleAnnotatorConfig
 ) -> Iterator[tuple[Pair, list[Decision], Verdict]]:
-    """Pairs on which annotators (all if none are named) differ, or one contradicts themselves; and what stands.
+    """Pairs on which the members (all if none are named) differ, or one contradicts themselves; and what stands.
 
     A pair that was reviewed is none of them, unless the reviewers differ.
     """
     for pair in sorted(current.pairs()):
-        judgements = current.counting(pair, annotators)
-        if judgements and (verdict := resolve(judgements, policy)).settled_by not in (AGREED, REVIEWED):
+        judgements = current.counting(pair, people.members)
+        if judgements and (verdict := resolve(judgements, people)).settled_by not in (AGREED, REVIEWED):
             yield pair, judgements, verdict
 
 
 def five_lists(
-    current: CurrentDecisions,
-    images: Mapping[str, str],
-    policy: Policy,
-    annotators: Collection[str] = (),
+    current: CurrentDecisions, images: Mapping[str, str], people: PeopleAnnotatorConfig
 ) -> tuple[dict[str, ImageAnnotations], list[Contradiction], Counts]:
     """The judged nouns of each picture that has any, the contradictions, and what was left out for which reason.
 
     Args:
         images: what annotations call a thing -> its place, of pictures their sha256; what the log says of others is
             left out.
-        annotators: whose judgements count; all if empty.
+        people: how contradictions are settled, and the members whose judgements count (all if none are named).
     """
     by_image: dict[str, list[Pair]] = {}
     for pair in current.pairs():
@@ -111,13 +104,17 @@ def five_lists(
     file_of = {digest: file for file, digest in sorted(images.items(), reverse=True)}
     for digest in sorted(by_image.keys() & file_of.keys(), key=lambda digest: file_of[digest]):
         for pair in sorted(by_image[digest]):
-            judgements = current.counting(pair, annotators)
+            judgements = current.counting(pair, people.members)
             if not judgements:
                 flow.drop(1, "taken back, or nobody who counts is sure")
                 continue
-            verdict = resolve(judgements, policy)
+            verdict = resolve(judgements, people)
             if verdict.settled_by not in (AGREED, REVIEWED):
-                contradictions += [_row(file_of[digest], decision, verdict) for decision in judgements]
+                what = verdict.category or "", verdict.settled_by
+                contradictions += [
+                    Contradiction(file_of[digest], d.noun, d.annotator, d.category, d.time, d.evidence, *what)
+                    for d in judgements
+                ]
             if verdict.category is None:
                 flow.drop(1, "annotators contradict each other and the policy leaves it open")
             else:
@@ -126,19 +123,6 @@ def five_lists(
     _count_settling(counts, verdicts)
     lists = {file: _lists(verdicts[digest]) for file, digest in sorted(images.items()) if digest in verdicts}
     return lists, contradictions, counts
-
-
-def _row(file: str, decision: Decision, verdict: Verdict) -> Contradiction:
-    return Contradiction(
-        image=file,
-        noun=decision.noun,
-        annotator=decision.annotator,
-        category=decision.category,
-        time=decision.time,
-        evidence=decision.evidence,
-        verdict=verdict.category or "",
-        settled_by=verdict.settled_by,
-    )
 
 
 def _lists(verdicts: Mapping[str, Verdict]) -> ImageAnnotations:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from nounflow.annotation.asking import Ballot, voting_rule
 from nounflow.annotation.calibration import Compared, Settling, settle
-from nounflow.annotation.consensus import Policy, resolve
+from nounflow.annotation.consensus import resolve
 from nounflow.annotation.current_decisions import CurrentDecisions, Pair
 from nounflow.annotation.plan import Task
 from nounflow.annotation.questions import RULE, NounGroup, groups_of
@@ -104,20 +104,6 @@ def drafts_of(
     return drafts
 
 
-def compared_with_people(
-    known: Mapping[Pair, Decision], records: Sequence[Decision | Mark], people: PeopleAnnotatorConfig
-) -> tuple[list[Compared], list[str]]:
-    """The pairs that people judged too, with what stands of them under the people's policy; and the people's names."""
-    current, policy = CurrentDecisions(records, people.scheme), Policy(people.policy, people.seniority)
-    pairs, names = [], set[str]()
-    for pair in sorted(known):
-        judgements = [d for d in current.counting(pair, people.members) if not d.votes]  # who votes is no person
-        if judgements and (category := resolve(judgements, policy).category) is not None:
-            pairs.append(Compared(pair[0], votes_of(known[pair]), category))
-            names.update(decision.annotator for decision in judgements)
-    return pairs, sorted(names)
-
-
 def settling_of(
     known: Mapping[Pair, Decision],
     records: Sequence[Decision | Mark],
@@ -125,8 +111,13 @@ def settling_of(
     settings: OpenAIAnnotatorConfig,
 ) -> Settling:
     """How this judge's votes become categories, given what people said of the same pairs (of any image set)."""
-    pairs, names = compared_with_people(known, records, people)
-    return settle(pairs, names, voting_rule(settings), settings.min_calibrated)
+    current, pairs, names = CurrentDecisions(records, people.scheme), [], set[str]()
+    for pair in sorted(known):
+        judgements = [d for d in current.counting(pair, people.members) if not d.votes]  # who votes is no person
+        if judgements and (category := resolve(judgements, people).category) is not None:
+            pairs.append(Compared(pair[0], votes_of(known[pair]), category))
+            names.update(decision.annotator for decision in judgements)
+    return settle(pairs, sorted(names), voting_rule(settings), settings.min_calibrated)
 
 
 def refuse_unreadable(

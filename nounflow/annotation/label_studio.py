@@ -100,8 +100,9 @@ class _Judged(BaseModel):
     was_cancelled: bool = False
 
     def values(self, name: str, key: str) -> list[Any]:
-        """What stands under a tag's name."""
-        return [value for one in self.result if one.from_name == name for value in one.value.get(key) or [""]]
+        """What stands under a tag's name: a list, or a text alone."""
+        found = (one.value.get(key) or [""] for one in self.result if one.from_name == name)
+        return [value for values in found for value in ([values] if isinstance(values, str) else values)]
 
 
 class _Exported(BaseModel):

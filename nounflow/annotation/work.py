@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from nounflow.annotation.consensus import Policy, contradicted
+from nounflow.annotation.consensus import contradicted
 from nounflow.annotation.current_decisions import CurrentDecisions
 from nounflow.annotation.pictures import Digests, digest_images, folder_and_digests
 from nounflow.annotation.plan import Ask, Task, places, plan_tasks
@@ -119,13 +119,12 @@ def prepare(predictions: tuple[Said, ...], place: Path, top_k: int) -> Work:
 
 def contradictions(work: Work, records: Iterable[Decision | Mark], settings: PeopleAnnotatorConfig) -> tuple[Task, ...]:
     """The nouns on which annotators contradict each other, by picture; how many lie elsewhere is said."""
-    current, policy = CurrentDecisions(records, settings.scheme), Policy(settings.policy, settings.seniority)
     files: dict[str, list[str]] = {}
     asked = places(work.predictions, work.digests.images)
     for name, place in sorted(asked.items()):
         files.setdefault(place, []).append(name.partition("#")[0] if "box" in asked_at(place) else name)
     asks: dict[str, list[Ask]] = {}
-    pairs = [pair for pair, _, _ in contradicted(current, policy, settings.members)]
+    pairs = [pair for pair, _, _ in contradicted(CurrentDecisions(records, settings.scheme), settings)]
     for image, noun in pairs:
         asks.setdefault(image, []).append(Ask(noun, 0.0, True))
     if elsewhere := sum(image not in files for image, _ in pairs):

@@ -185,11 +185,11 @@ def read_answer(text: str) -> dict[Number, list[str]]:
         ValueError: there is no JSON of the form that was asked for.
     """
     found = find_json(text, _are_captions)
-    return {number: found.get(number, []) for number in _NUMBERS}
+    return {number: found.get(number) or [] for number in _NUMBERS}
 
 
 def _are_captions(value: Any) -> bool:
     if not isinstance(value, dict) or not value.keys() & set(_NUMBERS):
         return False
-    lists = [value.get(number, []) for number in _NUMBERS]
+    lists = [value.get(number) or [] for number in _NUMBERS]  # for none models also write null
     return all(isinstance(texts, list) and all(isinstance(text, str) for text in texts) for texts in lists)

@@ -76,9 +76,10 @@ def _part(captions: Path, nouns: int, parts: Spool, window: int) -> int:
     for table in read_batches(captions, CAPTIONS, _WHAT, window):
         targets = table["targets"]
         unknown = targets.explode().max()
-        if targets.list.len().min() == 0 or targets.null_count() or unknown is None or int(unknown) >= nouns:  # type: ignore[arg-type]
+        empty = any(table.null_count().row(0)) or targets.list.len().min() == 0
+        if empty or unknown is None or int(unknown) >= nouns:  # type: ignore[arg-type]
             raise NounflowError(
-                "The captions name nouns that the lexicon does not have, or none",
+                "The captions lack a text or a noun, or name nouns that the lexicon does not have",
                 where=captions,
                 fix="name the lexicon that they were written for",
             )

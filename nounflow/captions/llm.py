@@ -4,7 +4,6 @@ Each noun is asked about in rounds. Each round asks for the same number of capti
 checks or quotas change no question and every earlier answer still counts.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
@@ -16,8 +15,8 @@ from nounflow.captions.templates import Number
 from nounflow.config.captions import LLMCaptionsConfig
 from nounflow.files import sha256_json
 from nounflow.llm.client import LLMClient
+from nounflow.llm.ledger import Ledger
 from nounflow.llm.requests import Failure, Outcome, Request
-from nounflow.llm.verdicts import Verdicts
 
 PROMPT_VERSION = "captions-1"
 _MOST_FOR_ONE = 4  # a noun's quota lies between a fourth of the mean and so many times the mean
@@ -64,7 +63,7 @@ def first_requests(tasks: Iterable[NounTask], settings: LLMCaptionsConfig) -> It
 
 
 async def write_captions(
-    client: LLMClient, tasks: list[NounTask], answers: CaptionAnswers, verdicts: Verdicts, settings: LLMCaptionsConfig
+    client: LLMClient, tasks: list[NounTask], answers: CaptionAnswers, ledger: Ledger, settings: LLMCaptionsConfig
 ) -> AsyncIterator[tuple[Outcome | Failure, int]]:
     """Ask round after round until each noun has its quota or its attempts are used up; fills tasks and answers.
 
@@ -81,9 +80,8 @@ async def write_captions(
         async for result in client.ask(requests):
             task = by_item[result.request.item]
             before = min(task.kept, task.quota)
-            verdict = answers.take(task, result)
-            if verdict is not None and verdicts.add(result.key, *verdict):
-                await asyncio.to_thread(verdicts.flush)
+            if (verdict := answers.take(task, result)) is not None:
+                ledger.record_verdict(result.key, *verdict)
             yield result, min(task.kept, task.quota) - before
         waiting = [task for task in waiting if task.kept < task.quota and not task.given_up]
 

@@ -17,12 +17,12 @@ import polars as pl
 
 from nounflow.captions.glosses import GlossPhrases, GlossReader
 from nounflow.captions.quotas import quotas
-from nounflow.captions.scenes import WORD_SLOTS, Pattern, SceneBook, SceneGroup
+from nounflow.captions.scenes import WORD_SLOTS, Pattern, SceneBook
 from nounflow.captions.table import CaptionDraft, Row, Written, frame_of, record_nouns, record_texts
 from nounflow.config.captions import OfflineConfig
 from nounflow.counts import Counts
 from nounflow.streams import stream
-from nounflow.text import canon, indefinite_article, regular_plural, regular_singular
+from nounflow.text import agreeing, canon, indefinite_article, regular_plural, regular_singular
 
 FEWEST = 4  # captions that every noun gets
 SHORTEST, LONGEST = 5, 25  # words of a caption
@@ -63,7 +63,7 @@ class Subject:
     weight: float
     forms: tuple[tuple[str, ...], tuple[str, ...]]  # singular, plural
     shares: tuple[tuple[float, ...], tuple[float, ...]]
-    group: SceneGroup
+    group: str
     plural_share: float  # of the noun's use
     countability: str  # as in a lexicon
     phrases: GlossPhrases
@@ -136,9 +136,7 @@ class OfflineCaptioner:
         """Patterns that can be filled for this noun and number, by weight without replacement, again and again."""
         own = {slot for slot, options in subject.options(plural).items() if options}
         fitting = [
-            pattern
-            for pattern in self._book.patterns(subject.group.name)
-            if pattern.slots <= own | WORD_SLOTS | {"noun"}
+            pattern for pattern in self._book.patterns(subject.group) if pattern.slots <= own | WORD_SLOTS | {"noun"}
         ]
         weights = np.array([pattern.weight for pattern in fitting])
         while True:
@@ -152,12 +150,12 @@ class OfflineCaptioner:
             options = own.get(slot, ())
             if slot == "adjective" and own["trait"] and rng.random() < 0.5:
                 options = own["trait"]
-            options = options or self._book.words(slot, subject.group.name)
+            options = options or self._book.words(slot, subject.group)
             if slot in _ADJECTIVES:  # not "a woven rug woven on a loom"
                 said = re.findall(r"[\w-]+", " ".join(values.values()).lower())
                 options = tuple(option for option in options if option not in said) or options
             values[slot] = options[int(rng.integers(len(options)))]
-        text = _SLOT.sub(lambda match: values[match[1]], pattern.inflected(plural))
+        text = _SLOT.sub(lambda match: values[match[1]], agreeing(pattern.text, plural))
         quantities = self._book.words("quantity")
         quantity = "" if rng.random() < 0.25 else f"{quantities[int(rng.integers(len(quantities)))]} "
         text = _MARKED.sub(lambda match: _determined(match, subject, plural, quantity), text)

@@ -25,14 +25,6 @@ _NOUN_PHRASE = re.compile(r"(?:^|(?<= ))(?:[#@]|the) (?:\{(?:adjective|trait)\} 
 
 
 @dataclass(frozen=True)
-class SceneGroup:
-    """Nouns that are found in the same places and do the same things."""
-
-    name: str
-    parent: str | None
-
-
-@dataclass(frozen=True)
 class Pattern:
     """One sentence.
 
@@ -45,10 +37,6 @@ class Pattern:
     text: str
     slots: frozenset[str]
 
-    def inflected(self, plural: bool) -> str:
-        """The text with its verbs in one number."""
-        return agreeing(self.text, plural)
-
 
 class SceneBook:
     """The three files, checked."""
@@ -59,7 +47,8 @@ class SceneBook:
         Raises:
             NounflowError: a mistake in a file, with the file and the row.
         """
-        self.groups, self._claims = _read_groups(folder / "groups.tsv")  # claims: (kind, parent name) -> group
+        # groups: group -> its parent, "" for `thing`; claims: (kind, parent's name) -> group
+        self.groups, self._claims = _read_groups(folder / "groups.tsv")
         self._words = _read_words(folder / "words.tsv", self.groups)  # (list, group) -> words
         self._patterns = _read_patterns(folder / "patterns.tsv", self.groups)  # group -> its own patterns
         for name in self.groups:
@@ -77,17 +66,17 @@ class SceneBook:
                     fix=f"add a row for the group, or for '{ROOT}'",
                 )
 
-    def group_of(self, kind: str, names: Iterable[str]) -> SceneGroup:
+    def group_of(self, kind: str, names: Iterable[str]) -> str:
         """The group of a noun, from its WordNet class and its own name and parents', nearest first."""
         for name in names:
             if group := self._claims.get((kind, name.lower())):
-                return self.groups[group]
-        return self.groups[kind if kind in self.groups else ROOT]
+                return group
+        return kind if kind in self.groups else ROOT
 
     def lineage(self, group: str) -> list[str]:
         """A group, its parent, and so on up to `thing`."""
         line = [group]
-        while (parent := self.groups[line[-1]].parent) is not None:
+        while parent := self.groups[line[-1]]:
             line.append(parent)
         return line
 
@@ -100,8 +89,8 @@ class SceneBook:
         return next((self._words[slot, name] for name in self.lineage(group) if (slot, name) in self._words), ())
 
 
-def _read_groups(path: Path) -> tuple[dict[str, SceneGroup], dict[tuple[str, str], str]]:
-    groups: dict[str, SceneGroup] = {}
+def _read_groups(path: Path) -> tuple[dict[str, str], dict[tuple[str, str], str]]:
+    groups: dict[str, str] = {}
     claims: dict[tuple[str, str], str] = {}
     kinds = LEXNAMES.values()
     for row in read_rows(path, ("group", "parent", "kind", "hypernyms"), "group"):
@@ -111,7 +100,7 @@ def _read_groups(path: Path) -> tuple[dict[str, SceneGroup], dict[tuple[str, str
         row.refuse_if(no_parent, f"parent '{parent}': a group of a row above expected")
         no_kind = kind not in kinds if name != ROOT else kind
         row.refuse_if(no_kind, f"kind '{kind}': found, allowed: {', '.join(kinds)}")
-        groups[name] = SceneGroup(name, parent or None)
+        groups[name] = parent
         for hypernym in _split(row["hypernyms"]):
             claims.setdefault((kind, hypernym.lower()), name)  # the first group that names it
     if ROOT not in groups:
@@ -119,7 +108,7 @@ def _read_groups(path: Path) -> tuple[dict[str, SceneGroup], dict[tuple[str, str
     return groups, claims
 
 
-def _read_patterns(path: Path, groups: dict[str, SceneGroup]) -> dict[str, tuple[Pattern, ...]]:
+def _read_patterns(path: Path, groups: dict[str, str]) -> dict[str, tuple[Pattern, ...]]:
     patterns: dict[str, list[Pattern]] = {}
     known: set[str] = set()
     for row in read_rows(path, ("id", "group", "weight", "pattern"), "pattern"):
@@ -143,7 +132,7 @@ def _read_patterns(path: Path, groups: dict[str, SceneGroup]) -> dict[str, tuple
     return {group: tuple(of_group) for group, of_group in patterns.items()}
 
 
-def _read_words(path: Path, groups: dict[str, SceneGroup]) -> dict[tuple[str, str], tuple[str, ...]]:
+def _read_words(path: Path, groups: dict[str, str]) -> dict[tuple[str, str], tuple[str, ...]]:
     words: dict[tuple[str, str], tuple[str, ...]] = {}
     for row in read_rows(path, ("list", "group", "words"), "word list"):
         name, group, found = row["list"], row["group"], _split(row["words"])

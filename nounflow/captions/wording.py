@@ -5,11 +5,14 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from nounflow.escaping import CONTROL
+
 _META = (  # (reason, pattern)
     ("a placeholder or code in it", re.compile(r"[{}<>|\\]|https?://|\[\w*\]")),
     ("mark-up", re.compile(r"\*\*|__|`|^\s*#|\]\(|(?<!\w)\*\w")),
     ("numbering", re.compile(r"^\s*(?:\(?\d{1,3}[.):]\s|\(?[a-z][.)]\s|[-–—*•]\s)", re.IGNORECASE)),
     ("more than one line", re.compile(r"[\r\n]")),
+    ("a control code in it", CONTROL),
     (
         "talk about the answer",
         re.compile(

@@ -48,7 +48,8 @@ def _annotate(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.log import DecisionLog
     from nounflow.annotation.work import contradictions, find_said, image_place, people_settings, prepare
     from nounflow.schemas.named import read_said
-    from nounflow.web.start import coverage_lines, serve
+    from nounflow.web.app import annotation_app
+    from nounflow.web.start import coverage_lines, serve_app
     from nounflow.web.task_queue import TaskQueue
 
     config = config_of(arguments)
@@ -67,10 +68,15 @@ def _annotate(arguments: argparse.Namespace) -> None:
         if not tasks:
             return print("nothing is to be reviewed: annotators contradict each other nowhere on these pictures")
         print("\n".join(coverage_lines(work, queue)), flush=True)
-        address = (arguments.host, arguments.port)
-        name, browser = arguments.annotator, not arguments.no_browser
-        hosts = arguments.allow_host
-        serve(work, queue, log, words, address=address, annotator=name, browser=browser, allowed_hosts=hosts)
+        serve_app(
+            annotation_app(queue, log, work.folder, words, work.image_set),
+            host=arguments.host,
+            port=arguments.port,
+            browser=not arguments.no_browser,
+            annotator=arguments.annotator,
+            allowed_hosts=arguments.allow_host,
+            note="; every decision is on the disk already",
+        )
         print("\n".join(coverage_lines(work, queue)), flush=True)
 
 

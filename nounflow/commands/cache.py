@@ -9,6 +9,7 @@ from textwrap import indent
 from typing import Any
 
 from nounflow.commandline import at_least_one
+from nounflow.commands.options import share
 from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 
@@ -42,7 +43,7 @@ def add(commands: Any) -> None:
     take.add_argument(
         "--like", type=Path, help="a shard's manifest, whose embedder made these vectors: you vouch for it"
     )
-    take.add_argument("--heldout", type=float, default=0.02, help="share of the records that is never trained on")
+    take.add_argument("--heldout", type=share, default=0.02, help="share of the records that is never trained on")
     take.set_defaults(call=_import)
 
 

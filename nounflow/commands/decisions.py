@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
 def _show(arguments: argparse.Namespace) -> None:
     need("krippendorff", "sklearn")
     from nounflow.annotation.agreement import agreement, shared_judgements
-    from nounflow.annotation.consensus import Policy, contradicted
+    from nounflow.annotation.consensus import contradicted
     from nounflow.annotation.current_decisions import CurrentDecisions
     from nounflow.annotation.log import read_records
 
@@ -65,9 +65,10 @@ def _show(arguments: argparse.Namespace) -> None:
     print(f"judged by two or more: {found.pairs:,}; Krippendorff's alpha {_figure(found.alpha)}, ", end="")
     print(f"on correct, close, incorrect {_figure(found.alpha_coarse)}")
     show("agreement", found.twos, lambda: _say_agreement(found.twos))
-    policy = Policy(settings.policy, settings.seniority)
-    differing = list(contradicted(current, policy, settings.members))
-    print(f"contradictions: {len(differing):,}, settled by {', '.join(policy.rules) or 'nothing, so they stay open'}")
+    differing = list(contradicted(current, settings))
+    print(
+        f"contradictions: {len(differing):,}, settled by {', '.join(settings.policy) or 'nothing, so they stay open'}"
+    )
     rows = [
         {
             **{"image": image, "file": judgements[0].file, "noun": noun, "verdict": verdict.category},
@@ -132,7 +133,7 @@ def _import(arguments: argparse.Namespace) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from nounflow.annotation.consensus import Policy, five_lists
+    from nounflow.annotation.consensus import five_lists
     from nounflow.annotation.current_decisions import CurrentDecisions
     from nounflow.annotation.exchange import write_five_lists
     from nounflow.annotation.log import TEXT_SUFFIX, read_records, write_records
@@ -150,9 +151,9 @@ def _export(arguments: argparse.Namespace) -> None:
     settings = people_settings(config_of(arguments), arguments.log)
     folder, known = folder_and_digests(image_place_of(arguments, arguments.image_set))
     digests = digest_images(folder, list_images(folder), known)
-    who = (arguments.annotator,) if arguments.annotator else settings.members
-    policy = Policy(settings.policy, settings.seniority)
-    lists, differing, counts = five_lists(CurrentDecisions(records, settings.scheme), digests.images, policy, who)
+    if arguments.annotator:
+        settings = settings.model_copy(update={"members": (arguments.annotator,)})
+    lists, differing, counts = five_lists(CurrentDecisions(records, settings.scheme), digests.images, settings)
     write_five_lists(arguments.out, lists)
     counts.print()
     for row in differing:

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nounflow.commandline import at_least_one
+from nounflow.commandline import add_machine as add_machine
 from nounflow.errors import NounflowError
 from nounflow.escaping import CONTROL, escaped, unquoted
+from nounflow.files import text_encoding
 
 if TYPE_CHECKING:
     from nounflow.classifier import NounClassifier
@@ -36,12 +37,6 @@ def path_or_name(text: str) -> Path | str:
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Add `--run`: the model that answers."""
     parser.add_argument("--run", type=path_or_name, default=MODEL, help="folder, name or hub id of a model")
-
-
-def add_machine(parser: argparse.ArgumentParser) -> None:
-    """Add `--device` and `--threads`."""
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
 
 
 def add_address(parser: argparse.ArgumentParser, port: int) -> None:
@@ -271,7 +266,7 @@ def noun_list(path: Path) -> list[str]:
         NounflowError: it cannot be read, or holds none.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding=text_encoding(path)).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise NounflowError(
             f"The list of nouns cannot be read ({error})", where=path, fix="check the path; save it as UTF-8"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,20 +100,26 @@ def _draw(found: FoundRegions, path: Path) -> None:
 
 
 def _pictures(files: list[str], folder: Path) -> dict[str, Path]:
-    """Where each photo's drawing goes: a.png, and a_2.png where another photo is called so, too.
+    """Where each photo's drawing goes: a.png, and a_2.png where another drawing is called so, too.
 
     Raises:
         NounflowError: a drawing would replace a photo.
     """
-    places, taken = dict[str, Path](), Counter[str]()
+    places, taken = dict[str, Path](), set[str]()
     for file in files:
         stem = Path(file).stem
-        taken[stem] += 1
-        places[file] = folder / f"{stem}{f'_{taken[stem]}' if taken[stem] > 1 else ''}.png"
+        name = next(name for name in _numbered(stem) if name.casefold() not in taken)
+        taken.add(name.casefold())  # to some file systems a.png and A.png are one
+        places[file] = folder / f"{name}.png"
     photos = {Path(file).resolve() for file in files}
     if lost := [place for place in places.values() if place.resolve() in photos]:
         raise NounflowError("A drawing would replace a photograph", where=lost[0], fix="name another folder for --draw")
     return places
+
+
+def _numbered(stem: str) -> Iterator[str]:
+    yield stem
+    yield from (f"{stem}_{number}" for number in itertools.count(2))
 
 
 def _say(found: FoundRegions) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import CoreSchema, core_schema
 
 
@@ -25,7 +25,7 @@ def at_home(path: str) -> str:
         return path
 
 
-HomePath = Annotated[str, AfterValidator(at_home)]
+HomePath = Annotated[str, Field(min_length=1), AfterValidator(at_home)]
 
 
 class OneOf:
@@ -42,6 +42,17 @@ class Settings(BaseModel):
     """A frozen group of settings; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _switches(cls, values: Any) -> Any:
+        """YAML reads `yes` and `on` as true, which would be taken for the number 1."""
+        for name, value in values.items() if isinstance(values, dict) else ():
+            field = cls.model_fields.get(name)
+            if isinstance(value, bool) and field and field.annotation is not bool:
+                word = str(value).lower()
+                raise ValueError(f"`{name}` is {word}, as YAML reads yes, no, on and off too, and it is no switch")
+        return values
 
     def shaping(self) -> dict[str, Any]:
         """What shapes results, as JSON: all but the operational fields, also within parts."""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from nounflow.config.base import OPERATIONAL, Settings
+from nounflow.config.base import OPERATIONAL, HomePath, Settings
 from nounflow.config.llm import LLMConfig
 
 
@@ -80,7 +80,7 @@ class LLMCaptionsConfig(Settings):
     )
     captions_per_request: int = Field(8, ge=2, le=100, description="captions that one request asks for")
     attempts_per_noun: int = Field(6, ge=1, description="most requests about one noun")
-    ledger: Annotated[str, OPERATIONAL] = Field(
+    ledger: Annotated[HomePath, OPERATIONAL] = Field(
         "ledgers/captions.sqlite", description="file of all requests and answers; keep it, a rerun replays it"
     )
     shards: Annotated[int, OPERATIONAL] = Field(1, ge=1, description="embedding jobs")
@@ -89,11 +89,11 @@ class LLMCaptionsConfig(Settings):
 class CaptionsConfig(Settings):
     """All caption sources; a mixture chooses among them."""
 
-    singular_templates: str = Field("resources/templates/singular.tsv", description="file of singular templates")
-    plural_templates: str = Field("resources/templates/plural.tsv", description="file of plural templates")
+    singular_templates: HomePath = Field("resources/templates/singular.tsv", description="file of singular templates")
+    plural_templates: HomePath = Field("resources/templates/plural.tsv", description="file of plural templates")
     multiset: MultisetConfig = MultisetConfig()
     offline: OfflineConfig = OfflineConfig()
-    offline_words: str = Field("resources/captions", description="folder of the offline captioner's word lists")
+    offline_words: HomePath = Field("resources/captions", description="folder of the offline captioner's word lists")
     llm: LLMCaptionsConfig = LLMCaptionsConfig()
     checks: ChecksConfig = ChecksConfig()
     seed: int = Field(1, ge=0, description="seed of template and noun draws")

@@ -16,7 +16,7 @@ def _one_place(prompts: str | tuple[str, ...]) -> str | tuple[str, ...]:
         if not prompts:
             raise ValueError("at least one prompt is needed")
         for prompt in prompts:
-            if prompt.count("{}") != 1:
+            if prompt.count("{}") != 1 or set(prompt.replace("{}", "")) & set("{}"):
                 raise ValueError(f"{prompt!r} needs exactly one {{}}, where the class name goes")
     return prompts
 
@@ -33,7 +33,7 @@ class CheckSetConfig(Settings):
         description="layout: cifar10, cifar100, food101, imagenette, imagewoof, imagenet, imagenet_a, imagenet_r, "
         "or folder (a folder of images a class)"
     )
-    folder: HomePath = Field(min_length=1, description="where the set was unpacked")
+    folder: HomePath = Field(description="where the set was unpacked")
     labels: HomePath | None = Field(
         None, description="imagenet whose images all lie in one folder: file with a name and a WordNet id a line"
     )

@@ -3,12 +3,11 @@
 import functools
 import json
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
-import yaml
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from nounflow.annotator_kinds import ANNOTATORS
@@ -32,6 +31,7 @@ from nounflow.config.regions import RegionsConfig
 from nounflow.config.runs.run import Run, decoder_unless_said, one_of
 from nounflow.config.tags import ScenesConfig, TagsConfig
 from nounflow.config.threads import Threads
+from nounflow.config.yaml_files import read_keys
 from nounflow.errors import NounflowError
 from nounflow.predictor_kinds import PREDICTORS
 from nounflow.registry import resolve
@@ -145,10 +145,7 @@ class Config(Settings):
     @model_validator(mode="after")
     def _references(self) -> "Config":
         for section in ("lexicons", "embedders", "mixtures", "runs", "image_sets", "annotators"):
-            names: dict[str, str] = {}
-            for name in getattr(self, section):
-                if (other := names.setdefault(name.lower(), name)) != name:
-                    raise ValueError(f"{section}: {other} and {name} would share a folder where case does not count")
+            _told_apart(section, getattr(self, section))
         for run_name, run in self.runs.items():
             one_of(f"runs.{run_name}.embedder", run.embedder, self.embedders)
             try:
@@ -195,6 +192,7 @@ class Config(Settings):
         for name, check_set in self.check_sets.items():
             if name in self.image_sets:
                 raise ValueError(f"check_sets.{name}: an image set has this name too, and their results share a folder")
+            _told_apart("check_sets", [*self.image_sets, *self.check_sets])
             for embedder in check_set.expected:
                 one_of(f"check_sets.{name}.expected", embedder, self.embedders)
         for name in self.classification.sets:
@@ -202,6 +200,13 @@ class Config(Settings):
         for name in self.classification.runs:
             one_of("classification.runs", name, self.runs)
         return self
+
+
+def _told_apart(section: str, names: Iterable[str]) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        if (other := seen.setdefault(name.lower(), name)) != name:
+            raise ValueError(f"{section}: {other} and {name} would share a folder where case does not count")
 
 
 def load_config(values: Mapping[str, Any]) -> Config:
@@ -218,9 +223,8 @@ def load_config(values: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate(values)
     except pydantic.ValidationError as error:
-        lines = [explain(mistake, Config) for mistake in error.errors()]
         raise NounflowError(
-            "The config is not valid:\n    " + "\n    ".join(lines),
+            "The config is not valid:\n    " + "\n    ".join(explain(error.errors(), Config)),
             where="config/config.yaml and any --configfile",
             fix="mend these keys; config/README.md lists all of them",
         ) from None
@@ -232,18 +236,7 @@ def read_config(paths: Sequence[Path]) -> Config:
     Raises:
         NounflowError: a file is missing or no YAML, or the config is not valid.
     """
-    values: dict[str, Any] = {}
-    for path in paths:
-        try:
-            part = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except OSError as error:
-            raise NounflowError(f"The config file cannot be read ({error.strerror})", where=path) from None
-        except (yaml.YAMLError, ValueError, RecursionError) as error:  # no UTF-8, a number of 5,000 digits
-            raise NounflowError(f"The config file is no YAML ({error})", where=path) from None
-        if not isinstance(part, dict):
-            raise NounflowError("The config file holds no keys", where=path, fix="write it as `key: value`")
-        values = merged(values, part)
-    return load_config(values)
+    return load_config(functools.reduce(merged, map(read_keys, paths), {}))
 
 
 def json_schema() -> str:

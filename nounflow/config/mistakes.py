@@ -1,9 +1,9 @@
 """What is wrong in a config, in words: the key, what was found, what is allowed."""
 
 import difflib
-from collections.abc import Iterator, Mapping
-from types import UnionType
-from typing import Annotated, Any, get_args, get_origin
+from collections.abc import Iterable, Iterator, Mapping
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from nounflow.config.base import Settings
 
@@ -25,11 +25,23 @@ _RENAMED = {  # keys of the first release -> what they are called now
 }
 
 
-def explain(mistake: Mapping[str, Any], config: type[Settings]) -> str:
-    """One line for a mistake that pydantic found in the whole config: the key, what was found, what is allowed."""
+def explain(mistakes: Iterable[Mapping[str, Any]], config: type[Settings]) -> list[str]:
+    """A line for each mistake that pydantic found in the whole config: the key, what was found, what is allowed.
+
+    Of a value that may be one of several things, pydantic finds one for each of these: they are told as one.
+    """
+    lines: dict[str, list[str]] = {}
+    for mistake in mistakes:
+        found, _, allowed = _line(mistake, config).partition(", input should be ")
+        lines.setdefault(found, []).extend(filter(None, [allowed]))
+    return [", input should be ".join(filter(None, [found, ", or ".join(allowed)])) for found, allowed in lines.items()]
+
+
+def _line(mistake: Mapping[str, Any], config: type[Settings]) -> str:
     location, model, kind = _place(mistake["loc"][:-1], config)
     found = str(mistake["loc"][-1]) if mistake["loc"] else ""
-    key = ".".join(filter(None, (*location, found)))
+    last = "" if found == "[key]" or _choices(model) else found  # pydantic's names, not keys
+    key = ".".join(filter(None, (*location, last)))
     if mistake["type"] == "extra_forbidden":
         allowed = sorted(model.model_fields)
         if (renamed := _RENAMED.get(found)) in allowed:
@@ -50,10 +62,10 @@ def explain(mistake: Mapping[str, Any], config: type[Settings]) -> str:
     return f"{key}: found {mistake['input']!r}, {mistake['msg'][0].lower()}{mistake['msg'][1:]}"
 
 
-def _place(location: tuple[Any, ...], config: type[Settings]) -> tuple[list[str], type[Settings], str]:
+def _place(location: tuple[Any, ...], config: type[Settings]) -> tuple[list[str], Any, str]:
     """Where a mistake is: its keys, the settings that they lead to, and of which kind these are, in words.
 
-    Among kinds of a part (runs, annotators) the location names the kind too, which is no key.
+    Where a value may be one of several things (kinds of runs, a number or a word), the location names which, too.
     """
     current: Any = config
     keys: list[str] = []
@@ -61,9 +73,9 @@ def _place(location: tuple[Any, ...], config: type[Settings]) -> tuple[list[str]
     for part in location:
         if isinstance(current, type) and issubclass(current, Settings):
             current = current.model_fields[part].annotation
-        elif get_origin(current) is UnionType or isinstance(current, UnionType):
-            found = {tag: (model, name) for model in get_args(current) for tag, name in _tags(model)}
-            current, name = found[part]
+        elif choices := _choices(current):
+            found = {tag: (model, name) for model in choices for tag, name in _tags(model)}
+            current, name = found.get(part, (None, ""))
             kind = f" of {name} {part}"
             continue
         else:  # a dict of named parts
@@ -72,13 +84,19 @@ def _place(location: tuple[Any, ...], config: type[Settings]) -> tuple[list[str]
         kind = ""
         while get_origin(current) is Annotated:
             current = get_args(current)[0]
-        if isinstance(current, UnionType) and type(None) in get_args(current):  # a part that may be left out
-            current = get_args(current)[0]
+        choices = tuple(choice for choice in _choices(current) if choice is not NoneType)
+        if len(choices) == 1:  # a part that may be left out
+            (current,) = choices
     return keys, current, kind
 
 
-def _tags(model: type[Settings]) -> Iterator[tuple[str, str]]:
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    """What a union is of; nothing for other types."""
+    return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else ()
+
+
+def _tags(model: Any) -> Iterator[tuple[str, str]]:
     """What a kind of a part is called, and under which key."""
     for name in ("predictor", "kind"):
-        if name in model.model_fields:
+        if name in getattr(model, "model_fields", {}):
             yield from ((tag, name) for tag in get_args(model.model_fields[name].annotation))

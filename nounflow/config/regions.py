@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, RootModel, model_validator
 
 from nounflow.config.base import HomePath, OneOf, Settings
+from nounflow.config.check_set import Templates
+from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.tags import ScenesConfig
 from nounflow.registry import Registry
 
@@ -126,11 +130,32 @@ class RegionsTestConfig(Settings):
     def _whole(self) -> RegionsTestConfig:
         if both := sorted(set(self.novel) & set(self.base)):
             raise ValueError(f"{', '.join(both)}: base and novel names overlap")
+        if twice := sorted(name for name, n in Counter((*self.novel, *self.base)).items() if n > 1):
+            raise ValueError(f"{', '.join(twice)}: listed twice")
         if (self.source is None) == (self.folder is None):
             raise ValueError("give either `source` or `folder`")
         if (self.boxes is None) != (self.folder is None):
             raise ValueError("`folder` and `boxes` go together; scenes bring their boxes")
         return self
+
+
+class RegionCase(BaseModel):
+    """One test of one run, and its files, as a command line takes it."""
+
+    test: str
+    run: str
+    probe: Path
+    view: Path
+    proposals: Path
+    boxes: Path
+    folder: str  # of the images, or a manifest
+    predictor: Path
+    embedder: EmbedderConfig
+    detections: Path  # folder: results in COCO's form, a file for each way
+
+
+class RegionCases(RootModel[tuple[RegionCase, ...]]):
+    """All of them."""
 
 
 class RegionsConfig(Settings):
@@ -140,13 +165,18 @@ class RegionsConfig(Settings):
     retrieval: RetrievalConfig = RetrievalConfig()
     probe: ProbeConfig = ProbeConfig()
     fusion: FusionConfig = FusionConfig()
-    prompts: tuple[str, ...] = Field(("{}",), min_length=1, description="what a name is embedded as; their mean")
+    prompts: Templates = Field(("{}",), description="what a name is embedded as; their mean")
     runs: tuple[str, ...] = Field(
         (), description="runs that name boxes freely, and whose embedders see; none: the first"
     )
     scenes: ScenesConfig = ScenesConfig(count=300, photos="resources/image_sets/photos_repeated.tsv")
     tests: dict[str, RegionsTestConfig] = Field(default_factory=dict, description="what detection is scored on")
     seed: int = Field(1, ge=0, description="of draws of novel names, of images to retrieve from, of negatives")
+
+    def settled_retrieval(self) -> RetrievalConfig:
+        """With the least objectness that suits the source of the boxes, where none is said."""
+        said, source = self.retrieval.min_objectness, PROPOSAL_SOURCES[self.proposals.source]
+        return self.retrieval.model_copy(update={"min_objectness": source.min_objectness if said is None else said})
 
     def check(self, config: Config) -> None:
         """Do the names exist?

@@ -1,5 +1,7 @@
 """Angles between many pairs of unit vectors, counted in blocks so that memory stays bounded."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from nounflow.schemas.embedder_checks import AngleStatistics
@@ -10,50 +12,39 @@ _FINE = 18_000  # bins of 0.01 degrees, from which medians are read
 _BINS = 360  # bins of half a degree, as written
 
 
-class AngleTally:
-    """Counts, sums and quantiles of angles that arrive in blocks."""
-
-    def __init__(self) -> None:
-        self._counts = np.zeros(_FINE, dtype=np.int64)
-        self._sum = self._squares = 0.0
-
-    def add(self, cosines: np.ndarray) -> None:
-        """Count the angles of cosines of any shape."""
+def statistics(blocks: Iterable[np.ndarray]) -> AngleStatistics | None:
+    """Of the angles of cosines in arrays of any shape; None without pairs. Quantiles are right to 0.01 degrees."""
+    counts, total, squares = np.zeros(_FINE, dtype=np.int64), 0.0, 0.0
+    for cosines in blocks:
         degrees = np.rad2deg(np.arccos(np.clip(cosines.reshape(-1).astype(np.float64), -1, 1)))
-        bins = np.minimum((degrees * (_FINE / 180)).astype(np.int64), _FINE - 1)
-        self._counts += np.bincount(bins, minlength=_FINE)
-        self._sum += float(degrees.sum())
-        self._squares += float((degrees**2).sum())
-
-    def statistics(self) -> AngleStatistics | None:
-        """What was counted, None without pairs. Quantiles are right to 0.01 degrees."""
-        pairs = int(self._counts.sum())
-        if not pairs:
-            return None
-        mean = self._sum / pairs
-        cumulated = np.cumsum(self._counts)
-        low, median, high = (
-            (int(np.searchsorted(cumulated, level * pairs)) + 0.5) * (180 / _FINE) for level in (0.05, 0.5, 0.95)
-        )
-        return AngleStatistics(
-            pairs=pairs,
-            mean=mean,
-            std=max(0.0, self._squares / pairs - mean**2) ** 0.5,
-            median=median,
-            low=low,
-            high=high,
-            histogram=tuple(self._counts.reshape(_BINS, -1).sum(1).tolist()),
-        )
+        counts += np.bincount(np.minimum((degrees * (_FINE / 180)).astype(np.int64), _FINE - 1), minlength=_FINE)
+        total += float(degrees.sum())
+        squares += float((degrees**2).sum())
+    pairs = int(counts.sum())
+    if not pairs:
+        return None
+    mean = total / pairs
+    cumulated = np.cumsum(counts)
+    low, median, high = (
+        (int(np.searchsorted(cumulated, level * pairs)) + 0.5) * (180 / _FINE) for level in (0.05, 0.5, 0.95)
+    )
+    return AngleStatistics(
+        pairs=pairs,
+        mean=mean,
+        std=max(0.0, squares / pairs - mean**2) ** 0.5,
+        median=median,
+        low=low,
+        high=high,
+        histogram=tuple(counts.reshape(_BINS, -1).sum(1).tolist()),
+    )
 
 
 def parallel_angles(first: np.ndarray, second: np.ndarray) -> AngleStatistics:
     """Angles between parallel unit rows [n, dim], n > 0."""
-    tally = AngleTally()
-    rows = max(1, _BLOCK // first.shape[1])
-    for start in range(0, len(first), rows):
-        part = slice(start, start + rows)
-        tally.add(np.einsum("nd,nd->n", first[part].astype(np.float64), second[part].astype(np.float64)))
-    found = tally.statistics()
+    parts = _blocks(len(first), first.shape[1])
+    found = statistics(
+        np.einsum("nd,nd->n", first[part].astype(np.float64), second[part].astype(np.float64)) for part in parts
+    )
     assert found is not None
     return found
 
@@ -61,11 +52,7 @@ def parallel_angles(first: np.ndarray, second: np.ndarray) -> AngleStatistics:
 def all_angles(first: np.ndarray, second: np.ndarray, rng: np.random.Generator) -> AngleStatistics:
     """Angles between every row of `first` and every row of `second`; above `PAIRS`, rows of `first` are drawn."""
     first = _thinned(first, max(1, PAIRS // len(second)), rng)
-    tally = AngleTally()
-    rows = max(1, _BLOCK // len(second))
-    for start in range(0, len(first), rows):
-        tally.add(first[start : start + rows] @ second.T)
-    found = tally.statistics()
+    found = statistics(first[part] @ second.T for part in _blocks(len(first), len(second)))
     assert found is not None
     return found
 
@@ -73,13 +60,14 @@ def all_angles(first: np.ndarray, second: np.ndarray, rng: np.random.Generator) 
 def angles_within(vectors: np.ndarray, rng: np.random.Generator) -> AngleStatistics | None:
     """Angles between each two different rows, None of fewer than two; above `PAIRS`, rows are drawn."""
     vectors = _thinned(vectors, int((2 * PAIRS) ** 0.5), rng)
-    tally = AngleTally()
-    rows = max(1, _BLOCK // max(1, len(vectors)))
-    for start in range(0, len(vectors), rows):
-        block = vectors[start : start + rows]
-        cosines = block @ vectors[start:].T
-        tally.add(cosines[np.triu(np.ones(cosines.shape, dtype=bool), k=1)])
-    return tally.statistics()
+    blocks = (vectors[part] @ vectors[part.start :].T for part in _blocks(len(vectors), len(vectors)))
+    return statistics(cosines[np.triu(np.ones(cosines.shape, dtype=bool), k=1)] for cosines in blocks)
+
+
+def _blocks(rows: int, columns: int) -> list[slice]:
+    """Runs of rows that have so many cosines each, about, as memory has room for."""
+    step = max(1, _BLOCK // max(1, columns))
+    return [slice(start, start + step) for start in range(0, rows, step)]
 
 
 def _thinned(vectors: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:

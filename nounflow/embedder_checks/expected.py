@@ -33,9 +33,15 @@ def read_published(path: Path) -> dict[tuple[str, str], Published]:
         raise NounflowError(f"The table of published accuracies cannot be read ({error})", where=path) from None
     if reader.fieldnames != _COLUMNS:
         raise NounflowError(f"The table needs the columns {', '.join(_COLUMNS)}", where=path)
-    return {
-        (row["spec"], row["kind"]): Published(float(row["top1"]) / 100, row["prompts"], row["source"]) for row in rows
-    }
+    found = {}
+    for number, row in enumerate(rows, 2):
+        try:
+            found[row["spec"], row["kind"]] = Published(float(row["top1"]) / 100, row["prompts"], row["source"])
+        except (ValueError, TypeError):  # no number, or no cell
+            raise NounflowError(
+                f"An accuracy is no number: {row['top1']!r}", where=f"{path}, line {number}", fix="write it in percent"
+            ) from None
+    return found
 
 
 def hub_spec(spec: str) -> str:

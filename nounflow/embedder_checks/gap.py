@@ -12,7 +12,7 @@ from nounflow.embedders.prompts import class_embeddings, prompts_name
 from nounflow.embedders.protocol import Embedder
 from nounflow.schemas.embedder_checks import AngleStatistics, ModalityGap, TextGap
 from nounflow.streams import stream, stream_key
-from nounflow.training.noise import apply_noise
+from nounflow.training.noise import apply_noise, noise_scale
 
 SEED = 1  # of samples among very many pairs, and of noise
 _NOISED = 20_000  # at least so many draws of noise
@@ -95,10 +95,11 @@ def _mean_squared_distance(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def noise_angles(texts: np.ndarray, noise: NoiseConfig) -> AngleStatistics:
-    """Angles between unit texts [n, dim] and what training noise makes of them, at least 20,000 draws."""
+    """Angles between unit texts [n, dim] and what the noise of the last step makes of them, at least 20,000 draws."""
     repeated = torch.from_numpy(np.ascontiguousarray(texts)).repeat(-(-_NOISED // len(texts)), 1)
     seed = int(stream_key(SEED, "modality_gap", "noise")[0] >> np.uint64(1))
-    return parallel_angles(repeated.numpy(), apply_noise(repeated, noise, torch.Generator().manual_seed(seed)).numpy())
+    noised = apply_noise(repeated, noise, torch.Generator().manual_seed(seed), scale=noise_scale(noise, 1.0))
+    return parallel_angles(repeated.numpy(), noised.numpy())
 
 
 def _distinct(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:

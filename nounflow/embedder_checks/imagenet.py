@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nounflow.errors import NounflowError
-from nounflow.files import package_folder
+from nounflow.files import package_folder, text_encoding
 
 WORDNET_ID = re.compile(r"n\d{8}")
 _CELLS = re.compile(r"[\s,]+")
@@ -32,7 +32,7 @@ def read_flat_labels(path: Path, images: Sequence[str]) -> dict[str, str]:
         NounflowError: a line that says no class, or an image that no line names.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = path.read_text(encoding=text_encoding(path)).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise NounflowError(f"The label file cannot be read ({error})", where=path, fix="check `labels`") from None
     rows = [(number, _CELLS.split(line.strip())) for number, line in enumerate(lines, 1) if line.strip()]

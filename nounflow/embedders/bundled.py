@@ -157,7 +157,7 @@ def _fold_norms(tower: Any) -> None:
         setattr(owner, norm, torch.nn.Identity())
 
 
-def _spare_copies(tower: torch.nn.Module) -> None:
+def _spare_copies(tower: Any) -> None:
     """Leave even padding to the convolutions, and clamp in place: the same bits, nearly twice as fast."""
     for module in tower.modules():
         if isinstance(module, torch.nn.ReLU6):

@@ -19,6 +19,7 @@ from nounflow.errors import DamagedFileError, NounflowError
 Loaded = TypeVar("Loaded")
 
 _PATIENCE_S = 6.0  # for the hub's first answer
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")  # endings of files
 OPENCLIP_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
@@ -144,7 +145,7 @@ def check_whole(path: Path) -> None:
             head = int.from_bytes(file.read(8), "little")
             whole = 8 + head <= size and size == 8 + head + _end(file.read(head))
         else:
-            whole = file.read(2) != b"PK" or zipfile.is_zipfile(path)  # torch's own format is a zip file
+            whole = size > 0 and (file.read(2) != b"PK" or zipfile.is_zipfile(path))  # torch's own format is a zip file
     if not whole:
         raise DamagedFileError(
             f"The weights are cut off: half a download ({size / 1e6:,.1f} MB)",
@@ -155,8 +156,9 @@ def check_whole(path: Path) -> None:
 
 def check_folder(folder: Path) -> None:
     """The same for all weights of a local folder."""
-    for path in sorted(folder.glob("*.safetensors")):
-        check_whole(path)
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _WEIGHTS:
+            check_whole(path)
 
 
 def _end(header: bytes) -> int:

@@ -11,6 +11,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
+from nounflow.ahead import map_ahead
 from nounflow.device import by_device
 from nounflow.embedders.protocol import Embedder
 from nounflow.escaping import escaped
@@ -101,28 +102,22 @@ def embed_batches(
         size = images_at_once(embedder)
         batch = -(-batch // size) * size
 
-    def prepared(source: T) -> np.ndarray | str:
+    def prepared(source: T) -> tuple[T, np.ndarray | str]:
         """Full-size images live only here, one in each thread: a batch of large photographs would fill the memory."""
         try:
-            return embedder.preprocess(opened(source))
+            return source, embedder.preprocess(opened(source))
         except ImageError as problem:
-            return str(problem)
+            return source, str(problem)
 
-    iterator = iter(sources)
-    batches = iter(lambda: list(islice(iterator, batch)), [])
     with ThreadPoolExecutor(threads) as pool:
-        names = next(batches, [])
-        waiting = [pool.submit(prepared, source) for source in names]
-        while names:
-            results = [future.result() for future in waiting]
-            following = next(batches, [])
-            waiting = [pool.submit(prepared, source) for source in following]
-            images = [image for image in results if not isinstance(image, str)]
+        decoded = map_ahead(pool, prepared, sources, batch)
+        while found := list(islice(decoded, batch)):
+            images = [image for _source, image in found if not isinstance(image, str)]
             vectors = np.zeros((0, embedder.identity.dim), dtype=np.float32)
             if images:
                 vectors = in_one_shape(embedder, images) if fixed_shape else embedder.encode_images(images)
-            yield names, [image if isinstance(image, str) else None for image in results], vectors
-            names = following
+            reasons = [image if isinstance(image, str) else None for _source, image in found]
+            yield [source for source, _image in found], reasons, vectors
 
 
 def images_at_once(embedder: Embedder) -> int:
@@ -149,4 +144,5 @@ def in_one_shape(
         return compute(filled)[: len(part)]
 
     batches = [images[first : first + size] for first in range(0, len(images), size)]
-    return np.concatenate([*by_device(embedder.device, side_by_side, map)(encoded, batches)])
+    computed = side_by_side(encoded, batches) if embedder.device == "cpu" else map(encoded, batches)
+    return np.concatenate(list(computed))

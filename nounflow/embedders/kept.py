@@ -25,12 +25,17 @@ def kept(name: str, made_from: tuple[str, ...], make: Callable[[], torch.Tensor]
         made_from: all that decides about it. Threads, processor and torch, on which its last bits depend, are added.
     """
     last_bits = (torch.__version__, str(torch.get_num_threads()), torch.backends.cpu.get_cpu_capability())
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    path = home / "nounflow" / f"{name}-{sha256_text(*made_from, *last_bits)[:24]}.safetensors"
-    with contextlib.suppress(OSError, SafetensorError, KeyError):
-        return load_file(path)[_NAME]
+    file = f"nounflow/{name}-{sha256_text(*made_from, *last_bits)[:24]}.safetensors"
+    with contextlib.suppress(OSError, SafetensorError, KeyError, RuntimeError):
+        return load_file(_cache() / file)[_NAME]
     made = make()
-    with contextlib.suppress(OSError, NounflowError):  # a home that cannot be written costs time, nothing else
+    with contextlib.suppress(OSError, NounflowError, RuntimeError):  # costs time, nothing else
+        path = _cache() / file
         path.parent.mkdir(parents=True, exist_ok=True)
         save_tensors(path, {_NAME: made})
     return made
+
+
+def _cache() -> Path:
+    """RuntimeError for a user without a home."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

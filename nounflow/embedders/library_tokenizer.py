@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nounflow.embedders.tokenizer import TextTokenizer, Tokenise
+from nounflow.errors import NounflowError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,6 +34,8 @@ NASTY = (
     "a long caption that goes on and on, " * 12,
 )
 
+_FEWEST = 10  # different tokens of these; a vocabulary of 60 pieces makes 46
+
 
 @dataclass
 class LibraryTokenizer(TextTokenizer):
@@ -54,8 +57,17 @@ def fastest(
 
     Args:
         padded: the library's own: texts -> ids, int64 [texts, context].
+
+    Raises:
+        NounflowError: the tokenizer has no vocabulary; a library makes an empty one where its files are missing.
     """
     expected = padded(NASTY).tolist()
+    if len({number for row in expected for number in row}) < _FEWEST:
+        raise NounflowError(
+            "The tokenizer knows no words: all texts get the same few tokens",
+            where="tokenizer of the model",
+            fix="its files are missing (tokenizer.json, or vocab.json and merges.txt): fetch the whole model",
+        )
     for candidate in candidates:
         if [ids + [pad] * (context - len(ids)) for ids in candidate(NASTY)] == expected:
             return candidate

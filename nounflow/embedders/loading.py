@@ -1,5 +1,6 @@
 """Loading models of other libraries: quickly, as tensors only, and with advice where a model is not here."""
 
+import textwrap
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -40,9 +41,9 @@ def loaded(spec: str, load: Callable[[], Loaded], fetch: str) -> Loaded:
             fix="pip install that package",
         ) from error
     except Exception as error:  # network, files, formats: each library has its own kinds
-        reason = str(error).strip().splitlines()
+        reason = textwrap.shorten(str(error), 300, placeholder=" ...")
         raise NounflowError(
-            f"The model {spec} cannot be loaded ({type(error).__name__}: {reason[0] if reason else ''})",
+            f"The model {spec} cannot be loaded ({type(error).__name__}: {reason})",
             where=spec,
             fix=f"without a network, fetch it where there is one ({fetch}), copy the folder here and write "
             f"{spec.partition(':')[0]}:FOLDER",

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nounflow.embedders.hub import OPENCLIP_WEIGHTS, HubFiles, check_folder
+from nounflow.config.base import at_home
+from nounflow.embedders.hub import OPENCLIP_WEIGHTS, HubFiles, check_folder, check_whole
 from nounflow.errors import NounflowError
 from nounflow.files import read_json
 
+_CONFIG = "open_clip_config.json"
 _HELP = (
     "write openclip:MODEL/TAG (such as openclip:ViT-B-32/laion2b_s34b_b79k), openclip:ORG/NAME of a hub, "
     "openclip:FOLDER, or openclip:MODEL@FILE with a checkpoint of yours"
@@ -27,17 +29,22 @@ def parse_name(name: str) -> tuple[str, str | None]:
     import open_clip
 
     models = open_clip.list_models()
-    if name.startswith(("hf-hub:", "local-dir:")):
+    if name.startswith("hf-hub:"):
         return name, None
+    folder = Path(at_home(name.removeprefix("local-dir:")))
+    if folder.is_dir():
+        _check_towers(folder)
+        return f"local-dir:{folder}", None
+    if name.startswith("local-dir:"):
+        raise NounflowError("There is no such folder", where=name, fix=_HELP)
     model, at, checkpoint = name.partition("@")
     if at:
         _check_model(model, models)
-        if not Path(checkpoint).is_file():
+        path = Path(at_home(checkpoint))
+        if not path.is_file():
             raise NounflowError("There is no such checkpoint", where=checkpoint, fix=_HELP)
-        return model, checkpoint
-    if Path(name).is_dir():
-        _check_towers(Path(name))
-        return f"local-dir:{name}", None
+        check_whole(path)
+        return model, str(path)
     model, slash, tag = name.partition("/")
     if slash and model not in models:
         if name.startswith((".", "/", "~")):
@@ -99,10 +106,9 @@ def text_model_beside(model: str) -> dict[str, Any]:
     with a `config.json`, that one is meant.
     """
     folder = Path(model.removeprefix("local-dir:"))
-    path = folder / "open_clip_config.json"
-    if not model.startswith("local-dir:") or not path.is_file():
+    if not model.startswith("local-dir:"):
         return {}
-    text = json.loads(path.read_text(encoding="utf-8")).get("model_cfg", {}).get("text_cfg", {})
+    text = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))["model_cfg"]["text_cfg"]
     inner = folder / str(text.get("hf_model_name", ""))
     if not text.get("hf_model_name") or not (inner / "config.json").is_file():
         return {}
@@ -110,17 +116,17 @@ def text_model_beside(model: str) -> dict[str, Any]:
 
 
 def _check_towers(folder: Path) -> None:
-    """Refuse a folder whose config lacks a side, and weights that are cut off."""
-    path = folder / "open_clip_config.json"
-    if path.is_file():
-        config = read_json(path, "open_clip config").get("model_cfg", {})
-        for side, key in (("image", "vision_cfg"), ("text", "text_cfg")):
-            if not config.get(key):
-                raise NounflowError(
-                    f"The model has no {side} side (its config has no {key})",
-                    where=path,
-                    fix="take a model with both: naming images needs texts and images in one space",
-                )
+    """Refuse a folder without a config, whose config lacks a side, and weights that are cut off."""
+    path = folder / _CONFIG
+    config = read_json(path, f"open_clip config of a model ({_CONFIG})", _HELP)
+    parts = config.get("model_cfg") if isinstance(config, dict) else None
+    for side, key in (("image", "vision_cfg"), ("text", "text_cfg")):
+        if not isinstance(parts, dict) or not isinstance(parts.get(key), dict) or not parts[key]:
+            raise NounflowError(
+                f"The model has no {side} side (its config has no {key})",
+                where=path,
+                fix="take a model with both: naming images needs texts and images in one space",
+            )
     check_folder(folder)
 
 

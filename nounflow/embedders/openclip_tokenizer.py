@@ -27,7 +27,7 @@ def tokenizer_of(own: Any) -> LibraryTokenizer:
     """
     inner = getattr(own, "tokenizer", None)  # a Hugging Face tokenizer
     clean_fn = getattr(own, "clean_fn", None)
-    clean = _quick_clean(clean_fn or _siglip_clean())
+    clean = _quick_clean(clean_fn)
     context, pad = int(own.context_length), int(getattr(inner, "pad_token_id", None) or 0)
 
     def padded(texts: Sequence[str]) -> Tensor:
@@ -111,10 +111,11 @@ def _hugging_face(own: Any, inner: Any, clean: Callable[[str], str], context: in
     return [cleaned]
 
 
-def _quick_clean(clean: Callable[[str], str]) -> Callable[[str], str]:
-    """The same cleaning, without the mending that plain texts do not need."""
+def _quick_clean(clean_fn: Callable[[str], str] | None) -> Callable[[str], str]:
+    """The same cleaning, without the mending that plain texts do not need; SigLIP's where none is named."""
     from open_clip import tokenizer as own
 
+    clean: Callable[[str], str] = clean_fn or own._clean_canonicalize
     plain_forms = {
         own._clean_lower: lambda text: " ".join(text.split()).lower(),
         own._clean_whitespace: lambda text: " ".join(text.split()),
@@ -122,10 +123,3 @@ def _quick_clean(clean: Callable[[str], str]) -> Callable[[str], str]:
     }
     quick = plain_forms.get(clean)
     return clean if quick is None else lambda text: quick(text) if is_plain(text) else clean(text)
-
-
-def _siglip_clean() -> Callable[[str], str]:
-    from open_clip import tokenizer as own
-
-    found: Callable[[str], str] = own._clean_canonicalize
-    return found

@@ -13,7 +13,7 @@ picture's class or does not.
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -78,56 +78,27 @@ def _cosine(degrees: float, spread: float) -> float:
     return math.cos(angle + cosine * spread**2 / (2 * (1 - cosine**2) ** 1.5))
 
 
-@dataclass
-class Rehearsal:
-    """See `Embedder`."""
+@dataclass(kw_only=True)
+class Rehearsal(TwoTowers):
+    """The bundled towers, to whose vectors the gap is added."""
 
-    towers: TwoTowers
-    gap: GapStatistics
-
-    def __post_init__(self) -> None:
-        self.lengths = solved(self.gap)
-        own = self.towers.identity
-        self.identity = make_identity(
-            spec=f"{REHEARSAL}:{self.gap.name}",
-            dim=self.gap.dim,
-            weights=sha256_text(own.weights, *(f"{part:.9f}" for part in self.lengths)),
-            tokenizer=own.tokenizer,
-            preprocessing=f"a rehearsal, no CLIP: {bundled.SPEC} with angles of {self.gap.spec}. {own.preprocessing}",
-            precision=own.precision,
-            libraries=tuple(own.versions),
-        )
-        self.dim, self.device = self.identity.dim, self.towers.device
-        self.target_digest = self.towers.target_digest
-        self.target_tokens, self.target_decode = self.towers.target_tokens, self.towers.target_decode
-        self.preprocess = self.towers.preprocess
-        self.patches = self.towers.patches  # none: the bundled tower has no patch tokens
-        self.open_texts = None  # what is added to a text depends on its letters
+    lengths: Lengths
 
     @property
-    def batch_tokens(self) -> int:
-        """See `Embedder.batch_tokens`."""
-        return self.towers.batch_tokens
-
-    @batch_tokens.setter
-    def batch_tokens(self, tokens: int) -> None:
-        self.towers.batch_tokens = tokens
+    def open_texts(self) -> None:
+        """See `Embedder.open_texts`: what is added to a text depends on its letters."""
 
     def encode_texts(self, texts: Sequence[str], progress: bool = True) -> np.ndarray:
         """See `Embedder.encode_texts`."""
-        return self.text_vectors(texts, self.towers.encode_texts(texts, progress))
+        return self.text_vectors(texts, super().encode_texts(texts, progress))
 
     def golden_vectors(self) -> np.ndarray:
         """See `Embedder.golden_vectors`."""
-        return self.text_vectors(GOLDEN_TEXTS, self.towers.golden_vectors())
+        return self.text_vectors(GOLDEN_TEXTS, super().golden_vectors())
 
     def encode_images(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """See `Embedder.encode_images`."""
-        return self.image_vectors([image.tobytes() for image in images], self.towers.encode_images(images))
-
-    def encode_patches(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """See `Embedder.encode_patches`."""
-        return self.towers.encode_patches(images)
+        return self.image_vectors([image.tobytes() for image in images], super().encode_images(images))
 
     def text_vectors(self, texts: Sequence[str], vectors: np.ndarray) -> np.ndarray:
         """Vectors of the bundled tower [n, 384] with the gap: float32 [n, dim]."""
@@ -157,4 +128,20 @@ def load(model: str, options: ComputeOptions, images: bool) -> Rehearsal:
     Raises:
         NounflowError: the bundled towers' packages are not installed, or damaged.
     """
-    return Rehearsal(bundled.load("minilm-conse", options, images), gap_statistics()[model])
+    return rehearsed(bundled.load("minilm-conse", options, images), gap_statistics()[model])
+
+
+def rehearsed(towers: TwoTowers, gap: GapStatistics) -> Rehearsal:
+    """The bundled towers with a gap."""
+    lengths, own = solved(gap), towers.identity
+    identity = make_identity(
+        spec=f"{REHEARSAL}:{gap.name}",
+        dim=gap.dim,
+        weights=sha256_text(own.weights, *(f"{part:.9f}" for part in lengths)),
+        tokenizer=own.tokenizer,
+        preprocessing=f"a rehearsal, no CLIP: {bundled.SPEC} with angles of {gap.spec}. {own.preprocessing}",
+        precision=own.precision,
+        libraries=tuple(own.versions),
+    )
+    parts = {field.name: getattr(towers, field.name) for field in fields(towers)}
+    return Rehearsal(**{**parts, "identity": identity}, lengths=lengths)

@@ -1,11 +1,12 @@
 """Batches on a processor: each in one thread, as many at once as torch has threads."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
+
+from nounflow.ahead import map_ahead
 
 Batch = TypeVar("Batch")
 Computed = TypeVar("Computed")
@@ -19,12 +20,6 @@ def side_by_side(compute: Callable[[Batch], Computed], batches: Iterable[Batch])
     threads = torch.get_num_threads()
     try:
         with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            waiting: deque[Future[Computed]] = deque()
-            for batch in batches:
-                waiting.append(pool.submit(compute, batch))
-                if len(waiting) > 2 * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+            yield from map_ahead(pool, compute, batches, 2 * threads)
     finally:
         torch.set_num_threads(threads)  # the pool's number became that of threads yet to come

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nounflow.ahead import map_ahead
 from nounflow.device import on_device, wait_for
 from nounflow.embedders.batch_size import find_batch_tokens
 from nounflow.embedders.batching import TextBatch, fill_batch, stream_batches
@@ -19,8 +20,7 @@ from nounflow.embedders.tokenizer import Tokenise
 from nounflow.progress import Progress
 
 _CHUNK = 8192  # texts whose tokens are made at once
-Batch = tuple[TextBatch, np.ndarray, list[list[int]]]  # as `stream_batches` gives them
-Computed = tuple[np.ndarray, Tensor]
+Computed = tuple[list[int], Tensor]
 _CAPTION = "A photo of two dogs playing in the snow."  # as long as captions are, to measure with
 
 
@@ -71,11 +71,11 @@ class TextEncoder:
         return vectors
 
     @torch.inference_mode()
-    def _vectors(self, batch: Batch) -> Computed:
+    def _vectors(self, batch: TextBatch) -> Computed:
         """The numbers of a batch's texts and their vectors [texts, dim], on the device."""
-        shape, numbers, tokens = batch
-        ids, mask = (on_device(torch.from_numpy(array), self.device) for array in fill_batch(shape, tokens, self.pad))
-        return numbers, self.forward(ids, mask)[: len(numbers)]  # without the dummies at the end
+        filled = fill_batch(batch.tokens, batch.width, batch.size, self.pad)
+        ids, mask = (on_device(torch.from_numpy(array), self.device) for array in filled)
+        return batch.numbers, self.forward(ids, mask)[: len(batch.numbers)]  # without the dummies at the end
 
     @torch.inference_mode()
     def _rate(self, batch_tokens: int) -> float:
@@ -94,18 +94,12 @@ class TextEncoder:
 
 def _tokens_ahead(texts: Sequence[str], tokenise: Tokenise) -> Iterator[list[list[int]]]:
     """The tokens of each chunk, made in a thread while the chunk before is computed."""
+    chunks = (texts[start : start + _CHUNK] for start in range(0, len(texts), _CHUNK))
     with ThreadPoolExecutor(1) as pool:
-        waiting = None
-        for start in range(0, len(texts), _CHUNK):
-            following = pool.submit(tokenise, texts[start : start + _CHUNK])
-            if waiting is not None:
-                yield waiting.result()
-            waiting = following
-        if waiting is not None:
-            yield waiting.result()
+        yield from map_ahead(pool, tokenise, chunks, 1)
 
 
-def _one_late(compute: Callable[[Batch], Computed], batches: Iterable[Batch]) -> Iterator[Computed]:
+def _one_late(compute: Callable[[TextBatch], Computed], batches: Iterable[TextBatch]) -> Iterator[Computed]:
     """What a GPU computes, each batch after the next was given to it, so that it need not wait for us."""
     waiting: Computed | None = None
     for batch in batches:

@@ -15,6 +15,7 @@ from nounflow.embedders.transformers_files import load_or_advise, source, where
 from nounflow.embedders.transformers_tokenizer import load_tokenizer
 from nounflow.embedders.transformers_tower import written_out
 from nounflow.embedders.two_towers import TwoTowers
+from nounflow.errors import NounflowError
 
 _PIXEL_SETTINGS = (
     "do_convert_rgb", "do_resize", "size", "resample", "do_center_crop", "crop_size", "do_rescale", "rescale_factor",
@@ -32,11 +33,19 @@ def load(name: str, options: ComputeOptions, _images: bool = True) -> TwoTowers:
 
     tokenizer = load_tokenizer(name)
     files = where(name)
-    model = load_or_advise(
+    settings = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True, **files}
+    model, found = load_or_advise(
         name,
-        lambda: AutoModel.from_pretrained(source(name), dtype=torch.float32, use_safetensors=True, **files),
+        lambda: AutoModel.from_pretrained(source(name), **settings),
         ("model.safetensors", "model.safetensors.index.json"),
     )
+    if missing := sorted(found["missing_keys"]):
+        raise NounflowError(
+            f"The weights lack {len(missing)} tensors of the model, such as {missing[0]}; the library would go on with "
+            "random ones",
+            where=f"transformers:{name}",
+            fix="take a model with both towers, and all files of its weights",
+        )
     model = model.eval().to(options.device)
     # Pillow's resampling, as the models were trained with; torchvision's gives other pixels.
     processor = load_or_advise(name, lambda: AutoImageProcessor.from_pretrained(source(name), backend="pil", **files))
@@ -47,35 +56,21 @@ def load(name: str, options: ComputeOptions, _images: bool = True) -> TwoTowers:
         options,
         text_side=TextSide(
             tokenizer=tokenizer,
-            plain=lambda ids: _text_features(model, ids),
+            # no mask: causal towers need none, and SigLIP was trained to see its padding
+            plain=lambda ids: model.get_text_features(input_ids=ids).pooler_output,
             written_out=lambda: written_out(model),
         ),
-        preprocess=lambda image: (_packed_patches if flexible else _pixels)(processor, image),
+        preprocess=lambda image: (
+            _packed_patches(processor, image)
+            if flexible
+            else processor(images=image, return_tensors="np")["pixel_values"][0]  # float32 [3, side, side]
+        ),
         image_settings=json.dumps(_settings(processor), sort_keys=True),
-        image_features=lambda batch: (_patch_features if flexible else _pixel_features)(model, batch),
+        image_features=lambda batch: (
+            _patch_features(model, batch) if flexible else model.get_image_features(pixel_values=batch).pooler_output
+        ),
         library="transformers",
     )
-
-
-def _text_features(model: Any, ids: Tensor) -> Tensor:
-    """Token ids [batch, tokens] -> features [batch, dim].
-
-    Without a mask: causal towers need none, and SigLIP was trained to see its padding.
-    """
-    found: Tensor = model.get_text_features(input_ids=ids).pooler_output
-    return found
-
-
-def _pixels(processor: Any, image: Image.Image) -> np.ndarray:
-    """float32 [3, side, side]."""
-    found: np.ndarray = processor(images=image, return_tensors="np")["pixel_values"][0]
-    return found
-
-
-def _pixel_features(model: Any, batch: Tensor) -> Tensor:
-    """Pixels [batch, 3, side, side] -> features [batch, dim]."""
-    found: Tensor = model.get_image_features(pixel_values=batch).pooler_output
-    return found
 
 
 def _packed_patches(processor: Any, image: Image.Image) -> np.ndarray:

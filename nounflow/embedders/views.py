@@ -1,16 +1,15 @@
 """Views of images: tables of boxes, and a vector for each box. An image is decoded once for all its views."""
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from nounflow.ahead import map_ahead
 from nounflow.embedders.image_files import EmbeddedImages, images_at_once, in_one_shape
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
@@ -132,14 +131,7 @@ def embed_views(
                 part.vectors.append(in_one_shape(embedder, images))
 
     with ThreadPoolExecutor(threads) as pool, Progress("images", len(files), "images", quiet=quiet) as progress:
-        names = iter(files)
-        ahead: deque[tuple[str, Future[dict[str, tuple[Boxes, list[np.ndarray]]] | str]]] = deque(
-            (name, pool.submit(prepared, name)) for name in islice(names, threads + 1)
-        )
-        while ahead:
-            name, future = ahead.popleft()
-            found = future.result()
-            ahead.extend((another, pool.submit(prepared, another)) for another in islice(names, 1))
+        for name, found in zip(files, map_ahead(pool, prepared, files, threads), strict=True):
             if isinstance(found, str):
                 unreadable[name] = found
                 if not quiet:

@@ -49,17 +49,18 @@ class MediaWiki:
             content, wait_s = self._get(address)
             try:
                 answer = json.loads(content)
-                error, found = answer.get("error"), answer.get("query", {})
-            except (ValueError, AttributeError):
+                error, found = answer.get("error") or {}, dict(answer.get("query") or {})
+                code, info = error.get("code"), str(error.get("info"))[:200]
+            except (ValueError, TypeError, AttributeError):
                 raise TransferError("The wiki's answer is no JSON object", where=address) from None
             if error:
-                problem = f"The wiki answered {error.get('code')}: {str(error.get('info'))[:200]}"
-                if error.get("code") not in _PASSING:
+                problem = f"The wiki answered {code}: {info}"
+                if code not in _PASSING:
                     raise NounflowError(problem, where=address, fix="check --api: it must end in api.php")
                 busy = TransferError(problem, where=address, fix=_LATER)
                 busy.wait_s = wait_s or 0.0
                 raise busy
-            return dict(found)
+            return found
 
         return retried(ask, self._first_wait_s)
 

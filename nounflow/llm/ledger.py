@@ -9,7 +9,6 @@ thread; one process writes at a time.
 """
 
 import json
-import sqlite3
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
@@ -46,18 +45,13 @@ class Ledger(Journal):
         at = self.now()
         return self.submit(lambda connection: insert_ending(connection, sending, at, ending))
 
-    def record_verdict(self, key: str, accepted: bool, reason: str = "") -> Future[None]:
-        """Write what the asker made of an answer, and why it was rejected. The latest verdict counts."""
-        sql = (
-            "INSERT INTO verdicts (request, given_at, accepted, reason) SELECT id, ?, ?, ? FROM requests WHERE key = ?"
-        )
-        values = (self.now(), int(accepted), reason, key)
+    def record_verdict(self, key: str, accepted: bool, reason: str = "") -> Future[int]:
+        """Write what the asker made of an answer, and why it was rejected, where the latest verdict is another.
 
-        def write(connection: sqlite3.Connection) -> None:
-            if connection.execute(sql, values).rowcount != 1:
-                raise KeyError(f"no request has the key {key}")
-
-        return self.submit(write)
+        One that was not yet written when a process died is given again when the run is.
+        """
+        values = {"at": self.now(), "key": key, "accepted": int(accepted), "reason": reason}
+        return self.submit(lambda connection: connection.execute(tables.VERDICT, values).rowcount)
 
     def look_up(self, keys: Sequence[str]) -> dict[str, LedgerEntry]:
         """What is known of many keys at once; unknown ones are absent. Holds their raw answers, so ask in chunks."""

@@ -61,6 +61,12 @@ MEAN_OUTPUT = """
     JOIN requests ON requests.id = sendings.request
     WHERE endings.outcome = 'answered' AND requests.model = ? AND requests.prompt_version = ?"""
 
+VERDICT = """
+    INSERT INTO verdicts (request, given_at, accepted, reason)
+    SELECT id, :at, :accepted, :reason FROM requests
+    WHERE key = :key AND (:accepted, :reason) IS NOT
+        (SELECT accepted, reason FROM verdicts WHERE request = requests.id ORDER BY id DESC LIMIT 1)"""
+
 OPEN_BATCHES = """
     SELECT batches.id, batches.token, batches.base_url, batches.model, batches.planned_at, batches.prompt_tokens,
            event.state, event.file_id, event.remote_id,

@@ -45,7 +45,7 @@ def filtered(
     left_out = rules.left_out if config.photographed else {}
     drops = {entry.canon: _reason(entry, config, left_out, entry.canon in always, count_pieces) for entry in entries}
     for stand_in in stand_ins(entries, drops, config.min_weight, config.complete_kinds):
-        drops[stand_in] = None
+        drops[stand_in] = _left_out(stand_in, left_out)
     dropped = {} if dropped is None else dropped
     dropped |= {name: drop.why for name, drop in drops.items() if drop is not None}
     kept = [entry for entry in entries if drops[entry.canon] is None]
@@ -96,9 +96,12 @@ def _reason(
     if entry.weight < config.min_weight - (_PICTURED if entry.pictured else 0.0):
         evidence = "too rare as an object" if entry.frequency else "no evidence of use"
         return Drop(f"{evidence}: weight below {config.min_weight:g} (min_weight)", Drop.RARE)
-    if entry.canon in left_out:
-        return Drop(f"left out by the rule file: {left_out[entry.canon]}", Drop.AMBIGUOUS)
-    return None
+    return _left_out(entry.canon, left_out)
+
+
+def _left_out(name: str, left_out: dict[str, str]) -> Drop | None:
+    reason = left_out.get(name)
+    return Drop(f"left out by the rule file: {reason}", Drop.AMBIGUOUS) if reason else None
 
 
 def _rare_synonyms(

@@ -198,7 +198,10 @@ def is_latin(noun: str, known: Mapping[str, object] | Collection[str]) -> bool:
         return False
     if _is_rank(noun):
         return True
-    return words[0][:1].isupper() and words[-1].islower() and words[-1].isalpha() and words[-1] not in known
+    if not words[0][:1].isupper() or not words[-1].islower():
+        return False
+    genus = words[0].lower()  # "Bufo bufo", though "bufo" is a word; an Arizona ash is no snake
+    return (f"genus {genus}" in known and genus != "arizona") or (words[-1].isalpha() and words[-1] not in known)
 
 
 def _is_rank(noun: str) -> bool:

@@ -103,7 +103,7 @@ def _entries(
     words = WordSenses(wordnet)
     drafts = _drafts(words, selected, rules, inflector)
     taken = {spelling for draft in drafts for spelling in draft.spellings}
-    known = Words(frequencies, frequencies.web, wordnet.index, taken)
+    known = Words(frequencies, frequencies.second, frequencies.web, wordnet.index, taken)
     drafts = [_with_variants(draft, wordnet, spellings, known) for draft in drafts]
     sharing = Counter(spelling for draft in drafts for spelling in draft.spellings)  # entries part a spelling's use
     set_shares = rules.set_shares

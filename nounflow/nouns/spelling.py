@@ -10,6 +10,11 @@ from nounflow.text import canon, word_set
 _IN_USE = 0.05
 _SHORTEST = 3  # letters of a part of a closed compound
 _PARTICLES = word_set("out over off up down in on")  # "turnover" is no "turn over"
+# Names and words of another sense: a stone wall is no stonewall.
+_OTHER_WORDS = word_set("""bluejays coppermine freightliner gogglebox haha highjump homebase kickstart kickstarter
+    littlefinger
+    livingstone livingstones mainstreet oldman peachtree raintree seabiscuit secondhand stockmarket stonewall stonewalls
+    timberwolves tomtom watergate whitehorse youngman""")
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,7 @@ class Words:
     """What is known of the words that spellings are made of."""
 
     frequency: Callable[[str], float]
+    written: Collection[str]  # words of running text; lists of web words hold addresses, too: "firingsquad"
     pairs: Mapping[str, float]  # "book shop" -> frequency of these two words side by side
     known: Collection[str]  # words of WordNet
     taken: Collection[str]  # canons that are nouns of their own
@@ -52,7 +58,7 @@ class Spellings:
         """
         found = list(forms)
         for form in forms:
-            found += filter(None, (self.dialects(form), _closed(form, words.frequency), _open(form, meaning, words)))
+            found += filter(None, (self.dialects(form), _closed(form, words), _open(form, meaning, words)))
         if self._uncounted:
             found += [other for form in tuple(found) for other in _uncounted(form, meaning, words)]
         names = set(map(canon, forms))
@@ -60,42 +66,49 @@ class Spellings:
         return tuple(free)
 
 
-def _closed(form: str, frequency: Callable[[str], float]) -> str | None:
+def _closed(form: str, words: Words) -> str | None:
     """ "firetruck" for "fire truck", if it is in use."""
+    closed = _joined(form, words) if form.count(" ") == 1 else None
+    return closed if closed and words.frequency(closed) > _IN_USE * words.frequency(form) > 0 else None
+
+
+def _joined(form: str, words: Words) -> str | None:
+    """A form without spaces and hyphens, where texts hold it as a word of this meaning."""
     closed = form.replace(" ", "").replace("-", "")
-    if form.count(" ") != 1 or not closed.isalpha() or closed != closed.lower():
-        return None
-    return closed if frequency(closed) > _IN_USE * frequency(form) > 0 else None
+    in_texts = closed in words.written or closed.removesuffix("s") in words.written
+    return closed if in_texts and closed not in _OTHER_WORDS else None
 
 
-def _open(form: str, meaning: Collection[str], words: Words, least: float = _IN_USE) -> str | None:
-    """ "book shop" for "bookshop", which is a shop, if it is in use."""
+def _open(form: str, meaning: Collection[str], words: Words, uncounted: bool = False) -> str | None:
+    """ "book shop" for "bookshop", which is a shop, if it is in use, or `uncounted`."""
     if not form.isalpha() or form != form.lower():
         return None
     for cut in range(len(form) - _SHORTEST, _SHORTEST - 1, -1):
         first, last = form[:cut], form[cut:]
-        if last in _PARTICLES or first not in words.known:
+        if first not in words.known:
             continue
         numbers = [(last, form)] + ([(last[:-1], form[:-1])] if last.endswith("s") else [])
         for head, closed in numbers:  # "book shops" where "book shop" is in use
-            if head in meaning and words.pairs.get(f"{first} {head}", 0.0) > least * words.frequency(closed):
+            if len(head) < _SHORTEST or head not in words.known or head in _PARTICLES:  # "man ors", "pull overs"
+                continue
+            in_use = words.pairs.get(f"{first} {head}", 0.0) > _IN_USE * words.frequency(closed)
+            if head in meaning and (in_use or uncounted):
                 return f"{first} {last}"
     return None
 
 
 def _uncounted(form: str, meaning: Collection[str], words: Words) -> Iterator[str]:
     """The form without hyphens, apostrophes, or the capitals of kinds that are no taxa; compounds in each way."""
-    if opened := _open(form, meaning, words, 0.0):
+    if opened := _open(form, meaning, words, uncounted=True):
         yield from (opened, opened.replace(" ", "-"))
     yield form.replace("-", " ")
     yield form.replace("'", "").replace(".", "")
     if not is_latin(form, words.known) and not any(part.isupper() for part in form.replace("-", " ").split()):
         yield form.lower()
     parts = form.replace("-", " ").split(" ")
-    closed = "".join(parts)
-    if len(parts) != 2 or not closed.isalpha() or closed != closed.lower():
+    if len(parts) != 2 or not "".join(parts).isalpha() or form != form.lower():
         return
-    if words.frequency(closed) > 0:
+    if closed := _joined(form, words):
         yield closed
-    if words.frequency(closed) > 0 or words.pairs.get(" ".join(parts), 0.0) > 0:
+    if closed or words.pairs.get(" ".join(parts), 0.0) > 0:
         yield "-".join(parts)

@@ -12,7 +12,7 @@ from PIL import Image
 from nounflow.config.generation import GenerationConfig
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.extras import need
-from nounflow.files import sha256_file
+from nounflow.files import check_sha256
 from nounflow.onnx.images import prepared
 from nounflow.onnx.predictors import OnnxDecoder, OnnxHead
 from nounflow.predictor_kinds import GENERATION, writes_tokens
@@ -75,12 +75,12 @@ def open_exported(manifest_path: Path, threads: int, generation: GenerationConfi
     folder = manifest_path.parent
     exported = read_document(OnnxManifest, folder / EXPORTED, "manifest of an exported model")
     for name, digest in exported.files.items():
-        if not (folder / name).is_file() or sha256_file(folder / name) != digest:
-            raise DamagedFileError(
-                "A file of an exported model is missing or not the one that its manifest describes",
-                where=folder / name,
-                fix="export the model again, or copy the whole folder again",
-            )
+        check_sha256(
+            folder / name,
+            digest,
+            "A file of an exported model is missing or not the one that its manifest describes",
+            "export the model again, or copy the whole folder again",
+        )
     manifest = read_document(PredictorManifest, manifest_path, "predictor manifest")
     tower = OnnxTower(session(folder / TOWER, threads), exported.images, manifest.embedder)
     if not writes_tokens(manifest.predictor):

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
-from nounflow.errors import DamagedFileError, NounflowError
-from nounflow.files import sha256_file
+from nounflow.errors import NounflowError
+from nounflow.files import check_sha256, sha256_file
 from nounflow.schemas.documents import read_document, write_document
 from nounflow.schemas.open_set import BankManifest
 from nounflow.senses import WordSenses
-from nounflow.store.weights import save_tensors
+from nounflow.store.weights import load_tensors, save_tensors
 from nounflow.text import canon
 
 _ALIKE = 1 - 1e-6  # cosine from which two embeddings are one, in fp16
@@ -75,13 +74,13 @@ def read_bank(path: Path) -> NounBank:
     """
     manifest = read_document(BankManifest, path, "bank of the open set")
     weights = path.with_suffix(".safetensors")
-    if not weights.is_file() or sha256_file(weights) != manifest.weights_sha256:
-        raise DamagedFileError(
-            "The vectors of the open set's bank are missing or not those that its manifest describes",
-            where=weights,
-            fix=f"delete {path} and run again",
-        )
-    tensors = load_file(weights)
+    check_sha256(
+        weights,
+        manifest.weights_sha256,
+        "The vectors of the open set's bank are missing or not those that its manifest describes",
+        f"delete {path} and run again",
+    )
+    tensors = load_tensors(weights)
     return NounBank(manifest, unit(tensors["nouns"].numpy()), unit(tensors["patterns"].numpy()))
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -18,8 +17,7 @@ from nounflow.files import sha256_file
 from nounflow.open_set.bank import NounBank, check_classes, read_bank, unit
 from nounflow.open_set.calibration import fit_threshold
 from nounflow.open_set.no_store import StoredNoModel, no_embeddings, read_no_model
-from nounflow.open_set.reference import Reference, temperature_of
-from nounflow.open_set.trial import background_rows, candidate_rows, list_reference, reference
+from nounflow.open_set.reference import Reference, background_rows, candidate_rows, list_reference, reference
 from nounflow.open_set_scores import SCORES
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.embeddings import EmbedderIdentity
@@ -44,12 +42,11 @@ class Verdict:
     reason: str = ""  # of a rejection: closest known nouns, and what spoke against them
 
 
-class Gate(Protocol):
-    """Predictors, tags and regions take one and do not know which."""
+Gate = Callable[[np.ndarray, Sequence[Sequence[str]]], list[Verdict]]
+"""Verdicts on images by their unit vectors [n, dim] and the nouns that each was called, best first.
 
-    def __call__(self, vectors: np.ndarray, nouns: Sequence[Sequence[str]]) -> list[Verdict]:
-        """Verdicts on images by their unit vectors [n, dim] and the nouns that each was called, best first."""
-        ...
+Predictors, tags and regions take one and do not know which.
+"""
 
 
 def believed(gate: Gate | None, vectors: np.ndarray, texts: Sequence[Sequence[str]]) -> np.ndarray:
@@ -165,9 +162,7 @@ class StoredGate:
         if method == "auto":
             spec = self.manifest.embedder.spec
             method = "energy" if choice_for(spec).temperature != "tower" else "neglabel"
-        held, rows = list_reference(
-            self.bank, names, known, temperature_of(self.manifest.embedder), config.negatives, config.seed
-        )
+        held, rows = list_reference(self.bank, names, known, config.negatives, config.seed)
         if self.no and SCORES[method].needs == "no_model":
             held = replace(held, no=no_embeddings(self.no.module(embedder), names, known, prompts, embedder))
         gate = ScoreGate(method, 0.0, held, list(names), [self.bank.manifest.nouns[row] for row in rows])
@@ -197,8 +192,7 @@ def lexicon_gate(
     bank: NounBank, nouns: Sequence[str], method: str, config: OpenSetConfig, no: StoredNoModel | None
 ) -> ScoreGate:
     """A gate of answers from a lexicon, without a threshold yet; `no`: for scores that need one, made for the bank."""
-    temperature, vectors = temperature_of(bank.manifest.embedder), no.no if no else None
-    held, rows = reference(bank, bank.rows(nouns), temperature, config.negatives, config.seed, vectors)
+    held, rows = reference(bank, bank.rows(nouns), config.negatives, config.seed, no.no if no else None)
     if not held.can(method):
         raise NounflowError(
             f"The score {method} lacks what it needs: negatives come from a lexicon with more nouns than the run's, "

@@ -6,7 +6,6 @@ dealt into groups. All are nouns: the original takes adjectives as well, which a
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -59,9 +58,3 @@ def no_kinds(above: Sequence[Sequence[str]], names: Sequence[bool], known: Itera
     """
     synsets = set(known)
     return np.array([not name and synsets.isdisjoint(ids) for ids, name in zip(above, names, strict=True)], dtype=bool)
-
-
-def left_out(kinds: Sequence[str], chosen: Iterable[int]) -> list[tuple[str, int, int]]:
-    """(kind, candidates, of these chosen) of each kind of noun, the largest first."""
-    all_kinds, taken = Counter(kinds), Counter(kinds[row] for row in chosen)
-    return [(kind, count, taken[kind]) for kind, count in all_kinds.most_common()]

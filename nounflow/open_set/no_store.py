@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from nounflow.atomic import atomic_file
-from nounflow.embedders.batching import TextBatch, fill_batch
+from nounflow.embedders.batching import fill_batch
 from nounflow.embedders.prompts import class_embeddings
 from nounflow.embedders.protocol import Embedder
 from nounflow.embedders.text_encoder import TextEncoder
@@ -32,8 +32,7 @@ def text_encoder(embedder: Embedder) -> TextEncoder:
     Raises:
         NounflowError: it is not written out here.
     """
-    encoder = getattr(embedder, "texts", None)
-    if not isinstance(encoder, TextEncoder) or encoder.tower is None:
+    if (encoder := embedder.open_texts) is None:
         raise NounflowError(
             f"The text tower of {embedder.identity.spec} cannot be copied",
             where="open_set.no_models: mode: tower",
@@ -45,8 +44,8 @@ def text_encoder(embedder: Embedder) -> TextEncoder:
 def token_batch(encoder: TextEncoder, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids and mask of texts, [n, tokens] each, as long as the longest of them."""
     tokens = encoder.tokenise(texts)
-    batch = TextBatch(np.arange(len(tokens)), max(map(len, tokens)), len(tokens))
-    ids, mask = (torch.from_numpy(part).to(encoder.device) for part in fill_batch(batch, tokens, encoder.pad))
+    filled = fill_batch(tokens, max(map(len, tokens)), len(tokens), encoder.pad)
+    ids, mask = (torch.from_numpy(part).to(encoder.device) for part in filled)
     return ids, mask
 
 

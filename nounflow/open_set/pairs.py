@@ -12,6 +12,7 @@ from typing import NamedTuple
 from nounflow.errors import NounflowError
 from nounflow.escaping import CONTROL, escaped, is_utf8, unguarded, unquoted
 from nounflow.extras import need
+from nounflow.files import text_encoding
 from nounflow.image_folders import EXTENSIONS, list_images
 
 _SHARDS = (".tar", ".tar.gz", ".tgz")
@@ -75,7 +76,9 @@ def _of_folder(folder: Path, name: str, left_out: LeftOut) -> Iterator[Pair]:
 
 
 def _of_table(source: Path, left_out: LeftOut) -> Iterator[Pair]:
-    with open(source, encoding="utf-8-sig", errors="surrogateescape") as lines:  # names of files may be any bytes
+    with open(
+        source, encoding=text_encoding(source), errors="surrogateescape"
+    ) as lines:  # names of files may be any bytes
         for number, line in enumerate(lines, 1):
             written, tab, text = line.rstrip("\n").partition("\t")
             name, caption = unquoted(written), unguarded(unquoted(text))

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nounflow.config.auto import choice_for
+from nounflow.config.open_set import NegativesConfig, OpenSetConfig
+from nounflow.errors import NounflowError
+from nounflow.open_set.bank import NounBank
+from nounflow.open_set.negatives import choose_negatives, no_kinds
 from nounflow.open_set.scores import Evidence
 from nounflow.open_set_scores import SCORES
 from nounflow.registry import resolve
 from nounflow.schemas.embeddings import EmbedderIdentity
+from nounflow.streams import stream
+from nounflow.text import canon
 
 _CELLS = 1 << 21  # cosines held at a time: larger blocks are slower, too
 
@@ -78,3 +84,61 @@ def temperature_of(identity: EmbedderIdentity) -> float:
     """What cosines are divided by: as for `retrieval`; 0.01 for a tower that does not say its own."""
     chosen = choice_for(identity.spec).temperature
     return 1 / (identity.logit_scale or 100.0) if chosen == "tower" else float(chosen)
+
+
+def reference(
+    bank: NounBank, known: np.ndarray, settings: NegativesConfig, seed: int, no: np.ndarray | None = None
+) -> tuple[Reference, np.ndarray]:
+    """What images are held against, where nouns of the bank are known; and the rows of the negatives.
+
+    Args:
+        known: rows of the bank.
+        no: no-embeddings of all nouns of the bank.
+    """
+    names = [bank.manifest.nouns[row] for row in known.tolist()]
+    found, rows = list_reference(bank, names, bank.vectors[known], settings, seed)
+    return (found if no is None else replace(found, no=no[known])), rows
+
+
+def list_reference(
+    bank: NounBank, names: Sequence[str], vectors: np.ndarray, settings: NegativesConfig, seed: int
+) -> tuple[Reference, np.ndarray]:
+    """The same of any names with their unit vectors, float32 [names, dim]; those that the bank lacks have no kinds."""
+    manifest = bank.manifest
+    spellings = set(map(canon, names))
+    allowed = np.array([canon(noun) not in spellings for noun in manifest.nouns[: manifest.candidates]])
+    rows = choose_negatives(bank.vectors[: manifest.candidates], vectors, allowed, settings, seed)
+    own = {above[0] for name in spellings & bank.row_of.keys() if (above := manifest.above[bank.row_of[name]])}
+    kept = no_kinds([manifest.above[row] for row in rows], [manifest.names[row] for row in rows], own)
+    temperature = temperature_of(manifest.embedder)
+    return Reference(vectors, temperature, bank.vectors[rows] if len(rows) else None, settings.groups, kept), rows
+
+
+def background_rows(nouns: int, config: OpenSetConfig) -> np.ndarray:
+    """Nouns of a run's lexicon that stand beside its answers, int64: without others, an answer agrees with itself."""
+    rng = stream(config.seed, "open set", "background")
+    return np.sort(rng.permutation(nouns)[: config.background]).astype(np.int64)
+
+
+def candidate_rows(nouns: Sequence[str], answers: Sequence[Sequence[str]], background: np.ndarray) -> np.ndarray:
+    """Of each image the rows of its answers and of the background in `nouns`, int64 [images, c]; each row once.
+
+    -1 fills up where an image has fewer answers than others, and stands for what is an answer and background, too.
+
+    Raises:
+        NounflowError: an answer is none of the nouns.
+    """
+    row_of = {canon(noun): row for row, noun in enumerate(nouns)}
+    width = max([1, *map(len, answers)])
+    found = np.full((len(answers), width + len(background)), -1, dtype=np.int64)
+    for place, row in enumerate(answers):
+        if unknown := [noun for noun in row if canon(noun) not in row_of]:
+            raise NounflowError(
+                f"An answer is none of the run's nouns: {unknown[0]}",
+                fix="a gate without a list needs answers from the lexicon: decode guided by it",
+            )
+        rows = list(dict.fromkeys(row_of[canon(noun)] for noun in row))
+        found[place, : len(rows)] = rows
+        found[place, width:] = np.where(np.isin(background, rows), -1, background)
+    found[(found < 0).all(axis=1), 0] = 0  # neither answer nor background: something to compute a score from
+    return found

@@ -1,177 +1,245 @@
-"""One test of the open set: images, what is known of them, and the scores of each draw."""
+"""One test of the open set on one embedder: its images, what is known of them, and the scores of each draw."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from nounflow.config.open_set import NegativesConfig, OpenSetConfig
+from nounflow.config.open_set import OpenSetConfig, OpenSetTestConfig
 from nounflow.errors import NounflowError
 from nounflow.open_set.bank import NounBank, check_classes
-from nounflow.open_set.draws import Draw
-from nounflow.open_set.evaluation import Scored
-from nounflow.open_set.negatives import choose_negatives, no_kinds
-from nounflow.open_set.reference import Reference
-from nounflow.streams import stream
+from nounflow.open_set.draws import Draw, draw_known
+from nounflow.open_set.evaluation import Compared, Scored
+from nounflow.open_set.no_store import StoredNoModel
+from nounflow.open_set.reference import Reference, background_rows, candidate_rows, reference
+from nounflow.open_set_scores import SCORES
+from nounflow.schemas.labels import Labels
+from nounflow.senses import WordSenses
 from nounflow.text import canon
 
 
 @dataclass(frozen=True)
-class LabelledImages:
-    """Images that are scored together, synthetic patterns last."""
+class ImageVectors:
+    """An image set as an embedder sees it."""
 
+    image_set: str
+    embedder: str  # digest
     files: Sequence[str]
-    gold: Sequence[str]
-    accepted: Sequence[frozenset[str]]  # normal spellings that are right, gold's own among them
     vectors: np.ndarray  # float32 [images, dim], unit rows
-    pictured: np.ndarray  # bool: a class of ImageNet-1k
-    pattern: np.ndarray  # bool: synthetic
-
-    def take(self, rows: Sequence[int]) -> LabelledImages:
-        """Some of them."""
-        files, gold, accepted = zip(*((self.files[i], self.gold[i], self.accepted[i]) for i in rows), strict=True)
-        return LabelledImages(files, gold, accepted, self.vectors[rows], self.pictured[rows], self.pattern[rows])
 
 
-def reference(
-    bank: NounBank,
-    known: np.ndarray,
-    temperature: float,
-    settings: NegativesConfig,
-    seed: int,
-    no: np.ndarray | None = None,
-) -> tuple[Reference, np.ndarray]:
-    """What images are held against, where nouns of the bank are known; and the rows of the negatives.
+@dataclass(frozen=True)
+class Answered:
+    """What a run said of an image set, and of the bank's patterns; lists run parallel to `files`."""
 
-    Args:
-        known: rows of the bank.
-        no: no-embeddings of all nouns of the bank.
-    """
-    names = [bank.manifest.nouns[row] for row in known.tolist()]
-    found, rows = list_reference(bank, names, bank.vectors[known], temperature, settings, seed)
-    return (found if no is None else replace(found, no=no[known])), rows
+    run: str
+    image_set: str
+    embedder: str  # digest
+    lexicon: Sequence[str]
+    files: Sequence[str]
+    nouns: Sequence[Sequence[str]]
+    probability: Sequence[float]  # of the first noun
+    right: np.ndarray  # bool
+    points: np.ndarray  # float64
+    pattern_nouns: Sequence[Sequence[str]]
+    pattern_probability: Sequence[float]
 
 
-def list_reference(
-    bank: NounBank, names: Sequence[str], vectors: np.ndarray, temperature: float, settings: NegativesConfig, seed: int
-) -> tuple[Reference, np.ndarray]:
-    """The same of any names with their unit vectors, float32 [names, dim]; those that the bank lacks have no kinds."""
-    manifest = bank.manifest
-    spellings = set(map(canon, names))
-    allowed = np.array([canon(noun) not in spellings for noun in manifest.nouns[: manifest.candidates]])
-    rows = choose_negatives(bank.vectors[: manifest.candidates], vectors, allowed, settings, seed)
-    own = {above[0] for name in spellings & bank.row_of.keys() if (above := manifest.above[bank.row_of[name]])}
-    kept = no_kinds([manifest.above[row] for row in rows], [manifest.names[row] for row in rows], own)
-    return Reference(vectors, temperature, bank.vectors[rows] if len(rows) else None, settings.groups, kept), rows
+@dataclass(frozen=True)
+class Material:
+    """All that was read."""
+
+    settings: OpenSetConfig
+    banks: Sequence[NounBank]
+    images: Sequence[ImageVectors]
+    labels: Mapping[str, Mapping[str, Labels]]  # image set -> file -> labels
+    classes: Mapping[str, Sequence[str]]  # test -> its class list
+    senses: WordSenses
+    pictured: Sequence[str]  # the classes of ImageNet-1k
+    answered: Sequence[Answered] = ()
+    no: Sequence[StoredNoModel] = ()
 
 
-def listed(
-    bank: NounBank,
-    images: LabelledImages,
-    draw: Draw,
-    methods: Sequence[str],
-    temperature: float,
-    config: OpenSetConfig,
-    seed: int,
-    no: Mapping[str, np.ndarray],
-) -> Scored:
-    """Scores of a draw with its class list; those of a no-model are called METHOD:NO_MODEL.
+class Shown(NamedTuple):
+    """An image of a test."""
 
-    Raises:
-        NounflowError: the class list is of no use.
-    """
-    rows = bank.rows(draw.classes)
-    check_classes(draw.classes, bank.vectors[rows])
-    held, _ = reference(bank, rows, temperature, config.negatives, seed)
-    scores = _all_scores(held, images.vectors, methods, None, {name: found[rows] for name, found in no.items()})
-    called = [draw.classes[i] for i in (images.vectors @ held.known.T).argmax(axis=1).tolist()]
-    right = np.array([canon(name) in names for name, names in zip(called, images.accepted, strict=True)])
-    extra = np.zeros(int(images.pattern.sum()), dtype=bool)  # a draw is of photographs
-    kinds = {kind: np.concatenate([photos, extra]) for kind, photos in draw.unknown.items()}
-    unknown = np.logical_or.reduce(list(kinds.values()))
-    kinds |= {
-        "all": unknown,
-        "ImageNet": unknown & images.pictured,
-        "not ImageNet": unknown & ~images.pictured,
-        "farthest": kinds.get("farthest", images.pattern) | images.pattern,
-    }
-    known = np.concatenate([draw.known, extra])
-    return Scored(scores, known, kinds, right, images.files, images.gold, called)
+    file: str
+    vector: np.ndarray  # float32 [dim], unit
+    image_set: str = ""  # empty: a synthetic pattern
+    gold: str = ""
+    sense: str = ""
+    names: frozenset[str] = frozenset()  # normal spellings that are right, gold's own among them
 
 
-def free(
-    bank: NounBank,
-    images: LabelledImages,
-    answers: Sequence[Sequence[str]],
-    probability: np.ndarray,
-    right: np.ndarray,
-    nouns: Sequence[str],
-    methods: Sequence[str],
-    temperature: float,
-    config: OpenSetConfig,
-    no: Mapping[str, np.ndarray],
-) -> Scored:
-    """Scores of a run's own answers without a list: its nouns of each image, then background nouns.
+@dataclass(frozen=True)
+class Trial:
+    """One test on one embedder; `no`: no-embeddings of the bank's nouns, by no-model."""
 
-    Args:
-        answers: nouns of each image, best first.
-        probability: float64 [images], of the first noun.
-        right: bool [images].
-        nouns: the run's lexicon.
-    """
-    rows = bank.rows(nouns)
-    held, _ = reference(bank, rows, temperature, config.negatives, config.seed)
-    candidates = candidate_rows(nouns, answers, background_rows(len(nouns), config))
-    no = {name: found[rows] for name, found in no.items()}
-    scores = {"probability": probability, **_all_scores(held, images.vectors, methods, candidates, no)}
-    kinds = {"wrong": ~right & ~images.pattern, "farthest": images.pattern}
-    called = [row[0] if row else "" for row in answers]
-    return Scored(scores, right, kinds, right, images.files, images.gold, called)
+    material: Material
+    bank: NounBank
+    name: str
+    no: Mapping[str, np.ndarray]
 
+    @property
+    def test(self) -> OpenSetTestConfig:
+        """Its settings."""
+        return (self.material.settings.tests or {})[self.name]
 
-def background_rows(nouns: int, config: OpenSetConfig) -> np.ndarray:
-    """Nouns of a run's lexicon that stand beside its answers, int64: without others, an answer agrees with itself."""
-    rng = stream(config.seed, "open set", "background")
-    return np.sort(rng.permutation(nouns)[: config.background]).astype(np.int64)
+    @cached_property
+    def images(self) -> list[Shown]:
+        """Labelled images of the known set, all of the unknown ones, patterns last.
 
-
-def candidate_rows(nouns: Sequence[str], answers: Sequence[Sequence[str]], background: np.ndarray) -> np.ndarray:
-    """Of each image the rows of its answers and of the background in `nouns`, int64 [images, c]; each row once.
-
-    -1 fills up where an image has fewer answers than others, and stands for what is an answer and background, too.
-
-    Raises:
-        NounflowError: an answer is none of the nouns.
-    """
-    row_of = {canon(noun): row for row, noun in enumerate(nouns)}
-    width = max([1, *map(len, answers)])
-    found = np.full((len(answers), width + len(background)), -1, dtype=np.int64)
-    for place, row in enumerate(answers):
-        if unknown := [noun for noun in row if canon(noun) not in row_of]:
+        Raises:
+            NounflowError: no image of the known set has a label.
+        """
+        test, found = self.test, list[Shown]()
+        for held in (self._vectors(image_set) for image_set in (test.known, *test.unknown)):
+            labels = self.material.labels.get(held.image_set, {})
+            for file, vector in zip(held.files, held.vectors, strict=True):
+                if (one := labels.get(file)) and one.gold:
+                    names = frozenset(map(canon, (one.gold, *one.accepted)))
+                    found.append(Shown(file, vector, held.image_set, one.gold, one.sense, names))
+                elif held.image_set != test.known:
+                    found.append(Shown(file, vector, held.image_set))
+        if all(image.image_set != test.known for image in found):
             raise NounflowError(
-                f"An answer is none of the run's nouns: {unknown[0]}",
-                fix="a gate without a list needs answers from the lexicon: decode guided by it",
+                f"No image of {test.known} has a label, so nothing is known",
+                where=f"open_set.tests.{self.name}.known",
+                fix="check that the label file names files as seen from the image folder",
             )
-        rows = list(dict.fromkeys(row_of[canon(noun)] for noun in row))
-        found[place, : len(rows)] = rows
-        found[place, width:] = np.where(np.isin(background, rows), -1, background)
-    found[(found < 0).all(axis=1), 0] = 0  # neither answer nor background: something to compute a score from
-    return found
+        if test.patterns:
+            found += map(Shown, self.bank.manifest.patterns, self.bank.patterns)
+        return found
+
+    def _vectors(self, image_set: str) -> ImageVectors:
+        digest = self.bank.manifest.embedder.digest
+        return next(one for one in self.material.images if (one.image_set, one.embedder) == (image_set, digest))
+
+    @cached_property
+    def draws(self) -> list[Draw]:
+        """Which of the images, patterns apart, count as known.
+
+        Raises:
+            NounflowError: known and unknown sets overlap, or no known image is of a known class.
+        """
+        test, photos = self.test, [image for image in self.images if image.image_set]
+        nouns = [image.gold for image in photos]
+        if not test.unknown:
+            synsets, wordnet = [self._meaning(image) for image in photos], self.material.senses.wordnet
+            seeds = (self.material.settings.seed + i for i in range(test.draws))
+            return [draw_known(nouns, synsets, wordnet, test.known_share, seed) for seed in seeds]
+        sets = np.array([image.image_set for image in photos])
+        classes = self.material.classes.get(self.name) or [
+            noun for noun, image_set in zip(nouns, sets, strict=True) if image_set == test.known
+        ]
+        known = set(map(canon, classes))
+        of_known = np.array([not image.names.isdisjoint(known) for image in photos])
+        for image_set in test.unknown:
+            if shared := sorted({nouns[row] for row in np.flatnonzero(of_known & (sets == image_set))}):
+                raise NounflowError(
+                    f"Known and unknown sets overlap: {len(shared)} nouns of {image_set} are known: "
+                    f"{', '.join(shared[:5])}",
+                    where=f"open_set.tests.{self.name}",
+                    fix="take their images out of the unknown set, or the nouns out of `classes`",
+                )
+        of_known &= sets == test.known
+        if not of_known.any():
+            raise NounflowError(
+                f"None of the known classes is right for any image of {test.known}",
+                where=f"open_set.tests.{self.name}.classes",
+                fix="name the classes as its label file does",
+            )
+        kinds: dict[str, np.ndarray] = {}
+        for image_set, distance in test.unknown.items():
+            kinds[image_set] = sets == image_set
+            kinds[distance] = kinds.get(distance, np.zeros(len(sets), dtype=bool)) | kinds[image_set]
+        return [Draw(tuple(dict.fromkeys(classes)), of_known, kinds)]
+
+    def _meaning(self, image: Shown) -> str | None:
+        senses = self.material.senses
+        return senses.wordnet.sense_ids.get(image.sense) or next(iter(senses.synsets(image.gold)), None)
+
+    def with_list(self) -> Compared:
+        """Scores of each draw with its class list.
+
+        Raises:
+            NounflowError: the class list is of no use.
+        """
+        seed = self.material.settings.seed
+        scored = [self._listed(draw, seed + i) for i, draw in enumerate(self.draws)]
+        return Compared(self.name, "", self.bank.manifest.embedder.spec, scored, seed)
+
+    def _listed(self, draw: Draw, seed: int) -> Scored:
+        images, rows = self.images, self.bank.rows(draw.classes)
+        known = self.bank.vectors[rows]
+        check_classes(draw.classes, known)
+        called = [draw.classes[i] for i in (_stacked(images) @ known.T).argmax(axis=1).tolist()]
+        right = np.array([canon(name) in image.names for name, image in zip(called, images, strict=True)])
+        pattern = np.array([not image.image_set for image in images])
+        classes = set(map(canon, self.material.pictured))
+        pictured = np.array([not image.names.isdisjoint(classes) for image in images])
+        extra = np.zeros(int(pattern.sum()), dtype=bool)  # a draw is of photographs
+        kinds = {kind: np.concatenate([photos, extra]) for kind, photos in draw.unknown.items()}
+        unknown = np.logical_or.reduce(list(kinds.values()))
+        kinds |= {
+            "all": unknown,
+            "ImageNet": unknown & pictured,
+            "not ImageNet": unknown & ~pictured,
+            "farthest": kinds.get("farthest", pattern) | pattern,
+        }
+        return _scored(
+            images, self._scores(images, rows, seed), np.concatenate([draw.known, extra]), kinds, right, called
+        )
+
+    def of_runs(self) -> Iterator[Compared]:
+        """Runs of this embedder on the known set, without a list: their nouns of each image, then background nouns."""
+        settings, identity = self.material.settings, self.bank.manifest.embedder
+        for said in self.material.answered:
+            if (said.image_set, said.embedder) != (self.test.known, identity.digest):
+                continue
+            place = {file: i for i, file in enumerate(said.files)}
+            photos = [image for image in self.images if image.image_set and image.file in place]
+            rows = [place[image.file] for image in photos]
+            patterns = [image for image in self.images if not image.image_set][: len(said.pattern_nouns)]
+            images, extra = photos + patterns, np.zeros(len(patterns))
+            nouns = [*(said.nouns[i] for i in rows), *said.pattern_nouns[: len(patterns)]]
+            probability = [*(said.probability[i] for i in rows), *said.pattern_probability[: len(patterns)]]
+            right = np.concatenate([said.right[rows], extra.astype(bool)])
+            pattern = np.arange(len(images)) >= len(photos)
+            candidates = candidate_rows(said.lexicon, nouns, background_rows(len(said.lexicon), settings))
+            scores = self._scores(images, self.bank.rows(said.lexicon), settings.seed, candidates)
+            scores = {"probability": np.array(probability), **scores}
+            kinds = {"wrong": ~right & ~pattern, "farthest": pattern}
+            called = [row[0] if row else "" for row in nouns]
+            scored = _scored(images, scores, right, kinds, right, called)
+            points = np.concatenate([said.points[rows], extra])
+            yield Compared(self.name, said.run, identity.spec, [scored], settings.seed, points=points)
+
+    def _scores(
+        self, images: Sequence[Shown], known: np.ndarray, seed: int, candidates: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """Scores where some rows of the bank are known; those of a no-model are called METHOD:NO_MODEL."""
+        settings, vectors = self.material.settings, _stacked(images)
+        held, _ = reference(self.bank, known, settings.negatives, seed)
+        scores = held.scores(vectors, [method for method in settings.methods if held.can(method)], candidates)
+        asked = [method for method in settings.methods if SCORES[method].needs == "no_model"]
+        for name, no in self.no.items():
+            found = Reference(held.known, held.temperature, no=no[known]).scores(vectors, asked, candidates)
+            scores |= {f"{method}:{name}": values for method, values in found.items()}
+        return scores
 
 
-def _all_scores(
-    held: Reference,
-    vectors: np.ndarray,
-    methods: Sequence[str],
-    candidates: np.ndarray | None,
-    no: Mapping[str, np.ndarray],
-) -> dict[str, np.ndarray]:
-    scores = held.scores(vectors, [method for method in methods if held.can(method)], candidates)
-    for name, embeddings in no.items():
-        yes_no = Reference(held.known, held.temperature, no=embeddings)
-        wanted = [method for method in methods if yes_no.can(method) and not held.can(method)]
-        found = yes_no.scores(vectors, wanted, candidates)
-        scores |= {f"{method}:{name}": values for method, values in found.items()}
-    return scores
+def _stacked(images: Sequence[Shown]) -> np.ndarray:
+    return np.stack([image.vector for image in images])
+
+
+def _scored(
+    images: Sequence[Shown], scores: Mapping[str, np.ndarray], known: np.ndarray, kinds: Mapping[str, np.ndarray],
+    right: np.ndarray, called: Sequence[str],
+) -> Scored:  # fmt: skip
+    files, gold = [image.file for image in images], [image.gold for image in images]
+    return Scored(scores, known, kinds, right, files, gold, called)

@@ -8,7 +8,7 @@ from nounflow.config.auto import choice_for, why_noise
 from nounflow.config.runs.retrieval import RetrievalRun
 from nounflow.counts import Counts
 from nounflow.predictor_kinds import TrainingArguments
-from nounflow.schemas.tables import read_lexicon
+from nounflow.schemas.tables import read_lexicon_of
 from nounflow.store.training_set import open_training_set
 from nounflow.store.weights import write_predictor
 from nounflow.training.heldout import HeldOut, held_out
@@ -23,7 +23,7 @@ _SHARPEST = 1e4  # where every text is nearest to its own noun, likelihood only 
 def train(asked: TrainingArguments[RetrievalRun]) -> None:
     """Index the nouns; see `PredictorKind.train`."""
     settings, samples = asked.settings, open_training_set(asked.training_set)
-    names = read_lexicon(asked.nouns)["noun"].to_list()
+    names = read_lexicon_of(asked.nouns, samples.manifest.lexicon, asked.training_set)["noun"].to_list()
     counts = Counts("models")
     vectors = noun_embeddings(samples, len(names), counts.flow(f"{asked.run}: texts", len(samples.vectors), "texts"))
     spec, temperature = samples.manifest.embedder.spec, settings.retrieval.temperature

@@ -11,7 +11,7 @@ import numpy as np
 
 from nounflow.errors import NounflowError
 from nounflow.regions.boxes import degenerate
-from nounflow.schemas.boxes import coco_parts
+from nounflow.schemas.boxes import coco_annotation, coco_parts
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def read_boxes(path: Path, files: Iterable[str] = ()) -> TrueBoxes:
 def _numbers(ids: Iterable[str]) -> dict[str, int]:
     """Ids as the whole numbers that COCO wants; counted from 1 where some are none."""
     ids = list(ids)
-    whole = all(each.isdecimal() for each in ids)
+    whole = all(each.isdecimal() for each in ids) and len(set(map(int, ids))) == len(ids)  # "1" and "01" are two
     return {each: int(each) if whole else i for i, each in enumerate(ids, 1)}
 
 
@@ -103,20 +103,10 @@ def dataset(truth: TrueBoxes, files: Sequence[str], names: Iterable[int]) -> dic
     """Some images and categories of a data set in COCO's form."""
     wanted, annotations = set(names), list[dict[str, Any]]()
     for file in files:
-        image = truth.images[file]
         for box, label, crowd in zip(truth.boxes[file], truth.labels[file].tolist(), truth.crowds[file], strict=True):
             if label in wanted:
-                bbox = xywh(box)
-                annotations.append(
-                    {
-                        "id": len(annotations) + 1,
-                        "image_id": image[0],
-                        "category_id": truth.category_ids[label],
-                        "bbox": bbox,
-                        "area": bbox[2] * bbox[3],
-                        "iscrowd": int(crowd),
-                    }
-                )
+                ids = len(annotations) + 1, truth.images[file][0], truth.category_ids[label]
+                annotations.append(coco_annotation(*ids, box, iscrowd=int(crowd)))
     sizes = {file: truth.images[file] for file in files}
     return {
         "info": {},
@@ -124,9 +114,3 @@ def dataset(truth: TrueBoxes, files: Sequence[str], names: Iterable[int]) -> dic
         "categories": [{"id": truth.category_ids[i], "name": truth.names[i]} for i in sorted(wanted)],
         "annotations": annotations,
     }
-
-
-def xywh(box: np.ndarray) -> list[float]:
-    """A box [4] as COCO writes it: x, y, width, height."""
-    left, top, right, bottom = (float(value) for value in box)
-    return [left, top, right - left, bottom - top]

@@ -45,25 +45,19 @@ def evidence(probe: Probe, image: ImageRegions, config: FusionConfig, temperatur
 class Way(NamedTuple):
     """A row of the table: how scores are made, and by which probe."""
 
-    scores: Callable[[Evidence], np.ndarray]  # [n, names]
-    says: str
+    scores: Callable[[Evidence], np.ndarray] = lambda e: fused(e.similarity, e.probe, e.share, e.objectness)
     probe: str = "probe"
 
 
 WAYS: dict[str, Way] = {
-    "fused": Way(lambda e: fused(e.similarity, e.probe, e.share, e.objectness), "probe, similarity and objectness"),
-    "similarity": Way(lambda e: e.similarity, "similarity of box and name only: the baseline"),
-    "no_probe": Way(lambda e: fused(e.similarity, None, e.share, e.objectness), "similarity and objectness"),
-    "probe_only": Way(lambda e: e.probe, "probe only"),
-    "no_objectness": Way(lambda e: fused(e.similarity, e.probe, e.share, None), "probe and similarity"),
-    "no_quality": Way(
-        lambda e: fused(e.similarity, e.probe, e.share, e.objectness), "without the fit learnt from base boxes",
-        "no_quality",
-    ),
-    "one_scale": Way(
-        lambda e: fused(e.similarity, e.probe, e.share, e.objectness), "boxes without their surroundings", "one_scale"
-    ),
-}  # fmt: skip
+    "fused": Way(),
+    "similarity": Way(lambda e: e.similarity),
+    "no_probe": Way(lambda e: fused(e.similarity, None, e.share, e.objectness)),
+    "probe_only": Way(lambda e: e.probe),
+    "no_objectness": Way(lambda e: fused(e.similarity, e.probe, e.share, None)),
+    "no_quality": Way(probe="no_quality"),
+    "one_scale": Way(probe="one_scale"),
+}
 
 
 def keep(boxes: np.ndarray, scores: np.ndarray, config: FusionConfig) -> Detections:

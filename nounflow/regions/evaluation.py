@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 from nounflow.errors import NounflowError
 from nounflow.regions.coco import TrueBoxes, dataset
 
+_MOST = 100  # detections of a name in an image
 _POINTS = np.linspace(0, 1, 101)  # of recall, at which COCO reads precision
 
 
@@ -35,49 +37,57 @@ class Evaluated:
 
 
 def evaluate(truth: TrueBoxes, files: Sequence[str], names: Sequence[int], results: list[dict[str, Any]]) -> Evaluated:
-    """Evaluate COCO results on some images and names: all areas, 100 detections an image.
+    """Evaluate COCO results on some images and names: all areas.
 
     Raises:
         NounflowError: faster-coco-eval is not installed.
     """
     try:
-        from faster_coco_eval import COCO, COCOeval_faster
+        from faster_coco_eval import COCO
     except ImportError:
         raise NounflowError(
             "Average precision needs faster-coco-eval", fix="pip install -e '.[regions]' in the project's folder"
         ) from None
-    with contextlib.redirect_stdout(io.StringIO()):
-        gold = COCO(dataset(truth, files, names))
-        number = {truth.images[file][0]: i for i, file in enumerate(files)}
-        found = gold.loadRes([dict(one) for one in results if one["image_id"] in number]) if results else COCO()
-        if not results:
-            return Evaluated(*_nothing(truth, files, names))
-        run = COCOeval_faster(gold, found, iouType="bbox", extra_calc=True)
-        run.evaluate()
-        run.accumulate()
-    precision = run.eval["precision"]  # [overlaps, recalls, names, areas, limits]
-    ids = [int(one) for one in run.params.catIds]
-    place = {truth.category_ids[name]: name for name in names}
-    ap50, ap, ranked = dict[int, float](), dict[int, float](), dict[int, Ranked]()
-    right = set()
-    for pair in run.eval["matched"]:
-        detection, box = map(int, pair.split("_", 1))
-        if not gold.anns[box]["iscrowd"]:
-            right.add(detection)
-    for column, category in enumerate(ids):
-        values = precision[:, :, column, 0, -1]
-        if (values < 0).all():  # no box of this name
-            continue
-        name = place[category]
-        ap50[name], ap[name] = float(values[0].mean()), float(values.mean())
-        mine = sorted((one for one in found.anns.values() if one["category_id"] == category), key=_rank)
-        positives = np.array([len(truth.boxes_of(file, [name])) for file in files])
-        ranked[name] = Ranked(
-            np.array([one["id"] in right for one in mine], dtype=bool),
-            np.array([number[one["image_id"]] for one in mine], dtype=np.int64),
-            positives,
-        )
+    number = {truth.images[file][0]: i for i, file in enumerate(files)}
+    positives = {name: np.array([len(truth.boxes_of(file, [name])) for file in files]) for name in names}
+    of_name: dict[int, list[dict[str, Any]]] = {name: [] for name in names if positives[name].any()}
+    ap50, ap = dict.fromkeys(of_name, 0.0), dict.fromkeys(of_name, 0.0)
+    right = dict[int, bool]()  # detection -> whether its box is a single one; a crowd's neither counts nor is amiss
+    if results:
+        place = {truth.category_ids[name]: name for name in names}
+        with contextlib.redirect_stdout(io.StringIO()):
+            gold = COCO(dataset(truth, files, names))
+            found = gold.loadRes([dict(one) for one in results])
+            half, every = _run(gold, found, [0.5]), _run(gold, found, np.linspace(0.5, 0.95, 10))
+        for column, category in enumerate(map(int, half.params.catIds)):
+            if (name := place[category]) in of_name:
+                ap50[name] = float(half.eval["precision"][:, :, column].mean())
+                ap[name] = float(every.eval["precision"][:, :, column].mean())
+        for pair in half.eval["matched"]:
+            detection, box = map(int, pair.split("_", 1))
+            right[detection] = not gold.anns[box]["iscrowd"]
+        seen = Counter[tuple[int, int]]()
+        for one in sorted(found.anns.values(), key=_rank):
+            seen[at := (one["image_id"], name := place[one["category_id"]])] += 1
+            if name in of_name and right.get(one["id"], True) and seen[at] <= _MOST:
+                of_name[name].append(one)
+    ranked = {}
+    for name, mine in of_name.items():
+        image = np.array([number[one["image_id"]] for one in mine], dtype=np.int64)
+        ranked[name] = Ranked(np.array([one["id"] in right for one in mine], dtype=bool), image, positives[name])
     return Evaluated(ap50, ap, ranked)
+
+
+def _run(gold: Any, found: Any, overlaps: Sequence[float] | np.ndarray) -> Any:
+    """With precision [overlaps, recalls, names, 1, 1], and what is matched at any of the overlaps."""
+    from faster_coco_eval import COCOeval_faster
+
+    run = COCOeval_faster(gold, found, iouType="bbox", extra_calc=True)
+    run.params.areaRng, run.params.areaRngLbl = [[0, 1e10]], ["all"]
+    run.params.iouThrs, run.params.maxDets = np.array(overlaps), [_MOST]
+    run.evaluate()
+    run.accumulate()
+    return run
 
 
 def resampled_ap50(ranked: Sequence[Ranked], counts: np.ndarray) -> np.ndarray:
@@ -106,15 +116,3 @@ def _area(right: np.ndarray, found: np.ndarray, positives: int) -> float:
 
 def _rank(detection: dict[str, Any]) -> float:
     return -float(detection["score"])
-
-
-def _nothing(
-    truth: TrueBoxes, files: Sequence[str], names: Sequence[int]
-) -> tuple[dict[int, float], dict[int, float], dict[int, Ranked]]:
-    """Of no detections at all."""
-    ranked = {}
-    for name in names:
-        positives = np.array([len(truth.boxes_of(file, [name])) for file in files])
-        if positives.any():
-            ranked[name] = Ranked(np.zeros(0, dtype=bool), np.zeros(0, dtype=np.int64), positives)
-    return dict.fromkeys(ranked, 0.0), dict.fromkeys(ranked, 0.0), ranked

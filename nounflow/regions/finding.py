@@ -49,15 +49,20 @@ class FindsRegions:
             TypeError: `boxes` or `most` is no whole number from 1 up.
         """
         check_counts(boxes=boxes, most=most)
-        from nounflow.regions.photographs import FoundRegions, RegionFinder
+        from nounflow.regions.free_names import answer_of, name_boxes
+        from nounflow.regions.photographs import FoundRegions, image_regions
+        from nounflow.regions.proposals import load_source
 
-        asked = (proposals or ProposalsConfig()).model_copy(update={"embedded": boxes})
-        gate = self._gate
-        fusion = FusionConfig(most=most)
-        find = RegionFinder(self._predictor, self._embedder, asked, fusion, min_probability, self._same, gate)
+        asked, fusion = proposals or ProposalsConfig(), FusionConfig(most=most)
+        asked = asked.model_copy(update={"embedded": boxes, "per_image": max(boxes, asked.per_image)})
+        propose, answer = load_source(asked, self._embedder.device), answer_of(self._predictor, self._gate)
         for source in [images] if is_image(images) else images_of(images):
             title = title_of(source)
             try:
-                yield find(as_image(source), title)
+                image = as_image(source)
             except ImageError as problem:
                 yield FoundRegions(title, problem=str(problem))
+                continue
+            seen = image_regions(image, title, propose, asked, self._embedder)
+            found = name_boxes(seen, answer, self._same, fusion, min_probability) if seen else []
+            yield FoundRegions(title, image.width, image.height, tuple(found))

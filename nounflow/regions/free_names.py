@@ -49,7 +49,6 @@ def name_boxes(
     groups: Mapping[str, str],
     config: FusionConfig,
     min_probability: float = 0.0,
-    min_objectness: float = 0.0,
 ) -> list[NamedBox]:
     """The boxes of an image that keep a name, best score first.
 
@@ -62,9 +61,7 @@ def name_boxes(
     if not len(image.boxes):
         return []
     nouns, probabilities, accepted = answer(image.combined())
-    taken = np.flatnonzero(
-        accepted & (probabilities >= min_probability) & (image.objectness >= min_objectness) & (np.array(nouns) != "")
-    )
+    taken = np.flatnonzero(accepted & (probabilities >= min_probability) & (np.array(nouns) != ""))
     numbers: dict[str, int] = {}
     group = np.array([numbers.setdefault(groups.get(nouns[i], nouns[i]), len(numbers)) for i in taken], dtype=np.int64)
     scores = np.sqrt(probabilities[taken] * image.objectness[taken])

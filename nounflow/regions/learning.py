@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from nounflow.config.regions import ProbeConfig, RetrievalConfig
-from nounflow.regions.boxes import GEOMETRY, best_overlap
+from nounflow.regions.boxes import GEOMETRY, best_overlap, geometry
 from nounflow.regions.image_regions import ImageRegions, unit
 from nounflow.regions.probe import fit_row, probabilities
 from nounflow.regions.quality import fit_quality, quality
 from nounflow.regions.retrieval import BestBoxes, PseudoBox
-from nounflow.regions.samples import background_rows, draw_samples, gather
+from nounflow.regions.samples import background_rows, draw_samples
+
+Images = Callable[[], Iterable[ImageRegions]]  # those to learn from, each time it is called
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,13 @@ class Probe:
         """What the rows see of an image's boxes, float32 [n, d]: geometry in standard units, then the estimated fit."""
         found = image.features(self.one_scale)
         found[:, -len(GEOMETRY) :] = (found[:, -len(GEOMETRY) :] - self.mean) / self.spread
+        return self.with_quality(found)
+
+    def with_quality(self, features: np.ndarray) -> np.ndarray:
+        """Features [n, d] with the estimated fit behind them, where one is learnt."""
         if self.quality is None:
-            return found
-        return np.concatenate([found, quality(found, self.quality)[:, None]], axis=1)
+            return features
+        return np.concatenate([features, quality(features, self.quality)[:, None]], axis=1)
 
     def probabilities(self, image: ImageRegions) -> np.ndarray:
         """Each name's own yes for an image's boxes, float64 [n, names]; 1 for names that have no row."""
@@ -57,73 +63,63 @@ class Learnt:
     pseudo: Mapping[str, Sequence[PseudoBox]]  # novel name -> boxes, the most like it first
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """Boxes of some images, and what a probe sees of them."""
+
+    boxes: dict[str, np.ndarray] = field(default_factory=dict)
+    features: dict[str, np.ndarray] = field(default_factory=dict)
+
+
 def learn_probe(
-    images: Callable[[], Iterable[ImageRegions]],
+    images: Images,
     base: Mapping[str, Mapping[str, np.ndarray]],
     novel: Sequence[str],
     texts: np.ndarray,
     retrieval: RetrievalConfig,
     settings: ProbeConfig,
-    min_objectness: float,
     seed: int,
     one_scale: bool = False,
 ) -> Learnt:
     """Learn a row for each name.
 
     Args:
-        images: gives the images to learn from, each time it is called.
         base: base name -> file -> its true boxes [n, 4].
         texts: unit rows [base + novel, dim].
     """
-    names = (*base, *novel)
     mean, spread = _standard_units(images())
-    probe = Probe(
-        names, np.arange(len(names)) >= len(base), texts.astype(np.float32), np.zeros((0, 0)), mean, spread,
-        one_scale=one_scale,
-    )  # fmt: skip
-    boxes, features = dict[str, np.ndarray](), dict[str, np.ndarray]()
+    own = texts[: len(base)].astype(np.float32)
+    probe = Probe(tuple(base), np.zeros(len(base), dtype=bool), own, np.zeros(0), mean, spread, one_scale=one_scale)
+    seen = _Seen()
     for image in images():
         if any(image.file in files for files in base.values()):
-            boxes[image.file], features[image.file] = image.boxes, probe.features(image)
+            seen.boxes[image.file], seen.features[image.file] = image.boxes, probe.features(image)
     if settings.quality and base:
-        every = {file: np.concatenate([files[file] for files in base.values() if file in files]) for file in boxes}
-        probe = replace(probe, quality=fit_quality(boxes, features, every))
-    width = probe.features(next(iter(images()))).shape[1]
-    if probe.quality is not None:
-        features = {file: _with_quality(found, probe.quality) for file, found in features.items()}
+        every = {file: np.concatenate([files[file] for files in base.values() if file in files]) for file in seen.boxes}
+        probe = replace(probe, quality=fit_quality(seen.boxes, seen.features, every))
+        seen = _Seen(seen.boxes, {file: probe.with_quality(found) for file, found in seen.features.items()})
+    width = texts.shape[1] * (1 if one_scale else 3) + len(GEOMETRY) + (probe.quality is not None)
     beside = _background(probe, images(), settings, seed)
     rows = [
-        _row(boxes, features, {f: aims for f, aims in files.items() if f in boxes}, beside, settings, seed, name, width)
+        _row(seen, {f: aims for f, aims in files.items() if f in seen.boxes}, beside, settings, seed, name, width)
         for name, files in base.items()
     ]
-    found = _retrieve(images(), texts[len(base) :], retrieval, min_objectness)
-    rows += _novel_rows(probe, found, novel, beside, settings, seed, width)
-    weights = np.stack(rows) if rows else np.zeros((0, width), dtype=np.float32)
-    return Learnt(replace(probe, weights=weights), dict(zip(novel, found.found(), strict=True)))
+    probe = replace(probe, weights=np.array(rows, dtype=np.float32).reshape(-1, width))
+    return _with_names(probe, images(), novel, texts[len(base) :], retrieval, beside, settings, seed)
 
 
 def add_names(
     probe: Probe,
-    images: Sequence[ImageRegions],
+    images: Images,
     novel: Sequence[str],
     texts: np.ndarray,
     retrieval: RetrievalConfig,
     settings: ProbeConfig,
-    min_objectness: float,
     seed: int,
 ) -> Learnt:
-    """The same probe with further names; the rows that it has are not touched."""
-    found = _retrieve(images, texts, retrieval, min_objectness)
-    beside = _background(probe, images, settings, seed)
-    rows = _novel_rows(probe, found, novel, beside, settings, seed, probe.weights.shape[1])
-    grown = replace(
-        probe,
-        names=(*probe.names, *novel),
-        novel=np.concatenate([probe.novel, np.ones(len(novel), dtype=bool)]),
-        texts=np.concatenate([probe.texts, texts.astype(np.float32)]),
-        weights=np.concatenate([probe.weights, np.stack(rows)]),
-    )
-    return Learnt(grown, dict(zip(novel, found.found(), strict=True)))
+    """The same probe with further names, whose unit rows are `texts`; the rows that it has are not touched."""
+    beside = _background(probe, images(), settings, seed)
+    return _with_names(probe, images(), novel, texts, retrieval, beside, settings, seed)
 
 
 def name_vectors(prompts: Sequence[str], names: Sequence[str], encode: Callable[[list[str]], np.ndarray]) -> np.ndarray:
@@ -132,88 +128,81 @@ def name_vectors(prompts: Sequence[str], names: Sequence[str], encode: Callable[
     return unit(vectors.reshape(len(prompts), len(names), -1).mean(axis=0))
 
 
-def _retrieve(
-    images: Iterable[ImageRegions], texts: np.ndarray, config: RetrievalConfig, min_objectness: float
-) -> BestBoxes:
-    best = BestBoxes(texts, config, min_objectness)
-    if len(texts):
-        for image in images:
-            best.offer(image)
-    return best
-
-
-@dataclass(frozen=True)
-class _Background:
+def _background(probe: Probe, images: Iterable[ImageRegions], settings: ProbeConfig, seed: int) -> _Seen:
     """Boxes of all images, the same for every name."""
-
-    boxes: dict[str, np.ndarray]
-    features: dict[str, np.ndarray]
-
-
-def _background(probe: Probe, images: Iterable[ImageRegions], settings: ProbeConfig, seed: int) -> _Background:
-    boxes, features = dict[str, np.ndarray](), dict[str, np.ndarray]()
+    seen = _Seen()
     if settings.background:
         there = list(images)
         each = -(-settings.background // max(1, len(there)))
         for image in there:
             rows = background_rows(len(image.boxes), each, seed, image.file)
-            boxes[image.file], features[image.file] = image.boxes[rows], probe.features(image)[rows]
-    return _Background(boxes, features)
+            seen.boxes[image.file], seen.features[image.file] = image.boxes[rows], probe.features(image)[rows]
+    return seen
 
 
-def _novel_rows(
+def _with_names(
     probe: Probe,
-    best: BestBoxes,
+    images: Iterable[ImageRegions],
     names: Sequence[str],
-    beside: _Background,
+    texts: np.ndarray,
+    retrieval: RetrievalConfig,
+    beside: _Seen,
     settings: ProbeConfig,
     seed: int,
-    width: int,
-) -> list[np.ndarray]:
-    boxes = {file: image.boxes for file, image in best.images.items()}
-    features = {file: probe.features(image) for file, image in best.images.items()}
-    rows = []
-    for name, pseudo in zip(names, best.found(), strict=True):
+) -> Learnt:
+    best = BestBoxes(texts, retrieval)
+    for image in images:
+        best.offer(image)
+    pseudo, rows = dict(zip(names, best.found(), strict=True)), [probe.weights]
+    held = {box.image.file: box.image for boxes in pseudo.values() for box in boxes}
+    seen = _Seen(
+        {file: image.boxes for file, image in held.items()},
+        {file: probe.features(image) for file, image in held.items()},
+    )
+    for name, boxes in pseudo.items():
         targets: dict[str, list[int]] = {}
-        for box in pseudo:
-            targets.setdefault(box.file, []).append(box.row)
-        aims = {file: boxes[file][taken] for file, taken in sorted(targets.items())}
-        rows.append(_row(boxes, features, aims, beside, settings, seed, name, width))
-    return rows
+        for box in boxes:
+            targets.setdefault(box.image.file, []).append(box.row)
+        aims = {file: seen.boxes[file][taken] for file, taken in sorted(targets.items())}
+        rows.append(_row(seen, aims, beside, settings, seed, name, probe.weights.shape[1])[None])
+    grown = replace(
+        probe,
+        names=(*probe.names, *names),
+        novel=np.concatenate([probe.novel, np.ones(len(names), dtype=bool)]),
+        texts=np.concatenate([probe.texts, texts.astype(np.float32)]),
+        weights=np.concatenate(rows),
+    )
+    return Learnt(grown, pseudo)
 
 
 def _row(
-    boxes: Mapping[str, np.ndarray],
-    features: Mapping[str, np.ndarray],
+    seen: _Seen,
     targets: Mapping[str, np.ndarray],
-    beside: _Background,
+    beside: _Seen,
     settings: ProbeConfig,
     seed: int,
     name: str,
     width: int,
 ) -> np.ndarray:
     """A name's weights; NaN where no box fits."""
-    samples = draw_samples(boxes, targets, settings, seed, name)
-    if not samples.positives:
+    samples = draw_samples(seen.boxes, targets, settings, seed, name)
+    if not samples:
         return np.full(width, np.nan, dtype=np.float32)
-    inputs, wanted = gather(samples, features)
-    others = [
+    inputs = [seen.features[file][rows] for file, (rows, _) in samples.items()]
+    inputs += [
         found if file not in targets else found[best_overlap(beside.boxes[file], targets[file]) < settings.positive_iou]
         for file, found in beside.features.items()
     ]
-    inputs = np.concatenate([inputs, *others])
-    return fit_row(inputs, np.pad(wanted, (0, len(inputs) - len(wanted))), settings)
-
-
-def _with_quality(features: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    return np.concatenate([features, quality(features, weights)[:, None]], axis=1)
+    wanted = np.concatenate([positive for _, positive in samples.values()])
+    features = np.concatenate(inputs)
+    return fit_row(features, np.pad(wanted.astype(np.float32), (0, len(features) - len(wanted))), settings)
 
 
 def _standard_units(images: Iterable[ImageRegions]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of the geometry of all boxes, float32 [8] each."""
     total, squares, count = np.zeros(len(GEOMETRY)), np.zeros(len(GEOMETRY)), 0
     for image in images:
-        part = image.features(one_scale=True)[:, -len(GEOMETRY) :].astype(np.float64)
+        part = geometry(image.boxes, image.objectness, image.width, image.height).astype(np.float64)
         total, squares, count = total + part.sum(0), squares + (part**2).sum(0), count + len(part)
     mean = total / max(1, count)
     spread = np.sqrt(np.maximum(squares / max(1, count) - mean**2, 1e-6))

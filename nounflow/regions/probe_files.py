@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
-from nounflow.errors import DamagedFileError
-from nounflow.files import sha256_file
-from nounflow.regions.coco import TrueBoxes, xywh
-from nounflow.regions.image_regions import ImageRegions
+from nounflow.files import check_sha256, sha256_file
+from nounflow.regions.coco import TrueBoxes
 from nounflow.regions.learning import Learnt, Probe
+from nounflow.schemas.boxes import xywh
 from nounflow.schemas.documents import read_document, write_document
 from nounflow.schemas.regions import ProbeManifest
-from nounflow.store.weights import save_tensors
+from nounflow.store.weights import load_tensors, save_tensors
 
 WEIGHTS = "probe.safetensors"
 _SHARED = ("texts", "novel")
@@ -50,14 +48,9 @@ def read_probes(path: Path) -> tuple[ProbeManifest, dict[str, Probe]]:
         DamagedFileError: the weights are not those that the manifest names.
     """
     manifest = read_document(ProbeManifest, path, "manifest of a probe")
-    weights = path.parent / WEIGHTS
-    if not weights.is_file() or sha256_file(weights) != manifest.weights_sha256:
-        raise DamagedFileError(
-            "A probe's weights are not those that were written",
-            where=weights,
-            fix=f"delete {path} and run its stage again",
-        )
-    tensors = {name: tensor.numpy() for name, tensor in load_file(weights).items()}
+    weights, fix = path.parent / WEIGHTS, f"delete {path} and run its stage again"
+    check_sha256(weights, manifest.weights_sha256, "A probe's weights are not those that were written", fix)
+    tensors = {name: tensor.numpy() for name, tensor in load_tensors(weights).items()}
     texts, novel = (tensors.pop(name) for name in _SHARED)
     probes = {}
     for variant in dict.fromkeys(name.partition(".")[0] for name in tensors):
@@ -67,17 +60,17 @@ def read_probes(path: Path) -> tuple[ProbeManifest, dict[str, Probe]]:
     return manifest, probes
 
 
-def pseudo_boxes(learnt: Learnt, images: Mapping[str, ImageRegions], truth: TrueBoxes) -> list[dict[str, Any]]:
+def pseudo_boxes(learnt: Learnt, truth: TrueBoxes) -> list[dict[str, Any]]:
     """The retrieved boxes in COCO's results form: score is the objectness, cosine that of box and name."""
     number = dict(zip(truth.names, truth.category_ids, strict=True))
     return [
         {
-            "image_id": truth.images[box.file][0],
-            "file_name": box.file,
+            "image_id": truth.images[box.image.file][0],
+            "file_name": box.image.file,
             "category_id": number.get(name),  # none of a name that the data set lacks
             "category": name,
-            "bbox": xywh(images[box.file].boxes[box.row]),
-            "score": round(float(images[box.file].objectness[box.row]), 6),
+            "bbox": xywh(box.image.boxes[box.row]),
+            "score": round(float(box.image.objectness[box.row]), 6),
             "cosine": round(box.cosine, 6),
         }
         for name, boxes in learnt.pseudo.items()

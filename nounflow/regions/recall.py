@@ -1,6 +1,6 @@
 """Recall of proposals: what detection cannot do better than. AR@k as COCO's, whatever the name of a box."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -11,7 +11,7 @@ LIMITS = (10, 100, 300)
 
 
 def best_overlaps(
-    proposals: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray], limit: int
+    proposals: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray], limit: int | None = None
 ) -> dict[str, np.ndarray]:
     """Overlap of each true box with the proposal that it is paired with, file -> float32 [n].
 
@@ -20,7 +20,7 @@ def best_overlaps(
     Args:
         proposals: file -> boxes [n, 4], the likeliest objects first.
         truth: file -> boxes [n, 4].
-        limit: proposals of an image that count.
+        limit: proposals of an image that count; None: all.
     """
     found = {}
     for file, boxes in truth.items():
@@ -34,9 +34,14 @@ def best_overlaps(
     return found
 
 
-def recall(overlaps: Sequence[np.ndarray]) -> tuple[float | None, float | None]:
-    """Share of boxes found at an overlap of 0.5, and the mean over 0.5, 0.55 ... 0.95; None where there are none."""
-    every = np.concatenate([*overlaps, np.zeros(0, dtype=np.float32)])
+def recall(
+    proposals: Mapping[str, np.ndarray], truth: Mapping[str, np.ndarray], limit: int | None = None
+) -> tuple[float | None, float | None]:
+    """Share of boxes found at an overlap of 0.5, and the mean over 0.5, 0.55 ... 0.95; None where there are none.
+
+    Args as of `best_overlaps`.
+    """
+    every = np.concatenate([*best_overlaps(proposals, truth, limit).values(), np.zeros(0, dtype=np.float32)])
     if not len(every):
         return None, None
     shares = [(every >= threshold - 1e-6).mean() for threshold in THRESHOLDS]

@@ -1,13 +1,13 @@
 """Pseudo boxes: of each name the boxes that are most like it, found in one pass over any number of images.
 
-What is held is a heap of the best boxes of each name, and the images that these lie in: it grows with names, not with
+What is held is a heap of the best boxes of each name, with the images that these lie in: it grows with names, not with
 images.
 """
 
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,29 +22,23 @@ class PseudoBox:
 
     cosine: float  # of its vector and the name's
     order: int  # minus the number of the image, so that of equals the first stays
-    file: str
     row: int  # among the image's boxes
+    image: ImageRegions = field(compare=False)
 
 
 class BestBoxes:
     """The best boxes of each name so far."""
 
-    def __init__(self, texts: np.ndarray, config: RetrievalConfig, min_objectness: float) -> None:
-        """
-        Args:
-            texts: unit rows [names, dim].
-            min_objectness: of a box that is taken, where the settings do not say.
-        """
+    def __init__(self, texts: np.ndarray, config: RetrievalConfig) -> None:
+        """`texts` are unit rows [names, dim]."""
         self._texts, self._config = texts.astype(np.float32), config
-        self._least = min_objectness if config.min_objectness is None else config.min_objectness
         self._heaps: list[list[PseudoBox]] = [[] for _ in texts]
-        self._held: dict[str, tuple[ImageRegions, int]] = {}  # file -> image, boxes of it in any heap
         self._seen = 0
 
     def offer(self, image: ImageRegions) -> None:
         """Take what is good enough of one more image."""
         self._seen += 1
-        likely = np.flatnonzero(image.objectness >= self._least)
+        likely = np.flatnonzero(image.objectness >= (self._config.min_objectness or 0.0))
         if not len(likely):
             return
         cosines = image.combined()[likely] @ self._texts.T  # [likely, names]
@@ -53,35 +47,18 @@ class BestBoxes:
             if full and cosines[:, name].max() <= heap[0].cosine:
                 continue
             for row in self._of_one_image(image.boxes[likely], cosines[:, name]):
-                box = PseudoBox(float(cosines[row, name]), -self._seen, image.file, int(likely[row]))
-                self._put(heap, box, image)
+                box = PseudoBox(float(cosines[row, name]), -self._seen, int(likely[row]), image)
+                if len(heap) < self._config.most:
+                    heapq.heappush(heap, box)
+                else:
+                    heapq.heappushpop(heap, box)
 
     def found(self) -> list[list[PseudoBox]]:
         """Of each name its boxes, the most like it first; fewer than asked for, or none, where there are no more."""
         return [sorted(heap, reverse=True) for heap in self._heaps]
-
-    @property
-    def images(self) -> dict[str, ImageRegions]:
-        """The images that the boxes lie in."""
-        return {file: image for file, (image, _) in self._held.items()}
 
     def _of_one_image(self, boxes: np.ndarray, cosines: np.ndarray) -> np.ndarray:
         """Rows that one image may give to a name, the most like it first."""
         iou = self._config.dedup_iou
         rows = np.argsort(-cosines, kind="stable") if iou is None else suppressed(boxes, cosines, iou)
         return rows[: self._config.per_image or self._config.most]
-
-    def _put(self, heap: list[PseudoBox], box: PseudoBox, image: ImageRegions) -> None:
-        if len(heap) < self._config.most:
-            heapq.heappush(heap, box)
-            gone = None
-        elif box > heap[0]:
-            gone = heapq.heapreplace(heap, box)
-        else:
-            return
-        self._held[box.file] = image, self._held.get(box.file, (image, 0))[1] + 1
-        if gone is not None:
-            held, boxes = self._held[gone.file]
-            self._held[gone.file] = held, boxes - 1
-            if boxes == 1:
-                del self._held[gone.file]

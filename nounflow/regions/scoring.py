@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from nounflow.config.regions import FusionConfig
-from nounflow.regions.coco import TrueBoxes, xywh
+from nounflow.regions.coco import TrueBoxes
 from nounflow.regions.detection import WAYS, Detections, evidence, keep
-from nounflow.regions.evaluation import Evaluated, Ranked, evaluate, resampled_ap50
+from nounflow.regions.evaluation import Ranked, evaluate, resampled_ap50
 from nounflow.regions.image_regions import ImageRegions
 from nounflow.regions.learning import Probe
+from nounflow.schemas.boxes import xywh
 from nounflow.scoring.intervals import percentiles
 from nounflow.streams import stream
 
@@ -30,26 +31,26 @@ def detect(
 ) -> dict[str, Results]:
     """Way -> COCO results; a way whose probe is not there is left out."""
     found: dict[str, Results] = {way: [] for way, one in WAYS.items() if one.probe in probes}
-    number = dict(zip(truth.names, truth.category_ids, strict=True))
     for image in images:
         seen = {name: evidence(probe, image, config, temperature) for name, probe in probes.items()}
         for way, results in found.items():
             kept = keep(image.boxes, WAYS[way].scores(seen[WAYS[way].probe]), config)
-            names = probes[WAYS[way].probe].names
-            results += coco_results(image, kept, [number[name] for name in names], truth)
+            results += coco_results(image, kept, probes[WAYS[way].probe].names, truth)
     return found
 
 
-def coco_results(image: ImageRegions, kept: Detections, categories: Sequence[int], truth: TrueBoxes) -> Results:
-    """Detections of one image in COCO's form."""
+def coco_results(image: ImageRegions, kept: Detections, names: Sequence[str], truth: TrueBoxes) -> Results:
+    """Detections of one image in COCO's form; without those of names that the data set lacks."""
+    number = dict(zip(truth.names, truth.category_ids, strict=True))
     return [
         {
             "image_id": truth.images[image.file][0],
-            "category_id": categories[name],
+            "category_id": number[names[name]],
             "bbox": [round(value, 2) for value in xywh(image.boxes[row])],
             "score": round(float(score), 6),
         }
         for row, name, score in zip(kept.rows.tolist(), kept.names.tolist(), kept.scores.tolist(), strict=True)
+        if names[name] in number
     ]
 
 
@@ -76,7 +77,6 @@ def score_ways(
     subsets: Mapping[str, Sequence[str]],
     ways: Mapping[str, Results],
     seed: int,
-    evaluator: Callable[..., Evaluated] = evaluate,
 ) -> dict[str, WayScores]:
     """AP of each way on the scored images. All ways are resampled on the same draws of images.
 
@@ -87,7 +87,7 @@ def score_ways(
     columns = {subset: [place[name] for name in names] for subset, names in subsets.items()}
     rng = stream(seed, "regions", "bootstrap")
     counts = rng.multinomial(len(scored), np.full(len(scored), 1 / len(scored)), size=DRAWS)
-    found = {way: evaluator(truth, scored, columns["all"], results) for way, results in ways.items()}
+    found = {way: evaluate(truth, scored, columns["all"], results) for way, results in ways.items()}
     draws = {way: {s: _draws(one.ranked, names, counts) for s, names in columns.items()} for way, one in found.items()}
     scores = {}
     for way, one in found.items():

@@ -40,12 +40,11 @@ class RegionView:
         }
         self._boxes = read_boxes(manifest, self.manifest)
         self._rows = _spans(self._boxes[:, 0].astype(np.int64), self.manifest.files)
-        near = self._boxes[:: len(SCALES), 1:5]
-        known = table.select("file", *CORNERS)
-        embedded = pl.DataFrame(dict(zip(CORNERS, near.T, strict=True)), schema=dict.fromkeys(CORNERS, pl.Float32))
-        files = [self.manifest.files[i] for i in self._boxes[:: len(SCALES), 0].astype(int)]
+        near = self._boxes[:: len(SCALES)]
+        files = [self.manifest.files[i] for i in near[:, 0].astype(int)]
+        embedded = pl.DataFrame(near[:, 1:5], schema=dict.fromkeys(CORNERS, pl.Float32))
         embedded = embedded.with_columns(file=pl.Series(files, dtype=pl.String))
-        if len(self._boxes) % len(SCALES) or len(embedded.join(known, on=["file", *CORNERS], how="anti")):
+        if len(self._boxes) % len(SCALES) or len(embedded.join(table, on=["file", *CORNERS], how="anti")):
             raise MismatchError(
                 "The embedded boxes are not those of the table of proposals",
                 where=f"{manifest} against {proposals}",

@@ -24,7 +24,10 @@ _AS_CLAIMED = charts.Series("as claimed", (0.0, 1.0), (0.0, 1.0), "s0")
 
 def undrawn(scores: Scores) -> str:
     """Which runs are in the tables only, because a chart could not tell more of them apart."""
-    runs = sorted({one.run for one in scores.details})[_STYLES:]
+    groups: dict[tuple[str, str], list[str]] = {}
+    for one in scores.details:
+        groups.setdefault((one.image_set, one.annotator), []).append(one.run)
+    runs = sorted({run for names in groups.values() for run in names[_STYLES:]})
     return f"Charts show the first {_STYLES} runs by name, not {join_words(runs)}." if runs else ""
 
 
@@ -52,8 +55,9 @@ def diversity(scores: Scores) -> list[dict[str, Any]]:
             continue
         series = []
         for i, one in enumerate(details):
-            counts = np.cumsum((0, *one.noun_counts))
-            share = counts / max(1, counts[-1])
+            row = rows[one.run, one.image_set, one.annotator]
+            counts = np.cumsum((0, *one.noun_counts))  # the rarest of very many nouns are not recorded
+            share = counts / max(1, counts[-1], row.n - row.unreadable)
             series.append(charts.Series(one.run, tuple(range(len(counts))), tuple(share.tolist()), f"s{i + 1}"))
         label = f"Share of images of {image_set} that a run's commonest nouns name"
         cells = [(one.run, _diversity_cells(rows[one.run, one.image_set, one.annotator])) for one in details]

@@ -187,14 +187,6 @@ def coco_json(
     """COCO's JSON of images (file, width, height, split) and their boxes."""
     image_ids = {file: number for number, (file, *_) in enumerate(images, 1)}
     label_ids = {label: number for number, label in enumerate(labels, 1)}
-    rows = []
-    for number, box in enumerate(boxes, 1):
-        x0, y0, x1, y1 = box.box
-        bbox = [x0, y0, x1 - x0, y1 - y0]
-        rows.append(
-            {"id": number, "image_id": image_ids[box.file], "category_id": label_ids[box.label], "bbox": bbox,
-             "area": bbox[2] * bbox[3], "iscrowd": 0}
-        )  # fmt: skip
     return {
         "info": info,
         "images": [
@@ -202,5 +194,29 @@ def coco_json(
             for file, width, height, split in images
         ],
         "categories": [{"id": number, "name": label} for label, number in label_ids.items()],
-        "annotations": rows,
+        "annotations": [
+            coco_annotation(number, image_ids[box.file], label_ids[box.label], box.box)
+            for number, box in enumerate(boxes, 1)
+        ],
     }
+
+
+def coco_annotation(number: int, image: int, category: int, box: Iterable[float], **further: Any) -> dict[str, Any]:
+    """An object as COCO writes it, from its box x0, y0, x1, y1."""
+    bbox = xywh(box)
+    area = bbox[2] * bbox[3]
+    return {
+        "id": number,
+        "image_id": image,
+        "category_id": category,
+        "bbox": bbox,
+        "area": area,
+        "iscrowd": 0,
+        **further,
+    }
+
+
+def xywh(box: Iterable[float]) -> list[float]:
+    """A box x0, y0, x1, y1 as COCO writes it: x, y, width, height."""
+    left, top, right, bottom = map(float, box)
+    return [left, top, right - left, bottom - top]

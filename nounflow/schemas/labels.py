@@ -2,13 +2,15 @@
 
 import csv
 import posixpath
+import unicodedata
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import RootModel
 
 from nounflow.errors import NounflowError
-from nounflow.escaping import unguarded
+from nounflow.escaping import is_unseen, unguarded
+from nounflow.files import text_encoding
 from nounflow.image_names import ByName, plain_name
 from nounflow.schemas.documents import StoredDocument
 
@@ -53,10 +55,10 @@ def read_labels(path: Path) -> LabelTable:
         if problem := _problem(row, cells[len(header) :], labels):
             raise NounflowError(problem[0], where=f"{path}, line {line}: {'<TAB>'.join(cells)}", fix=problem[1])
         labels[row["file"].strip()] = Labels(
-            gold=row["gold"].strip(" ;"),
+            gold=nouns_of(row["gold"])[0],
             sense=row.get("sense", "").strip(),
-            accepted=_split(row.get("accepted", "")),
-            secondary=_split(row.get("secondary", "")),
+            accepted=nouns_of(row.get("accepted", "")),
+            secondary=nouns_of(row.get("secondary", "")),
         )
     return labels
 
@@ -68,7 +70,7 @@ def label_rows(path: Path, separator: str = "\t") -> list[tuple[int, list[str]]]
         NounflowError: it cannot be read; names the line where a quotation mark is not closed.
     """
     try:
-        with open(path, encoding="utf-8-sig", newline="") as handle:  # -sig: Excel starts its files with a mark
+        with open(path, encoding=text_encoding(path), newline="") as handle:
             return list(_rows(handle, path, separator))
     except FileNotFoundError:
         raise NounflowError(
@@ -111,7 +113,7 @@ def file_problem(file: str, further: Sequence[str], known: Container[str]) -> tu
 
 def _problem(row: Mapping[str, str], further: list[str], labels: LabelTable) -> tuple[str, str] | None:
     """What is wrong with a row, and the way out."""
-    gold = _split(row.get("gold", ""))
+    gold = nouns_of(row.get("gold", ""))
     if problem := file_problem(row.get("file", "").strip(), further, labels):
         return problem
     if not gold:
@@ -121,5 +123,7 @@ def _problem(row: Mapping[str, str], further: list[str], labels: LabelTable) -> 
     return None
 
 
-def _split(cell: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in cell.split(";") if part.strip())
+def nouns_of(cell: str) -> tuple[str, ...]:
+    """The nouns of a cell, separated by ';': accents composed, without signs that nobody sees (zero-width spaces)."""
+    signs = (sign for sign in unicodedata.normalize("NFC", cell) if sign.isspace() or not is_unseen(sign))
+    return tuple(noun for part in "".join(signs).split(";") if (noun := " ".join(part.split())))

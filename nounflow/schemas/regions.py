@@ -21,9 +21,8 @@ class ProbeManifest(StoredDocument):
     scored: tuple[str, ...]  # images; none of them among `learnt_from` unless transductive
     transductive: bool
     min_objectness: float
-    temperature: float
     source: str  # of the proposals
-    settings: dict[str, Any]  # retrieval, probe, fusion, prompts, seed
+    settings: dict[str, Any]  # retrieval, probe, prompts, seed
     weights_sha256: str
     seconds: float
 

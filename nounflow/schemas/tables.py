@@ -156,6 +156,25 @@ def read_lexicon(path: Path) -> pl.DataFrame:
         return pl.from_arrow(arrow.select(LEXICON.names).cast(LEXICON))  # type: ignore[return-value]
 
 
+def read_lexicon_of(path: Path, digest: str, owner: Path) -> pl.DataFrame:
+    """Read the lexicon that target ids stand for, which decides about every noun that is learnt or said.
+
+    Args:
+        digest: of the lexicon that `owner`, a manifest, was made with.
+
+    Raises:
+        MismatchError: it is another one.
+    """
+    table = read_lexicon(path)
+    if (found := lexicon_digest(table["noun"].to_list())) != digest:
+        raise MismatchError(
+            f"The lexicon is another one than that of {owner} ({found[:12]} against {digest[:12]})",
+            where=path,
+            fix="name the lexicon that its captions were made for",
+        )
+    return table
+
+
 def countability_of(nouns: pl.DataFrame) -> list[str]:
     """The column `countability` of a lexicon; a table made without WordNet has none, and its nouns are counted."""
     if "countability" not in nouns.columns:

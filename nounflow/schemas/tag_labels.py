@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from nounflow.errors import NounflowError
+from nounflow.files import text_encoding
 from nounflow.image_names import in_folder, listed, plain_name
 from nounflow.schemas.boxes import read_coco
-from nounflow.schemas.labels import file_problem, label_rows
+from nounflow.schemas.labels import file_problem, label_rows, nouns_of
 from nounflow.streams import unit_hash
 
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
@@ -124,7 +125,7 @@ def _read_table(path: Path) -> Parts:
         file = plain_name(row.get("file", "").strip())
         if problem := file_problem(file, cells[len(header) :], present):
             raise NounflowError(problem[0], where=f"{path}, line {line}", fix=problem[1])
-        present[file], unknown[file] = _labels(row.get("present")), _labels(row.get("unknown"))
+        present[file], unknown[file] = (set(nouns_of(row.get(name, ""))) for name in ("present", "unknown"))
         if split := row.get("split", "").strip().lower():
             splits[file] = split
     return list(present), present, unknown, splits
@@ -160,10 +161,6 @@ def _read_nus(folder: Path) -> tuple[list[str], dict[str, set[str]], dict[str, s
 
 def _lines(path: Path) -> list[str]:
     try:
-        return [text for line in path.read_text(encoding="utf-8-sig").splitlines() if (text := line.strip())]
+        return [text for line in path.read_text(encoding=text_encoding(path)).splitlines() if (text := line.strip())]
     except (OSError, UnicodeDecodeError) as error:
         raise NounflowError(f"The list cannot be read ({error})", where=path, fix="check the path") from None
-
-
-def _labels(cell: str | None) -> set[str]:
-    return {part.strip() for part in (cell or "").split(";") if part.strip()}

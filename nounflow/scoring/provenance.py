@@ -40,7 +40,7 @@ def find_row(scores: Scores, name: str) -> ScoreRow:
     Raises:
         NounflowError: none or several fit.
     """
-    if name.isdigit() and 0 < int(name) <= len(scores.rows):
+    if name.isdecimal() and 0 < int(name) <= len(scores.rows):
         return scores.rows[int(name) - 1]
     found = [row for row in scores.rows if f"{row.name}/".startswith(f"{name}/")]
     if len(found) != 1:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nounflow.errors import DamagedFileError, MismatchError
-from nounflow.files import read_json, sha256_file, sha256_json, write_json
+from nounflow.files import check_sha256, read_json, sha256_json, write_json
 
 DOCUMENT = "checkpoint.json"
 _FORMAT = 2
@@ -41,8 +41,7 @@ def checked_tensors(folder: Path, reference: Mapping[str, Any], fix: str) -> Pat
         DamagedFileError: it is missing, or another one than was written.
     """
     path: Path = folder / reference["file"]
-    if not path.is_file() or sha256_file(path) != reference["sha256"]:
-        raise DamagedFileError("A checkpoint's tensors are missing or not those that were written", where=path, fix=fix)
+    check_sha256(path, reference["sha256"], "A checkpoint's tensors are missing or not those that were written", fix)
     return path
 
 

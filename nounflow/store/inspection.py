@@ -47,7 +47,8 @@ def find_shards(paths: Sequence[Path]) -> list[Path]:
     Raises:
         NounflowError: there is none, or a manifest is damaged.
     """
-    found = [manifest for path in paths for manifest in _manifests(path) if not _is_other(manifest)]
+    everything = [manifest for path in paths for manifest in _manifests(path)]
+    found = [manifest for manifest in everything if _OTHERS.keys().isdisjoint(_keys_of(manifest) or ())]
     if not found:
         raise NounflowError("There are no shards", where=", ".join(map(str, paths)), fix="check the path")
     places = {path: (str(path.parent), read_manifest(path).start, str(path)) for path in found}
@@ -113,7 +114,7 @@ _OTHERS = {  # a key that no other document has -> what checks it; all else is a
 
 def _shards_of(path: Path) -> list[Path]:
     """Shards of a training set; none for other files, and for a damaged one, which is found when it is checked."""
-    if not _is_training_set(path):
+    if "index_sha256" not in (_keys_of(path) or ()):
         return []
     try:
         manifest = read_document(TrainingSetManifest, path, "training set manifest")
@@ -143,14 +144,6 @@ def _manifests(path: Path) -> list[Path]:
 def _looks_like_manifest(path: Path) -> bool:
     keys = _keys_of(path)
     return keys is None or {"parts", "embedder"} <= keys or not keys.isdisjoint(_OTHERS) or path.name == DOCUMENT
-
-
-def _is_training_set(path: Path) -> bool:
-    return "index_sha256" in (_keys_of(path) or ())
-
-
-def _is_other(path: Path) -> bool:
-    return not _OTHERS.keys().isdisjoint(_keys_of(path) or ())
 
 
 def _keys_of(path: Path) -> set[str] | None:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import torch
 
+from nounflow.ahead import map_ahead
 from nounflow.device import free_memory, on_device
 from nounflow.store.matrix import MappedMatrix
 from nounflow.streams import stream
@@ -118,11 +119,6 @@ def _swept(
         return rows, vectors[rows]
 
     with ThreadPoolExecutor(1) as reader:
-        waiting = reader.submit(read, sweeps[0]) if sweeps else None
-        for following in [*sweeps[1:], None]:
-            if waiting is None:
-                return
-            rows, found = waiting.result()
-            waiting = reader.submit(read, following) if following is not None else None
+        for rows, found in map_ahead(reader, read, sweeps, 1):
             for first in range(0, len(rows), batch_size):
                 yield rows[first : first + batch_size], found[first : first + batch_size]

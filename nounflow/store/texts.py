@@ -26,7 +26,7 @@ def heldout_mask(keys: np.ndarray, share: float) -> np.ndarray:
 
     It depends on nothing but the text, so a text stays held out in every mixture and lexicon.
     """
-    return np.ascontiguousarray(keys).view("<u8")[:, 0] < np.uint64(share * 2**64)
+    return np.ascontiguousarray(keys).view("<u8")[:, 0] < np.uint64(min(share * 2**64, 2**64 - 1))
 
 
 def texts_digest(texts: Sequence[str]) -> str:

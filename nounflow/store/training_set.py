@@ -15,7 +15,7 @@ import torch
 
 from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError
-from nounflow.files import sha256_file
+from nounflow.files import check_sha256
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.tables import INDEX, SAMPLES, read_columns
 from nounflow.schemas.training_sets import TrainingSetManifest
@@ -83,13 +83,12 @@ def read_checked_manifest(manifest_path: Path) -> TrainingSetManifest:
             where=manifest_path,
             fix=f"delete {manifest_path} and run again; the vectors stay",
         )
-    index = manifest_path.parent / INDEX
-    if not index.is_file() or sha256_file(index) != manifest.index_sha256:
-        raise DamagedFileError(
-            "The index of a training set is not the one its manifest describes",
-            where=index,
-            fix=f"delete {manifest_path} and run again; the vectors stay",
-        )
+    check_sha256(
+        manifest_path.parent / INDEX,
+        manifest.index_sha256,
+        "The index of a training set is not the one its manifest describes",
+        f"delete {manifest_path} and run again; the vectors stay",
+    )
     return manifest
 
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from nounflow.atomic import atomic_file
 from nounflow.errors import DamagedFileError, NounflowError
-from nounflow.files import sha256_file
+from nounflow.files import check_sha256, sha256_file
 from nounflow.predictor_kinds import PREDICTORS, RULE, WEIGHTS
 from nounflow.schemas.documents import read_document, write_document
 from nounflow.schemas.models import FusedRule, PredictorManifest
@@ -29,6 +29,18 @@ def save_tensors(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     """Write tensors of any shape by their names, atomically."""
     with atomic_file(path) as temporary:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+
+
+def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Tensors by their names.
+
+    Raises:
+        DamagedFileError: it is no file of tensors.
+    """
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise DamagedFileError(f"The weights cannot be read ({error})", where=path) from error
 
 
 def write_predictor(manifest_path: Path, tensors: Mapping[str, torch.Tensor], **fields: Any) -> PredictorManifest:
@@ -88,13 +100,12 @@ def read_predictor_manifest(manifest_path: Path) -> PredictorManifest:
             where=manifest_path,
             fix=f"delete {manifest_path} and run again",
         )
-    path = weights_file(manifest_path, manifest)
-    if not path.is_file() or sha256_file(path) != manifest.weights_sha256:
-        raise DamagedFileError(
-            "A predictor's weights are missing or not those that its manifest describes",
-            where=path,
-            fix=f"delete {manifest_path} and run again",
-        )
+    check_sha256(
+        weights_file(manifest_path, manifest),
+        manifest.weights_sha256,
+        "A predictor's weights are missing or not those that its manifest describes",
+        f"delete {manifest_path} and run again",
+    )
     return manifest
 
 
@@ -111,10 +122,7 @@ def read_predictor(manifest_path: Path) -> tuple[PredictorManifest, dict[str, to
     """
     manifest = read_predictor_manifest(manifest_path)
     weights = manifest_path.parent / WEIGHTS
-    try:
-        tensors = load_file(weights) if PREDICTORS[manifest.predictor].weights == WEIGHTS else {}
-    except SafetensorError as error:
-        raise DamagedFileError(f"The weights cannot be read ({error})", where=weights) from error
+    tensors = load_tensors(weights) if PREDICTORS[manifest.predictor].weights == WEIGHTS else {}
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise DamagedFileError(

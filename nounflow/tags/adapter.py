@@ -7,17 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from nounflow.embedders.protocol import Embedder
-from nounflow.errors import DamagedFileError
-from nounflow.files import sha256_file
+from nounflow.files import check_sha256, sha256_file
 from nounflow.schemas.documents import StoredDocument, read_document, write_document
 from nounflow.schemas.embeddings import EmbedderIdentity
 from nounflow.store.shards import check_identity
-from nounflow.store.weights import save_tensors
+from nounflow.store.weights import load_tensors, save_tensors
 from nounflow.tags.context import LearntContext
 
 
@@ -85,16 +82,13 @@ def load_adapter(path: Path, embedder: Embedder) -> tuple[AdapterManifest, Learn
     """
     manifest, weights = read_document(AdapterManifest, path, "adapter"), path.with_suffix(".safetensors")
     check_identity(manifest.embedder, embedder.identity, path, "the embedder")
-    if not weights.is_file() or sha256_file(weights) != manifest.weights_sha256:
-        raise DamagedFileError(
-            "The weights of an adapter are missing or not those that its manifest describes",
-            where=weights,
-            fix=f"delete {path} and run again",
-        )
-    try:
-        tensors = load_file(weights)
-    except SafetensorError as error:
-        raise DamagedFileError(f"The weights cannot be read ({error})", where=weights) from error
+    check_sha256(
+        weights,
+        manifest.weights_sha256,
+        "The weights of an adapter are missing or not those that its manifest describes",
+        f"delete {path} and run again",
+    )
+    tensors = load_tensors(weights)
     adapter: Learnt = (
         LearntContext(embedder, manifest.templates)
         if manifest.templates

@@ -12,7 +12,7 @@ from nounflow.open_set.gate import Gate
 from nounflow.predictors.protocol import Predictor
 from nounflow.schemas.tags import BASELINE, FREE, GATED, NamedImage, TagRow
 from nounflow.tags.adapter import Learnt
-from nounflow.tags.evaluation import SOFTMAX, Images, Row, Score, free_row, table, ways
+from nounflow.tags.evaluation import SOFTMAX, Images, Score, free_row, table, ways
 from nounflow.tags.list_free import Tag, candidates, cut, ranked
 from nounflow.tags.scores import dual_stream
 from nounflow.tags.texts import NounVectors, columns_of, label_vectors, meaning, meanings
@@ -74,14 +74,7 @@ def compare(
             )  # fmt: skip
         kept = cut(tags, rows[-1].figures.get("threshold", -1.0))
         shown += [_named(name, run, truth.files[i], kept[i], boxes[i]) for i in test]
-    return [_row(name, embedder.identity.spec, local, row) for row in rows], shown
-
-
-def _row(name: str, spec: str, local: str, row: Row) -> TagRow:
-    return TagRow(
-        set=name, embedder=spec, local=local, method=row.method, needs=row.needs, protocol=row.protocol,
-        images=row.images, labels=row.labels, figures=row.figures, each=row.each,
-    )  # fmt: skip
+    return [TagRow(set=name, embedder=embedder.identity.spec, local=local, **vars(row)) for row in rows], shown
 
 
 def _of_run(images: Images, predictor: Predictor, same: Mapping[str, str], best: int) -> Score:

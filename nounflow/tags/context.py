@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from nounflow.embedders.batching import TextBatch, fill_batch
+from nounflow.embedders.batching import fill_batch
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
 
@@ -71,8 +71,7 @@ class LearntContext(nn.Module):
         found = []
         for template in self._templates:
             rows = self._texts.tokenise([template.replace("{}", label) for label in labels])
-            whole = TextBatch(np.arange(len(rows)), max(map(len, rows)), len(rows))
-            ids, mask = fill_batch(whole, rows, self._texts.pad)
+            ids, mask = fill_batch(rows, max(map(len, rows)), len(rows), self._texts.pad)
             found.append((torch.from_numpy(ids).to(self._device), torch.from_numpy(mask).to(self._device)))
         return LabelTokens(tuple(found))
 

@@ -8,10 +8,11 @@ import numpy as np
 
 from nounflow.schemas.tag_labels import TagLabels
 from nounflow.schemas.tags import BASELINE
+from nounflow.scoring.intervals import percentiles
 from nounflow.tags import scores as s
 from nounflow.tags.adapter import Learnt
 from nounflow.tags.list_free import Tag, cut
-from nounflow.tags.measures import LabelMeans, SetCounts, best_threshold, chosen, interval, samples
+from nounflow.tags.measures import LabelMeans, SetCounts, best_threshold, chosen, samples
 
 SOFTMAX = "local_softmax"
 PROTOCOLS = ("all labels", "unseen labels")  # GZSL and ZSL
@@ -52,7 +53,7 @@ class Row:
         """A figure in percent, and its interval."""
         self.figures[name] = round(100 * float(value), 2)
         if draws is not None:
-            low, high = interval(draws)
+            low, high = percentiles(draws)
             self.figures |= {f"{name}_low": round(100 * low, 2), f"{name}_high": round(100 * high, 2)}
 
 
@@ -104,7 +105,7 @@ def table(truth: TagLabels, methods: dict[str, tuple[str, Score]], seed: int) ->
         if not len(columns) or (protocol == PROTOCOLS[1] and not truth.seen):
             continue
         right = truth.values[np.ix_(test, columns)]
-        base: dict[str, np.ndarray] = {}
+        base, plain = dict[str, np.ndarray](), None
         for method, (needs, score) in methods.items():
             scores = score(test, columns)
             row = Row(method, needs, protocol, len(test), len(columns))
@@ -119,17 +120,13 @@ def table(truth: TagLabels, methods: dict[str, tuple[str, Score]], seed: int) ->
                 threshold = best_threshold(score(val, columns), truth.values[np.ix_(val, columns)])
                 row.figures["threshold"] = round(threshold, 4)
                 drawn["f1_cut"] = _sets(row, "_cut", SetCounts.of(scores > threshold, right), draws)
-            base = base or drawn
-            for name in drawn if drawn is not base else ():
-                difference = drawn[name] - base[name]
-                row.add(f"{name}_minus", row.figures[name] / 100 - found_figure(found, protocol, name), difference)
             found.append(row)
+            if plain is None:
+                plain, base = row, drawn
+                continue
+            for name in drawn:
+                row.add(f"{name}_minus", (row.figures[name] - plain.figures[name]) / 100, drawn[name] - base[name])
     return found
-
-
-def found_figure(rows: Sequence[Row], protocol: str, name: str) -> float:
-    """A figure of the baseline, 0 to 1."""
-    return next(float(row.figures[name]) / 100 for row in rows if (row.method, row.protocol) == (BASELINE, protocol))
 
 
 def _sets(row: Row, suffix: str, counts: SetCounts, draws: np.ndarray) -> np.ndarray:

@@ -3,7 +3,6 @@
 No tensor of [batch, labels, labels] is ever made: a batch of 64 with 1,006 labels would take 259 MB for each.
 """
 
-import itertools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,20 +30,12 @@ class Marks:
 
     def pairs(self, images: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Image, present label and absent label of every such pair within an image, int64 [pairs] each."""
-        parts = [(np.zeros(0, np.int64),) * 3]
-        bounds = np.searchsorted(self.image, np.arange(images + 1))
-        for image, (first, last) in enumerate(itertools.pairwise(bounds)):
-            label, present = self.label[first:last], self.present[first:last]
-            right, wrong = label[present], label[~present]
-            parts.append(
-                (
-                    np.full(len(right) * len(wrong), image),
-                    np.repeat(right, len(wrong)),
-                    np.tile(wrong, len(right)),
-                )
-            )
-        images_of, rights, wrongs = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return images_of, rights, wrongs
+        right, wrong = np.flatnonzero(self.present), np.flatnonzero(~self.present)
+        absent = np.bincount(self.image[wrong], minlength=images)
+        first, times = (absent.cumsum() - absent)[self.image[right]], absent[self.image[right]]
+        turn = np.arange(times.sum()) - np.repeat(times.cumsum() - times, times)  # 0, 1, ... for each present label
+        right, wrong = np.repeat(right, times), wrong[np.repeat(first, times) + turn]
+        return self.image[right], self.label[right], self.label[wrong]
 
 
 def ranking(scores: torch.Tensor, marks: Marks) -> torch.Tensor:
@@ -53,18 +44,14 @@ def ranking(scores: torch.Tensor, marks: Marks) -> torch.Tensor:
     Of scores whose halves have unit length over the labels the margin is never met: then every pair violates, and the
     loss is 1 + mean(absent) - mean(present), which is linear.
     """
-    image, right, wrong = _on(scores, *marks.pairs(len(scores)))
-    hinges = F.relu(1 + scores[image, wrong] - scores[image, right])
-    zeros = scores.new_zeros(len(scores))
+    image, hinges, zeros = _hinges(scores, marks, 1.0)
     violating = zeros.index_add(0, image, (hinges.detach() > 0).to(scores.dtype))
     return zeros.index_add(0, image, hinges) / (violating + 1e-8)
 
 
 def hinge(logits: torch.Tensor, marks: Marks, margin: float) -> torch.Tensor:
     """Mean hinge over an image's pairs of logits, [images]: a margin that can be met."""
-    image, right, wrong = _on(logits, *marks.pairs(len(logits)))
-    hinges = F.relu(margin + logits[image, wrong] - logits[image, right])
-    zeros = logits.new_zeros(len(logits))
+    image, hinges, zeros = _hinges(logits, marks, margin)
     return zeros.index_add(0, image, hinges) / zeros.index_add(0, image, torch.ones_like(hinges)).clamp(min=1)
 
 
@@ -78,6 +65,12 @@ def asymmetric(logits: torch.Tensor, marks: Marks) -> torch.Tensor:
         present, -torch.log(p.clamp(min=1e-8)), -(absent**_FOCUS) * torch.log((1 - absent).clamp(min=1e-8))
     )
     return logits.new_zeros(len(logits)).index_add(0, image, losses)
+
+
+def _hinges(scores: torch.Tensor, marks: Marks, margin: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The image and the hinge of each pair, and a zero for each image."""
+    image, right, wrong = _on(scores, *marks.pairs(len(scores)))
+    return image, F.relu(margin + scores[image, wrong] - scores[image, right]), scores.new_zeros(len(scores))
 
 
 def _on(like: torch.Tensor, *arrays: np.ndarray) -> tuple[torch.Tensor, ...]:

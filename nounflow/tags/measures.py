@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nounflow.scoring.intervals import percentiles
 from nounflow.streams import stream
 
 DRAWS = 500
@@ -121,8 +120,3 @@ def best_threshold(scores: np.ndarray, truth: np.ndarray) -> float:
     last = int(ends[np.argmax(f1[ends])])
     following = values[last + 1] if last + 1 < len(values) and np.isfinite(values[last + 1]) else values[last] - 1e-6
     return float((values[last] + following) / 2)
-
-
-def interval(draws: np.ndarray) -> tuple[float, float]:
-    """Of 95 %, as many draws below as above."""
-    return percentiles(draws)

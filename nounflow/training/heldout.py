@@ -11,7 +11,7 @@ from nounflow.config.noise import NoiseConfig
 from nounflow.errors import NounflowError
 from nounflow.store.training_set import TrainingSet
 from nounflow.training.batches import spaced, torch_seed
-from nounflow.training.noise import apply_noise
+from nounflow.training.noise import apply_noise, noise_scale
 from nounflow.training.noise_shape import load_noise_shape
 
 _LEAST = 5
@@ -40,7 +40,8 @@ def held_out(training_set: TrainingSet, noise: NoiseConfig, seed: int, most: int
     rows = spaced(rows, most)
     generator = torch.Generator().manual_seed(torch_seed(seed, "held-out noise"))
     shape = load_noise_shape(noise, None, training_set)
-    embeddings = apply_noise(torch.from_numpy(training_set.vectors[rows]).float(), noise, generator, shape)
+    clean = torch.from_numpy(training_set.vectors[rows]).float()
+    embeddings = apply_noise(clean, noise, generator, shape, noise_scale(noise, 1.0))  # as at the last step
     return HeldOut(embeddings.numpy(), training_set.targets[training_set.offsets[rows]].astype(np.int64))
 
 

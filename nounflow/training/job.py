@@ -12,7 +12,7 @@ from nounflow.config.auto import why_noise
 from nounflow.device import autocast_dtype
 from nounflow.files import sha256_json
 from nounflow.predictor_kinds import TrainingArguments
-from nounflow.schemas.tables import read_lexicon
+from nounflow.schemas.tables import read_lexicon_of
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.store.weights import MEMORY, with_image_shift, write_predictor
 from nounflow.streams import stream
@@ -21,7 +21,7 @@ from nounflow.training.curves import Reporter
 from nounflow.training.loop import TrainingRun
 from nounflow.training.loss import TrainingTask
 from nounflow.training.memory import check_size
-from nounflow.training.noise_fit import tell_noise, warn_of_noise
+from nounflow.training.noise_fit import noise_warning, tell_noise
 from nounflow.training.noise_shape import NoiseShape, load_noise_shape
 from nounflow.training.processes import Processes, joined_processes
 from nounflow.training.synonyms import share_with_synonyms, synonym_groups
@@ -41,13 +41,13 @@ class TrainingMaterial:
     @classmethod
     def read(cls, asked: TrainingArguments[Any]) -> "TrainingMaterial":
         """Read what the arguments name."""
-        table = read_lexicon(asked.nouns)
-        texts = share_with_synonyms(
-            open_training_set(asked.training_set), synonym_groups(table), asked.settings.training.synonym_share
-        )
+        texts = open_training_set(asked.training_set)
+        table = read_lexicon_of(asked.nouns, texts.manifest.lexicon, asked.training_set)
+        texts = share_with_synonyms(texts, synonym_groups(table), asked.settings.training.synonym_share)
         shape = load_noise_shape(asked.settings.noise, asked.gap[0] if asked.gap else None, texts)
         tell_noise(asked.settings.noise, texts.manifest.embedder.spec)
-        warn_of_noise(asked.settings.noise, texts, shape)
+        if warning := noise_warning(asked.settings.noise, texts, shape):
+            print(warning, flush=True)
         return cls(tuple(table["noun"].to_list()), texts, shape)
 
 

@@ -22,12 +22,6 @@ def tell_noise(noise: NoiseConfig, spec: str) -> None:
     print(f"noise: {noise.described} ({why_noise(noise, spec)})", flush=True)
 
 
-def warn_of_noise(noise: NoiseConfig, texts: TrainingSet, shape: NoiseShape) -> None:
-    """Print the warning, if there is one."""
-    if warning := noise_warning(noise, texts, shape):
-        print(warning, flush=True)
-
-
 def noise_warning(noise: NoiseConfig, texts: TrainingSet, shape: NoiseShape) -> str | None:
     """A line where noise moves texts much less or more than images of the embedder lie from their texts."""
     spec = texts.manifest.embedder.spec

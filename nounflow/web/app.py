@@ -1,6 +1,7 @@
 """The annotation page's server: hands out pictures, takes decisions, and answers when they are on the disk."""
 
 import asyncio
+import functools
 import sqlite3
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,16 +16,19 @@ from starlette.responses import JSONResponse
 from nounflow.annotation.agreement import agreement, shared_judgements
 from nounflow.annotation.cards import Dictionary
 from nounflow.annotation.log import DecisionLog
+from nounflow.annotation.pictures import read_picture
 from nounflow.annotation.scheme import for_page
 from nounflow.escaping import mended
 from nounflow.images import ImageError
 from nounflow.schemas.decisions import AnnotatorName, DecisionDraft, Draft, MarkDraft, Place
-from nounflow.web.photographs import SIZES, Photographs
 from nounflow.web.task_queue import TaskQueue
 
 TOOL = "nounflow annotate 3"  # raise it when what people are asked, or how, changes
 PAGES = Path(__file__).with_name("pages")
 _DRAFT: TypeAdapter[DecisionDraft | MarkDraft] = TypeAdapter(Draft)
+_SIZES = {"screen": 1600, "full": 4096}  # longest side of a picture, pixels
+_PICTURES = 64  # JPEGs in memory: a few MB
+_QUALITY = 90  # of JPEG
 _DIFFERING = 50  # contradictions that the page lists
 _KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -40,14 +44,12 @@ class Sending(BaseModel):
 Who = Annotated[AnnotatorName, Query()]
 
 
-def annotation_app(
-    queue: TaskQueue, log: DecisionLog, photographs: Photographs, dictionary: Dictionary, image_set: str
-) -> FastAPI:
-    """The server's routes; `nounflow.web.security.Guard` stands before them."""
+def annotation_app(queue: TaskQueue, log: DecisionLog, folder: Path, dictionary: Dictionary, image_set: str) -> FastAPI:
+    """The server's routes; `nounflow.web.security.Guard` stands before them. The pictures lie in `folder`."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.add_exception_handler(RequestValidationError, _invalid)
     add_pages(app, PAGES)
-    images = frozenset(task.image for task in queue.tasks)
+    images = {task.image: task.files[0] for task in queue.tasks}
 
     def with_meanings(task: dict[str, Any]) -> dict[str, Any]:
         nouns = [
@@ -126,12 +128,16 @@ def annotation_app(
         twos = [two._asdict() for two in found.twos]
         return {**found._asdict(), "twos": twos, "differing": differing[:_DIFFERING], "differ": len(differing)}
 
+    @functools.lru_cache(maxsize=_PICTURES)
+    def jpeg(image: str, size: str) -> bytes:
+        return read_picture(folder, images[image], image, _SIZES[size], _QUALITY)
+
     @app.get("/pictures/{image}")
     def picture(image: Annotated[Place, InPath()], size: str = "screen") -> Response:
-        if image not in photographs or size not in SIZES:
+        if image not in images or size not in _SIZES:
             raise HTTPException(404, "there is no such picture")
         try:
-            content = photographs.jpeg(image, size)
+            content = jpeg(image, size)
         except ImageError as problem:
             raise HTTPException(410, str(problem)) from None
         return Response(content, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=3600, immutable"})

@@ -1,25 +1,20 @@
-"""The annotation page's server: where it listens, how it is opened in a browser, how much is judged."""
+"""A page's server: where it listens, how it is opened in a browser; and how much is judged."""
 
 import contextlib
 import logging
 import secrets
-import socket
 import threading
 import webbrowser
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from urllib.parse import urlencode
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from nounflow.annotation.cards import Dictionary
-from nounflow.annotation.log import DecisionLog
 from nounflow.annotation.plan import scored_pairs
 from nounflow.annotation.work import Work
 from nounflow.schemas.predictions import Predictions
-from nounflow.web.app import annotation_app
 from nounflow.web.connections import PromptHttp, SaidOnce, listening_socket
-from nounflow.web.photographs import Photographs
 from nounflow.web.security import Guard, web_address
 from nounflow.web.task_queue import TaskQueue
 
@@ -42,25 +37,6 @@ def coverage_lines(work: Work, queue: TaskQueue) -> list[str]:
     return lines
 
 
-def serve(
-    work: Work,
-    queue: TaskQueue,
-    log: DecisionLog,
-    dictionary: Dictionary,
-    *,
-    address: tuple[str, int],
-    annotator: str = "",
-    browser: bool = True,
-    allowed_hosts: Sequence[str] = (),
-) -> None:
-    """Run the server until it is interrupted."""
-    files: Mapping[str, str] = {task.image: task.files[0] for task in queue.tasks}
-    app = annotation_app(queue, log, Photographs(work.folder, files), dictionary, work.image_set)
-    host, port = address
-    note = "; every decision is on the disk already"
-    serve_app(app, host=host, port=port, browser=browser, annotator=annotator, allowed_hosts=allowed_hosts, note=note)
-
-
 def serve_app(
     app: ASGIApp,
     *,
@@ -79,26 +55,21 @@ def serve_app(
         print(f"open  {url}\nstop  Ctrl+C{note}", flush=True)
         if host not in ("127.0.0.1", "localhost", "::1"):
             print("      the port is open to your network: whoever has this address is let in", flush=True)
-        _run(Guard(app, token=token, host=host, port=port, allowed=allowed_hosts), listening, url if browser else None)
-
-
-def _run(guard: Guard, listening: socket.socket, opened: str | None) -> None:
-    """Serve until interrupted; `opened` is shown in a browser."""
-    if opened:
-        threading.Thread(target=webbrowser.open, args=(opened,), daemon=True).start()
-    logging.getLogger("asyncio").addFilter(SaidOnce())
-    settings = uvicorn.Config(
-        guard,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        ws="none",
-        timeout_graceful_shutdown=3,
-        http=PromptHttp,
-        limit_concurrency=_CONNECTIONS,
-    )
-    with contextlib.suppress(KeyboardInterrupt):  # how a user ends it
-        uvicorn.Server(settings).run(sockets=[listening])
+        if browser:
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        logging.getLogger("asyncio").addFilter(SaidOnce())
+        settings = uvicorn.Config(
+            Guard(app, token=token, host=host, port=port, allowed=allowed_hosts),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            ws="none",
+            timeout_graceful_shutdown=3,
+            http=PromptHttp,
+            limit_concurrency=_CONNECTIONS,
+        )
+        with contextlib.suppress(KeyboardInterrupt):  # how a user ends it
+            uvicorn.Server(settings).run(sockets=[listening])
 
 
 def page_address(host: str, port: int, token: str, annotator: str) -> str:

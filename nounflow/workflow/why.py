@@ -127,7 +127,7 @@ def _changes(before: Sequence[Any], now: Sequence[Any]) -> Iterator[str]:
         before, now = gone, new
     for old, new in zip(before, now, strict=True):
         if _is_fingerprint(old) and _is_fingerprint(new):
-            yield "its code has changed (or that of a module it imports)"
+            yield "its code has changed (or that of a module it imports, or the files of a model of yours)"
             continue
         if str(old).startswith(_IMAGES) and str(new).startswith(_IMAGES):
             yield "the images of its folder have changed (by name, size or time)"

@@ -17,9 +17,9 @@ Order = Literal["file", "surest", "least sure"]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a page shows of a run; empty: all."""
+    """What a page shows of a run; empty: all, but of `run` the first."""
 
-    run: str
+    run: str = ""
     other: str = ""  # a second run, shown beside
     verdict: str = ""  # right, close, wrong, unjudged
     differ: bool = False  # the two runs' verdicts
@@ -70,7 +70,7 @@ SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 def chosen(table: pl.DataFrame, wanted: Wanted) -> pl.DataFrame:
     """The rows of the wanted run, in their order; `differ` compares with the other run's row of the same image."""
-    found = table.filter(pl.col("run") == wanted.run)
+    found = table.filter(pl.col("run") == (wanted.run or table["run"].first()))
     for column in ("verdict", "kind", "noun", "gold"):
         if value := getattr(wanted, column):
             found = found.filter(pl.col(column) == value)

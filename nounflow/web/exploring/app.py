@@ -12,12 +12,15 @@ from PIL import Image
 
 from nounflow.images import ImageError, open_image
 from nounflow.web.app import add_pages
-from nounflow.web.exploring.answers import Order, Wanted, chosen, confusions, page
+from nounflow.web.exploring.answers import Wanted, chosen, confusions, page
 
 PAGES = Path(__file__).with_name("pages")
 _SIZE = 48  # images a page
 _POINTS = 3000  # of the map
 _SIDES = {"small": 320, "large": 1280}  # longest side of a picture, pixels
+
+
+Asked = Annotated[Wanted, Depends()]
 
 
 def exploring_app(
@@ -37,21 +40,6 @@ def exploring_app(
     runs = table["run"].unique(maintain_order=True).to_list()
     kinds = sorted(set(table["kind"].unique()) - {""})
 
-    def wanted(
-        run: str = runs[0],
-        other: str = "",
-        verdict: str = "",
-        differ: bool = False,
-        kind: str = "",
-        noun: str = "",
-        gold: str = "",
-        search: Annotated[str, Query(max_length=200)] = "",
-        low: float = 0.0,
-        high: float = 1.0,
-        order: Order = "file",
-    ) -> Wanted:
-        return Wanted(run, other, verdict, differ, kind, noun, gold, search, low, high, order)
-
     @app.get("/api/session")
     def session() -> dict[str, Any]:
         return {
@@ -60,17 +48,15 @@ def exploring_app(
         }
 
     @app.get("/api/page")
-    def rows(
-        asked: Annotated[Wanted, Depends(wanted)], number: Annotated[int, Query(ge=0, le=1_000_000)] = 0
-    ) -> dict[str, Any]:
+    def rows(asked: Asked, number: Annotated[int, Query(ge=0, le=1_000_000)] = 0) -> dict[str, Any]:
         return page(table, asked, number, _SIZE)
 
     @app.get("/api/confusions")
-    def confused(asked: Annotated[Wanted, Depends(wanted)]) -> list[dict[str, Any]]:
+    def confused(asked: Asked) -> list[dict[str, Any]]:
         return confusions(table, asked)
 
     @app.get("/api/map")
-    def points(asked: Annotated[Wanted, Depends(wanted)]) -> list[list[Any]]:
+    def points(asked: Asked) -> list[list[Any]]:
         """x, y, verdict and number of the chosen images, at most so many, evenly taken."""
         if places is None:
             raise HTTPException(404, "there are no embeddings")
