@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from annotation_site import ROOT, Site, decision, environment
+from annotation_site import ROOT, Site, decision, draw, environment
 
 from nounflow.annotation.log import DecisionLog, read_records
 from nounflow.cli import main
@@ -129,3 +129,21 @@ def test_a_new_decision_reruns_the_rule_and_nothing_else_does(site: Site, tmp_pa
         snakemake()
         assert "Nothing to be done" in snakemake("--dry-run")
     assert read_document(Annotations, tmp_path / target, "annotations").images["dog.png"].correct_primary == ("dog",)
+
+
+def test_logs_are_imported_and_exported_outside_of_a_project_and_no_picture_found_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "images").mkdir()
+    draw(tmp_path / "images/a.png", 1)
+    (tmp_path / "in.json").write_text('{"a.png": {"correct_primary": ["dog"]}}')
+    (tmp_path / "other.json").write_text('{"b.png": {"correct_primary": ["dog"]}}')
+    options = ("--images", "images", "--log", "log.sqlite")
+    with pytest.raises(SystemExit):
+        main(["decisions", "import", "other.json", "--annotator", "ann", *options])
+    assert "None of the judged pictures is in the image folder" in capsys.readouterr().err
+    assert not (tmp_path / "log.sqlite").exists()
+    main(["decisions", "import", "in.json", "--annotator", "ann", *options])
+    main(["decisions", "export", "out.json", *options])
+    assert json.loads((tmp_path / "out.json").read_text())["a.png"]["correct_primary"] == ["dog"]

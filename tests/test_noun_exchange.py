@@ -29,6 +29,20 @@ BOWL = DOG | {"id": 1, "target_noun": "quinoa bowl", "pretty_noun": "Quinoa-bowl
 GIZMO = BOWL | {"id": 2, "target_noun": "xyzzy", "pretty_noun": "xyzzy", "singulars": ["xyzzy"]}
 
 
+JEANS = BOWL | {"target_noun": "jeans", "pretty_noun": "jeans", "singulars": [], "singulars_freq": [],
+                "plurals": ["jeans"], "plurals_freq": [2]}  # fmt: skip
+
+
+def test_a_noun_that_is_only_written_in_the_plural_has_the_senses_of_its_singular(
+    tmp_path: Path, wordnet: WordNet
+) -> None:
+    write_json(tmp_path / "object_nouns.json", [JEANS])
+    verdicts = dict.fromkeys(wordnet.synsets, Verdict(1.0, "a test"))
+    entries = read_vocabulary(tmp_path / "object_nouns.json")
+    table, unknown = lexicon_of(entries, WordSenses(wordnet), SenseOrder(wordnet, Rules()), verdicts)
+    assert (table["sense_keys"][0][0], unknown) == ("jean%1:06:00::", [])
+
+
 def test_a_vocabulary_comes_back_as_it_was_and_knows_what_its_nouns_mean(tmp_path: Path, wordnet: WordNet) -> None:
     path = tmp_path / "object_nouns.json"
     write_json(path, [DOG, BOWL, GIZMO])
@@ -39,6 +53,7 @@ def test_a_vocabulary_comes_back_as_it_was_and_knows_what_its_nouns_mean(tmp_pat
     dog, bowl, gizmo = table.iter_rows(named=True)
     assert (dog["weight"], dog["kind"], dog["plural_shares"][1]) == (13, "animal", pytest.approx(4 / 13))
     assert "carnivore" in dog["hypernyms"]
+    assert dog["aliases"] == ["domestic dog", "Canis familiaris"]
     assert bowl["gloss"].startswith("a kind of")
     assert (gizmo["synsets"], gizmo["gloss"]) == ([], "")
 

@@ -128,6 +128,8 @@ def _import(arguments: argparse.Namespace) -> None:
     origin = DecisionOrigin(annotator, imported.tool or "imported five lists", image_set or "", written)
     records = records_of(imported.judged, digests.images, origin, counts)
     counts.print()
+    if imported.judged and not records:
+        raise NounflowError("None of the judged pictures is in the image folder", where=folder, fix="check --images")
     with DecisionLog.open(log_of(arguments)) as log:
         report(arguments.file, log.add(records).result())
 
@@ -138,7 +140,6 @@ def _export(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.exchange import write_five_lists
     from nounflow.annotation.log import TEXT_SUFFIX, read_records, write_records
     from nounflow.annotation.pictures import digest_images, folder_and_digests
-    from nounflow.annotation.work import people_settings
     from nounflow.images import list_images
 
     records = read_records(log_of(arguments))
@@ -148,7 +149,7 @@ def _export(arguments: argparse.Namespace) -> None:
         return
     if arguments.out.suffix != ".json":
         raise NounflowError("Unknown kind of file", where=arguments.out, fix="end the name in .jsonl or .json")
-    settings = people_settings(config_of(arguments), arguments.log)
+    settings = people_of(arguments)
     folder, known = folder_and_digests(image_place_of(arguments, arguments.image_set))
     digests = digest_images(folder, list_images(folder), known)
     if arguments.annotator:

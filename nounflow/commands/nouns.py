@@ -89,6 +89,8 @@ def _import_vocabulary(arguments: argparse.Namespace) -> None:
     from nounflow.nouns.published import lexicon_of, read_vocabulary
     from nounflow.nouns.rules import load_rules
     from nounflow.nouns.selection import SenseOrder, judge_synsets
+    from nounflow.nouns.supplement import extended, read_supplement
+    from nounflow.nouns.visualness import Verdict
     from nounflow.schemas.tables import LEXICON, write_table
     from nounflow.senses import WordSenses
     from nounflow.wordnet import WordNet
@@ -96,11 +98,13 @@ def _import_vocabulary(arguments: argparse.Namespace) -> None:
     entries = read_vocabulary(arguments.file)
     folder = arguments.wordnet if arguments.wordnet.is_dir() else input_folder(arguments.wordnet)
     wordnet, rules = WordNet.load(folder), load_rules(HOME / "resources/nouns/rules.yaml")
-    order = SenseOrder(wordnet, rules)
-    table, unknown = lexicon_of(entries, WordSenses(wordnet), order, judge_synsets(wordnet, rules))
+    verdicts = judge_synsets(wordnet, rules)
+    wordnet, added = extended(wordnet, read_supplement(HOME / "resources/nouns/modern.tsv", wordnet))
+    verdicts |= dict.fromkeys(added, Verdict(1.0, "of the supplement"))
+    table, unknown = lexicon_of(entries, WordSenses(wordnet), SenseOrder(wordnet, rules), verdicts)
     write_table(arguments.out, table, LEXICON)
     shown = f": {', '.join(unknown[:_MOST])}" if unknown else ""
-    print(f"{len(table):,} nouns, of which WordNet lacks {len(unknown):,}{shown}")
+    print(f"{len(table):,} nouns, of which WordNet and the supplement lack {len(unknown):,}{shown}")
 
 
 def _show(arguments: argparse.Namespace) -> None:

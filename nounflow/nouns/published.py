@@ -111,7 +111,8 @@ def lexicon_of(
         senses = _senses(name, words, order, verdicts)
         if not senses:
             unknown.append(name)
-        meaning = _meaning(senses, _senses(name.rpartition(" ")[2], words, order, verdicts), words.wordnet, verdicts)
+        heads = _senses(name.rpartition(" ")[2], words, order, verdicts)
+        meaning = _meaning(name, senses, heads, words.wordnet, verdicts)
         total = sum(entry.singulars_freq) + sum(entry.plurals_freq)
         rows.append(
             {
@@ -132,12 +133,18 @@ def _frequency(weight: int) -> float:
 
 
 def _senses(name: str, words: WordSenses, order: SenseOrder, verdicts: dict[str, Verdict]) -> list[WordSense]:
-    senses = sorted(words.by_mass(name), key=lambda sense: order.rank(name, sense))
+    readings = [name] if words.knows(name) else words.singulars(name)[:1]  # "jeans"
+    found = [sense for reading in readings for sense in words.by_mass(reading)]
+    senses = sorted(found, key=lambda sense: order.rank(name, sense))
     return [sense for sense in senses if verdicts[sense.synset.id].score >= LEAST] or senses
 
 
 def _meaning(
-    senses: Sequence[WordSense], heads: Sequence[WordSense], wordnet: WordNet, verdicts: dict[str, Verdict]
+    name: str,
+    senses: Sequence[WordSense],
+    heads: Sequence[WordSense],
+    wordnet: WordNet,
+    verdicts: dict[str, Verdict],
 ) -> dict[str, Any]:
     """The columns that say what a noun means: by its own senses, else below its last word's first sense."""
     if not senses and not heads:
@@ -150,6 +157,7 @@ def _meaning(
         "synsets": [sense.synset.id for sense in senses], "sense_keys": [sense.key for sense in senses],
         "hypernyms": [synset.lemmas[0] for synset in (above if senses else (first, *above))],
         "hypernym_synsets": [synset.id for synset in (above if senses else (first, *above))],
-        "group": first.id if senses else "", "aliases": list(first.lemmas) if senses else [],
+        "group": first.id if senses else "",
+        "aliases": [word for word in first.lemmas if senses and canon(word) != name],
         "visualness": verdicts[first.id].score,
     }  # fmt: skip
