@@ -7,7 +7,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -20,24 +19,23 @@ from nounflow.embedders.image_files import embed_batches
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
-from nounflow.image_sources import ImageSource, as_image, images_of, is_image, title_of
-from nounflow.images import ImageError
+from nounflow.image_sources import ImageSource, as_image, check_counts, images_of, is_image, title_of
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
 from nounflow.namings import CANDIDATES, AnswerReader, Naming, distinct_nouns
 from nounflow.onnx.opening import is_exported, open_exported
 from nounflow.progress import Progress
 from nounflow.regions.finding import FindsRegions
-from nounflow.tags.texts import LabelList, NounVectors
+from nounflow.tags.finding import FindsTags
+from nounflow.tags.texts import NounVectors
 
 if TYPE_CHECKING:  # PyTorch and more, which an exported model does without
     from nounflow.open_set.gate import Gate, StoredGate
     from nounflow.predictors.protocol import Predictor
-    from nounflow.tags.naming import Tagging
 
 _NOUNS = 3  # of an image, where nobody says how many
 
 
-class NounClassifier(FindsRegions):
+class NounClassifier(FindsRegions, FindsTags):
     """Names images with a trained model. Make one with `load`. It may be used from several threads.
 
     >>> classifier = NounClassifier.load("results/models/small")
@@ -62,7 +60,7 @@ class NounClassifier(FindsRegions):
         self._keep: float | None = None
         self._listed: tuple[str, ...] | None = None
         self._reader = AnswerReader(manifest, predictor.manifest, calibrated)
-        self._vectors_of, self._same = NounVectors(embedder), self._reader.same
+        self._vectors_of, self._same, self._hypernyms = NounVectors(embedder), self._reader.same, self._reader.hypernyms
 
     @classmethod
     def load(
@@ -91,7 +89,9 @@ class NounClassifier(FindsRegions):
 
         Raises:
             NounflowError: there is no such model, it is damaged, or its embedder is not the one installed here.
+            TypeError: `threads` or `batch_size` is no whole number from 1 up.
         """
+        check_counts(threads=threads, batch_size=1 if batch_size is None else batch_size)
         manifest_path = find_model(run, revision)
         if isinstance(generation, str):
             generation = GenerationConfig.from_name(generation)
@@ -112,12 +112,17 @@ class NounClassifier(FindsRegions):
         return cls(predictor, embedder, threads, manifest_path, batch_size, calibrated=calibrated)
 
     from_pretrained = load  # the name that users of other libraries look for
-    regions = FindsRegions.regions  # listed here, too, for whoever looks through the class
+    regions, tags = FindsRegions.regions, FindsTags.tags  # listed here, too, for whoever looks through the class
 
     @property
     def threads(self) -> int:
         """Threads that decode images."""
         return self._threads
+
+    @property
+    def device(self) -> str:
+        """What it computes on: cpu, cuda or mps."""
+        return self._embedder.device
 
     @property
     def nouns(self) -> tuple[str, ...]:
@@ -144,7 +149,7 @@ class NounClassifier(FindsRegions):
             progress: show a bar.
 
         Raises:
-            TypeError: something is no image; it says what is taken.
+            TypeError: something is no image, or `top_k` no whole number from 1 up; it says what is taken.
         """
         if is_image(images):
             return next(self.classify([images], top_k))
@@ -158,6 +163,7 @@ class NounClassifier(FindsRegions):
         progress: bool = False,
     ) -> Iterator[Naming]:
         """As a call does, one answer after the other: any number of images in the memory of two batches."""
+        top_k = self._count(top_k)
         for names, reasons, vectors in self._embedded(images, progress):
             answers = iter(self.classify_embeddings(vectors, top_k))
             for source, reason in zip(names, reasons, strict=True):
@@ -170,13 +176,12 @@ class NounClassifier(FindsRegions):
         Raises:
             TypeError: it has another shape, or values that are not finite.
         """
-        vectors = np.asarray(embeddings.detach().cpu() if hasattr(embeddings, "detach") else embeddings, np.float32)
-        if vectors.ndim != 2 or vectors.shape[1] != self._embedder.dim or not np.isfinite(vectors).all():
-            raise TypeError(f"Embeddings are finite numbers [n, {self._embedder.dim}], not {list(vectors.shape)}")
+        top_k = self._count(top_k)
+        if (vectors := self._unit_rows(embeddings)) is None:
+            found = list(np.shape(embeddings))
+            raise TypeError(f"Embeddings are finite numbers [n, {self._embedder.dim}], none all 0, not {found}")
         if len(vectors) == 0:
             return []
-        vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        top_k = top_k or min(_NOUNS, self._predictor.width)
         answers = self._predictor.answer(vectors, max(top_k, min(CANDIDATES, self._predictor.width)))
         found = self._reader.namings(answers, top_k)
         if self._gate is None:
@@ -185,6 +190,21 @@ class NounClassifier(FindsRegions):
 
         verdicts = self._gate(vectors, [[noun for noun in texts[:TOP_K] if noun] for texts in answers.texts])
         return [replace(naming, verdict=verdict) for naming, verdict in zip(found, verdicts, strict=True)]
+
+    def _count(self, top_k: int | None) -> int:
+        """Nouns that an image gets: no more than there are."""
+        if top_k is None:
+            return min(_NOUNS, self._predictor.width)
+        check_counts(top_k=top_k)
+        return min(int(top_k), max(len(self.nouns), self._predictor.width))
+
+    def _unit_rows(self, embeddings: Any) -> np.ndarray | None:
+        """As float32 [n, dim] of length 1; None: they are no embeddings."""
+        found = np.asarray(embeddings.detach().cpu() if hasattr(embeddings, "detach") else embeddings)
+        if found.ndim != 2 or found.shape[1] != self._embedder.dim or found.dtype.kind not in "fiu":
+            return None
+        lengths = np.linalg.norm(found.astype(np.float32), axis=1, keepdims=True)
+        return found.astype(np.float32) / lengths if (np.isfinite(lengths) & (lengths > 0)).all() else None
 
     def guide(self, nouns: Iterable[str]) -> NounClassifier:
         """The same classifier, answering from these nouns only. It shares the loaded models and is made in no time.
@@ -202,7 +222,8 @@ class NounClassifier(FindsRegions):
                 fix="give nouns of its lexicon (`classifier.nouns`), in the singular",
             )
         if left_out:
-            said = f"{len(left_out)} nouns that this model cannot say: {', '.join(left_out[:10])}"
+            what = "nouns that this model cannot say, or not apart from others of the list"
+            said = f"{len(left_out)} {what}: {', '.join(left_out[:10])}"
             warnings.warn(escaped(said), stacklevel=2)  # a client's, perhaps, and it goes into a log
         guided = copy.copy(self)
         guided._predictor = predictor
@@ -226,9 +247,9 @@ class NounClassifier(FindsRegions):
         merged._reader = self._reader.merging()
         return merged
 
-    def synonyms(self, names: Sequence[str]) -> frozenset[str]:
+    def synonyms(self, names: Iterable[str]) -> frozenset[str]:
         """Canonical forms of names, and of the lexicon's nouns that are their synonyms."""
-        return self._reader.synonyms(names, self._predictor.manifest.nouns)
+        return self._reader.synonyms(distinct_nouns(names), self._predictor.manifest.nouns)
 
     @property
     def calibrated_on(self) -> str:
@@ -287,48 +308,6 @@ class NounClassifier(FindsRegions):
         gated._gate = own
         return gated
 
-    def tags(
-        self,
-        images: ImageSource | Iterable[ImageSource],
-        labels: Iterable[str] | None = None,
-        *,
-        most: int = 5,
-        threshold: float | None = None,
-    ) -> list[Tagging]:
-        """Several nouns of each image, best first, each with its box (docs/tags.md); images as of a call.
-
-        Args:
-            labels: nouns to look for, of any lexicon; None: those that the model says of the image and its tiles, where
-                the classifier's gate, if it has one, believes it.
-            threshold: least score of all but the first; None: that of `results/tags.json` beside the model, if any.
-
-        Raises:
-            NounflowError: the list is empty.
-            UserWarning: labels that stand there twice, or mean the same.
-        """
-        from nounflow.tags.naming import Tagger, Tagging, calibrated_threshold
-
-        listed = (
-            None if labels is None else LabelList.of(labels, self._predictor.manifest.nouns, self._reader.hypernyms)
-        )
-        if listed and not listed.labels:
-            raise NounflowError("The list of labels is empty", fix="give nouns, or leave it out")
-        if listed and listed.problems:
-            warnings.warn(f"labels that mean the same: {escaped(', '.join(listed.problems[:10]))}", stacklevel=2)
-        if threshold is None:
-            spec = self._predictor.manifest.embedder.spec
-            threshold = calibrated_threshold(self._manifest, spec, listed is not None, self._gate is not None)
-        alike = listed.problems if listed else ()
-        tagger = Tagger(self._predictor, self._embedder, self._vectors_of, self._same, self._gate)
-        found = []
-        for source in [images] if is_image(images) else images_of(images):
-            try:
-                nouns = tagger(as_image(source), listed, most, threshold)
-                found.append(Tagging(title_of(source), nouns, alike=alike))
-            except ImageError as problem:
-                found.append(Tagging(title_of(source), (), str(problem)))
-        return found
-
     def encode_images(
         self, images: Iterable[ImageSource] | str | os.PathLike[str], *, progress: bool = False
     ) -> np.ndarray:
@@ -337,22 +316,28 @@ class NounClassifier(FindsRegions):
         Raises:
             NounflowError: one cannot be read.
         """
-        parts = [np.zeros((0, self._embedder.dim), dtype=np.float32)]
-        for names, reasons, vectors in self._embedded([images] if is_image(images) else images, progress):
-            for name, reason in zip(names, reasons, strict=True):
-                if reason is not None:
-                    raise NounflowError(f"An image cannot be read: {reason}", where=title_of(name) or None)
-            parts.append(vectors)
-        return np.concatenate(parts)
+
+        def refuse(title: str, reason: str) -> None:
+            raise NounflowError(f"An image cannot be read: {reason}", where=title or None)
+
+        return self._vectors(images, refuse, progress)
 
     def _known(self, images: Any) -> np.ndarray:
         """Unit vectors of images; those that cannot be read are left out, and told."""
-        parts, unread = [np.zeros((0, self._embedder.dim), np.float32)], list[str]()
-        for names, reasons, vectors in self._embedded([images] if is_image(images) else images, progress=False):
-            parts.append(vectors)
-            unread += [f"{title_of(name)}: {why}" for name, why in zip(names, reasons, strict=True) if why is not None]
+        unread = list[str]()
+        vectors = self._vectors(images, lambda title, reason: unread.append(f"{title}: {reason}"))
         if unread:
             warnings.warn(f"{len(unread)} known images cannot be read, such as {escaped(unread[0])}", stacklevel=3)
+        return vectors
+
+    def _vectors(self, images: Any, unread: Callable[[str, str], None], progress: bool = False) -> np.ndarray:
+        """Unit vectors of images; `unread` is told the title of each that cannot be read, and why."""
+        parts = [np.zeros((0, self._embedder.dim), np.float32)]
+        for sources, reasons, vectors in self._embedded([images] if is_image(images) else images, progress):
+            parts.append(vectors)
+            for source, reason in zip(sources, reasons, strict=True):
+                if reason is not None:
+                    unread(title_of(source), reason)
         return np.concatenate(parts)
 
     def prepare(self, image: ImageSource) -> np.ndarray:
@@ -378,23 +363,21 @@ class NounClassifier(FindsRegions):
 
     def push_to_hub(self, repo_id: str, **options: Any) -> str:
         """Upload what `save` writes to the hub; returns its address. Options are those of `create_repo`."""
-        import tempfile
+        return push_model(self._manifest, repo_id, **options)
 
-        with tempfile.TemporaryDirectory() as temporary:
-            save_model(self._manifest, Path(temporary) / "model")
-            return push_model(Path(temporary) / "model", repo_id, **options)
-
-    def name(self, files: Sequence[str | Path], folder: str | Path = ".", top_k: int | None = None) -> list[Naming]:
+    def name(
+        self, files: str | Path | Sequence[str | Path], folder: str | Path = ".", top_k: int | None = None
+    ) -> list[Naming]:
         """Name image files relative to `folder`, which their answers do not repeat; else as a call does."""
+        files = [files] if isinstance(files, str | Path) else files
         found = self.classify([Path(folder) / file for file in files], top_k)
         return [replace(naming, file=str(file)) for file, naming in zip(files, found, strict=True)]
 
     def _embedded(self, images: Any, progress: bool) -> Iterator[tuple[list[Any], list[str | None], np.ndarray]]:
         """Sources, why they could not be read, and the vectors of the others: see `embed_batches`."""
         images = images_of(images)
-        opened: Callable[[Any], Any] = partial(as_image)
         total = len(images) if hasattr(images, "__len__") else 0
         with Progress("images", total, "images", quiet=not progress) as bar:
-            for found in embed_batches(self._embedder, images, opened, self._batch, self._threads):
+            for found in embed_batches(self._embedder, images, as_image, self._batch, self._threads):
                 yield found
                 bar.advance(len(found[0]))

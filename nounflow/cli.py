@@ -32,7 +32,7 @@ from nounflow.commands import (
     serve,
     workflow,
 )
-from nounflow.commands.options import find_project, seen_from, spread_configfiles
+from nounflow.commands.options import find_project, path_or_name, seen_from, spread_configfiles
 from nounflow.commands.tables import as_json
 from nounflow.version import nounflow_version
 
@@ -64,7 +64,7 @@ def _complete(command: argparse.ArgumentParser) -> None:
 
     shtab.add_argument_to(command, help="print what completes this command in a shell, and leave")
     for action in _actions(command):
-        if action.type is Path and not action.choices:
+        if action.type in (Path, path_or_name) and not action.choices:
             action.complete = shtab.FILE  # type: ignore[attr-defined]
 
 
@@ -92,8 +92,8 @@ def main(arguments: list[str] | None = None) -> None:
     print_any_text()
     with reported_errors(parsed.debug):
         try:
-            folder = find_project(parsed.project)
-            if folder != Path.cwd():
+            parsed.here, folder = Path.cwd(), find_project(parsed.project)
+            if folder != parsed.here:
                 print(f"project: {folder}", file=sys.stderr)
                 _look_from(folder, parsed)
             with contextlib.chdir(folder), as_json(getattr(parsed, "json", False)):
@@ -107,10 +107,8 @@ def main(arguments: list[str] | None = None) -> None:
 def _look_from(folder: Path, parsed: argparse.Namespace) -> None:
     """Keep the meaning of given paths when another folder becomes the working one; defaults lie in the project."""
     for name, value in list(vars(parsed).items()):
-        if name == "predictions":  # of a run or of a file
-            value = [Path(text) if Path(text).exists() else text for text in value]
         if id(value) not in parsed.defaults:
-            setattr(parsed, name, seen_from(folder, value))
+            setattr(parsed, name, seen_from(folder, value, parsed.here))
 
 
 def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:

@@ -21,7 +21,7 @@ _MAGIC = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 _said: set[str] = set()
 
 
-def list_images(folder: Path, *, any_name: bool = False) -> list[str]:
+def list_images(folder: Path, *, any_name: bool = False, may_be_none: bool = False) -> list[str]:
     """Image files below `folder`, as sorted relative POSIX paths; hidden files and folders are passed over.
 
     Linked folders are entered once each. What cannot be entered or read is named on stderr, and what looks like a
@@ -29,6 +29,7 @@ def list_images(folder: Path, *, any_name: bool = False) -> list[str]:
 
     Args:
         any_name: also names that are no UTF-8, which no document of a results folder can hold.
+        may_be_none: it may be empty.
 
     Raises:
         NounflowError: there is no folder, or it holds no images.
@@ -55,7 +56,7 @@ def list_images(folder: Path, *, any_name: bool = False) -> list[str]:
     if others:
         endings = ", ".join(f"{ending} ({n:,})" for ending, n in sorted(others.items()))
         _say(f"{escaped(str(folder))}: files that look like pictures and are not taken, by their endings: {endings}")
-    if not found:
+    if not found and not may_be_none:
         raise NounflowError(
             "The folder holds no images",
             where=folder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 from collections.abc import Iterable
@@ -73,7 +74,11 @@ def as_image(source: Any) -> Image.Image:
             return to_rgb(upright(source))
         except Exception as error:  # one that is opened is not yet decoded
             raise ImageError(f"broken: {error}") from error
+    if isinstance(source, io.TextIOBase):
+        raise TypeError(f"A text file is no image; open it with mode 'rb'. Taken are {_TAKEN}")
     if hasattr(source, "read"):
+        with contextlib.suppress(AttributeError, OSError):  # a stream, which is read from where it is
+            source.seek(0)
         content = source.read()
         if isinstance(content, bytes):
             return open_image(content)
@@ -82,8 +87,6 @@ def as_image(source: Any) -> Image.Image:
         return _of_array(np.moveaxis(array, 0, -1) if array.ndim == 3 else array)
     elif isinstance(source, np.ndarray):
         return _of_array(source)
-    if isinstance(source, io.TextIOBase):
-        raise TypeError(f"A text file is no image; open it with mode 'rb'. Taken are {_TAKEN}")
     raise TypeError(f"{type(source).__name__} is no image. Taken are {_TAKEN}")
 
 
@@ -100,3 +103,14 @@ def _of_array(array: np.ndarray[Any, Any]) -> Image.Image:
     if array.dtype != np.uint8:
         raise TypeError(f"An array of {array.dtype} is no image. Taken are {_TAKEN}")
     return to_rgb(Image.fromarray(np.ascontiguousarray(array)))
+
+
+def check_counts(**counts: object) -> None:
+    """Refuse what is no whole number from 1 up, as an argument by its name.
+
+    Raises:
+        TypeError: naming the first such argument.
+    """
+    for name, value in counts.items():
+        if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < 1:
+            raise TypeError(f"`{name}` is a whole number from 1 up, not {value!r}")

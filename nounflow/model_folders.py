@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,14 @@ from nounflow.atomic import atomic_folder
 from nounflow.errors import NounflowError
 from nounflow.files import sha256_file, write_text
 from nounflow.namings import find_hypernyms
+from nounflow.onnx.opening import EXPORTED, is_exported
 from nounflow.predictor_kinds import GENERATION, PREDICTORS, RULE
 from nounflow.predictors.broader import HYPERNYMS
 from nounflow.predictors.calibrating import CALIBRATION, CAPTION_CALIBRATION
 from nounflow.schemas.documents import read_document, write_document
 from nounflow.schemas.hypernyms import AnswerCalibration
 from nounflow.schemas.models import FusedRule, PredictorManifest
+from nounflow.schemas.onnx import OnnxManifest
 
 MANIFEST = "manifest.json"
 _CALIBRATIONS = (CALIBRATION, CAPTION_CALIBRATION)
@@ -45,7 +48,7 @@ def find_model(model: str | os.PathLike[str], revision: str | None = None) -> Pa
         return _fetched(text, revision) / MANIFEST
     folder = path.parent.parent if path.suffix == ".json" else path.parent
     there = sorted(
-        {str(found.parent) for place in (folder, DEFAULT.parent, home) for found in place.glob(f"*/{MANIFEST}")}
+        {str(found.parent) for place in (folder, DEFAULT.parent, home) for found in place.glob(f"[!.]*/{MANIFEST}")}
     )
     raise NounflowError(
         "There is no trained run here" + (f"; there are: {', '.join(there)}" if there else ""),
@@ -71,8 +74,9 @@ def new_folder(folder: Path) -> Iterator[Path]:
     Raises:
         NounflowError: `folder` holds something.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise NounflowError("The folder is not empty", where=folder, fix="name another folder")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        what = "The folder is not empty" if folder.is_dir() else "This is no folder"
+        raise NounflowError(what, where=folder, fix="name another folder")
     if folder.exists():
         folder.rmdir()
     with atomic_folder(folder) as temporary:
@@ -81,14 +85,21 @@ def new_folder(folder: Path) -> Iterator[Path]:
 
 def copy_model(manifest_path: Path, folder: Path) -> PredictorManifest:
     """Copy a model's files, with what tells its synonyms, where that is known."""
+    source = manifest_path.parent
+    if is_exported(manifest_path):
+        graphs = read_document(OnnxManifest, source / EXPORTED, "manifest of an exported model").files
+        _copy_files(source, folder, {*graphs, EXPORTED, GENERATION, HYPERNYMS, *_CALIBRATIONS})
+        return read_document(PredictorManifest, folder / MANIFEST, "predictor manifest")
     manifest = _copy(manifest_path, folder)
     if hypernyms := find_hypernyms(manifest_path, manifest):
         write_document(folder / HYPERNYMS, hypernyms)
     return manifest
 
 
-def push_model(folder: Path, repo_id: str, **options: Any) -> str:
-    """Upload a model's folder to a hub; returns its address there. The token is that of `huggingface_hub`'s own login.
+def push_model(manifest_path: Path, repo_id: str, **options: Any) -> str:
+    """Upload what `save_model` writes to a hub; returns its address there.
+
+    The token is that of `huggingface_hub`'s own login.
 
     Args:
         options: of `huggingface_hub.HfApi.create_repo`, such as `private`.
@@ -102,7 +113,10 @@ def push_model(folder: Path, repo_id: str, **options: Any) -> str:
     try:
         api = HfApi()
         api.create_repo(repo_id, exist_ok=True, **options)
-        return str(api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message="nounflow model"))
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary) / "model"
+            save_model(manifest_path, folder)
+            return str(api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message="nounflow model"))
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         raise NounflowError(
             f"The hub did not take the model ({_first_line(error)})",
@@ -149,17 +163,22 @@ print(classifier("cat.jpg").nouns)
 """
 
 
+def _copy_files(source: Path, folder: Path, names: Iterable[str]) -> None:
+    """Those of the files that there are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, folder / name)
+
+
 def _copy(manifest_path: Path, folder: Path) -> PredictorManifest:
     """A model's files; a fused model's parts go into folders of their own, and its rule names them there."""
     from nounflow.store.weights import read_predictor_manifest  # needs PyTorch, which naming by ONNX does without
 
     manifest = read_predictor_manifest(manifest_path)
-    folder.mkdir(parents=True, exist_ok=True)
     source = manifest_path.parent
     weights = PREDICTORS[manifest.predictor].weights
-    for name in {weights, GENERATION, *_CALIBRATIONS, MANIFEST} - {RULE}:
-        if (source / name).is_file():
-            shutil.copyfile(source / name, folder / name)
+    _copy_files(source, folder, {weights, GENERATION, *_CALIBRATIONS, MANIFEST} - {RULE})
     if weights == RULE:
         rule = read_document(FusedRule, source / RULE, "rule of a fused predictor")
         for part in rule.parts:

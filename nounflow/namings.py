@@ -15,6 +15,7 @@ from nounflow.predictors.calibrating import calibrated, read_calibration
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.hypernyms import NounHypernyms
 from nounflow.schemas.models import PredictorManifest
+from nounflow.tags.texts import texts_of
 from nounflow.text import canon
 
 if TYPE_CHECKING:
@@ -42,15 +43,8 @@ class Naming:
 
 
 def distinct_nouns(nouns: Iterable[str]) -> list[str]:
-    """The nouns of a list, each once, in its order.
-
-    Raises:
-        TypeError: something in it is no text.
-    """
-    wanted = [nouns] if isinstance(nouns, str) else list(nouns)
-    if strange := [noun for noun in wanted if not isinstance(noun, str)]:
-        raise TypeError(f"A list of nouns holds texts, not {type(strange[0]).__name__}")
-    return list(dict.fromkeys(noun.strip() for noun in wanted if noun.strip()))
+    """The nouns of a list (`texts_of`), each once, in its order."""
+    return list(dict.fromkeys(texts_of(nouns)))
 
 
 class AnswerReader:
@@ -95,7 +89,9 @@ class AnswerReader:
         """`top_k` nouns of each image; `answers` should hold `CANDIDATES`, if there are so many."""
         probabilities = answers.probabilities.astype(np.float64)
         if self.calibration:
-            probabilities = calibrated(probabilities, self.calibration.weight, self.calibration.none)
+            probabilities = calibrated(
+                probabilities, self.calibration.weight, self.calibration.none, self.calibration.candidates
+            )
         rows = zip(answers.texts, answers.nouns.tolist(), probabilities.tolist(), strict=True)
         return [self._naming(texts, nouns, found, top_k) for texts, nouns, found in rows]
 
@@ -103,7 +99,8 @@ class AnswerReader:
         kept = [place for place, text in enumerate(texts) if text]  # the others stayed empty
         texts, nouns = [texts[i] for i in kept], [nouns[i] for i in kept]
         probabilities = [probabilities[i] for i in kept]
-        chain = chain_of(self.hypernyms, nouns, probabilities) if self.hypernyms else ()
+        first = nouns[:CANDIDATES], probabilities[:CANDIDATES]  # however many are asked for
+        chain = chain_of(self.hypernyms, *first) if self.hypernyms else ()
         if self._merge and self.hypernyms:
             places, probabilities = merged_synonyms(self.hypernyms, nouns, probabilities)
             texts, nouns = [texts[i] for i in places], [nouns[i] for i in places]

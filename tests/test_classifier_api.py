@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,8 +23,11 @@ from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.embedders.tokenizer import load_target_tokenizer
 from nounflow.images import list_images
 from nounflow.model_folders import find_model
+from nounflow.namings import CANDIDATES
 from nounflow.predictors.decoder import DecoderPredictor
 from nounflow.predictors.loading import load_predictor
+from nounflow.schemas.documents import write_document
+from nounflow.schemas.hypernyms import AnswerCalibration
 
 KINDS = ["tiny", "tiny_head", "tiny_retrieval", "tiny_fused"]
 
@@ -79,6 +83,69 @@ def test_a_wrong_type_says_what_is_taken(one: NounClassifier, folder: Path) -> N
     for wrong in wrongs:
         with pytest.raises(TypeError, match="is no image"):
             one(wrong)
+
+
+@pytest.mark.parametrize("count", [0, -1, 2.5, True, "3"])
+def test_what_is_no_count_is_refused_and_never_cuts_answers(one: NounClassifier, folder: Path, count: Any) -> None:
+    photo = folder / "a.png"
+    for asked in (
+        lambda: one(photo, top_k=count),
+        lambda: one.tags(photo, most=count),
+        lambda: next(one.regions(photo, boxes=count)),
+        lambda: NounClassifier.load(one.manifest_path, threads=count),
+    ):
+        with pytest.raises(TypeError, match="whole number from 1 up"):
+            asked()
+
+
+def test_one_text_is_no_list_of_letters(one: NounClassifier, folder: Path) -> None:
+    noun = one.nouns[0]
+    assert [tag.noun for tag in one.tags(folder / "a.png", labels=noun)[0].nouns] == [noun]
+    assert noun in one.synonyms(noun)
+    assert [naming.file for naming in one.name("a.png", folder)] == ["a.png"]
+
+
+def test_a_file_object_is_read_whole_wherever_it_stands(one: NounClassifier, folder: Path) -> None:
+    content = io.BytesIO((folder / "a.png").read_bytes())
+    assert one(content).nouns == one(content).nouns == one(folder / "a.png").nouns
+    with open(folder / "a.png", encoding="latin-1") as text, pytest.raises(TypeError, match="mode 'rb'"):
+        one(text)
+
+
+def test_embeddings_without_a_direction_are_refused(one: NounClassifier) -> None:
+    good = one.encode_texts("a photo of a cat")
+    for bad in (0 * good, good + 1j, good[0], np.full_like(good, np.nan), np.array([["a"] * good.shape[1]])):
+        with pytest.raises(TypeError, match="finite numbers"):
+            one.classify_embeddings(bad)
+
+
+@pytest.mark.parametrize("run", KINDS)
+def test_a_noun_listed_in_two_spellings_counts_once(
+    classifiers: dict[str, NounClassifier], folder: Path, run: str
+) -> None:
+    noun, other = classifiers[run].nouns[:2]
+    once = classifiers[run].guide([noun, other])
+    with pytest.warns(UserWarning, match=f"not apart from others of the list: {noun.upper()}"):
+        twice = classifiers[run].guide([noun, noun.upper(), other])
+    assert twice.nouns == (noun, other)
+    assert twice(folder / "a.png") == once(folder / "a.png")
+
+
+def test_more_nouns_asked_for_change_none_of_the_first(
+    classifiers: dict[str, NounClassifier], folder: Path, tmp_path: Path
+) -> None:
+    classifiers["tiny_head"].save(tmp_path / "model")
+    fitted = {"weight": 0.3, "none": -3, "candidates": 4, "images": 50, "labels": "x", "error_before": 0.5}
+    weights = classifiers["tiny_head"].weights_sha256
+    document = AnswerCalibration(weights_sha256=weights, error_after=0.1, right=0.5, **fitted)
+    write_document(tmp_path / "model/calibration.json", document)
+    fitted_one = NounClassifier.load(tmp_path / "model")
+    few, all_of_them = (fitted_one(folder / "a.png", top_k=k) for k in (3, len(fitted_one.nouns)))
+    assert len(all_of_them.probabilities) > CANDIDATES
+    assert all_of_them.probabilities[:3] == few.probabilities
+    assert all_of_them.chain == few.chain
+    assert list(all_of_them.probabilities) == sorted(all_of_them.probabilities, reverse=True)
+    assert sum(all_of_them.probabilities) <= 1 + 1e-9
 
 
 @pytest.mark.parametrize("run", KINDS)
@@ -247,3 +314,22 @@ def test_labelled_photographs_calibrate_a_model(
     plain: Any = NounClassifier.load(tmp_path / "model", calibrated=False)(photos / "1.png")
     assert plain.nouns == before.nouns
     assert plain.probabilities == pytest.approx(before.probabilities, rel=1e-4)  # of another number of threads
+    words = ["calibrate", str(photos), "--labels", str(tmp_path / "labels.tsv"), "--run", str(tmp_path / "model")]
+    for i in range(11):
+        (photos / f"{i}.png").write_bytes(b"broken")
+    with pytest.raises(SystemExit):
+        main(words)
+    said = capsys.readouterr().err
+    assert "unreadable images: 11, such as 0.png: " in said
+    assert "49 labelled images are there, and 50 are needed" in said
+    (photos / "59.png").unlink()
+    with pytest.raises(SystemExit):
+        main(words)
+    assert "labels that match no image: 1, such as 59.png" in capsys.readouterr().err
+    for done in ("removed", "there is no"):
+        main(["calibrate", "--remove", "--run", str(tmp_path / "model")])
+        assert capsys.readouterr().out == f"{done} {tmp_path / 'model/calibration.json'}\n"
+    assert not NounClassifier.load(tmp_path / "model").calibrated_on
+    with pytest.raises(SystemExit):
+        main(["calibrate", str(photos), "--run", str(tmp_path / "model")])
+    assert "what do they show?" in capsys.readouterr().err

@@ -17,7 +17,7 @@ from score_material import DOGS, noisy, score
 from shard_material import make_material
 from test_why import OUTPUT
 
-from nounflow import classifier, namings
+from nounflow import classifier, model_folders, namings
 from nounflow.annotation.log import DecisionLog
 from nounflow.cli import main, parser
 from nounflow.schemas.decisions import DecisionDraft
@@ -120,6 +120,7 @@ def at(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The place; Snakemake and the classifier are stand-ins."""
     monkeypatch.chdir(place)
     monkeypatch.setattr(classifier.NounClassifier, "load", lambda *_, **__: Named())
+    monkeypatch.setattr(model_folders, "find_model", lambda *_: place / "manifest.json")
     monkeypatch.setattr(dry_run, "_snakemake", lambda *_: OUTPUT)
     return place
 

@@ -29,6 +29,14 @@ def test_a_picture_that_is_dropped_is_named_by_each_model_and_no_other_machine_i
     examples = draw_examples(tmp_path / "examples")
     asked: list[str] = []
     called: list[str] = []
+    tagged: list[object] = []
+    tags = classifiers["head"].tags
+
+    def counted(*asked: Any, **options: Any) -> Any:
+        tagged.append(asked)
+        return tags(*asked, **options)
+
+    classifiers["head"].tags = counted  # type: ignore[method-assign]
     connect = socket.socket.connect
 
     def watched(self: socket.socket, target: Any) -> None:
@@ -58,6 +66,11 @@ def test_a_picture_that_is_dropped_is_named_by_each_model_and_no_other_machine_i
             visit.locator("#list textarea, #list input").press("Enter")
             best = classifier.tags(examples[2], ["teapot", "owl"])[0].nouns[0]
             visit.locator(f"#words1 >> text=/{best.noun} {best.score:.2f}/").wait_for(timeout=60_000)
+            before = len(tagged)
+            with visit.expect_request("**/queue/join*"):
+                visit.locator("h1").click()  # leaves the list, which was answered with already
+            visit.wait_for_timeout(700)
+            assert len(tagged) == before > 0
             if shot := os.environ.get("NOUNFLOW_DEMO_SCREENSHOT"):
                 visit.wait_for_timeout(500)
                 visit.screenshot(path=shot)

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from nounflow.model_folders import push_model, save_model
 save_model(Path(sys.argv[1]) / "manifest.json", Path(sys.argv[2]))
-print(push_model(Path(sys.argv[2]), "ann/birds", private=True))
+print(push_model(Path(sys.argv[2]) / "manifest.json", "ann/birds", private=True))
 """
 FETCH = """
 import sys

@@ -19,10 +19,11 @@ from tiny_workflow import Project
 
 from nounflow.classifier import NounClassifier
 from nounflow.cli import main
-from nounflow.commands.naming import _SHAPING
+from nounflow.commands.naming import _SHAPING, _write_table
 from nounflow.commands.naming_journal import NamingJournal
 from nounflow.errors import NounflowError
 from nounflow.namings import Naming
+from nounflow.open_set.gate import Verdict
 from nounflow.sidecars import add_keywords
 
 ROOT = Path(__file__).parent.parent
@@ -147,9 +148,40 @@ def test_a_run_that_was_stopped_goes_on(
     assert not out.with_name("nouns.csv.part").exists()
 
 
+def test_what_is_watched_is_a_folder(run: str, photos: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert name(photos / "a.png", "--run", run, "--watch") == 1
+    assert "no folder to watch" in capsys.readouterr().err
+
+
+def test_from_below_the_project_names_stay_names_and_paths_are_seen_from_there(
+    finished: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOUNFLOW_MODELS", str(finished.folder / "results/models"))
+    below = tmp_path / "below/photos"
+    below.mkdir(parents=True)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_text("{}")
+    shutil.copyfile(finished.folder / "drawn/a.png", below / "a.png")
+    monkeypatch.chdir(below.parent)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"photos/a.png\n")))
+    assert name("-", "--run", "tiny_head") == 0
+    assert capsys.readouterr().out.startswith("below/photos/a.png\t")
+    assert name("photos/a.png", "--run", "tiny_head", "--gate") == 1
+    assert str(finished.folder / "results/models/tiny_head/gate.json") in capsys.readouterr().err
+
+
+def test_a_verdict_stands_in_the_table_behind_any_number_of_unreadable_images(tmp_path: Path) -> None:
+    verdict = Verdict(0.5, 0.4, accepted=True)
+    broken = [Naming(f"{i}.png", (), (), "broken") for i in range(150)]
+    _write_table(tmp_path / "a.csv", [*broken, Naming("x.png", ("cat",), (0.9,), verdict=verdict)], None)
+    head, *_rows, last = (tmp_path / "a.csv").read_text().splitlines()
+    assert dict(zip(head.split(","), last.split(","), strict=True))["verdict"] == "accepted"
+
+
 def test_a_watched_folder_is_named_as_it_fills(run: str, photos: Path, tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
     inbox.mkdir()
+    shutil.copyfile(photos / "a.png", inbox / ".hidden.png")  # a folder that holds none as yet
     command = ["name", str(inbox), "--run", run, "--watch", "--device", "cpu", "--threads", "1"]
     process = subprocess.Popen(
         [sys.executable, "-c", "from nounflow.cli import main; main()", *command],
@@ -165,6 +197,7 @@ def test_a_watched_folder_is_named_as_it_fills(run: str, photos: Path, tmp_path:
             shutil.copyfile(photos / file, inbox / file)
             line = process.stdout.readline()
             assert Path(line.partition("\t")[0]).name == file
+            (inbox / file).unlink()  # sorted away: it is empty again
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
@@ -180,6 +213,9 @@ def test_a_watched_folder_is_named_as_it_fills(run: str, photos: Path, tmp_path:
         (["--watch", "--json"], "no end"),
         (["--resume"], "--out TABLE"),
         (["--out", "a.doc"], "Unknown kind of table"),
+        (["--known", "."], "are of a gate"),
+        (["--keep", "0.9"], "are of a gate"),
+        (["--min-score", "0.5"], "pass --several"),
     ],
 )
 def test_options_that_do_not_go_together_are_named(

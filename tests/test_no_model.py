@@ -24,7 +24,7 @@ from nounflow.embedders.two_towers import TwoTowers
 from nounflow.errors import NounflowError
 from nounflow.open_set.bank import NounBank, unit
 from nounflow.open_set.no_model import NoHead, NoTask, NoTower, opposition, yes_no_loss
-from nounflow.open_set.no_store import StoredNoModel, no_embeddings, read_no_model, text_encoder, token_batch
+from nounflow.open_set.no_store import StoredNoModel, no_embeddings, read_no_model, text_encoder
 from nounflow.open_set.no_training import train_no_model
 from nounflow.open_set.pair_store import Pairs
 from nounflow.schemas.embeddings import EmbedderIdentity
@@ -72,8 +72,8 @@ def test_at_the_start_the_no_of_a_tower_is_its_yes_and_nothing_is_decided(
     encoder = text_encoder(embedder)
     module = NoTower(encoder, 4)
     for mode in (module.train(), module.eval()):
-        decided(images, yes, mode(*token_batch(encoder, captions)).detach())
-    module.train()(*token_batch(encoder, captions)).sum().backward()
+        decided(images, yes, mode(*encoder.batch(captions)).detach())
+    module.train()(*encoder.batch(captions)).sum().backward()
     assert all(part.grad is not None for part in module.parameters())  # all of it learns
     with torch.no_grad():
         module.prompts.normal_()

@@ -82,6 +82,17 @@ def test_onnxruntime_is_all_that_naming_needs(place: Path) -> None:
     assert tuple(row["nouns"]) == NounClassifier.load(place / "run")(place / "0.png", 2).nouns
 
 
+def test_a_saved_export_is_whole_and_none_is_exported_again(place: Path, tmp_path: Path) -> None:
+    exported = NounClassifier.load(place / "exported")
+    exported.save(tmp_path / "given")
+    assert NounClassifier.load(tmp_path / "given")(place / "0.png") == exported(place / "0.png")
+    with pytest.raises(NounflowError, match="exported already"):
+        export_model(place / "exported/manifest.json", tmp_path / "again")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NounflowError, match="no folder"):
+        exported.save(tmp_path / "file")
+
+
 def test_a_damaged_export_and_what_needs_pytorch_are_refused(place: Path, tmp_path: Path) -> None:
     with pytest.raises(NounflowError, match="beam and greedy search"):
         NounClassifier.load(place / "exported", generation="exact_k5")

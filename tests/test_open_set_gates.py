@@ -199,6 +199,12 @@ def test_a_gate_can_keep_less(classifier: NounClassifier, rng: np.random.Generat
     assert kept(listed.gated(keep=0.3)) == kept(classifier.gated(keep=0.3).guide(["cup", "oak"]))
 
 
+def test_a_percentage_is_no_share(classifier: NounClassifier) -> None:
+    for each in (classifier, classifier.guide(["tiger", "oak"])):
+        with pytest.raises(NounflowError, match="share of known images to keep is 95"):
+            each.gated(keep=95)
+
+
 def test_any_function_is_a_gate(classifier: NounClassifier) -> None:
     never = classifier.gated(lambda vectors, nouns: [Verdict(0, 1, False, nouns[0][0])] * len(vectors))
     found = never.classify_embeddings(np.eye(16)[:2])

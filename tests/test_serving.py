@@ -90,6 +90,32 @@ def test_an_answer_carries_what_name_prints_as_json(
     assert "in_lexicon" in fields["Noun"]["required"]
 
 
+def test_an_answer_does_not_depend_on_what_others_ask_meanwhile(finished: Project, photo: bytes) -> None:
+    classifier = NounClassifier.load(finished.folder / "results/models/tiny")
+    asked: list[int] = []
+    classify = classifier.classify_embeddings
+
+    def watched(vectors: np.ndarray, top: int) -> list[Naming]:
+        asked.append(top)
+        return classify(vectors, top)
+
+    classifier.classify_embeddings = watched  # type: ignore[method-assign, assignment]
+    with TestClient(naming_app(classifier, "m", DEFAULT, None, set())) as client, ThreadPoolExecutor(6) as pool:
+
+        def ask(top: int) -> int:
+            answer = client.post(f"/name?top={top}", content=photo, headers={"Content-Type": "image/png"})
+            return len(answer.json()["nouns"])
+
+        assert list(pool.map(ask, (2, 12) * 6)) == [2, 12] * 6
+    assert set(asked) == {2, 12}  # no batch searches wider than its clients asked
+
+
+def test_nouns_that_cannot_be_said_are_told_in_the_answer(address: str, finished: Project, photo: bytes) -> None:
+    known = NounClassifier.load(finished.folder / "results/models/tiny_head").nouns[0]
+    assert post(address, photo, params={"noun": [known, "qwxyz"]}).json()["left_out"] == ["qwxyz"]
+    assert "left_out" not in post(address, photo, params={"noun": known}).json()
+
+
 def test_many_clients_at_once_all_get_their_own_answer(address: str, finished: Project) -> None:
     files = sorted(path for path in (finished.folder / "drawn").glob("*.png") if path.stat().st_size)[:6]
     alone = {path: post(address, path.read_bytes()).json() for path in files}

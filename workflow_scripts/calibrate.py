@@ -22,12 +22,11 @@ def main(model: Path, training_set: Path, nouns: Path, device: str, threads: int
     from nounflow.config.embedder_views import view_of
     from nounflow.config.noise import NoiseConfig
     from nounflow.namings import CANDIDATES
-    from nounflow.predictors.calibrating import caption_evidence, fit_calibration
+    from nounflow.predictors.calibrating import caption_evidence, fit_document
     from nounflow.predictors.loading import load_predictor
     from nounflow.process import prepare_process
     from nounflow.registry import resolve
     from nounflow.schemas.documents import write_document
-    from nounflow.schemas.hypernyms import AnswerCalibration
     from nounflow.schemas.tables import read_lexicon_of
     from nounflow.scoring.calibration import calibration
     from nounflow.store.training_set import open_training_set
@@ -43,18 +42,14 @@ def main(model: Path, training_set: Path, nouns: Path, device: str, threads: int
     vectors = resolve(view)(texts.embeddings) if view else texts.embeddings
     groups = read_lexicon_of(nouns, manifest.lexicon, model)["group"].to_list()
     probabilities, right = caption_evidence(predictor, vectors, texts.nouns, groups, CANDIDATES)
-    fitted = fit_calibration(probabilities, right)
-    found = AnswerCalibration(
+    found, _first = fit_document(
+        probabilities,
+        right,
+        lambda claimed, truth: calibration(claimed, truth)[0],
         weights_sha256=manifest.weights_sha256,
-        weight=fitted.rule.weights[0],
-        none=fitted.rule.none,
         candidates=CANDIDATES,
-        images=len(right),
         labels=training_set.as_posix(),
         fitted_on=f"held-out captions {'as the image tower shows them' if view else 'under noise'}",
-        error_before=calibration(probabilities[:, 0], right[:, 0])[0],
-        error_after=calibration(fitted.first, right[:, 0])[0],
-        right=float(right[:, 0].mean()),
     )
     write_document(out, found)
     print(

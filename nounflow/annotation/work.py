@@ -32,7 +32,7 @@ class Work:
     tasks: tuple[Task, ...]
 
 
-def find_predictions(named: Sequence[str], image_set: str | None) -> tuple[Predictions, ...]:
+def find_predictions(named: Sequence[str | Path], image_set: str | None) -> tuple[Predictions, ...]:
     """Read predictions by run name, file or folder; all on one image set.
 
     Raises:
@@ -42,7 +42,7 @@ def find_predictions(named: Sequence[str], image_set: str | None) -> tuple[Predi
 
 
 def find_said(
-    named: Sequence[str], image_set: str | None, read: Callable[[Path], tuple[Document, ...]]
+    named: Sequence[str | Path], image_set: str | None, read: Callable[[Path], tuple[Document, ...]]
 ) -> tuple[Document, ...]:
     """The same, whatever `read` finds in the files.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nounflow.commandline import at_least_one
-from nounflow.commands.options import HOME, add_image_set, config_of
+from nounflow.commands.options import HOME, add_address, add_image_set, config_of, path_or_name
 from nounflow.extras import need
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def add(commands: Any) -> None:
     annotate.add_argument(
         "predictions",
         nargs="+",
+        type=path_or_name,
         metavar="RUN_OR_FILE",
         help="runs, files or folders of predictions; results/tags.json, results/regions.json",
     )
@@ -32,11 +33,10 @@ def add(commands: Any) -> None:
     annotate.add_argument("--top-k", type=at_least_one, default=2, help="nouns of a run asked about (default 2)")
     annotate.add_argument("--log", type=Path, help="decision log (default: the config's)")
     annotate.add_argument("--wordnet", type=Path, default=Path("results/inputs/wordnet/manifest.json"), help="manifest")
-    annotate.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
+    add_address(annotate, PORT)
     annotate.add_argument(
         "--allow-host", action="append", default=[], help="a further name of this machine, as browsers write it"
     )
-    annotate.add_argument("--port", type=int, default=PORT, help=f"port to listen at (default {PORT})")
     annotate.add_argument("--no-browser", action="store_true", help="only print the address")
     annotate.set_defaults(call=_annotate)
     add_image_set(annotate)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nounflow.commandline import at_least_one
-from nounflow.commands.options import add_machine, add_run
+from nounflow.commands.options import add_machine, add_run, load_classifier
 from nounflow.errors import NounflowError
 
 _LEAST = 50
@@ -24,8 +24,8 @@ def add(commands: Any) -> None:
         "--uncalibrated` does not), before what the workflow fitted to captions. The order of the nouns stays. What is "
         "scored by the workflow is not touched.",
     )
-    parser.add_argument("folder", type=Path, help="the photographs")
-    parser.add_argument("--labels", type=Path, required=True, help="label file: columns file, gold, accepted")
+    parser.add_argument("folder", nargs="?", type=Path, help="the photographs")
+    parser.add_argument("--labels", type=Path, help="label file: columns file, gold, accepted")
     parser.add_argument("--candidates", type=at_least_one, default=10, help="nouns of an image that are weighed")
     parser.add_argument("--remove", action="store_true", help="remove the model's calibration instead")
     add_run(parser)
@@ -36,27 +36,25 @@ def add(commands: Any) -> None:
 def _calibrate(arguments: argparse.Namespace) -> None:
     import numpy as np
 
-    from nounflow.classifier import NounClassifier
     from nounflow.escaping import escaped
     from nounflow.image_names import same_name
     from nounflow.images import list_images
-    from nounflow.predictors.calibrating import CALIBRATION, fit_calibration
-    from nounflow.process import prepare_process
+    from nounflow.model_folders import find_model
+    from nounflow.predictors.calibrating import CALIBRATION, fit_document
     from nounflow.schemas.documents import write_document
-    from nounflow.schemas.hypernyms import AnswerCalibration
     from nounflow.schemas.labels import read_labels
     from nounflow.scoring.calibration import calibration, calibration_interval
     from nounflow.streams import stream
     from nounflow.text import canon
 
-    labels = read_labels(arguments.labels)
-    device = prepare_process(arguments.device, arguments.threads)
-    classifier = NounClassifier.load(arguments.run, device, arguments.threads, calibrated=False)
-    target = classifier.manifest_path.parent / CALIBRATION
+    target = find_model(arguments.run).parent / CALIBRATION
     if arguments.remove:
-        target.unlink(missing_ok=True)
-        print(f"removed {target}")
-        return
+        print(f"{'removed' if target.exists() else 'there is no'} {target}")
+        return target.unlink(missing_ok=True)
+    if not (arguments.folder and arguments.labels):
+        raise NounflowError("Which photographs, and what do they show?", fix="pass their folder and --labels TSV")
+    labels = read_labels(arguments.labels)
+    classifier = load_classifier(arguments, arguments.run, calibrated=False)
     files = [file for file in list_images(arguments.folder) if file in labels]
     found = set(map(same_name, files))
     if missing := [file for file in labels if file not in found]:
@@ -75,26 +73,19 @@ def _calibrate(arguments: argparse.Namespace) -> None:
         print(f"unreadable images: {len(unread):,}, such as {first}", file=sys.stderr)
     probabilities, right = probabilities[read], right[read]
     _refuse_few(len(right), arguments.folder)
-    fitted = fit_calibration(probabilities, right)
-    before, _ = calibration(probabilities[:, 0], right[:, 0])
-    after, _ = calibration(fitted.first, right[:, 0])
-    write_document(
-        target,
-        AnswerCalibration(
-            weights_sha256=classifier.weights_sha256,
-            weight=fitted.rule.weights[0],
-            none=fitted.rule.none,
-            candidates=arguments.candidates,
-            images=len(probabilities),
-            labels=arguments.labels.as_posix(),
-            error_before=before,
-            error_after=after,
-            right=float(right[:, 0].mean()),
-        ),
+    fitted, claims = fit_document(
+        probabilities,
+        right,
+        lambda claimed, truth: calibration(claimed, truth)[0],
+        weights_sha256=classifier.weights_sha256,
+        candidates=arguments.candidates,
+        labels=arguments.labels.as_posix(),
     )
-    low, high = calibration_interval(fitted.first, right[:, 0], stream(0, "calibrate"))
-    print(f"{len(probabilities):,} images, the first noun is right for {right[:, 0].mean():.1%}")
-    print(f"calibration error {before:.3f}, now {after:.3f} [{low:.3f}, {high:.3f}] in cross-validation")
+    write_document(target, fitted)
+    low, high = calibration_interval(claims, right[:, 0], stream(0, "calibrate"))
+    error = f"{fitted.error_before:.3f}, now {fitted.error_after:.3f} [{low:.3f}, {high:.3f}]"
+    print(f"{fitted.images:,} images, the first noun is right for {fitted.right:.1%}")
+    print(f"calibration error {error} in cross-validation")
     print(f"written to {target}; `nounflow name` uses it from now on")
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nounflow.commands.options import add_image_set, image_place_of
+from nounflow.commands.options import add_address, add_image_set, image_place_of, path_or_name
 from nounflow.errors import NounflowError
 from nounflow.extras import need
 
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
 
     from nounflow.schemas.predictions import Predictions
 
-PORT = 8767
+PORT = 8768
 _RESULTS = Path("results")
 
 
 def add(commands: Any) -> None:
     """Add `explore` to the parsers of `nounflow`."""
     explore = commands.add_parser("explore", help="look at what runs said, in a browser")
-    explore.add_argument("runs", nargs="+", metavar="RUN", help="names of runs, or their predictions files")
+    explore.add_argument(
+        "runs", nargs="+", type=path_or_name, metavar="RUN", help="names of runs, or their predictions files"
+    )
     add_image_set(explore)
     explore.add_argument("--annotator", help="whose judgements (default: the first by name)")
-    explore.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
-    explore.add_argument("--port", type=int, default=PORT, help=f"port to listen at (default {PORT})")
+    add_address(explore, PORT)
     explore.add_argument("--no-browser", action="store_true", help="do not open the page")
     explore.set_defaults(call=_explore)
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from nounflow.commands.options import add_image_set, config_of
+from nounflow.commands.options import add_image_set, config_of, path_or_name
 from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 
@@ -16,7 +16,8 @@ def add(commands: Any) -> None:
     annotations = commands.add_parser("annotations", help="say what a language model's judgements will cost")
     actions = annotations.add_subparsers(required=True, metavar="COMMAND")
     estimate = actions.add_parser("estimate", help="calls, tokens and USD before a language model is asked")
-    estimate.add_argument("predictions", nargs="*", metavar="RUN_OR_PREDICTIONS", help="(default: all runs)")
+    words, shown = "(default: all runs)", "RUN_OR_PREDICTIONS"
+    estimate.add_argument("predictions", nargs="*", type=path_or_name, metavar=shown, help=words)
     estimate.add_argument("--annotator", default="openai", help="name under `annotators` (default openai)")
     add_image_set(estimate)
     add_json(estimate)

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from nounflow.commandline import at_least_one
 from nounflow.commands.decisions import log_of, people_of, report
-from nounflow.commands.options import add_image_set, config_of
+from nounflow.commands.options import add_image_set, config_of, path_or_name
 from nounflow.errors import NounflowError
 
 
@@ -16,7 +16,8 @@ def add(commands: Any) -> None:
     command = commands.add_parser("labelstudio", help="judge in Label Studio: tasks out, judgements in")
     actions = command.add_subparsers(required=True, metavar="ACTION")
     export = actions.add_parser("export", help="write tasks.json and labelling.xml for a project of Label Studio")
-    export.add_argument("predictions", nargs="+", metavar="RUN_OR_PREDICTIONS", help="runs, files or folders")
+    words, shown = "runs, files or folders", "RUN_OR_PREDICTIONS"
+    export.add_argument("predictions", nargs="+", type=path_or_name, metavar=shown, help=words)
     export.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="where both are written")
     export.add_argument("--top-k", type=at_least_one, default=2, help="nouns of a run asked about (default 2)")
     export.add_argument("--judged", action="store_true", help="with what the decision log holds, as annotations")

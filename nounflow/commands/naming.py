@@ -16,7 +16,16 @@ from nounflow.atomic import atomic_file
 from nounflow.commandline import at_least_one
 from nounflow.commands import naming_several
 from nounflow.commands.naming_journal import NamingJournal
-from nounflow.commands.options import add_machine, add_run, noun_list, photo_files, share
+from nounflow.commands.options import (
+    add_command,
+    add_guide,
+    add_machine,
+    add_run,
+    end_with_status,
+    load_classifier,
+    photo_files,
+    share,
+)
 from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
@@ -53,27 +62,25 @@ exit status: 0 all were named, 1 some could not be read, 2 none could.
 
 def add(commands: Any) -> None:
     """Add `name` to the parsers of `nounflow`."""
-    name = commands.add_parser(
+    name = add_command(
+        commands,
         "name",
         help="name the images of a folder, or some image files",
         description="Name the images of folders, files, or a list of files.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=_EXAMPLES,
     )
     name.add_argument(
         "paths", nargs="+", type=Path, metavar="PATH", help="folders and image files; -: paths from stdin, one a line"
     )
     add_run(name)
     name.add_argument("--top", type=at_least_one, help="nouns an image gets (default 3)")
-    name.add_argument(
-        "--guide", "--classes", type=Path, metavar="TXT", help="answer from this list only: one noun a line"
-    )
+    add_guide(name, "--classes")
     name.add_argument("--unknown", action="store_true", help="with a list: say `none of these` where it holds nothing")
     name.add_argument(
         "--gate",
         type=Path,
         nargs="?",
-        const=Path(),
+        const=True,  # that of the run
         metavar="JSON",
         help="say `not sure` where an answer is not to be believed, by the run's gate.json or another",
     )
@@ -118,40 +125,35 @@ def _name(arguments: argparse.Namespace) -> None:
         raise NounflowError("Nothing is kept to go on from", fix="pass --out TABLE as well")
     if arguments.unknown and not arguments.guide:
         raise NounflowError("None of which?", fix="pass --classes TXT as well, or --gate where there is no list")
+    if arguments.watch and not any(path.is_dir() for path in arguments.paths):
+        raise NounflowError("There is no folder to watch", fix="name the folder that photos come into")
+    if (arguments.known or arguments.keep is not None) and arguments.gate is None and not arguments.unknown:
+        raise NounflowError("--known and --keep are of a gate", fix="pass --gate as well")
+    several = arguments.several or arguments.labels
+    if arguments.min_score is not None and not several:
+        raise NounflowError("--min-score is of several nouns", fix="pass --several as well, or --min-confidence P")
     if arguments.write_xmp:
         need("exiv2")
-    files = photo_files(arguments.paths)
-    if arguments.several or arguments.labels:
+    files = photo_files(arguments.paths, arguments.here, may_be_none=arguments.watch)
+    if several:
         found = naming_several.name_several(arguments, files)
         if arguments.out:
             import polars as pl
 
             rows = pl.DataFrame(naming_several.table_rows(found), naming_several.COLUMNS)
             _TABLES[arguments.out.suffix](rows, arguments.out)
-        _end(len(found), sum(bool(one.problem) for one in found))
-        return
+        return end_with_status("images named", len(found), sum(bool(one.problem) for one in found))
     journal = NamingJournal(arguments.out, arguments.resume) if arguments.out else None
-    nouns = noun_list(arguments.guide) if arguments.guide else None
-
-    from nounflow.classifier import NounClassifier
-    from nounflow.model_folders import MANIFEST
-    from nounflow.onnx.opening import is_exported
-    from nounflow.process import prepare_process
-
-    exported = is_exported(arguments.run / MANIFEST)  # which names where there is no PyTorch to prepare
-    device = "cpu" if exported else prepare_process(arguments.device, arguments.threads)
-    classifier = NounClassifier.load(
-        arguments.run, device, arguments.threads, arguments.decoding, calibrated=not arguments.uncalibrated
+    classifier = load_classifier(
+        arguments, arguments.run, generation=arguments.decoding, calibrated=not arguments.uncalibrated
     )
     if arguments.merge_synonyms:
         classifier = classifier.merged()
-    if nouns:
-        classifier = classifier.guide(nouns)
-    if arguments.gate or arguments.unknown:
-        gate = None if arguments.gate in (None, Path()) else arguments.gate
-        classifier = classifier.gated(gate, arguments.known, arguments.keep)
+    if arguments.gate is not None or arguments.unknown:
+        classifier = naming_several.gated(classifier, arguments)
     if journal:
         options = {key: getattr(arguments, key) for key in _SHAPING}
+        nouns = classifier.nouns if arguments.guide else None
         journal.begin({"model": classifier.weights_sha256, "guide": nouns, **options})
     named, unwritten = list(journal.done.values()) if journal else [], 0
     done = {naming.file for naming in named}
@@ -171,7 +173,7 @@ def _name(arguments: argparse.Namespace) -> None:
             if journal:
                 journal.add(naming)
             if not arguments.json:
-                _say(naming, bool(nouns), arguments.confidence)
+                _say(naming, bool(arguments.guide), arguments.confidence)
             if not arguments.watch:
                 named.append(naming)
     if arguments.watch:
@@ -183,31 +185,20 @@ def _name(arguments: argparse.Namespace) -> None:
         _write_table(arguments.out, named, arguments.confidence)
         journal.finish()
     failed = sum(bool(naming.problem) for naming in named)
-    _end(len(named), failed, unwritten)
-
-
-def _end(files: int, failed: int, unwritten: int = 0) -> None:
-    """Say how many were read, and end with the status that says so, too."""
-    print(f"{files - failed} images named, {failed} unreadable", file=sys.stderr)
-    if unwritten:
-        print(f"{unwritten} keyword files not written", file=sys.stderr)
-    if failed or unwritten:
-        sys.exit(2 if failed == files else 1)
+    end_with_status("images named", len(named), failed, unwritten)
 
 
 def _looks(files: list[str], arguments: argparse.Namespace) -> Iterator[list[str]]:
     """Files, then, with --watch, those that have come into the folders at each look, once they grow no more."""
-    from nounflow.images import list_images
-
     yield files
     seen, sizes = set(files), dict[str, int]()
     folders = [path for path in arguments.paths if path.is_dir()]
     while arguments.watch:
         time.sleep(_LOOK_SECONDS)
         there = dict[str, int]()
-        for path in (folder / name for folder in folders for name in list_images(folder)):
+        for file in photo_files(folders, may_be_none=True):
             with contextlib.suppress(OSError):  # gone again
-                there[str(path)] = path.stat().st_size
+                there[file] = Path(file).stat().st_size
         new = [file for file, size in there.items() if file not in seen and size and sizes.get(file) == size]
         seen, sizes = seen.union(new), there
         yield new
@@ -220,6 +211,7 @@ def _sure(naming: Naming, least: float) -> Naming:
         naming,
         nouns=tuple(naming.nouns[i] for i in kept),
         probabilities=tuple(naming.probabilities[i] for i in kept),
+        unknown=tuple(noun for noun in naming.unknown if noun in {naming.nouns[i] for i in kept}),
     )
 
 
@@ -261,7 +253,8 @@ def _write_table(path: Path, named: list[Any], confidence: float | None) -> None
             for rank, (noun, probability) in enumerate(
                 zip(naming.nouns or ("",), naming.probabilities or (0.0,), strict=True), 1
             )
-        ]
+        ],
+        infer_schema_length=None,  # an unreadable image has no verdict, and may come first
     )
     _TABLES[path.suffix](table, path)
 

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nounflow.commands.options import finite, noun_list
+from nounflow.commands.options import box_text, finite, load_classifier, noun_list
 from nounflow.commands.tables import show
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
 
 if TYPE_CHECKING:
+    from nounflow.classifier import NounClassifier
     from nounflow.tags.naming import Tagging
 
 _ALONE = (
@@ -31,7 +32,7 @@ def add(name: argparse.ArgumentParser) -> None:
     name.add_argument(
         "--several",
         action="store_true",
-        help="several nouns of an image, each with score and box: x0 y0 x1 y1 in pixels (docs/tags.md)",
+        help="several nouns of an image, each with score and box: x0,y0 x1,y1 in pixels (docs/tags.md)",
     )
     name.add_argument("--labels", type=Path, metavar="TXT", help="several nouns from this list: one noun a line")
     name.add_argument("--min-score", type=finite, metavar="S", help="with --several: leave out nouns that score less")
@@ -51,15 +52,9 @@ def name_several(arguments: argparse.Namespace, files: list[str]) -> list[Taggin
     if arguments.labels and arguments.gate is not None:
         raise NounflowError("--labels does not go with --gate", fix="cut a list by --min-score; gate without a list")
     labels = noun_list(arguments.labels) if arguments.labels else None
-
-    from nounflow.classifier import NounClassifier
-    from nounflow.process import prepare_process
-
-    device = prepare_process(arguments.device, arguments.threads)
-    classifier = NounClassifier.load(arguments.run, device, arguments.threads, arguments.decoding)
+    classifier = load_classifier(arguments, arguments.run, generation=arguments.decoding)
     if arguments.gate is not None:
-        gate = None if arguments.gate == Path() else arguments.gate
-        classifier = classifier.gated(gate, arguments.known, arguments.keep)
+        classifier = gated(classifier, arguments)
     found = []
     warnings.filterwarnings("ignore", "labels that mean the same")  # said below, in one line
     for tagging in classifier.tags(files, labels, most=arguments.top or 3, threshold=arguments.min_score):
@@ -72,6 +67,12 @@ def name_several(arguments: argparse.Namespace, files: list[str]) -> list[Taggin
     return found
 
 
+def gated(classifier: NounClassifier, arguments: argparse.Namespace) -> NounClassifier:
+    """The classifier with the gate that is meant."""
+    gate = None if arguments.gate is True else arguments.gate  # without a path: that of the run
+    return classifier.gated(gate, arguments.known, arguments.keep)
+
+
 def table_rows(found: Iterable[Tagging]) -> list[dict[str, Any]]:
     """A row for each noun; an image without any has one, too."""
     return [row for tagging in found for row in _rows(tagging)]
@@ -79,14 +80,12 @@ def table_rows(found: Iterable[Tagging]) -> list[dict[str, Any]]:
 
 def _say(tagging: Tagging) -> None:
     words = [
-        f"{each.noun}{f' ({each.by})' if each.by else ''} {each.score:.2f} {_box(each.box)}" for each in tagging.nouns
+        f"{each.noun}{f' ({each.by})' if each.by else ''} {each.score:.2f} "
+        f"({box_text(each.box) if each.box else 'whole'})"
+        for each in tagging.nouns
     ]
     nothing = f"unreadable: {tagging.problem}" if tagging.problem else "not sure"
     print(f"{escaped(tagging.file)}\t{', '.join(words) or nothing}", flush=True)
-
-
-def _box(box: tuple[float, ...] | None) -> str:
-    return "(whole)" if box is None else "(" + " ".join(f"{at:.0f}" for at in box) + ")"
 
 
 def _rows(tagging: Tagging) -> list[dict[str, Any]]:

@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from nounflow.commands.options import add_command, path_or_name
+
 _EXAMPLES = """\
 examples:
   nounflow onnx export results/models/small --out small_onnx
@@ -18,15 +20,15 @@ def add(commands: Any) -> None:
     group = commands.add_parser("onnx", help="a model for onnxruntime, on machines without PyTorch").add_subparsers(
         required=True, metavar="COMMAND"
     )
-    export = group.add_parser(
+    export = add_command(
+        group,
         "export",
         help="write a model and its image tower as ONNX",
         description="Write a model and its image tower as a folder of ONNX graphs, with all that naming needs, and "
         "hold its answers against PyTorch's.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=_EXAMPLES,
     )
-    export.add_argument("run", type=Path, metavar="RUN", help="folder, name or hub id of a model")
+    export.add_argument("run", type=path_or_name, metavar="RUN", help="folder, name or hub id of a model")
     export.add_argument("--out", type=Path, required=True, help="folder to write")
     export.add_argument("--int8", action="store_true", help="int8 weights, but for convolutions; the loss is told")
     export.add_argument("--decoding", metavar="NAME", help="how a decoder is read, such as greedy (default: its run's)")

@@ -18,19 +18,58 @@ from nounflow.escaping import CONTROL, escaped, unquoted
 from nounflow.files import text_encoding
 
 if TYPE_CHECKING:
+    from nounflow.classifier import NounClassifier
     from nounflow.config.experiment import Config
 
 HOME = Path(__file__).resolve().parent.parent.parent  # where the library, the rules and their resources lie
 CONFIG = Path("config/config.yaml")
 _COMMENT = re.compile(r"(^|\s)#.*")
+MODEL = Path("results/models/small")
+STDIN = Path("-")
 OWN_CONFIG = "config.yaml"  # of a folder made by `nounflow init`: laid over that of HOME
+
+
+def path_or_name(text: str) -> Path | str:
+    """An argparse type: a path, where there is such a file or folder, else the name of a run or of a model."""
+    return Path(text) if text and Path(text).exists() else text
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
     """Add `--run`: the model that answers."""
-    parser.add_argument(
-        "--run", type=Path, default=Path("results/models/small"), help="folder, name or hub id of a model"
-    )
+    parser.add_argument("--run", type=path_or_name, default=MODEL, help="folder, name or hub id of a model")
+
+
+def add_address(parser: argparse.ArgumentParser, port: int) -> None:
+    """Add `--host` and `--port`."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
+    parser.add_argument("--port", type=int, default=port, help=f"port to listen at (default {port})")
+
+
+def add_guide(parser: argparse.ArgumentParser, *further: str) -> None:
+    """Add `--guide`, also called as `further` says."""
+    words = "answer from this list only: one noun a line"
+    parser.add_argument("--guide", *further, type=Path, metavar="TXT", help=words)
+
+
+def add_command(commands: Any, name: str, *, examples: str, **texts: str) -> argparse.ArgumentParser:
+    """Add a command whose help ends with examples; `texts`: its `help` and, where it differs, its `description`."""
+    layout = argparse.RawDescriptionHelpFormatter
+    parser: argparse.ArgumentParser = commands.add_parser(name, **texts, epilog=examples, formatter_class=layout)
+    return parser
+
+
+def box_text(box: Iterable[float]) -> str:
+    """Corners of a box in whole pixels, as x0,y0 x1,y1."""
+    return "{:.0f},{:.0f} {:.0f},{:.0f}".format(*box)
+
+
+def end_with_status(what: str, files: int, failed: int, unwritten: int = 0) -> None:
+    """Say how many files were read; status 1 if some could not be (or `unwritten` not written), 2 if none could."""
+    print(f"{files - failed} {what}, {failed} unreadable", file=sys.stderr)
+    if unwritten:
+        print(f"{unwritten} keyword files not written", file=sys.stderr)
+    if failed or unwritten:
+        sys.exit(2 if failed == files else 1)
 
 
 def share(text: str) -> float:
@@ -58,8 +97,35 @@ def finite(text: str) -> float:
     return value
 
 
-def photo_files(paths: Iterable[Path]) -> list[str]:
+def load_classifier(
+    arguments: argparse.Namespace, model: Path | str, *, torch_threads: int | None = None, **loading: Any
+) -> NounClassifier:
+    """A model, on the device and with the threads and the list of nouns that the command line names.
+
+    Args:
+        torch_threads: that one batch is computed with; None: all that are named.
+        loading: as `NounClassifier.load` takes it.
+    """
+    nouns = noun_list(arguments.guide) if getattr(arguments, "guide", None) else None
+
+    from nounflow.classifier import NounClassifier
+    from nounflow.model_folders import find_model
+    from nounflow.onnx.opening import is_exported
+    from nounflow.process import prepare_process
+
+    path = find_model(model)
+    exported = is_exported(path)  # it names where there is no PyTorch to prepare
+    device = "cpu" if exported else prepare_process(arguments.device, torch_threads or arguments.threads)
+    classifier = NounClassifier.load(path, device, arguments.threads, **loading)
+    return classifier.guide(nouns) if nouns else classifier
+
+
+def photo_files(paths: Iterable[Path], here: Path | None = None, *, may_be_none: bool = False) -> list[str]:
     """The images that are meant, each once: files, those of folders, and for "-" those that stdin names.
+
+    Args:
+        here: folder from which stdin's names are seen; None: the working one.
+        may_be_none: a folder may hold none as yet.
 
     Raises:
         NounflowError: a path is not there, or stdin names none.
@@ -68,15 +134,16 @@ def photo_files(paths: Iterable[Path]) -> list[str]:
 
     files: list[str] = []
     for path in paths:
-        if path == Path("-"):
+        if path == STDIN:
             named = sys.stdin.buffer.read()
             lines = named.split(b"\0") if b"\0" in named else named.replace(b"\r\n", b"\n").split(b"\n")
             listed = [os.fsdecode(line) for line in lines if line.strip()]
             if not listed:
                 raise NounflowError("No path came from stdin", fix="write one a line, or as `find -print0` does")
-            files += listed
+            away = here is not None and here != Path.cwd()
+            files += [os.path.relpath(here / name) if here and away else name for name in listed]
         elif path.is_dir():
-            files += [str(path / name) for name in list_images(path, any_name=True)]
+            files += [str(path / name) for name in list_images(path, any_name=True, may_be_none=may_be_none)]
         elif path.is_file():
             files.append(str(path))
         else:
@@ -168,11 +235,13 @@ def find_project(named: Path | None) -> Path:
     return named.resolve()
 
 
-def seen_from(folder: Path, value: Any) -> Any:
-    """Paths of a command line, which are meant as seen from the working folder, as seen from another one."""
+def seen_from(folder: Path, value: Any, here: Path) -> Any:
+    """Paths of a command line, which are meant as seen from `here`, as seen from another folder."""
     if isinstance(value, list):
-        return [seen_from(folder, part) for part in value]
-    return Path(os.path.relpath(value, folder)) if isinstance(value, Path) and not value.is_absolute() else value
+        return [seen_from(folder, part, here) for part in value]
+    if not isinstance(value, Path) or value.is_absolute() or value == STDIN or folder == here:
+        return value
+    return Path(os.path.relpath(here / value, folder))
 
 
 def image_place_of(arguments: argparse.Namespace, image_set: str | None) -> Path:

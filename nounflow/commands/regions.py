@@ -5,14 +5,23 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nounflow.commandline import at_least_one
-from nounflow.commands.options import add_machine, add_run, noun_list, photo_files, share
+from nounflow.commands.options import (
+    add_command,
+    add_guide,
+    add_machine,
+    add_run,
+    box_text,
+    end_with_status,
+    load_classifier,
+    photo_files,
+    share,
+)
 from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
@@ -35,16 +44,16 @@ exit status: 0 all were read, 1 some could not be, 2 none could.
 
 def add(commands: Any) -> None:
     """Add `regions` to the parsers of `nounflow`."""
-    regions = commands.add_parser(
+    regions = add_command(
+        commands,
         "regions",
         help="say what is where in photographs: boxes with nouns",
         description="Propose boxes (x0,y0 x1,y1 in pixels) in photographs and name what is in them, the best first.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        examples=_EXAMPLES,
     )
     regions.add_argument("paths", nargs="+", type=Path, metavar="PHOTO", help="image files, or folders of them")
     add_run(regions)
-    regions.add_argument("--guide", type=Path, metavar="TXT", help="answer from this list only: one noun a line")
+    add_guide(regions)
     regions.add_argument("--boxes", type=at_least_one, default=40, help="boxes of a photo that are looked at (40)")
     regions.add_argument("--most", type=at_least_one, default=10, help="boxes of a photo that are kept (10)")
     regions.add_argument("--min-confidence", type=share, default=0.3, metavar="P", help="of a noun, 0 to 1 (0.3)")
@@ -57,18 +66,13 @@ def add(commands: Any) -> None:
 
 def _regions(arguments: argparse.Namespace) -> None:
     need("cv2", "torchvision")
-    files = photo_files(arguments.paths)
+    files = photo_files(arguments.paths, arguments.here)
     pictures = _pictures(files, arguments.draw) if arguments.draw else {}
 
-    from nounflow.classifier import NounClassifier
     from nounflow.files import write_text
-    from nounflow.process import prepare_process
     from nounflow.regions.photographs import as_coco
 
-    device = prepare_process(arguments.device, arguments.threads)
-    classifier = NounClassifier.load(arguments.run, device, arguments.threads)
-    if arguments.guide:
-        classifier = classifier.guide(noun_list(arguments.guide))
+    classifier = load_classifier(arguments, arguments.run)
     found: list[FoundRegions] = []
     for one in classifier.regions(
         files, boxes=arguments.boxes, most=arguments.most, min_probability=arguments.min_confidence
@@ -82,10 +86,7 @@ def _regions(arguments: argparse.Namespace) -> None:
     show("photographs", [one.as_dict() for one in found], lambda: None)
     if arguments.coco:
         write_text(arguments.coco, json.dumps(as_coco(found), indent=1, ensure_ascii=False) + "\n")
-    failed = sum(bool(one.problem) for one in found)
-    print(f"{len(found) - failed} photographs, {failed} unreadable", file=sys.stderr)
-    if failed:
-        sys.exit(2 if failed == len(found) else 1)
+    end_with_status("photographs", len(found), sum(bool(one.problem) for one in found))
 
 
 def _draw(found: FoundRegions, path: Path) -> None:
@@ -127,5 +128,4 @@ def _say(found: FoundRegions) -> None:
             f"{escaped(found.file)}\t{f'unreadable: {found.problem}' if found.problem else 'nothing sure'}", flush=True
         )
     for one in found.boxes:
-        x0, y0, x1, y1 = (round(value) for value in one.box)
-        print(f"{escaped(found.file)}\t{one.noun} {one.probability:.0%}\t{x0},{y0} {x1},{y1}", flush=True)
+        print(f"{escaped(found.file)}\t{one.noun} {one.probability:.0%}\t{box_text(one.box)}", flush=True)

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from nounflow.commandline import at_least_one
-from nounflow.commands.options import add_machine, noun_list, share
+from nounflow.commands.options import (
+    MODEL,
+    add_address,
+    add_command,
+    add_guide,
+    add_machine,
+    load_classifier,
+    path_or_name,
+    share,
+)
 from nounflow.extras import need
 
 PORT = 8766
@@ -30,15 +38,11 @@ With NOUNFLOW_API_KEY in the environment, clients must send `Authorization: Bear
 
 def add(commands: Any) -> None:
     """Add `serve` to the parsers of `nounflow`."""
-    serve = commands.add_parser(
-        "serve",
-        help="answer over HTTP what is in a photograph",
-        description="Answer over HTTP what is in a photograph.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    serve.add_argument("model", nargs="?", default="results/models/small", help="folder, name or hub id of a model")
-    serve.add_argument("--guide", type=Path, help="answer from this list only: a file with one noun a line")
+    what = "answer over HTTP what is in a photograph"
+    serve = add_command(commands, "serve", help=what, description=f"{what.capitalize()}.", examples=_EXAMPLES)
+    words = "folder, name or hub id of a model"
+    serve.add_argument("model", nargs="?", type=path_or_name, default=MODEL, help=words)
+    add_guide(serve)
     serve.add_argument("--gate", action="store_true", help="answers carry the verdict of the run's gate.json")
     serve.add_argument(
         "--confidence",
@@ -46,8 +50,7 @@ def add(commands: Any) -> None:
         metavar="P",
         help="answers carry the most specific name that is so probable; a request may ask for another",
     )
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen at (default: this machine alone)")
-    serve.add_argument("--port", type=int, default=PORT, help=f"port to listen at (default {PORT})")
+    add_address(serve, PORT)
     serve.add_argument("--allow-host", action="append", default=[], help="a further name of this machine")
     serve.add_argument("--max-mb", type=at_least_one, default=20, help="of an image's file (default 20)")
     serve.add_argument("--max-megapixels", type=at_least_one, default=50, help="of an image (default 50)")
@@ -62,29 +65,25 @@ def _serve(arguments: argparse.Namespace) -> None:
     need("fastapi", "uvicorn", "prometheus_client")
     import uvicorn
 
-    from nounflow.classifier import NounClassifier
     from nounflow.device import by_device
     from nounflow.llm.keys import key_of
-    from nounflow.process import prepare_process
     from nounflow.serving.app import Limits, naming_app
     from nounflow.web.connections import PromptHttp, listening_socket
     from nounflow.web.security import own_names, web_address
 
     key = key_of(KEY) or None
-    device = prepare_process(arguments.device, 1)  # a batch on each core: threads that share one wait for each other
     local = arguments.host in ("127.0.0.1", "localhost", "::1")
     with listening_socket(arguments.host, arguments.port) as listening:
-        classifier = NounClassifier.load(arguments.model, device, arguments.threads)
-        if arguments.guide:
-            classifier = classifier.guide(noun_list(arguments.guide))
+        # a batch on each core: threads that share one wait for each other
+        classifier = load_classifier(arguments, arguments.model, torch_threads=1)
         if arguments.gate:
             classifier = classifier.gated()
         hosts = {"127.0.0.1", "localhost", "::1", arguments.host.lower(), *(n.lower() for n in arguments.allow_host)}
         limits = Limits(
             max_bytes=arguments.max_mb * 1_000_000,
             max_pixels=arguments.max_megapixels * 1_000_000,
-            batch=arguments.batch or by_device(device, _CPU_BATCH, _GPU_BATCH),
-            at_once=by_device(device, arguments.threads, 1),
+            batch=arguments.batch or by_device(classifier.device, _CPU_BATCH, _GPU_BATCH),
+            at_once=by_device(classifier.device, arguments.threads, 1),
         )
         names = hosts if local else hosts | own_names()
         app = naming_app(classifier, str(arguments.model), limits, key, names, arguments.confidence)

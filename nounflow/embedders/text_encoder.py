@@ -70,6 +70,13 @@ class TextEncoder:
                     report.advance(len(numbers))
         return vectors
 
+    def batch(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Token ids and mask of texts, [texts, tokens] each, as long as the longest of them."""
+        tokens = self.tokenise(texts)
+        filled = fill_batch(tokens, max(map(len, tokens)), len(tokens), self.pad)
+        ids, mask = (torch.from_numpy(part).to(self.device) for part in filled)
+        return ids, mask
+
     @torch.inference_mode()
     def _vectors(self, batch: TextBatch) -> Computed:
         """The numbers of a batch's texts and their vectors [texts, dim], on the device."""

@@ -22,7 +22,7 @@ from nounflow.extras import need
 from nounflow.files import sha256_file
 from nounflow.model_folders import MANIFEST, copy_model, new_folder
 from nounflow.onnx.graphs import Graph, cannot, decoder_graph, head_graph, tower_graph, write_graph
-from nounflow.onnx.opening import DECODER, EXPORTED, HEAD, TOWER, OnnxTower, open_exported
+from nounflow.onnx.opening import DECODER, EXPORTED, HEAD, TOWER, OnnxTower, is_exported, open_exported
 from nounflow.onnx.predictors import OnnxHead
 from nounflow.onnx.preparing import check_preparation, noise_images, preparation
 from nounflow.predictor_kinds import GENERATION, WEIGHTS
@@ -61,6 +61,8 @@ def export_model(
             that is not exported, or what was written answers otherwise than PyTorch does.
     """
     need("onnx", "onnxruntime", "onnxscript")
+    if is_exported(manifest_path):
+        raise NounflowError("This model is exported already", where=manifest_path.parent, fix="name the run itself")
     name, graph = predictor_graph(manifest_path)
     with new_folder(folder) as temporary:
         manifest = copy_model(manifest_path, temporary)

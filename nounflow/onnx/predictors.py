@@ -13,6 +13,7 @@ from nounflow.config.decoder import DecoderConfig
 from nounflow.config.generation import GenerationConfig
 from nounflow.errors import NounflowError
 from nounflow.onnx.search import Cache, Trie, search
+from nounflow.predictors.listed import listed
 from nounflow.schemas.models import PredictorManifest
 
 _BATCH = 256
@@ -40,12 +41,10 @@ class OnnxHead:
 
     def guided_by(self, nouns: Sequence[str]) -> tuple[Self, list[str]]:
         """See `Predictor.guided_by`; nouns beyond the lexicon cannot be said."""
-        number = {noun: i for i, noun in enumerate(self.manifest.nouns)}
-        found = {noun: number.get(noun, number.get(noun.lower(), -1)) for noun in nouns}
+        known, left_out = listed(self.manifest.nouns, nouns)
         guided = copy.copy(self)
-        guided._texts = tuple(noun for noun, i in found.items() if i >= 0)
-        guided._ids = np.array([found[noun] for noun in guided._texts], dtype=np.int64)
-        return guided, [noun for noun, i in found.items() if i < 0]
+        guided._texts, guided._ids = tuple(known), np.array(list(known.values()), dtype=np.int64)
+        return guided, left_out
 
     def _best(self, embeddings: np.ndarray, top_k: int) -> tuple[np.ndarray, ...]:
         """Places in the list, scores and log-probabilities, [n, k] each."""

@@ -11,6 +11,14 @@ from nounflow.errors import NounflowError
 LEAST = 50  # known images or texts that a threshold is fitted on
 
 
+def check_share(keep: float) -> None:
+    """Refuse what is no share of known images, such as a percentage."""
+    if not 0 < keep < 1:
+        raise NounflowError(
+            f"The share of known images to keep is {keep:g}", where="keep", fix="give a number between 0 and 1: 0.95"
+        )
+
+
 def fit_threshold(scores: np.ndarray, keep: float, conformal: bool = False, what: str = "known images") -> float:
     """The score from which an image is accepted, so that `keep` of the known ones are.
 
@@ -20,8 +28,9 @@ def fit_threshold(scores: np.ndarray, keep: float, conformal: bool = False, what
             these, is accepted with a chance of at least `keep`, whatever the distribution. Else the plain quantile.
 
     Raises:
-        NounflowError: there are fewer than 50, or too few to keep so many.
+        NounflowError: there are fewer than 50, or too few to keep so many; or `keep` is no share.
     """
+    check_share(keep)
     if len(scores) < LEAST:
         raise NounflowError(
             f"A threshold is fitted on {LEAST} {what} or more, and there are {len(scores)}",

@@ -15,7 +15,7 @@ from nounflow.embedders.protocol import Embedder
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.files import sha256_file
 from nounflow.open_set.bank import NounBank, check_classes, read_bank, unit
-from nounflow.open_set.calibration import fit_threshold
+from nounflow.open_set.calibration import check_share, fit_threshold
 from nounflow.open_set.no_store import StoredNoModel, no_embeddings, read_no_model
 from nounflow.open_set.reference import Reference, background_rows, candidate_rows, list_reference, reference
 from nounflow.open_set_scores import SCORES
@@ -145,6 +145,7 @@ class StoredGate:
         """The gate of the run's own answers, without a list; `keep`: share of known images, None: as it was fitted."""
         threshold = self.manifest.threshold
         if keep is not None:
+            check_share(keep)
             threshold = float(np.interp(1 - keep, np.linspace(0, 1, 101), self.manifest.quantiles))
         gate = lexicon_gate(self.bank, self.nouns, self.manifest.score, self._config, self.no)
         return replace(gate, threshold=threshold)

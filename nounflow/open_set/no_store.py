@@ -14,7 +14,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from nounflow.atomic import atomic_file
-from nounflow.embedders.batching import fill_batch
 from nounflow.embedders.prompts import class_embeddings
 from nounflow.embedders.protocol import Embedder
 from nounflow.embedders.text_encoder import TextEncoder
@@ -39,14 +38,6 @@ def text_encoder(embedder: Embedder) -> TextEncoder:
             fix="take mode: head, which needs the cached embeddings only",
         )
     return encoder
-
-
-def token_batch(encoder: TextEncoder, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids and mask of texts, [n, tokens] each, as long as the longest of them."""
-    tokens = encoder.tokenise(texts)
-    filled = fill_batch(tokens, max(map(len, tokens)), len(tokens), encoder.pad)
-    ids, mask = (torch.from_numpy(part).to(encoder.device) for part in filled)
-    return ids, mask
 
 
 @torch.no_grad()

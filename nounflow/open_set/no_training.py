@@ -14,7 +14,7 @@ from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
 from nounflow.open_set.bank import NounBank
 from nounflow.open_set.no_model import NoHead, NoTask, NoTower
-from nounflow.open_set.no_store import no_embeddings, text_encoder, token_batch, write_no_model
+from nounflow.open_set.no_store import no_embeddings, text_encoder, write_no_model
 from nounflow.open_set.pair_store import Pairs
 from nounflow.open_set.reference import temperature_of
 from nounflow.store.training_set import TrainingSet
@@ -72,7 +72,7 @@ def train_no_model(
             module = NoTower(encoder, settings.prompts).to(device)
 
             def tokens(rows: np.ndarray) -> tuple[torch.Tensor, ...]:
-                return token_batch(encoder, [captions[row] for row in rows.tolist()])
+                return encoder.batch([captions[row] for row in rows.tolist()])
         else:
             module = NoHead(samples.manifest.embedder.dim, settings.hidden, settings.prompts).to(device)
         captions_of = pairs.texts if pairs else None

@@ -5,9 +5,9 @@ Fitted to labelled images, or, where nobody has labelled any, to held-out captio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -51,6 +51,28 @@ def fit_calibration(probabilities: np.ndarray, right: np.ndarray) -> Calibrated:
     return Calibrated(fit(scores, truth), first)
 
 
+def fit_document(
+    probabilities: np.ndarray, right: np.ndarray, error: Callable[[np.ndarray, np.ndarray], float], **origin: Any
+) -> tuple[AnswerCalibration, np.ndarray]:
+    """What a model's folder gets of `fit_calibration`, and its cross-validated probabilities of first candidates.
+
+    Args:
+        error: calibration error of the first candidates' probabilities [n], by which of them are right [n].
+        origin: the document's other fields.
+    """
+    fitted = fit_calibration(probabilities, right)
+    found = AnswerCalibration(
+        weight=fitted.rule.weights[0],
+        none=fitted.rule.none,
+        images=len(right),
+        error_before=error(probabilities[:, 0], right[:, 0]),
+        error_after=error(fitted.first, right[:, 0]),
+        right=float(right[:, 0].mean()),
+        **origin,
+    )
+    return found, fitted.first
+
+
 def caption_evidence(
     predictor: Predictor, embeddings: np.ndarray, nouns: np.ndarray, groups: Sequence[str], candidates: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -82,10 +104,18 @@ def read_calibration(
     return None
 
 
-def calibrated(probabilities: np.ndarray, weight: float, none: float) -> np.ndarray:
-    """Probabilities [n, k] under a rule; what they lack to 1 is that of none of the candidates."""
-    found = np.exp(LogLinear((weight,), none).log_probabilities(_logs(probabilities))[:, :-1])
-    return np.where(probabilities > 0, found, 0.0)
+def calibrated(probabilities: np.ndarray, weight: float, none: float, candidates: int | None = None) -> np.ndarray:
+    """Probabilities [n, k] under a rule; what they lack to 1 is that of none of the candidates.
+
+    Args:
+        candidates: that the rule was fitted to, None: k. Those behind them get what is left for none of these, as long
+            as there is some, so that all are as probable however many are asked for.
+    """
+    logs, first = _logs(probabilities), probabilities.shape[1] if candidates is None else candidates
+    found = LogLinear((weight,), none).log_probabilities(logs[:, :first])
+    rest = np.exp(weight * logs[:, first:, 0] - none + found[:, -1:])  # over the same normaliser
+    rest = np.diff(np.minimum(rest.cumsum(axis=1), np.exp(found[:, -1:])), axis=1, prepend=0.0)
+    return np.where(probabilities > 0, np.concatenate([np.exp(found[:, :-1]), rest], axis=1), 0.0)
 
 
 def _logs(probabilities: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from nounflow.predictors.listed import listed
 from nounflow.schemas.models import PredictorManifest
 
 _SCORES = 1 << 20  # computed together
@@ -43,11 +44,9 @@ class Predictor(Protocol):
 
     def guided_by(self, nouns: Sequence[str]) -> tuple["Predictor", list[str]]:
         """The same predictor, answering from these distinct nouns only, and those of them that it cannot say."""
-        number = {noun: i for i, noun in enumerate(self.manifest.nouns)}
-        found = {noun: number.get(noun, number.get(noun.lower(), -1)) for noun in nouns}
-        known = {noun: i for noun, i in found.items() if i >= 0}
+        known, left_out = listed(self.manifest.nouns, nouns)
         ids = np.array(list(known.values()), dtype=np.int64)
-        return ListPredictor(self, ids, list(known)), [noun for noun in found if noun not in known]
+        return ListPredictor(self, ids, list(known)), left_out
 
 
 def of_given(log_probabilities: torch.Tensor, nouns: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from nounflow.config.regions import FusionConfig, ProposalsConfig
-from nounflow.image_sources import ImageSource, as_image, images_of, is_image, title_of
+from nounflow.image_sources import ImageSource, as_image, check_counts, images_of, is_image, title_of
 from nounflow.images import ImageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ class FindsRegions:
 
         Raises:
             NounflowError: what proposes boxes is not installed.
+            TypeError: `boxes` or `most` is no whole number from 1 up.
         """
+        check_counts(boxes=boxes, most=most)
         from nounflow.regions.free_names import answer_of, name_boxes
         from nounflow.regions.photographs import FoundRegions, image_regions
         from nounflow.regions.proposals import load_source

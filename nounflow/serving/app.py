@@ -68,6 +68,7 @@ class Named(BaseModel):
     sure_probability: float | None = None
     calibrated_on: str | None = None  # what probabilities were fitted to, where they were
     verdict: Verdict | None = None  # of the model's gate, where it has one
+    left_out: list[str] | None = None  # of the nouns that were sent: those that the model cannot say
 
 
 @dataclass(frozen=True)
@@ -105,10 +106,10 @@ def naming_app(
         sizes.observe(len(batch))
         vectors = classifier.encode_prepared([asked.image for asked in batch])
         found: dict[int, Naming] = {}
-        for candidates in {asked.candidates for asked in batch}:
-            rows = [i for i, asked in enumerate(batch) if asked.candidates == candidates]
+        # an answer must not depend on its company: the more nouns are asked for, the wider is the search
+        for candidates, top in {(asked.candidates, asked.top) for asked in batch}:
+            rows = [i for i, asked in enumerate(batch) if (asked.candidates, asked.top) == (candidates, top)]
             chosen = guided(candidates) if candidates else classifier
-            top = max(batch[i].top for i in rows)
             found |= dict(zip(rows, chosen.classify_embeddings(vectors[rows], top), strict=True))
         return [found[i] for i in range(len(batch))]
 
@@ -144,9 +145,11 @@ def naming_app(
     ) -> Named:
         """Name the image that is the request's body (JPEG, PNG, WebP, HEIC ...)."""
         candidates = _listed(noun)
+        left_out: list[str] = []
         try:
             if candidates:
-                await asyncio.to_thread(guided, candidates)
+                known = set((await asyncio.to_thread(guided, candidates)).nouns)
+                left_out = [text for text in candidates if text not in known]
             content = await _body(request, limits.max_bytes)
             async with decoding:
                 image = await asyncio.to_thread(_prepared, classifier, content, limits.max_pixels)
@@ -157,7 +160,7 @@ def naming_app(
             raise HTTPException(422, str(error).splitlines()[0]) from None
         except TooManyWaitingError:
             raise HTTPException(503, "Too many images wait; try again soon.", {"Retry-After": "1"}) from None
-        return _answer(found, model, top, confidence, classifier.calibrated_on)
+        return _answer(found, model, confidence, classifier.calibrated_on, left_out)
 
     looking = asyncio.Semaphore(1)  # a photograph's boxes are a batch of their own
 
@@ -223,8 +226,8 @@ def naming_app(
     return app
 
 
-def _answer(found: Naming, model: str, top: int, confidence: float | None, calibrated_on: str) -> Named:
-    pairs = zip(found.nouns[:top], found.probabilities[:top], strict=True)
+def _answer(found: Naming, model: str, confidence: float | None, calibrated_on: str, left_out: list[str]) -> Named:
+    pairs = zip(found.nouns, found.probabilities, strict=True)
     name, probability = (None, None) if confidence is None else found.sure(confidence) or ("", 0.0)
     return Named(
         model=model,
@@ -234,6 +237,7 @@ def _answer(found: Naming, model: str, top: int, confidence: float | None, calib
         sure_probability=probability,
         calibrated_on=calibrated_on or None,
         verdict=found.verdict,
+        left_out=left_out or None,
     )
 
 

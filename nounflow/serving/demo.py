@@ -116,8 +116,10 @@ def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path
                         ),
                         gr.Markdown(_NOTHING, elem_id=f"words{number}"),
                     ]
+        wanted = gr.State("")  # the list that was asked with: Enter and then a click elsewhere ask once
+        gr.on([listed.submit, listed.blur], lambda text: text, listed, wanted, api_visibility="private")
         gr.on(
-            [image.change, mode.change, listed.submit, listed.blur], answer, [image, mode, listed], outputs,
+            [image.change, mode.change, wanted.change], answer, [image, mode, wanted], outputs,
             api_visibility="private", show_progress="minimal",
         )  # fmt: skip
     found: gr.Blocks = page

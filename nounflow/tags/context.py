@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from nounflow.embedders.batching import fill_batch
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
 
@@ -68,12 +67,8 @@ class LearntContext(nn.Module):
 
     def tokens(self, labels: Sequence[str]) -> LabelTokens:
         """The labels in each template."""
-        found = []
-        for template in self._templates:
-            rows = self._texts.tokenise([template.replace("{}", label) for label in labels])
-            ids, mask = fill_batch(rows, max(map(len, rows)), len(rows), self._texts.pad)
-            found.append((torch.from_numpy(ids).to(self._device), torch.from_numpy(mask).to(self._device)))
-        return LabelTokens(tuple(found))
+        texts = ([template.replace("{}", label) for label in labels] for template in self._templates)
+        return LabelTokens(tuple(map(self._texts.batch, texts)))
 
     def of_labels(self, labels: LabelTokens) -> torch.Tensor:
         """The direction of the mean over templates, unit vectors [labels, dim]."""

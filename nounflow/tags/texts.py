@@ -38,6 +38,18 @@ class NounVectors:
         return np.stack([self._kept[noun] for noun in nouns])
 
 
+def texts_of(nouns: Iterable[str]) -> list[str]:
+    """The nouns of a list, without space around them; one noun is a list, too.
+
+    Raises:
+        TypeError: something in it is no text.
+    """
+    wanted = [nouns] if isinstance(nouns, str) else list(nouns)
+    if strange := [noun for noun in wanted if not isinstance(noun, str)]:
+        raise TypeError(f"A list of nouns holds texts, not {type(strange[0]).__name__}")
+    return [noun.strip() for noun in wanted if noun.strip()]
+
+
 def meanings(nouns: pl.DataFrame) -> dict[str, str]:
     """Noun, in the lexicon's form and in canonical form -> its group: nouns of one group mean the same."""
     found: dict[str, str] = {}
@@ -71,13 +83,13 @@ class LabelList:
 
     @classmethod
     def of(cls, given: Iterable[str], nouns: Sequence[str], hypernyms: NounHypernyms | None) -> LabelList:
-        """Read a list.
+        """Read a list: see `texts_of`.
 
         Args:
             nouns: of the model.
             hypernyms: what lies above them; None: every label speaks for itself alone.
         """
-        texts = [text.strip() for text in given if text.strip()]
+        texts = texts_of(given)
         labels = tuple(dict.fromkeys(texts))
         problems = [f"{label} stands there {texts.count(label)} times" for label in labels if texts.count(label) > 1]
         spelled: dict[str, str] = {}
