@@ -118,6 +118,9 @@ def test_a_run_that_was_not_scored_is_answered_with_those_that_were(
     with pytest.raises(SystemExit):
         nounflow_command(["scores", str(table), "--against", "nobody"])
     assert "take one of a, bb, ccc" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        nounflow_command(["scores", str(table), "--against", "bb", "--measures", "hP"])
+    assert "Differences are of the score alone" in capsys.readouterr().err
 
 
 def test_published_scores_are_printed_and_marked(said: Callable[..., str]) -> None:

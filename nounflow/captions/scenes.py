@@ -116,7 +116,7 @@ def _read_patterns(path: Path, groups: dict[str, str]) -> dict[str, tuple[Patter
         slots = _SLOT.findall(text)
         row.refuse_if(name in known or not name, f"id '{name}': a new id expected")
         row.refuse_if(group not in groups, f"group '{group}' is not in groups.tsv")
-        low = not weight.isdigit() or int(weight) < 1
+        low = not weight.isdecimal() or int(weight) < 1
         row.refuse_if(low, f"weight '{weight}': a whole number of 1 or more expected")
         unknown = sorted(set(slots) - NOUN_SLOTS - WORD_SLOTS)
         allowed = f"allowed: {', '.join(NOUN_SLOTS | WORD_SLOTS)}"

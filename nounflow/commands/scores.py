@@ -52,6 +52,8 @@ def _scores(arguments: argparse.Namespace) -> None:
             "Published scores have neither our columns nor images in common with ours",
             fix="take --published without --against, and with --format terminal, markdown or latex",
         )
+    if arguments.measures and arguments.against:
+        raise NounflowError("Differences are of the score alone", fix="take --measures without --against")
     if arguments.against:
         _against(arguments)
         return

@@ -100,7 +100,7 @@ class CaptionsConfig(Settings):
 
     def shards(self, source: str) -> int:
         """Number of embedding shards of a source ("m1", "m2", ..., "offline", "llm")."""
-        if source.startswith("m") and source[1:].isdigit():
+        if source.startswith("m") and source[1:].isdecimal():
             return self.multiset.shards[int(source[1:]) - 1]
         return self.llm.shards if source == "llm" else self.offline.shards
 
