@@ -107,7 +107,7 @@ def _core_texts(captions: CaptionsConfig) -> int:
     """Texts of M1 that every noun gets, however few are asked for."""
     files = (Path(captions.singular_templates), Path(captions.plural_templates))
     tables = (pl.read_csv(file if file.is_file() else _HOME / file, separator="\t", quote_char=None) for file in files)
-    return max(table["core"].sum() for table in tables)
+    return max(int(table["core"].sum()) for table in tables)
 
 
 def _steps(config: Config, nouns: Mapping[str, int], rates: Rates, dims: Mapping[str, int]) -> Iterator[Step]:
