@@ -25,6 +25,16 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+# How many judgements this browser's disk holds.
+KEPT = """() => new Promise((resolve) => {
+  indexedDB.open("nounflow", 1).onsuccess = ({ target: { result: store } }) => {
+    store.transaction("waiting").objectStore("waiting").count().onsuccess = ({ target }) => {
+      store.close();
+      resolve(target.result);
+    };
+  };
+})"""
+
 
 # --- judging --------------------------------------------------------------------------------------------------------
 
@@ -295,6 +305,7 @@ def test_what_was_judged_survives_kill_9_of_server_and_browser(
         server.kill()
         desk.press("d", "a")
         desk.until(lambda: desk.waiting() == 2 and "2 judgements wait" in desk.page.get_by_role("alert").inner_text())
+        desk.until(lambda: desk.page.evaluate(KEPT) == 2)  # a judgement is on disk a moment after it is shown
         kill_browser(profile)
         with contextlib.suppress(Exception):
             context.close()

@@ -106,7 +106,7 @@ def test_a_plural_template_with_an_article_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [(None, "There is no singular template file"), (b"", "found: nothing"), (b"id,weight\n", "tab-separated"),
-     (b"\xff\xfe", "UTF-8"), (b"id\tweight\ttemplate\tcore\nx\t1\tthe {noun}.\t0\n", "core = 1")],
+     (b"\xff\xfa", "UTF-8"), (b"id\tweight\ttemplate\tcore\nx\t1\tthe {noun}.\t0\n", "core = 1")],
 )  # fmt: skip
 def test_a_template_file_that_is_missing_empty_foreign_or_without_core_is_refused(
     tmp_path: Path, content: bytes | None, message: str

@@ -232,6 +232,7 @@ def at(classifier: NounClassifier, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     bank = classifier._embedder.bank  # type: ignore[attr-defined]
     seen = {"a.png": bank.vectors[0], "b.png": bank.vectors[20]}
     monkeypatch.setattr(NounClassifier, "load", lambda *_, **__: classifier)
+    monkeypatch.setattr("nounflow.model_folders.find_model", lambda _model: tmp_path / "manifest.json")
 
     def embedded(_self: NounClassifier, images: list[str], _progress: bool) -> Any:
         yield images, [None] * len(images), np.stack([seen[Path(image).name] for image in images])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +14,7 @@ from PIL import Image
 from shard_material import identity, unit_rows
 from sklearn.metrics import average_precision_score
 
-from nounflow.commands import naming
+from nounflow.cli import main
 from nounflow.config.open_set import OpenSetConfig
 from nounflow.config.tags import TagMethodConfig, TagsConfig
 from nounflow.config.training import TrainingConfig
@@ -355,13 +354,13 @@ def test_the_calibrated_threshold_lies_with_the_projects_results(tmp_path: Path)
     assert calibrated_threshold(manifest, "another", True, False) is None
 
 
-def test_the_command_refuses_what_does_not_go_with_several_nouns(tmp_path: Path) -> None:
+def test_the_command_refuses_what_does_not_go_with_several_nouns(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
-    parser = argparse.ArgumentParser()
-    naming.add(parser.add_subparsers())
-    arguments = parser.parse_args(["name", str(tmp_path / "a.png"), "--several", "--guide", "x.txt"])
-    with pytest.raises(NounflowError, match="--several does not go with --guide"):
-        arguments.call(arguments)
+    with pytest.raises(SystemExit):
+        main(["name", str(tmp_path / "a.png"), "--several", "--guide", "x.txt"])
+    assert "--several does not go with --guide" in capsys.readouterr().err
 
 
 def test_the_report_shows_a_table_for_each_protocol() -> None:
