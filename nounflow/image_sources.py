@@ -27,7 +27,7 @@ _TAKEN = (
 def is_image(value: object) -> bool:
     """Whether `value` is one image, not several."""
     if isinstance(value, str | os.PathLike):
-        return not Path(value).is_dir()
+        return value == "" or not Path(value).is_dir()  # an empty name is no folder, though `Path("")` is one
     if isinstance(value, bytes | bytearray | memoryview | Image.Image) or hasattr(value, "read"):
         return True
     return hasattr(value, "ndim") and hasattr(value, "dtype") and value.ndim <= 3

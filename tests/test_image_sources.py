@@ -84,5 +84,8 @@ def test_what_cannot_be_read_has_its_reason(path: Path) -> None:
 def test_one_image_is_told_from_several(path: Path) -> None:
     assert not is_image(path.parent)
     assert not is_image([path])
+    assert is_image("")  # not the working folder
+    with pytest.raises(ImageError):
+        as_image("")
     assert not is_image(np.zeros((2, 4, 4, 3), np.uint8))
     assert [title_of(source) for source in (path, str(path), path.open("rb"), b"")] == [str(path)] * 3 + [""]
