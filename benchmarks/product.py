@@ -61,6 +61,7 @@ def parts(model: str, files: list[Path]) -> None:
 
     from nounflow import NounClassifier
 
+    before = torch.get_num_threads()
     torch.set_num_threads(1)
     classifier = NounClassifier.load(model, threads=1)
 
@@ -82,6 +83,7 @@ def parts(model: str, files: list[Path]) -> None:
     measured("image tower", lambda size: classifier.encode_prepared(prepared[:size]))
     vectors = classifier.encode_prepared(prepared)
     measured("decoder and the rest", lambda size: classifier.classify_embeddings(vectors[:size], 3))
+    torch.set_num_threads(before)
 
 
 def many(model: str, files: list[Path], count: int) -> None:
