@@ -41,6 +41,14 @@ def wait_briefly():
     pass
 def at_least_one(text):
     return int(text)
+def add_machine(parser):
+    parser.add_argument("--device")
+    parser.add_argument("--threads", type=int)
+def add_images(parser):
+    import pathlib
+    parser.add_argument("--image-set")
+    for option in ("--folder", "--input-manifest"):
+        parser.add_argument(option, type=pathlib.Path)
 def json_settings(model):
     return lambda text: model.model_validate(json.loads(text))
 def add_settings(parser, option, model):
