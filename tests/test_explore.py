@@ -104,6 +104,8 @@ def test_the_server_answers_pages_and_pictures_by_number_only(table: pl.DataFram
         assert client.get(path).status_code == 404
     for number in (-1, 10**30):
         assert client.get("/api/page", params={"number": number}).status_code == 422
+    assert client.get("/api/page", params={"search": "a" * 200}).status_code == 200
+    assert client.get("/api/page", params={"search": "a" * 201}).status_code == 422
 
 
 @pytest.fixture(scope="module")

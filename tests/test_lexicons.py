@@ -130,3 +130,10 @@ def test_lexicons_are_whole(which: str, request: pytest.FixtureRequest) -> None:
     assert table["synsets"].list.len().equals(table["sense_keys"].list.len())
     assert table["hypernyms"].list.len().equals(table["hypernym_synsets"].list.len())
     assert (table["gloss"].str.len_chars() > 0).all()
+
+
+def test_each_spelling_that_is_left_out_would_be_one(rules: Rules, frequencies: Frequencies) -> None:
+    words = [word for rule in rules.leave_out_spellings for word in rule.words]
+    assert len(set(words)) == len(words)
+    written = frequencies.second
+    assert [word for word in words if word not in written and word.removesuffix("s") not in written] == []

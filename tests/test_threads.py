@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from nounflow.config.embedder import EmbedderConfig
 from nounflow.embedders.image_files import embed_image_files
 from nounflow.embedders.load import load_embedder
 from nounflow.embedders.protocol import Embedder
+from nounflow.embedders.side_by_side import side_by_side
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,24 @@ def test_vectors_of_images_depend_neither_on_threads_nor_on_the_batch_nor_on_nei
         with_threads(threads)
         assert np.array_equal(embedded(files, batch), expected)
     assert np.array_equal(embedded(files[7:9], 32), expected[7:9])
+
+
+def test_computing_in_several_threads_at_once_leaves_torch_its_own_number(
+    with_threads: Callable[..., None],
+) -> None:
+    with_threads(2)
+
+    def of_a_new_thread() -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(torch.get_num_threads).result()
+
+    def compute(_turn: int) -> None:
+        for _ in range(3):
+            list(side_by_side(lambda _batch: time.sleep(0.002), range(4)))
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(compute, range(6)))
+    assert (torch.get_num_threads(), of_a_new_thread()) == (2, 2)
 
 
 def test_predictions_are_the_same_under_any_number_of_threads(finished: Project, tmp_path: Path) -> None:

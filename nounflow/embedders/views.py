@@ -125,10 +125,8 @@ def embed_views(
         part = filling[view]
         while len(part.waiting) >= least and part.waiting:
             images, part.waiting = part.waiting[:size], part.waiting[size:]
-            if view == "tokens":
-                part.vectors.extend(in_one_shape(embedder, images, embedder.encode_patches))
-            else:
-                part.vectors.append(in_one_shape(embedder, images))
+            encode_all = embedder.encode_patches if view == "tokens" else embedder.encode_images
+            part.vectors.append(in_one_shape(embedder, images, encode_all).reshape(-1, embedder.dim))
 
     with ThreadPoolExecutor(threads) as pool, Progress("images", len(files), "images", quiet=quiet) as progress:
         for name, found in zip(files, map_ahead(pool, prepared, files, threads), strict=True):

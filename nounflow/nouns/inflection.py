@@ -12,6 +12,7 @@ from nounflow.wordnet import Synset, WordNet
 
 # "bird of paradise": what follows one of these does not inflect.
 _AFTER_HEAD = word_set("of in on at for to with from under over de du des la a al au en")
+_PLACES = word_set("arizona")  # genera, too: an Arizona ash is no snake
 _DRINKS = word_set("gin vodka whiskey whisky rum brandy scotch")  # gin and tonics
 _NOT_PLURAL_ENDINGS = ("ss", "us", "is", "as", "os")
 # Of several plurals, those at least this frequent beside the commonest are kept ("hooves", "hoofs").
@@ -200,8 +201,8 @@ def is_latin(noun: str, known: Mapping[str, object] | Collection[str]) -> bool:
         return True
     if not words[0][:1].isupper() or not words[-1].islower():
         return False
-    genus = words[0].lower()  # "Bufo bufo", though "bufo" is a word; an Arizona ash is no snake
-    return (f"genus {genus}" in known and genus != "arizona") or (words[-1].isalpha() and words[-1] not in known)
+    genus = words[0].lower()  # "Bufo bufo", though "bufo" is a word
+    return (f"genus {genus}" in known and genus not in _PLACES) or (words[-1].isalpha() and words[-1] not in known)
 
 
 def _is_rank(noun: str) -> bool:

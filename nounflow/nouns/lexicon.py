@@ -103,7 +103,8 @@ def _entries(
     words = WordSenses(wordnet)
     drafts = _drafts(words, selected, rules, inflector)
     taken = {spelling for draft in drafts for spelling in draft.spellings}
-    known = Words(frequencies, frequencies.second, frequencies.web, wordnet.index, taken)
+    left_out = {word for rule in rules.leave_out_spellings for word in rule.words}
+    known = Words(frequencies, frequencies.second, frequencies.web, wordnet.index, taken, left_out)
     drafts = [_with_variants(draft, wordnet, spellings, known) for draft in drafts]
     sharing = Counter(spelling for draft in drafts for spelling in draft.spellings)  # entries part a spelling's use
     set_shares = rules.set_shares

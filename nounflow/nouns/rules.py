@@ -59,6 +59,7 @@ class Rules(Settings):
     leading: tuple[SenseRule, ...] = Field((), description="senses that stand before a word's other selected senses")
     later: tuple[SenseRule, ...] = Field((), description="senses that stand behind a word's other selected senses")
     leave_out_senses: tuple[SenseRule, ...] = Field((), description="senses that their word is not used for")
+    leave_out_spellings: tuple[WordRule, ...] = Field((), description="closed words that are no compound's spelling")
     leave_out: tuple[WordRule, ...] = ()
     shares: tuple[ShareRule, ...] = ()
 

@@ -10,11 +10,6 @@ from nounflow.text import canon, word_set
 _IN_USE = 0.05
 _SHORTEST = 3  # letters of a part of a closed compound
 _PARTICLES = word_set("out over off up down in on")  # "turnover" is no "turn over"
-# Names and words of another sense: a stone wall is no stonewall.
-_OTHER_WORDS = word_set("""bluejays coppermine freightliner gogglebox haha highjump homebase kickstart kickstarter
-    littlefinger
-    livingstone livingstones mainstreet oldman peachtree raintree seabiscuit secondhand stockmarket stonewall stonewalls
-    timberwolves tomtom watergate whitehorse youngman""")
 
 
 @dataclass(frozen=True)
@@ -26,6 +21,7 @@ class Words:
     pairs: Mapping[str, float]  # "book shop" -> frequency of these two words side by side
     known: Collection[str]  # words of WordNet
     taken: Collection[str]  # canons that are nouns of their own
+    left_out: Collection[str] = ()  # closed words of another meaning
 
 
 class Spellings:
@@ -76,7 +72,7 @@ def _joined(form: str, words: Words) -> str | None:
     """A form without spaces and hyphens, where texts hold it as a word of this meaning."""
     closed = form.replace(" ", "").replace("-", "")
     in_texts = closed in words.written or closed.removesuffix("s") in words.written
-    return closed if in_texts and closed not in _OTHER_WORDS else None
+    return closed if in_texts and closed not in words.left_out else None
 
 
 def _open(form: str, meaning: Collection[str], words: Words, uncounted: bool = False) -> str | None:

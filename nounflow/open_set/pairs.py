@@ -76,9 +76,8 @@ def _of_folder(folder: Path, name: str, left_out: LeftOut) -> Iterator[Pair]:
 
 
 def _of_table(source: Path, left_out: LeftOut) -> Iterator[Pair]:
-    with open(
-        source, encoding=text_encoding(source), errors="surrogateescape"
-    ) as lines:  # names of files may be any bytes
+    # names of files may be any bytes
+    with open(source, encoding=text_encoding(source), errors="surrogateescape") as lines:
         for number, line in enumerate(lines, 1):
             written, tab, text = line.rstrip("\n").partition("\t")
             name, caption = unquoted(written), unguarded(unquoted(text))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image
 
 from nounflow.config.regions import ProposalsConfig
+from nounflow.embedders.image_files import in_one_shape
 from nounflow.embedders.protocol import Embedder
 from nounflow.embedders.views import crop
 from nounflow.regions.boxes import grown
@@ -16,8 +16,6 @@ from nounflow.regions.free_names import NamedBox
 from nounflow.regions.image_regions import SCALES, ImageRegions
 from nounflow.regions.proposals import ProposalSource, propose
 from nounflow.schemas.boxes import coco_annotation
-
-_BATCH = 32  # crops computed together
 
 
 @dataclass(frozen=True)
@@ -60,8 +58,7 @@ def image_regions(
         return None
     scaled = [boxes, *(grown(boxes, scale, image.width, image.height) for scale in SCALES[1:])]
     crops = [embedder.preprocess(crop(image, box)) for both in zip(*scaled, strict=True) for box in both]
-    vectors = np.concatenate([embedder.encode_images(crops[i : i + _BATCH]) for i in range(0, len(crops), _BATCH)])
-    vectors = vectors.reshape(len(boxes), len(SCALES), -1)
+    vectors = in_one_shape(embedder, crops).reshape(len(boxes), len(SCALES), -1)
     return ImageRegions(file, image.width, image.height, boxes, found.objectness[: len(boxes)], vectors)
 
 

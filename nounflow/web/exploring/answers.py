@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import polars as pl
+from pydantic import StringConstraints
 
 from nounflow.schemas.labels import Labels
 from nounflow.schemas.predictions import Predictions
@@ -26,7 +27,7 @@ class Wanted:
     kind: str = ""
     noun: str = ""  # the first one said
     gold: str = ""
-    search: str = ""  # in file, label and nouns
+    search: Annotated[str, StringConstraints(max_length=200)] = ""  # in file, label and nouns
     low: float = 0.0  # probability of the first noun
     high: float = 1.0
     order: Order = "file"
