@@ -326,7 +326,7 @@ def test_a_photograph_is_looked_at_without_a_store() -> None:
         means = np.stack([crop.reshape(-1, 3).mean(0) for crop in crops])
         return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True))
 
-    embedder = SimpleNamespace(preprocess=np.asarray, encode_images=encode)
+    embedder = SimpleNamespace(preprocess=np.asarray, encode_images=encode, device="cpu")
     found = photographs.image_regions(picture(), "a.png", source, ProposalsConfig(embedded=1), embedder)
     assert found is not None
     assert found.vectors.shape == (1, 2, 3)
