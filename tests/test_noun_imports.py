@@ -42,7 +42,8 @@ RELEASE = """<?xml version="1.0" encoding="UTF-8"?>
 <Synset id="oewn-1-n" partOfSpeech="n" lexfile="noun.animal"><Definition>a pet that barks</Definition></Synset>
 <Synset id="oewn-2-n" partOfSpeech="n" dc:subject="noun.animal"><Definition>a dog of mixed breed</Definition>
   <SynsetRelation relType="hypernym" target="oewn-1-n"/></Synset>
-<Synset id="oewn-3-n" members="oewn-labradoodle-n oewn-labrapoo-n" partOfSpeech="n" lexfile="noun.animal"><Definition>a cross of Labrador and poodle</Definition>
+<Synset id="oewn-3-n" members="oewn-labradoodle-n oewn-labrapoo-n" partOfSpeech="n" lexfile="noun.animal">
+  <Definition>a cross of Labrador and poodle</Definition>
   <SynsetRelation relType="hypernym" target="oewn-2-n"/></Synset>
 <Synset id="oewn-4-v" partOfSpeech="v" lexfile="verb.communication"><Definition>make noises</Definition></Synset>
 <Synset id="oewn-5-n" partOfSpeech="n" lexfile="noun.animal"><Definition>a dog of films</Definition>

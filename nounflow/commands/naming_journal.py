@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +28,6 @@ class NamingJournal:
             NounflowError: there is one already, and nobody said whether to go on with it.
         """
         self.path = out.with_name(out.name + ".part")
-        self.done: dict[str, Naming] = {}
         self._file: IO[bytes] | None = None
         self._shaping: Any = None
         if not self.path.exists():
@@ -38,20 +38,28 @@ class NamingJournal:
                 where=self.path,
                 fix="go on with it: --resume; or delete the file",
             )
-        whole = 0
-        for line in self.path.read_bytes().splitlines(keepends=True):
-            try:
-                row = json.loads(line)
-                if whole:
-                    found = _naming(row)
-                    self.done[found.file] = found
-                elif line.endswith(b"\n"):
-                    self._shaping = row
-            except (ValueError, TypeError, KeyError):
-                break
-            if not line.endswith(b"\n"):
-                break
-            whole += len(line)
+        with self.path.open("rb") as lines:
+            head = lines.readline()
+        with contextlib.suppress(ValueError):
+            self._shaping = json.loads(head) if head.endswith(b"\n") else None
+
+    def earlier(self) -> Iterator[Naming]:
+        """The answers that are there, of each image the first; what stands behind a torn line is cut off."""
+        if self._shaping is None:
+            return
+        whole, files = 0, set[str]()
+        with self.path.open("rb") as lines:
+            for line in lines:
+                try:
+                    found = _naming(json.loads(line)) if whole else None
+                except (ValueError, TypeError, KeyError):
+                    break
+                if not line.endswith(b"\n"):
+                    break
+                whole += len(line)
+                if found and found.file not in files:
+                    files.add(found.file)
+                    yield found
         with self.path.open("r+b") as file_:
             file_.truncate(whole)
 

@@ -58,9 +58,8 @@ def read_english_wordnet(folder: Path) -> Iterator[FoundNoun]:
         )
     for synset in synsets.values():
         if synset.words and not synset.instance:
-            yield FoundNoun(
-                tuple(synset.words.values()), tuple(synset.keys), synset.gloss, synset.kind, above=_above(synset, synsets)
-            )
+            words, keys = tuple(synset.words.values()), tuple(synset.keys)
+            yield FoundNoun(words, keys, synset.gloss, synset.kind, above=_above(synset, synsets))
 
 
 def _read_entry(entry: ElementTree.Element, synsets: dict[str, _Synset]) -> None:
