@@ -137,6 +137,13 @@ class _Shaping(ast.NodeTransformer):
         node.keywords = [keyword for keyword in node.keywords if keyword.arg not in _WORDS]
         return self.generic_visit(node)
 
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """Help of options: `Annotated[Path, "help"]`."""
+        match node:
+            case ast.Subscript(value=ast.Name(id="Annotated"), slice=ast.Tuple(elts=[kind, *marks])):
+                node.slice.elts = [kind, *(mark for mark in marks if not isinstance(mark, ast.Constant))]
+        return self.generic_visit(node)
+
     def visit_If(self, node: ast.If) -> ast.AST:
         """Imports for type checkers."""
         if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
