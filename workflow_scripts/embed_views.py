@@ -21,7 +21,7 @@ from nounflow.config.embedder import EmbedderConfig
 
 def main(
     image_set: ImageSet,
-    views: Annotated[list[str], "?", {"choices": ["whole", "tiles", "regions", "tokens"]}],
+    views: Annotated[list[str], "see above", {"choices": ["whole", "tiles", "regions", "tokens"]}],
     embedder: Annotated[EmbedderConfig, "settings, as JSON"],
     out: Annotated[Path, "folder of the views"],
     counts: Counts,

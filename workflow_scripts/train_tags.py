@@ -34,7 +34,7 @@ def main(
     training_set: Annotated[Path | None, "text_only: manifest of a training set"] = None,
     nouns: Annotated[Path | None, "text_only: its lexicon"] = None,
     noise: Annotated[NoiseConfig, "text_only: of the run, JSON"] = NOISE,
-    templates: Annotated[Sequence[str], "texts of a label"] = (),
+    templates: Annotated[Sequence[str], "texts of a label"] = ("a photo of a {}.",),
     seed: Annotated[int, "of initialisation, order and noise"] = 1,
     device: Annotated[str, "context: auto, cpu, cuda or mps"] = "auto",
     threads: Threads = 2,
