@@ -146,7 +146,7 @@ def _name(arguments: argparse.Namespace) -> None:
         return end_with_status("images named", len(found), sum(bool(one.problem) for one in found))
     journal = NamingJournal(arguments.out, arguments.resume) if arguments.out else None
     # Of many images, the chains that are not shown at the end take too much room.
-    slim = (lambda naming: naming) if arguments.json or arguments.confidence else _without_chain
+    slim = (lambda naming: naming) if arguments.json or arguments.confidence is not None else _without_chain
     named, unwritten = [slim(naming) for naming in journal.earlier()] if journal else [], 0
     classifier = load_classifier(
         arguments, arguments.run, generation=arguments.decoding, calibrated=not arguments.uncalibrated
@@ -160,7 +160,7 @@ def _name(arguments: argparse.Namespace) -> None:
         nouns = classifier.nouns if arguments.guide else None
         journal.begin({"model": classifier.weights_sha256, "guide": nouns, **options})
     done = {naming.file for naming in named}
-    with journal or contextlib.nullcontext(), contextlib.suppress(*(KeyboardInterrupt,) * arguments.watch):
+    with contextlib.suppress(*(KeyboardInterrupt,) * arguments.watch):
         looks = _looks([file for file in files if file not in done], arguments)
         answers = (classifier.classify(look, arguments.top, progress=bool(journal)) for look in looks if look)
         for naming in itertools.chain.from_iterable(answers):
