@@ -102,7 +102,7 @@ def show(
     from nounflow.scoring.answers import judgements
 
     judged = {document.image_set: judgements(document) for document in reversed(material.annotations)}  # first wins
-    every = cards(material.predictions, judged, {name: one.labels for name, one in material.image_sets.items()})
+    every = cards(material.predictions, judged, material.labels)
     flow = record.flow("gallery", len(every), "images")
     within = [card for card in every if folders.root.get(card.image_set)]
     flow.drop(len(every) - len(within), "no folder was given for their image set")

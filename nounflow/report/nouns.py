@@ -13,7 +13,7 @@ _TOP_NOUNS = 20
 def noun_lists(material: ScoringMaterial) -> list[dict[str, Any]]:
     """The heaviest nouns of each lexicon in use, and the nouns each run gave most."""
     lists = []
-    for lexicon in sorted({run.lexicon.name for run in material.runs.values()}):
+    for lexicon in sorted({run.lexicon for run in material.runs.values()}):
         table = material.tables[lexicon].sort(["weight", "noun"], descending=[True, False])
         rows = [
             (noun, weight, f"{weight:.2f}") for noun, weight in table.select("noun", "weight").head(_TOP_NOUNS).rows()

@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 
 from nounflow.schemas.annotations import Annotations, PeopleAgreement
+from nounflow.schemas.labels import Labels
 from nounflow.schemas.predictions import Predictions
-from nounflow.scoring.answers import Judgements, RunAnswers, answers, judge, judgements
+from nounflow.scoring.answers import Judgements, judge, judgements, only_decoding
 from nounflow.scoring.calibration import calibration, risk_coverage
 from nounflow.scoring.comparison import compare
-from nounflow.scoring.evaluation import Evaluation, ImageSet, ScoredRun
+from nounflow.scoring.evaluation import Evaluation, ScoredRun
 from nounflow.scoring.hierarchy import Hierarchy
-from nounflow.scoring.label_values import CONCEPTS
-from nounflow.scoring.measures import MEASURES
+from nounflow.scoring.measures import CONCEPTS, MEASURES
 from nounflow.scoring.provenance import row_digests
-from nounflow.scoring.results import Details, Scores, TopK
+from nounflow.scoring.results import Details, Scores
 from nounflow.scoring.rows import ScoreRow
 from nounflow.scoring.values import prediction_values, top_k
 from nounflow.scoring.variants import band, band_order, parts
@@ -26,7 +26,7 @@ def score_all(
     predictions: Sequence[Predictions],
     annotations: Sequence[Annotations],
     runs: Mapping[str, ScoredRun],
-    image_sets: Mapping[str, ImageSet],
+    labels: Mapping[str, Mapping[str, Labels]],
     *,
     seed: int = 1,
     hierarchy: Hierarchy | None = None,
@@ -39,7 +39,7 @@ def score_all(
 
     Args:
         runs: by name; holds every run that is in `predictions`.
-        image_sets: by name; holds every image set that is in `predictions`.
+        labels: image set -> image -> labels; holds every image set that is in `predictions`.
         seed: of the bootstrap draws.
         hierarchy: without it there are no overall, synonym and hierarchical scores.
         templates: digest of the caption templates.
@@ -55,25 +55,23 @@ def score_all(
     agreements = {(one.image_set, one.annotator): _with_people(one.agreement) for one in annotations}
     machines = {(one.image_set, one.annotator) for one in annotations if one.by_language_model}
     digests = {
-        (one.run, one.image_set): row_digests(one, runs[one.run].manifest, image_sets[one.image_set].labels)
-        for one in predictions
+        (one.run, one.image_set): row_digests(one, runs[one.run].manifest, labels[one.image_set]) for one in predictions
     }
     found: list[tuple[ScoreRow, Details]] = []
     comparisons = []
     for name in sorted({document.image_set for document in predictions}):
-        given = {one.run: answers(one) for one in predictions if one.image_set == name}
-        given = dict(sorted(given.items()))
-        sentences = _sentences(given, image_sets[name], encode) if encode else {}
+        given = sorted((one for one in predictions if one.image_set == name), key=lambda one: one.run)
+        sentences = _sentences(given, labels[name], encode) if encode else {}
         for annotator, table in judged.get(name, [("", {})]):
-            codes = {run: judge(answer, table) for run, answer in given.items()}
+            said = {one.run: judge(one, table) for one in given}
             by_model = (name, annotator) in machines
             evaluation = Evaluation(
-                image_sets[name], annotator, table, runs, given, codes, hierarchy, seed, sentences, by_model
+                name, labels[name], annotator, table, runs, said, hierarchy, seed, sentences, by_model
             )
-            for run in given:
+            for run in said:
                 told = {"templates": templates} | digests[run, name] | agreements.get((name, annotator), {})
                 found.append((_row(evaluation, run, told), details(evaluation, run)))
-            if any(map(evaluation.any_judged, given)):
+            if any(map(evaluation.any_judged, said)):
                 comparisons.append(compare(evaluation))
     found.sort(key=lambda pair: (pair[0].run, pair[0].image_set, pair[0].annotator))
     comparisons.sort(key=lambda one: (one.image_set, one.annotator))
@@ -82,13 +80,13 @@ def score_all(
 
 
 def _sentences(
-    given: Mapping[str, RunAnswers], image_set: ImageSet, encode: Callable[[list[str]], np.ndarray]
+    given: Sequence[Predictions], labels: Mapping[str, Labels], encode: Callable[[list[str]], np.ndarray]
 ) -> dict[str, np.ndarray]:
     """The vectors of all labels and of the first nouns of their images."""
-    labels = image_set.labels
     texts = {label.gold for label in labels.values()}
-    for answer in given.values():
-        texts |= {noun for image, nouns in answer.nouns.items() if image in labels for noun in nouns[:CONCEPTS]}
+    for one in given:
+        rows = zip(one.samples, only_decoding(one).pred, strict=True)
+        texts |= {noun for image, nouns in rows if image in labels for noun in nouns[:CONCEPTS]}
     ordered = sorted(texts)
     return dict(zip(ordered, encode(ordered), strict=True))
 
@@ -106,19 +104,19 @@ def _with_people(agreement: PeopleAgreement | None) -> dict[str, Any]:
 
 def _row(evaluation: Evaluation, run: str, told: Mapping[str, Any]) -> ScoreRow:
     """`told`: cells that say what the row was made with."""
-    answer, manifest = evaluation.answers[run], evaluation.runs[run].manifest
+    judged, manifest = evaluation.judged[run], evaluation.runs[run].manifest
     cells: dict[str, Any] = dict(told)
     for measure in MEASURES:
         cells |= measure.cells(evaluation, run)
     return ScoreRow(
         run=run,
         predictor=manifest.predictor,
-        lexicon=evaluation.runs[run].lexicon.name,
+        lexicon=evaluation.runs[run].lexicon,
         embedder=manifest.embedder.spec,
-        image_set=answer.image_set,
+        image_set=evaluation.image_set,
         annotator=evaluation.annotator,
-        n=len(answer.nouns),
-        unreadable=len(answer.unreadable),
+        n=len(judged.images),
+        unreadable=judged.unreadable,
         retrieval_run=evaluation.baseline(run) or "",
         seed=str(manifest.settings.get("seed", "")),
         **cells,
@@ -136,19 +134,16 @@ def details(evaluation: Evaluation, run: str) -> Details:
         probability, correct = evaluation.claims(run)
         _, bins = calibration(probability, correct)
         found = {
-            "top_k": tuple(
-                TopK(k=k, score=score, correct=correct, score_if_unjudged_right=bound)
-                for k, score, correct, bound in top_k(judged)
-            ),
+            "top_k": top_k(judged),
             "calibration": bins,
             "risk_coverage": risk_coverage(probability, correct),
             **_parts(evaluation, run),
         }
     return Details(
         run=run,
-        image_set=evaluation.image_set.name,
+        image_set=evaluation.image_set,
         annotator=evaluation.annotator,
-        noun_counts=tuple(evaluation.answers[run].first_noun_counts[:_CURVE]),
+        noun_counts=tuple(judged.first_noun_counts[:_CURVE]),
         judged=int(judged.first_judged.sum()),
         **found,
     )
@@ -156,13 +151,12 @@ def details(evaluation: Evaluation, run: str) -> Details:
 
 def _parts(evaluation: Evaluation, run: str) -> dict[str, Any]:
     """The prediction score by kind and by frequency: of the label, or where nothing is labelled of the first noun."""
-    answer, judged = evaluation.answers[run], evaluation.judged[run]
-    labels, entries = evaluation.image_set.labels, evaluation.runs[run].lexicon.entries
+    judged, labels, entries = evaluation.judged[run], evaluation.labels, evaluation.runs[run].entries
     labelled = any(image in labels for image in judged.images)
     kinds, bands = [], []
-    for image in judged.images:
-        label, nouns = labels.get(image), answer.nouns[image]
-        noun = (label.gold if label else "") if labelled else (nouns[0] if nouns else "")
+    for image, first in zip(judged.images, judged.first_nouns, strict=True):
+        label = labels.get(image)
+        noun = (label.gold if label else "") if labelled else first
         kind, frequency = entries.get(canon(noun), ("", None))
         if evaluation.hierarchy and label and (label.sense or not kind):
             kind = evaluation.hierarchy.lexname(label.gold, label.sense)

@@ -1,13 +1,13 @@
-"""Scores that look behind the spelling: by synonyms, by nearness in WordNet, by kind and by frequency."""
+"""Scores that look behind the spelling: by synonyms, by kind and by frequency."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nounflow.schemas.labels import Labels
-from nounflow.scoring.answers import CODES, NOTHING, JudgedAnswers, Judgements, RunAnswers
-from nounflow.scoring.hierarchy import Hierarchy
+from nounflow.scoring.answers import CODES, NOTHING, JudgedAnswers
+from nounflow.scoring.evaluation import Evaluation
 from nounflow.scoring.values import MeanScore, Values, mean_score
 
 THE_PER_MILLION = 53_700.0  # how often "the" stands in a million words (wordfreq); frequencies are relative to it
@@ -25,30 +25,20 @@ class Part:
     prediction_score: MeanScore
 
 
-def with_synonyms(
-    answer: RunAnswers, judged: JudgedAnswers, table: Judgements, labels: Mapping[str, Labels], hierarchy: Hierarchy
-) -> JudgedAnswers:
+def with_synonyms(evaluation: Evaluation, run: str) -> JudgedAnswers:
     """First nouns [images, 1], each with the best judgement of any noun of its image that names the same thing.
 
     The image's label and its accepted nouns count as judged correct_primary, its secondary ones correct_secondary.
     """
+    judged = evaluation.judged[run]
     codes = judged.codes[:, :1].copy()
-    for row, image in enumerate(judged.images):
-        if codes[row, 0] == NOTHING or codes[row, 0] == CODES["correct_primary"]:
+    for row, (image, noun) in enumerate(zip(judged.images, judged.first_nouns, strict=True)):
+        if codes[row, 0] in (NOTHING, CODES["correct_primary"]):
             continue
-        noun = answer.nouns[image][0]
-        known = _known(table.get(image, {}), labels.get(image))
-        found = (CODES[category] for other, category in known if hierarchy.same(noun, other))
-        codes[row, 0] = min(found, default=codes[row, 0])
-    return JudgedAnswers(judged.images, np.minimum(codes, judged.codes[:, :1]))
-
-
-def nearness_values(
-    answer: RunAnswers, images: Sequence[str], labels: Mapping[str, Labels], hierarchy: Hierarchy
-) -> np.ndarray:
-    """Nearness of the first noun to the label, float64 [labelled images]; 0 where there was no answer."""
-    labelled = [(answer.nouns[image], labels[image]) for image in images if image in labels]
-    return np.array([hierarchy.nearness_to_label(nouns[0], label) if nouns else 0.0 for nouns, label in labelled])
+        known = _known(evaluation.table.get(image, {}), evaluation.labels.get(image))
+        found = (CODES[category] for other, category in known if evaluation.wordnet.same(noun, other))
+        codes[row, 0] = min([codes[row, 0], *found])
+    return replace(judged, codes=codes)
 
 
 def band(frequency: float | None) -> str:
