@@ -13,6 +13,7 @@ from synthetic_results import annotations_of, manifest, nouns_table, predictions
 
 from nounflow.report.gallery import Card, Guess, Picture, Said
 from nounflow.report.page import Report, render
+from nounflow.report.reading import TrainingProgress
 from nounflow.report.words import headline
 from nounflow.schemas.annotations import PeopleAgreement
 from nounflow.schemas.documents import write_document
@@ -114,7 +115,15 @@ def page_of_two_sets_and_two_judges() -> str:
         weights_sha256="", weight=0.5, none=-1.0, candidates=1, images=9, labels="", fitted_on="held-out captions",
         error_before=0.3, error_after=0.1, right=0.5,
     )  # fmt: skip
-    return render(Report(scores=scores, material=material, cards=pictures, images=2, fitted={"a": rule}))
+    return render(
+        Report(
+            scores=scores,
+            material=material,
+            cards=pictures,
+            images=2,
+            progress={"a": TrainingProgress(None, None, fitted=rule)},
+        )
+    )
 
 
 def test_probabilities_are_drawn_as_fitted_beside_the_runs_own(page_of_two_sets_and_two_judges: str) -> None:

@@ -53,7 +53,7 @@ def main(
     from nounflow.counts import Counts
     from nounflow.files import write_text
     from nounflow.report.page import Report, render
-    from nounflow.report.reading import CountsRecord, read_fitted, read_progress
+    from nounflow.report.reading import CountsRecord, read_progress
     from nounflow.schemas.documents import read_document
     from nounflow.schemas.open_set import OpenSetResults
     from nounflow.schemas.regions import RegionScores
@@ -82,7 +82,6 @@ def main(
             else read_document(OpenSetResults, open_set, "comparison of open-set scores"),
             measures=measures,
             classification=None if classification is None else read_table(classification),
-            fitted=read_fitted(models),
             tags=None if tags is None else read_document(TagScores, tags, "scores of several nouns"),
             regions=None if regions is None else read_document(RegionScores, regions, "scores of regions"),
         )

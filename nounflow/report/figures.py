@@ -24,17 +24,14 @@ _AS_CLAIMED = charts.Series("as claimed", (0.0, 1.0), (0.0, 1.0), "s0")
 
 def undrawn(scores: Scores) -> str:
     """Which runs are in the tables only, because a chart could not tell more of them apart."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for one in scores.details:
-        groups.setdefault((one.image_set, one.annotator), []).append(one.run)
-    runs = sorted({run for names in groups.values() for run in names[_STYLES:]})
+    runs = sorted({row.run for _, pairs in _groups(scores) for row, _ in pairs[_STYLES:]})
     return f"Charts show the first {_STYLES} runs by name, not {join_words(runs)}." if runs else ""
 
 
 def breakdowns(scores: Scores) -> list[dict[str, Any]]:
     """The score by kind and by frequency, all runs in one chart."""
     found = []
-    for title, details in _groups(scores):
+    for title, _, details in _drawn(scores):
         drawn = [
             _parts_chart("By kind", [one.kinds for one in details], title),
             _parts_chart("By uses of the noun in a million words", [one.bands for one in details], title),
@@ -47,25 +44,22 @@ def breakdowns(scores: Scores) -> list[dict[str, Any]]:
 
 def diversity(scores: Scores) -> list[dict[str, Any]]:
     """How soon a run's commonest nouns make up all that it says."""
-    rows = _rows(scores)
     drawn = {}  # the judge makes no difference: the first one's rows serve
-    for _, details in _groups(scores):
-        image_set = details[0].image_set
+    for _, rows, details in _drawn(scores):
+        image_set = rows[0].image_set
         if image_set in drawn or not any(one.noun_counts for one in details):
             continue
         series = []
-        for i, one in enumerate(details):
-            row = rows[one.run, one.image_set, one.annotator]
+        for i, (row, one) in enumerate(zip(rows, details, strict=True)):
             counts = np.cumsum((0, *one.noun_counts))  # the rarest of very many nouns are not recorded
             share = counts / max(1, counts[-1], row.n - row.unreadable)
             series.append(charts.Series(one.run, tuple(range(len(counts))), tuple(share.tolist()), f"s{i + 1}"))
         label = f"Share of images of {image_set} that a run's commonest nouns name"
-        cells = [(one.run, _diversity_cells(rows[one.run, one.image_set, one.annotator])) for one in details]
         drawn[image_set] = {
             "title": image_set,
             "svg": charts.line_chart(series, "commonest first nouns", True, label),
             "legend": _legend(details),
-            "rows": cells,
+            "rows": [(row.run, _diversity_cells(row)) for row in rows],
         }
     return list(drawn.values())
 
@@ -74,17 +68,16 @@ def calibrations(
     scores: Scores, fitted: Mapping[tuple[str, str, str], FittedClaims] = MappingProxyType({})
 ) -> list[dict[str, Any]]:
     """Right against claimed, risk against coverage, and, by run, image set and annotator, right against `fitted`."""
-    rows = _rows(scores)
     found = []
-    for title, details in _groups(scores):
+    for title, rows, details in _drawn(scores):
         claimed, after = [_AS_CLAIMED], [_AS_CLAIMED]
         claimed_legend, after_legend = [("as claimed", "s0")], [("as claimed", "s0")]
         risks: list[charts.Series] = []
         risk_legend: list[tuple[str, str]] = []
-        for one in details:
+        for row, one in zip(rows, details, strict=True):
             if one.risk_coverage is None:
                 continue
-            row, style = rows[one.run, one.image_set, one.annotator], f"s{len(risks) + 1}"
+            style = f"s{len(risks) + 1}"
             claimed.append(_share_right(one.run, one.calibration, one.judged, style))
             if now := fitted.get((one.run, one.image_set, one.annotator)):
                 after.append(_share_right(one.run, now.bins, now.judged, style))
@@ -121,19 +114,20 @@ def _said(title: str, legend: Sequence[tuple[str, str]]) -> str:
     return f"Probability and share right, {title}: " + "; ".join(text for text, _ in legend[1:])
 
 
-def _rows(scores: Scores) -> dict[tuple[str, str, str], ScoreRow]:
-    return {(row.run, row.image_set, row.annotator): row for row in scores.rows}
+def _groups(scores: Scores) -> Iterator[tuple[str, list[tuple[ScoreRow, Details]]]]:
+    """Rows on one image set under one judge, with both in words and the judge's agreement with people."""
+    groups: dict[tuple[str, str], list[tuple[ScoreRow, Details]]] = {}
+    for row, details in zip(scores.rows, scores.details, strict=True):
+        groups.setdefault((row.image_set, row.annotator), []).append((row, details))
+    for _, pairs in sorted(groups.items()):
+        yield judged(pairs[0][0]), pairs
 
 
-def _groups(scores: Scores) -> Iterator[tuple[str, list[Details]]]:
-    """Rows on one image set under one judge; as many runs as a chart can tell apart."""
-    for key, title in sorted(_titles(scores).items()):
-        yield title, [one for one in scores.details if (one.image_set, one.annotator) == key][:_STYLES]
-
-
-def _titles(scores: Scores) -> dict[tuple[str, str], str]:
-    """Image set and annotator -> both in words, with the judge's agreement with people."""
-    return {(row.image_set, row.annotator): judged(row) for row in scores.rows}
+def _drawn(scores: Scores) -> Iterator[tuple[str, Sequence[ScoreRow], Sequence[Details]]]:
+    """The same, as many runs as a chart can tell apart."""
+    for title, pairs in _groups(scores):
+        rows, details = zip(*pairs[:_STYLES], strict=True)
+        yield title, rows, details
 
 
 def _legend(details: Sequence[Details]) -> list[tuple[str, str]]:

@@ -15,7 +15,6 @@ from nounflow.report.open_set import open_set
 from nounflow.report.reading import CountsRecord, TrainingProgress
 from nounflow.report.regions import regions
 from nounflow.report.templating import environment, verbatim
-from nounflow.schemas.hypernyms import AnswerCalibration
 from nounflow.schemas.open_set import OpenSetResults
 from nounflow.schemas.regions import RegionScores
 from nounflow.schemas.tags import TagScores
@@ -52,7 +51,6 @@ class Report:
     classification: Sequence[Row] | None = None  # None: nothing was classified
     open_set: OpenSetResults | None = None
     measures: Sequence[str] = ()  # to show beside the usual ones
-    fitted: Mapping[str, AnswerCalibration] = field(default_factory=dict)  # by run, to captions
     tags: TagScores | None = None  # several nouns for an image, where they were scored
     regions: RegionScores | None = None
 
@@ -60,6 +58,7 @@ class Report:
 def render(report: Report) -> str:
     """The whole page."""
     scores, material = report.scores, report.material
+    fitted = {run: one.fitted for run, one in report.progress.items() if one.fitted}
     templates = environment()
     templates.filters |= _FILTERS
     origin = scores.provenance
@@ -77,8 +76,8 @@ def render(report: Report) -> str:
         undrawn=figures.undrawn(scores),
         breakdowns=figures.breakdowns(scores),
         diversity=figures.diversity(scores),
-        calibrations=figures.calibrations(scores, fitted_claims(material, report.fitted)),
-        fitted_on=next((rule.fitted_on for rule in report.fitted.values()), ""),
+        calibrations=figures.calibrations(scores, fitted_claims(material, fitted)),
+        fitted_on=next((rule.fitted_on for rule in fitted.values()), ""),
         config=json.dumps(origin.config, indent=2, ensure_ascii=False) if origin and origin.config else "",
         published=published_table(published_rows()) if report.published else None,
         classified=_classified(report.classification or ()),

@@ -41,20 +41,11 @@ class TrainingProgress:
     metrics: pl.DataFrame | None  # METRICS
     angles: Angles | None
     writes_tokens: bool = True  # else its outputs are whole nouns
-
-
-def read_fitted(manifests: Sequence[Path]) -> dict[str, AnswerCalibration]:
-    """Run -> what its probabilities were fitted to captions with, where that was done with its weights."""
-    fitted = {}
-    for path in manifests:
-        manifest = read_document(PredictorManifest, path, "manifest of a run")
-        if found := read_calibration(path, manifest, labelled=False):
-            fitted[manifest.run] = found
-    return fitted
+    fitted: AnswerCalibration | None = None  # of its weights' probabilities, to captions
 
 
 def read_progress(manifests: Sequence[Path]) -> dict[str, TrainingProgress]:
-    """Run -> its training's metrics and angles."""
+    """By run."""
     progress = {}
     for path in manifests:
         manifest = read_document(PredictorManifest, path, "manifest of a run")
@@ -63,5 +54,6 @@ def read_progress(manifests: Sequence[Path]) -> dict[str, TrainingProgress]:
             read_table(metrics, METRICS, "metrics of a run") if metrics.exists() else None,
             read_document(Angles, angles, "angles of a run") if angles.exists() else None,
             writes_tokens(manifest.predictor),
+            read_calibration(path, manifest, labelled=False),
         )
     return progress

@@ -5,6 +5,7 @@ It asks no other machine for anything: no telemetry, no share link, fonts of the
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -71,7 +72,10 @@ def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path
         examples: pictures to click on.
         confidence: that the most specific sure name reaches.
     """
-    nearest = {name: _NearestNouns(classifier) for name, classifier in classifiers.items()}
+
+    @functools.cache  # computed when first asked for
+    def noun_vectors(name: str) -> np.ndarray:
+        return classifiers[name].encode_texts([f"a photo of {noun}" for noun in classifiers[name].nouns])
 
     def answer(image: Image.Image | None, mode: str, listed: str) -> list[Any]:
         nouns = [noun.strip() for noun in re.split(r"[,;\n]", listed) if noun.strip()]
@@ -80,7 +84,7 @@ def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path
             bars, picture, words = dict[str, float](), None, _NOTHING
             try:
                 if image is not None and mode == ONE:
-                    bars, words = _named(classifier, image, nouns, nearest[name], confidence)
+                    bars, words = _named(classifier, image, nouns, noun_vectors(name), confidence)
                 elif image is not None:
                     found = _found(classifier, image, mode, nouns)
                     picture, words = drawn(image, found, _SIDE), f"{name}\n\n{_listing(found)}"
@@ -127,13 +131,15 @@ def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path
 
 
 def _named(
-    classifier: NounClassifier, image: Image.Image, nouns: list[str], nearest: _NearestNouns, confidence: float
+    classifier: NounClassifier, image: Image.Image, nouns: list[str], vectors: np.ndarray, confidence: float
 ) -> tuple[dict[str, float], str]:
     """Bars of one noun's candidates, and the words below them."""
     vector = classifier.encode_images([image])
     (naming,) = (classifier.guide(nouns) if nouns else classifier).classify_embeddings(vector, _TOP)
     bars = dict(zip(naming.nouns, naming.probabilities, strict=True))
-    return bars, _words(naming, nearest(vector[0]), confidence)
+    cosines = vectors @ vector[0]  # of all its nouns
+    nearest = [(classifier.nouns[i], float(cosines[i])) for i in np.argsort(-cosines)[:_NEAREST]]
+    return bars, _words(naming, nearest, confidence)
 
 
 def _found(classifier: NounClassifier, image: Image.Image, mode: str, nouns: list[str]) -> Tagging | FoundRegions:
@@ -179,22 +185,6 @@ def draw_examples(folder: Path) -> list[Path]:
         paths.append(folder / f"{name}.png")
         image.save(paths[-1])
     return paths
-
-
-class _NearestNouns:
-    """Nouns whose text embeddings lie nearest to an image; those are computed when first asked for."""
-
-    def __init__(self, classifier: NounClassifier) -> None:
-        self._classifier = classifier
-        self._nouns: np.ndarray | None = None  # float32 [nouns, dim]
-
-    def __call__(self, vector: np.ndarray) -> list[tuple[str, float]]:
-        """Nouns and cosines, nearest first."""
-        if self._nouns is None:
-            self._nouns = self._classifier.encode_texts([f"a photo of {noun}" for noun in self._classifier.nouns])
-        cosines = self._nouns @ vector
-        best = np.argsort(-cosines)[:_NEAREST]
-        return [(self._classifier.nouns[i], float(cosines[i])) for i in best]
 
 
 def _words(naming: Naming, nearest: Sequence[tuple[str, float]], confidence: float) -> str:
