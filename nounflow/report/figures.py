@@ -13,7 +13,7 @@ from nounflow.scoring.measures import BY_NAME
 from nounflow.scoring.results import Details, Scores
 from nounflow.scoring.rows import ScoreRow
 from nounflow.scoring.variants import Part
-from nounflow.scoring.wording import cell, judged, percent
+from nounflow.scoring.wording import cell, interval, judged, percent
 from nounflow.text import join_words
 
 _STYLES = 6  # runs that one chart tells apart
@@ -70,48 +70,40 @@ def calibrations(
     """Right against claimed, risk against coverage, and, by run, image set and annotator, right against `fitted`."""
     found = []
     for title, rows, details in _drawn(scores):
-        claimed, after = [_AS_CLAIMED], [_AS_CLAIMED]
-        claimed_legend, after_legend = [("as claimed", "s0")], [("as claimed", "s0")]
-        risks: list[charts.Series] = []
-        risk_legend: list[tuple[str, str]] = []
+        claimed, after = [(_AS_CLAIMED, "as claimed")], [(_AS_CLAIMED, "as claimed")]  # and what the legend says
+        risks: list[tuple[charts.Series, str]] = []
         for row, one in zip(rows, details, strict=True):
-            if one.risk_coverage is None:
+            if (risk := one.risk_coverage) is None:
                 continue
             style = f"s{len(risks) + 1}"
-            claimed.append(_share_right(one.run, one.calibration, one.judged, style))
+            error = cell(BY_NAME["calibration_error"], row).with_interval
+            claimed.append((_share_right(one.run, one.calibration, one.judged, style), f"{one.run}: error {error}"))
             if now := fitted.get((one.run, one.image_set, one.annotator)):
-                after.append(_share_right(one.run, now.bins, now.judged, style))
-                interval = f"{percent(now.error)} [{percent(now.low)}, {percent(now.high)}]"
-                after_legend.append((f"{one.run}: error {interval}", style))
-            claimed_legend.append((f"{one.run}: error {cell(BY_NAME['calibration_error'], row).with_interval}", style))
-            risks.append(charts.Series(one.run, one.risk_coverage.coverage, one.risk_coverage.risk, style))
-            risk_legend.append((f"{one.run}: mean risk {percent(row.risk_coverage_area)}", style))
+                error = f"{percent(now.error)} {interval(percent, now.low, now.high)}"
+                after.append((_share_right(one.run, now.bins, now.judged, style), f"{one.run}: error {error}"))
+            mean = f"{one.run}: mean risk {percent(row.risk_coverage_area)}"
+            risks.append((charts.Series(one.run, risk.coverage, risk.risk, style), mean))
         if not risks:
             continue
-        risk_label = f"Share wrong among the surest, {title}: " + "; ".join(text for text, _ in risk_legend)
-        found.append(
-            {
-                "title": title,
-                "claimed": charts.line_chart(
-                    claimed, "probability that the run gave", True, _said(title, claimed_legend)
-                ),
-                "claimed_legend": claimed_legend,
-                "fitted": charts.line_chart(after, "probability fitted to captions", True, _said(title, after_legend)),
-                "fitted_legend": after_legend[1:] and after_legend,
-                "risk": charts.line_chart(risks, "share of images named, the surest first", True, risk_label),
-                "risk_legend": risk_legend,
-            }
-        )
+        right, wrong = f"Probability and share right, {title}", f"Share wrong among the surest, {title}"
+        drawn = [_with_legend("Share right", claimed, "probability that the run gave", right)]
+        if len(after) > 1:
+            drawn.append(_with_legend("Share right, as fitted", after, "probability fitted to captions", right))
+        drawn.append(_with_legend("Share wrong", risks, "share of images named, the surest first", wrong))
+        found.append({"title": title, "charts": drawn})
     return found
+
+
+def _with_legend(title: str, drawn: Sequence[tuple[charts.Series, str]], x_label: str, label: str) -> dict[str, Any]:
+    """A chart of shares; `drawn`: lines, and what the legend says of each."""
+    said = "; ".join(text for one, text in drawn if one is not _AS_CLAIMED)
+    svg = charts.line_chart([one for one, _ in drawn], x_label, True, f"{label}: {said}")
+    return {"title": title, "svg": svg, "legend": [(text, one.style) for one, text in drawn]}
 
 
 def _share_right(run: str, bins: Sequence[Bin], judged: int, style: str) -> charts.Series:
     x, y = tuple(held.confidence for held in bins), tuple(held.correct for held in bins)
     return charts.Series(run, x, y, style, tuple(1.5 + 7.0 * (held.n / judged) ** 0.5 for held in bins))
-
-
-def _said(title: str, legend: Sequence[tuple[str, str]]) -> str:
-    return f"Probability and share right, {title}: " + "; ".join(text for text, _ in legend[1:])
 
 
 def _groups(scores: Scores) -> Iterator[tuple[str, list[tuple[ScoreRow, Details]]]]:

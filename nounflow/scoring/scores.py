@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nounflow.schemas.annotations import Annotations, PeopleAgreement
+from nounflow.schemas.annotations import Annotations
 from nounflow.schemas.labels import Labels
 from nounflow.schemas.predictions import Predictions
 from nounflow.scoring.answers import Judgements, judge, judgements, only_decoding
@@ -20,6 +20,8 @@ from nounflow.scoring.rows import ScoreRow
 from nounflow.scoring.values import prediction_values, top_k
 from nounflow.scoring.variants import band, band_order, parts
 from nounflow.text import canon
+
+_AGREEMENT = ("kappa", "kappa_coarse", "pairs")  # of a judge with people: see `ScoreRow`
 
 
 def score_all(
@@ -52,7 +54,11 @@ def score_all(
     judged: dict[str, list[tuple[str, Judgements]]] = {}
     for document in annotations:
         judged.setdefault(document.image_set, []).append((document.annotator, judgements(document)))
-    agreements = {(one.image_set, one.annotator): _with_people(one.agreement) for one in annotations}
+    agreements = {
+        (one.image_set, one.annotator): {f"judge_{name}": getattr(one.agreement, name) for name in _AGREEMENT}
+        for one in annotations
+        if one.agreement
+    }
     machines = {(one.image_set, one.annotator) for one in annotations if one.by_language_model}
     digests = {
         (one.run, one.image_set): row_digests(one, runs[one.run].manifest, labels[one.image_set]) for one in predictions
@@ -89,17 +95,6 @@ def _sentences(
         texts |= {noun for image, nouns in rows if image in labels for noun in nouns[:CONCEPTS]}
     ordered = sorted(texts)
     return dict(zip(ordered, encode(ordered), strict=True))
-
-
-def _with_people(agreement: PeopleAgreement | None) -> dict[str, Any]:
-    """The cells that say how far a judge agrees with people."""
-    if agreement is None:
-        return {}
-    return {
-        "judge_kappa": agreement.kappa,
-        "judge_kappa_coarse": agreement.kappa_coarse,
-        "judge_pairs": agreement.pairs,
-    }
 
 
 def _row(evaluation: Evaluation, run: str, told: Mapping[str, Any]) -> ScoreRow:

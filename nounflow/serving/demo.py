@@ -30,38 +30,28 @@ ONE, SEVERAL, REGIONS = "one noun", "several nouns, each with its box", "regions
 _SIDE = 800  # pixels of a drawn picture's longer side
 
 _Shape = tuple[str, tuple[int, ...], str]  # how Pillow draws it, where, colour
-_POLE: _Shape = ("rectangle", (156, 150, 164, 240), "#444444")
-_DRAWINGS: tuple[tuple[str, str, tuple[_Shape, ...]], ...] = (
-    (
-        "balloon",
+_DRAWINGS: dict[str, tuple[str, *tuple[_Shape, ...]]] = {  # of the background the colour
+    "balloon": (
         "#9ed2f5",
-        (
-            ("rectangle", (159, 150, 161, 230), "#444444"),
-            ("polygon", (150, 138, 170, 138, 160, 150), "#8f1424"),
-            ("ellipse", (110, 20, 210, 140), "#d7263d"),
-        ),
+        ("rectangle", (159, 150, 161, 230), "#444444"),
+        ("polygon", (150, 138, 170, 138, 160, 150), "#8f1424"),
+        ("ellipse", (110, 20, 210, 140), "#d7263d"),
     ),
-    (
-        "traffic light",
+    "traffic light": (
         "#dfe7ea",
-        (
-            _POLE,
-            ("rectangle", (130, 20, 190, 190), "#222222"),
-            ("ellipse", (140, 30, 180, 70), "#e02020"),
-            ("ellipse", (140, 82, 180, 122), "#e8b820"),
-            ("ellipse", (140, 134, 180, 174), "#20a040"),
-        ),
+        ("rectangle", (156, 150, 164, 240), "#444444"),
+        ("rectangle", (130, 20, 190, 190), "#222222"),
+        ("ellipse", (140, 30, 180, 70), "#e02020"),
+        ("ellipse", (140, 82, 180, 122), "#e8b820"),
+        ("ellipse", (140, 134, 180, 174), "#20a040"),
     ),
-    (
-        "orange",
+    "orange": (
         "#f4efe6",
-        (
-            ("ellipse", (80, 200, 240, 225), "#cfc6b4"),
-            ("ellipse", (90, 55, 230, 215), "#f28c18"),
-            ("ellipse", (154, 60, 168, 70), "#3b6b1f"),
-        ),
+        ("ellipse", (80, 200, 240, 225), "#cfc6b4"),
+        ("ellipse", (90, 55, 230, 215), "#f28c18"),
+        ("ellipse", (154, 60, 168, 70), "#3b6b1f"),
     ),
-)
+}
 
 
 def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path], confidence: float) -> gr.Blocks:
@@ -177,7 +167,7 @@ def draw_examples(folder: Path) -> list[Path]:
     """Three simple pictures, drawn here and so without anybody's licence."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, background, shapes in _DRAWINGS:
+    for name, (background, *shapes) in _DRAWINGS.items():
         image = Image.new("RGB", (320, 240), background)
         pen = ImageDraw.Draw(image)
         for kind, box, colour in shapes:

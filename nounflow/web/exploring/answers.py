@@ -44,22 +44,19 @@ def answer_table(
     """
     files = sorted({file for document in documents for file in document.samples})
     number = {file: i for i, file in enumerate(files)}
-    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA}
+    rows: list[tuple[Any, ...]] = []
     for document in documents:
         decoding = only_decoding(document)
         for file, nouns, probabilities in zip(document.samples, decoding.pred, decoding.probability, strict=True):
             label, table = labels.get(file), judged.get(file, {})
             gold = label.gold if label else ""
             shown = nouns[:_NOUNS]
-            values = (
-                *(number[file], file, document.run, gold, kinds.get(gold.lower() or shown[0].lower(), "")),
-                *(shown[0], probabilities[0], verdict(table.get(shown[0])), list(shown)),
-                *(list(probabilities[:_NOUNS]), [verdict(table.get(noun)) for noun in shown]),
-                "\n".join((file, gold, *shown)).lower(),
-            )
-            for column, value in zip(columns.values(), values, strict=True):
-                column.append(value)
-    return pl.DataFrame(columns, schema=SCHEMA)
+            said = [verdict(table.get(noun)) for noun in shown]
+            kind = kinds.get(gold.lower() or shown[0].lower(), "")
+            first = (number[file], file, document.run, gold, kind, shown[0], probabilities[0], said[0])
+            text = "\n".join((file, gold, *shown)).lower()
+            rows.append((*first, list(shown), list(probabilities[:_NOUNS]), said, text))
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
