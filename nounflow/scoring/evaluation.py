@@ -86,17 +86,13 @@ class Evaluation:
             value, (low, high, p) = self.difference(other, run)
             return 0.0 - value, Estimate(0.0 - high, 0.0 - low, p)
         one, two = self.judged[run], self.judged[other]
-        _check_same_images(one, two)
+        if different := sorted({*one.images} ^ {*two.images}):
+            raise MismatchError(
+                f"The runs '{run}' and '{other}' were made on different images of '{self.image_set}': "
+                f"{len(different)} are in one only, the first is '{different[0]}'",
+                fix="run the predictions stage again for both",
+            )
         differences = prediction_values(one).worst - prediction_values(two).worst
         if (run, other) not in self.pairs:
             self.pairs[run, other] = mean_estimate(differences, self.stream("difference", run, other))
         return float(differences.mean()), self.pairs[run, other]
-
-
-def _check_same_images(one: JudgedAnswers, two: JudgedAnswers) -> None:
-    if different := sorted({*one.images} ^ {*two.images}):
-        raise MismatchError(
-            f"The runs '{one.run}' and '{two.run}' were made on different images of '{one.image_set}': "
-            f"{len(different)} are in one only, the first is '{different[0]}'",
-            fix="run the predictions stage again for both",
-        )

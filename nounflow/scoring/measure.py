@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -61,15 +61,12 @@ class Measure:
         lacking = self.needs and not getattr(evaluation, self.needs)
         if lacking or (self.format == "score" and not evaluation.any_judged(run)):
             return dict.fromkeys(self.columns)
-        found = self.function(evaluation, run)
+        found: Any = self.function(evaluation, run)
         rng = evaluation.stream(self.stream or self.name, run)
-        numbers: tuple[Number | None, ...]
         if isinstance(found, Values):
-            numbers = astuple(mean_score(found, rng))
-        elif isinstance(found, np.ndarray) and len(found):
-            numbers = (float(found.mean()), *mean_interval(found, rng))
-        elif found is None or isinstance(found, np.ndarray):
-            numbers = (None,) * len(self.columns)
-        else:
-            numbers = found if isinstance(found, tuple) else (found,)
-        return dict(zip(self.columns, numbers, strict=True))
+            found = astuple(mean_score(found, rng))
+        elif isinstance(found, np.ndarray):
+            found = (float(found.mean()), *mean_interval(found, rng)) if len(found) else None
+        if found is None:
+            return dict.fromkeys(self.columns)
+        return dict(zip(self.columns, found if isinstance(found, tuple) else (found,), strict=True))
