@@ -53,7 +53,7 @@ def main(
     from nounflow.counts import Counts
     from nounflow.files import write_text
     from nounflow.report.page import Report, render
-    from nounflow.report.reading import CountsRecord, read_progress
+    from nounflow.report.reading import read_progress
     from nounflow.schemas.documents import read_document
     from nounflow.schemas.open_set import OpenSetResults
     from nounflow.schemas.regions import RegionScores
@@ -72,7 +72,7 @@ def main(
             scores=scored,
             material=material,
             progress=progress,
-            counts=[(short(path), read_document(CountsRecord, path, "counts of a stage")) for path in counts],
+            counts=[(short(path), read_document(Counts, path, "counts of a stage")) for path in counts],
             jobs=None if jobs_of is None else job_costs(jobs_of),
             cards=cards,
             images=images,

@@ -8,11 +8,12 @@ from typing import Any
 import polars as pl
 
 from nounflow.classification.table import HEADINGS, PUBLISHED, Row, cells
+from nounflow.counts import Counts
 from nounflow.report import charts, figures, nouns, score_tables, tags, training, words
 from nounflow.report.fitted import fitted_claims
 from nounflow.report.gallery import Card, Picture
 from nounflow.report.open_set import open_set
-from nounflow.report.reading import CountsRecord, TrainingProgress
+from nounflow.report.reading import TrainingProgress
 from nounflow.report.regions import regions
 from nounflow.report.templating import environment, verbatim
 from nounflow.schemas.open_set import OpenSetResults
@@ -43,7 +44,7 @@ class Report:
     scores: Scores
     material: ScoringMaterial
     progress: Mapping[str, TrainingProgress] = field(default_factory=dict)  # by run
-    counts: Sequence[tuple[str, CountsRecord]] = ()  # file name, record
+    counts: Sequence[tuple[str, Counts]] = ()  # file name, record
     jobs: pl.DataFrame | None = None  # what each has taken; columns as in job_costs.SCHEMA
     cards: Sequence[tuple[Card, Picture]] = ()
     images: int = 0  # that the cards were chosen from

@@ -1,11 +1,10 @@
-"""What the report reads beside the scores: what training left, and the counts of all stages."""
+"""What the report reads of a training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from pydantic import BaseModel, Field
 
 from nounflow.predictor_kinds import writes_tokens
 from nounflow.predictors.calibrating import read_calibration
@@ -13,25 +12,6 @@ from nounflow.schemas.documents import read_document
 from nounflow.schemas.hypernyms import AnswerCalibration
 from nounflow.schemas.models import Angles, PredictorManifest
 from nounflow.schemas.tables import METRICS, read_table
-
-
-class FlowRecord(BaseModel):
-    """One flow of a `*.counts.json`, as `nounflow.counts` writes it."""
-
-    name: str
-    n_in: int = Field(alias="in")
-    unit: str
-    dropped: dict[str, int]
-    added: dict[str, int]
-    n_out: int = Field(alias="out")
-    unit_out: str
-
-
-class CountsRecord(BaseModel):
-    """A `*.counts.json`."""
-
-    stage: str
-    flows: tuple[FlowRecord, ...]
 
 
 @dataclass(frozen=True)
