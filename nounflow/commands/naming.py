@@ -157,7 +157,7 @@ def _name(arguments: argparse.Namespace) -> None:
         journal.begin({"model": classifier.weights_sha256, "guide": nouns, **options})
     named, unwritten = list(journal.done.values()) if journal else [], 0
     done = {naming.file for naming in named}
-    with journal or contextlib.nullcontext(), contextlib.suppress(*(KeyboardInterrupt,) * arguments.watch):
+    with contextlib.suppress(*(KeyboardInterrupt,) * arguments.watch):
         looks = _looks([file for file in files if file not in done], arguments)
         answers = (classifier.classify(look, arguments.top, progress=bool(journal)) for look in looks if look)
         for naming in itertools.chain.from_iterable(answers):

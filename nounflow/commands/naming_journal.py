@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from nounflow.errors import NounflowError
 
@@ -28,7 +28,6 @@ class NamingJournal:
         """
         self.path = out.with_name(out.name + ".part")
         self.done: dict[str, Naming] = {}
-        self._file: IO[bytes] | None = None
         self._shaping: Any = None
         if not self.path.exists():
             return
@@ -40,20 +39,19 @@ class NamingJournal:
             )
         whole = 0
         for line in self.path.read_bytes().splitlines(keepends=True):
+            if not line.endswith(b"\n"):
+                break
             try:
                 row = json.loads(line)
                 if whole:
                     found = _naming(row)
                     self.done[found.file] = found
-                elif line.endswith(b"\n"):
+                else:
                     self._shaping = row
             except (ValueError, TypeError, KeyError):
                 break
-            if not line.endswith(b"\n"):
-                break
             whole += len(line)
-        with self.path.open("r+b") as file_:
-            file_.truncate(whole)
+        os.truncate(self.path, whole)
 
     def begin(self, shaping: Mapping[str, Any]) -> None:
         """Say what shapes the answers: the model and the options.
@@ -76,26 +74,12 @@ class NamingJournal:
 
     def add(self, naming: Naming) -> None:
         """Write one more answer."""
-        assert self._file is not None
-        self._file.write(json.dumps(asdict(naming)).encode() + b"\n")
-        self._file.flush()
+        with self.path.open("ab") as file:
+            file.write(json.dumps(asdict(naming)).encode() + b"\n")
 
     def finish(self) -> None:
         """The table is written: the journal goes."""
-        self.__exit__(None, None, None)
         self.path.unlink(missing_ok=True)
-
-    def __enter__(self) -> NamingJournal:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("ab")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
 
 def _naming(row: Any) -> Naming:
