@@ -1,7 +1,6 @@
 """What the report draws of `scores.json`: kinds, diversity, calibration. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -64,9 +63,7 @@ def diversity(scores: Scores) -> list[dict[str, Any]]:
     return list(drawn.values())
 
 
-def calibrations(
-    scores: Scores, fitted: Mapping[tuple[str, str, str], FittedClaims] = MappingProxyType({})
-) -> list[dict[str, Any]]:
+def calibrations(scores: Scores, fitted: Mapping[tuple[str, str, str], FittedClaims]) -> list[dict[str, Any]]:
     """Right against claimed, risk against coverage, and, by run, image set and annotator, right against `fitted`."""
     found = []
     for title, rows, details in _drawn(scores):

@@ -44,7 +44,7 @@ def fitted_claims(
             known = judged.first_judged
             if not known.any():
                 continue
-            claimed = np.array([first[image] for image, there in zip(judged.images, known, strict=True) if there])
+            claimed = np.array([first.get(image, 0.0) for image in judged.images])[known]
             right = first_correct(judged)[known]
             error, bins = calibration(claimed, right)
             interval = calibration_interval(claimed, right, stream(1, document.run, one.image_set, one.annotator))

@@ -8,7 +8,7 @@ import numpy as np
 from nounflow.schemas.annotations import Annotations
 from nounflow.schemas.labels import Labels
 from nounflow.schemas.predictions import Predictions
-from nounflow.scoring.answers import Judgements, judge, judgements, only_decoding
+from nounflow.scoring.answers import judge, judgements, only_decoding
 from nounflow.scoring.calibration import calibration, risk_coverage
 from nounflow.scoring.comparison import compare
 from nounflow.scoring.evaluation import Evaluation, ScoredRun
@@ -17,11 +17,9 @@ from nounflow.scoring.measures import CONCEPTS, MEASURES
 from nounflow.scoring.provenance import row_digests
 from nounflow.scoring.results import Details, Scores
 from nounflow.scoring.rows import ScoreRow
-from nounflow.scoring.values import prediction_values, top_k
+from nounflow.scoring.values import top_k
 from nounflow.scoring.variants import band, band_order, parts
 from nounflow.text import canon
-
-_AGREEMENT = ("kappa", "kappa_coarse", "pairs")  # of a judge with people: see `ScoreRow`
 
 
 def score_all(
@@ -51,33 +49,32 @@ def score_all(
         NounflowError: contradicting judgements, several decoding configurations in a file, or runs that are to be
             compared but were made on different images.
     """
-    judged: dict[str, list[tuple[str, Judgements]]] = {}
-    for document in annotations:
-        judged.setdefault(document.image_set, []).append((document.annotator, judgements(document)))
-    agreements = {
-        (one.image_set, one.annotator): {f"judge_{name}": getattr(one.agreement, name) for name in _AGREEMENT}
-        for one in annotations
-        if one.agreement
-    }
-    machines = {(one.image_set, one.annotator) for one in annotations if one.by_language_model}
-    digests = {
-        (one.run, one.image_set): row_digests(one, runs[one.run].manifest, labels[one.image_set]) for one in predictions
-    }
     found: list[tuple[ScoreRow, Details]] = []
     comparisons = []
     for name in sorted({document.image_set for document in predictions}):
         given = sorted((one for one in predictions if one.image_set == name), key=lambda one: one.run)
+        digests = {one.run: row_digests(one, runs[one.run].manifest, labels[name]) for one in given}
         sentences = _sentences(given, labels[name], encode) if encode else {}
-        for annotator, table in judged.get(name, [("", {})]):
-            said = {one.run: judge(one, table) for one in given}
-            by_model = (name, annotator) in machines
+        for by in [one for one in annotations if one.image_set == name] or [None]:
+            table = judgements(by) if by else {}
             evaluation = Evaluation(
-                name, labels[name], annotator, table, runs, said, hierarchy, seed, sentences, by_model
+                image_set=name,
+                labels=labels[name],
+                annotator=by.annotator if by else "",
+                table=table,
+                runs=runs,
+                judged={one.run: judge(one, table) for one in given},
+                hierarchy=hierarchy,
+                seed=seed,
+                sentences=sentences,
+                by_language_model=bool(by and by.by_language_model),
             )
-            for run in said:
-                told = {"templates": templates} | digests[run, name] | agreements.get((name, annotator), {})
-                found.append((_row(evaluation, run, told), details(evaluation, run)))
-            if any(map(evaluation.any_judged, said)):
+            told: dict[str, Any] = {"templates": templates}
+            if by and by.agreement:
+                told |= {f"judge_{of}": getattr(by.agreement, of) for of in ("kappa", "kappa_coarse", "pairs")}
+            for run, own in digests.items():
+                found.append((_row(evaluation, run, told | own), details(evaluation, run)))
+            if any(map(evaluation.any_judged, digests)):
                 comparisons.append(compare(evaluation))
     found.sort(key=lambda pair: (pair[0].run, pair[0].image_set, pair[0].annotator))
     comparisons.sort(key=lambda one: (one.image_set, one.annotator))
@@ -157,10 +154,8 @@ def _parts(evaluation: Evaluation, run: str) -> dict[str, Any]:
             kind = evaluation.hierarchy.lexname(label.gold, label.sense)
         kinds.append((kind or "unknown") if noun else "")
         bands.append(band(frequency) if noun else "")
-    values = prediction_values(judged)
-    found = {
-        key: parts(groups, values, judged, lambda name, key=key: evaluation.stream(key, run, name))  # type: ignore[misc]
-        for key, groups in (("kinds", kinds), ("bands", bands))
+    return {
+        "parts_by": "label" if labelled else "noun",
+        "kinds": parts(evaluation, run, "kinds", kinds),
+        "bands": tuple(sorted(parts(evaluation, run, "bands", bands), key=lambda part: band_order(part.name))),
     }
-    found["bands"] = tuple(sorted(found["bands"], key=lambda part: band_order(part.name)))
-    return {"parts_by": "label" if labelled else "noun"} | found

@@ -1,6 +1,6 @@
 """Scores that look behind the spelling: by synonyms, by kind and by frequency."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from nounflow.schemas.labels import Labels
 from nounflow.scoring.answers import CODES, NOTHING, JudgedAnswers
 from nounflow.scoring.evaluation import Evaluation
-from nounflow.scoring.values import MeanScore, Values, mean_score
+from nounflow.scoring.values import MeanScore, Values, mean_score, prediction_values
 
 THE_PER_MILLION = 53_700.0  # how often "the" stands in a million words (wordfreq); frequencies are relative to it
 _BANDS = ((10.0, "10 and more"), (1.0, "1 to 10"), (0.1, "0.1 to 1"), (0.0, "under 0.1"))  # times in a million words
@@ -53,23 +53,20 @@ def band_order(name: str) -> int:
     return [*(name for _, name in _BANDS), _NO_BAND].index(name)
 
 
-def parts(
-    groups: Sequence[str], values: Values, judged: JudgedAnswers, rng: Callable[[str], np.random.Generator]
-) -> tuple[Part, ...]:
-    """The prediction score of each group of images, the largest group first.
+def parts(evaluation: Evaluation, run: str, by: str, groups: Sequence[str]) -> tuple[Part, ...]:
+    """A run's prediction score on each group of images, the largest group first.
 
     Args:
+        by: what groups them; names the random numbers of intervals.
         groups: of each image; images of the group "" are left out.
-        rng: a stream for each group.
     """
-    names = np.asarray(groups, dtype=object)
-    found = []
+    judged, names = evaluation.judged[run], np.asarray(groups, dtype=object)
+    values, found = prediction_values(judged), []
     for name in sorted(set(groups) - {""}):
         held = names == name
         answered, known = judged.answered & held, judged.first_judged & held
-        part = Values(values.worst[held], values.best[held])
-        coverage = float(known.sum() / max(1, answered.sum()))
-        found.append(Part(name, int(held.sum()), coverage, mean_score(part, rng(name))))
+        score = mean_score(Values(values.worst[held], values.best[held]), evaluation.stream(by, run, name))
+        found.append(Part(name, int(held.sum()), float(known.sum() / max(1, answered.sum())), score))
     return tuple(sorted(found, key=lambda part: -part.n))
 
 
