@@ -1,6 +1,7 @@
 """The report as one HTML page: what its template shows. Pure."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,7 @@ import polars as pl
 
 from nounflow.classification.table import HEADINGS, PUBLISHED, Row, cells
 from nounflow.counts import Counts
-from nounflow.report import charts, figures, nouns, score_tables, tags, training, words
+from nounflow.report import charts, figures, score_tables, tags, training, words
 from nounflow.report.fitted import fitted_claims
 from nounflow.report.gallery import Card, Picture
 from nounflow.report.open_set import open_set
@@ -19,11 +20,13 @@ from nounflow.report.templating import environment, verbatim
 from nounflow.schemas.open_set import OpenSetResults
 from nounflow.schemas.regions import RegionScores
 from nounflow.schemas.tags import TagScores
+from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.results import Scores
 from nounflow.scoring.tables import published_rows, published_table
 from nounflow.workflow.job_costs import by_rule
 
+_TOP_NOUNS = 20  # of a list
 _FILTERS: dict[str, Callable[..., str]] = {
     "thousands": "{:,}".format,
     "seconds": lambda value: "–" if value is None else f"{value:,.1f} s",
@@ -88,7 +91,7 @@ def render(report: Report) -> str:
         angles=training.angles(report.progress),
         tags=tags.groups(report.tags) if report.tags else [],
         regions=regions(report.regions) if report.regions else None,
-        noun_lists=nouns.noun_lists(material),
+        noun_lists=_noun_lists(material),
         open_set=open_set(report.open_set),
         counts=report.counts,
         costs=None if report.jobs is None else _costs(report.jobs),
@@ -124,6 +127,33 @@ def _classified(rows: Sequence[Row]) -> list[dict[str, Any]]:
         }
         for name in sets
     ]
+
+
+def _noun_lists(material: ScoringMaterial) -> list[dict[str, Any]]:
+    """The heaviest nouns of each lexicon in use, and the nouns each run gave most."""
+    lists = []
+    for lexicon in sorted({run.lexicon for run in material.runs.values()}):
+        table = material.tables[lexicon].sort(["weight", "noun"], descending=[True, False])
+        rows = [
+            (noun, weight, f"{weight:.2f}") for noun, weight in table.select("noun", "weight").head(_TOP_NOUNS).rows()
+        ]
+        lists.append(_noun_list(f"Lexicon {lexicon}", f"{len(table):,} nouns; the heaviest", "weight", rows))
+    for document in material.predictions:
+        given = Counter(nouns[0] for nouns in only_decoding(document).pred)
+        top = sorted(given.items(), key=lambda pair: (-pair[1], pair[0]))[:_TOP_NOUNS]
+        note = f"{len(given):,} different first nouns on {document.image_set}; the most frequent"
+        lists.append(_noun_list(document.run, note, "images", [(noun, n, str(n)) for noun, n in top]))
+    return lists
+
+
+def _noun_list(title: str, note: str, unit: str, rows: Sequence[tuple[str, float, str]]) -> dict[str, Any]:
+    most = max((value for _, value, _ in rows), default=1.0) or 1.0
+    return {
+        "title": title,
+        "note": note,
+        "unit": unit,
+        "rows": [(noun or "(empty)", text, f"{100 * value / most:.1f}") for noun, value, text in rows],
+    }
 
 
 def _costs(jobs: pl.DataFrame) -> dict[str, Any] | None:
