@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from nounflow.classification.table import HEADINGS, PUBLISHED, Row, cells
+from nounflow.classification.table import HEADINGS, Row, cells
 from nounflow.counts import Counts
 from nounflow.report import charts, figures, score_tables, tags, training, words
 from nounflow.report.fitted import fitted_claims
@@ -27,7 +27,7 @@ from nounflow.scoring.tables import published_rows, published_table
 from nounflow.workflow.job_costs import by_rule
 
 _TOP_NOUNS = 20  # of a list
-_FILTERS: dict[str, Callable[..., str]] = {
+_FILTERS: dict[str, Callable[..., Any]] = {
     "thousands": "{:,}".format,
     "seconds": lambda value: "–" if value is None else f"{value:,.1f} s",
     "megabytes": lambda value: "–" if value is None else f"{value:,.0f} MB",
@@ -37,6 +37,7 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "noise": words.noise,
     "breakable": words.breakable,
     "swatch": charts.swatch,
+    "classified_cells": cells,
 }
 
 
@@ -84,7 +85,8 @@ def render(report: Report) -> str:
         fitted_on=next((rule.fitted_on for rule in fitted.values()), ""),
         config=json.dumps(origin.config, indent=2, ensure_ascii=False) if origin and origin.config else "",
         published=published_table(published_rows()) if report.published else None,
-        classified=_classified(report.classification or ()),
+        classified=report.classification or (),
+        classified_headings=HEADINGS,
         cards=report.cards,
         **_gallery(report),
         curves=training.curves(report.progress),
@@ -114,19 +116,6 @@ def _gallery(report: Report) -> dict[str, Any]:
         "sure_and_wrong": any(card.sure_and_wrong for card in cards),
         "verdicts": ["right", "close", "wrong", *(["unjudged"] if unjudged else [])],
     }
-
-
-def _classified(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """A table for each labelled set."""
-    sets = dict.fromkeys(row.check_set for row in rows)
-    return [
-        {
-            "name": name,
-            "headings": HEADINGS,
-            "rows": [(cells(row), row.origin == PUBLISHED, row.predictor) for row in rows if row.check_set == name],
-        }
-        for name in sets
-    ]
 
 
 def _noun_lists(material: ScoringMaterial) -> list[dict[str, Any]]:
