@@ -55,7 +55,8 @@ def score_all(
         given = sorted((one for one in predictions if one.image_set == name), key=lambda one: one.run)
         digests = {one.run: row_digests(one, runs[one.run].manifest, labels[name]) for one in given}
         sentences = _sentences(given, labels[name], encode) if encode else {}
-        for by in [one for one in annotations if one.image_set == name] or [None]:
+        judges: list[Annotations | None] = [one for one in annotations if one.image_set == name]
+        for by in judges or [None]:
             table = judgements(by) if by else {}
             evaluation = Evaluation(
                 image_set=name,
