@@ -12,6 +12,7 @@ from caption_material import mass, whole_words, written
 
 from nounflow.captions.offline import FEWEST, LONGEST, SHORTEST, OfflineCaptioner, draft_captions
 from nounflow.captions.scenes import SceneBook
+from nounflow.captions.table import frame_of
 from nounflow.config.captions import OfflineConfig
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
@@ -113,7 +114,7 @@ def test_no_caption_repeats_four_words_of_the_gloss_or_defines_the_noun(
 def test_the_seed_decides_the_offline_captions(nouns: pl.DataFrame, book: SceneBook) -> None:
     def texts(lexicon: pl.DataFrame, seed: int) -> dict[int, list[str]]:
         captioner = OfflineCaptioner(lexicon, book, OfflineConfig(captions_per_noun=FEWEST), seed)
-        table = pl.concat(captioner.batches(Counter()))
+        table = frame_of([*captioner.rows(Counter())])
         return dict(table.group_by(pl.col("targets").list.first()).agg("text").iter_rows())
 
     whole = texts(nouns, 5)
