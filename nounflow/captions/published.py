@@ -22,6 +22,7 @@ from nounflow.captions.spool import Spool
 from nounflow.captions.table import MERGED, CaptionDraft, Row, Written, frames, record_nouns
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
+from nounflow.schemas.documents import first_problem
 from nounflow.senses import LexiconForms
 from nounflow.text import canon, indefinite_article
 
@@ -69,9 +70,7 @@ def read_published(path: Path) -> Iterator[PublishedNoun]:
         try:
             yield PublishedNoun.model_validate(entry)
         except pydantic.ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"]))
-            wrong = f"{key}: {first['msg']}" if key else "an object is expected"
+            wrong = first_problem(error) if isinstance(entry, dict) else "an object is expected"
             raise NounflowError(
                 f"Not a noun with captions: {wrong}",
                 where=f"{path}, entry {i}: {json.dumps(entry, ensure_ascii=False)[:120]}",
