@@ -97,7 +97,7 @@ def answered(
     from nounflow.schemas.annotations import Annotations
     from nounflow.schemas.documents import read_document
     from nounflow.schemas.predictions import read_predictions
-    from nounflow.scoring.answers import Judgements, answers, judge, judgements, only_decoding
+    from nounflow.scoring.answers import UNJUDGED, Judgements, answers, judge, judgements, only_decoding
     from nounflow.scoring.values import first_correct, prediction_values
 
     judged: dict[str, Judgements] = {}
@@ -131,6 +131,7 @@ def answered(
                 nouns=decoding.pred,
                 probability=[row[0] if row else 0.0 for row in decoding.probability],
                 right=first_correct(verdicts)[rows],
+                wrong=(~first_correct(verdicts) & (verdicts.codes[:, 0] != UNJUDGED))[rows],
                 points=prediction_values(verdicts).worst[rows],
                 pattern_nouns=[] if of_patterns is None else of_patterns.texts,
                 pattern_probability=[] if of_patterns is None else of_patterns.probabilities[:, 0].tolist(),
