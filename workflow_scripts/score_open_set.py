@@ -97,7 +97,7 @@ def answered(
     from nounflow.schemas.annotations import Annotations
     from nounflow.schemas.documents import read_document
     from nounflow.schemas.predictions import read_predictions
-    from nounflow.scoring.answers import UNJUDGED, Judgements, answers, judge, judgements, only_decoding
+    from nounflow.scoring.answers import UNJUDGED, Judgements, judge, judgements, only_decoding
     from nounflow.scoring.values import first_correct, prediction_values
 
     judged: dict[str, Judgements] = {}
@@ -118,7 +118,7 @@ def answered(
         of_patterns = (
             predictor.answer(patterns[digest], max(map(len, decoding.pred), default=1)) if digest in patterns else None
         )
-        verdicts = judge(answers(said), judged[said.image_set])
+        verdicts = judge(said, judged[said.image_set])
         place = {file: i for i, file in enumerate(verdicts.images)}
         rows = [place[file] for file in said.samples]
         found.append(
