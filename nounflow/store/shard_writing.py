@@ -13,8 +13,7 @@ from nounflow.files import sha256_file
 from nounflow.schemas.documents import write_document
 from nounflow.schemas.embeddings import EmbedderIdentity, ShardManifest, StoredFile
 from nounflow.store.rows import StoredRows, StoredType, encode
-from nounflow.store.shards import BOX_COLUMNS, array_folder, sealed
-from nounflow.store.texts import KEY_BYTES
+from nounflow.store.shards import BOX_COLUMNS, KEY_BYTES, array_folder, sealed
 
 
 def write_shard(
