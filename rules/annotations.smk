@@ -96,14 +96,6 @@ rule annotate:
         " 2>&1 | tee {log:q}"
 
 
-def folder_listing(
-    wildcards,
-):
-    """Digest of the images of an image set's folder, if it is one."""
-    folder = JUDGED_SETS[wildcards.image_set].folder
-    return listing_of(folder) if folder else ""
-
-
 rule collect_decisions:
     input:
         predictions=predictions_on,
@@ -130,7 +122,7 @@ rule collect_decisions:
         decisions=lambda wildcards: log_digest(
             CONFIG.annotators[wildcards.annotator].log
         ),
-        listing=folder_listing,
+        listing=lambda wildcards: listing_of(JUDGED_SETS[wildcards.image_set].folder),
         code=code("collect_decisions"),
     message:
         "Collecting what {wildcards.annotator} decided on {wildcards.image_set}"
@@ -183,7 +175,7 @@ rule ask_judgements:
         settings=lambda wildcards: shaping(CONFIG.annotators[wildcards.annotator]),
         people=lambda wildcards: shaping(people_of(wildcards.annotator)),
         decisions=lambda wildcards: log_digest(people_of(wildcards.annotator).log),
-        listing=folder_listing,
+        listing=lambda wildcards: listing_of(JUDGED_SETS[wildcards.image_set].folder),
         code=code("ask_judgements"),
     message:
         "Asking a language model ({wildcards.annotator}) to judge the predictions on {wildcards.image_set}"

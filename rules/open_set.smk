@@ -228,13 +228,9 @@ rule score_open_set:
         labels=list(filter(None, OPEN_SET_LABELS.values())),
         classes=CLASS_LISTS,
         wordnet=fetched("wordnet"),
-        nouns=sorted(
-            set(
-                expand(
-                    rules.build_nouns.output.nouns,
-                    lexicon=[CONFIG.runs[run].lexicon for run in OPEN_SET_RUNS],
-                )
-            )
+        nouns=expand(
+            rules.build_nouns.output.nouns,
+            lexicon=sorted({CONFIG.runs[run].lexicon for run in OPEN_SET_RUNS}),
         ),
         models=expand(MODEL, run=OPEN_SET_RUNS),
         predictions=expand(

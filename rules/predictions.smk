@@ -117,14 +117,6 @@ def view_options(
     return f"{option} {shlex.quote(part.folder or input[0])}"
 
 
-def view_listing(
-    wildcards,
-):
-    """Digest of a folder's images, so that a new one is noticed."""
-    folder = CONFIG.tags.sets[wildcards.tag_set].folder
-    return listing_of(folder) if folder else ""
-
-
 rule embed_views:
     input:
         view_inputs,
@@ -149,7 +141,7 @@ rule embed_views:
     params:
         images=view_options,
         views=VIEWS,
-        listing=view_listing,
+        listing=lambda wildcards: listing_of(CONFIG.tags.sets[wildcards.tag_set].folder),
         embedder=lambda wildcards: shaping(
             CONFIG.embedders[wildcards.embedder].of_images()
         ),
@@ -182,18 +174,6 @@ def weights_of(
             for run in (wildcards.run, *parts)
         ),
     ]
-
-
-def images_of(
-    wildcards,
-):
-    """An image set as the embedder of a run sees it."""
-    embedder = CONFIG.runs[wildcards.run].embedder
-    return expand(
-        rules.embed_images.output.manifest,
-        embedder=embedder,
-        image_set=wildcards.image_set,
-    )
 
 
 def generation_of(
@@ -268,7 +248,11 @@ rule predict:
     input:
         predictor=MODEL,
         weights=weights_of,
-        images=images_of,
+        images=lambda wildcards: expand(
+            IMAGE_EMBEDDINGS,
+            embedder=CONFIG.runs[wildcards.run].embedder,
+            image_set=wildcards.image_set,
+        ),
     output:
         predictions="results/predictions/{run}/{image_set}.json",
         counts="results/predictions/{run}/{image_set}.counts.json",

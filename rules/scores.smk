@@ -13,13 +13,9 @@ PREDICTIONS = expand(
 )
 JUDGED = expand(ANNOTATIONS, image_set=CONFIG.image_sets, annotator=CONFIG.annotators)
 MODELS = expand(MODEL, run=CONFIG.runs)
-LEXICONS = sorted(
-    set(
-        expand(
-            rules.build_nouns.output.nouns,
-            lexicon=[run.lexicon for run in CONFIG.runs.values()],
-        )
-    )
+LEXICONS = expand(
+    rules.build_nouns.output.nouns,
+    lexicon=sorted({run.lexicon for run in CONFIG.runs.values()}),
 )
 LABELS = {name: next(iter(labels_of(name)), None) for name in CONFIG.image_sets}
 LABEL_FILES = list(filter(None, LABELS.values()))
