@@ -78,8 +78,8 @@ def _option(annotation: Any, default: Any) -> dict[str, Any]:
     said = {"help": words, "required": True} if needed else {"help": words, "default": default}
     if isinstance(kind, UnionType):
         (kind,) = (part for part in get_args(kind) if part is not NoneType)
-    if get_origin(kind) in (list, Sequence):
-        said["nargs"] = "+" if needed else "*"
+    while get_origin(kind) in (list, Sequence):  # a list of lists where the option may stand several times
+        said["nargs"] = "+" if needed or default else "*"
         (kind,) = get_args(kind)
     if get_origin(kind) is Literal:
         said["choices"] = get_args(kind)

@@ -25,6 +25,7 @@ def main(
     run: Annotated[AnyRun, "settings of any kind"],
     mode: Annotated[Literal["fast", "slow"], "how"] = "slow",
     words: Annotated[Sequence[str], "said"] = (),
+    usual: Annotated[Sequence[str], "said, else this"] = ("a",),
     dry: Annotated[bool, "say it only"] = False,
     threads: Threads = 2,
     **files: object,
@@ -45,8 +46,16 @@ def test_options_become_what_the_parameters_say() -> None:
         "run": HeadRun(predictor="head", lexicon="a", embedder="b", mixture="c"),
         "images": [Path("a.json"), Path("b.json")],
         "labels": Path("l.tsv"),
-        **{"mode": "fast", "words": (), "dry": True, "threads": 2, "debug": False},
+        **{"mode": "fast", "words": (), "usual": ("a",), "dry": True, "threads": 2, "debug": False},
     }
+
+
+def test_a_list_of_lists_is_words_each_time_that_its_option_stands() -> None:
+    words = ["--pairs", "one", "two", "--pairs", "three", "-"]
+
+    def main(pairs: Annotated[list[list[str]], "two words", {"nargs": 2, "action": "append"}]) -> None: ...
+
+    assert stage_parser(None, main).parse_args(words).pairs == [["one", "two"], ["three", "-"]]
 
 
 @pytest.mark.parametrize(
@@ -55,6 +64,7 @@ def test_options_become_what_the_parameters_say() -> None:
         (NEEDED[2:], "required: --top-k"),
         (NEEDED[:-3], "required: --images"),
         ([*NEEDED, "--images"], "expected at least one argument"),
+        ([*NEEDED, "--usual"], "expected at least one argument"),
         ([*NEEDED, "--top-k", "0"], "'0' is not a whole number from 1"),
         ([*NEEDED, "--mode", "new"], "invalid choice: 'new'"),
         ([*NEEDED, "--embedder", '{"spec": "none:of"}'], "families bundled, openclip"),
