@@ -18,7 +18,8 @@ def test_a_comment_a_docstring_and_layout_keep_the_fingerprint(tmp_path: Path) -
     script.write_text('"""Doc."""\n\ndef f(x: Annotated[int, "help"]):\n    """Say."""\n    return x + 1\n')
     before = code_fingerprint(script)
     script.write_text(
-        '"""Other."""\n\n# why\ndef f(\n    x: Annotated[int, "what"],\n):\n    """Said."""\n    return (x + 1)\n'
+        '"""Other."""\n\n# why\ndef f(\n    x: Annotated[int, "what"],\n):\n'
+        '    """Said."""\n    return (x + 1)  # one\n'
     )
     assert code_fingerprint(script) == before
     script.write_text('"""Doc."""\n\ndef f(x: Annotated[int, "help"]):\n    """Say."""\n    return x + 2\n')

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,6 @@ class NamingJournal:
             NounflowError: there is one already, and nobody said whether to go on with it.
         """
         self.path = out.with_name(out.name + ".part")
-        self.done: dict[str, Naming] = {}
         self._shaping: Any = None
         if not self.path.exists():
             return
@@ -37,20 +37,27 @@ class NamingJournal:
                 where=self.path,
                 fix="go on with it: --resume; or delete the file",
             )
-        whole = 0
-        for line in self.path.read_bytes().splitlines(keepends=True):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                row = json.loads(line)
-                if whole:
-                    found = _naming(row)
-                    self.done[found.file] = found
-                else:
-                    self._shaping = row
-            except (ValueError, TypeError, KeyError):
-                break
-            whole += len(line)
+        with contextlib.suppress(ValueError), self.path.open("rb") as lines:
+            head = lines.readline()
+            self._shaping = json.loads(head) if head.endswith(b"\n") else None
+
+    def earlier(self) -> Iterator[Naming]:
+        """The answers that are there, of each image the first; what stands behind a torn line is cut off."""
+        if self._shaping is None:
+            return
+        whole, files = 0, set[str]()
+        with self.path.open("rb") as lines:
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    found = _naming(json.loads(line)) if whole else None
+                except (ValueError, TypeError, KeyError):
+                    break
+                whole += len(line)
+                if found and found.file not in files:
+                    files.add(found.file)
+                    yield found
         os.truncate(self.path, whole)
 
     def begin(self, shaping: Mapping[str, Any]) -> None:
