@@ -23,13 +23,6 @@ def annotators_of(
     )
 
 
-def judge_of(
-    wildcards,
-):
-    """The registry's place of what judges by labels."""
-    return ANNOTATORS[CONFIG.annotators[wildcards.annotator].kind].judge
-
-
 def truth_of(
     wildcards,
 ):
@@ -77,7 +70,9 @@ rule annotate:
             f"--labels {shlex.quote(str(input.labels))}" if input.labels else ""
         ),
         code=lambda wildcards: code(
-            "annotate", judge_of(wildcards), *readers_of(*CONFIG.lexicons)
+            "annotate",
+            ANNOTATORS[CONFIG.annotators[wildcards.annotator].kind].judge,
+            *readers_of(*CONFIG.lexicons),
         ),
     message:
         "Judging the predictions on {wildcards.image_set} ({wildcards.annotator})"

@@ -99,14 +99,6 @@ rule embed_images:
 not_benchmarked_if_cached()
 
 
-def view_inputs(
-    wildcards,
-):
-    """What a set of several labels is made of, as input files."""
-    source = CONFIG.tags.sets[wildcards.tag_set].source
-    return fetched(source) if source else []
-
-
 def view_options(
     wildcards,
     input,
@@ -119,7 +111,7 @@ def view_options(
 
 rule embed_views:
     input:
-        view_inputs,
+        lambda wildcards: fetched(CONFIG.tags.sets[wildcards.tag_set].source or []),
     output:
         views=expand(
             "results/image_embeddings/{{embedder}}/{{tag_set}}/{view}.json", view=VIEWS
@@ -189,20 +181,11 @@ def predicting_code(
 ):
     """Fingerprint of what answers for a run; unguided, a decoder spells with its embedder's tokenizer."""
     names = (wildcards.run, *parts_of(wildcards))
-    kinds = [PREDICTORS[CONFIG.runs[name].predictor] for name in names]
-    tokenizer = family_of(CONFIG.runs[wildcards.run].embedder).tokenizer
-    spelling = [tokenizer] if any(kind.writes_tokens for kind in kinds) else []
-    return code("predict", *(kind.load for kind in kinds), *spelling)
-
-
-def calibrating_places(
-    wildcards,
-):
-    """Places in the code of what answers for a run, and of what shows it captions as images."""
-    names = (wildcards.run, *parts_of(wildcards))
-    view = view_of(CONFIG.embedders[CONFIG.runs[wildcards.run].embedder].spec)
-    kinds = [PREDICTORS[CONFIG.runs[name].predictor] for name in names]
-    return [*(kind.load for kind in kinds), *([view] if view else [])]
+    spells = any(
+        PREDICTORS[CONFIG.runs[name].predictor].writes_tokens for name in names
+    )
+    tokenizer = [embedder_of(wildcards).family.tokenizer] * spells
+    return code("predict", *answering(wildcards), *tokenizer)
 
 
 rule calibrate:
@@ -230,7 +213,11 @@ rule calibrate:
         runtime=60,
     params:
         device=DEVICE,
-        code=lambda wildcards: code("calibrate", *calibrating_places(wildcards)),
+        code=lambda wildcards: code(
+            "calibrate",
+            *answering(wildcards),
+            *filter(None, [view_of(embedder_of(wildcards).spec)]),
+        ),
     message:
         "Fitting the probabilities of {wildcards.run} to captions"
     shell:
