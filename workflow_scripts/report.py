@@ -53,7 +53,7 @@ def main(
     from nounflow.counts import Counts
     from nounflow.files import write_text
     from nounflow.report.page import Report, render
-    from nounflow.report.reading import CountsRecord, read_fitted, read_progress
+    from nounflow.report.reading import read_progress
     from nounflow.schemas.documents import read_document
     from nounflow.schemas.open_set import OpenSetResults
     from nounflow.schemas.regions import RegionScores
@@ -72,7 +72,7 @@ def main(
             scores=scored,
             material=material,
             progress=progress,
-            counts=[(short(path), read_document(CountsRecord, path, "counts of a stage")) for path in counts],
+            counts=[(short(path), read_document(Counts, path, "counts of a stage")) for path in counts],
             jobs=None if jobs_of is None else job_costs(jobs_of),
             cards=cards,
             images=images,
@@ -82,7 +82,6 @@ def main(
             else read_document(OpenSetResults, open_set, "comparison of open-set scores"),
             measures=measures,
             classification=None if classification is None else read_table(classification),
-            fitted=read_fitted(models),
             tags=None if tags is None else read_document(TagScores, tags, "scores of several nouns"),
             regions=None if regions is None else read_document(RegionScores, regions, "scores of regions"),
         )
@@ -102,7 +101,7 @@ def show(
     from nounflow.scoring.answers import judgements
 
     judged = {document.image_set: judgements(document) for document in reversed(material.annotations)}  # first wins
-    every = cards(material.predictions, judged, {name: one.labels for name, one in material.image_sets.items()})
+    every = cards(material.predictions, judged, material.labels)
     flow = record.flow("gallery", len(every), "images")
     within = [card for card in every if folders.get(card.image_set)]
     flow.drop(len(every) - len(within), "no folder was given for their image set")

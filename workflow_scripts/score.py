@@ -59,7 +59,7 @@ def main(
         material.predictions,
         material.annotations,
         material.runs,
-        material.image_sets,
+        material.labels,
         seed=seed,
         hierarchy=load_hierarchy(wordnet_manifest, material, coarse_from, specificity),
         templates=templates_digest(templates),

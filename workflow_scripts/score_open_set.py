@@ -96,7 +96,7 @@ def answered(
     from nounflow.schemas.annotations import Annotations
     from nounflow.schemas.documents import read_document
     from nounflow.schemas.predictions import read_predictions
-    from nounflow.scoring.answers import Judgements, answers, judge, judgements, only_decoding
+    from nounflow.scoring.answers import UNJUDGED, Judgements, judge, judgements, only_decoding
     from nounflow.scoring.values import first_correct, prediction_values
 
     judged: dict[str, Judgements] = {}
@@ -117,7 +117,7 @@ def answered(
         of_patterns = (
             predictor.answer(patterns[digest], max(map(len, decoding.pred), default=1)) if digest in patterns else None
         )
-        verdicts = judge(answers(said), judged[said.image_set])
+        verdicts = judge(said, judged[said.image_set])
         place = {file: i for i, file in enumerate(verdicts.images)}
         rows = [place[file] for file in said.samples]
         found.append(
@@ -130,6 +130,7 @@ def answered(
                 nouns=decoding.pred,
                 probability=[row[0] if row else 0.0 for row in decoding.probability],
                 right=first_correct(verdicts)[rows],
+                wrong=(~first_correct(verdicts) & (verdicts.codes[:, 0] != UNJUDGED))[rows],
                 points=prediction_values(verdicts).worst[rows],
                 pattern_nouns=[] if of_patterns is None else of_patterns.texts,
                 pattern_probability=[] if of_patterns is None else of_patterns.probabilities[:, 0].tolist(),

@@ -94,7 +94,7 @@ def _places(documents: tuple[Predictions, ...], table: Any) -> np.ndarray | None
     import numpy as np
 
     from nounflow.store.shards import read_shard
-    from nounflow.web.exploring.embedding_map import plane
+    from nounflow.web.exploring.answers import plane
 
     files = dict(table.select("file", "image").unique().iter_rows())
     for path in sorted((_RESULTS / "image_embeddings").glob(f"*/{documents[0].image_set}.json")):
