@@ -56,10 +56,7 @@ def main(
 
     material = load_material(predictions, annotations, models, nouns, labels)
     scores = score_all(
-        material.predictions,
-        material.annotations,
-        material.runs,
-        material.labels,
+        material,
         seed=seed,
         hierarchy=load_hierarchy(wordnet_manifest, material, coarse_from, specificity),
         templates=templates_digest(templates),
