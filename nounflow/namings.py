@@ -65,6 +65,11 @@ class AnswerReader:
         """Whether the lexicon's groups and hypernyms are at hand."""
         return self.hypernyms is not None
 
+    @property
+    def merges(self) -> bool:
+        """Whether synonyms are one answer."""
+        return self._merge
+
     @functools.cached_property
     def same(self) -> dict[str, str]:
         """Noun -> the group that it shares with its synonyms; none where nothing is known of them."""
