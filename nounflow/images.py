@@ -99,6 +99,8 @@ def open_image(source: Path | bytes) -> Image.Image:
 
 
 def _decoded(image: Image.Image) -> Image.Image:
+    if image.format in ("EPS", "WMF"):  # read by another program, or not everywhere
+        raise ImageError(f"{image.format} is not read (convert it to JPEG)")
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageError(f"too large: {width} x {height} pixels, at most {MAX_PIXELS:,} in all")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from typing import Any
 
 from nounflow.commandline import at_least_one
@@ -71,6 +72,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     from nounflow.web.connections import PromptHttp, listening_socket
     from nounflow.web.security import own_names, web_address
 
+    warnings.filterwarnings("ignore", ".*nouns that this model cannot say")  # its client is told, in the answer
     key = key_of(KEY) or None
     local = arguments.host in ("127.0.0.1", "localhost", "::1")
     with listening_socket(arguments.host, arguments.port) as listening:
