@@ -128,6 +128,12 @@ class NounClassifier(FindsRegions, FindsTags):
         calibrated: bool,
     ) -> NounClassifier:
         if is_exported(manifest_path):
+            if device not in ("auto", "cpu"):
+                raise NounflowError(
+                    f"An exported model computes on the processor, not on {device}",
+                    where=manifest_path,
+                    fix="leave the device out, or name the run that it was made of",
+                )
             answers, tower = open_exported(manifest_path, threads, generation)
             return cls(answers, tower, threads, manifest_path, batch_size or 16, calibrated=calibrated)
         from nounflow.embedders.load import load_embedder
@@ -301,6 +307,11 @@ class NounClassifier(FindsRegions, FindsTags):
     def synonyms(self, names: Iterable[str]) -> frozenset[str]:
         """Canonical forms of names, and of the lexicon's nouns that are their synonyms."""
         return self._reader.synonyms(distinct_nouns(names), self._predictor.manifest.nouns)
+
+    @property
+    def knows_hypernyms(self) -> bool:
+        """Whether the model, or the project that it lies in, tells what lies above the nouns and which are synonyms."""
+        return self._reader.knows_synonyms
 
     @property
     def calibrated_on(self) -> str:

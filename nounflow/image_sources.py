@@ -27,7 +27,7 @@ _TAKEN = (
 def is_image(value: object) -> bool:
     """Whether `value` is one image, not several."""
     if isinstance(value, str | os.PathLike):
-        return not os.path.isdir(value)  # False for an empty name, and for one that no file can have
+        return not os.path.isdir(value)  # noqa: PTH112  # False, too, for an empty name and one that no file can have
     if isinstance(value, bytes | bytearray | memoryview | Image.Image) or hasattr(value, "read"):
         return True
     return hasattr(value, "ndim") and hasattr(value, "dtype") and value.ndim <= 3

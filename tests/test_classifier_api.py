@@ -384,3 +384,16 @@ def test_what_numpy_or_a_tokenizer_cannot_take_is_taken_or_named(one: NounClassi
     for texts in ([1], ["\ud83d"]):
         with pytest.raises(TypeError, match="strings of whole"):
             one.encode_texts(texts)  # type: ignore[arg-type]
+
+
+def test_a_sure_noun_is_sure_where_nothing_is_known_above_it() -> None:
+    found = Naming("", ("labradoodle", "dog"), (0.9, 0.05), unknown=("labradoodle",))
+    assert found.sure(0.8) == ("labradoodle", 0.9)
+    assert found.sure(0.95) is None
+    assert Naming("", (), (), "broken").sure(0) is None
+
+
+def test_a_fused_model_that_was_copied_alone_names_its_missing_part(finished: Project, tmp_path: Path) -> None:
+    shutil.copytree(finished.folder / "results/models/tiny_fused", tmp_path / "tiny_fused")
+    with pytest.raises(NounflowError, match="part of this fused model"):
+        NounClassifier.load(tmp_path / "tiny_fused")

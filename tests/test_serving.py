@@ -250,7 +250,14 @@ def test_a_client_that_hangs_up_leaves_no_traceback(client: Callable[..., TestCl
         async def send(message: Any) -> None:
             sent.append(message)
 
-        scope = {"type": "http", "method": "POST", "path": "/name", "query_string": b"", "headers": [], "scheme": "http"}
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/name",
+            "query_string": b"",
+            "headers": [],
+            "scheme": "http",
+        }
         await client().app(scope, receive, send)
         return sent
 
