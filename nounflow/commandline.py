@@ -4,15 +4,17 @@ import argparse
 import asyncio
 import contextlib
 import errno
+import inspect
 import io
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 import pydantic
 
@@ -23,24 +25,20 @@ from nounflow.escaping import escaped
 from nounflow.extras import EXTRAS, missing_error
 from nounflow.job_log import footer, header
 
-Model = TypeVar("Model", bound=pydantic.BaseModel)
 Result = TypeVar("Result")
 
 
-def stage_parser(doc: str | None) -> argparse.ArgumentParser:
-    """An argument parser whose help is the script's docstring, with `--debug`."""
-    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    return parser
-
-
-def run_stage(main: Callable[..., None], arguments: argparse.Namespace) -> None:
-    """Call `main` with the parsed arguments, between a header and a footer for the log.
+def run_stage(main: Callable[..., None], doc: str | None, *further: Callable[..., Any]) -> None:
+    """Call `main` with what the command line says, between a header and a footer for the log.
 
     A `NounflowError` becomes one message and exit status 1. SIGTERM, which a scheduler sends some time before it kills,
     unwinds like a key press, so that half-written files are removed.
+
+    Args:
+        doc: of the script; the text of its help.
+        further: have parameters that `main` takes, too, as its `**keywords`.
     """
-    values = vars(arguments)
+    values = vars(stage_parser(doc, main, *further).parse_args())
     debug = values.pop("debug") or bool(os.environ.get("NOUNFLOW_DEBUG"))
     start = time.monotonic()
     wait_briefly()
@@ -50,6 +48,62 @@ def run_stage(main: Callable[..., None], arguments: argparse.Namespace) -> None:
     with reported_errors(debug):
         main(**values)
     print(footer(time.monotonic() - start), flush=True)
+
+
+def stage_parser(doc: str | None, *functions: Callable[..., Any]) -> argparse.ArgumentParser:
+    """A parser whose options are the parameters of some functions, with `--debug`.
+
+    `top_k: Annotated[int, "nouns an image gets"] = 10` is the option `--top-k` with its help; one without a default is
+    required. A list is several words, a bool a switch, a `Literal` a choice, a config model JSON objects, each laid
+    over those before it: what shapes the result, and what does not. Further words for argparse may follow the help, in
+    a dict.
+    """
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    for function in functions:
+        hints = get_type_hints(function, include_extras=True)
+        for name, parameter in inspect.signature(function).parameters.items():
+            if parameter.kind is not parameter.VAR_KEYWORD:
+                words = _option(hints[name], parameter.default)
+                parser.add_argument(f"--{name.replace('_', '-')}", **words)
+    return parser
+
+
+def _option(annotation: Any, default: Any) -> dict[str, Any]:
+    """What argparse is told of a parameter."""
+    kind, *marks = get_args(annotation)
+    words, needed = next(mark for mark in marks if isinstance(mark, str)), default is inspect.Parameter.empty
+    if kind is bool:
+        return {"help": words, "action": "store_true"}
+    said = {"help": words, "required": True} if needed else {"help": words, "default": default}
+    if isinstance(kind, UnionType):
+        (kind,) = (part for part in get_args(kind) if part is not NoneType)
+    while get_origin(kind) in (list, Sequence):  # a list of lists where the option may stand several times
+        said["nargs"] = "+" if needed or default else "*"
+        (kind,) = get_args(kind)
+    if get_origin(kind) is Literal:
+        said["choices"] = get_args(kind)
+    elif issubclass(kind, pydantic.BaseModel):
+        return said | {"nargs": "+", "action": _laid(pydantic.TypeAdapter(annotation)), "metavar": "JSON"}
+    else:
+        said["type"] = kind
+    return said | {name: value for mark in marks if isinstance(mark, dict) for name, value in mark.items()}
+
+
+def _laid(adapter: pydantic.TypeAdapter[Any]) -> type[argparse.Action]:
+    """Reads JSON into a config model, so that the shell and the library share one schema."""
+
+    class Laid(argparse.Action):
+        def __call__(self, _parser: object, namespace: object, values: Any, _option: str | None = None) -> None:
+            whole: Any = {}
+            try:
+                for part in map(json.loads, filter(None, values)):
+                    whole = merged(whole, part) if isinstance(part, dict) else part
+                setattr(namespace, self.dest, adapter.validate_python(whole))
+            except (json.JSONDecodeError, pydantic.ValidationError) as error:
+                raise argparse.ArgumentError(self, str(error)) from error
+
+    return Laid
 
 
 def print_any_text() -> None:
@@ -147,47 +201,17 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
+Count = Annotated[int, {"type": at_least_one}]
+# Options that many stages have: what they compute on, and which images they look at.
+Device = Annotated[str, "auto, cpu, cuda or mps"]
+Threads = Annotated[int, "CPU threads", {"type": at_least_one}]
+ImageSet = Annotated[str, "name of the image set"]
+Folder = Annotated[Path | None, "folder of images"]
+InputManifest = Annotated[Path | None, "manifest of a fetched set, instead of --folder"]
+Counts = Annotated[Path, "where the counts go"]
+
+
 def add_machine(parser: argparse.ArgumentParser) -> None:
-    """Add what a stage computes on: --device and --threads."""
+    """Add what a command computes on: --device and --threads."""
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-
-
-def add_images(parser: argparse.ArgumentParser) -> None:
-    """Add which images a stage looks at: --image-set, and --folder or --input-manifest."""
-    parser.add_argument("--image-set", required=True, help="name of the image set")
-    parser.add_argument("--folder", type=Path, help="folder of images")
-    parser.add_argument("--input-manifest", type=Path, help="manifest of a fetched set, instead of --folder")
-
-
-def add_settings(
-    parser: argparse.ArgumentParser, option: str, model: type[Model] | pydantic.TypeAdapter[Model]
-) -> None:
-    """Add a required option that takes JSON objects, each laid over those before it: what shapes the result, and what
-    does not.
-    """
-    adapter = model if isinstance(model, pydantic.TypeAdapter) else pydantic.TypeAdapter(model)
-
-    class Laid(argparse.Action):
-        def __call__(self, _parser: object, namespace: object, values: Any, _option: str | None = None) -> None:
-            whole: dict[str, Any] = {}
-            try:
-                for text in filter(None, values):
-                    whole = merged(whole, json.loads(text))
-                setattr(namespace, self.dest, adapter.validate_python(whole, strict=None))
-            except (json.JSONDecodeError, pydantic.ValidationError) as error:
-                raise argparse.ArgumentError(self, str(error)) from error
-
-    parser.add_argument(option, nargs="+", action=Laid, required=True, metavar="JSON", help="settings, as JSON")
-
-
-def json_settings(model: type[Model]) -> Callable[[str], Model]:
-    """An argparse type that reads a JSON object into a config model, so the shell and the API share one schema."""
-
-    def parse(text: str) -> Model:
-        try:
-            return model.model_validate(json.loads(text))
-        except (json.JSONDecodeError, pydantic.ValidationError) as error:
-            raise argparse.ArgumentTypeError(f"{model.__name__}: {error}") from error
-
-    return parse

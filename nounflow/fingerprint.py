@@ -137,6 +137,12 @@ class _Shaping(ast.NodeTransformer):
         node.keywords = [keyword for keyword in node.keywords if keyword.arg not in _WORDS]
         return self.generic_visit(node)
 
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        """Help of options: `Annotated[Path, "help"]`."""
+        if isinstance(node.value, ast.Name) and node.value.id == "Annotated" and isinstance(node.slice, ast.Tuple):
+            node.slice.elts = [part for part in node.slice.elts if not isinstance(part, ast.Constant)]
+        return self.generic_visit(node)
+
     def visit_If(self, node: ast.If) -> ast.AST:
         """Imports for type checkers."""
         if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":

@@ -5,6 +5,7 @@ A new one is a module in `predictors/`, one in `config/runs/` for its settings, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -31,9 +32,9 @@ class TrainingArguments(Generic[RunKind]):
     settings: RunKind
     training_set: Path
     nouns: Path
-    captions: list[Path]  # where templates are held out
-    gap: list[Path]  # where the noise is matched to images
-    parts: list[Path]  # manifests of the runs that are combined
+    captions: Sequence[Path]  # where templates are held out
+    gap: Sequence[Path]  # where the noise is matched to images
+    parts: Sequence[Path]  # manifests of the runs that are combined
     embedder: EmbedderConfig  # whose tokenizer spells the nouns
     device: str  # settled, and the process prepared for it
     restart: bool

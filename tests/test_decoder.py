@@ -320,6 +320,22 @@ def test_exact_search_from_a_narrow_beam_gives_what_brute_force_gives(alpha: flo
     assert (beam.nouns != found.nouns).any()  # else this model could not tell the two apart
 
 
+@pytest.mark.parametrize("prior", ["tgt", "tok"])
+def test_what_a_strong_prior_likes_best_is_found_however_low_it_ranks_at_first(prior: str) -> None:
+    for seed in (0, 3):
+        rng, found = np.random.default_rng(seed), set[tuple[int, ...]]()
+        while len(found) < 40:  # most nouns begin alike
+            length, first = rng.integers(1, 5), 0 if rng.random() < 0.6 else int(rng.integers(1, 8))
+            found.add((1000 + first, *(1000 + rng.integers(0, int(rng.integers(2, 12)), length - 1)).tolist()))
+        vocabulary = vocabulary_of([list(ids) for ids in sorted(found)])
+        model, embeddings = decoder_for(vocabulary, seed=seed), unit_rows(12, seed=seed)
+        expected = all_log_probabilities(model, vocabulary, embeddings) - 3 * brute_prior(vocabulary, prior)
+        for width in (1, 2):
+            config = GenerationConfig(method="exact", beam_width=width, prior=prior, prior_scale=3.0)
+            scores = generate(model, embeddings, TokenTrie.build(vocabulary), config).scores
+            assert torch.allclose(scores, expected.topk(width).values, atol=1e-4)
+
+
 def test_a_beam_that_says_it_is_settled_holds_the_best() -> None:
     vocabulary = random_vocabulary(60, seed=11, tokens=8, longest=4)
     model, embeddings, trie = decoder_for(vocabulary), unit_rows(60), TokenTrie.build(vocabulary)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import functools
 import io
 import re
 import runpy
@@ -19,6 +20,7 @@ from doc_messages import fixed_words
 from doc_pages import Page
 
 from nounflow.cli import parser
+from nounflow.commandline import stage_parser
 from nounflow.commands.options import spread_configfiles
 from nounflow.config.base import merged
 from nounflow.config.experiment import load_config
@@ -154,14 +156,19 @@ def test_commands_within_sentences_name_cores_or_a_profile(page: Page) -> None:
     assert [span for span in whole if not re.search(r"--(cores|profile|rulegraph|lint|unlock|report)", span)] == []
 
 
+@functools.cache
+def options_of(script: str) -> frozenset[str]:
+    """Of a stage's script, as its command line has them; of another one the texts that look like options."""
+    if not script.startswith("workflow_scripts/"):
+        return frozenset(re.findall(r'"(--[\w-]+)"', (ROOT / script).read_text()))
+    found = runpy.run_path(str(ROOT / script))
+    return frozenset(stage_parser(None, found["main"], *filter(None, [found.get("Sources")]))._option_string_actions)
+
+
 def test_scripts_that_are_called_exist_and_have_these_options(page: Page) -> None:
-    shared = (ROOT / "nounflow/commandline.py").read_text()
     for words in page.commands():
-        if words[0] != "python" or len(words) < 2 or words[1].startswith("-"):
-            continue
-        script = (ROOT / words[1]).read_text()
-        options = [word for word in words if word.startswith("--")]
-        assert [option for option in options if f'"{option}"' not in script + shared] == [], words
+        if words[0] == "python" and len(words) > 1 and not words[1].startswith("-"):
+            assert {word for word in words if word.startswith("--")} <= options_of(words[1]), words
 
 
 def test_targets_of_make_and_extras_exist(page: Page) -> None:

@@ -15,11 +15,14 @@ from nounflow.predictor_kinds import PREDICTORS
 
 def test_a_comment_a_docstring_and_layout_keep_the_fingerprint(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
-    script.write_text('"""Doc."""\n\ndef f(x):\n    """Say."""\n    return x + 1\n')
+    script.write_text('"""Doc."""\n\ndef f(x: Annotated[int, "help"]):\n    """Say."""\n    return x + 1\n')
     before = code_fingerprint(script)
-    script.write_text('"""Other."""\n\n# why\ndef f(\n    x,\n):\n    """Said."""\n    return (x + 1)  # one\n')
+    script.write_text(
+        '"""Other."""\n\n# why\ndef f(\n    x: Annotated[int, "what"],\n):\n'
+        '    """Said."""\n    return (x + 1)  # one\n'
+    )
     assert code_fingerprint(script) == before
-    script.write_text('"""Doc."""\n\ndef f(x):\n    """Say."""\n    return x + 2\n')
+    script.write_text('"""Doc."""\n\ndef f(x: Annotated[int, "help"]):\n    """Say."""\n    return x + 2\n')
     assert code_fingerprint(script) != before
 
 

@@ -18,24 +18,24 @@ from nounflow.job_log import header, read_log
 from nounflow.workflow.job_costs import SCHEMA, TABLE, by_rule, job_costs
 
 STAGE = """
-import argparse, sys, time
+import sys, time
 from pathlib import Path
+from typing import Annotated
 from nounflow.commandline import run_stage
 from nounflow.atomic import atomic_file
 
-def main(out, device, megabytes):
+def main(
+    out: Annotated[str, "the file"],
+    device: Annotated[str, "what it runs on"] = "cpu",
+    megabytes: Annotated[int, "held"] = 1,
+):
     with atomic_file(Path(out)) as path:
         path.write_bytes(b"half")
         print("writing", flush=True)
         sys.stdin.read()
         held = bytearray(megabytes << 20)
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--debug", action="store_true")
-parser.add_argument("--out")
-parser.add_argument("--device", default="cpu")
-parser.add_argument("--megabytes", type=int, default=1)
-run_stage(main, parser.parse_args())
+run_stage(main, None)
 """
 
 

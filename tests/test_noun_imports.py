@@ -27,6 +27,8 @@ RELEASE = """<?xml version="1.0" encoding="UTF-8"?>
 <LexicalResource xmlns:dc="https://globalwordnet.github.io/schemas/dc/"><Lexicon id="oewn" language="en" version="0">
 <LexicalEntry id="oewn-dog-n"><Lemma writtenForm="dog" partOfSpeech="n"/>
   <Sense id="oewn-dog__1.05.00.." synset="oewn-1-n"/></LexicalEntry>
+<LexicalEntry id="oewn-labrapoo-n"><Lemma writtenForm="dog labrapoo" partOfSpeech="n"/>
+  <Sense id="oewn-dog_labrapoo__1.05.00.." synset="oewn-3-n"/></LexicalEntry>
 <LexicalEntry id="oewn-labradoodle-n"><Lemma writtenForm="labradoodle" partOfSpeech="n"/>
   <Sense id="oewn-labradoodle__1.05.00.." synset="oewn-3-n"/></LexicalEntry>
 <LexicalEntry id="oewn-mixer-n"><Lemma writtenForm="doodle dog" partOfSpeech="n"/>
@@ -40,7 +42,8 @@ RELEASE = """<?xml version="1.0" encoding="UTF-8"?>
 <Synset id="oewn-1-n" partOfSpeech="n" lexfile="noun.animal"><Definition>a pet that barks</Definition></Synset>
 <Synset id="oewn-2-n" partOfSpeech="n" dc:subject="noun.animal"><Definition>a dog of mixed breed</Definition>
   <SynsetRelation relType="hypernym" target="oewn-1-n"/></Synset>
-<Synset id="oewn-3-n" partOfSpeech="n" lexfile="noun.animal"><Definition>a cross of Labrador and poodle</Definition>
+<Synset id="oewn-3-n" members="oewn-labradoodle-n oewn-labrapoo-n" partOfSpeech="n" lexfile="noun.animal">
+  <Definition>a cross of Labrador and poodle</Definition>
   <SynsetRelation relType="hypernym" target="oewn-2-n"/></Synset>
 <Synset id="oewn-4-v" partOfSpeech="v" lexfile="verb.communication"><Definition>make noises</Definition></Synset>
 <Synset id="oewn-5-n" partOfSpeech="n" lexfile="noun.animal"><Definition>a dog of films</Definition>
@@ -107,7 +110,7 @@ def test_new_synsets_of_a_release_stand_below_the_nearest_one_that_wordnet_has(
     found = read_imports([manifest], words, ())
     dog = words.synsets[words.sense_ids["dog%1:05:00::"]].sense_keys[0]
     assert found == (
-        Addition(("labradoodle",), "animal", dog, "count", 1.0, "a cross of Labrador and poodle"),
+        Addition(("labradoodle", "dog labrapoo"), "animal", dog, "count", 1.0, "a cross of Labrador and poodle"),
         Addition(("doodle dog",), "animal", dog, "count", 1.0, "a dog of mixed breed"),
     )
     assert "4 nouns, 2 of them new, 1 without a place in WordNet\n  orphaned thing" in capsys.readouterr().out

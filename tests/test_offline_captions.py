@@ -110,6 +110,16 @@ def test_no_caption_repeats_four_words_of_the_gloss_or_defines_the_noun(
         assert not re.search(r"\b(?:a kind of|one kind of|[Tt]his is an?|[Tt]hese are)\b", text), text
 
 
+@pytest.mark.parametrize(
+    ("parent", "plural"),
+    [("bird of prey", "birds of prey"), ("place of worship", "places of worship"), ("waterfowl", "waterfowl")],
+)
+def test_others_of_a_kind_are_named_in_the_plural(nouns: pl.DataFrame, parent: str, plural: str) -> None:
+    below = nouns.head(1).with_columns(hypernyms=pl.lit([parent]))
+    texts = written(draft_captions(below, WORDS, OfflineConfig(captions_per_noun=40), 1))[0]["text"]
+    assert set(texts.str.extract(rf"other ({parent.split()[0]}\w*(?: of \w+)?)").drop_nulls()) == {plural}
+
+
 def test_the_seed_decides_the_offline_captions(nouns: pl.DataFrame, book: SceneBook) -> None:
     def texts(lexicon: pl.DataFrame, seed: int) -> dict[int, list[str]]:
         captioner = OfflineCaptioner(lexicon, book, OfflineConfig(captions_per_noun=FEWEST), seed)

@@ -228,7 +228,7 @@ def material(wordnet: WordNet, rng: np.random.Generator, **tests: Any) -> Materi
     )  # fmt: skip
     said = Answered(
         "run", "mine", "d", bank.manifest.nouns, seen[0].files, [[KNOWN[i], "other 3"] for i in known], [0.5] * 60,
-        np.arange(60) < 50, (np.arange(60) < 50).astype(float), [["other 1"], ["other 2"]], [0.4, 0.4],
+        np.arange(60) < 50, np.arange(60) >= 50, (np.arange(60) < 50).astype(float), [["other 1"], ["other 2"]], [0.4, 0.4],
     )  # fmt: skip
     labels = {"mine": {f"{i}.png": Labels(gold=KNOWN[noun]) for i, noun in enumerate(known)}}
     return Material(settings, [bank], seen, labels, {}, WordSenses(wordnet), ["tiger"], [said])
@@ -255,6 +255,9 @@ def test_the_comparison_tells_known_from_unknown_images_with_and_without_a_list(
         "noise 1",
         "noise 2",
     }
+    unjudged = replace(material(wordnet, np.random.default_rng(0)).answered[0], wrong=np.arange(60) >= 57)
+    partly = compare(replace(material(wordnet, np.random.default_rng(0)), answered=[unjudged]))
+    assert {row.unknown_images for row in partly.rows if row.unknown == "wrong"} == {3}  # nobody judged seven answers
     assert any("negatives of 48 nouns" in note for note in results.notes)
     assert compare(material(wordnet, np.random.default_rng(0))) == results
     write_results(tmp_path / "open_set.tsv", tmp_path / "open_set.json", results)

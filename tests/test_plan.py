@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from nounflow.commands import speeds
-from nounflow.commands.speeds import rates_table
 from nounflow.config.experiment import Config, ImageSetConfig, read_config
 from nounflow.errors import NounflowError
-from nounflow.workflow.plan import dim_of, lexicon_sizes, plan, read_rates
+from nounflow.workflow.plan import Rate, dim_of, lexicon_sizes, plan, read_rates
 
 BUNDLED = "bundled:minilm-conse"
 
@@ -23,16 +21,14 @@ def config(repository: Path) -> Config:
 
 
 @pytest.fixture
-def rates(repository: Path) -> pl.DataFrame:
+def rates(repository: Path) -> list[Rate]:
     """Those of the file, and of a machine as it might be measured."""
-    here = [("here", "texts", BUNDLED, 1800.0, "measured"), ("here", "images", BUNDLED, 34.0, "measured")]
-    here += [
-        ("here", "samples", size, rate, "measured") for size, rate in (("decoder:384x2", 2817.0), ("head:0", 25e3))
-    ]
-    return pl.concat([read_rates(repository / "resources/rates.tsv"), rates_table(here)])
+    here = [("texts", BUNDLED, 1800.0), ("images", BUNDLED, 34.0)]
+    here += [("samples", "decoder:384x2", 2817.0), ("samples", "head:0", 25e3)]
+    return [*read_rates(repository / "resources/rates.tsv"), *(Rate("here", *each, "measured") for each in here)]
 
 
-def test_every_stage_of_the_default_has_a_line_with_room_and_time(config: Config, rates: pl.DataFrame) -> None:
+def test_every_stage_of_the_default_has_a_line_with_room_and_time(config: Config, rates: list[Rate]) -> None:
     steps = plan(config, {"small": 1000}, rates, "here")
     by_name = {step.what: step for step in steps}
     m1 = by_name["embed m1 of small with bundled"]
@@ -45,12 +41,12 @@ def test_every_stage_of_the_default_has_a_line_with_room_and_time(config: Config
     assert all(step.hours and step.hours > 0 and step.source == "measured" for step in steps)
 
 
-def test_a_step_without_a_rate_says_so_instead_of_guessing(config: Config, rates: pl.DataFrame) -> None:
+def test_a_step_without_a_rate_says_so_instead_of_guessing(config: Config, rates: list[Rate]) -> None:
     steps = plan(config, {"small": 1000}, rates, "a6000")
     assert {step.source for step in steps if step.what.startswith(("embed", "train"))} == {"no rate"}
 
 
-def test_images_that_are_not_there_yet_are_not_counted(config: Config, rates: pl.DataFrame, tmp_path: Path) -> None:
+def test_images_that_are_not_there_yet_are_not_counted(config: Config, rates: list[Rate], tmp_path: Path) -> None:
     later = {"photos": ImageSetConfig(folder=str(tmp_path / "later"))}
     config = config.model_copy(update={"image_sets": later})
     step = plan(config, {"small": 1000}, rates, "here")[-1]
@@ -62,11 +58,10 @@ def test_this_machine_is_measured_in_seconds(config: Config, monkeypatch: pytest
     start = time.monotonic()
     found = speeds.measured_rates(config, {"small": 300}, "cpu")
     assert time.monotonic() - start < 60
-    assert set(found.select("task", "subject").iter_rows()) == {
+    assert {(rate.task, rate.subject) for rate in found} == {
         ("texts", BUNDLED), ("images", BUNDLED), ("samples", "decoder:384x2"), ("samples", "head:0"),
     }  # fmt: skip
-    assert (found["per_second"] > 0).all()
-    assert found["machine"].unique().to_list() == [speeds.HERE]
+    assert all(rate.per_second > 0 and rate.machine == speeds.HERE for rate in found)
 
 
 def test_a_rate_is_that_of_work_that_takes_long_enough(monkeypatch: pytest.MonkeyPatch) -> None:

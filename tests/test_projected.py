@@ -1,5 +1,6 @@
 """Images projected onto a memory of texts before they are named."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from training_material import DIM, run_training, write_project
 
 from nounflow.predictors.loading import load_predictor
-from nounflow.predictors.moved import ProjectedPredictor
+from nounflow.predictors.moved import MovedPredictor, projected
 from nounflow.predictors.protocol import Answers, Predictor
 from nounflow.store.training_set import open_training_set
 from nounflow.store.weights import read_predictor_manifest
@@ -25,7 +26,7 @@ class Seen:
 
 def test_an_image_becomes_the_mixture_of_its_nearest_texts() -> None:
     memory = torch.eye(4)
-    predictor = ProjectedPredictor(Seen(), memory)  # type: ignore[arg-type]
+    predictor = MovedPredictor(Seen(), partial(projected, memory=memory))  # type: ignore[arg-type]
     image = np.array([[0.8, 0.6, 0.0, 0.0]])
     shares = np.exp(100 * np.array([0.8, 0.6, 0, 0]))
     expected = shares / np.linalg.norm(shares)
@@ -44,7 +45,7 @@ def test_a_run_with_a_memory_names_its_texts_and_its_memory_is_no_parameter(tmp_
     predictors: dict[str, Predictor] = {
         name: load_predictor(folder / f"{name}/manifest.json", "cpu") for name in ("plain", "projected")
     }
-    assert isinstance(predictors["projected"], ProjectedPredictor)
+    assert isinstance(predictors["projected"], MovedPredictor)
     sizes = {read_predictor_manifest(folder / f"{name}/manifest.json").parameters for name in predictors}
     assert len(sizes) == 1
     texts = open_training_set(folder / "set/manifest.json")

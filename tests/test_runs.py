@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import TypeAdapter
 
 from nounflow.config.experiment import load_config
-from nounflow.config.runs.run import RUN
+from nounflow.config.runs.run import AnyRun
 from nounflow.errors import NounflowError
 from nounflow.predictor_kinds import PREDICTORS
 from nounflow.registry import resolve
@@ -76,7 +77,9 @@ def test_a_key_of_the_first_release_is_answered_with_its_new_name(
 @pytest.mark.parametrize("predictor", PREDICTORS)
 def test_every_kind_of_predictor_has_its_settings_its_training_and_its_answers(predictor: str) -> None:
     kind = PREDICTORS[predictor]
-    assert RUN.validate_python({"predictor": predictor, **dict.fromkeys(("lexicon", "embedder", "mixture"), "x")})
+    assert TypeAdapter(AnyRun).validate_python(
+        {"predictor": predictor, **dict.fromkeys(("lexicon", "embedder", "mixture"), "x")}
+    )
     assert callable(resolve(kind.train))
     assert callable(resolve(kind.load))
 

@@ -27,11 +27,32 @@ def remove_leftovers(folder, older_than_s=0):
     return []
 """,
     "commandline.py": """
-import argparse, json, pydantic
-def stage_parser(doc):
-    return argparse.ArgumentParser()
-def run_stage(main, arguments):
-    main(**vars(arguments))
+import argparse, inspect, json, pathlib, pydantic
+from typing import Annotated, get_type_hints
+def run_stage(main, doc, *further):
+    parser = argparse.ArgumentParser()
+    for function in (main, *further):
+        hints = get_type_hints(function, include_extras=True)
+        for name, parameter in inspect.signature(function).parameters.items():
+            if name not in hints or parameter.kind is parameter.VAR_KEYWORD:
+                continue
+            adapter, option = pydantic.TypeAdapter(hints[name]), "--" + name.replace("_", "-")
+            if hints[name].__origin__ is bool:
+                parser.add_argument(option, action="store_true")
+            else:
+                parser.add_argument(option, nargs="*", default=parameter.default, action=reading(adapter))
+    main(**vars(parser.parse_args()))
+def reading(adapter):
+    class First(argparse.Action):
+        def __call__(self, parser, namespace, values, option=None):
+            for words in ([json.loads(word) for word in values[:1] if word[:1] in '{["'], values):
+                for value in (words, *words):
+                    try:
+                        return setattr(namespace, self.dest, adapter.validate_python(value))
+                    except pydantic.ValidationError:
+                        pass
+            raise ValueError(option)
+    return First
 def print_any_text():
     pass
 def run_async(work):
@@ -41,22 +62,11 @@ def wait_briefly():
     pass
 def at_least_one(text):
     return int(text)
-def add_machine(parser):
-    parser.add_argument("--device")
-    parser.add_argument("--threads", type=int)
-def add_images(parser):
-    import pathlib
-    parser.add_argument("--image-set")
-    for option in ("--folder", "--input-manifest"):
-        parser.add_argument(option, type=pathlib.Path)
-def json_settings(model):
-    return lambda text: model.model_validate(json.loads(text))
-def add_settings(parser, option, model):
-    adapter = model if isinstance(model, pydantic.TypeAdapter) else pydantic.TypeAdapter(model)
-    class First(argparse.Action):
-        def __call__(self, parser, namespace, values, option=None):
-            setattr(namespace, self.dest, adapter.validate_json(values[0]))
-    parser.add_argument(option, nargs="+", action=First)
+Count = int
+Device = ImageSet = Annotated[str, ""]
+Threads = Annotated[int, ""]
+Folder = InputManifest = Annotated[pathlib.Path | None, ""]
+Counts = Annotated[pathlib.Path, ""]
 """,
     "device_lease.py": "def lease_device(environment, devices):\n    return None\n",
     "errors.py": """

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter
 from shard_material import write_nouns
 from training_material import (
     DIM,
@@ -22,7 +23,7 @@ from training_material import (
 from nounflow.config.decoder import DecoderConfig
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.head import HeadConfig
-from nounflow.config.runs.run import RUN as ANY_RUN
+from nounflow.config.runs.run import AnyRun
 from nounflow.config.training import TrainingConfig
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.errors import MismatchError, NounflowError
@@ -40,7 +41,7 @@ def test_a_lexicon_of_other_nouns_is_refused_before_anything_is_learnt(kind: str
     project = write_project(tmp_path)
     write_nouns(project / "nouns.parquet", [*NAMES[1:], NAMES[0]])
     settings, embedder = (
-        ANY_RUN.validate_python({**RUN, "predictor": kind}),
+        TypeAdapter(AnyRun).validate_python({**RUN, "predictor": kind}),
         EmbedderConfig(spec="bundled:minilm-conse"),
     )
     asked = TrainingArguments(

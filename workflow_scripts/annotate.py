@@ -13,24 +13,30 @@ Out: results/annotations/{image_set}/{annotator}.json, and beside it {annotator}
 Without --labels nothing can be judged: the annotations name no image, and the scores will show a coverage of 0.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 from nounflow.annotator_kinds import ANNOTATORS
-from nounflow.commandline import run_stage, stage_parser
+from nounflow.commandline import ImageSet, run_stage
+
+_JUDGES = [kind for kind, entry in ANNOTATORS.items() if entry.judge]
 
 
 def main(
-    annotator: str,
-    image_set: str,
-    labels: Path | None,
-    wordnet_manifest: Path,
-    supplement: Path | None,
-    imports: list[Path],
-    predictions: list[Path],
-    top_k: int,
-    out: Path,
-    reasons: Path,
-    counts: Path,
+    image_set: ImageSet,
+    wordnet_manifest: Annotated[Path, "results/inputs/wordnet/manifest.json"],
+    predictions: Annotated[list[Path], "predictions of all runs; tags.json, regions.json"],
+    out: Annotated[Path, "results/annotations/{image_set}/{annotator}.json"],
+    reasons: Annotated[Path, "where to write each judgement's reason, TSV"],
+    counts: Annotated[Path, "where to record the counts"],
+    annotator: Annotated[str, "who judges", {"choices": _JUDGES}] = "wordnet",
+    labels: Annotated[
+        Path | None, "TSV with columns file, gold[, sense, accepted, secondary]; of tags and regions their label file"
+    ] = None,
+    supplement: Annotated[Path | None, "nouns that WordNet lacks (TSV)"] = None,
+    imports: Annotated[Sequence[Path], "manifests of further sources of nouns"] = (),
+    top_k: Annotated[int, "how many nouns of an image are judged"] = 5,
 ) -> None:
     """Read, judge, write."""
     from nounflow.annotation.judging import Reason, judge_predictions, nouns_to_judge
@@ -70,23 +76,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    judges = [kind for kind, entry in ANNOTATORS.items() if entry.judge]
-    parser.add_argument("--annotator", choices=judges, default="wordnet", help="who judges")
-    parser.add_argument("--image-set", required=True, help="name of the image set")
-    parser.add_argument(
-        "--labels",
-        type=Path,
-        help="TSV with columns file, gold[, sense, accepted, secondary]; of tags and regions their label file",
-    )
-    parser.add_argument("--wordnet-manifest", type=Path, required=True, help="results/inputs/wordnet/manifest.json")
-    parser.add_argument("--supplement", type=Path, help="nouns that WordNet lacks (TSV)")
-    parser.add_argument("--imports", nargs="*", type=Path, default=[], help="manifests of further sources of nouns")
-    parser.add_argument(
-        "--predictions", nargs="+", type=Path, required=True, help="predictions of all runs; tags.json, regions.json"
-    )
-    parser.add_argument("--top-k", type=int, default=5, help="how many nouns of an image are judged")
-    parser.add_argument("--out", type=Path, required=True, help="results/annotations/{image_set}/{annotator}.json")
-    parser.add_argument("--reasons", type=Path, required=True, help="where to write each judgement's reason, TSV")
-    parser.add_argument("--counts", type=Path, required=True, help="where to record the counts")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -11,23 +11,25 @@ Out: kept captions (schema CAPTIONS), a report of the checks (JSON, and Markdown
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from nounflow.commandline import add_settings, json_settings, run_async, run_stage, stage_parser
+from nounflow.commandline import run_async, run_stage
 from nounflow.config.captions import ChecksConfig, LLMCaptionsConfig
 
 if TYPE_CHECKING:
     from nounflow.captions.answers import CaptionAnswers, NounTask
     from nounflow.captions.check_report import LLMUsage
 
+USUAL = ChecksConfig()
+
 
 def main(
-    nouns: Path,
-    settings: LLMCaptionsConfig,
-    checks: ChecksConfig,
-    ledger: Path | None,
-    out: Path,
-    counts: Path | None,
+    nouns: Annotated[Path, "lexicon, parquet"],
+    settings: Annotated[LLMCaptionsConfig, "settings, as JSON"],
+    out: Annotated[Path, "captions, parquet"],
+    checks: Annotated[ChecksConfig, "captions.checks"] = USUAL,
+    ledger: Annotated[Path | None, "SQLite file of all requests and answers (default: the settings')"] = None,
+    counts: Annotated[Path | None, "counts, JSON (default: the output's name + .counts.json)"] = None,
 ) -> None:
     """Ask until every noun has its quota or its attempts are used up."""
     from nounflow.captions.answers import CaptionAnswers
@@ -92,11 +94,4 @@ async def _ask(tasks: list[NounTask], answers: CaptionAnswers, settings: LLMCapt
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
-    add_settings(parser, "--settings", LLMCaptionsConfig)
-    parser.add_argument("--checks", type=json_settings(ChecksConfig), default=ChecksConfig(), help="captions.checks")
-    parser.add_argument("--ledger", type=Path, help="SQLite file of all requests and answers (default: the settings')")
-    parser.add_argument("--out", type=Path, required=True, help="captions, parquet")
-    parser.add_argument("--counts", type=Path, help="counts, JSON (default: the output's name + .counts.json)")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

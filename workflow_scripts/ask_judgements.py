@@ -15,9 +15,9 @@ Out: results/annotations/{image_set}/{annotator}.json, and beside it {annotator}
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from nounflow.commandline import add_settings, json_settings, run_async, run_stage, stage_parser
+from nounflow.commandline import ImageSet, run_async, run_stage
 from nounflow.config.annotators import OpenAIAnnotatorConfig, PeopleAnnotatorConfig
 
 if TYPE_CHECKING:
@@ -28,17 +28,19 @@ if TYPE_CHECKING:
     from nounflow.annotation.pictures import Digests
     from nounflow.annotation.plan import Task
 
+USUAL = PeopleAnnotatorConfig(kind="people")
+
 
 def main(
-    annotator: str,
-    image_set: str,
-    settings: OpenAIAnnotatorConfig,
-    people: PeopleAnnotatorConfig,
-    images: Path,
-    predictions: list[Path],
-    out: Path,
-    votes: Path,
-    counts: Path,
+    annotator: Annotated[str, "name under `annotators`"],
+    image_set: ImageSet,
+    settings: Annotated[OpenAIAnnotatorConfig, "settings, as JSON"],
+    images: Annotated[Path, "image folder, or manifest of a fetched source"],
+    predictions: Annotated[list[Path], "predictions of all runs"],
+    out: Annotated[Path, "results/annotations/{image_set}/{annotator}.json"],
+    votes: Annotated[Path, "where to write each judgement's votes, TSV"],
+    counts: Annotated[Path, "where to record the counts"],
+    people: Annotated[PeopleAnnotatorConfig, "settings of the people that it is compared with"] = USUAL,
 ) -> None:
     """Ask what is missing, settle, write."""
     from nounflow.annotation.judgements import annotate, known_judgements, settling_of
@@ -144,17 +146,4 @@ def _write_votes(path: Path, rows: list[Row], settling: Settling) -> None:
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--annotator", required=True, help="name under `annotators`")
-    parser.add_argument("--image-set", required=True, help="name of the image set")
-    add_settings(parser, "--settings", OpenAIAnnotatorConfig)
-    parser.add_argument(
-        "--people", type=json_settings(PeopleAnnotatorConfig), default=PeopleAnnotatorConfig(kind="people"),
-        help="settings of the people that it is compared with",
-    )  # fmt: skip
-    parser.add_argument("--images", type=Path, required=True, help="image folder, or manifest of a fetched source")
-    parser.add_argument("--predictions", nargs="+", type=Path, required=True, help="predictions of all runs")
-    parser.add_argument("--out", type=Path, required=True, help="results/annotations/{image_set}/{annotator}.json")
-    parser.add_argument("--votes", type=Path, required=True, help="where to write each judgement's votes, TSV")
-    parser.add_argument("--counts", type=Path, required=True, help="where to record the counts")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

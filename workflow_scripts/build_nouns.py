@@ -16,14 +16,20 @@ Outputs: the lexicon (parquet, schema LEXICON) and what was kept and dropped (JS
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import run_stage
 from nounflow.config.lexicon import LexiconConfig
-from nounflow.nouns.building import Sources, add_sources, build
+from nounflow.nouns.building import Sources, build
 
 
-def main(lexicon: str, settings: LexiconConfig, out: Path, counts: Path, **sources: Any) -> None:
+def main(
+    lexicon: Annotated[str, "name of the lexicon"],
+    settings: Annotated[LexiconConfig, "its settings (JSON)"],
+    out: Annotated[Path, "lexicon (parquet)"],
+    counts: Annotated[Path, "counts (JSON)"],
+    **sources: Any,
+) -> None:
     """Build the lexicon, write it and its counts."""
     from nounflow.schemas.tables import LEXICON, write_table
 
@@ -34,9 +40,4 @@ def main(lexicon: str, settings: LexiconConfig, out: Path, counts: Path, **sourc
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    add_sources(parser)
-    parser.add_argument("--settings", type=json_settings(LexiconConfig), required=True, help="its settings (JSON)")
-    parser.add_argument("--out", type=Path, required=True, help="lexicon (parquet)")
-    parser.add_argument("--counts", type=Path, required=True, help="counts (JSON)")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__, Sources)

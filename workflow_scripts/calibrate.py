@@ -11,13 +11,21 @@ Out: caption_calibration.json beside the manifest, which naming uses unless ther
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import at_least_one, run_stage, stage_parser
+from nounflow.commandline import Device, Threads, run_stage
 
 TEXTS = 1000  # held-out captions, at most
 
 
-def main(model: Path, training_set: Path, nouns: Path, device: str, threads: int, out: Path) -> None:
+def main(
+    model: Annotated[Path, "manifest of the run"],
+    training_set: Annotated[Path, "its training set's manifest"],
+    nouns: Annotated[Path, "its lexicon"],
+    out: Annotated[Path, "the calibration"],
+    device: Device = "auto",
+    threads: Threads = 2,
+) -> None:
     """Read, fit, write."""
     from nounflow.config.embedder_views import view_of
     from nounflow.config.noise import NoiseConfig
@@ -60,11 +68,4 @@ def main(model: Path, training_set: Path, nouns: Path, device: str, threads: int
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="manifest of the run")
-    parser.add_argument("--training-set", type=Path, required=True, help="its training set's manifest")
-    parser.add_argument("--nouns", type=Path, required=True, help="its lexicon")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-    parser.add_argument("--out", type=Path, required=True, help="the calibration")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -10,20 +10,23 @@ Out: a report (JSON, and Markdown to read); the counts; if asked for, the kept c
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import run_stage
 from nounflow.config.captions import ChecksConfig
+
+USUAL = ChecksConfig()
 
 
 def main(
-    nouns: Path,
-    captions: Path,
-    settings: ChecksConfig,
-    out: Path,
-    min_yield: float | None = None,
-    usage: Path | None = None,
-    kept: Path | None = None,
-    counts: Path | None = None,
+    nouns: Annotated[Path, "lexicon, parquet"],
+    captions: Annotated[Path, "captions, parquet"],
+    out: Annotated[Path, "report, JSON; the page to read has its name with .md"],
+    settings: Annotated[ChecksConfig, "captions.checks"] = USUAL,
+    min_yield: Annotated[float | None, "least share to be kept (default: that of the settings)"] = None,
+    usage: Annotated[Path | None, "JSON: calls, input_tokens, output_tokens, cost_usd"] = None,
+    kept: Annotated[Path | None, "write the kept captions here, parquet"] = None,
+    counts: Annotated[Path | None, "counts, JSON (default: the output's name + .counts.json)"] = None,
 ) -> None:
     """Check one table and write its report."""
     from nounflow.captions.check_page import as_markdown
@@ -43,13 +46,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
-    parser.add_argument("--captions", type=Path, required=True, help="captions, parquet")
-    parser.add_argument("--settings", type=json_settings(ChecksConfig), default=ChecksConfig(), help="captions.checks")
-    parser.add_argument("--min-yield", type=float, help="least share to be kept (default: that of the settings)")
-    parser.add_argument("--usage", type=Path, help="JSON: calls, input_tokens, output_tokens, cost_usd")
-    parser.add_argument("--kept", type=Path, help="write the kept captions here, parquet")
-    parser.add_argument("--out", type=Path, required=True, help="report, JSON; the page to read has its name with .md")
-    parser.add_argument("--counts", type=Path, help="counts, JSON (default: the output's name + .counts.json)")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -7,12 +7,17 @@ Out: results/classification.tsv
         --out results/classification.tsv
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import run_stage, stage_parser
+from nounflow.commandline import run_stage
 
 
-def main(found: list[Path], out: Path) -> None:
+def main(
+    out: Annotated[Path, "results/classification.tsv"],
+    found: Annotated[Sequence[Path], "classifications"] = (),
+) -> None:
     """Read, sort, write, print."""
     from nounflow.classification.table import HEADINGS, cells, rows, write_table
     from nounflow.errors import NounflowError
@@ -31,7 +36,4 @@ def main(found: list[Path], out: Path) -> None:
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--found", nargs="*", type=Path, required=True, help="classifications")
-    parser.add_argument("--out", type=Path, required=True, help="results/classification.tsv")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

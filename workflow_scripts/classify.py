@@ -10,21 +10,24 @@ Out: results/classification/{run}/{check_set}.json and its counts
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser
+from nounflow.commandline import Counts, Device, Threads, run_stage
 from nounflow.config.generation import GenerationConfig
+
+USUAL = GenerationConfig()
 
 
 def main(
-    predictor: Path,
-    nouns: Path,
-    check_set: Path,
-    images: Path,
-    generation: GenerationConfig,
-    device: str,
-    threads: int,
-    out: Path,
-    counts: Path,
+    predictor: Annotated[Path, "manifest of any run"],
+    nouns: Annotated[Path, "its lexicon"],
+    check_set: Annotated[Path, "images and classes"],
+    images: Annotated[Path, "manifest of the set's image embeddings"],
+    out: Annotated[Path, "what became of the images"],
+    counts: Counts,
+    generation: Annotated[GenerationConfig, "how a decoder is read, as JSON"] = USUAL,
+    device: Device = "auto",
+    threads: Threads = 2,
 ) -> None:
     """Map the classes, answer, count; see the module docstring."""
     import numpy as np
@@ -70,16 +73,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--predictor", type=Path, required=True, help="manifest of any run")
-    parser.add_argument("--nouns", type=Path, required=True, help="its lexicon")
-    parser.add_argument("--check-set", type=Path, required=True, help="images and classes")
-    parser.add_argument("--images", type=Path, required=True, help="manifest of the set's image embeddings")
-    parser.add_argument(
-        "--generation", type=json_settings(GenerationConfig), default="{}", help="how a decoder is read, as JSON"
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-    parser.add_argument("--out", type=Path, required=True, help="what became of the images")
-    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -14,20 +14,21 @@ Where there is no log yet, the annotations name no image, and the scores will sh
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import ImageSet, run_stage
 from nounflow.config.annotators import PeopleAnnotatorConfig
 
 
 def main(
-    annotator: str,
-    image_set: str,
-    settings: PeopleAnnotatorConfig,
-    images: Path,
-    predictions: list[Path],
-    out: Path,
-    contradictions: Path,
-    counts: Path,
+    annotator: Annotated[str, "name under `annotators`"],
+    image_set: ImageSet,
+    settings: Annotated[PeopleAnnotatorConfig, "its settings"],
+    images: Annotated[Path, "image folder, or manifest of a fetched source"],
+    predictions: Annotated[list[Path], "predictions of all runs"],
+    out: Annotated[Path, "results/annotations/{image_set}/{annotator}.json"],
+    contradictions: Annotated[Path, "where to write who differs, TSV"],
+    counts: Annotated[Path, "where to record the counts"],
 ) -> None:
     """Read, settle, write."""
     from nounflow.annotation.consensus import Contradiction, five_lists
@@ -60,13 +61,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--annotator", required=True, help="name under `annotators`")
-    parser.add_argument("--image-set", required=True, help="name of the image set")
-    parser.add_argument("--settings", type=json_settings(PeopleAnnotatorConfig), required=True, help="its settings")
-    parser.add_argument("--images", type=Path, required=True, help="image folder, or manifest of a fetched source")
-    parser.add_argument("--predictions", nargs="+", type=Path, required=True, help="predictions of all runs")
-    parser.add_argument("--out", type=Path, required=True, help="results/annotations/{image_set}/{annotator}.json")
-    parser.add_argument("--contradictions", type=Path, required=True, help="where to write who differs, TSV")
-    parser.add_argument("--counts", type=Path, required=True, help="where to record the counts")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -10,11 +10,20 @@ Goes on where it was when it is started again. Then `image_sets: {wiki: {folder:
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import at_least_one, run_stage, stage_parser
+from nounflow.commandline import Count, run_stage
 
 
-def main(nouns: Path, out: Path, images: int, contact: str, api: str, pause: float, seed: int) -> None:
+def main(
+    nouns: Annotated[Path, "lexicon (.parquet), or a text file"],
+    out: Annotated[Path, "folder to collect into, or to go on with"],
+    images: Annotated[Count, "how many images are wanted"],
+    contact: Annotated[str, "your mail or web address, told to the wiki"],
+    api: Annotated[str, "the wiki's api.php"] = "https://en.wikipedia.org/w/api.php",
+    pause: Annotated[float, "seconds between two requests (default 1)"] = 1.0,
+    seed: Annotated[int, "of the order of the nouns"] = 1,
+) -> None:
     """Look nouns up in an order that the seed fixes."""
     from nounflow.errors import NounflowError
     from nounflow.inputs.mediawiki import MediaWiki
@@ -35,12 +44,4 @@ def main(nouns: Path, out: Path, images: int, contact: str, api: str, pause: flo
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--nouns", type=Path, required=True, help="lexicon (.parquet), or a text file")
-    parser.add_argument("--out", type=Path, required=True, help="folder to collect into, or to go on with")
-    parser.add_argument("--images", type=at_least_one, required=True, help="how many images are wanted")
-    parser.add_argument("--contact", required=True, help="your mail or web address, told to the wiki")
-    parser.add_argument("--api", default="https://en.wikipedia.org/w/api.php", help="the wiki's api.php")
-    parser.add_argument("--pause", type=float, default=1.0, help="seconds between two requests (default 1)")
-    parser.add_argument("--seed", type=int, default=1, help="of the order of the nouns")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

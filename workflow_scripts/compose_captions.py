@@ -9,20 +9,21 @@ Out: a table of distinct texts with their targets, target weights and sampling w
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import run_stage
 from nounflow.config.captions import SourceConfig
 
 
 def main(
-    nouns: Path,
-    singular_templates: Path,
-    plural_templates: Path,
-    source: str,
-    settings: SourceConfig,
-    seed: int,
-    out: Path,
-    counts: Path | None = None,
+    nouns: Annotated[Path, "lexicon, parquet"],
+    singular_templates: Annotated[Path, "TSV: id, weight, template, core"],
+    plural_templates: Annotated[Path, "TSV: id, weight, template, core"],
+    source: Annotated[str, "m1, m2, ...: how many nouns a text names"],
+    settings: Annotated[SourceConfig, "its figures, JSON"],
+    seed: Annotated[int, "seed of template and noun draws"],
+    out: Annotated[Path, "captions, parquet"],
+    counts: Annotated[Path | None, "counts, JSON (default: the output's name + .counts.json)"] = None,
 ) -> None:
     """Write the multiset `source` of a lexicon."""
     from nounflow.captions.multisets import compose
@@ -36,13 +37,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
-    parser.add_argument("--singular-templates", type=Path, required=True, help="TSV: id, weight, template, core")
-    parser.add_argument("--plural-templates", type=Path, required=True, help="TSV: id, weight, template, core")
-    parser.add_argument("--source", required=True, help="m1, m2, ...: how many nouns a text names")
-    parser.add_argument("--settings", type=json_settings(SourceConfig), required=True, help="its figures, JSON")
-    parser.add_argument("--seed", type=int, required=True, help="seed of template and noun draws")
-    parser.add_argument("--out", type=Path, required=True, help="captions, parquet")
-    parser.add_argument("--counts", type=Path, help="counts, JSON (default: the output's name + .counts.json)")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -9,11 +9,19 @@ that are present and those of which nothing is known), seen.txt (nouns that trai
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import at_least_one, run_stage, stage_parser
+from nounflow.commandline import Count, run_stage
 
 
-def main(photos: Path, labels: Path, wordnet: Path | None, scenes: int, seed: int, out: Path) -> None:
+def main(
+    photos: Annotated[Path, "manifest of the fetched cut-outs"],
+    labels: Annotated[Path, "what they show: TSV with file, gold, sense ..."],
+    out: Annotated[Path, "folder for the files and manifest.json"],
+    wordnet: Annotated[Path | None, "manifest of the fetched WordNet: a crow is a bird, too"] = None,
+    scenes: Annotated[Count, "how many"] = 2000,
+    seed: Annotated[int, "of all draws"] = 1,
+) -> None:
     """Compose; see the module docstring."""
     from nounflow.counts import Counts
     from nounflow.inputs import input_folder
@@ -32,11 +40,4 @@ def main(photos: Path, labels: Path, wordnet: Path | None, scenes: int, seed: in
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--photos", type=Path, required=True, help="manifest of the fetched cut-outs")
-    parser.add_argument("--labels", type=Path, required=True, help="what they show: TSV with file, gold, sense ...")
-    parser.add_argument("--wordnet", type=Path, help="manifest of the fetched WordNet: a crow is a bird, too")
-    parser.add_argument("--scenes", type=at_least_one, default=2000, help="how many")
-    parser.add_argument("--seed", type=int, default=1, help="of all draws")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the files and manifest.json")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

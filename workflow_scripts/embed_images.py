@@ -9,22 +9,23 @@ cannot be read are kept in the manifest with the reason.
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import add_images, add_machine, add_settings, run_stage, stage_parser
+from nounflow.commandline import Counts, Device, Folder, ImageSet, InputManifest, Threads, run_stage
 from nounflow.config.embedder import EmbedderConfig
 
 
 def main(
-    image_set: str,
-    folder: Path | None,
-    input_manifest: Path | None,
-    labels: Path | None,
-    only_labelled: bool,
-    embedder: EmbedderConfig,
-    device: str,
-    threads: int,
-    out: Path,
-    counts: Path,
+    image_set: ImageSet,
+    embedder: Annotated[EmbedderConfig, "settings, as JSON"],
+    out: Annotated[Path, "the embeddings' manifest"],
+    counts: Counts,
+    folder: Folder = None,
+    input_manifest: InputManifest = None,
+    labels: Annotated[Path | None, "label file of the set"] = None,
+    only_labelled: Annotated[bool, "take only the files that the label file lists"] = False,
+    device: Device = "auto",
+    threads: Threads = 2,
 ) -> None:
     """Embed images; see the module docstring."""
     from nounflow.counts import Counts
@@ -71,12 +72,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    add_images(parser)
-    parser.add_argument("--labels", type=Path, help="label file of the set")
-    parser.add_argument("--only-labelled", action="store_true", help="take only the files that the label file lists")
-    add_settings(parser, "--embedder", EmbedderConfig)
-    add_machine(parser)
-    parser.add_argument("--out", type=Path, required=True, help="the embeddings' manifest")
-    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -10,25 +10,29 @@ Out: a bank of nouns: bank.json and bank.safetensors
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import add_settings, at_least_one, json_settings, run_stage, stage_parser
+from nounflow.commandline import Device, Threads, run_stage
 from nounflow.config.check_set import PromptsSettings
 from nounflow.config.embedder import EmbedderConfig
 
+USUAL = PromptsSettings(("a photo of a {}.",))
+
 
 def main(
-    candidates: Path,
-    nouns: list[Path],
-    labels: list[Path],
-    classes: list[Path],
-    wordnet_manifest: Path,
-    prompts: PromptsSettings,
-    seed: int,
-    embedder: EmbedderConfig,
-    device: str,
-    threads: int,
-    out: Path,
+    candidates: Annotated[Path, "lexicon that negatives are chosen from"],
+    wordnet_manifest: Annotated[Path, "results/inputs/wordnet/manifest.json"],
+    embedder: Annotated[EmbedderConfig, "settings, as JSON"],
+    out: Annotated[Path, "bank.json"],
+    nouns: Annotated[Sequence[Path], "lexicons of runs"] = (),
+    labels: Annotated[Sequence[Path], "label files: their gold nouns"] = (),
+    classes: Annotated[Sequence[Path], "class lists, one name a line"] = (),
+    prompts: Annotated[PromptsSettings, "what stands around a noun: imagenet80, imagenet7, or a list (JSON)"] = USUAL,
+    seed: Annotated[int, "of the patterns"] = 1,
+    device: Device = "auto",
+    threads: Threads = 2,
 ) -> None:
     """Gather, embed, write."""
     import numpy as np
@@ -79,21 +83,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--candidates", type=Path, required=True, help="lexicon that negatives are chosen from")
-    parser.add_argument("--nouns", type=Path, nargs="*", default=[], help="lexicons of runs")
-    parser.add_argument("--labels", type=Path, nargs="*", default=[], help="label files: their gold nouns")
-    parser.add_argument("--classes", type=Path, nargs="*", default=[], help="class lists, one name a line")
-    parser.add_argument("--wordnet-manifest", type=Path, required=True, help="results/inputs/wordnet/manifest.json")
-    parser.add_argument(
-        "--prompts",
-        type=json_settings(PromptsSettings),
-        default=PromptsSettings(("a photo of a {}.",)),
-        help="what stands around a noun: imagenet80, imagenet7, or a list (JSON)",
-    )
-    parser.add_argument("--seed", type=int, default=1, help="of the patterns")
-    add_settings(parser, "--embedder", EmbedderConfig)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-    parser.add_argument("--out", type=Path, required=True, help="bank.json")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

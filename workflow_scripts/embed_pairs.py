@@ -11,12 +11,20 @@ Out: the manifest of the pairs; an index of names and captions, and shards of ve
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import add_settings, at_least_one, run_stage, stage_parser
+from nounflow.commandline import Counts, Device, Threads, run_stage
 from nounflow.config.embedder import EmbedderConfig
 
 
-def main(pairs: Path, embedder: EmbedderConfig, device: str, threads: int, out: Path, counts: Path) -> None:
+def main(
+    pairs: Annotated[Path, "where they are"],
+    embedder: Annotated[EmbedderConfig, "settings, as JSON"],
+    out: Annotated[Path, "the pairs' manifest"],
+    counts: Counts,
+    device: Device = "auto",
+    threads: Threads = 2,
+) -> None:
     """Embed pairs; see the module docstring."""
     from nounflow.embedders.batch_size import settle_batch_tokens
     from nounflow.embedders.load import load_embedder
@@ -29,11 +37,4 @@ def main(pairs: Path, embedder: EmbedderConfig, device: str, threads: int, out: 
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--pairs", type=Path, required=True, help="where they are")
-    add_settings(parser, "--embedder", EmbedderConfig)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-    parser.add_argument("--out", type=Path, required=True, help="the pairs' manifest")
-    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -10,24 +10,26 @@ the shard's Zarr store and, last, its manifest.
         --counts results/embeddings/bundled/small/m1/0.counts.json
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser
+from nounflow.commandline import Counts, Device, Threads, run_stage
 from nounflow.config.embedder import EmbedderConfig
 
 
 def main(
-    captions: Path,
-    nouns: Path,
-    source: str,
-    shard: int,
-    shards: int,
-    known: list[Path],
-    embedder: EmbedderConfig,
-    device: str,
-    threads: int,
-    out: Path,
-    counts: Path,
+    captions: Annotated[Path, "captions file to embed"],
+    nouns: Annotated[Path, "lexicon that the captions were made for"],
+    source: Annotated[str, "name of the caption source"],
+    shard: Annotated[int, "which shard, from 0"],
+    shards: Annotated[int, "how many shards the source has"],
+    embedder: Annotated[EmbedderConfig, "settings, as JSON"],
+    out: Annotated[Path, "the shard's manifest"],
+    counts: Counts,
+    known: Annotated[Sequence[Path], "folders with shards to copy vectors from"] = (),
+    device: Device = "auto",
+    threads: Threads = 2,
 ) -> None:
     """Embed one shard; see the module docstring."""
     from nounflow.embedders.batch_size import settle_batch_tokens
@@ -45,16 +47,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--captions", type=Path, required=True, help="captions file to embed")
-    parser.add_argument("--nouns", type=Path, required=True, help="lexicon that the captions were made for")
-    parser.add_argument("--source", required=True, help="name of the caption source")
-    parser.add_argument("--shard", type=int, required=True, help="which shard, from 0")
-    parser.add_argument("--shards", type=int, required=True, help="how many shards the source has")
-    parser.add_argument("--known", type=Path, nargs="*", default=[], help="folders with shards to copy vectors from")
-    parser.add_argument("--embedder", type=json_settings(EmbedderConfig), required=True, help="settings, as JSON")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-    parser.add_argument("--out", type=Path, required=True, help="the shard's manifest")
-    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -13,23 +13,24 @@ Leaves OUT/{view}.json with OUT/{view}.zarr. Files that cannot be read are kept 
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import add_images, add_machine, add_settings, at_least_one, run_stage, stage_parser
+from nounflow.commandline import Counts, Device, Folder, ImageSet, InputManifest, Threads, at_least_one, run_stage
 from nounflow.config.embedder import EmbedderConfig
 
 
 def main(
-    image_set: str,
-    folder: Path | None,
-    input_manifest: Path | None,
-    views: list[str],
-    proposals: Path | None,
-    most: int | None,
-    embedder: EmbedderConfig,
-    device: str,
-    threads: int,
-    out: Path,
-    counts: Path,
+    image_set: ImageSet,
+    views: Annotated[list[str], "see above", {"choices": ["whole", "tiles", "regions", "tokens"]}],
+    embedder: Annotated[EmbedderConfig, "settings, as JSON"],
+    out: Annotated[Path, "folder of the views"],
+    counts: Counts,
+    folder: Folder = None,
+    input_manifest: InputManifest = None,
+    proposals: Annotated[Path | None, "parquet with the boxes of the view regions"] = None,
+    most: Annotated[int | None, "only so many images, the first by name", {"type": at_least_one}] = None,
+    device: Device = "auto",
+    threads: Threads = 2,
 ) -> None:
     """Embed views; see the module docstring."""
     from nounflow.counts import Counts
@@ -76,13 +77,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    add_images(parser)
-    parser.add_argument("--views", nargs="+", choices=["whole", "tiles", "regions", "tokens"], required=True)
-    parser.add_argument("--proposals", type=Path, help="parquet with the boxes of the view regions")
-    parser.add_argument("--most", type=at_least_one, help="only so many images, the first by name")
-    add_settings(parser, "--embedder", EmbedderConfig)
-    add_machine(parser)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the views")
-    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -11,24 +11,25 @@ Out: results/embedder_checks/{embedder}/{check_set}.json and .md, counts
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser
+from nounflow.commandline import Counts, Device, Threads, run_stage
 from nounflow.config.check_set import CheckSetConfig
 from nounflow.config.embedder import EmbedderConfig
 
 
 def main(
-    check_set: Path,
-    images: Path,
-    settings: CheckSetConfig,
-    embedder_name: str,
-    embedder: EmbedderConfig,
-    published: Path,
-    device: str,
-    threads: int,
-    out: Path,
-    page: Path,
-    counts: Path,
+    check_set: Annotated[Path, "images and classes"],
+    images: Annotated[Path, "manifest of their embeddings"],
+    settings: Annotated[CheckSetConfig, "the set's config, as JSON"],
+    embedder_name: Annotated[str, "name of the embedder in the config"],
+    embedder: Annotated[EmbedderConfig, "its settings, as JSON"],
+    published: Annotated[Path, "table of published accuracies"],
+    out: Annotated[Path, "the check as JSON"],
+    page: Annotated[Path, "the check as Markdown"],
+    counts: Counts,
+    device: Device = "auto",
+    threads: Threads = 2,
 ) -> None:
     """Check an embedder; see the module docstring."""
     import numpy as np
@@ -64,18 +65,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--check-set", type=Path, required=True, help="images and classes")
-    parser.add_argument("--images", type=Path, required=True, help="manifest of their embeddings")
-    parser.add_argument(
-        "--settings", type=json_settings(CheckSetConfig), required=True, help="the set's config, as JSON"
-    )
-    parser.add_argument("--embedder-name", required=True, help="name of the embedder in the config")
-    parser.add_argument("--embedder", type=json_settings(EmbedderConfig), required=True, help="its settings, as JSON")
-    parser.add_argument("--published", type=Path, required=True, help="table of published accuracies")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-    parser.add_argument("--out", type=Path, required=True, help="the check as JSON")
-    parser.add_argument("--page", type=Path, required=True, help="the check as Markdown")
-    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -11,15 +11,20 @@ Prints what is fetched and how many MB. The environment variable NOUNFLOW_WORDNE
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from nounflow.commandline import run_stage, stage_parser
+from nounflow.commandline import run_stage
 from nounflow.config.inputs import INPUTS
 from nounflow.errors import NounflowError
 from nounflow.registry import resolve
 
 
-def main(name: str, out: Path, cache: Path | None, url: str | None) -> None:
+def main(
+    name: Annotated[str, "which input", {"choices": list(INPUTS)}],
+    out: Annotated[Path, "folder for the files and manifest.json"],
+    cache: Annotated[Path | None, "package lists, may be shared (default: .apt beside OUT)"] = None,
+    url: Annotated[str | None, "novic_*, english_wordnet: fetch this file instead of the published one"] = None,
+) -> None:
     """Fetch, and say what is there now."""
     from nounflow.counts import Counts
 
@@ -46,9 +51,4 @@ def takes_address(source: Callable[..., Any]) -> bool:
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--name", choices=list(INPUTS), required=True, help="which input")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the files and manifest.json")
-    parser.add_argument("--cache", type=Path, help="package lists, may be shared (default: .apt beside OUT)")
-    parser.add_argument("--url", help="novic_*, english_wordnet: fetch this file instead of the published one")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

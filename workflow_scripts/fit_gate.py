@@ -13,23 +13,24 @@ Out: gate.json beside the run's manifest
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser
+from nounflow.commandline import Device, Threads, run_stage
 from nounflow.config.open_set import OpenSetConfig
 
 TEXTS = 2000  # held-out captions, at most
 
 
 def main(
-    model: Path,
-    bank: Path,
-    settings: OpenSetConfig,
-    training_set: Path | None,
-    images: Path | None,
-    no: Path | None,
-    device: str,
-    threads: int,
-    out: Path,
+    model: Annotated[Path, "the run's manifest"],
+    bank: Annotated[Path, "bank of nouns of its embedder"],
+    settings: Annotated[OpenSetConfig, "`open_set`, as JSON"],
+    out: Annotated[Path, "gate.json beside the run's manifest"],
+    training_set: Annotated[Path | None, "its held-out captions are taken"] = None,
+    images: Annotated[Path | None, "embeddings of known images, in their place"] = None,
+    no: Annotated[Path | None, "no-model of the embedder, for scores that need one"] = None,
+    device: Device = "auto",
+    threads: Threads = 2,
 ) -> None:
     """Read, fit, write."""
     from nounflow.config.noise import NoiseConfig
@@ -64,14 +65,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--model", type=Path, required=True, help="the run's manifest")
-    parser.add_argument("--bank", type=Path, required=True, help="bank of nouns of its embedder")
-    parser.add_argument("--settings", type=json_settings(OpenSetConfig), required=True, help="`open_set`, as JSON")
-    parser.add_argument("--training-set", type=Path, help="its held-out captions are taken")
-    parser.add_argument("--images", type=Path, help="embeddings of known images, in their place")
-    parser.add_argument("--no", type=Path, help="no-model of the embedder, for scores that need one")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-    parser.add_argument("--out", type=Path, required=True, help="gate.json beside the run's manifest")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -11,9 +11,10 @@ Out: a table of distinct captions with their targets and sampling weights; and t
 """
 
 from pathlib import Path
+from typing import Annotated
 
 from nounflow.captions.offline import draft_captions
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import run_stage
 from nounflow.config.captions import OfflineConfig
 
 # By name: functions of a lexicon, a folder of word lists, settings and a seed.
@@ -22,13 +23,13 @@ WORDS = Path(__file__).resolve().parent.parent / "resources" / "captions"
 
 
 def main(
-    nouns: Path,
-    captioner: str,
-    words: Path,
-    settings: OfflineConfig,
-    seed: int,
-    out: Path,
-    counts: Path | None = None,
+    nouns: Annotated[Path, "lexicon, parquet"],
+    captioner: Annotated[str, "who writes", {"choices": sorted(CAPTIONERS)}],
+    settings: Annotated[OfflineConfig, "captions.offline, JSON"],
+    seed: Annotated[int, "seed of pattern and word draws"],
+    out: Annotated[Path, "captions, parquet"],
+    words: Annotated[Path, "folder of groups.tsv, patterns.tsv and words.tsv"] = WORDS,
+    counts: Annotated[Path | None, "counts, JSON (default: the output's name + .counts.json)"] = None,
 ) -> None:
     """Write the captions of a lexicon."""
     from nounflow.captions.writing import write_draft
@@ -39,12 +40,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
-    parser.add_argument("--captioner", choices=sorted(CAPTIONERS), required=True, help="who writes")
-    parser.add_argument("--words", type=Path, default=WORDS, help="folder of groups.tsv, patterns.tsv and words.tsv")
-    parser.add_argument("--settings", type=json_settings(OfflineConfig), required=True, help="captions.offline, JSON")
-    parser.add_argument("--seed", type=int, required=True, help="seed of pattern and word draws")
-    parser.add_argument("--out", type=Path, required=True, help="captions, parquet")
-    parser.add_argument("--counts", type=Path, help="counts, JSON (default: the output's name + .counts.json)")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -9,11 +9,18 @@ Out: a table of distinct captions with their targets and sampling weights; the c
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import run_stage, stage_parser
+from nounflow.commandline import run_stage
 
 
-def main(nouns: Path, published: Path, out: Path, unmatched: Path | None = None, counts: Path | None = None) -> None:
+def main(
+    nouns: Annotated[Path, "lexicon, parquet"],
+    published: Annotated[Path, "published captions, JSON"],
+    out: Annotated[Path, "captions, parquet"],
+    unmatched: Annotated[Path | None, "write the nouns that are not in the lexicon here"] = None,
+    counts: Annotated[Path | None, "counts, JSON (default: the output's name + .counts.json)"] = None,
+) -> None:
     """Import one file."""
     from nounflow.captions.published import import_captions, read_published
     from nounflow.captions.spool import Spool
@@ -31,10 +38,4 @@ def main(nouns: Path, published: Path, out: Path, unmatched: Path | None = None,
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--nouns", type=Path, required=True, help="lexicon, parquet")
-    parser.add_argument("--published", type=Path, required=True, help="published captions, JSON")
-    parser.add_argument("--unmatched", type=Path, help="write the nouns that are not in the lexicon here")
-    parser.add_argument("--out", type=Path, required=True, help="captions, parquet")
-    parser.add_argument("--counts", type=Path, help="counts, JSON (default: the output's name + .counts.json)")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -8,17 +8,18 @@ Out: a TSV of singular and one of plural templates, for captions.singular_templa
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import run_stage, stage_parser
+from nounflow.commandline import run_stage
 
 
 def main(
-    prompts: Path,
-    collections: str,
-    singular_templates: Path,
-    plural_templates: Path,
-    core: str | None = None,
-    counts: Path | None = None,
+    prompts: Annotated[Path, "published prompts, JSON"],
+    collections: Annotated[str, "names of collections, | between them"],
+    singular_templates: Annotated[Path, "output, TSV"],
+    plural_templates: Annotated[Path, "output, TSV"],
+    core: Annotated[str | None, "collection whose prompts every noun gets in M1 (default: the commonest seven)"] = None,
+    counts: Annotated[Path | None, "counts, JSON (default: singular templates + .counts.json)"] = None,
 ) -> None:
     """Write both files."""
     from nounflow.captions.prompts import as_tsv, read_prompts, template_rows
@@ -36,11 +37,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--prompts", type=Path, required=True, help="published prompts, JSON")
-    parser.add_argument("--collections", required=True, help="names of collections, | between them")
-    parser.add_argument("--core", help="collection whose prompts every noun gets in M1 (default: the commonest seven)")
-    parser.add_argument("--singular-templates", type=Path, required=True, help="output, TSV")
-    parser.add_argument("--plural-templates", type=Path, required=True, help="output, TSV")
-    parser.add_argument("--counts", type=Path, help="counts, JSON (default: singular templates + .counts.json)")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -11,14 +11,19 @@ Output: the page.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import run_stage
 from nounflow.config.lexicon import LexiconConfig
-from nounflow.nouns.building import Sources, add_sources, build
+from nounflow.nouns.building import Sources, build
 
 
-def main(lexicon: str, settings: LexiconConfig, out: Path, **sources: Any) -> None:
+def main(
+    lexicon: Annotated[str, "name of the lexicon"],
+    settings: Annotated[LexiconConfig, "its settings (JSON)"],
+    out: Annotated[Path, "page (HTML)"],
+    **sources: Any,
+) -> None:
     """Build the lexicon, write its page."""
     from nounflow.files import write_text
     from nounflow.nouns.page import lexicon_page
@@ -29,8 +34,4 @@ def main(lexicon: str, settings: LexiconConfig, out: Path, **sources: Any) -> No
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    add_sources(parser)
-    parser.add_argument("--settings", type=json_settings(LexiconConfig), required=True, help="its settings (JSON)")
-    parser.add_argument("--out", type=Path, required=True, help="page (HTML)")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__, Sources)

@@ -9,12 +9,19 @@ Out: results/check_sets/{check_set}.json (images and classes) and .tsv (the same
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import Counts, run_stage
 from nounflow.config.check_set import CheckSetConfig
 
 
-def main(check_set: str, settings: CheckSetConfig, out: Path, labels: Path, counts: Path) -> None:
+def main(
+    check_set: Annotated[str, "name of the check set"],
+    settings: Annotated[CheckSetConfig, "its config, as JSON"],
+    out: Annotated[Path, "images and classes"],
+    labels: Annotated[Path, "the same as a label file"],
+    counts: Counts,
+) -> None:
     """List a check set; see the module docstring."""
     from nounflow.counts import Counts
     from nounflow.embedder_checks.labels import write_labels
@@ -46,10 +53,4 @@ def main(check_set: str, settings: CheckSetConfig, out: Path, labels: Path, coun
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--check-set", required=True, help="name of the check set")
-    parser.add_argument("--settings", type=json_settings(CheckSetConfig), required=True, help="its config, as JSON")
-    parser.add_argument("--out", type=Path, required=True, help="images and classes")
-    parser.add_argument("--labels", type=Path, required=True, help="the same as a label file")
-    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -8,11 +8,19 @@ Out: results/training_sets/{embedder}/{lexicon}/{mixture}/gap/{image_set}.json, 
 """  # noqa: E501
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import at_least_one, run_stage, stage_parser
+from nounflow.commandline import Counts, ImageSet, Threads, run_stage
 
 
-def main(training_set: Path, images: Path, image_set: str, threads: int, out: Path, counts: Path) -> None:
+def main(
+    training_set: Annotated[Path, "the training set's manifest"],
+    images: Annotated[Path, "manifest of image embeddings"],
+    image_set: ImageSet,
+    out: Annotated[Path, "the gap's document"],
+    counts: Counts,
+    threads: Threads = 2,
+) -> None:
     """Measure; see the module docstring."""
     import numpy as np
 
@@ -47,11 +55,4 @@ def main(training_set: Path, images: Path, image_set: str, threads: int, out: Pa
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--training-set", type=Path, required=True, help="the training set's manifest")
-    parser.add_argument("--images", type=Path, required=True, help="manifest of image embeddings")
-    parser.add_argument("--image-set", required=True, help="name of the image set")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-    parser.add_argument("--out", type=Path, required=True, help="the gap's document")
-    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -8,13 +8,19 @@
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import Counts, run_stage
 from nounflow.config.mixture import MixtureConfig
 
 
 def main(
-    nouns: Path, mixture: MixtureConfig, captions_folder: Path, shards: list[Path], out: Path, counts: Path
+    nouns: Annotated[Path, "the lexicon"],
+    mixture: Annotated[MixtureConfig, "settings, as JSON"],
+    captions_folder: Annotated[Path, "folder of SOURCE.parquet files"],
+    shards: Annotated[list[Path], "manifests SOURCE/SHARD.json"],
+    out: Annotated[Path, "the training set's manifest"],
+    counts: Counts,
 ) -> None:
     """Merge shards; see the module docstring."""
     from nounflow.schemas.documents import read_document
@@ -36,11 +42,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--nouns", type=Path, required=True, help="the lexicon")
-    parser.add_argument("--mixture", type=json_settings(MixtureConfig), required=True, help="settings, as JSON")
-    parser.add_argument("--captions-folder", type=Path, required=True, help="folder of SOURCE.parquet files")
-    parser.add_argument("--shards", type=Path, nargs="+", required=True, help="manifests SOURCE/SHARD.json")
-    parser.add_argument("--out", type=Path, required=True, help="the training set's manifest")
-    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -10,26 +10,29 @@ Out: results/modality_gap/{embedder}/{image_set}.json and .svg, counts
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser
+from nounflow.commandline import Counts, Device, ImageSet, Threads, run_stage
 from nounflow.config.check_set import PromptsSettings
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.noise import NoiseConfig
 
+USUAL = PromptsSettings("imagenet80")
+
 
 def main(
-    image_set: str,
-    labels: Path | None,
-    images: Path,
-    captions_in: Path | None,
-    embedder: EmbedderConfig,
-    noise: NoiseConfig | None,
-    prompts: PromptsSettings,
-    device: str,
-    threads: int,
-    out: Path,
-    picture: Path,
-    counts: Path,
+    image_set: ImageSet,
+    images: Annotated[Path, "manifest of its embeddings"],
+    embedder: Annotated[EmbedderConfig, "settings, as JSON"],
+    out: Annotated[Path, "the gap as JSON"],
+    picture: Annotated[Path, "the gap as a picture, .svg or .png"],
+    counts: Counts,
+    labels: Annotated[Path | None, "its label file"] = None,
+    captions_in: Annotated[Path | None, "folder of images and captions, or manifest of a fetched set"] = None,
+    noise: Annotated[NoiseConfig | None, "training noise to compare with, as JSON"] = None,
+    prompts: Annotated[PromptsSettings, "prompts around nouns, as JSON"] = USUAL,
+    device: Device = "auto",
+    threads: Threads = 2,
 ) -> None:
     """Measure the gap; see the module docstring."""
     import numpy as np
@@ -81,19 +84,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--image-set", required=True, help="name of the image set")
-    parser.add_argument("--labels", type=Path, help="its label file")
-    parser.add_argument("--images", type=Path, required=True, help="manifest of its embeddings")
-    parser.add_argument("--captions-in", type=Path, help="folder of images and captions, or manifest of a fetched set")
-    parser.add_argument("--embedder", type=json_settings(EmbedderConfig), required=True, help="settings, as JSON")
-    parser.add_argument("--noise", type=json_settings(NoiseConfig), help="training noise to compare with, as JSON")
-    parser.add_argument(
-        "--prompts", type=json_settings(PromptsSettings), default='"imagenet80"', help="prompts around nouns, as JSON"
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-    parser.add_argument("--out", type=Path, required=True, help="the gap as JSON")
-    parser.add_argument("--picture", type=Path, required=True, help="the gap as a picture, .svg or .png")
-    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -6,21 +6,24 @@
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import at_least_one, json_settings, run_stage, stage_parser
+from nounflow.commandline import Count, Counts, Device, ImageSet, Threads, run_stage
 from nounflow.config.generation import GenerationConfig
+
+USUAL = GenerationConfig()
 
 
 def main(
-    predictor: Path,
-    images: Path,
-    image_set: str,
-    generation: GenerationConfig,
-    top_k: int,
-    device: str,
-    threads: int,
-    out: Path,
-    counts: Path,
+    predictor: Annotated[Path, "manifest of any run"],
+    images: Annotated[Path, "manifest of image embeddings"],
+    image_set: ImageSet,
+    out: Annotated[Path, "the predictions file"],
+    counts: Counts,
+    generation: Annotated[GenerationConfig, "how a decoder is read, as JSON"] = USUAL,
+    top_k: Annotated[Count, "nouns an image gets"] = 10,
+    device: Device = "auto",
+    threads: Threads = 2,
 ) -> None:
     """Predict; see the module docstring."""
     import time
@@ -63,16 +66,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--predictor", type=Path, required=True, help="manifest of any run")
-    parser.add_argument("--images", type=Path, required=True, help="manifest of image embeddings")
-    parser.add_argument("--image-set", required=True, help="name of the image set")
-    parser.add_argument(
-        "--generation", type=json_settings(GenerationConfig), default="{}", help="how a decoder is read, as JSON"
-    )
-    parser.add_argument("--top-k", type=at_least_one, default=10, help="nouns an image gets")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-    parser.add_argument("--out", type=Path, required=True, help="the predictions file")
-    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

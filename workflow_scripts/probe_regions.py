@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from nounflow.commandline import add_machine, add_settings, run_stage, stage_parser
+from nounflow.commandline import Device, Threads, run_stage
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.regions import RegionsConfig, RegionsTestConfig
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 
 def main(
-    test: str,
-    settings: RegionsConfig,
-    test_settings: RegionsTestConfig,
-    boxes: Path,
-    proposals: Path,
-    view: Path,
-    embedder: EmbedderConfig,
-    add: list[str],
-    device: str,
-    threads: int,
-    out: Path,
-    pseudo_boxes: Path,
+    test: Annotated[str, "name of the test"],
+    settings: Annotated[RegionsConfig, "settings, as JSON"],
+    test_settings: Annotated[RegionsTestConfig, "settings, as JSON"],
+    boxes: Annotated[Path, "COCO JSON with the boxes of the image set"],
+    proposals: Annotated[Path, "table of proposals"],
+    view: Annotated[Path, "manifest of the view regions"],
+    embedder: Annotated[EmbedderConfig, "settings, as JSON"],
+    out: Annotated[Path, "the probe's manifest"],
+    pseudo_boxes: Annotated[Path, "the retrieved boxes, COCO JSON"],
+    add: Annotated[Sequence[str], "join these novel names to the probe", {"metavar": "NAME"}] = (),
+    device: Device = "auto",
+    threads: Threads = 2,
 ) -> None:
     """Learn a probe; see the module docstring."""
     import time
@@ -123,16 +123,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--test", required=True, help="name of the test")
-    add_settings(parser, "--settings", RegionsConfig)
-    add_settings(parser, "--test-settings", RegionsTestConfig)
-    parser.add_argument("--boxes", type=Path, required=True, help="COCO JSON with the boxes of the image set")
-    parser.add_argument("--proposals", type=Path, required=True, help="table of proposals")
-    parser.add_argument("--view", type=Path, required=True, help="manifest of the view regions")
-    add_settings(parser, "--embedder", EmbedderConfig)
-    parser.add_argument("--add", nargs="*", default=[], metavar="NAME", help="join these novel names to the probe")
-    add_machine(parser)
-    parser.add_argument("--out", type=Path, required=True, help="the probe's manifest")
-    parser.add_argument("--pseudo-boxes", type=Path, required=True, help="the retrieved boxes, COCO JSON")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -8,24 +8,25 @@ A box is listed in the crops once as it is and once with half as much again arou
 """
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import add_images, add_machine, add_settings, json_settings, run_stage, stage_parser
+from nounflow.commandline import Counts, Device, Folder, ImageSet, InputManifest, Threads, run_stage
 from nounflow.config.regions import ProposalsConfig, RegionsTestConfig
 
 
 def main(
-    image_set: str,
-    folder: Path | None,
-    input_manifest: Path | None,
-    boxes: Path | None,
-    test_settings: RegionsTestConfig | None,
-    seed: int,
-    settings: ProposalsConfig,
-    device: str,
-    threads: int,
-    out: Path,
-    crops: Path,
-    counts: Path,
+    image_set: ImageSet,
+    settings: Annotated[ProposalsConfig, "settings, as JSON"],
+    out: Annotated[Path, "the proposals"],
+    crops: Annotated[Path, "the boxes to embed"],
+    counts: Counts,
+    folder: Folder = None,
+    input_manifest: InputManifest = None,
+    boxes: Annotated[Path | None, "COCO JSON of a test: only its images are looked at"] = None,
+    test_settings: Annotated[RegionsTestConfig | None, "settings of that test, JSON"] = None,
+    seed: Annotated[int, "of draws of its images"] = 1,
+    device: Device = "auto",
+    threads: Threads = 2,
 ) -> None:
     """Propose; see the module docstring."""
     import polars as pl
@@ -104,14 +105,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    add_images(parser)
-    parser.add_argument("--boxes", type=Path, help="COCO JSON of a test: only its images are looked at")
-    parser.add_argument("--test-settings", type=json_settings(RegionsTestConfig), help="settings of that test, JSON")
-    parser.add_argument("--seed", type=int, default=1, help="of draws of its images")
-    add_settings(parser, "--settings", ProposalsConfig)
-    add_machine(parser)
-    parser.add_argument("--out", type=Path, required=True, help="the proposals")
-    parser.add_argument("--crops", type=Path, required=True, help="the boxes to embed")
-    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

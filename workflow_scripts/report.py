@@ -14,10 +14,11 @@ Out: results/report.html, one self-contained file
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import run_stage
 from nounflow.schemas.labels import Paths
 
 if TYPE_CHECKING:
@@ -29,24 +30,24 @@ MOST_BYTES = 12_000_000  # of pictures in the page: it stays under 15 MB, which 
 
 
 def main(
-    scores: Path,
-    predictions: list[Path],
-    annotations: list[Path],
-    models: list[Path],
-    nouns: list[Path],
-    counts: list[Path],
-    image_folders: Paths,
-    labels: Paths,
-    gallery: int,
-    published: bool,
-    measures: list[str],
-    classification: Path | None,
-    jobs_of: Path | None,
-    open_set: Path | None,
-    tags: Path | None,
-    regions: Path | None,
-    out: Path,
-    report_counts: Path,
+    scores: Annotated[Path, "results/scores.json"],
+    predictions: Annotated[list[Path], "predictions of all runs"],
+    models: Annotated[list[Path], "manifests of the runs"],
+    nouns: Annotated[list[Path], "lexicons of the runs"],
+    image_folders: Annotated[Paths, '{"photos": FOLDER, its manifest.json, or null}'],
+    labels: Annotated[Paths, '{"photos": PATH or null}'],
+    out: Annotated[Path, "results/report.html"],
+    report_counts: Annotated[Path, "where to record this stage's own counts"],
+    annotations: Annotated[Sequence[Path], "judgements of all annotators"] = (),
+    counts: Annotated[Sequence[Path], "counts of all stages, in their order"] = (),
+    gallery: Annotated[int, "most images in the gallery"] = 60,
+    published: Annotated[bool, "show published scores, marked as such"] = False,
+    measures: Annotated[Sequence[str], "measures to show beside the usual ones"] = (),
+    classification: Annotated[Path | None, "results/classification.tsv, to show it"] = None,
+    tags: Annotated[Path | None, "results/tags.json: several nouns for an image"] = None,
+    regions: Annotated[Path | None, "results/regions.json: names of boxes"] = None,
+    jobs_of: Annotated[Path | None, "results: its benchmarks/ and logs/ say what the jobs took"] = None,
+    open_set: Annotated[Path | None, "results/open_set.json, for a section of its own"] = None,
 ) -> None:
     """Read, choose the gallery, render, write."""
     from nounflow.classification.table import read_table
@@ -134,28 +135,4 @@ def short(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--scores", type=Path, required=True, help="results/scores.json")
-    parser.add_argument("--predictions", nargs="+", type=Path, required=True, help="predictions of all runs")
-    parser.add_argument("--annotations", nargs="*", type=Path, default=[], help="judgements of all annotators")
-    parser.add_argument("--models", nargs="+", type=Path, required=True, help="manifests of the runs")
-    parser.add_argument("--nouns", nargs="+", type=Path, required=True, help="lexicons of the runs")
-    parser.add_argument("--counts", nargs="*", type=Path, default=[], help="counts of all stages, in their order")
-    parser.add_argument(
-        "--image-folders",
-        type=json_settings(Paths),
-        required=True,
-        help='{"photos": FOLDER, its manifest.json, or null}',
-    )
-    parser.add_argument("--labels", type=json_settings(Paths), required=True, help='{"photos": PATH or null}')
-    parser.add_argument("--gallery", type=int, default=60, help="most images in the gallery")
-    parser.add_argument("--published", action="store_true", help="show published scores, marked as such")
-    parser.add_argument("--measures", nargs="*", default=[], help="measures to show beside the usual ones")
-    parser.add_argument("--classification", type=Path, help="results/classification.tsv, to show it")
-    parser.add_argument("--tags", type=Path, help="results/tags.json: several nouns for an image")
-    parser.add_argument("--regions", type=Path, help="results/regions.json: names of boxes")
-    parser.add_argument("--jobs-of", type=Path, help="results: its benchmarks/ and logs/ say what the jobs took")
-    parser.add_argument("--open-set", type=Path, help="results/open_set.json, for a section of its own")
-    parser.add_argument("--out", type=Path, required=True, help="results/report.html")
-    parser.add_argument("--report-counts", type=Path, required=True, help="where to record this stage's own counts")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -15,10 +15,11 @@ Out: results/scores.tsv (a row per run x image set x annotator), scores.json (wh
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import run_stage
 from nounflow.schemas.labels import Paths
 
 if TYPE_CHECKING:
@@ -31,20 +32,20 @@ if TYPE_CHECKING:
 
 
 def main(
-    predictions: list[Path],
-    annotations: list[Path],
-    models: list[Path],
-    nouns: list[Path],
-    labels: Paths,
-    wordnet_manifest: Path | None,
-    coarse_from: int,
-    specificity: Path | None,
-    templates: list[Path],
-    sentences: bool,
-    seed: int,
-    out: Path,
-    details: Path,
-    counts: Path,
+    predictions: Annotated[list[Path], "predictions of all runs"],
+    models: Annotated[list[Path], "manifests of the runs"],
+    nouns: Annotated[list[Path], "lexicons of the runs"],
+    labels: Annotated[Paths, '{"photos": PATH or null}'],
+    out: Annotated[Path, "results/scores.tsv"],
+    details: Annotated[Path, "results/scores.json"],
+    counts: Annotated[Path, "where to record the counts"],
+    annotations: Annotated[Sequence[Path], "judgements of all annotators"] = (),
+    wordnet_manifest: Annotated[Path | None, "results/inputs/wordnet/manifest.json"] = None,
+    coarse_from: Annotated[int, "kinds in WordNet that make a noun coarse"] = 30,
+    specificity: Annotated[Path | None, "flat JSON, noun -> factor, that overrules --coarse-from"] = None,
+    templates: Annotated[Sequence[Path], "caption templates, for their digest"] = (),
+    sentences: Annotated[bool, "sentence and concept similarity too"] = False,
+    seed: Annotated[int, "seed of the bootstrap draws"] = 1,
 ) -> None:
     """Read, score, write, print."""
     from nounflow.schemas.documents import write_document
@@ -123,19 +124,4 @@ def count(material: ScoringMaterial, rows: list[ScoreRow]) -> Counts:
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--predictions", nargs="+", type=Path, required=True, help="predictions of all runs")
-    parser.add_argument("--annotations", nargs="*", type=Path, default=[], help="judgements of all annotators")
-    parser.add_argument("--models", nargs="+", type=Path, required=True, help="manifests of the runs")
-    parser.add_argument("--nouns", nargs="+", type=Path, required=True, help="lexicons of the runs")
-    parser.add_argument("--labels", type=json_settings(Paths), required=True, help='{"photos": PATH or null}')
-    parser.add_argument("--wordnet-manifest", type=Path, help="results/inputs/wordnet/manifest.json")
-    parser.add_argument("--coarse-from", type=int, default=30, help="kinds in WordNet that make a noun coarse")
-    parser.add_argument("--specificity", type=Path, help="flat JSON, noun -> factor, that overrules --coarse-from")
-    parser.add_argument("--templates", nargs="*", type=Path, default=[], help="caption templates, for their digest")
-    parser.add_argument("--sentences", action="store_true", help="sentence and concept similarity too")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the bootstrap draws")
-    parser.add_argument("--out", type=Path, required=True, help="results/scores.tsv")
-    parser.add_argument("--details", type=Path, required=True, help="results/scores.json")
-    parser.add_argument("--counts", type=Path, required=True, help="where to record the counts")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

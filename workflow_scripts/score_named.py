@@ -7,12 +7,19 @@ Out: results/named.tsv, a row for each set, run and annotator
         --annotations results/annotations/regions-scenes/people.json --out results/named.tsv
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import run_stage, stage_parser
+from nounflow.commandline import run_stage
 
 
-def main(named: list[Path], annotations: list[Path], seed: int, out: Path) -> None:
+def main(
+    named: Annotated[list[Path], "results/tags.json, results/regions.json"],
+    out: Annotated[Path, "results/named.tsv"],
+    annotations: Annotated[Sequence[Path], "what annotators said of them"] = (),
+    seed: Annotated[int, "seed of the bootstrap draws"] = 1,
+) -> None:
     """Read, score, write, print."""
     from nounflow.schemas.annotations import Annotations
     from nounflow.schemas.documents import read_document
@@ -32,9 +39,4 @@ def main(named: list[Path], annotations: list[Path], seed: int, out: Path) -> No
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--named", nargs="+", type=Path, required=True, help="results/tags.json, results/regions.json")
-    parser.add_argument("--annotations", nargs="*", type=Path, default=[], help="what annotators said of them")
-    parser.add_argument("--seed", type=int, default=1, help="seed of the bootstrap draws")
-    parser.add_argument("--out", type=Path, required=True, help="results/named.tsv")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from nounflow.commandline import json_settings, run_stage, stage_parser
+from nounflow.commandline import run_stage
 from nounflow.config.open_set import OpenSetConfig
 from nounflow.schemas.labels import Paths
 
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 
 
 def main(
-    settings: OpenSetConfig,
-    banks: list[Path],
-    images: list[Path],
-    labels: Paths,
-    wordnet_manifest: Path,
-    nouns: list[Path],
-    models: list[Path],
-    predictions: list[Path],
-    annotations: list[Path],
-    no: list[Path],
-    out: Path,
-    details: Path,
+    settings: Annotated[OpenSetConfig, "`open_set`, as JSON"],
+    banks: Annotated[list[Path], "banks of the embedders"],
+    images: Annotated[list[Path], "image embeddings"],
+    labels: Annotated[Paths, '{"photos": PATH or null}'],
+    wordnet_manifest: Annotated[Path, "results/inputs/wordnet/manifest.json"],
+    out: Annotated[Path, "results/open_set.tsv"],
+    details: Annotated[Path, "results/open_set.json"],
+    nouns: Annotated[Sequence[Path], "lexicons of the runs"] = (),
+    models: Annotated[Sequence[Path], "manifests of runs judged without a list"] = (),
+    predictions: Annotated[Sequence[Path], "their predictions"] = (),
+    annotations: Annotated[Sequence[Path], "judgements of these"] = (),
+    no: Annotated[Sequence[Path], "no-embeddings of a bank's nouns"] = (),
 ) -> None:
     """Read, compare, write, print."""
     from nounflow.commands.options import noun_list
@@ -97,7 +97,7 @@ def answered(
     from nounflow.schemas.annotations import Annotations
     from nounflow.schemas.documents import read_document
     from nounflow.schemas.predictions import read_predictions
-    from nounflow.scoring.answers import Judgements, answers, judge, judgements, only_decoding
+    from nounflow.scoring.answers import UNJUDGED, Judgements, answers, judge, judgements, only_decoding
     from nounflow.scoring.values import first_correct, prediction_values
 
     judged: dict[str, Judgements] = {}
@@ -131,6 +131,7 @@ def answered(
                 nouns=decoding.pred,
                 probability=[row[0] if row else 0.0 for row in decoding.probability],
                 right=first_correct(verdicts)[rows],
+                wrong=(~first_correct(verdicts) & (verdicts.codes[:, 0] != UNJUDGED))[rows],
                 points=prediction_values(verdicts).worst[rows],
                 pattern_nouns=[] if of_patterns is None else of_patterns.texts,
                 pattern_probability=[] if of_patterns is None else of_patterns.probabilities[:, 0].tolist(),
@@ -140,17 +141,4 @@ def answered(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--settings", type=json_settings(OpenSetConfig), required=True, help="`open_set`, as JSON")
-    parser.add_argument("--banks", type=Path, nargs="+", required=True, help="banks of the embedders")
-    parser.add_argument("--images", type=Path, nargs="+", required=True, help="image embeddings")
-    parser.add_argument("--labels", type=json_settings(Paths), required=True, help='{"photos": PATH or null}')
-    parser.add_argument("--wordnet-manifest", type=Path, required=True, help="results/inputs/wordnet/manifest.json")
-    parser.add_argument("--nouns", type=Path, nargs="*", default=[], help="lexicons of the runs")
-    parser.add_argument("--models", type=Path, nargs="*", default=[], help="manifests of runs judged without a list")
-    parser.add_argument("--predictions", type=Path, nargs="*", default=[], help="their predictions")
-    parser.add_argument("--annotations", type=Path, nargs="*", default=[], help="judgements of these")
-    parser.add_argument("--no", type=Path, nargs="*", default=[], help="no-embeddings of a bank's nouns")
-    parser.add_argument("--out", type=Path, required=True, help="results/open_set.tsv")
-    parser.add_argument("--details", type=Path, required=True, help="results/open_set.json")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -10,9 +10,9 @@ A case names the files of a test and a run: see `RegionCase` of nounflow/config/
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from nounflow.commandline import add_machine, add_settings, json_settings, run_stage, stage_parser
+from nounflow.commandline import Device, Threads, run_stage
 from nounflow.config.regions import RegionCase, RegionCases, RegionsConfig
 
 if TYPE_CHECKING:
@@ -56,7 +56,13 @@ def pictures(case: RegionCase, drawn: list[Drawn]) -> list[DrawnPicture]:
 
 
 def main(
-    settings: RegionsConfig, cases: RegionCases, device: str, threads: int, out: Path, details: Path, page: Path
+    settings: Annotated[RegionsConfig, "settings, as JSON"],
+    cases: Annotated[RegionCases, "JSON list of cases"],
+    out: Annotated[Path, "results/regions.tsv"],
+    details: Annotated[Path, "results/regions.json"],
+    page: Annotated[Path, "results/regions.html"],
+    device: Device = "auto",
+    threads: Threads = 2,
 ) -> None:
     """Score; see the module docstring."""
     from nounflow.files import write_json, write_text
@@ -95,11 +101,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    add_settings(parser, "--settings", RegionsConfig)
-    parser.add_argument("--cases", type=json_settings(RegionCases), required=True, help="JSON list of cases")
-    add_machine(parser)
-    parser.add_argument("--out", type=Path, required=True, help="results/regions.tsv")
-    parser.add_argument("--details", type=Path, required=True, help="results/regions.json")
-    parser.add_argument("--page", type=Path, required=True, help="results/regions.html")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -11,26 +11,31 @@ Of a set: name, two views, its label file (or the manifest of scenes), the file 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import add_settings, at_least_one, json_settings, run_stage, stage_parser
+from nounflow.commandline import Counts, Device, Threads, run_stage
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.tags import TagsConfig
 
+_OF_A_SET = ("NAME", "WHOLE", "LOCAL", "LABELS", "SEEN")
+USUAL = TagsConfig()
+
 
 def main(
-    settings: TagsConfig,
-    set: list[list[str]],
-    models: list[Path],
-    nouns: Path,
-    gates: list[Path],
-    adapters: list[Path],
-    embedder: EmbedderConfig,
-    device: str,
-    threads: int,
-    out: Path,
-    details: Path,
-    counts: Path,
+    set: Annotated[list[list[str]], "a labelled set", {"nargs": 5, "action": "append", "metavar": _OF_A_SET}],
+    nouns: Annotated[Path, "the lexicon of the runs"],
+    embedder: Annotated[EmbedderConfig, "settings, as JSON"],
+    out: Annotated[Path, "results/tags.tsv"],
+    details: Annotated[Path, "results/tags.json"],
+    counts: Counts,
+    settings: Annotated[TagsConfig, "the section `tags`, JSON"] = USUAL,
+    models: Annotated[Sequence[Path], "manifests of runs of this embedder"] = (),
+    gates: Annotated[Sequence[Path], "gate.json of some of the runs"] = (),
+    adapters: Annotated[Sequence[Path], "SET/METHOD/adapter.json"] = (),
+    device: Device = "auto",
+    threads: Threads = 2,
 ) -> None:
     """Score; see the module docstring."""
     from nounflow.counts import Counts
@@ -89,24 +94,4 @@ def write_tsv(path: Path, scores: object) -> None:
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--settings", type=json_settings(TagsConfig), default="{}", help="the section `tags`, JSON")
-    parser.add_argument(
-        "--set",
-        nargs=5,
-        action="append",
-        required=True,
-        metavar=("NAME", "WHOLE", "LOCAL", "LABELS", "SEEN"),
-        help="a labelled set",
-    )
-    parser.add_argument("--models", nargs="*", type=Path, default=[], help="manifests of runs of this embedder")
-    parser.add_argument("--nouns", type=Path, required=True, help="the lexicon of the runs")
-    parser.add_argument("--gates", nargs="*", type=Path, default=[], help="gate.json of some of the runs")
-    parser.add_argument("--adapters", nargs="*", type=Path, default=[], help="SET/METHOD/adapter.json")
-    add_settings(parser, "--embedder", EmbedderConfig)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-    parser.add_argument("--out", type=Path, required=True, help="results/tags.tsv")
-    parser.add_argument("--details", type=Path, required=True, help="results/tags.json")
-    parser.add_argument("--counts", type=Path, required=True, help="where the counts go")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

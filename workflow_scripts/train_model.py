@@ -10,15 +10,29 @@ Under `torchrun` its processes share each batch.
         --embedder '{"spec": "bundled:minilm-conse"}' --out results/models/small/manifest.json
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from nounflow.commandline import add_settings, at_least_one, json_settings, run_stage, stage_parser
+from nounflow.commandline import Device, Threads, run_stage
 from nounflow.config.embedder import EmbedderConfig
-from nounflow.config.runs.run import RUN, Run
+from nounflow.config.runs.run import AnyRun
 
 
-def main(settings: Run, device: str, threads: int, **arguments: Any) -> None:
+def main(
+    run: Annotated[str, "name of the run"],
+    settings: Annotated[AnyRun, "settings, as JSON"],
+    training_set: Annotated[Path, "the training set's manifest"],
+    nouns: Annotated[Path, "the lexicon"],
+    embedder: Annotated[EmbedderConfig, "whose tokenizer spells the nouns, JSON"],
+    out: Annotated[Path, "the predictor's manifest"],
+    captions: Annotated[Sequence[Path], "needed where templates are held out"] = (),
+    gap: Annotated[Sequence[Path], "needed where the noise is matched to images"] = (),
+    parts: Annotated[Sequence[Path], "manifests of the runs that are combined"] = (),
+    device: Device = "auto",
+    threads: Threads = 2,
+    restart: Annotated[bool, "begin anew where a checkpoint stands"] = False,
+) -> None:
     """Make a predictor; see the module docstring."""
     from nounflow.fingerprint import code_fingerprint
     from nounflow.predictor_kinds import PREDICTORS, TrainingArguments
@@ -28,24 +42,13 @@ def main(settings: Run, device: str, threads: int, **arguments: Any) -> None:
     kind = PREDICTORS[settings.predictor]
     device = prepare_process(device, threads)
     code = code_fingerprint(Path(__file__), kind.settings, kind.train)
-    settings = settings.settled(arguments["embedder"].spec)  # the workflow has done so already
-    resolve(kind.train)(TrainingArguments(settings=settings, device=device, code=code, **arguments))
+    settings = settings.settled(embedder.spec)  # the workflow has done so already
+    asked = TrainingArguments(
+        run=run, settings=settings, training_set=training_set, nouns=nouns, captions=captions, gap=gap, parts=parts,
+        embedder=embedder, device=device, restart=restart, out=out, code=code,
+    )  # fmt: skip
+    resolve(kind.train)(asked)
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--run", required=True, help="name of the run")
-    add_settings(parser, "--settings", RUN)
-    parser.add_argument("--training-set", type=Path, required=True, help="the training set's manifest")
-    parser.add_argument("--nouns", type=Path, required=True, help="the lexicon")
-    parser.add_argument("--captions", type=Path, nargs="*", default=[], help="needed where templates are held out")
-    parser.add_argument("--gap", type=Path, nargs="*", default=[], help="needed where the noise is matched to images")
-    parser.add_argument("--parts", type=Path, nargs="*", default=[], help="manifests of the runs that are combined")
-    parser.add_argument(
-        "--embedder", type=json_settings(EmbedderConfig), required=True, help="whose tokenizer spells the nouns, JSON"
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-    parser.add_argument("--restart", action="store_true", help="begin anew where a checkpoint stands")
-    parser.add_argument("--out", type=Path, required=True, help="the predictor's manifest")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

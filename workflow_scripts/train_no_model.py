@@ -14,22 +14,23 @@ Out: NAME.safetensors, the model and the bank's no-embeddings; curves in the fol
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import add_settings, at_least_one, json_settings, run_stage, stage_parser
+from nounflow.commandline import Device, Threads, run_stage
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.no_model import NoModelConfig
 
 
 def main(
-    name: str,
-    settings: NoModelConfig,
-    material: Path,
-    nouns: Path | None,
-    bank: Path,
-    embedder: EmbedderConfig,
-    device: str,
-    threads: int,
-    out: Path,
+    name: Annotated[str, "of the no-model"],
+    settings: Annotated[NoModelConfig, "its settings, as JSON"],
+    material: Annotated[Path, "manifest of its training set or of its pairs"],
+    bank: Annotated[Path, "nouns that get a no-embedding"],
+    embedder: Annotated[EmbedderConfig, "settings, as JSON"],
+    out: Annotated[Path, "the model and the no-embeddings"],
+    nouns: Annotated[Path | None, "the training set's lexicon"] = None,
+    device: Device = "auto",
+    threads: Threads = 2,
 ) -> None:
     """Read, train, write."""
     from nounflow.embedders.load import load_embedder
@@ -61,14 +62,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--name", required=True, help="of the no-model")
-    parser.add_argument("--settings", type=json_settings(NoModelConfig), required=True, help="its settings, as JSON")
-    parser.add_argument("--material", type=Path, required=True, help="manifest of its training set or of its pairs")
-    parser.add_argument("--nouns", type=Path, help="the training set's lexicon")
-    parser.add_argument("--bank", type=Path, required=True, help="nouns that get a no-embedding")
-    add_settings(parser, "--embedder", EmbedderConfig)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-    parser.add_argument("--out", type=Path, required=True, help="the model and the no-embeddings")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -10,30 +10,34 @@ adapter.safetensors and, last, adapter.json; metrics.parquet while it trains. A 
 checkpoint/ beside it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from nounflow.commandline import add_settings, at_least_one, json_settings, run_stage, stage_parser
+from nounflow.commandline import Threads, run_stage
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.noise import NoiseConfig
 from nounflow.config.tags import TagMethodConfig
 
+METHOD, NOISE = TagMethodConfig(), NoiseConfig()
+
 
 def main(
-    name: str,
-    settings: TagMethodConfig,
-    whole: Path | None,
-    local: Path | None,
-    labels: Path | None,
-    seen: Path | None,
-    training_set: Path | None,
-    nouns: Path | None,
-    noise: NoiseConfig,
-    templates: list[str],
-    embedder: EmbedderConfig,
-    seed: int,
-    device: str,
-    threads: int,
-    out: Path,
+    name: Annotated[str, "of the method"],
+    embedder: Annotated[EmbedderConfig, "settings, as JSON"],
+    out: Annotated[Path, "the adapter's manifest"],
+    settings: Annotated[TagMethodConfig, "how it is trained, JSON"] = METHOD,
+    whole: Annotated[Path | None, "manifest of the view whole"] = None,
+    local: Annotated[Path | None, "manifest of a local view"] = None,
+    labels: Annotated[Path | None, "label file, or the manifest of scenes"] = None,
+    seen: Annotated[Path | None, "file with the labels that may be trained on"] = None,
+    training_set: Annotated[Path | None, "text_only: manifest of a training set"] = None,
+    nouns: Annotated[Path | None, "text_only: its lexicon"] = None,
+    noise: Annotated[NoiseConfig, "text_only: of the run, JSON"] = NOISE,
+    templates: Annotated[Sequence[str], "texts of a label"] = ("a photo of a {}.",),
+    seed: Annotated[int, "of initialisation, order and noise"] = 1,
+    device: Annotated[str, "context: auto, cpu, cuda or mps"] = "auto",
+    threads: Threads = 2,
 ) -> None:
     """Train; see the module docstring."""
     from nounflow.embedders.load import load_embedder
@@ -63,20 +67,4 @@ def main(
 
 
 if __name__ == "__main__":
-    parser = stage_parser(__doc__)
-    parser.add_argument("--name", required=True, help="of the method")
-    parser.add_argument("--settings", type=json_settings(TagMethodConfig), default="{}", help="how it is trained, JSON")
-    parser.add_argument("--whole", type=Path, help="manifest of the view whole")
-    parser.add_argument("--local", type=Path, help="manifest of a local view")
-    parser.add_argument("--labels", type=Path, help="label file, or the manifest of scenes")
-    parser.add_argument("--seen", type=Path, help="file with the labels that may be trained on")
-    parser.add_argument("--training-set", type=Path, help="text_only: manifest of a training set")
-    parser.add_argument("--nouns", type=Path, help="text_only: its lexicon")
-    parser.add_argument("--noise", type=json_settings(NoiseConfig), default="{}", help="text_only: of the run, JSON")
-    parser.add_argument("--templates", nargs="+", default=["a photo of a {}."], help="texts of a label")
-    add_settings(parser, "--embedder", EmbedderConfig)
-    parser.add_argument("--seed", type=int, default=1, help="of initialisation, order and noise")
-    parser.add_argument("--device", default="auto", help="context: auto, cpu, cuda or mps")
-    parser.add_argument("--threads", type=at_least_one, default=2, help="CPU threads")
-    parser.add_argument("--out", type=Path, required=True, help="the adapter's manifest")
-    run_stage(main, parser.parse_args())
+    run_stage(main, __doc__)

@@ -203,10 +203,10 @@ def _subject(row: dict[str, Any], book: SceneBook, reader: GlossReader) -> Subje
 
 
 def _others(parent: str, book: SceneBook) -> str:
-    """A parent in the plural: "thrushes", "clothing"."""
-    before, space, last = parent.rpartition(" ")
-    mass = last in book.words("uncountable") or regular_singular(last) is not None
-    return parent if mass else f"{before}{space}{regular_plural(last)}"
+    """A parent in the plural: "thrushes", "birds of prey", "clothing"."""
+    head = parent.partition(" of ")[0].rpartition(" ")[2]
+    plural = regular_singular(head) is not None and not head.endswith("us")  # fungus
+    return parent if plural or head in book.words("uncountable") else regular_plural(parent)
 
 
 def _pick(options: tuple[str, ...], shares: tuple[float, ...], rng: np.random.Generator) -> str:

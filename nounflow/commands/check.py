@@ -12,10 +12,10 @@ from nounflow.commands.options import CONFIG, HOME
 
 if TYPE_CHECKING:
     import numpy as np
-    import polars as pl
 
     from nounflow.config.embedder import EmbedderConfig
     from nounflow.embedders.protocol import Embedder
+    from nounflow.workflow.plan import Rate
 
 _PHOTOS = Path("results/inputs/tuxpaint")
 _LABELS = HOME / "resources/image_sets/photos.tsv"
@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    from nounflow.commands.speeds import HERE, embedder_rates, rates_table
+    from nounflow.commands.speeds import HERE, embedder_rates
     from nounflow.config.threads import physical_cores
     from nounflow.embedders.golden import GOLDEN_TEXTS, check_golden
     from nounflow.embedders.load import load_embedder
@@ -55,9 +55,9 @@ def _check(arguments: argparse.Namespace) -> None:
     print(
         f"golden texts: all {len(GOLDEN_TEXTS)} as the plain way gives them; a noun is spelled {spelled!r}", flush=True
     )
-    rates = rates_table(embedder_rates(config, model))
-    for _machine, task, _spec, rate, _source in rates.iter_rows():
-        print(f"{task}: {rate:,.0f} a second {'on ' + HERE}", flush=True)
+    rates = embedder_rates(config, model)
+    for rate in rates:
+        print(f"{rate.task}: {rate.per_second:,.0f} a second on {HERE}", flush=True)
     for line in gap_lines(model, arguments.images):
         print(line, flush=True)
     _print_config(config)
@@ -181,13 +181,11 @@ runs:
     )
 
 
-def _print_plan(config: EmbedderConfig, dim: int, rates: pl.DataFrame, device: str) -> None:
-    import polars as pl
-
-    from nounflow.commands.speeds import HERE, rates_table, sample_rate
+def _print_plan(config: EmbedderConfig, dim: int, rates: list[Rate], device: str) -> None:
+    from nounflow.commands.speeds import HERE, sample_rate
     from nounflow.config.experiment import read_config
     from nounflow.config.runs.run import TrainedRun
-    from nounflow.workflow.plan import lexicon_sizes, plan, read_rates
+    from nounflow.workflow.plan import Rate, lexicon_sizes, plan, read_rates
 
     whole = read_config([HOME / CONFIG])
     parts = {"mine": whole.runs["small"], "mine_retrieval": whole.runs["small_retrieval"]}
@@ -195,9 +193,9 @@ def _print_plan(config: EmbedderConfig, dim: int, rates: pl.DataFrame, device: s
     whole = whole.model_copy(update={"embedders": {"mine": config}, "runs": runs})
     sizes, notes = lexicon_sizes(whole, Path("results/nouns"))
     trained = [run for run in runs.values() if isinstance(run, TrainedRun)]
-    samples = ((HERE, "samples", run.size, sample_rate(run, dim, sizes[run.lexicon], device), "") for run in trained)
-    table = pl.concat([read_rates(HOME / "resources/rates.tsv"), rates, rates_table(samples)])
-    steps = plan(whole, sizes, table, HERE, {config.spec: dim})
+    samples = [Rate(HERE, "samples", run.size, sample_rate(run, dim, sizes[run.lexicon], device)) for run in trained]
+    known = read_rates(HOME / "resources/rates.tsv") + rates + samples
+    steps = plan(whole, sizes, known, HERE, {config.spec: dim})
     minutes = sum(step.hours or 0.0 for step in steps) * 60
     texts = sum(step.amount or 0 for step in steps if step.what.startswith("embed") and step.unit == "texts")
     vectors = sum(step.bytes or 0 for step in steps)

@@ -45,6 +45,7 @@ _TABLES: dict[str, Callable[[Any, Path], object]] = {  # suffix -> how a polars 
 }
 _KIND = 0.5  # that a hypernym needs to be named where a gate believes no noun
 _LOOK_SECONDS = 1.0  # between two looks at a watched folder
+_PART = 1000  # images whose rows become a table at a time
 _EXAMPLES = """\
 examples:
   nounflow name cat.jpg holiday/
@@ -144,6 +145,9 @@ def _name(arguments: argparse.Namespace) -> None:
             _TABLES[arguments.out.suffix](rows, arguments.out)
         return end_with_status("images named", len(found), sum(bool(one.problem) for one in found))
     journal = NamingJournal(arguments.out, arguments.resume) if arguments.out else None
+    # Of many images, the chains that are not shown at the end take too much room.
+    slim = (lambda naming: naming) if arguments.json or arguments.confidence is not None else _without_chain
+    named, unwritten = [slim(naming) for naming in journal.earlier()] if journal else [], 0
     classifier = load_classifier(
         arguments, arguments.run, generation=arguments.decoding, calibrated=not arguments.uncalibrated
     )
@@ -157,9 +161,8 @@ def _name(arguments: argparse.Namespace) -> None:
         options = {key: getattr(arguments, key) for key in _SHAPING}
         nouns = classifier.nouns if arguments.guide else None
         journal.begin({"model": classifier.weights_sha256, "guide": nouns, **options})
-    named, unwritten = list(journal.done.values()) if journal else [], 0
     done = {naming.file for naming in named}
-    with journal or contextlib.nullcontext(), contextlib.suppress(*(KeyboardInterrupt,) * arguments.watch):
+    with contextlib.suppress(*(KeyboardInterrupt,) * arguments.watch):
         looks = _looks([file for file in files if file not in done], arguments)
         answers = (classifier.classify(look, arguments.top, progress=bool(journal)) for look in looks if look)
         for naming in itertools.chain.from_iterable(answers):
@@ -177,12 +180,12 @@ def _name(arguments: argparse.Namespace) -> None:
             if not arguments.json:
                 _say(naming, bool(arguments.guide), arguments.confidence)
             if not arguments.watch:
-                named.append(naming)
+                named.append(slim(naming))
     if arguments.watch:
         return
     order = {file: i for i, file in enumerate(files)}
     named = sorted((naming for naming in named if naming.file in order), key=lambda naming: order[naming.file])
-    show("images", [_json_row(naming, arguments.confidence) for naming in named], lambda: None)
+    show("images", (_json_row(naming, arguments.confidence) for naming in named), lambda: None)
     if journal:
         _write_table(arguments.out, named, arguments.confidence)
         journal.finish()
@@ -204,6 +207,10 @@ def _looks(files: list[str], arguments: argparse.Namespace) -> Iterator[list[str
         new = [file for file, size in there.items() if file not in seen and size and sizes.get(file) == size]
         seen, sizes = seen.union(new), there
         yield new
+
+
+def _without_chain(naming: Naming) -> Naming:
+    return replace(naming, chain=())
 
 
 def _sure(naming: Naming, least: float) -> Naming:
@@ -240,24 +247,28 @@ def _refused(naming: Naming) -> bool:
 def _write_table(path: Path, named: list[Any], confidence: float | None) -> None:
     import polars as pl
 
-    table = pl.DataFrame(
-        [
-            {
-                "file": escaped(naming.file),
-                "rank": rank,
-                "noun": noun,
-                "probability": probability,
-                "problem": naming.problem,
-                **_sure_cells(naming, confidence),
-                **_verdict_cells(naming),
-            }
-            for naming in named
-            for rank, (noun, probability) in enumerate(
-                zip(naming.nouns or ("",), naming.probabilities or (0.0,), strict=True), 1
-            )
-        ],
-        infer_schema_length=None,  # an unreadable image has no verdict, and may come first
+    parts = (  # rows of all images at once would take ten times the table's room
+        pl.DataFrame(
+            [
+                {
+                    "file": escaped(naming.file),
+                    "rank": rank,
+                    "noun": noun,
+                    "probability": probability,
+                    "problem": naming.problem,
+                    **_sure_cells(naming, confidence),
+                    **_verdict_cells(naming),
+                }
+                for naming in named[start : start + _PART]
+                for rank, (noun, probability) in enumerate(
+                    zip(naming.nouns or ("",), naming.probabilities or (0.0,), strict=True), 1
+                )
+            ],
+            infer_schema_length=None,  # an unreadable image has no verdict, and may come first
+        )
+        for start in range(0, len(named), _PART)
     )
+    table = pl.concat(parts, how="diagonal_relaxed")
     _TABLES[path.suffix](table, path)
 
 

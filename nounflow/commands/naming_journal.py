@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from nounflow.errors import NounflowError
 
@@ -27,8 +28,6 @@ class NamingJournal:
             NounflowError: there is one already, and nobody said whether to go on with it.
         """
         self.path = out.with_name(out.name + ".part")
-        self.done: dict[str, Naming] = {}
-        self._file: IO[bytes] | None = None
         self._shaping: Any = None
         if not self.path.exists():
             return
@@ -38,22 +37,28 @@ class NamingJournal:
                 where=self.path,
                 fix="go on with it: --resume; or delete the file",
             )
-        whole = 0
-        for line in self.path.read_bytes().splitlines(keepends=True):
-            try:
-                row = json.loads(line)
-                if whole:
-                    found = _naming(row)
-                    self.done[found.file] = found
-                elif line.endswith(b"\n"):
-                    self._shaping = row
-            except (ValueError, TypeError, KeyError):
-                break
-            if not line.endswith(b"\n"):
-                break
-            whole += len(line)
-        with self.path.open("r+b") as file_:
-            file_.truncate(whole)
+        with contextlib.suppress(ValueError), self.path.open("rb") as lines:
+            head = lines.readline()
+            self._shaping = json.loads(head) if head.endswith(b"\n") else None
+
+    def earlier(self) -> Iterator[Naming]:
+        """The answers that are there, of each image the first; what stands behind a torn line is cut off."""
+        if self._shaping is None:
+            return
+        whole, files = 0, set[str]()
+        with self.path.open("rb") as lines:
+            for line in lines:
+                if not line.endswith(b"\n"):
+                    break
+                try:
+                    found = _naming(json.loads(line)) if whole else None
+                except (ValueError, TypeError, KeyError):
+                    break
+                whole += len(line)
+                if found and found.file not in files:
+                    files.add(found.file)
+                    yield found
+        os.truncate(self.path, whole)
 
     def begin(self, shaping: Mapping[str, Any]) -> None:
         """Say what shapes the answers: the model and the options.
@@ -76,26 +81,12 @@ class NamingJournal:
 
     def add(self, naming: Naming) -> None:
         """Write one more answer."""
-        assert self._file is not None
-        self._file.write(json.dumps(asdict(naming)).encode() + b"\n")
-        self._file.flush()
+        with self.path.open("ab") as file:
+            file.write(json.dumps(asdict(naming)).encode() + b"\n")
 
     def finish(self) -> None:
         """The table is written: the journal goes."""
-        self.__exit__(None, None, None)
         self.path.unlink(missing_ok=True)
-
-    def __enter__(self) -> NamingJournal:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = self.path.open("ab")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
 
 def _naming(row: Any) -> Naming:

@@ -43,11 +43,10 @@ def _import_novic(arguments: argparse.Namespace) -> None:
     spec = arguments.embedder or embedder_spec(published.embedder)
     config = EmbedderConfig(spec=spec, precision=arguments.precision)
     embedder = load_embedder(config, arguments.device, arguments.threads)
-    imported = import_decoder(arguments.checkpoint, published, embedder, arguments.out)
-    manifest = imported.manifest
+    manifest, repeated = import_decoder(arguments.checkpoint, published, embedder, arguments.out)
     print(f"{manifest.parameters:,} parameters, {len(manifest.nouns):,} nouns, embedder {manifest.embedder.spec}")
     if published.not_read:
         print(f"of training only, not read: {', '.join(published.not_read)}")
-    if imported.repeated:
-        print(f"{len(imported.repeated):,} nouns left out, spelled like another: {', '.join(imported.repeated)}")
+    if repeated:
+        print(f"{len(repeated):,} nouns left out, spelled like another: {', '.join(repeated)}")
     print(f"nounflow name --run {arguments.out} PATH")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 import torch
 from PIL import Image
 
@@ -31,6 +30,7 @@ from nounflow.streams import stream
 from nounflow.training.loop import TrainingRun
 from nounflow.training.processes import Processes
 from nounflow.training.validation import Samples
+from nounflow.workflow.plan import Rate
 
 if TYPE_CHECKING:
     from nounflow.config.experiment import Config
@@ -42,13 +42,13 @@ _TEXTS = 1 << 15  # of the made-up training set
 _LOCAL = ("bundled", "rehearsal")  # families whose weights are always here
 
 
-def measured_rates(config: Config, sizes: Mapping[str, int], device: str) -> pl.DataFrame:
+def measured_rates(config: Config, sizes: Mapping[str, int], device: str) -> list[Rate]:
     """Rows as in resources/rates.tsv: of the embedders whose weights come with the packages, and of each size of model.
 
     Args:
         sizes: lexicon -> nouns.
     """
-    rows: list[tuple[str, str, str, float, str]] = []
+    rows: list[Rate] = []
     runs = [run for run in config.runs.values() if isinstance(run, TrainedRun)]
     for name in sorted({run.embedder for run in config.runs.values()}):
         embedder = config.embedders[name]
@@ -56,20 +56,11 @@ def measured_rates(config: Config, sizes: Mapping[str, int], device: str) -> pl.
             rows += embedder_rates(embedder, load_embedder(embedder, device))
     for size, run in {run.size: run for run in runs}.items():
         rate = sample_rate(run, 512, sizes[run.lexicon], device)
-        rows.append((HERE, "samples", size, rate, "measured now"))
-    return rates_table(rows)
+        rows.append(Rate(HERE, "samples", size, rate, "measured now"))
+    return rows
 
 
-def rates_table(rows: Iterable[tuple[str, str, str, float, str]]) -> pl.DataFrame:
-    """Rates as `nounflow.workflow.plan` takes them."""
-    return pl.DataFrame(
-        list(rows), schema=["machine", "task", "subject", "per_second", "source"], orient="row"
-    ).with_columns(
-        pl.col("per_second").cast(pl.Float64), pl.col("machine", "task", "subject", "source").cast(pl.String)
-    )
-
-
-def embedder_rates(config: EmbedderConfig, model: Embedder) -> list[tuple[str, str, str, float, str]]:
+def embedder_rates(config: EmbedderConfig, model: Embedder) -> list[Rate]:
     """Texts and images a second."""
     captions = [f"a photo of a {name} on a table." for name in class_names()]
     pixels = stream(0, "speeds").integers(0, 255, (300, 400, 3), dtype=np.uint8)
@@ -83,7 +74,7 @@ def embedder_rates(config: EmbedderConfig, model: Embedder) -> list[tuple[str, s
             model.encode_images([model.preprocess(image) for _image in range(16)])
 
     rates = (("texts", rate_of(texts, 128)), ("images", rate_of(images, 16)))
-    return [(HERE, task, config.spec, rate, "measured now") for task, rate in rates]
+    return [Rate(HERE, task, config.spec, rate, "measured now") for task, rate in rates]
 
 
 def sample_rate(run: TrainedRun, dim: int, nouns: int, device: str) -> float:

@@ -45,8 +45,6 @@ def add(commands: Any) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> None:
-    import polars as pl
-
     from nounflow.errors import NounflowError
     from nounflow.workflow.plan import PROCESSOR, lexicon_sizes, plan, read_rates
 
@@ -61,8 +59,8 @@ def _plan(arguments: argparse.Namespace) -> None:
         from nounflow.process import prepare_process
 
         machine = HERE
-        rates = pl.concat([rates, measured_rates(config, sizes, prepare_process(config.device, config.threads))])
-    if machine not in (machines := sorted({*rates["machine"]} - {PROCESSOR})):
+        rates += measured_rates(config, sizes, prepare_process(config.device, config.threads))
+    if machine not in (machines := sorted({rate.machine for rate in rates} - {PROCESSOR})):
         raise NounflowError(f"No rates for '{machine}'", where=rates_path, fix=f"one of {', '.join(machines)}")
     steps = plan(config, sizes, rates, machine)
     rows = [

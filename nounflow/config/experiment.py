@@ -174,21 +174,9 @@ class Config(Settings):
                 one_of(
                     f"annotators.{name}.people", annotator.people, people, "" if people else " of that kind is declared"
                 )
-        return self
-
-    @model_validator(mode="after")
-    def _open_set(self) -> "Config":
         self.__dict__["open_set"] = self.open_set.settled(self)  # the model is frozen for all others
         self.tags.check(self)
-        return self
-
-    @model_validator(mode="after")
-    def _regions(self) -> "Config":
         self.regions.check(self)
-        return self
-
-    @model_validator(mode="after")
-    def _check_sets(self) -> "Config":
         for name, check_set in self.check_sets.items():
             if name in self.image_sets:
                 raise ValueError(f"check_sets.{name}: an image set has this name too, and their results share a folder")

@@ -9,7 +9,7 @@ from nounflow.config.inputs import NOUN_SOURCES
 
 Kind = Literal[
     "animal", "plant", "food", "artifact", "body", "object", "person", "phenomenon", "possession", "substance",
-    "group", "time", "shape", "location", "communication", "event",
+    "group", "time", "shape", "location", "communication", "event", "act", "state", "attribute",
 ]  # fmt: skip
 
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -21,6 +21,7 @@ class Candidates:
     total: torch.Tensor  # float32 [batch, n], log-probability so far
     ended: torch.Tensor  # float32 [batch, live], log-probability of each live hypothesis as a whole noun, else -inf
     end_node: torch.Tensor  # int64 [batch, live], the trie's node for that
+    beyond: torch.Tensor | None = None  # float32 [batch], under a prior: with it, the most that all others could reach
 
     def likeliest(self) -> Candidates:
         """Only the best of each sample, ended or not: greedy search."""
@@ -41,7 +42,7 @@ def guided_candidates(
     *,
     renorm: bool,
 ) -> Candidates:
-    """The `most` best that stay in the trie.
+    """The `most` best that stay in the trie, the last of them to tell what is left aside.
 
     Args:
         logits: float32 [batch, live, vocabulary].
@@ -71,13 +72,18 @@ def guided_candidates(
     counts = torch.bincount(sample, minlength=batch)
     widest = int(counts.max()) if batch else 0
     first = counts.cumsum(0) - counts
-    place = torch.arange(len(row), device=row.device) - first[sample]
+    place_of = torch.arange(len(row), device=row.device) - first[sample]
     rank = torch.full((batch, widest), -torch.inf, device=value.device)  # ragged rows, filled up
-    rank[sample, place] = value if bonus is None else value + bonus.here[following]
+    rank[sample, place_of] = value if bonus is None else value + bonus.here[following]
     best, place = rank.topk(min(most, widest), dim=1)
     index = (first[:, None] + place).clamp(max=max(0, len(row) - 1))
     if len(row) == 0:
         index = index[:, :0]
+    beyond = None
+    if bonus is not None and widest:  # what ranks low here may lead to what the prior likes best
+        could = torch.full_like(rank, -torch.inf)
+        could[sample, place_of] = value + bonus.at_best[following]
+        beyond = could.scatter(1, place[:, : most - 1], -torch.inf).amax(1)
     return Candidates(
         row[index] % live,
         token[index],
@@ -85,6 +91,7 @@ def guided_candidates(
         torch.where(best > -torch.inf, value[index], -torch.inf),
         ended,
         end_node,
+        beyond,
     )
 
 

@@ -98,13 +98,18 @@ def _beam(
         done = _finish(done, found, tokens, trie, bonus, place, config.length_alpha)
         if last or found.total.shape[1] == 0:
             break
-        reach = _reach(found, bonus, place, model.max_tokens, config.length_alpha)
+        best = found.total if bonus is None else found.total + bonus.at_best[found.node]
+        reach = _reach(best, place, model.max_tokens, config.length_alpha)
         reach = torch.where(reach > done.scores[:, -1:], reach, -torch.inf)  # else it can enter the best no more
-        if reach.shape[1] > width:
+        if found.beyond is not None:
+            others = _reach(found.beyond, place, model.max_tokens, config.length_alpha)
+            left_aside = torch.maximum(left_aside, others)
+        elif reach.shape[1] > width:
             left_aside = torch.maximum(left_aside, reach[:, width:].amax(1))
-        alive = (reach[:, :width] > -torch.inf).sum(0).count_nonzero()  # columns in use
-        if alive == 0:
+        used = (reach[:, :width] > -torch.inf).any(0).nonzero()
+        if len(used) == 0:
             break
+        alive = int(used.max()) + 1  # columns up to the last one in use
         parent, token, node = found.parent[:, :alive], found.token[:, :alive], found.node[:, :alive]
         total = torch.where(reach[:, :alive] > -torch.inf, found.total[:, :alive], -torch.inf)
         rows = torch.arange(batch, device=device)[:, None]
@@ -143,8 +148,7 @@ def _finish(
     )
 
 
-def _reach(found: Candidates, bonus: NodeBonus | None, place: int, longest: int, alpha: float) -> torch.Tensor:
-    """The best score that each unfinished candidate could end with: totals only fall, lengths only grow."""
-    best = found.total if bonus is None else found.total + bonus.at_best[found.node]
+def _reach(best: torch.Tensor, place: int, longest: int, alpha: float) -> torch.Tensor:
+    """The best score that unfinished candidates could end with: totals only fall, lengths only grow."""
     far = (best <= 0) == (alpha >= 0)  # whether a longer noun would rank higher
     return best / torch.where(far, float(longest), float(place + 2)) ** alpha

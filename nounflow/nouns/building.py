@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from nounflow.config.lexicon import LexiconConfig
 from nounflow.errors import NounflowError
@@ -18,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class Sources(NamedTuple):
-    """The files; see `add_sources`."""
+    """The files, which the scripts' command lines name."""
 
-    wordnet: Path
-    rules: Path
-    inflection: Path
-    supplement: Path
-    imports: list[Path]
-    tokenizer: Path | None
+    wordnet: Annotated[Path, "manifest of the fetched WordNet, or a folder of its files"]
+    rules: Annotated[Path, "rule file (YAML)"]
+    inflection: Annotated[Path, "lists of plurals and countability (YAML)"]
+    supplement: Annotated[Path, "nouns that WordNet lacks (TSV)"]
+    imports: Annotated[Sequence[Path], "manifests of further sources of nouns"] = ()
+    tokenizer: Annotated[Path | None, "tokenizer.json that counts the word pieces (default: the bundled one)"] = None
 
 
 def build(
@@ -56,18 +55,6 @@ def build(
     frequencies = load_frequencies(words.index.__contains__)
     lists, rules = load_inflection_lists(sources.inflection), load_rules(sources.rules)
     return build_lexicon(words, settings, rules, frequencies, count_pieces, lexicon, lists, added, dropped)
-
-
-def add_sources(parser: argparse.ArgumentParser) -> None:
-    """The options that `Sources` are made of, and the lexicon's name and settings."""
-    add = parser.add_argument
-    add("--wordnet", type=Path, required=True, help="manifest of the fetched WordNet, or a folder of its files")
-    add("--rules", type=Path, required=True, help="rule file (YAML)")
-    add("--inflection", type=Path, required=True, help="lists of plurals and countability (YAML)")
-    add("--supplement", type=Path, required=True, help="nouns that WordNet lacks (TSV)")
-    add("--imports", nargs="*", type=Path, default=[], help="manifests of further sources of nouns")
-    add("--tokenizer", type=Path, help="tokenizer.json that counts the word pieces (default: the bundled one)")
-    add("--lexicon", required=True, help="name of the lexicon")
 
 
 def _bundled_tokenizer() -> Path:

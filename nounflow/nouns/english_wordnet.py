@@ -1,7 +1,8 @@
 """Reader of the Open English WordNet in the form WN-LMF: the noun synsets, with what stands above each.
 
 Format: the DTDs of the Global WordNet Association. A sense's key stands in `dc:identifier`, in newer releases also in
-its id ("oewn-dog__1.05.00.."); a synset's class in `dc:subject` or, newer, in `lexfile`.
+its id ("oewn-dog__1.05.00.."); a synset's class in `dc:subject` or, newer, in `lexfile`. Entries stand by the alphabet;
+the order of a synset's words, commonest first, in its `members`.
 """
 
 import gzip
@@ -22,7 +23,7 @@ _DEEPEST = 20  # steps up
 
 @dataclass
 class _Synset:
-    words: list[str] = field(default_factory=list)
+    words: dict[str, str] = field(default_factory=dict)  # by the ids of their entries
     keys: list[str] = field(default_factory=list)
     kind: str = ""
     gloss: str = ""
@@ -57,9 +58,8 @@ def read_english_wordnet(folder: Path) -> Iterator[FoundNoun]:
         )
     for synset in synsets.values():
         if synset.words and not synset.instance:
-            yield FoundNoun(
-                tuple(synset.words), tuple(synset.keys), synset.gloss, synset.kind, above=_above(synset, synsets)
-            )
+            words, keys = tuple(synset.words.values()), tuple(synset.keys)
+            yield FoundNoun(words, keys, synset.gloss, synset.kind, above=_above(synset, synsets))
 
 
 def _read_entry(entry: ElementTree.Element, synsets: dict[str, _Synset]) -> None:
@@ -69,7 +69,7 @@ def _read_entry(entry: ElementTree.Element, synsets: dict[str, _Synset]) -> None
     word = lemma.get("writtenForm", "")
     for sense in entry.iter("Sense"):
         synset = synsets.setdefault(sense.get("synset", ""), _Synset())
-        synset.words.append(word)
+        synset.words[entry.get("id", word)] = word
         named = [value for name, value in sense.items() if name.endswith("}identifier")]
         if not named and (numbers := _NUMBERS.search(sense.get("id", ""))):
             named = [f"{word.lower().replace(' ', '_')}%{numbers[1]}:{numbers[2]}:{numbers[3]}::"]
@@ -80,6 +80,8 @@ def _read_synset(element: ElementTree.Element, synset: _Synset) -> None:
     subject = next((value for name, value in element.items() if name.endswith("}subject")), "")
     synset.kind = element.get("lexfile", subject).removeprefix("noun.")
     synset.gloss = element.findtext("Definition", "").strip()
+    known = synset.words
+    synset.words = {id: known[id] for id in (*element.get("members", "").split(), *known) if id in known}
     for relation in element.iter("SynsetRelation"):
         if relation.get("relType") == "hypernym":
             synset.parent = synset.parent or relation.get("target", "")

@@ -44,6 +44,7 @@ class Answered:
     nouns: Sequence[Sequence[str]]
     probability: Sequence[float]  # of the first noun
     right: np.ndarray  # bool
+    wrong: np.ndarray  # bool; what nobody judged is neither
     points: np.ndarray  # float64
     pattern_nouns: Sequence[Sequence[str]]
     pattern_probability: Sequence[float]
@@ -208,12 +209,12 @@ class Trial:
             images, extra = photos + patterns, np.zeros(len(patterns))
             nouns = [*(said.nouns[i] for i in rows), *said.pattern_nouns[: len(patterns)]]
             probability = [*(said.probability[i] for i in rows), *said.pattern_probability[: len(patterns)]]
-            right = np.concatenate([said.right[rows], extra.astype(bool)])
+            right, wrong = (np.concatenate([part[rows], extra.astype(bool)]) for part in (said.right, said.wrong))
             pattern = np.arange(len(images)) >= len(photos)
             candidates = candidate_rows(said.lexicon, nouns, background_rows(len(said.lexicon), settings))
             scores = self._scores(images, self.bank.rows(said.lexicon), settings.seed, candidates)
             scores = {"probability": np.array(probability), **scores}
-            kinds = {"wrong": ~right & ~pattern, "farthest": pattern}
+            kinds = {"wrong": wrong, "farthest": pattern}
             called = [row[0] if row else "" for row in nouns]
             scored = _scored(images, scores, right, kinds, right, called)
             points = np.concatenate([said.points[rows], extra])

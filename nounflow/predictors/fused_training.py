@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,23 +23,6 @@ _BLOCK = 256  # texts
 _FOLDS = 5
 
 
-@dataclass(frozen=True)
-class Fit:
-    """How well a rule does in cross-validation, each text under a rule fitted without it."""
-
-    log_likelihood: float  # mean over the texts
-    top1: float  # share of the texts whose noun comes first
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A rule, how well it does, and how well each part does under a rule of its own."""
-
-    rule: LogLinear
-    fused: Fit
-    alone: tuple[Fit, ...]
-
-
 def train(asked: TrainingArguments[FusedRun]) -> None:
     """Fit a rule; see `PredictorKind.train`."""
     settings, texts = asked.settings, open_training_set(asked.training_set)
@@ -50,8 +32,8 @@ def train(asked: TrainingArguments[FusedRun]) -> None:
     check_origin(texts.manifest, first, asked.training_set, asked.parts[0])
     tell_noise(settings.noise, texts.manifest.embedder.spec)
     sample = held_out(texts, settings.noise, settings.seed, config.texts)
-    fitted = fit_rule(predictors, sample, config.candidates)
-    parts = zip(asked.parts, predictors, fitted.rule.weights, fitted.alone, strict=True)
+    fitted, together, alone = fit_rule(predictors, sample, config.candidates)
+    parts = zip(asked.parts, predictors, fitted.weights, alone, strict=True)
     rule = FusedRule(
         parts=tuple(
             RulePart(
@@ -60,17 +42,17 @@ def train(asked: TrainingArguments[FusedRun]) -> None:
                 predictor=part.manifest.predictor,
                 weights_sha256=part.manifest.weights_sha256,
                 weight=weight,
-                **vars(alone),
+                **own,
             )
-            for path, part, weight, alone in parts
+            for path, part, weight, own in parts
         ),
-        none=fitted.rule.none,
+        none=fitted.none,
         candidates=config.candidates,
         training_set=texts.manifest.index_sha256,
         noise=settings.noise.model_dump(mode="json"),
         seed=settings.seed,
         texts=len(sample.nouns),
-        **vars(fitted.fused),
+        **together,
     )
     write_fused(
         asked.out,
@@ -78,7 +60,7 @@ def train(asked: TrainingArguments[FusedRun]) -> None:
         **asked.manifest(first),
         nouns=first.nouns,
         samples=0,
-        metrics=vars(fitted.fused),
+        metrics=together,
         reasons={"noise": why_noise(settings.noise, texts.manifest.embedder.spec)},
     )
     for part in rule.parts:
@@ -94,8 +76,10 @@ def train(asked: TrainingArguments[FusedRun]) -> None:
     counts.write(asked.out.with_suffix(".counts.json"))
 
 
-def fit_rule(parts: Sequence[Predictor], texts: HeldOut, candidates: int) -> Fitted:
-    """The rule that makes the texts' nouns likeliest.
+def fit_rule(
+    parts: Sequence[Predictor], texts: HeldOut, candidates: int
+) -> tuple[LogLinear, dict[str, float], list[dict[str, float]]]:
+    """The rule that makes the texts' nouns likeliest; how well it does, and each part under a rule of its own.
 
     Args:
         candidates: nouns that each part puts forward.
@@ -105,12 +89,14 @@ def fit_rule(parts: Sequence[Predictor], texts: HeldOut, candidates: int) -> Fit
     nouns, scores = (np.concatenate(columns) for columns in zip(*found, strict=True))
     right = nouns == texts.nouns[:, None]
     truth = np.where(right.any(axis=1), right.argmax(axis=1), nouns.shape[1])
-    alone = (cross_validated(scores[..., [part]], truth) for part in range(len(parts)))
-    return Fitted(fit(scores, truth), cross_validated(scores, truth), tuple(alone))
+    alone = [cross_validated(scores[..., [part]], truth) for part in range(len(parts))]
+    return fit(scores, truth), cross_validated(scores, truth), alone
 
 
-def cross_validated(scores: np.ndarray, truth: np.ndarray) -> Fit:
-    """How well rules do that are fitted to such texts (see `nounflow.predictors.log_linear.fit`)."""
+def cross_validated(scores: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """How well rules do (`nounflow.predictors.log_linear.fit`), each text under one that was fitted without it: mean
+    log-likelihood, and the share of the texts whose noun comes first.
+    """
     likelihood = right = 0.0
     fold_of = np.arange(len(truth)) % _FOLDS
     for fold in range(_FOLDS):
@@ -118,4 +104,4 @@ def cross_validated(scores: np.ndarray, truth: np.ndarray) -> Fit:
         p = fit(scores[rest], truth[rest]).log_probabilities(scores[~rest])
         likelihood += p[np.arange(len(p)), left_out].sum()
         right += (p[:, :-1].argmax(axis=1) == left_out).sum()
-    return Fit(float(likelihood / len(truth)), float(right / len(truth)))
+    return {"log_likelihood": float(likelihood / len(truth)), "top1": float(right / len(truth))}

@@ -1,6 +1,7 @@
 """Any predictor from its folder."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import pydantic
@@ -8,7 +9,7 @@ import pydantic
 from nounflow.config.generation import GenerationConfig
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
 from nounflow.predictor_kinds import GENERATION, PREDICTORS
-from nounflow.predictors.moved import ProjectedPredictor, ShiftedPredictor
+from nounflow.predictors.moved import MovedPredictor, projected, shifted
 from nounflow.predictors.protocol import Predictor
 from nounflow.registry import resolve
 from nounflow.schemas.documents import read_document
@@ -41,8 +42,8 @@ def load_predictor(manifest_path: Path, device: str, generation: GenerationConfi
             fix="train the run again, or fetch the whole folder again",
         ) from error
     if memory is not None:
-        predictor = ProjectedPredictor(predictor, memory)
-    return predictor if shift is None else ShiftedPredictor(predictor, shift.numpy())
+        predictor = MovedPredictor(predictor, partial(projected, memory=memory.float()))
+    return predictor if shift is None else MovedPredictor(predictor, partial(shifted, shift=shift.numpy()))
 
 
 def read_generation(manifest_path: Path) -> GenerationConfig:

@@ -1,7 +1,6 @@
 """Predictors that move each image to where the texts of their training lie, and answer for it there."""
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -14,63 +13,38 @@ _BLOCK = 256
 
 
 class MovedPredictor(Predictor):
-    """Answers of another predictor for images that `_moved` has moved."""
+    """Answers of another predictor for images [n, dim] that `move` has moved: unit vectors [n, dim]."""
 
-    def __init__(self, predictor: Predictor) -> None:
-        self.manifest, self._predictor = predictor.manifest, predictor
+    def __init__(self, predictor: Predictor, move: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.manifest, self._predictor, self._move = predictor.manifest, predictor, move
 
     @property
     def width(self) -> int:
         return self._predictor.width
 
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
-        return self._predictor.answer(self._moved(embeddings), top_k)
+        return self._predictor.answer(self._move(embeddings), top_k)
 
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
-        return self._predictor.log_probabilities(self._moved(embeddings), nouns)
+        return self._predictor.log_probabilities(self._move(embeddings), nouns)
 
     def guided_by(self, nouns: Sequence[str]) -> tuple[Predictor, list[str]]:
-        guided = copy.copy(self)
-        guided._predictor, left_out = self._predictor.guided_by(nouns)
-        return guided, left_out
-
-    def _moved(self, embeddings: np.ndarray) -> np.ndarray:
-        """Unit vectors [n, dim] of images [n, dim]."""
-        raise NotImplementedError
+        guided, left_out = self._predictor.guided_by(nouns)
+        return MovedPredictor(guided, self._move), left_out
 
 
-class ShiftedPredictor(MovedPredictor):
-    """For texts whose images' mean shift is taken off the images."""
-
-    def __init__(self, predictor: Predictor, shift: np.ndarray) -> None:
-        """
-        Args:
-            shift: float32 [dim], mean image - mean text.
-        """
-        super().__init__(predictor)
-        self._shift = shift
-
-    def _moved(self, embeddings: np.ndarray) -> np.ndarray:
-        moved: np.ndarray = embeddings.astype(np.float32) - self._shift
-        moved /= np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)
-        return moved
+def shifted(embeddings: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Images [n, dim] less their mean shift from texts, mean image - mean text, float32 [dim]."""
+    moved: np.ndarray = embeddings.astype(np.float32) - shift
+    moved /= np.maximum(np.linalg.norm(moved, axis=1, keepdims=True), 1e-12)
+    return moved
 
 
-class ProjectedPredictor(MovedPredictor):
-    """For images projected onto a memory of texts: unit(softmax(100 f M^T) M), the projection of DeCap."""
-
-    def __init__(self, predictor: Predictor, memory: torch.Tensor) -> None:
-        """
-        Args:
-            memory: [texts, dim], unit rows, float16 or float32.
-        """
-        super().__init__(predictor)
-        self._memory = memory.float()
-
-    @torch.inference_mode()
-    def _moved(self, embeddings: np.ndarray) -> np.ndarray:
-        parts = []
-        for block in torch.from_numpy(embeddings.astype(np.float32)).split(_BLOCK):
-            shares = F.softmax(SHARPNESS * F.normalize(block, dim=-1) @ self._memory.T, dim=-1)
-            parts.append(F.normalize(shares @ self._memory, dim=-1))
-        return torch.cat(parts).numpy() if parts else embeddings
+@torch.inference_mode()
+def projected(embeddings: np.ndarray, memory: torch.Tensor) -> np.ndarray:
+    """Images [n, dim] on a memory of texts, unit rows [texts, dim]: unit(softmax(100 f M^T) M), as DeCap projects."""
+    parts = []
+    for block in torch.from_numpy(embeddings.astype(np.float32)).split(_BLOCK):
+        shares = F.softmax(SHARPNESS * F.normalize(block, dim=-1) @ memory.T, dim=-1)
+        parts.append(F.normalize(shares @ memory, dim=-1))
+    return torch.cat(parts).numpy() if parts else embeddings

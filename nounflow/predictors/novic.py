@@ -1,7 +1,6 @@
 """A published NOVIC checkpoint as a predictor's folder: its decoder, bound to an embedder that stands here."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +16,6 @@ from nounflow.schemas.tables import lexicon_digest
 from nounflow.store.weights import write_predictor
 
 MANIFEST = "manifest.json"
-
-
-@dataclass(frozen=True)
-class ImportedDecoder:
-    """What was written, and what was left out of it."""
-
-    manifest: PredictorManifest
-    repeated: tuple[str, ...]  # nouns with the tokens of an earlier noun
 
 
 def embedder_spec(published: str) -> str:
@@ -71,8 +62,11 @@ def target_vocabulary(published: PublishedDecoder, words: TargetTokenizer) -> tu
     )
 
 
-def import_decoder(checkpoint: Path, published: PublishedDecoder, embedder: Embedder, out: Path) -> ImportedDecoder:
-    """Write the predictor's folder `out`: weights.safetensors and, last, manifest.json.
+def import_decoder(
+    checkpoint: Path, published: PublishedDecoder, embedder: Embedder, out: Path
+) -> tuple[PredictorManifest, tuple[str, ...]]:
+    """Write the predictor's folder `out`: weights.safetensors and, last, manifest.json, which it returns with the nouns
+    that were left out for having the tokens of an earlier noun.
 
     Raises:
         MismatchError: the embedder has another dimension or another tokenizer.
@@ -108,7 +102,7 @@ def import_decoder(checkpoint: Path, published: PublishedDecoder, embedder: Embe
         tokens=vocabulary.as_dict(),
         samples=0,  # the file does not say
     )
-    return ImportedDecoder(manifest, repeated)
+    return manifest, repeated
 
 
 def _distinct(nouns: Sequence[str], spelled: Sequence[list[int]]) -> tuple[list[str], list[list[int]], tuple[str, ...]]:

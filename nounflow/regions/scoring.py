@@ -14,7 +14,7 @@ from nounflow.regions.evaluation import Ranked, evaluate, resampled_ap50
 from nounflow.regions.image_regions import ImageRegions
 from nounflow.regions.learning import Probe
 from nounflow.schemas.boxes import xywh
-from nounflow.scoring.intervals import percentiles
+from nounflow.scoring.intervals import centred, percentiles
 from nounflow.streams import stream
 
 DRAWS = 1000
@@ -115,4 +115,4 @@ def _mean(values: Mapping[int, float], names: Sequence[int]) -> float | None:
 
 
 def _interval(value: float | None, draws: np.ndarray) -> Interval:
-    return Interval(None, None, None) if value is None else Interval(value, *percentiles(draws))
+    return Interval(None, None, None) if value is None else Interval(value, *percentiles(centred(draws, value)))

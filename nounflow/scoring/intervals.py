@@ -66,6 +66,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
+def centred(draws: np.ndarray, value: float) -> np.ndarray:
+    """Bootstrap samples [draws] about the value: of average precision, which images that a sample holds twice lift."""
+    return np.asarray(draws + (value - draws.mean()))
+
+
 def percentiles(means: np.ndarray) -> tuple[float, float]:
     """Between which 95 % of bootstrap samples [draws] lie, as many below as above."""
     low, high = np.quantile(means, _TAILS)

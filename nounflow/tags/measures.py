@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nounflow.scoring.intervals import centred
 from nounflow.streams import stream
 
 DRAWS = 500
@@ -96,7 +97,7 @@ class LabelMeans:
         drawn = np.array([average_precision(finite[:, c], truth[:, c], counts) for c in np.flatnonzero(positive)])
         there = (counts @ (truth[:, positive] > 0)).T > 0  # [labels, draws]
         means = (drawn * there).sum(axis=0) / np.maximum(there.sum(axis=0), 1)
-        return cls(each, positive, means + each[positive].mean() - means.mean())
+        return cls(each, positive, centred(means, float(each[positive].mean())))
 
     @property
     def of_all(self) -> float:

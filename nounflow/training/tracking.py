@@ -10,18 +10,11 @@ from typing import Any
 from nounflow.errors import NounflowError
 from nounflow.files import write_text
 
-_MODULES = {"tensorboard": "torch.utils.tensorboard", "wandb": "wandb"}
-
 
 class TensorBoard:
     """Event files in `tensorboard/` of the run's folder."""
 
-    def __init__(self, folder: Path, first: int, fresh: bool) -> None:
-        """
-        Args:
-            first: samples of the first figures to come; what a killed process wrote from there on is passed over.
-            fresh: the run began anew, so that events of an earlier one are of no use.
-        """
+    def __init__(self, folder: Path, _run: str, _settings: Mapping[str, Any], first: int, fresh: bool) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         if fresh:
@@ -42,7 +35,7 @@ class TensorBoard:
 class WeightsAndBiases:
     """A run of the project `nounflow`; where it goes and whose it is, the environment says (WANDB_*)."""
 
-    def __init__(self, folder: Path, run: str, settings: Mapping[str, Any], fresh: bool) -> None:
+    def __init__(self, folder: Path, run: str, settings: Mapping[str, Any], _first: int, fresh: bool) -> None:
         import wandb
 
         self._id_file = folder / "wandb.id"  # a run that goes on stays one run there, too
@@ -69,6 +62,10 @@ class WeightsAndBiases:
 
 
 Tracker = TensorBoard | WeightsAndBiases
+_TRACKERS: dict[str, tuple[str, type[Tracker]]] = {  # name -> module that it needs
+    "tensorboard": ("torch.utils.tensorboard", TensorBoard),
+    "wandb": ("wandb", WeightsAndBiases),
+}
 
 
 def check_trackers(names: Sequence[str]) -> None:
@@ -79,7 +76,7 @@ def check_trackers(names: Sequence[str]) -> None:
     """
     for name in names:
         try:
-            importlib.import_module(_MODULES[name])
+            importlib.import_module(_TRACKERS[name][0])
         except ImportError as error:
             raise NounflowError(
                 f"The tracker '{name}' needs a package that is not installed ({error})",
@@ -90,10 +87,10 @@ def check_trackers(names: Sequence[str]) -> None:
 def open_trackers(
     names: Sequence[str], folder: Path, run: str, settings: Mapping[str, Any], first: int, fresh: bool
 ) -> list[Tracker]:
-    """The trackers of a run; see their constructors."""
-    opened: list[Tracker] = []
-    if "tensorboard" in names:
-        opened.append(TensorBoard(folder, first, fresh))
-    if "wandb" in names:
-        opened.append(WeightsAndBiases(folder, run, settings, fresh))
-    return opened
+    """The trackers of a run.
+
+    Args:
+        first: samples of the first figures to come; what a killed process wrote from there on is passed over.
+        fresh: the run began anew, so that events of an earlier one are of no use.
+    """
+    return [_TRACKERS[name][1](folder, run, settings, first, fresh) for name in names]

@@ -1,9 +1,9 @@
 """What a config will take: jobs, texts, bytes, hours, from sizes and rates that were measured or published."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -21,7 +21,17 @@ _CLEAN, _WHOLE = 7_500, 40_100  # nouns of the lexicons `small` and `full`
 _IMAGES = {"tuxpaint": 323}  # photographs of a source that is fetched
 
 
-Rates = Mapping[tuple[str, str], tuple[float, str]]  # (task, subject) -> (a second, source)
+class Rate(NamedTuple):
+    """A line of resources/rates.tsv."""
+
+    machine: str
+    task: str
+    subject: str
+    per_second: float
+    source: str = ""  # measured or published
+
+
+Rates = Mapping[tuple[str, str], Rate]  # by task and subject
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class Step:
 def plan(
     config: Config,
     nouns: Mapping[str, int],
-    rates: pl.DataFrame,
+    rates: Iterable[Rate],
     machine: str,
     dims: Mapping[str, int] | None = None,
 ) -> list[Step]:
@@ -52,8 +62,7 @@ def plan(
         machine: whose rates to take.
         dims: spec -> dimensions, of embedders that are loaded; for others see `dim_of`.
     """
-    known = {(task, subject): (rate, source) for name, task, subject, rate, source in rates.iter_rows()
-             if name in (machine, PROCESSOR)}  # fmt: skip
+    known = {(rate.task, rate.subject): rate for rate in rates if rate.machine in (machine, PROCESSOR)}
     return list(_steps(config, nouns, known, dims or {}))
 
 
@@ -68,13 +77,12 @@ def dim_of(spec: str) -> int | None:
     return dict(towers.select("spec", "dim").iter_rows()).get(spec)
 
 
-def read_rates(path: Path) -> pl.DataFrame:
+def read_rates(path: Path) -> list[Rate]:
     """resources/rates.tsv: columns machine, task, subject, per_second, source."""
-    table = pl.read_csv(path, separator="\t", comment_prefix="#")
-    missing = {"machine", "task", "subject", "per_second", "source"} - set(table.columns)
-    if missing:
+    table = pl.read_csv(path, separator="\t", comment_prefix="#", schema_overrides={"per_second": pl.Float64})
+    if missing := set(Rate._fields) - set(table.columns):
         raise NounflowError(f"Columns are missing: {', '.join(sorted(missing))}", where=path)
-    return table.select("machine", "task", "subject", pl.col("per_second").cast(pl.Float64), "source")
+    return [Rate(*row) for row in table.select(Rate._fields).iter_rows()]
 
 
 def lexicon_sizes(config: Config, folder: Path) -> tuple[dict[str, int], list[str]]:
@@ -148,7 +156,7 @@ def _steps(config: Config, nouns: Mapping[str, int], rates: Rates, dims: Mapping
             yield Step(f"embed {name} with {embedder}", 1, images, "images", **_time(images, rate))
 
 
-def _time(amount: int | None, rate: tuple[float, str] | None) -> dict[str, Any]:
+def _time(amount: int | None, rate: Rate | None) -> dict[str, Any]:
     if rate is None or amount is None:
         return {"source": "no rate" if rate is None else "not counted yet"}
-    return {"hours": amount / rate[0] / 3600, "source": rate[1]}
+    return {"hours": amount / rate.per_second / 3600, "source": rate.source}

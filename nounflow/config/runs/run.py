@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import Field, PlainValidator, TypeAdapter
+from pydantic import Field, PlainValidator
 
 from nounflow.config.auto import settled_noise
 from nounflow.config.base import Settings
@@ -96,4 +96,4 @@ def _read(run: Any) -> Run:
     return read
 
 
-RUN: TypeAdapter[Run] = TypeAdapter(Annotated[Run, PlainValidator(_read)])
+AnyRun = Annotated[Run, PlainValidator(_read)]
