@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -13,18 +12,15 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.generation import GenerationConfig
-from nounflow.device import by_device, settle_device
 from nounflow.embedders.image_files import embed_batches
 from nounflow.embedders.protocol import Embedder
-from nounflow.errors import MismatchError, NounflowError
+from nounflow.errors import NounflowError
 from nounflow.escaping import SURROGATE, escaped
 from nounflow.image_sources import ImageSource, as_image, check_counts, images_of, is_image, title_of
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
 from nounflow.namings import CANDIDATES, AnswerReader, Naming, distinct_nouns
-from nounflow.onnx.opening import is_exported, open_exported
-from nounflow.predictor_kinds import writes_tokens
+from nounflow.opened import check_process, loaded_again, open_model, unit_rows
 from nounflow.progress import Progress
 from nounflow.regions.finding import FindsRegions
 from nounflow.tags.finding import FindsTags
@@ -34,7 +30,6 @@ if TYPE_CHECKING:  # PyTorch and more, which an exported model does without
     from nounflow.open_set.gate import Gate, StoredGate
     from nounflow.predictors.protocol import Predictor
 
-_computing: list[int] = []  # the process that computed first
 _NOUNS = 3  # of an image, where nobody says how many
 
 
@@ -97,57 +92,15 @@ class NounClassifier(FindsRegions, FindsTags):
             TypeError: `threads` or `batch_size` is no whole number from 1 up, or `generation` no settings.
         """
         check_counts(threads=threads, batch_size=1 if batch_size is None else batch_size)
-        _check_process(device := str(device), threads, computes=False)
+        check_process(device := str(device), threads, computes=False)
         manifest_path = find_model(run, revision)
-        if isinstance(generation, str):
-            generation = GenerationConfig.from_name(generation)
-        if not isinstance(generation, GenerationConfig | None):
-            raise TypeError(f"`generation` is a GenerationConfig or its name, not {type(generation).__name__}")
-        found = cls._opened(manifest_path, device, threads, generation, batch_size, calibrated)
-        kind = found._predictor.manifest.predictor
-        if generation is not None and not writes_tokens(kind):
-            raise NounflowError(
-                f"Only a decoder is read by a search; this model's kind is {kind}",
-                where=manifest_path,
-                fix="leave --decoding (`generation`) out, or name a decoder",
-            )
+        predictor, embedder, batch = open_model(manifest_path, device, threads, generation)
+        found = cls(predictor, embedder, threads, manifest_path, batch_size or batch, calibrated=calibrated)
         found._loading = {
             "run": manifest_path.absolute(), "device": device, "threads": threads, "generation": generation,
             "batch_size": batch_size, "calibrated": calibrated,
         }  # fmt: skip
         return found
-
-    @classmethod
-    def _opened(
-        cls,
-        manifest_path: Path,
-        device: str,
-        threads: int,
-        generation: GenerationConfig | None,
-        batch_size: int | None,
-        calibrated: bool,
-    ) -> NounClassifier:
-        if is_exported(manifest_path):
-            if device not in ("auto", "cpu"):
-                raise NounflowError(
-                    f"An exported model computes on the processor, not on {device}",
-                    where=manifest_path,
-                    fix="leave the device out, or name the run that it was made of",
-                )
-            answers, tower = open_exported(manifest_path, threads, generation)
-            return cls(answers, tower, threads, manifest_path, batch_size or 16, calibrated=calibrated)
-        from nounflow.embedders.load import load_embedder
-        from nounflow.predictors.loading import load_predictor
-        from nounflow.store.shards import check_identity
-
-        device = settle_device(device)
-        predictor = load_predictor(manifest_path, device, generation)
-        identity = predictor.manifest.embedder
-        config = EmbedderConfig.model_validate({"spec": identity.spec, "precision": identity.precision})
-        embedder = load_embedder(config, device)
-        check_identity(embedder.identity, identity, "the embedder installed here", manifest_path)
-        batch_size = batch_size or by_device(device, 4, 32)
-        return cls(predictor, embedder, threads, manifest_path, batch_size, calibrated=calibrated)
 
     def __copy__(self) -> NounClassifier:
         other = object.__new__(type(self))
@@ -162,7 +115,14 @@ class NounClassifier(FindsRegions, FindsTags):
         if self._loading is None:
             raise TypeError("Only a classifier that `NounClassifier.load` has made can be pickled")
         gate = {name: getattr(self, name) for name in ("_gate", "_stored", "_keep")}
-        return _again, (self._loading, self.weights_sha256, self._listed, self._reader.merges, gate)
+        return loaded_again, (
+            type(self).load,
+            self._loading,
+            self.weights_sha256,
+            self._listed,
+            self._reader.merges,
+            gate,
+        )
 
     from_pretrained = load  # the name that users of other libraries look for
     regions, tags = FindsRegions.regions, FindsTags.tags  # listed here, too, for whoever looks through the class
@@ -230,12 +190,12 @@ class NounClassifier(FindsRegions, FindsTags):
             TypeError: it has another shape, or values that are not finite.
         """
         top_k = self._count(top_k)
-        if (vectors := self._unit_rows(embeddings)) is None:
+        if (vectors := unit_rows(embeddings, self._embedder.dim)) is None:
             found = list(np.shape(embeddings))
             raise TypeError(f"Embeddings are finite numbers [n, {self._embedder.dim}], none all 0, not {found}")
         if len(vectors) == 0:
             return []
-        _check_process(self.device, self._threads)
+        check_process(self.device, self._threads)
         answers = self._predictor.answer(vectors, max(top_k, min(CANDIDATES, self._predictor.width)))
         found = self._reader.namings(answers, top_k)
         if self._gate is None:
@@ -251,17 +211,6 @@ class NounClassifier(FindsRegions, FindsTags):
             return min(_NOUNS, self._predictor.width)
         check_counts(top_k=top_k)
         return min(int(top_k), max(len(self.nouns), self._predictor.width))
-
-    def _unit_rows(self, embeddings: Any) -> np.ndarray | None:
-        """As float32 [n, dim] of length 1; None: they are no embeddings."""
-        if hasattr(embeddings, "detach"):  # a torch tensor, bfloat16 perhaps, which numpy does not know
-            embeddings = embeddings.detach().cpu()
-            embeddings = embeddings.float() if embeddings.is_floating_point() else embeddings
-        found = np.asarray(embeddings)
-        if found.ndim != 2 or found.shape[1] != self._embedder.dim or found.dtype.kind not in "fiu":
-            return None
-        lengths = np.linalg.norm(found.astype(np.float32), axis=1, keepdims=True)
-        return found.astype(np.float32) / lengths if (np.isfinite(lengths) & (lengths > 0)).all() else None
 
     def guide(self, nouns: Iterable[str]) -> NounClassifier:
         """The same classifier, answering from these nouns only. It shares the loaded models and is made in no time.
@@ -413,12 +362,12 @@ class NounClassifier(FindsRegions, FindsTags):
 
     def encode_prepared(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Unit vectors of prepared images, float32 [n, dim], computed together."""
-        _check_process(self.device, self._threads)
+        check_process(self.device, self._threads)
         return self._embedder.encode_images(images)
 
     def encode_texts(self, texts: str | Sequence[str]) -> np.ndarray:
         """Unit vectors of texts, float32 [n, dim], in the space of the images."""
-        _check_process(self.device, self._threads)
+        check_process(self.device, self._threads)
         texts = [texts] if isinstance(texts, str) else list(texts)
         if strange := [text for text in texts if not isinstance(text, str) or SURROGATE.search(text)]:
             raise TypeError(f"Texts are strings of whole characters, not {escaped(repr(strange[0]))}")
@@ -442,47 +391,10 @@ class NounClassifier(FindsRegions, FindsTags):
 
     def _embedded(self, images: Any, progress: bool) -> Iterator[tuple[list[Any], list[str | None], np.ndarray]]:
         """Sources, why they could not be read, and the vectors of the others: see `embed_batches`."""
-        _check_process(self.device, self._threads)
+        check_process(self.device, self._threads)
         images = images_of(images)
         total = len(images) if hasattr(images, "__len__") else 0
         with Progress("images", total, "images", quiet=not progress) as bar:
             for found in embed_batches(self._embedder, images, as_image, self._batch, self._threads):
                 yield found
                 bar.advance(len(found[0]))
-
-
-def _again(
-    loading: dict[str, Any], weights_sha256: str, listed: tuple[str, ...] | None, merges: bool, gate: dict[str, Any]
-) -> NounClassifier:
-    """A pickled classifier.
-
-    Raises:
-        NounflowError: its model is not there, or is another one now.
-    """
-    found = NounClassifier.load(**loading)
-    if found.weights_sha256 != weights_sha256:
-        raise MismatchError(
-            "The model is another one than when the classifier was pickled",
-            where=loading["run"],
-            fix="pickle the classifier again, or load the model by its path",
-        )
-    found = found.merged() if merges else found
-    found = found if listed is None else found.guide(listed)
-    found.__dict__.update(gate)
-    return found
-
-
-def _check_process(device: str, threads: int, *, computes: bool = True) -> None:
-    """
-    Raises:
-        NounflowError: this is the fork of a process that has computed in several threads; it would wait for ever.
-    """
-    if not _computing:
-        _computing.extend([os.getpid()] * computes)
-    elif _computing[0] != os.getpid():
-        torch = sys.modules.get("torch")
-        if device not in ("auto", "cpu") or (torch.get_num_threads() if torch else threads) > 1:
-            raise NounflowError(
-                "This process was forked from one that has computed, and would wait for its threads for ever",
-                fix='start processes by `multiprocessing.get_context("spawn")`, or before anything is named',
-            )
