@@ -18,7 +18,7 @@ import numpy as np
 from nounflow.schemas.annotations import Annotations
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.predictions import Predictions
-from nounflow.scoring.answers import POINTS, Judgements, answers, judgements, only_decoding
+from nounflow.scoring.answers import POINTS, Judgements, judgements, only_decoding
 from nounflow.scoring.intervals import mean_interval
 from nounflow.streams import stream
 
@@ -27,7 +27,9 @@ _SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)
 
 def points(path: Path, judged: Judgements) -> tuple[list[str], np.ndarray]:
     """Images, and the points of their first nouns."""
-    nouns = answers(read_document(Predictions, path, "predictions")).nouns
+    document = read_document(Predictions, path, "predictions")
+    nouns = dict(zip(document.samples, only_decoding(document).pred, strict=True))
+    nouns |= dict.fromkeys(document.unreadable, ())
     categories = [judged.get(image, {}).get(given[0]) if given else None for image, given in nouns.items()]
     return list(nouns), np.array([0.0 if category is None else POINTS[category] for category in categories])
 

@@ -54,7 +54,7 @@ def fill(ledger: Ledger, nouns: int) -> list[str]:
     for start in range(0, nouns, CHUNK):
         items = range(start, min(start + CHUNK, nouns))
         requests = [Request(f"noun {i}", ({"role": "user", "content": f"noun {i}"},), "1") for i in items]
-        questions = [Question.of(request, "model", request.parameters(None, 1000)) for request in requests]
+        questions = [Question.of(request, "model", {}) for request in requests]
         sendings = [ledger.record_sending(question, max_output_tokens=1000, worst_usd=0.01) for question in questions]
         ending = Ending("answered", raw, "", TokenUsage(100, 300), 0.001)
         for written in [ledger.record_ending(sending.result(), ending) for sending in sendings]:

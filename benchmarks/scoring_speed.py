@@ -22,12 +22,12 @@ from nounflow.schemas.embeddings import EmbedderIdentity
 from nounflow.schemas.labels import Labels
 from nounflow.schemas.models import PredictorManifest
 from nounflow.schemas.predictions import DecodingPredictions, Predictions
-from nounflow.schemas.tables import read_lexicon
-from nounflow.scoring.answers import answers, judge, judgements
-from nounflow.scoring.evaluation import ImageSet, ScoredRun
+from nounflow.schemas.tables import lexicon_digest, read_lexicon
+from nounflow.scoring.answers import judge, judgements
+from nounflow.scoring.evaluation import ScoredRun
 from nounflow.scoring.hierarchy import Hierarchy
 from nounflow.scoring.intervals import DRAWS, resampled_means
-from nounflow.scoring.load import read_lexicons
+from nounflow.scoring.load import ScoringMaterial, lexicon_entries
 from nounflow.scoring.scores import score_all
 from nounflow.scoring.values import prediction_values
 from nounflow.streams import stream
@@ -51,18 +51,19 @@ def main() -> None:
     documents = [made_up(f"run{i}", nouns, arguments.images) for i in range(arguments.runs)]
     judged = judge_all(documents)
     labels = {file: Labels(gold=row[0]) for file, row in zip(documents[0].samples, pairs_of(documents[0]), strict=True)}
-    (lexicon,) = next(iter(read_lexicons([arguments.nouns])[0].values()))
-    runs = {one.run: ScoredRun(manifest(one.run, nouns, lexicon.digest), lexicon) for one in documents}
+    digest, entries = lexicon_digest(nouns), lexicon_entries(table)
+    runs = {one.run: ScoredRun(manifest(one.run, nouns, digest), "made_up", entries) for one in documents}
     hierarchy = Hierarchy(WordNet.load(input_folder(arguments.wordnet)), [table])
-    sets = {"made_up": ImageSet("made_up", labels)}
+
+    material = ScoringMaterial(runs, tuple(documents), (judged,), {"made_up": labels}, {})
 
     def whole() -> Any:
         hierarchy.nearness.cache_clear()
-        return score_all(documents, [judged], runs, sets, hierarchy=hierarchy)
+        return score_all(material, hierarchy=hierarchy)
 
     scores = whole()
     pairs = sum(len(row) for one in documents for row in pairs_of(one))
-    values = prediction_values(judge(answers(documents[0]), judgements(judged))).worst
+    values = prediction_values(judge(documents[0], judgements(judged))).worst
     print(f"{pairs:,} judged pairs, {arguments.runs} runs, {arguments.images:,} images, {DRAWS:,} draws")
     print(f"{len(scores.rows)} rows, {len(scores.comparisons[0].runs) ** 2} cells of run against run\n")
     print("| what | seconds, median |\n|---|---:|")

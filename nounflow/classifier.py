@@ -59,7 +59,7 @@ class NounClassifier(FindsRegions, FindsTags):
         self._stored: StoredGate | None = None
         self._keep: float | None = None
         self._listed: tuple[str, ...] | None = None
-        self._reader = AnswerReader(manifest, predictor.manifest, calibrated)
+        self._reader = AnswerReader.of(manifest, predictor.manifest, calibrated)
         self._vectors_of, self._same, self._hypernyms = NounVectors(embedder), self._reader.same, self._reader.hypernyms
 
     @classmethod
@@ -237,19 +237,19 @@ class NounClassifier(FindsRegions, FindsTags):
         Raises:
             NounflowError: nothing is known of the model's synonyms.
         """
-        if not self._reader.knows_synonyms:
+        if self._reader.hypernyms is None:
             raise NounflowError(
                 "Nothing lies beside this model that tells synonyms",
                 where=self._manifest.parent,
                 fix="save the model from the project that made it, whose lexicon knows them",
             )
         merged = copy.copy(self)
-        merged._reader = self._reader.merging()
+        merged._reader = replace(self._reader, merge=True)
         return merged
 
     def synonyms(self, names: Iterable[str]) -> frozenset[str]:
         """Canonical forms of names, and of the lexicon's nouns that are their synonyms."""
-        return self._reader.synonyms(distinct_nouns(names), self._predictor.manifest.nouns)
+        return self._reader.synonyms(distinct_nouns(names))
 
     @property
     def calibrated_on(self) -> str:

@@ -1,22 +1,28 @@
 """Counts in, counts out: every stage says what it took, what it dropped and why, and it must tally."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from nounflow.errors import NounflowError
 from nounflow.files import write_json
 from nounflow.progress import print_flows
 
 
-class Flow:
+class Flow(BaseModel):
     """One stream of things through a stage: so many in, so many dropped or added for a reason, so many out."""
 
-    def __init__(self, name: str, n_in: int, unit: str) -> None:
-        self.name, self.n_in, self.unit = name, int(n_in), unit
-        self.dropped: dict[str, int] = {}
-        self.added: dict[str, int] = {}
-        self.n_out: int | None = None
-        self.unit_out = unit
+    model_config = ConfigDict(validate_by_name=True, serialize_by_alias=True)
+
+    name: str
+    n_in: int = Field(alias="in")
+    unit: str
+    dropped: dict[str, int] = {}
+    added: dict[str, int] = {}
+    n_out: int | None = Field(None, alias="out")
+    unit_out: str = ""
 
     def drop(self, n: int, reason: str) -> None:
         """Record that `n` things left the flow, and why."""
@@ -40,37 +46,27 @@ class Flow:
                 fix="this is a fault in nounflow, please report it with the stage's log",
             )
 
-    def as_dict(self) -> dict[str, Any]:
-        """The record as written to `*.counts.json`."""
-        return {
-            "name": self.name,
-            "in": self.n_in,
-            "unit": self.unit,
-            "dropped": dict(self.dropped),
-            "added": dict(self.added),
-            "out": self.n_out,
-            "unit_out": self.unit_out,
-        }
 
-
-class Counts:
+class Counts(BaseModel):
     """All flows of one stage's job; `write` prints and records them."""
 
-    def __init__(self, stage: str) -> None:
-        self.stage = stage
-        self.flows: list[Flow] = []
+    stage: str
+    flows: list[Flow] = []
+
+    def __init__(self, stage: str, flows: Sequence[Any] = ()) -> None:
+        super().__init__(stage=stage, flows=list(flows))
 
     def flow(self, name: str, n_in: int, unit: str) -> Flow:
         """Open a new flow."""
-        self.flows.append(Flow(name, n_in, unit))
+        self.flows.append(Flow(name=name, n_in=int(n_in), unit=unit))
         return self.flows[-1]
 
     def as_dict(self) -> dict[str, Any]:
-        """All flows; raises if one was never closed."""
+        """The record as written to `*.counts.json`; raises if a flow was never closed."""
         for flow in self.flows:
             if flow.n_out is None:
                 flow.out(-1)
-        return {"stage": self.stage, "flows": [flow.as_dict() for flow in self.flows]}
+        return self.model_dump()
 
     def print(self) -> None:
         """Print all flows."""

@@ -24,10 +24,13 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path, what: str, fix: str | None = None) -> Any:
+Pairs = Callable[[list[tuple[str, Any]]], Any]  # makes an object of its keys and values
+
+
+def read_json(path: Path, what: str, fix: str | None = None, pairs: Pairs | None = None) -> Any:
     """Read JSON; `what` names the file's role in the message when it is missing or damaged, `fix` the way out."""
     try:
-        return parse_json(Path(path).read_text(encoding=text_encoding(path)))
+        return parse_json(Path(path).read_text(encoding=text_encoding(path)), pairs)
     except FileNotFoundError:
         raise NounflowError(f"There is no {what}", where=path, fix=fix or "run the stage that writes it") from None
     except OSError as error:
@@ -40,8 +43,8 @@ def read_json(path: Path, what: str, fix: str | None = None) -> Any:
         ) from error
 
 
-def parse_json(text: str | bytes, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None) -> Any:
-    """JSON from outside; `pairs` makes an object of its keys and values, where a dict is not what is wanted.
+def parse_json(text: str | bytes, pairs: Pairs | None = None) -> Any:
+    """JSON from outside; `pairs` where a dict of the keys and values is not what is wanted.
 
     Raises:
         ValueError: it is none, is nested too deep, holds a number too long for Python, or a text that is no UTF-8.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 from nounflow.predictors.broader import HYPERNYMS, chain_of, hypernyms_of, merged_synonyms
 from nounflow.predictors.calibrating import calibrated, read_calibration
 from nounflow.schemas.documents import read_document
-from nounflow.schemas.hypernyms import NounHypernyms
+from nounflow.schemas.hypernyms import AnswerCalibration, NounHypernyms
 from nounflow.schemas.models import PredictorManifest
 from nounflow.tags.texts import texts_of
 from nounflow.text import canon
@@ -47,43 +46,31 @@ def distinct_nouns(nouns: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(texts_of(nouns)))
 
 
+@dataclass(frozen=True)
 class AnswerReader:
     """Turns a predictor's answers into namings: calibrated, synonyms merged, with the chain of hypernyms."""
 
-    def __init__(self, manifest_path: Path, manifest: PredictorManifest, use_calibration: bool) -> None:
-        """
+    hypernyms: NounHypernyms | None  # and synonyms; None: nothing is known of them
+    same: dict[str, str]  # noun of the lexicon -> the group that it shares with its synonyms
+    calibration: AnswerCalibration | None
+    merge: bool = False  # synonyms are one answer
+
+    @classmethod
+    def of(cls, manifest_path: Path, manifest: PredictorManifest, use_calibration: bool) -> AnswerReader:
+        """For a model.
+
         Raises:
             NounflowError: what lies beside the model is damaged.
         """
-        self.hypernyms = find_hypernyms(manifest_path, manifest)
-        self._nouns = manifest.nouns
-        self.calibration = read_calibration(manifest_path, manifest) if use_calibration else None
-        self._merge = False
+        hypernyms = find_hypernyms(manifest_path, manifest)
+        same = dict(zip(manifest.nouns, hypernyms.groups, strict=True)) if hypernyms else {}
+        return cls(hypernyms, same, read_calibration(manifest_path, manifest) if use_calibration else None)
 
-    @property
-    def knows_synonyms(self) -> bool:
-        """Whether the lexicon's groups and hypernyms are at hand."""
-        return self.hypernyms is not None
-
-    @functools.cached_property
-    def same(self) -> dict[str, str]:
-        """Noun -> the group that it shares with its synonyms; none where nothing is known of them."""
-        return dict(zip(self._nouns, self.hypernyms.groups, strict=True)) if self.hypernyms else {}
-
-    def merging(self) -> AnswerReader:
-        """The same, with synonyms as one answer."""
-        other = AnswerReader.__new__(AnswerReader)
-        other.__dict__ = self.__dict__ | {"_merge": True}
-        return other
-
-    def synonyms(self, names: Sequence[str], nouns: Sequence[str]) -> frozenset[str]:
+    def synonyms(self, names: Sequence[str]) -> frozenset[str]:
         """Canonical forms of names, and of the lexicon's nouns that are their synonyms."""
         wanted = {canon(name) for name in names}
-        if self.hypernyms is None:
-            return frozenset(wanted)
-        groups = {group for noun, group in zip(nouns, self.hypernyms.groups, strict=True) if canon(noun) in wanted}
-        same = (noun for noun, group in zip(nouns, self.hypernyms.groups, strict=True) if group in groups)
-        return frozenset(wanted | {canon(noun) for noun in same})
+        groups = {group for noun, group in self.same.items() if canon(noun) in wanted}
+        return frozenset(wanted | {canon(noun) for noun, group in self.same.items() if group in groups})
 
     def namings(self, answers: Answers, top_k: int) -> list[Naming]:
         """`top_k` nouns of each image; `answers` should hold `CANDIDATES`, if there are so many."""
@@ -101,7 +88,7 @@ class AnswerReader:
         probabilities = [probabilities[i] for i in kept]
         first = nouns[:CANDIDATES], probabilities[:CANDIDATES]  # however many are asked for
         chain = chain_of(self.hypernyms, *first) if self.hypernyms else ()
-        if self._merge and self.hypernyms:
+        if self.merge and self.hypernyms:
             places, probabilities = merged_synonyms(self.hypernyms, nouns, probabilities)
             texts, nouns = [texts[i] for i in places], [nouns[i] for i in places]
         texts, nouns = texts[:top_k], nouns[:top_k]

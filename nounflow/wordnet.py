@@ -223,10 +223,11 @@ def _check_targets(folder: Path, synsets: dict[str, Synset], index: dict[str, tu
     """Every synset that is pointed at must be there, no kind of itself, and have the words that the index gives it."""
     for synset in synsets.values():
         if lost := [target for target in (*synset.parents, *synset.wholes, *synset.groups) if target not in synsets]:
-            raise _lost(folder / "data.noun", f"the synset {synset.id} ({synset.lemmas[0]})", lost[0])
+            who = f"the synset {synset.id} ({synset.lemmas[0]})"
+            raise _untrue(folder / "data.noun", f"{who} points at {lost[0]}, which data.noun lacks")
     for word, senses in index.items():
         if lost := [sense for sense in senses if sense not in synsets]:
-            raise _lost(folder / "index.noun", f"the word '{word}'", lost[0])
+            raise _untrue(folder / "index.noun", f"the word '{word}' points at {lost[0]}, which data.noun lacks")
 
     try:
         graphlib.TopologicalSorter({synset.id: synset.parents for synset in synsets.values()}).prepare()
@@ -245,10 +246,6 @@ def _untrue(path: Path, what: str) -> DamagedFileError:
         where=path,
         fix="delete the folder and fetch it again",
     )
-
-
-def _lost(path: Path, who: str, target: str) -> DamagedFileError:
-    return _untrue(path, f"{who} points at {target}, which data.noun lacks")
 
 
 def _parse_synset(line: str) -> tuple[str, Synset]:

@@ -9,8 +9,8 @@ import pytest
 
 from nounflow.config.lexicon import LexiconConfig
 from nounflow.nouns.frequencies import Frequencies, load_frequencies
-from nounflow.nouns.inflection_lists import InflectionLists, load_inflection_lists
-from nounflow.nouns.rules import Rules, load_rules
+from nounflow.nouns.inflection_lists import InflectionLists
+from nounflow.nouns.rules import Rules, load_rules, read_rule_file
 from nounflow.wordnet import WordNet
 
 FULL = LexiconConfig(
@@ -37,7 +37,7 @@ def rules(repository: Path) -> Rules:
 
 @pytest.fixture(scope="session")
 def lists(repository: Path) -> InflectionLists:
-    return load_inflection_lists(repository / "resources/nouns/inflection.yaml")
+    return read_rule_file(repository / "resources/nouns/inflection.yaml", InflectionLists)
 
 
 def words_only(text: str) -> int:

@@ -14,16 +14,14 @@ from nounflow.schemas.annotations import Annotations, PeopleAgreement
 from nounflow.schemas.labels import Labels
 from nounflow.schemas.models import PredictorManifest
 from nounflow.schemas.predictions import Predictions
-from nounflow.schemas.tables import lexicon_digest
-from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
-from nounflow.scoring.load import lexicon_entries
+from nounflow.scoring.evaluation import ScoredRun
+from nounflow.scoring.load import ScoringMaterial, lexicon_entries
 from nounflow.scoring.results import Provenance, Scores
 from nounflow.scoring.rows import ScoreRow
 from nounflow.scoring.scores import score_all
 from nounflow.scoring.terminal import terminal_table
 
 ENTRIES = lexicon_entries(nouns_table(plurals={"goose": "geese"}))
-LEXICON = ScoredLexicon("tiny", lexicon_digest(NOUNS), ENTRIES)
 
 
 def score(
@@ -35,9 +33,11 @@ def score(
 ) -> Scores:
     """Scores of predictions; a run of which no manifest is given has a usual one."""
     given = {one.run: one for one in manifests}
-    runs = {one.run: ScoredRun(given.get(one.run, manifest(one.run, one.predictor)), LEXICON) for one in documents}
-    sets = {one.image_set: ImageSet(one.image_set, labels or {}) for one in documents}
-    return score_all(documents, judged, runs, sets, **options)
+    runs = {
+        one.run: ScoredRun(given.get(one.run, manifest(one.run, one.predictor)), "tiny", ENTRIES) for one in documents
+    }
+    of_sets = {one.image_set: labels or {} for one in documents}
+    return score_all(ScoringMaterial(runs, tuple(documents), tuple(judged), of_sets, {}), **options)
 
 
 def noisy(run: str, share: float, predictor: str = "decoder", n: int = 200) -> Predictions:

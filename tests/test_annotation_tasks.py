@@ -17,6 +17,8 @@ from nounflow.annotation.plan import in_second_pass, plan_tasks
 from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.images import ImageError
 from nounflow.schemas.decisions import Decision, Mark
+from nounflow.schemas.documents import write_document
+from nounflow.schemas.inputs import InputManifest
 from nounflow.web.task_queue import LEASE_SECONDS, TaskQueue
 
 PLANNED = [
@@ -179,7 +181,11 @@ def test_no_file_outside_the_folder_is_a_picture(tmp_path: Path) -> None:
     (folder / "way").symlink_to(tmp_path)
     (folder / "loop").symlink_to(folder / "loop")
     bad = ["../secret.png", str(tmp_path / "secret.png"), "link.png", "way/secret.png", "loop", "a\0b", "", "none.png"]
-    found = digest_images(folder, ["in.png", *bad], {"link.png": DIGESTS[0]})
+    known = InputManifest(
+        name="a", source="b", version="c", licence="d", folder="images", files={"link.png": DIGESTS[0]}, megabytes=1
+    )
+    write_document(tmp_path / "manifest.json", known)
+    found = digest_images(tmp_path / "manifest.json", ["in.png", *bad])
     assert set(found.images) == {"in.png"}
     assert set(found.problems) == set(bad)
     with pytest.raises(ImageError):

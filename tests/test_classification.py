@@ -8,8 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from score_material import LEXICON as SCORED
-from score_material import made_by_workflow
+from score_material import ENTRIES, made_by_workflow
 from synthetic_results import manifest, nouns_table
 from tiny_workflow import Project
 
@@ -100,7 +99,7 @@ def test_published_values_stand_beside_whole_sets_only_and_are_marked(tmp_path: 
 
 def test_the_report_shows_the_table_where_there_is_one() -> None:
     scores = made_by_workflow()
-    empty = ScoringMaterial({"a": ScoredRun(manifest("a"), SCORED)}, (), (), {}, {"tiny": LEXICON})
+    empty = ScoringMaterial({"a": ScoredRun(manifest("a"), "tiny", ENTRIES)}, (), (), {}, {"tiny": LEXICON})
     assert "h-classified" not in render(Report(scores, empty))
     page = render(Report(scores, empty, classification=rows([one()])))
     assert "20.0 [3.6, 62.4]" in page

@@ -21,9 +21,8 @@ from input_material import run_script
 from PIL import Image
 
 from nounflow.errors import DamagedFileError, NounflowError
-from nounflow.inputs import novic
 from nounflow.inputs.archives import safe_name, unpack_zip
-from nounflow.inputs.download import download
+from nounflow.inputs.download import download, fetch_wiki, fetch_world
 from nounflow.inputs.transfer import TransferError, retried
 
 pytestmark = pytest.mark.usefixtures("no_waiting_and_no_wordnet")
@@ -95,7 +94,7 @@ def test_a_published_set_is_fetched_unpacked_and_recorded(tmp_path: Path, web: t
 def test_a_busy_server_is_asked_again(tmp_path: Path, web: tuple[str, Path, list[str]]) -> None:
     address, folder, asked = web
     zipped(folder / "busy.zip")
-    manifest = novic.fetch_wiki(tmp_path / "out", tmp_path / "cache", url=f"{address}/busy.zip")
+    manifest = fetch_wiki(tmp_path / "out", tmp_path / "cache", url=f"{address}/busy.zip")
     assert asked == ["busy.zip"] * 3
     assert len(manifest.files) == 3
 
@@ -114,7 +113,7 @@ def test_a_missing_page_is_reported_once_and_at_once(tmp_path: Path, web: tuple[
 def test_a_transfer_that_breaks_off_is_tried_three_times(tmp_path: Path, web: tuple[str, Path, list[str]]) -> None:
     address, _, asked = web
     with pytest.raises(TransferError, match="after 100 of 5,000 bytes"):
-        novic.fetch_wiki(tmp_path / "out", tmp_path / "cache", url=f"{address}/cut.zip")
+        fetch_wiki(tmp_path / "out", tmp_path / "cache", url=f"{address}/cut.zip")
     assert asked == ["cut.zip"] * 3
     assert not (tmp_path / "out/manifest.json").exists()
 
@@ -129,7 +128,7 @@ def test_a_truncated_zip_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
     path = zipped(tmp_path / "set.zip")
     path.write_bytes(path.read_bytes()[:-30])
     with pytest.raises(DamagedFileError, match="damaged or cut off"):
-        novic.fetch_world(tmp_path / "out", tmp_path / "cache", url=path.as_uri())
+        fetch_world(tmp_path / "out", tmp_path / "cache", url=path.as_uri())
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -146,7 +145,7 @@ def test_a_zip_with_a_flipped_byte_is_refused(tmp_path: Path) -> None:
 def test_an_archive_that_reaches_outside_is_refused_before_anything_is_written(tmp_path: Path, name: str) -> None:
     path = zipped(tmp_path / "set.zip", ("good.png", name))
     with pytest.raises(DamagedFileError, match="outside"):
-        novic.fetch_world(tmp_path / "in/out", tmp_path / "in/cache", url=path.as_uri())
+        fetch_world(tmp_path / "in/out", tmp_path / "in/cache", url=path.as_uri())
     assert not list(tmp_path.rglob("evil.png"))
     assert not list(tmp_path.rglob("good.png"))
 
@@ -175,11 +174,11 @@ def test_a_download_stops_at_its_limit(tmp_path: Path) -> None:
 def test_a_zip_without_images_is_refused(tmp_path: Path) -> None:
     path = zipped(tmp_path / "set.zip", ("readme.txt",))
     with pytest.raises(NounflowError, match="no images"):
-        novic.fetch_world(tmp_path / "out", tmp_path / "cache", url=path.as_uri())
+        fetch_world(tmp_path / "out", tmp_path / "cache", url=path.as_uri())
     assert not (tmp_path / "out/manifest.json").exists()
 
 
 @pytest.mark.parametrize("url", ["ftp://host/a.zip", "a.zip"])
 def test_only_web_addresses_and_files_are_fetched(tmp_path: Path, url: str) -> None:
     with pytest.raises(NounflowError, match="Not an address"):
-        novic.fetch_world(tmp_path / "out", tmp_path / "cache", url=url)
+        fetch_world(tmp_path / "out", tmp_path / "cache", url=url)

@@ -19,9 +19,8 @@ from synthetic_results import annotations_of, predictions
 
 from nounflow.schemas.labels import Labels
 from nounflow.scoring.answers import judgements
-from nounflow.web.exploring.answers import Wanted, answer_table, chosen, confusions, page
+from nounflow.web.exploring.answers import Wanted, answer_table, chosen, confusions, page, plane
 from nounflow.web.exploring.app import exploring_app
-from nounflow.web.exploring.embedding_map import plane
 
 SAID = {"a": {"1.png": ["dog", "cat"], "2.png": ["cat"], "3.png": ["sheep"]}, "b": {"1.png": ["dog"], "2.png": ["dog"]}}
 JUDGED = judgements(

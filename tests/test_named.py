@@ -88,7 +88,7 @@ def test_tasks_are_planned_box_by_box_and_annotations_name_them_alike() -> None:
 
 def test_contradictions_on_a_box_are_reviewed_with_its_frame() -> None:
     said = [record(1, box=BOX), record(2, category="correct_primary", annotator="bob", box=BOX), record(3, noun="cat")]
-    work = Work("regions-mine", (BOXES,), Path(), Digests(FILES, {}), ())
+    work = Work("regions-mine", (BOXES,), Digests(Path(), FILES, {}), ())
     (task,) = contradictions(work, said, PeopleAnnotatorConfig(kind="people"))
     assert (task.image, task.files, [ask.noun for ask in task.asks]) == (said[0].place, ("a.png",), ["dog"])
 

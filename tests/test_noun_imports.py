@@ -13,7 +13,8 @@ from noun_material import FULL, nouns_of
 
 from nounflow.config.inputs import NOUN_READERS, NOUN_SOURCES
 from nounflow.errors import DamagedFileError, NounflowError
-from nounflow.inputs import emoji, english_wordnet
+from nounflow.inputs import emoji
+from nounflow.inputs.download import fetch_english_wordnet
 from nounflow.inputs.placing import InputOrigin, put_in_place
 from nounflow.nouns.frequencies import Frequencies
 from nounflow.nouns.imported import read_imports
@@ -187,7 +188,7 @@ def test_emoji_names_come_from_npm_and_a_release_from_an_address(tmp_path: Path,
     assert (list(manifest.files), manifest.version, manifest.left_out) == ([emoji.NAMES], "0.9.0", 1)
     release = tmp_path / "english-wordnet-2024.xml"
     release.write_text(RELEASE)
-    manifest = english_wordnet.fetch_english_wordnet(tmp_path / "out", tmp_path / "cache", release.as_uri())
+    manifest = fetch_english_wordnet(tmp_path / "out", tmp_path / "cache", release.as_uri())
     assert (list(manifest.files), manifest.version) == ([release.name], "english-wordnet-2024")
 
 

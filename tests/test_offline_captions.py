@@ -12,6 +12,7 @@ from caption_material import mass, whole_words, written
 
 from nounflow.captions.offline import FEWEST, LONGEST, SHORTEST, OfflineCaptioner, draft_captions
 from nounflow.captions.scenes import SceneBook
+from nounflow.captions.table import frame_of
 from nounflow.config.captions import OfflineConfig
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
@@ -123,7 +124,7 @@ def test_others_of_a_kind_are_named_in_the_plural(nouns: pl.DataFrame, parent: s
 def test_the_seed_decides_the_offline_captions(nouns: pl.DataFrame, book: SceneBook) -> None:
     def texts(lexicon: pl.DataFrame, seed: int) -> dict[int, list[str]]:
         captioner = OfflineCaptioner(lexicon, book, OfflineConfig(captions_per_noun=FEWEST), seed)
-        table = pl.concat(captioner.batches(Counter()))
+        table = frame_of([*captioner.rows(Counter())])
         return dict(table.group_by(pl.col("targets").list.first()).agg("text").iter_rows())
 
     whole = texts(nouns, 5)

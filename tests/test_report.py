@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from report_material import call, write_results
 from score_material import dogs_are_right, noisy, score
-from synthetic_results import NOUNS, annotations_of, manifest, nouns_table, predictions
+from synthetic_results import annotations_of, manifest, nouns_table, predictions
 
 from nounflow.report.gallery import Card, Guess, Picture, Said
 from nounflow.report.page import Report, render
+from nounflow.report.reading import TrainingProgress
 from nounflow.report.words import headline
 from nounflow.schemas.annotations import PeopleAgreement
 from nounflow.schemas.documents import write_document
 from nounflow.schemas.hypernyms import AnswerCalibration
-from nounflow.schemas.tables import lexicon_digest
-from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
+from nounflow.scoring.evaluation import ScoredRun
 from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.scores import score_all
 
@@ -92,7 +92,6 @@ def test_the_page_needs_neither_curves_nor_angles_nor_judgements_nor_pictures(tm
 @pytest.fixture(scope="module")
 def page_of_two_sets_and_two_judges() -> str:
     """HTML of one run on the image sets x and y under the judges p and q; q was compared with people on x."""
-    lexicon = ScoredLexicon("tiny", lexicon_digest(NOUNS), {})
     documents = [predictions("a", {"1.png": ["dog"]}, image_set=name) for name in ("x", "y")]
     judged = [
         annotations_of({"1.png": {"correct_primary": ["dog"]}}, name, who) for name in ("x", "y") for who in ("p", "q")
@@ -103,20 +102,28 @@ def page_of_two_sets_and_two_judges() -> str:
     )  # fmt: skip
     judged[1] = judged[1].model_copy(update={"agreement": agreement})
     material = ScoringMaterial(
-        runs={"a": ScoredRun(manifest("a"), lexicon)},
+        runs={"a": ScoredRun(manifest("a"), "tiny", {})},
         predictions=tuple(documents),
         annotations=tuple(judged),
-        image_sets={name: ImageSet(name, {}) for name in ("x", "y")},
+        labels={"x": {}, "y": {}},
         tables={"tiny": nouns_table()},
     )
-    scores = score_all(documents, judged, material.runs, material.image_sets)
+    scores = score_all(material)
     said = (Said("a", "decoder", (Guess("dog", 0.5, "right", "correct_primary"),)),)
     pictures = [(Card(name, "1.png", None, said), Picture("data:image/jpeg;base64,", 1, 1)) for name in ("x", "y")]
     rule = AnswerCalibration(
         weights_sha256="", weight=0.5, none=-1.0, candidates=1, images=9, labels="", fitted_on="held-out captions",
         error_before=0.3, error_after=0.1, right=0.5,
     )  # fmt: skip
-    return render(Report(scores=scores, material=material, cards=pictures, images=2, fitted={"a": rule}))
+    return render(
+        Report(
+            scores=scores,
+            material=material,
+            cards=pictures,
+            images=2,
+            progress={"a": TrainingProgress(None, None, fitted=rule)},
+        )
+    )
 
 
 def test_probabilities_are_drawn_as_fitted_beside_the_runs_own(page_of_two_sets_and_two_judges: str) -> None:

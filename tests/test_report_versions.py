@@ -7,11 +7,11 @@ import json
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from score_material import LEXICON, varied, varied_material
+from score_material import ENTRIES, varied, varied_material
 from synthetic_results import manifest, nouns_table
 
 from nounflow.report.page import Report, render
-from nounflow.scoring.evaluation import ImageSet, ScoredRun
+from nounflow.scoring.evaluation import ScoredRun
 from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.results import Scores
 from nounflow.scoring.rows import COLUMNS
@@ -21,10 +21,10 @@ from nounflow.scoring.rows import COLUMNS
 def material() -> ScoringMaterial:
     documents, judged, labels = varied_material()
     return ScoringMaterial(
-        runs={one.run: ScoredRun(manifest(one.run, one.predictor), LEXICON) for one in documents},
+        runs={one.run: ScoredRun(manifest(one.run, one.predictor), "tiny", ENTRIES) for one in documents},
         predictions=tuple(documents),
         annotations=tuple(judged),
-        image_sets={"bare": ImageSet("bare", {}), "photos": ImageSet("photos", labels)},
+        labels={"bare": {}, "photos": labels},
         tables={"tiny": nouns_table()},
     )
 

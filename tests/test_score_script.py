@@ -87,7 +87,7 @@ def test_material_that_does_not_belong_together_is_refused(tmp_path: Path) -> No
         "nouns": [tmp_path / "nouns/tiny.parquet"],
         "labels": {"photos": None},
     }
-    assert load_material(**files).image_sets["photos"].labels == {}
+    assert load_material(**files).labels["photos"] == {}
     with pytest.raises(MismatchError, match="image set 'photos'"):
         load_material(**files | {"labels": {}})
     with pytest.raises(MismatchError, match="no manifest of the run 'a'"):

@@ -85,7 +85,7 @@ from nounflow.scoring.measures import measure
 
 @measure("longest", "count", "Letters of the longest noun")
 def longest_noun(evaluation, run):
-    return max(len(noun) for nouns in evaluation.answers[run].nouns.values() for noun in nouns)
+    return max(len(noun) for nouns in evaluation.judged[run].nouns for noun in nouns)
 
 from pathlib import Path
 from score_material import varied

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_results import annotations_of, predictions
 
-from nounflow.scoring.answers import POINTS, JudgedAnswers, answers, judge, judgements
+from nounflow.scoring.answers import POINTS, JudgedAnswers, judge, judgements
 from nounflow.scoring.tables import PublishedRow, published_rows
-from nounflow.scoring.values import correct_values, overall_values, prediction_values, primary_values, top_k
+from nounflow.scoring.values import TopK, correct_values, overall_values, prediction_values, primary_values, top_k
 
 # category of a first noun -> prediction, primary, right, prediction if unjudged nouns were right
 TRUTH = {
@@ -34,7 +34,7 @@ def judged_as(categories: Sequence[str | None]) -> JudgedAnswers:
         if category:
             lists.setdefault(category, []).append(f"n{i}")
     document = predictions("a", {"1.png": [f"n{i}" for i in range(len(categories))]})
-    return judge(answers(document), judgements(annotations_of({"1.png": lists})))
+    return judge(document, judgements(annotations_of({"1.png": lists})))
 
 
 @pytest.mark.parametrize("category", TRUTH)
@@ -55,8 +55,8 @@ def test_the_top_k_score_takes_the_better_of_every_pair_of_categories(pair: tupl
     expected = max(TRUTH[category][0] for category in pair)
     assert prediction_values(judged, 3).worst == expected
     bound = max(TRUTH[category][3] for category in pair)
-    assert top_k(judged)[1] == (2, expected, max(TRUTH[category][2] for category in pair), bound)
-    assert top_k(judged)[0][1] == TRUTH[pair[0]][0]
+    assert top_k(judged)[1] == TopK(2, expected, max(TRUTH[category][2] for category in pair), bound)
+    assert top_k(judged)[0].score == TRUTH[pair[0]][0]
 
 
 CATEGORY = st.sampled_from([*POINTS, None])
@@ -72,7 +72,7 @@ def test_the_arrays_agree_with_plain_loops(images: list[list[str | None]], data:
         for k, category in enumerate(image):
             if category:
                 lists[f"{i}.png"].setdefault(category, []).append(f"n{k}")
-    judged = judge(answers(predictions("a", answered, unreadable=unreadable)), judgements(annotations_of(lists)))
+    judged = judge(predictions("a", answered, unreadable=unreadable), judgements(annotations_of(lists)))
     factors = np.array(data.draw(st.lists(st.sampled_from([0.5, 1.0]), min_size=len(images), max_size=len(images))))
     weight = {name: row[0] for name, row in TRUTH.items()}
     for k in (1, 3, 5):
@@ -117,7 +117,7 @@ def test_every_published_row_is_what_whole_numbers_of_images_come_to(row: Publis
     said = [(name, i < few) for name, many, few in zip(POINTS, counts, coarse, strict=True) for i in range(many)]
     lists = {f"{i:04}.png": {name: ["noun"]} for i, (name, _) in enumerate(said)}
     factors = [0.5 if less else 1.0 for _, less in said]
-    judged = judge(answers(predictions("a", {file: ["noun"] for file in lists})), judgements(annotations_of(lists)))
+    judged = judge(predictions("a", {file: ["noun"] for file in lists}), judgements(annotations_of(lists)))
     for values, expected in (
         (primary_values(judged), row.primary_score),
         (prediction_values(judged), row.prediction_score),

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from nounflow.annotation.calibration import Settling
     from nounflow.annotation.judgements import Row
     from nounflow.annotation.log import DecisionLog
-    from nounflow.annotation.pictures import Digests
     from nounflow.annotation.plan import Task
 
 USUAL = PeopleAnnotatorConfig(kind="people")
@@ -45,7 +44,7 @@ def main(
     """Ask what is missing, settle, write."""
     from nounflow.annotation.judgements import annotate, known_judgements, settling_of
     from nounflow.annotation.log import DecisionLog, read_records
-    from nounflow.annotation.pictures import digest_images, folder_and_digests
+    from nounflow.annotation.pictures import digest_images
     from nounflow.annotation.plan import plan_tasks
     from nounflow.annotation.questions import RULE
     from nounflow.schemas.annotations import Annotations
@@ -53,13 +52,10 @@ def main(
     from nounflow.schemas.named import read_said
 
     documents = [document for path in predictions for document in read_said(path, image_set)]
-    folder, known_digests = folder_and_digests(images)
-    digests = digest_images(folder, {file for document in documents for file in document.samples}, known_digests)
-    for file, problem in digests.problems.items():
-        print(f"left out: {file!a}: {problem}", flush=True)
+    digests = digest_images(images, {file for document in documents for file in document.samples})
     tasks = plan_tasks(documents, settings.top_k, digests.images)
     with DecisionLog.open(Path(settings.log)) as log:
-        problems = _ask_missing(tasks, log, folder, digests, annotator, image_set, settings)
+        problems = _ask_missing(tasks, log, digests.folder, annotator, image_set, settings)
         known = known_judgements(log.records(), annotator, settings)
     said = read_records(Path(people.log)) if Path(people.log).exists() else []
     settling = settling_of(known, said, people, settings)
@@ -78,7 +74,6 @@ def _ask_missing(
     tasks: list[Task],
     log: DecisionLog,
     folder: Path,
-    digests: Digests,
     annotator: str,
     image_set: str,
     settings: OpenAIAnnotatorConfig,

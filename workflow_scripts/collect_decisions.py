@@ -34,7 +34,7 @@ def main(
     from nounflow.annotation.consensus import Contradiction, five_lists
     from nounflow.annotation.current_decisions import CurrentDecisions
     from nounflow.annotation.log import read_records
-    from nounflow.annotation.pictures import digest_images, folder_and_digests
+    from nounflow.annotation.pictures import digest_images
     from nounflow.annotation.plan import places
     from nounflow.schemas.annotations import Annotations
     from nounflow.schemas.documents import write_document
@@ -48,12 +48,8 @@ def main(
         )
     current = CurrentDecisions(read_records(log) if log.exists() else (), settings.scheme)
     documents = [document for path in predictions for document in read_said(path, image_set)]
-    files = {file for document in documents for file in document.samples}
-    folder, known = folder_and_digests(images)
-    digests, problems = digest_images(folder, files, known)
-    for file, problem in problems.items():
-        print(f"left out: {file!a}: {problem}", flush=True)
-    lists, differing, record = five_lists(current, places(documents, digests), settings)
+    digests = digest_images(images, {file for document in documents for file in document.samples})
+    lists, differing, record = five_lists(current, places(documents, digests.images), settings)
     write_sheet(contradictions, Contradiction._fields, differing)
     record.write(counts)
     rule = f"people: {', '.join(settings.policy) or 'where all agree'}"

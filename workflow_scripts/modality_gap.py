@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Annotated
 
 from nounflow.commandline import Counts, Device, ImageSet, Threads, run_stage
-from nounflow.config.check_set import PromptsSettings
+from nounflow.config.check_set import Prompts
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.noise import NoiseConfig
-
-USUAL = PromptsSettings("imagenet80")
 
 
 def main(
@@ -30,7 +28,7 @@ def main(
     labels: Annotated[Path | None, "its label file"] = None,
     captions_in: Annotated[Path | None, "folder of images and captions, or manifest of a fetched set"] = None,
     noise: Annotated[NoiseConfig | None, "training noise to compare with, as JSON"] = None,
-    prompts: Annotated[PromptsSettings, "prompts around nouns, as JSON"] = USUAL,
+    prompts: Annotated[Prompts, "prompts around nouns, as JSON"] = "imagenet80",
     device: Device = "auto",
     threads: Threads = 2,
 ) -> None:
@@ -76,7 +74,7 @@ def main(
     model = load_embedder(embedder, prepare_process(device, threads), images=False)
     check_identity(manifest.embedder, model.identity, images, "the embedder of the config")
     nouns = [gold[file].gold for file in files]
-    gap = modality_gap(model, image_set, np.asarray(vectors)[rows], nouns, captions, prompts.root, noise)
+    gap = modality_gap(model, image_set, np.asarray(vectors)[rows], nouns, captions, prompts, noise)
     draw_gap(picture, gap)
     write_document(out, gap)
     record.write(counts)

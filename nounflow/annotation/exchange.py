@@ -17,10 +17,11 @@ from nounflow.annotation.votes import VotingRule, verdict
 from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.escaping import spreadsheet_cell, unguarded
-from nounflow.files import parse_json, sha256_text, write_text
+from nounflow.files import read_json, sha256_text, write_text
 from nounflow.image_names import plain_name
 from nounflow.schemas.annotations import CATEGORIES, Annotations, ImageAnnotations
 from nounflow.schemas.decisions import Decision
+from nounflow.schemas.documents import first_problem
 
 _LONGEST = 4000  # characters of evidence
 
@@ -62,7 +63,9 @@ def read_judgements(path: Path, counts: Counts) -> ImportedDecisions:
         NounflowError: the file is missing.
         DamagedFileError: it is of none of the three forms, or names a picture twice.
     """
-    value = _read(path)
+    value = read_json(path, "file of judgements", "check the path, mend it or restore it from a copy", _without_doubles)
+    if not isinstance(value, dict):
+        raise DamagedFileError("The file holds no JSON object", where=path, fix="name a file of judgements")
     try:
         if "_meta" in value and "annotations" in value:
             return _from_votes(_Votes.model_validate(value), counts)
@@ -189,23 +192,8 @@ def _from_votes(state: _Votes, counts: Counts) -> ImportedDecisions:
 def first_line(error: Exception) -> str:
     """What is wrong, in a line."""
     if isinstance(error, pydantic.ValidationError):
-        first = error.errors(include_url=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return first_problem(error)
     return f"{type(error).__name__}: {error}".splitlines()[0]
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        value = parse_json(Path(path).read_text(encoding="utf-8-sig"), _without_doubles)
-    except FileNotFoundError:
-        raise NounflowError("There is no such file", where=path, fix="check the path") from None
-    except (ValueError, OSError) as error:
-        raise DamagedFileError(
-            f"The file is not readable JSON ({error})", where=path, fix="mend it or restore it from a copy"
-        ) from None
-    if not isinstance(value, dict):
-        raise DamagedFileError("The file holds no JSON object", where=path, fix="name a file of judgements")
-    return value
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -2,13 +2,13 @@
 
 import hashlib
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import ImageDraw
 
-from nounflow.images import ImageError, open_image
+from nounflow.images import ImageError, list_images, open_image
 from nounflow.inputs import input_folder
 from nounflow.progress import Progress
 from nounflow.schemas.decisions import asked_at
@@ -17,25 +17,26 @@ from nounflow.schemas.inputs import InputManifest
 
 
 class Digests(NamedTuple):
-    """Which file holds which picture, and why some have none."""
+    """Which file of a folder holds which picture, and why some have none."""
 
+    folder: Path
     images: dict[str, str]  # file, relative to the folder -> sha256
     problems: dict[str, str]  # file -> reason
 
 
-def folder_and_digests(place: Path) -> tuple[Path, dict[str, str]]:
-    """An image set's folder, from itself or from the manifest of a fetched source, which knows the digests already."""
-    place = Path(place)
-    if place.suffix != ".json":
-        return place, {}
-    return input_folder(place), read_document(InputManifest, place, "manifest of a fetched input").files
+def digest_images(place: Path, files: Iterable[str] | None = None, tell: bool = True) -> Digests:
+    """Digests of the files of an image set; None: of all images in its folder.
 
-
-def digest_images(folder: Path, files: Iterable[str], known: Mapping[str, str]) -> Digests:
-    """Digests of files below a folder; those of `known` are taken as they are."""
+    Args:
+        place: the folder, or the manifest of a fetched source, which knows the digests already.
+        tell: print which have none.
+    """
+    fetched = Path(place).suffix == ".json"
+    folder = input_folder(place) if fetched else Path(place)
+    known = read_document(InputManifest, place, "manifest of a fetched input").files if fetched else {}
     images: dict[str, str] = {}
     problems: dict[str, str] = {}
-    wanted = sorted(set(files))
+    wanted = sorted(set(list_images(folder) if files is None else files))
     with Progress("pictures", len(wanted), "files") as progress:
         for file in wanted:
             try:
@@ -46,7 +47,9 @@ def digest_images(folder: Path, files: Iterable[str], known: Mapping[str, str]) 
             except OSError as error:
                 problems[file] = f"cannot be read: {error.strerror}"
             progress.advance(1)
-    return Digests(images, problems)
+    for file, reason in problems.items() if tell else ():
+        print(f"left out: {file!a}: {reason}", flush=True)
+    return Digests(folder, images, problems)
 
 
 def inside(folder: Path, file: str) -> Path:

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from nounflow.annotation.consensus import contradicted
 from nounflow.annotation.current_decisions import CurrentDecisions
-from nounflow.annotation.pictures import Digests, digest_images, folder_and_digests
+from nounflow.annotation.pictures import Digests, digest_images
 from nounflow.annotation.plan import Ask, Task, places, plan_tasks
 from nounflow.config.annotators import PeopleAnnotatorConfig
 from nounflow.config.experiment import Config
@@ -15,7 +15,7 @@ from nounflow.config.judged_sets import judged_sets
 from nounflow.errors import NounflowError
 from nounflow.schemas.decisions import Decision, Mark, asked_at
 from nounflow.schemas.named import Said
-from nounflow.schemas.predictions import Predictions, read_predictions
+from nounflow.schemas.predictions import Predictions
 
 RESULTS = Path("results")
 Document = TypeVar("Document", Predictions, Said)
@@ -27,24 +27,14 @@ class Work:
 
     image_set: str
     predictions: tuple[Said, ...]
-    folder: Path
     digests: Digests
     tasks: tuple[Task, ...]
-
-
-def find_predictions(named: Sequence[str | Path], image_set: str | None) -> tuple[Predictions, ...]:
-    """Read predictions by run name, file or folder; all on one image set.
-
-    Raises:
-        NounflowError: something is missing, or more than one image set is left.
-    """
-    return find_said(named, image_set, lambda path: (read_predictions(path),))
 
 
 def find_said(
     named: Sequence[str | Path], image_set: str | None, read: Callable[[Path], tuple[Document, ...]]
 ) -> tuple[Document, ...]:
-    """The same, whatever `read` finds in the files.
+    """What `read` finds in files, by run name, file or folder; all on one image set.
 
     Raises:
         NounflowError: something is missing, or more than one image set is left.
@@ -108,13 +98,9 @@ def people_settings(config: Config, log: Path | None) -> PeopleAnnotatorConfig:
 
 def prepare(predictions: tuple[Said, ...], place: Path, top_k: int) -> Work:
     """Find the pictures and plan what is asked."""
-    folder, known = folder_and_digests(place)
-    files = {file for document in predictions for file in document.samples}
-    digests = digest_images(folder, files, known)
-    for file, problem in digests.problems.items():
-        print(f"left out: {file!a}: {problem}", flush=True)
+    digests = digest_images(place, {file for document in predictions for file in document.samples})
     tasks = plan_tasks(predictions, top_k, digests.images)
-    return Work(predictions[0].image_set, predictions, folder, digests, tuple(tasks))
+    return Work(predictions[0].image_set, predictions, digests, tuple(tasks))
 
 
 def contradictions(work: Work, records: Iterable[Decision | Mark], settings: PeopleAnnotatorConfig) -> tuple[Task, ...]:

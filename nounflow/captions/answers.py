@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import polars as pl
@@ -12,14 +13,13 @@ from nounflow.captions.check_report import ReportTally
 from nounflow.captions.checks import CaptionChecks, Checked, with_secondary
 from nounflow.captions.near_duplicates import Kept
 from nounflow.captions.spool import Spool
-from nounflow.captions.table import CaptionDraft, Row, Written, frame_of, record_nouns
+from nounflow.captions.table import BATCH, CaptionDraft, Row, Written, frame_of, record_nouns
 from nounflow.captions.templates import Number
 from nounflow.counts import Counts
 from nounflow.llm.enough import refuse_too_little
 from nounflow.llm.reading import find_json
 from nounflow.llm.requests import Failure, Outcome
 
-_BATCH = 16_384  # captions
 _NUMBERS: tuple[Number, ...] = ("singular", "plural")
 
 
@@ -109,7 +109,9 @@ class CaptionAnswers:
         """The captions that passed, other nouns as secondary targets; `tally` gets those that did not as well."""
 
         def batches() -> Iterator[pl.DataFrame]:
-            for table, checked in self._tables(tasks):
+            found = self._rows(tasks)
+            while some := list(islice(found, BATCH)):
+                table, checked = frame_of([row for row, _ in some]), [result for _, result in some]
                 tally.add(table, checked)
                 yield with_secondary(table, checked, self.checks.settings.secondary_share)
 
@@ -159,17 +161,11 @@ class CaptionAnswers:
         """The noun's kept captions as plain words."""
         return [tuple(words) for piece in self._spool.pieces(task.id) for words in json.loads(piece)[1]]
 
-    def _tables(self, tasks: Iterable[NounTask]) -> Iterator[tuple[pl.DataFrame, list[Checked]]]:
-        """All captions as rows of schema `CAPTIONS`, noun after noun, and what the checks say of each."""
-        rows, results = list[Row](), list[Checked]()
+    def _rows(self, tasks: Iterable[NounTask]) -> Iterator[tuple[Row, Checked]]:
+        """All captions, noun after noun, and what the checks say of each."""
         for task in tasks:
             for number, text, checked in self.captions(task):
-                rows.append((text, (task.id,), task.weight_of(number), f"llm-{number}"))
-                results.append(checked)
-            if len(rows) >= _BATCH:
-                yield frame_of(rows), results
-                rows, results = [], []
-        yield frame_of(rows), results
+                yield (text, (task.id,), task.weight_of(number), f"llm-{number}"), checked
 
     def _reasons(self, task: NounTask) -> str:
         faults = Counter(checked.fault for _, _, checked in self.captions(task) if checked.fault is not None)

@@ -18,7 +18,7 @@ import polars as pl
 from nounflow.captions.glosses import GlossPhrases, GlossReader
 from nounflow.captions.quotas import quotas
 from nounflow.captions.scenes import WORD_SLOTS, Pattern, SceneBook
-from nounflow.captions.table import CaptionDraft, Row, Written, frame_of, record_nouns, record_texts
+from nounflow.captions.table import CaptionDraft, Row, Written, frames, record_nouns, record_texts
 from nounflow.config.captions import OfflineConfig
 from nounflow.counts import Counts
 from nounflow.streams import stream
@@ -28,7 +28,6 @@ FEWEST = 4  # captions that every noun gets
 SHORTEST, LONGEST = 5, 25  # words of a caption
 RUN = 4  # so many words of the gloss in a row are a definition's
 _TRIES = 40  # for one caption
-_BATCH = 16_384  # rows
 _ADJECTIVES = frozenset({"adjective", "trait"})
 _WORD = re.compile(r"[a-z0-9'-]+")
 _MARKED = re.compile(r"([#@]) ([^\s,.]+)")
@@ -51,7 +50,7 @@ def draft_captions(nouns: pl.DataFrame, words: Path, settings: OfflineConfig, se
         record_nouns(counts, len(nouns), written, "no sentence could be made")
         return counts
 
-    return CaptionDraft(captioner.batches(refused), count)
+    return CaptionDraft(frames(captioner.rows(refused)), count)
 
 
 @dataclass(frozen=True)
@@ -93,20 +92,12 @@ class OfflineCaptioner:
         weights = np.array([subject.weight for subject in self.subjects])
         self.asked = quotas(weights, mean, low, max(low, 3 * mean))  # int64 [nouns]
 
-    def batches(self, refused: Counter[str]) -> Iterator[pl.DataFrame]:
-        """Captions of all nouns (columns of schema `CAPTIONS`), some at a time; adds to `refused` by reason.
-
-        Two nouns that share a form may get the same text; it is not yet merged.
-        """
-        rows: list[Row] = []
+    def rows(self, refused: Counter[str]) -> Iterator[Row]:
+        """Captions of all nouns; adds to `refused` by reason. Two nouns that share a form may get the same text."""
         for subject, asked in zip(self.subjects, self.asked.tolist(), strict=True):
             captions = self._captions(subject, asked, refused)
             for text, pattern in captions:
-                rows.append((text, (subject.id,), subject.weight / len(captions), pattern))
-            if len(rows) >= _BATCH:
-                yield frame_of(rows)
-                rows = []
-        yield frame_of(rows)
+                yield text, (subject.id,), subject.weight / len(captions), pattern
 
     def _captions(self, subject: Subject, asked: int, refused: Counter[str]) -> list[tuple[str, str]]:
         """(caption, pattern id), different from each other after normalisation."""

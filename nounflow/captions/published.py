@@ -19,16 +19,16 @@ from pydantic import BaseModel, ConfigDict
 
 from nounflow.captions.json_list import read_json_list
 from nounflow.captions.spool import Spool
-from nounflow.captions.table import MERGED, CaptionDraft, Row, Written, frame_of, record_nouns
+from nounflow.captions.table import MERGED, CaptionDraft, Row, Written, frames, record_nouns
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
+from nounflow.schemas.documents import first_problem
 from nounflow.senses import LexiconForms
 from nounflow.text import canon, indefinite_article
 
 _ARTICLE = re.compile(r"\b(an?) (?=\{singular\})", re.IGNORECASE)
 _BRACES = re.compile(r"[{}]")
 _END = ".,?!:"
-_BATCH = 16_384  # rows
 
 
 class PublishedNoun(BaseModel):
@@ -70,9 +70,7 @@ def read_published(path: Path) -> Iterator[PublishedNoun]:
         try:
             yield PublishedNoun.model_validate(entry)
         except pydantic.ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"]))
-            wrong = f"{key}: {first['msg']}" if key else "an object is expected"
+            wrong = first_problem(error) if isinstance(entry, dict) else "an object is expected"
             raise NounflowError(
                 f"Not a noun with captions: {wrong}",
                 where=f"{path}, entry {i}: {json.dumps(entry, ensure_ascii=False)[:120]}",
@@ -120,20 +118,17 @@ def import_captions(
         else:
             found.add(noun)
             spool.append(noun, entry.model_dump_json().encode())
-    batches = _batches(nouns, sorted(found), spool, tally)
+    batches = frames(_rows(nouns, sorted(found), spool, tally))
     return CaptionDraft(batches, partial(_count, len(nouns), tally)), tally.unmatched
 
 
-def _batches(nouns: pl.DataFrame, found: list[int], spool: Spool, tally: _Tally) -> Iterator[pl.DataFrame]:
-    rows: list[Row] = []
+def _rows(nouns: pl.DataFrame, found: list[int], spool: Spool, tally: _Tally) -> Iterator[Row]:
     made = False
     for noun in found:
         entries = [PublishedNoun.model_validate_json(piece) for piece in spool.pieces(noun)]
-        _add_noun(rows, nouns.row(noun, named=True), entries, tally)
-        made = made or bool(rows)
-        if len(rows) >= _BATCH:
-            yield frame_of(rows)
-            rows = []
+        for row in _rows_of(nouns.row(noun, named=True), entries, tally):
+            made = True
+            yield row
     if not made:
         reasons = ", ".join(f"{reason}: {n:,}" for reason, n in tally.faults.most_common())
         raise NounflowError(
@@ -141,11 +136,10 @@ def _batches(nouns: pl.DataFrame, found: list[int], spool: Spool, tally: _Tally)
             where=reasons or "no captions in the file",
             fix="check that the file has the published layout and is for this lexicon",
         )
-    yield frame_of(rows)
 
 
-def _add_noun(rows: list[Row], noun: dict[str, Any], entries: Sequence[PublishedNoun], tally: _Tally) -> None:
-    """Append the captions of one noun of the lexicon."""
+def _rows_of(noun: dict[str, Any], entries: Sequence[PublishedNoun], tally: _Tally) -> Iterator[Row]:
+    """The captions of one noun of the lexicon."""
     numbers: list[tuple[str, list[str], list[tuple[str, float]]]] = []
     for number in ("singular", "plural"):
         captions = [text for entry in entries for text in getattr(entry, f"{number}_captions")]
@@ -162,7 +156,7 @@ def _add_noun(rows: list[Row], noun: dict[str, Any], entries: Sequence[Published
         for template in templates:
             for form, share in forms:
                 weight = noun["weight"] * share / used / len(templates)
-                rows.append((_fill(template, f"{{{number}}}", form), (noun["id"],), weight, f"published-{number}"))
+                yield _fill(template, f"{{{number}}}", form), (noun["id"],), weight, f"published-{number}"
 
 
 def _templates(captions: Sequence[str], place: str, tally: _Tally) -> list[str]:

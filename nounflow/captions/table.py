@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 
 import numpy as np
 import polars as pl
@@ -12,6 +12,7 @@ from nounflow.counts import Counts
 from nounflow.schemas.tables import CAPTIONS
 
 MERGED = "the same text as another one (merged: targets united, weights added)"
+BATCH = 16_384  # rows made into a table at a time
 _TYPES = pl.DataFrame(CAPTIONS.empty_table()).schema
 
 
@@ -42,6 +43,13 @@ def frame_of(rows: Sequence[Row]) -> pl.DataFrame:
     sizes = np.fromiter(map(len, targets), dtype=np.int64)
     ids = np.fromiter(chain.from_iterable(targets), dtype=np.uint32)
     return caption_frame(texts, ids, sizes, weights, templates)
+
+
+def frames(rows: Iterable[Row]) -> Iterator[pl.DataFrame]:
+    """The same of any number of rows, so many at a time."""
+    remaining = iter(rows)
+    while some := list(islice(remaining, BATCH)):
+        yield frame_of(some)
 
 
 def caption_frame(

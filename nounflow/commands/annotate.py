@@ -69,7 +69,7 @@ def _annotate(arguments: argparse.Namespace) -> None:
             return print("nothing is to be reviewed: annotators contradict each other nowhere on these pictures")
         print("\n".join(coverage_lines(work, queue)), flush=True)
         serve_app(
-            annotation_app(queue, log, work.folder, words, work.image_set),
+            annotation_app(queue, log, work.digests.folder, words, work.image_set),
             host=arguments.host,
             port=arguments.port,
             browser=not arguments.no_browser,

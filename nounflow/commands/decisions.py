@@ -112,7 +112,7 @@ def _merge(arguments: argparse.Namespace) -> None:
 def _import(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.exchange import DecisionOrigin, read_judgements, records_of
     from nounflow.annotation.log import DecisionLog
-    from nounflow.annotation.pictures import digest_images, folder_and_digests
+    from nounflow.annotation.pictures import digest_images
     from nounflow.counts import Counts
     from nounflow.schemas.decisions import time_text
 
@@ -122,14 +122,15 @@ def _import(arguments: argparse.Namespace) -> None:
     image_set = arguments.image_set or imported.image_set
     if not annotator:
         raise NounflowError("The file does not say who judged", where=arguments.file, fix="pass --annotator NAME")
-    folder, known = folder_and_digests(image_place_of(arguments, image_set))
-    digests = digest_images(folder, {one.file for one in imported.judged}, known)
+    digests = digest_images(image_place_of(arguments, image_set), {one.file for one in imported.judged}, tell=False)
     written = time_text(arguments.file.stat().st_mtime_ns // 1000)
     origin = DecisionOrigin(annotator, imported.tool or "imported five lists", image_set or "", written)
     records = records_of(imported.judged, digests.images, origin, counts)
     counts.print()
     if imported.judged and not records:
-        raise NounflowError("None of the judged pictures is in the image folder", where=folder, fix="check --images")
+        raise NounflowError(
+            "None of the judged pictures is in the image folder", where=digests.folder, fix="check --images"
+        )
     with DecisionLog.open(log_of(arguments)) as log:
         report(arguments.file, log.add(records).result())
 
@@ -139,8 +140,7 @@ def _export(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.current_decisions import CurrentDecisions
     from nounflow.annotation.exchange import write_five_lists
     from nounflow.annotation.log import TEXT_SUFFIX, read_records, write_records
-    from nounflow.annotation.pictures import digest_images, folder_and_digests
-    from nounflow.images import list_images
+    from nounflow.annotation.pictures import digest_images
 
     records = read_records(log_of(arguments))
     if arguments.out.suffix == TEXT_SUFFIX:
@@ -150,8 +150,7 @@ def _export(arguments: argparse.Namespace) -> None:
     if arguments.out.suffix != ".json":
         raise NounflowError("Unknown kind of file", where=arguments.out, fix="end the name in .jsonl or .json")
     settings = people_of(arguments)
-    folder, known = folder_and_digests(image_place_of(arguments, arguments.image_set))
-    digests = digest_images(folder, list_images(folder), known)
+    digests = digest_images(image_place_of(arguments, arguments.image_set), tell=False)
     if arguments.annotator:
         settings = settings.model_copy(update={"members": (arguments.annotator,)})
     lists, differing, counts = five_lists(CurrentDecisions(records, settings.scheme), digests.images, settings)

@@ -35,17 +35,18 @@ def add(commands: Any) -> None:
 
 def _explore(arguments: argparse.Namespace) -> None:
     need("fastapi", "uvicorn")
-    from nounflow.annotation.work import find_predictions
+    from nounflow.annotation.work import find_said
     from nounflow.inputs import input_folder
     from nounflow.schemas.annotations import Annotations
     from nounflow.schemas.documents import read_document
     from nounflow.schemas.labels import read_labels
+    from nounflow.schemas.predictions import read_predictions
     from nounflow.scoring.answers import judgements
     from nounflow.web.exploring.answers import answer_table
     from nounflow.web.exploring.app import exploring_app
     from nounflow.web.start import serve_app
 
-    documents = find_predictions(arguments.runs, arguments.image_set)
+    documents = find_said(arguments.runs, arguments.image_set, lambda path: (read_predictions(path),))
     image_set = documents[0].image_set
     place = image_place_of(arguments, image_set)
     folder = input_folder(place) if place.suffix == ".json" else place
@@ -94,7 +95,7 @@ def _places(documents: tuple[Predictions, ...], table: Any) -> np.ndarray | None
     import numpy as np
 
     from nounflow.store.shards import read_shard
-    from nounflow.web.exploring.embedding_map import plane
+    from nounflow.web.exploring.answers import plane
 
     files = dict(table.select("file", "image").unique().iter_rows())
     for path in sorted((_RESULTS / "image_embeddings").glob(f"*/{documents[0].image_set}.json")):

@@ -50,7 +50,7 @@ def _estimate(arguments: argparse.Namespace) -> None:
     groups = list(missing_groups(work.tasks, judged, settings))
 
     def picture(group: NounGroup) -> str:
-        return picture_url(work.folder, group, settings.max_side)
+        return picture_url(work.digests.folder, group, settings.max_side)
 
     nouns = sum(len(group.nouns) for group in groups)
     guess = _TOKENS_OF_DESCRIPTION + _TOKENS_PER_NOUN * nouns / max(len(groups), 1)

@@ -41,19 +41,20 @@ def _export(arguments: argparse.Namespace) -> None:
     from nounflow.annotation.current_decisions import CurrentDecisions
     from nounflow.annotation.label_studio import labelling_config, tasks_of
     from nounflow.annotation.log import read_records
-    from nounflow.annotation.work import find_predictions, image_place, people_settings, prepare
+    from nounflow.annotation.work import find_said, image_place, people_settings, prepare
     from nounflow.files import write_json, write_text
     from nounflow.schemas.annotations import Annotations
     from nounflow.schemas.documents import read_document
+    from nounflow.schemas.predictions import read_predictions
 
     config = config_of(arguments)
     settings = people_settings(config, arguments.log)
-    predictions = find_predictions(arguments.predictions, arguments.image_set)
+    predictions = find_said(arguments.predictions, arguments.image_set, lambda path: (read_predictions(path),))
     work = prepare(predictions, arguments.images or image_place(config, predictions[0].image_set), arguments.top_k)
     judged = CurrentDecisions(read_records(Path(settings.log)) if arguments.judged else ())
     before = [read_document(Annotations, path, "annotations") for path in arguments.annotations]
     url = arguments.url
-    prefix = f"/data/local-files/?d={quote(work.folder.resolve().name)}/" if url is None else url
+    prefix = f"/data/local-files/?d={quote(work.digests.folder.resolve().name)}/" if url is None else url
     tasks = tasks_of(work.tasks, lambda file: prefix + quote(file), settings.scheme, judged, before)
     write_json(arguments.out / "tasks.json", tasks)
     write_text(arguments.out / "labelling.xml", labelling_config(settings.scheme))

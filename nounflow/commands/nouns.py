@@ -88,9 +88,9 @@ def _import_vocabulary(arguments: argparse.Namespace) -> None:
     from nounflow.inputs import input_folder
     from nounflow.nouns.published import lexicon_of, read_vocabulary
     from nounflow.nouns.rules import load_rules
-    from nounflow.nouns.selection import SenseOrder, judge_synsets
+    from nounflow.nouns.selection import SenseOrder
     from nounflow.nouns.supplement import extended, read_supplement
-    from nounflow.nouns.visualness import Verdict
+    from nounflow.nouns.visualness import Verdict, visualness
     from nounflow.schemas.tables import LEXICON, write_table
     from nounflow.senses import WordSenses
     from nounflow.wordnet import WordNet
@@ -98,7 +98,7 @@ def _import_vocabulary(arguments: argparse.Namespace) -> None:
     entries = read_vocabulary(arguments.file)
     folder = arguments.wordnet if arguments.wordnet.is_dir() else input_folder(arguments.wordnet)
     wordnet, rules = WordNet.load(folder), load_rules(HOME / "resources/nouns/rules.yaml")
-    verdicts = judge_synsets(wordnet, rules)
+    verdicts = visualness(wordnet, rules.terms, rules.decisions, rules.pictured)
     wordnet, added = extended(wordnet, read_supplement(HOME / "resources/nouns/modern.tsv", wordnet))
     verdicts |= dict.fromkeys(added, Verdict(1.0, "of the supplement"))
     table, unknown = lexicon_of(entries, WordSenses(wordnet), SenseOrder(wordnet, rules), verdicts)

@@ -63,22 +63,20 @@ def add(commands: Any) -> None:
 
 def _serve(arguments: argparse.Namespace) -> None:
     need("fastapi", "uvicorn", "prometheus_client")
-    import uvicorn
-
     from nounflow.device import by_device
     from nounflow.llm.keys import key_of
     from nounflow.serving.app import Limits, naming_app
-    from nounflow.web.connections import PromptHttp, listening_socket
-    from nounflow.web.security import own_names, web_address
+    from nounflow.web.connections import listening_socket, run_app
+    from nounflow.web.security import LOOPBACK, own_names, web_address
 
     key = key_of(KEY) or None
-    local = arguments.host in ("127.0.0.1", "localhost", "::1")
+    local = arguments.host in LOOPBACK
     with listening_socket(arguments.host, arguments.port) as listening:
         # a batch on each core: threads that share one wait for each other
         classifier = load_classifier(arguments, arguments.model, torch_threads=1)
         if arguments.gate:
             classifier = classifier.gated()
-        hosts = {"127.0.0.1", "localhost", "::1", arguments.host.lower(), *(n.lower() for n in arguments.allow_host)}
+        hosts = {*LOOPBACK, arguments.host.lower(), *(n.lower() for n in arguments.allow_host)}
         limits = Limits(
             max_bytes=arguments.max_mb * 1_000_000,
             max_pixels=arguments.max_megapixels * 1_000_000,
@@ -91,8 +89,4 @@ def _serve(arguments: argparse.Namespace) -> None:
         print(f"listening at {address}, {len(classifier.nouns):,} nouns", flush=True)
         if not local and key is None:
             print(f"the port is open to your network, and no key is asked for: set {KEY} to ask for one", flush=True)
-        settings = uvicorn.Config(
-            app, log_level="warning", access_log=False, server_header=False, ws="none", http=PromptHttp,
-            timeout_graceful_shutdown=5, limit_concurrency=1000,
-        )  # fmt: skip
-        uvicorn.Server(settings).run(sockets=[listening])
+        run_app(app, listening, end_s=5, connections=1000)

@@ -5,12 +5,12 @@ from nounflow.registry import Registry
 # name -> function `(out, cache) -> InputManifest`; one that fetches from an address takes another one as `url`
 IMAGE_SOURCES: Registry[str] = {
     "tuxpaint": "nounflow.inputs.photos:fetch_tuxpaint",
-    "novic_world": "nounflow.inputs.novic:fetch_world",
-    "novic_wiki": "nounflow.inputs.novic:fetch_wiki",
-    "novic_val3k": "nounflow.inputs.novic:fetch_val3k",
+    "novic_world": "nounflow.inputs.download:fetch_world",
+    "novic_wiki": "nounflow.inputs.download:fetch_wiki",
+    "novic_val3k": "nounflow.inputs.download:fetch_val3k",
 }
 NOUN_SOURCES: Registry[str] = {
-    "english_wordnet": "nounflow.inputs.english_wordnet:fetch_english_wordnet",
+    "english_wordnet": "nounflow.inputs.download:fetch_english_wordnet",
     "emoji": "nounflow.inputs.emoji:fetch_emoji",
     "cldr": "nounflow.inputs.emoji:fetch_cldr",
 }

@@ -1,7 +1,13 @@
-"""Image sets that are published as a zip file on the web."""
+"""What is published as one file on the web: image sets as a zip file, the Open English WordNet as XML (WN-LMF, or the
+same compressed with gzip).
+
+The three image sets are those of the NOVIC paper, as the README of the repository pallgeuer/novic links them.
+"""
 
 import time
+from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from nounflow.errors import NounflowError
 from nounflow.images import list_images
@@ -12,7 +18,11 @@ from nounflow.progress import Progress
 from nounflow.schemas.inputs import InputManifest
 
 MAX_BYTES = 8_000_000_000  # of the zip file, and of what it unpacks to
+MAX_XML_BYTES = 500_000_000
+ENGLISH_WORDNET = "https://en-word.net/static/english-wordnet-2024.xml.gz"
 _BLOCK = 1 << 20
+_FOLDER = "https://www2.informatik.uni-hamburg.de/wtm/corpora/ovic_datasets"
+_STATED = "CC BY-NC-SA 4.0 as its publisher states (the statement's link leads to CC BY-SA 4.0)"
 _OTHERWISE = "check the network, or give another address with --url (file:///PATH takes a zip file that you have)"
 
 
@@ -26,6 +36,32 @@ def fetch_zipped_images(name: str, licence: str, out: Path, cache: Path, url: st
             count = unpack_zip(path, folder, MAX_BYTES)
         print(f"unpacked {count} files, {len(list_images(folder))} of them images", flush=True)
         return InputOrigin(name, url, version, licence)
+
+    return put_in_place(out, fill)
+
+
+fetch_world = partial(fetch_zipped_images, "novic_world", _STATED, url=f"{_FOLDER}/world_dataset.zip")
+fetch_wiki = partial(
+    fetch_zipped_images,
+    "novic_wiki",
+    f"{_STATED}; of each Wikipedia image its own, which is not told",
+    url=f"{_FOLDER}/wiki_dataset.zip",
+)
+fetch_val3k = partial(
+    fetch_zipped_images,
+    "novic_val3k",
+    f"{_STATED}; the images are ImageNet's, for research that is not commercial",
+    url=f"{_FOLDER}/val3k_dataset.zip",
+)
+
+
+def fetch_english_wordnet(out: Path, cache: Path, url: str = ENGLISH_WORDNET) -> InputManifest:
+    """Fetch a release file from an address (http, https or file)."""
+    name = Path(urlsplit(url).path).name or "english-wordnet.xml"
+
+    def fill(folder: Path) -> InputOrigin:
+        retried(lambda: download(url, folder / name, MAX_XML_BYTES))
+        return InputOrigin("english_wordnet", url, name.split(".")[0], "CC BY 4.0, derived from the Princeton WordNet")
 
     return put_in_place(out, fill)
 

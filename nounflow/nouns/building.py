@@ -41,9 +41,9 @@ def build(
     from nounflow.inputs import input_folder
     from nounflow.nouns.frequencies import load_frequencies
     from nounflow.nouns.imported import read_imports
-    from nounflow.nouns.inflection_lists import load_inflection_lists
+    from nounflow.nouns.inflection_lists import InflectionLists
     from nounflow.nouns.lexicon import build_lexicon
-    from nounflow.nouns.rules import load_rules
+    from nounflow.nouns.rules import load_rules, read_rule_file
     from nounflow.nouns.supplement import extended, read_supplement
     from nounflow.wordnet import WordNet
 
@@ -53,7 +53,7 @@ def build(
     added = read_supplement(sources.supplement, words) if settings.supplement else ()
     words, _ = extended(words, read_imports(sources.imports, words, added))
     frequencies = load_frequencies(words.index.__contains__)
-    lists, rules = load_inflection_lists(sources.inflection), load_rules(sources.rules)
+    lists, rules = read_rule_file(sources.inflection, InflectionLists), load_rules(sources.rules)
     return build_lexicon(words, settings, rules, frequencies, count_pieces, lexicon, lists, added, dropped)
 
 

@@ -1,12 +1,11 @@
 """The lists behind the inflection of nouns (`resources/nouns/inflection.yaml`): what no rule can know of a word."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
 
 from nounflow.config.base import Settings
-from nounflow.nouns.rules import Keys, WordRule, Words, read_rule_file
+from nounflow.nouns.rules import Keys, WordRule, Words
 
 Countability = Literal["count", "mass", "both", "plural", "name"]
 
@@ -60,12 +59,3 @@ class InflectionLists(Settings):
         """Word in small letters -> what a list says of it."""
         names: tuple[tuple[str, Countability], ...] = (("count", "count"), ("both", "both"), ("mass", "mass"))
         return {word: use for name, use in names for word in self.words(name)}
-
-
-def load_inflection_lists(path: Path) -> InflectionLists:
-    """Read and check the file.
-
-    Raises:
-        NounflowError: if it is missing or malformed.
-    """
-    return read_rule_file(path, InflectionLists)

@@ -22,14 +22,13 @@ from nounflow.nouns.selection import (
     SenseOrder,
     check_left_out,
     is_title,
-    judge_synsets,
     kind_of,
     rank_names,
     select_synsets,
 )
 from nounflow.nouns.spelling import Spellings, Words
 from nounflow.nouns.supplement import Addition, extended
-from nounflow.nouns.visualness import Verdict
+from nounflow.nouns.visualness import Verdict, visualness
 from nounflow.schemas.tables import LEXICON
 from nounflow.senses import WordSenses
 from nounflow.text import canon
@@ -64,7 +63,7 @@ def build_lexicon(
             fix="pass --tokenizer FILE (a tokenizer.json), or set max_pieces to 0",
         )
     counts = Counts("nouns")
-    verdicts = judge_synsets(wordnet, rules)
+    verdicts = visualness(wordnet, rules.terms, rules.decisions, rules.pictured)
     check_left_out(wordnet, rules, verdicts)
     selected = frozenset(select_synsets(verdicts, wordnet, config, counts))
     wordnet, added = extended(wordnet, supplement)
@@ -85,6 +84,8 @@ def build_lexicon(
             where=f"lexicons.{name} in the config",
             fix=loosen(flow),
         )
+    kept = [replace(entry, noun=spellings.led(entry.noun, entry.singulars)) for entry in kept]
+    kept.sort(key=lambda entry: entry.canon)
     forms = counts.flow("forms", len(kept), "nouns")
     forms.add(sum(len(entry.singulars) + len(entry.plurals) - 1 for entry in kept), "further spellings and plurals")
     forms.out(sum(len(entry.singulars) + len(entry.plurals) for entry in kept), "forms")

@@ -18,6 +18,7 @@ from nounflow.files import read_json, sha256_text
 from nounflow.nouns.frequencies import SLOPE, THRESHOLD
 from nounflow.nouns.selection import LEAST, SenseOrder, kind_of
 from nounflow.nouns.visualness import Verdict
+from nounflow.schemas.documents import first_problem
 from nounflow.schemas.tables import LEXICON
 from nounflow.senses import WordSense, WordSenses
 from nounflow.text import canon
@@ -82,11 +83,8 @@ def read_vocabulary(path: Path) -> list[Entry]:
         try:
             entry = Entry.model_validate(value)
         except pydantic.ValidationError as error:
-            first = error.errors()[0]
-            what = f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
-            raise NounflowError(
-                f"Not a noun of a vocabulary: {what}", where=f"{path}, entry {number}", fix="mend the entry"
-            ) from None
+            what = f"Not a noun of a vocabulary: {first_problem(error)}"
+            raise NounflowError(what, where=f"{path}, entry {number}", fix="mend the entry") from None
         if (before := places.setdefault(entry.target_noun, number)) != number:
             raise NounflowError(
                 f"The vocabulary has '{entry.target_noun}' twice: entries {before} and {number}",

@@ -13,6 +13,7 @@ from nounflow.config.base import Settings
 from nounflow.errors import NounflowError
 from nounflow.nouns.evidence import read_evidence
 from nounflow.nouns.visualness import Decision
+from nounflow.schemas.documents import first_problem
 from nounflow.text import canon
 
 _Model = TypeVar("_Model", bound=Settings)
@@ -96,6 +97,4 @@ def read_rule_file(path: Path, model: type[_Model]) -> _Model:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise NounflowError(f"The rule file is not readable YAML ({error})", where=path, fix="mend it") from None
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise NounflowError(f"The rule file is not valid: {place}: {first['msg']}", where=path, fix="mend it") from None
+        raise NounflowError(f"The rule file is not valid: {first_problem(error)}", where=path, fix="mend it") from None

@@ -7,7 +7,7 @@ from nounflow.config.lexicon import KINDS, LexiconConfig
 from nounflow.counts import Counts
 from nounflow.errors import NounflowError
 from nounflow.nouns.rules import Rules, SenseRule
-from nounflow.nouns.visualness import Verdict, visualness
+from nounflow.nouns.visualness import Verdict
 from nounflow.senses import WordSense
 from nounflow.text import canon
 from nounflow.wordnet import Synset, WordNet
@@ -15,11 +15,6 @@ from nounflow.wordnet import Synset, WordNet
 # How much likelier a sense leads a word that ImageNet has pictures of, or under whose name an image set has them.
 _PICTURED, _LISTED = 3.0, 20.0
 LEAST = 0.5  # visualness from which a sense counts as photographed
-
-
-def judge_synsets(wordnet: WordNet, rules: Rules) -> dict[str, Verdict]:
-    """How photographable each synset is, by the rule's terms and decisions."""
-    return visualness(wordnet, rules.terms, rules.decisions, rules.pictured)
 
 
 def select_synsets(

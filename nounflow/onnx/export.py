@@ -135,7 +135,7 @@ def predictor_graph(manifest_path: Path) -> tuple[str, Graph]:
     if manifest.predictor == "head":
         head = NounHead(dim, nouns, HeadConfig.model_validate(settings["head"]))
         head.load_state_dict(tensors)
-        return HEAD, head_graph(head, dim)
+        return HEAD, head_graph(head.eval(), dim)
     temperature = RetrievalConfig.model_validate(settings["retrieval"]).temperature
     assert isinstance(temperature, float)
     matrix = tensors["nouns"].T / temperature  # [dim, nouns]

@@ -6,7 +6,7 @@ import contextlib
 import io
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,32 +18,22 @@ from torch import Tensor, nn
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.embedders.two_towers import TwoTowers
 from nounflow.errors import NounflowError
-from nounflow.onnx.images import prepared
+from nounflow.onnx.opening import prepared
 from nounflow.onnx.preparing import noise_images
 from nounflow.schemas.onnx import ImagePreparation
 
 _ONE_FILE = 1_800_000_000  # bytes of weights: a protobuf holds 2 GB, more stand beside it in NAME.onnx.data
 
 
-class _Tower(nn.Module):
-    """Images uint8 [n, height, width, 3] -> unit vectors float32 [n, dim]."""
+class _Function(nn.Module):
+    """A function of one tensor."""
 
-    def __init__(
-        self, features: Callable[[Tensor], Tensor], mean: Sequence[float], std: Sequence[float], takes_pixels: bool
-    ) -> None:
-        """
-        Args:
-            features: of an embedder's `image_features`.
-            takes_pixels: it wants the pixels as they are; else floats [n, 3, height, width], normalised.
-        """
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self._features, self._takes_pixels = features, takes_pixels
-        self._mean, self._std = (torch.tensor(values).view(3, 1, 1) for values in (mean, std))
+        self._function = function
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        if not self._takes_pixels:
-            pixels = (pixels.permute(0, 3, 1, 2).float() / 255 - self._mean) / self._std
-        return F.normalize(self._features(pixels).float(), dim=-1)
+    def forward(self, given: Tensor) -> Tensor:
+        return self._function(given)
 
 
 class _Decoder(nn.Module):
@@ -66,17 +56,6 @@ class _Decoder(nn.Module):
         return F.log_softmax(first, -1), F.log_softmax(following, -1), long_keys, long_values
 
 
-class _Head(nn.Module):
-    """Embeddings [n, dim] -> log-probabilities of all nouns [n, nouns]."""
-
-    def __init__(self, logits: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self._logits = logits
-
-    def forward(self, embeddings: Tensor) -> Tensor:
-        return F.log_softmax(self._logits(embeddings), dim=-1)
-
-
 class Graph(NamedTuple):
     """A module with all that its export needs to know."""
 
@@ -88,13 +67,19 @@ class Graph(NamedTuple):
 
 
 def tower_graph(embedder: TwoTowers, how: ImagePreparation) -> Graph:
-    """Of an embedder in fp32."""
-    assert embedder.image_features is not None
-    examples = [prepared(image, how) for image in noise_images()[:2]]
-    takes_pixels = embedder.preprocess(noise_images()[0]).dtype == np.uint8
-    module = _Tower(embedder.image_features, how.mean, how.std, takes_pixels)
-    inputs = {"pixels": torch.from_numpy(np.stack(examples))}
-    return Graph(embedder.identity.spec, module, inputs, ((0,),), ("embeddings",))
+    """Of an embedder in fp32: images uint8 [n, height, width, 3] -> unit vectors float32 [n, dim]."""
+    features = embedder.image_features
+    assert features is not None
+    takes_pixels = embedder.preprocess(noise_images()[0]).dtype == np.uint8  # else floats, normalised
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (how.mean, how.std))
+
+    def encode(pixels: Tensor) -> Tensor:
+        if not takes_pixels:
+            pixels = (pixels.permute(0, 3, 1, 2).float() / 255 - mean) / std
+        return F.normalize(features(pixels).float(), dim=-1)
+
+    inputs = {"pixels": torch.from_numpy(np.stack([prepared(image, how) for image in noise_images()[:2]]))}
+    return Graph(embedder.identity.spec, _Function(encode), inputs, ((0,),), ("embeddings",))
 
 
 def decoder_graph(model: ObjectDecoder) -> Graph:
@@ -108,8 +93,9 @@ def decoder_graph(model: ObjectDecoder) -> Graph:
 
 
 def head_graph(logits: Callable[[Tensor], Tensor], dim: int) -> Graph:
-    """Of logits of all nouns."""
-    return Graph("head", _Head(logits), {"embeddings": _unit_rows(dim)}, ((0,),), ("log_probabilities",))
+    """Embeddings [n, dim] -> log-probabilities of all nouns [n, nouns]; `logits` is in evaluation mode."""
+    module = _Function(lambda embeddings: F.log_softmax(logits(embeddings), dim=-1))
+    return Graph("head", module, {"embeddings": _unit_rows(dim)}, ((0,),), ("log_probabilities",))
 
 
 def cannot(what: str, error: BaseException) -> NounflowError:

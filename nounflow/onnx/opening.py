@@ -13,7 +13,6 @@ from nounflow.config.generation import GenerationConfig
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.extras import need
 from nounflow.files import check_sha256
-from nounflow.onnx.images import prepared
 from nounflow.onnx.predictors import OnnxDecoder, OnnxHead
 from nounflow.predictor_kinds import GENERATION, writes_tokens
 from nounflow.schemas.documents import read_document
@@ -54,6 +53,23 @@ class OnnxTower:
         raise NounflowError(
             "An exported model has no text tower", where=self.identity.spec, fix="name the run that it was made of"
         )
+
+
+def prepared(image: Image.Image, how: ImagePreparation) -> np.ndarray:
+    """An upright RGB image as an exported image tower takes it, uint8 [height, width, 3]."""
+    resample = Image.Resampling[how.interpolation.upper()]
+    if how.resize == "pad":
+        side = max(image.size)
+        square = Image.new("RGB", (side, side), (255, 255, 255))
+        square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+        image = square
+    if how.resize != "shortest":
+        return np.asarray(image.resize((how.width, how.height), resample))
+    short = min(image.size)
+    wide, high = (int(how.height * side / short) for side in image.size)  # the shorter one becomes how.height
+    left, top = ((found - wanted) / 2 for found, wanted in ((wide, how.width), (high, how.height)))
+    left, top = (round(left), round(top)) if how.crop_rounds else (int(left), int(top))
+    return np.asarray(image.resize((wide, high), resample).crop((left, top, left + how.width, top + how.height)))
 
 
 def is_exported(manifest_path: Path) -> bool:

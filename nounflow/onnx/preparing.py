@@ -10,7 +10,7 @@ from PIL import Image
 
 from nounflow.embedders.two_towers import TwoTowers
 from nounflow.errors import NounflowError
-from nounflow.onnx.images import prepared
+from nounflow.onnx.opening import prepared
 from nounflow.schemas.embeddings import EmbedderIdentity
 from nounflow.schemas.onnx import ImagePreparation
 

@@ -1,7 +1,6 @@
 """What the report draws of `scores.json`: kinds, diversity, calibration. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from nounflow.scoring.measures import BY_NAME
 from nounflow.scoring.results import Details, Scores
 from nounflow.scoring.rows import ScoreRow
 from nounflow.scoring.variants import Part
-from nounflow.scoring.wording import cell, judged, percent
+from nounflow.scoring.wording import cell, interval, judged, percent
 from nounflow.text import join_words
 
 _STYLES = 6  # runs that one chart tells apart
@@ -24,17 +23,14 @@ _AS_CLAIMED = charts.Series("as claimed", (0.0, 1.0), (0.0, 1.0), "s0")
 
 def undrawn(scores: Scores) -> str:
     """Which runs are in the tables only, because a chart could not tell more of them apart."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    for one in scores.details:
-        groups.setdefault((one.image_set, one.annotator), []).append(one.run)
-    runs = sorted({run for names in groups.values() for run in names[_STYLES:]})
+    runs = sorted({row.run for _, pairs in _groups(scores) for row, _ in pairs[_STYLES:]})
     return f"Charts show the first {_STYLES} runs by name, not {join_words(runs)}." if runs else ""
 
 
 def breakdowns(scores: Scores) -> list[dict[str, Any]]:
     """The score by kind and by frequency, all runs in one chart."""
     found = []
-    for title, details in _groups(scores):
+    for title, _, details in _drawn(scores):
         drawn = [
             _parts_chart("By kind", [one.kinds for one in details], title),
             _parts_chart("By uses of the noun in a million words", [one.bands for one in details], title),
@@ -47,69 +43,59 @@ def breakdowns(scores: Scores) -> list[dict[str, Any]]:
 
 def diversity(scores: Scores) -> list[dict[str, Any]]:
     """How soon a run's commonest nouns make up all that it says."""
-    rows = _rows(scores)
     drawn = {}  # the judge makes no difference: the first one's rows serve
-    for _, details in _groups(scores):
-        image_set = details[0].image_set
+    for _, rows, details in _drawn(scores):
+        image_set = rows[0].image_set
         if image_set in drawn or not any(one.noun_counts for one in details):
             continue
         series = []
-        for i, one in enumerate(details):
-            row = rows[one.run, one.image_set, one.annotator]
+        for i, (row, one) in enumerate(zip(rows, details, strict=True)):
             counts = np.cumsum((0, *one.noun_counts))  # the rarest of very many nouns are not recorded
             share = counts / max(1, counts[-1], row.n - row.unreadable)
             series.append(charts.Series(one.run, tuple(range(len(counts))), tuple(share.tolist()), f"s{i + 1}"))
         label = f"Share of images of {image_set} that a run's commonest nouns name"
-        cells = [(one.run, _diversity_cells(rows[one.run, one.image_set, one.annotator])) for one in details]
         drawn[image_set] = {
             "title": image_set,
             "svg": charts.line_chart(series, "commonest first nouns", True, label),
             "legend": _legend(details),
-            "rows": cells,
+            "rows": [(row.run, _diversity_cells(row)) for row in rows],
         }
     return list(drawn.values())
 
 
-def calibrations(
-    scores: Scores, fitted: Mapping[tuple[str, str, str], FittedClaims] = MappingProxyType({})
-) -> list[dict[str, Any]]:
+def calibrations(scores: Scores, fitted: Mapping[tuple[str, str, str], FittedClaims]) -> list[dict[str, Any]]:
     """Right against claimed, risk against coverage, and, by run, image set and annotator, right against `fitted`."""
-    rows = _rows(scores)
     found = []
-    for title, details in _groups(scores):
-        claimed, after = [_AS_CLAIMED], [_AS_CLAIMED]
-        claimed_legend, after_legend = [("as claimed", "s0")], [("as claimed", "s0")]
-        risks: list[charts.Series] = []
-        risk_legend: list[tuple[str, str]] = []
-        for one in details:
-            if one.risk_coverage is None:
+    for title, rows, details in _drawn(scores):
+        claimed, after = [(_AS_CLAIMED, "as claimed")], [(_AS_CLAIMED, "as claimed")]  # and what the legend says
+        risks: list[tuple[charts.Series, str]] = []
+        for row, one in zip(rows, details, strict=True):
+            if (risk := one.risk_coverage) is None:
                 continue
-            row, style = rows[one.run, one.image_set, one.annotator], f"s{len(risks) + 1}"
-            claimed.append(_share_right(one.run, one.calibration, one.judged, style))
+            style = f"s{len(risks) + 1}"
+            error = cell(BY_NAME["calibration_error"], row).with_interval
+            claimed.append((_share_right(one.run, one.calibration, one.judged, style), f"{one.run}: error {error}"))
             if now := fitted.get((one.run, one.image_set, one.annotator)):
-                after.append(_share_right(one.run, now.bins, now.judged, style))
-                interval = f"{percent(now.error)} [{percent(now.low)}, {percent(now.high)}]"
-                after_legend.append((f"{one.run}: error {interval}", style))
-            claimed_legend.append((f"{one.run}: error {cell(BY_NAME['calibration_error'], row).with_interval}", style))
-            risks.append(charts.Series(one.run, one.risk_coverage.coverage, one.risk_coverage.risk, style))
-            risk_legend.append((f"{one.run}: mean risk {percent(row.risk_coverage_area)}", style))
+                error = f"{percent(now.error)} {interval(percent, now.low, now.high)}"
+                after.append((_share_right(one.run, now.bins, now.judged, style), f"{one.run}: error {error}"))
+            mean = f"{one.run}: mean risk {percent(row.risk_coverage_area)}"
+            risks.append((charts.Series(one.run, risk.coverage, risk.risk, style), mean))
         if not risks:
             continue
-        risk_label = f"Share wrong among the surest, {title}: " + "; ".join(text for text, _ in risk_legend)
-        found.append(
-            {
-                "title": title,
-                "claimed": charts.line_chart(
-                    claimed, "probability that the run gave", True, _said(title, claimed_legend)
-                ),
-                "claimed_legend": claimed_legend,
-                "fitted": charts.line_chart(after, "probability fitted to captions", True, _said(title, after_legend)),
-                "fitted_legend": after_legend[1:] and after_legend,
-                "risk": charts.line_chart(risks, "share of images named, the surest first", True, risk_label),
-                "risk_legend": risk_legend,
-            }
-        )
+        right, wrong = f"Probability and share right, {title}", f"Share wrong among the surest, {title}"
+        drawn = [_with_legend("Share right", claimed, "probability that the run gave", right)]
+        if len(after) > 1:
+            drawn.append(_with_legend("Share right, as fitted", after, "probability fitted to captions", right))
+        drawn.append(_with_legend("Share wrong", risks, "share of images named, the surest first", wrong))
+        found.append({"title": title, "charts": drawn})
     return found
+
+
+def _with_legend(title: str, drawn: Sequence[tuple[charts.Series, str]], x_label: str, label: str) -> dict[str, Any]:
+    """A chart of shares; `drawn`: lines, and what the legend says of each."""
+    said = "; ".join(text for one, text in drawn if one is not _AS_CLAIMED)
+    svg = charts.line_chart([one for one, _ in drawn], x_label, True, f"{label}: {said}")
+    return {"title": title, "svg": svg, "legend": [(text, one.style) for one, text in drawn]}
 
 
 def _share_right(run: str, bins: Sequence[Bin], judged: int, style: str) -> charts.Series:
@@ -117,23 +103,20 @@ def _share_right(run: str, bins: Sequence[Bin], judged: int, style: str) -> char
     return charts.Series(run, x, y, style, tuple(1.5 + 7.0 * (held.n / judged) ** 0.5 for held in bins))
 
 
-def _said(title: str, legend: Sequence[tuple[str, str]]) -> str:
-    return f"Probability and share right, {title}: " + "; ".join(text for text, _ in legend[1:])
+def _groups(scores: Scores) -> Iterator[tuple[str, list[tuple[ScoreRow, Details]]]]:
+    """Rows on one image set under one judge, with both in words and the judge's agreement with people."""
+    groups: dict[tuple[str, str], list[tuple[ScoreRow, Details]]] = {}
+    for row, details in zip(scores.rows, scores.details, strict=True):
+        groups.setdefault((row.image_set, row.annotator), []).append((row, details))
+    for _, pairs in sorted(groups.items()):
+        yield judged(pairs[0][0]), pairs
 
 
-def _rows(scores: Scores) -> dict[tuple[str, str, str], ScoreRow]:
-    return {(row.run, row.image_set, row.annotator): row for row in scores.rows}
-
-
-def _groups(scores: Scores) -> Iterator[tuple[str, list[Details]]]:
-    """Rows on one image set under one judge; as many runs as a chart can tell apart."""
-    for key, title in sorted(_titles(scores).items()):
-        yield title, [one for one in scores.details if (one.image_set, one.annotator) == key][:_STYLES]
-
-
-def _titles(scores: Scores) -> dict[tuple[str, str], str]:
-    """Image set and annotator -> both in words, with the judge's agreement with people."""
-    return {(row.image_set, row.annotator): judged(row) for row in scores.rows}
+def _drawn(scores: Scores) -> Iterator[tuple[str, Sequence[ScoreRow], Sequence[Details]]]:
+    """The same, as many runs as a chart can tell apart."""
+    for title, pairs in _groups(scores):
+        rows, details = zip(*pairs[:_STYLES], strict=True)
+        yield title, rows, details
 
 
 def _legend(details: Sequence[Details]) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from nounflow.predictors.calibrating import calibrated
 from nounflow.schemas.hypernyms import AnswerCalibration
-from nounflow.scoring.answers import answers, judge, judgements, only_decoding
+from nounflow.scoring.answers import judge, judgements, only_decoding
 from nounflow.scoring.calibration import Bin, calibration, calibration_interval
 from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.values import first_correct
@@ -40,11 +40,11 @@ def fitted_claims(
         for one in material.annotations:
             if one.image_set != document.image_set:
                 continue
-            judged = judge(answers(document), judgements(one))
+            judged = judge(document, judgements(one))
             known = judged.first_judged
             if not known.any():
                 continue
-            claimed = np.array([first[image] for image, there in zip(judged.images, known, strict=True) if there])
+            claimed = np.array([first.get(image, 0.0) for image in judged.images])[known]
             right = first_correct(judged)[known]
             error, bins = calibration(claimed, right)
             interval = calibration_interval(claimed, right, stream(1, document.run, one.image_set, one.annotator))

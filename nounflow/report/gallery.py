@@ -4,6 +4,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from PIL import Image
@@ -139,21 +140,17 @@ def jpeg_uri(image: Image.Image) -> str:
 
 
 def _interleaved(one_set: Sequence[Card]) -> list[Card]:
-    disagree = [card for card in one_set if card.disagree]
-    agreed = [card for card in one_set if not card.disagree]
-    sure = [card for card in agreed if card.sure_and_wrong]
-    rest = [card for card in agreed if not card.sure_and_wrong]
-    right, close, *others = ([card for card in rest if card.said[0].verdict == kind] for kind in _AGREED)
-    return _in_turn([disagree, _in_turn([right, close, sure, *others])])
-
-
-_AGREED: tuple[Verdict, ...] = ("right", "close", "wrong", "unjudged")
+    disagree: list[Card] = []
+    agreed: dict[str, list[Card]] = {kind: [] for kind in ("right", "close", "sure and wrong", "wrong", "unjudged")}
+    for card in one_set:
+        kind = "sure and wrong" if card.sure_and_wrong else card.said[0].verdict
+        (disagree if card.disagree else agreed[kind]).append(card)
+    return _in_turn([disagree, _in_turn(list(agreed.values()))])
 
 
 def _in_turn(queues: Sequence[Sequence[Card]]) -> list[Card]:
     """One of each queue in turn until all are empty."""
-    longest = max(map(len, queues), default=0)
-    return [queue[i] for i in range(longest) for queue in queues if i < len(queue)]
+    return [card for turn in zip_longest(*queues) for card in turn if card is not None]
 
 
 def _shuffled(card: Card) -> tuple[float, str, str]:

@@ -1,30 +1,33 @@
 """The report as one HTML page: what its template shows. Pure."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
-from nounflow.classification.table import HEADINGS, PUBLISHED, Row, cells
-from nounflow.report import charts, figures, nouns, score_tables, tags, training, words
+from nounflow.classification.table import HEADINGS, Row, cells
+from nounflow.counts import Counts
+from nounflow.report import charts, figures, score_tables, tags, training, words
 from nounflow.report.fitted import fitted_claims
 from nounflow.report.gallery import Card, Picture
 from nounflow.report.open_set import open_set
-from nounflow.report.reading import CountsRecord, TrainingProgress
+from nounflow.report.reading import TrainingProgress
 from nounflow.report.regions import regions
 from nounflow.report.templating import environment, verbatim
-from nounflow.schemas.hypernyms import AnswerCalibration
 from nounflow.schemas.open_set import OpenSetResults
 from nounflow.schemas.regions import RegionScores
 from nounflow.schemas.tags import TagScores
+from nounflow.scoring.answers import only_decoding
 from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.results import Scores
 from nounflow.scoring.tables import published_rows, published_table
 from nounflow.workflow.job_costs import by_rule
 
-_FILTERS: dict[str, Callable[..., str]] = {
+_TOP_NOUNS = 20  # of a list
+_FILTERS: dict[str, Callable[..., Any]] = {
     "thousands": "{:,}".format,
     "seconds": lambda value: "–" if value is None else f"{value:,.1f} s",
     "megabytes": lambda value: "–" if value is None else f"{value:,.0f} MB",
@@ -34,6 +37,7 @@ _FILTERS: dict[str, Callable[..., str]] = {
     "noise": words.noise,
     "breakable": words.breakable,
     "swatch": charts.swatch,
+    "classified_cells": cells,
 }
 
 
@@ -44,7 +48,7 @@ class Report:
     scores: Scores
     material: ScoringMaterial
     progress: Mapping[str, TrainingProgress] = field(default_factory=dict)  # by run
-    counts: Sequence[tuple[str, CountsRecord]] = ()  # file name, record
+    counts: Sequence[tuple[str, Counts]] = ()  # file name, record
     jobs: pl.DataFrame | None = None  # what each has taken; columns as in job_costs.SCHEMA
     cards: Sequence[tuple[Card, Picture]] = ()
     images: int = 0  # that the cards were chosen from
@@ -52,7 +56,6 @@ class Report:
     classification: Sequence[Row] | None = None  # None: nothing was classified
     open_set: OpenSetResults | None = None
     measures: Sequence[str] = ()  # to show beside the usual ones
-    fitted: Mapping[str, AnswerCalibration] = field(default_factory=dict)  # by run, to captions
     tags: TagScores | None = None  # several nouns for an image, where they were scored
     regions: RegionScores | None = None
 
@@ -60,6 +63,7 @@ class Report:
 def render(report: Report) -> str:
     """The whole page."""
     scores, material = report.scores, report.material
+    fitted = {run: one.fitted for run, one in report.progress.items() if one.fitted}
     templates = environment()
     templates.filters |= _FILTERS
     origin = scores.provenance
@@ -77,18 +81,19 @@ def render(report: Report) -> str:
         undrawn=figures.undrawn(scores),
         breakdowns=figures.breakdowns(scores),
         diversity=figures.diversity(scores),
-        calibrations=figures.calibrations(scores, fitted_claims(material, report.fitted)),
-        fitted_on=next((rule.fitted_on for rule in report.fitted.values()), ""),
+        calibrations=figures.calibrations(scores, fitted_claims(material, fitted)),
+        fitted_on=next((rule.fitted_on for rule in fitted.values()), ""),
         config=json.dumps(origin.config, indent=2, ensure_ascii=False) if origin and origin.config else "",
         published=published_table(published_rows()) if report.published else None,
-        classified=_classified(report.classification or ()),
+        classified=report.classification or (),
+        classified_headings=HEADINGS,
         cards=report.cards,
         **_gallery(report),
         curves=training.curves(report.progress),
         angles=training.angles(report.progress),
         tags=tags.groups(report.tags) if report.tags else [],
         regions=regions(report.regions) if report.regions else None,
-        noun_lists=nouns.noun_lists(material),
+        noun_lists=_noun_lists(material),
         open_set=open_set(report.open_set),
         counts=report.counts,
         costs=None if report.jobs is None else _costs(report.jobs),
@@ -113,17 +118,31 @@ def _gallery(report: Report) -> dict[str, Any]:
     }
 
 
-def _classified(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """A table for each labelled set."""
-    sets = dict.fromkeys(row.check_set for row in rows)
-    return [
-        {
-            "name": name,
-            "headings": HEADINGS,
-            "rows": [(cells(row), row.origin == PUBLISHED, row.predictor) for row in rows if row.check_set == name],
-        }
-        for name in sets
-    ]
+def _noun_lists(material: ScoringMaterial) -> list[dict[str, Any]]:
+    """The heaviest nouns of each lexicon in use, and the nouns each run gave most."""
+    lists = []
+    for lexicon in sorted({run.lexicon for run in material.runs.values()}):
+        table = material.tables[lexicon].sort(["weight", "noun"], descending=[True, False])
+        rows = [
+            (noun, weight, f"{weight:.2f}") for noun, weight in table.select("noun", "weight").head(_TOP_NOUNS).rows()
+        ]
+        lists.append(_noun_list(f"Lexicon {lexicon}", f"{len(table):,} nouns; the heaviest", "weight", rows))
+    for document in material.predictions:
+        given = Counter(nouns[0] for nouns in only_decoding(document).pred)
+        top = sorted(given.items(), key=lambda pair: (-pair[1], pair[0]))[:_TOP_NOUNS]
+        note = f"{len(given):,} different first nouns on {document.image_set}; the most frequent"
+        lists.append(_noun_list(document.run, note, "images", [(noun, n, str(n)) for noun, n in top]))
+    return lists
+
+
+def _noun_list(title: str, note: str, unit: str, rows: Sequence[tuple[str, float, str]]) -> dict[str, Any]:
+    most = max((value for _, value, _ in rows), default=1.0) or 1.0
+    return {
+        "title": title,
+        "note": note,
+        "unit": unit,
+        "rows": [(noun or "(empty)", text, f"{100 * value / most:.1f}") for noun, value, text in rows],
+    }
 
 
 def _costs(jobs: pl.DataFrame) -> dict[str, Any] | None:

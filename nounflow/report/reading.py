@@ -1,11 +1,10 @@
-"""What the report reads beside the scores: what training left, and the counts of all stages."""
+"""What the report reads of a training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-from pydantic import BaseModel, Field
 
 from nounflow.predictor_kinds import writes_tokens
 from nounflow.predictors.calibrating import read_calibration
@@ -15,25 +14,6 @@ from nounflow.schemas.models import Angles, PredictorManifest
 from nounflow.schemas.tables import METRICS, read_table
 
 
-class FlowRecord(BaseModel):
-    """One flow of a `*.counts.json`, as `nounflow.counts` writes it."""
-
-    name: str
-    n_in: int = Field(alias="in")
-    unit: str
-    dropped: dict[str, int]
-    added: dict[str, int]
-    n_out: int = Field(alias="out")
-    unit_out: str
-
-
-class CountsRecord(BaseModel):
-    """A `*.counts.json`."""
-
-    stage: str
-    flows: tuple[FlowRecord, ...]
-
-
 @dataclass(frozen=True)
 class TrainingProgress:
     """What training left beside a run's manifest; None where the run has none."""
@@ -41,20 +21,11 @@ class TrainingProgress:
     metrics: pl.DataFrame | None  # METRICS
     angles: Angles | None
     writes_tokens: bool = True  # else its outputs are whole nouns
-
-
-def read_fitted(manifests: Sequence[Path]) -> dict[str, AnswerCalibration]:
-    """Run -> what its probabilities were fitted to captions with, where that was done with its weights."""
-    fitted = {}
-    for path in manifests:
-        manifest = read_document(PredictorManifest, path, "manifest of a run")
-        if found := read_calibration(path, manifest, labelled=False):
-            fitted[manifest.run] = found
-    return fitted
+    fitted: AnswerCalibration | None = None  # of its weights' probabilities, to captions
 
 
 def read_progress(manifests: Sequence[Path]) -> dict[str, TrainingProgress]:
-    """Run -> its training's metrics and angles."""
+    """By run."""
     progress = {}
     for path in manifests:
         manifest = read_document(PredictorManifest, path, "manifest of a run")
@@ -63,5 +34,6 @@ def read_progress(manifests: Sequence[Path]) -> dict[str, TrainingProgress]:
             read_table(metrics, METRICS, "metrics of a run") if metrics.exists() else None,
             read_document(Angles, angles, "angles of a run") if angles.exists() else None,
             writes_tokens(manifest.predictor),
+            read_calibration(path, manifest, labelled=False),
         )
     return progress

@@ -7,7 +7,6 @@ from nounflow.predictor_kinds import is_baseline
 from nounflow.report import words
 from nounflow.report.axes import nice_ticks
 from nounflow.schemas.annotations import Annotations
-from nounflow.scoring.measure import Measure
 from nounflow.scoring.measures import BY_NAME, shown
 from nounflow.scoring.results import Comparison, Scores
 from nounflow.scoring.rows import ScoreRow
@@ -16,11 +15,10 @@ from nounflow.scoring.wording import cell, interval, judged, p_value, points
 
 def columns(further: Iterable[str] = ()) -> list[tuple[str, str]]:
     """Heading and explanation of each measure, with further ones if wanted."""
-    return [(_heading(measure), measure.description) for measure in shown("report", further)]
-
-
-def _heading(measure: Measure) -> str:
-    return measure.report_heading or measure.heading[0].upper() + measure.heading[1:]
+    return [
+        (one.report_heading or one.heading[0].upper() + one.heading[1:], one.description)
+        for one in shown("report", further)
+    ]
 
 
 COLUMNS = tuple(columns())
@@ -37,14 +35,12 @@ def groups(scores: Scores, annotations: Iterable[Annotations], further: Sequence
 
 def score_cells(row: ScoreRow, further: Iterable[str] = ()) -> list[tuple[str, str]]:
     """The cells of a row in the order of `columns`, each with what stands small behind it."""
-    return [_score_cell(measure, row) for measure in shown("report", further)]
-
-
-def _score_cell(measure: Measure, row: ScoreRow) -> tuple[str, str]:
-    found = cell(measure, row)
-    value = getattr(row, measure.name)
-    written = f"{value:,}" if measure.format == "count" and value is not None else found.value
-    return written, found.interval + (f"\nat most {found.bound}" if found.bound else "")
+    cells = []
+    for measure in shown("report", further):
+        found, value = cell(measure, row), getattr(row, measure.name)
+        written = f"{value:,}" if measure.format == "count" and value is not None else found.value
+        cells.append((written, found.interval + (f"\nat most {found.bound}" if found.bound else "")))
+    return cells
 
 
 def _group(rows: Sequence[ScoreRow], annotations: Annotations | None, further: Sequence[str]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from nounflow.errors import DamagedFileError
 from nounflow.schemas.annotations import CATEGORIES
+from nounflow.schemas.documents import first_problem
 
 ABSTENTIONS = ("unsure", "skipped")  # unsure: cannot be told from this picture; skipped: asked again at the end
 Category = Literal["correct_primary", "correct_secondary", "close_primary", "close_secondary", "incorrect"]
@@ -131,10 +132,5 @@ def parse_record(line: str | bytes, where: object) -> Decision | Mark:
     try:
         return _RECORD.validate_json(line)
     except pydantic.ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise DamagedFileError(
-            f"Not a record of a decision log: {place + ': ' if place else ''}{first['msg']}",
-            where=where,
-            fix="restore the log from a copy",
-        ) from None
+        what = f"Not a record of a decision log: {first_problem(error)}"
+        raise DamagedFileError(what, where=where, fix="restore the log from a copy") from None

@@ -21,12 +21,17 @@ def read_document(model: type[Document], path: Path, what: str) -> Document:
     try:
         return model.model_validate(read_json(path, what))
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
         raise DamagedFileError(
-            f"The {what} does not have the expected form: {'.'.join(map(str, first['loc']))}: {first['msg']}",
+            f"The {what} does not have the expected form: {first_problem(error)}",
             where=path,
             fix="delete it and run its stage again",
         ) from error
+
+
+def first_problem(error: pydantic.ValidationError) -> str:
+    """The first of what a model refused: the place, if there is one, and what is wrong with it."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return ": ".join(filter(None, (".".join(map(str, first["loc"])), first["msg"])))
 
 
 def write_document(path: Path, document: BaseModel) -> None:

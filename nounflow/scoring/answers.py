@@ -64,28 +64,27 @@ NOTHING = UNJUDGED + 1  # the run gave no noun at this rank; as a first noun it 
 
 
 @dataclass(frozen=True)
-class RunAnswers:
-    """What a run said about each image, best noun first; nothing where the image could not be read."""
+class JudgedAnswers:
+    """What a run said about each image and what an annotator made of it. Images are sorted by file name."""
 
     run: str
     image_set: str
-    nouns: dict[str, tuple[str, ...]]
-    unreadable: frozenset[str]
+    images: tuple[str, ...]
+    nouns: tuple[tuple[str, ...], ...]  # of each image, the best first; none where it could not be read
+    probability: np.ndarray  # float64 [images], of the first noun; 0 where there is none
+    codes: np.ndarray  # int8 [images, ranks]: of CODES, or UNJUDGED or NOTHING
+    unreadable: int  # images
     milliseconds: float
-    probability: dict[str, float]  # of the first noun; images without an answer are left out
+
+    @property
+    def first_nouns(self) -> list[str]:
+        """Of each image; "" where there is none."""
+        return [nouns[0] if nouns else "" for nouns in self.nouns]
 
     @property
     def first_noun_counts(self) -> list[int]:
         """Images for each different first noun, most frequent first."""
-        return [n for _, n in Counter(nouns[0] for nouns in self.nouns.values() if nouns).most_common()]
-
-
-@dataclass(frozen=True)
-class JudgedAnswers:
-    """A run's nouns on an image set under one annotator. Images are sorted by file name."""
-
-    images: tuple[str, ...]
-    codes: np.ndarray  # int8 [images, ranks]: of CODES, or UNJUDGED or NOTHING
+        return [n for _, n in Counter(nouns[0] for nouns in self.nouns if nouns).most_common()]
 
     @property
     def answered(self) -> np.ndarray:
@@ -118,28 +117,23 @@ def only_decoding(predictions: Predictions) -> DecodingPredictions:
     return next(iter(predictions.predictions.values()))
 
 
-def answers(predictions: Predictions) -> RunAnswers:
-    """All images of a predictions file, the unreadable ones with no nouns."""
+def judge(predictions: Predictions, table: Judgements) -> JudgedAnswers:
+    """Look every noun up, exactly as it was predicted; the unreadable images have no nouns."""
     decoding = only_decoding(predictions)
-    nouns = dict(zip(predictions.samples, decoding.pred, strict=True))
-    first = zip(predictions.samples, decoding.probability, strict=True)
-    return RunAnswers(
+    rows = zip(predictions.samples, zip(decoding.pred, decoding.probability, strict=True), strict=True)
+    said = dict(sorted((dict(rows) | dict.fromkeys(predictions.unreadable, ((), ()))).items()))
+    ranks = max((len(nouns) for nouns, _ in said.values()), default=0)
+    codes = np.full((len(said), max(1, ranks)), NOTHING, dtype=np.int8)
+    for row, (image, (nouns, _)) in enumerate(said.items()):
+        known = table.get(image, {})
+        codes[row, : len(nouns)] = [CODES.get(known.get(noun, ""), UNJUDGED) for noun in nouns]
+    return JudgedAnswers(
         run=predictions.run,
         image_set=predictions.image_set,
-        nouns=nouns | dict.fromkeys(predictions.unreadable, ()),
-        unreadable=frozenset(predictions.unreadable),
+        images=tuple(said),
+        nouns=tuple(nouns for nouns, _ in said.values()),
+        probability=np.array([shares[0] if shares else 0.0 for _, shares in said.values()]),
+        codes=codes,
+        unreadable=len(predictions.unreadable),
         milliseconds=predictions.milliseconds,
-        probability={image: row[0] for image, row in first if row},
     )
-
-
-def judge(answer: RunAnswers, table: Judgements) -> JudgedAnswers:
-    """Look every noun up, exactly as it was predicted."""
-    images = tuple(sorted(answer.nouns))
-    ranks = max((len(nouns) for nouns in answer.nouns.values()), default=0)
-    codes = np.full((len(images), max(1, ranks)), NOTHING, dtype=np.int8)
-    for row, image in enumerate(images):
-        known = table.get(image, {})
-        found = [CODES.get(known.get(noun, ""), UNJUDGED) for noun in answer.nouns[image]]
-        codes[row, : len(found)] = found
-    return JudgedAnswers(images, codes)

@@ -9,26 +9,25 @@ from nounflow.scoring.evaluation import Evaluation
 from nounflow.scoring.intervals import holm
 from nounflow.scoring.results import Comparison, Scores
 
+_FIGURES = ("difference", "low", "high", "p", "p_holm")
+
 
 def compare(evaluation: Evaluation) -> Comparison:
     """Every run against every run, with p-values corrected for the number of pairs."""
-    runs = tuple(evaluation.answers)
+    runs = tuple(evaluation.judged)
     pairs = [(i, j) for i in range(len(runs)) for j in range(i)]
-    corrected = dict(zip(pairs, holm([evaluation.difference(runs[i], runs[j])[1].p for i, j in pairs]), strict=True))
-    size = (len(runs), len(runs))
-    difference, low, high, p, p_holm = np.zeros(size), np.zeros(size), np.zeros(size), np.ones(size), np.ones(size)
-    for i, j in (*pairs, *((j, i) for i, j in pairs)):
-        difference[i, j], (low[i, j], high[i, j], p[i, j]) = evaluation.difference(runs[i], runs[j])
-        p_holm[i, j] = corrected[max(i, j), min(i, j)]
+    found = [evaluation.difference(runs[j], runs[i]) for i, j in pairs]
+    figures = np.zeros((len(_FIGURES), len(runs), len(runs)))
+    figures[3:] = 1.0  # of a run with itself
+    corrected = holm([estimate.p for _, estimate in found])
+    for (i, j), (difference, (low, high, p)), p_holm in zip(pairs, found, corrected, strict=True):
+        figures[:, j, i] = difference, low, high, p, p_holm
+        figures[:, i, j] = 0.0 - difference, 0.0 - high, 0.0 - low, p, p_holm
     return Comparison(
-        image_set=evaluation.image_set.name,
+        image_set=evaluation.image_set,
         annotator=evaluation.annotator,
         runs=runs,
-        difference=difference.tolist(),
-        low=low.tolist(),
-        high=high.tolist(),
-        p=p.tolist(),
-        p_holm=p_holm.tolist(),
+        **dict(zip(_FIGURES, figures.tolist(), strict=True)),
     )
 
 
@@ -60,9 +59,9 @@ def against(scores: Scores, run: str) -> list[Against]:
         )
     found = []
     for one in scores.comparisons:
-        figures = (one.difference, one.low, one.high, one.p, one.p_holm)
         for name in one.runs if run in one.runs else ():
             if name != run:
                 i, j = one.runs.index(name), one.runs.index(run)
-                found.append(Against(name, run, one.image_set, one.annotator, *(matrix[i][j] for matrix in figures)))
+                figures = (getattr(one, figure)[i][j] for figure in _FIGURES)
+                found.append(Against(name, run, one.image_set, one.annotator, *figures))
     return found

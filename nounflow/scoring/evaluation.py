@@ -1,6 +1,6 @@
 """Runs that were judged together: what their scores are computed from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +9,7 @@ from nounflow.errors import MismatchError
 from nounflow.predictor_kinds import is_baseline
 from nounflow.schemas.labels import Labels
 from nounflow.schemas.models import PredictorManifest
-from nounflow.scoring.answers import JudgedAnswers, Judgements, RunAnswers
+from nounflow.scoring.answers import JudgedAnswers, Judgements
 from nounflow.scoring.hierarchy import Hierarchy
 from nounflow.scoring.intervals import Estimate, mean_estimate
 from nounflow.scoring.values import first_correct, prediction_values
@@ -17,40 +17,24 @@ from nounflow.streams import stream
 
 
 @dataclass(frozen=True)
-class ScoredLexicon:
-    """What is needed of a lexicon."""
-
-    name: str
-    digest: str  # of its nouns
-    entries: Mapping[str, tuple[str, float]]  # normal spelling of each form -> kind and frequency of its noun
-
-
-@dataclass(frozen=True)
 class ScoredRun:
     """A trained or indexed predictor and the lexicon it answers from."""
 
     manifest: PredictorManifest
-    lexicon: ScoredLexicon
-
-
-@dataclass(frozen=True)
-class ImageSet:
-    """An image set's labels; empty if it has none."""
-
-    name: str
-    labels: Mapping[str, Labels]
+    lexicon: str  # its name
+    entries: Mapping[str, tuple[str, float]]  # normal spelling of each form -> kind and frequency of its noun
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """All runs on one image set under one annotator."""
 
-    image_set: ImageSet
+    image_set: str
+    labels: Mapping[str, Labels]  # by image; none where the set has no labels
     annotator: str
     table: Judgements
     runs: Mapping[str, ScoredRun]
-    answers: dict[str, RunAnswers]  # by run, sorted
-    judged: dict[str, JudgedAnswers]
+    judged: dict[str, JudgedAnswers]  # by run, sorted
     hierarchy: Hierarchy | None
     seed: int
     sentences: Mapping[str, np.ndarray] = field(default_factory=dict)  # text -> unit vector; empty: not asked for
@@ -59,7 +43,13 @@ class Evaluation:
 
     def stream(self, *names: str) -> np.random.Generator:
         """Random numbers for one purpose."""
-        return stream(self.seed, *names, self.image_set.name, self.annotator)
+        return stream(self.seed, *names, self.image_set, self.annotator)
+
+    @property
+    def wordnet(self) -> Hierarchy:
+        """The hierarchy, where there is one."""
+        assert self.hierarchy is not None
+        return self.hierarchy
 
     def any_judged(self, run: str) -> bool:
         """Is one of the run's first nouns judged?"""
@@ -68,17 +58,20 @@ class Evaluation:
     def claims(self, run: str) -> tuple[np.ndarray, np.ndarray]:
         """The run's probability of each judged first noun, float64, and whether that noun is right, bool."""
         judged = self.judged[run]
-        known = judged.first_judged
-        images = (image for image, one in zip(judged.images, known, strict=True) if one)
-        probability = np.array([self.answers[run].probability[image] for image in images])
-        return probability, first_correct(judged)[known]
+        return judged.probability[judged.first_judged], first_correct(judged)[judged.first_judged]
+
+    def labelled(self, run: str) -> Iterator[tuple[tuple[str, ...], Labels]]:
+        """A run's nouns (none where it gave no answer) and the label of each labelled image, in the order of images."""
+        judged, labels = self.judged[run], self.labels
+        rows = zip(judged.images, judged.nouns, strict=True)
+        return ((nouns, labels[image]) for image, nouns in rows if image in labels)
 
     def baseline(self, run: str) -> str | None:
         """The baseline with this run's lexicon and embedder; of several, the first by name. A baseline has none."""
         own = self.runs[run].manifest
         if is_baseline(own.predictor):
             return None
-        manifests = ((other, self.runs[other].manifest) for other in self.answers)
+        manifests = ((other, self.runs[other].manifest) for other in self.judged)
         found = [
             other
             for other, manifest in manifests
@@ -92,20 +85,14 @@ class Evaluation:
         if run > other:
             value, (low, high, p) = self.difference(other, run)
             return 0.0 - value, Estimate(0.0 - high, 0.0 - low, p)
-        _check_same_images(self.answers[run], self.answers[other])
-        differences = self._points(run) - self._points(other)
+        one, two = self.judged[run], self.judged[other]
+        if different := sorted({*one.images} ^ {*two.images}):
+            raise MismatchError(
+                f"The runs '{run}' and '{other}' were made on different images of '{self.image_set}': "
+                f"{len(different)} are in one only, the first is '{different[0]}'",
+                fix="run the predictions stage again for both",
+            )
+        differences = prediction_values(one).worst - prediction_values(two).worst
         if (run, other) not in self.pairs:
             self.pairs[run, other] = mean_estimate(differences, self.stream("difference", run, other))
         return float(differences.mean()), self.pairs[run, other]
-
-    def _points(self, run: str) -> np.ndarray:
-        return prediction_values(self.judged[run]).worst
-
-
-def _check_same_images(answer: RunAnswers, other: RunAnswers) -> None:
-    if different := sorted(answer.nouns.keys() ^ other.nouns.keys()):
-        raise MismatchError(
-            f"The runs '{answer.run}' and '{other.run}' were made on different images of '{answer.image_set}': "
-            f"{len(different)} are in one only, the first is '{different[0]}'",
-            fix="run the predictions stage again for both",
-        )

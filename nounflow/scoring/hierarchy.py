@@ -41,8 +41,10 @@ class Hierarchy:
             overrides: noun -> specificity factor, in place of that rule.
         """
         tables = list(tables)
-        self._words = WordSenses(wordnet, tables)
-        self._wordnet = self._words.wordnet  # with what a supplement added
+        words = WordSenses(wordnet, tables)
+        self._wordnet = words.wordnet  # with what a supplement added
+        # ids of the synsets that the lexicons chose for a noun; of an unknown one all that WordNet has, maybe none
+        self.senses = functools.lru_cache(maxsize=1 << 16)(words.synsets)
         self._coarse_from = coarse_from
         self._overrides = {canon(noun): factor for noun, factor in (overrides or {}).items()}
         frequencies: dict[str, float] = {}
@@ -52,39 +54,35 @@ class Hierarchy:
         self._below, self._floor = self._pour(frequencies)
         self._whole = sum(frequencies.values()) + self._floor
 
-    @functools.lru_cache(maxsize=1 << 16)  # noqa: B019 - lives as long as the scorer
-    def senses(self, noun: str) -> tuple[str, ...]:
-        """Ids of the synsets that the lexicons chose for a noun; of an unknown one all that WordNet has, maybe none."""
-        return self._words.synsets(noun)
-
     def information(self, synset: str) -> float:
         """Information content of a synset; the root has 0, one that no lexicon uses the most."""
         return -math.log((self._below.get(synset, 0.0) + self._floor) / self._whole) + 0.0
 
-    @functools.lru_cache(maxsize=1 << 18)  # noqa: B019
+    @functools.lru_cache(maxsize=1 << 18)  # noqa: B019 - lives as long as the scorer
     def nearness(self, one: tuple[str, ...], other: tuple[str, ...]) -> float:
         """Lin's similarity of the nearest pair of senses; 0 without senses."""
         return max((self._lin(a, b) for a in one for b in other), default=0.0)
 
     def nearness_to_label(self, noun: str, labels: Labels) -> float:
         """1 for the label itself or an accepted noun, in spelling or sense; else the nearest one's nearness."""
-        if canon(noun) in {canon(name) for name in (labels.gold, *labels.accepted)}:
+        if _is_named(noun, labels):
             return 1.0
-        gold = (self._wordnet.by_sense_key(labels.sense).id,) if labels.sense else self.senses(labels.gold)
-        known = (gold, *map(self.senses, labels.accepted))
-        return max(self.nearness(self.senses(noun), senses) for senses in known)
+        return self.nearness(self.senses(noun), self._meant(labels))
 
     def overlap(self, noun: str, labels: Labels) -> tuple[float, float]:
         """Shares of the noun's and of the label's synsets (each with all above it) that both have; 1, 1 for the label.
 
         Of several senses, and of the label and what is accepted, the pair with the greatest harmonic mean.
         """
-        if canon(noun) in {canon(name) for name in (labels.gold, *labels.accepted)}:
+        if _is_named(noun, labels):
             return 1.0, 1.0
-        gold = (self._wordnet.by_sense_key(labels.sense).id,) if labels.sense else self.senses(labels.gold)
-        known = (*gold, *(sense for name in labels.accepted for sense in self.senses(name)))
-        found = [self._overlap(own, other) for own in self.senses(noun) for other in known]
+        found = [self._overlap(own, other) for own in self.senses(noun) for other in self._meant(labels)]
         return max(found, key=lambda pair: 2 * pair[0] * pair[1] / max(1e-9, sum(pair)), default=(0.0, 0.0))
+
+    def _meant(self, labels: Labels) -> tuple[str, ...]:
+        """Senses of the label, which may say which, and of what is accepted."""
+        gold = (self._wordnet.by_sense_key(labels.sense).id,) if labels.sense else self.senses(labels.gold)
+        return (*gold, *(sense for name in labels.accepted for sense in self.senses(name)))
 
     @functools.lru_cache(maxsize=1 << 18)  # noqa: B019
     def _overlap(self, one: str, other: str) -> tuple[float, float]:
@@ -138,6 +136,10 @@ class Hierarchy:
                 for ancestor in self._wordnet.ancestors(sense):
                     below[ancestor] = below.get(ancestor, 0.0) + frequency / len(senses)
         return below, floor
+
+
+def _is_named(noun: str, labels: Labels) -> bool:
+    return canon(noun) in {canon(name) for name in (labels.gold, *labels.accepted)}
 
 
 def read_overrides(path: Path) -> dict[str, float]:

@@ -9,12 +9,12 @@ import polars as pl
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.schemas.annotations import Annotations
 from nounflow.schemas.documents import Document, read_document
-from nounflow.schemas.labels import read_labels
+from nounflow.schemas.labels import Labels, read_labels
 from nounflow.schemas.models import PredictorManifest
 from nounflow.schemas.predictions import Predictions, read_predictions
 from nounflow.schemas.tables import lexicon_digest, read_lexicon
 from nounflow.scoring.answers import only_decoding
-from nounflow.scoring.evaluation import ImageSet, ScoredLexicon, ScoredRun
+from nounflow.scoring.evaluation import ScoredRun
 from nounflow.text import canon
 
 
@@ -25,7 +25,7 @@ class ScoringMaterial:
     runs: dict[str, ScoredRun]
     predictions: tuple[Predictions, ...]  # sorted by run, image set
     annotations: tuple[Annotations, ...]  # sorted by image set, annotator
-    image_sets: dict[str, ImageSet]
+    labels: dict[str, dict[str, Labels]]  # image set -> image -> labels; none where a set has no labels
     tables: dict[str, pl.DataFrame]  # lexicon name -> LEXICON
 
 
@@ -46,11 +46,12 @@ def load_material(
     Raises:
         NounflowError: a file is missing or damaged, or two of them do not belong together.
     """
-    lexicons, tables = read_lexicons(nouns)
+    read = [(path.stem, read_lexicon(path)) for path in nouns]
+    lexicons = [(name, lexicon_digest(table["noun"].to_list()), lexicon_entries(table)) for name, table in read]
     runs = {}
     for path in models:
         manifest = read_document(PredictorManifest, path, "manifest of a run")
-        runs[manifest.run] = ScoredRun(manifest, _lexicon_of(manifest, path, lexicons))
+        runs[manifest.run] = _scored_run(manifest, path, lexicons)
     predicted: dict[tuple[str, str], Predictions] = {}
     for path in predictions:
         document = read_predictions(path)
@@ -64,23 +65,9 @@ def load_material(
         runs=dict(sorted(runs.items())),
         predictions=tuple(document for _, document in sorted(predicted.items())),
         annotations=tuple(document for _, document in sorted(judged.items())),
-        image_sets={
-            name: ImageSet(name, read_labels(Path(path)) if path else {}) for name, path in sorted(labels.items())
-        },
-        tables=tables,
+        labels={name: read_labels(Path(path)) if path else {} for name, path in sorted(labels.items())},
+        tables=dict(read),
     )
-
-
-def read_lexicons(paths: Sequence[Path]) -> tuple[dict[str, list[ScoredLexicon]], dict[str, pl.DataFrame]]:
-    """Lexicons by digest (two names may hold the same nouns), and their tables by name."""
-    lexicons: dict[str, list[ScoredLexicon]] = {}
-    tables: dict[str, pl.DataFrame] = {}
-    for path in paths:
-        table = read_lexicon(path)
-        digest = lexicon_digest(table["noun"].to_list())
-        lexicons.setdefault(digest, []).append(ScoredLexicon(path.stem, digest, lexicon_entries(table)))
-        tables[path.stem] = table
-    return lexicons, tables
 
 
 def lexicon_entries(table: pl.DataFrame) -> dict[str, tuple[str, float]]:
@@ -100,10 +87,11 @@ def _put(documents: dict[tuple[str, str], Document], key: tuple[str, str], docum
     documents[key] = document
 
 
-def _lexicon_of(
-    manifest: PredictorManifest, path: Path, lexicons: Mapping[str, Sequence[ScoredLexicon]]
-) -> ScoredLexicon:
-    known = lexicons.get(manifest.lexicon, ())
+def _scored_run(
+    manifest: PredictorManifest, path: Path, lexicons: Sequence[tuple[str, str, dict[str, tuple[str, float]]]]
+) -> ScoredRun:
+    """With its lexicon, of (name, digest, entries); two names may hold the same nouns."""
+    known = {name: entries for name, digest, entries in lexicons if digest == manifest.lexicon}
     if not known:
         raise MismatchError(
             f"The run '{manifest.run}' was made with a lexicon that is none of those given",
@@ -111,7 +99,8 @@ def _lexicon_of(
             fix="pass its lexicon with --nouns; if the lexicon was built anew, run the models stage again",
         )
     stem = Path(manifest.lexicon_path).stem
-    return next((lexicon for lexicon in known if lexicon.name == stem), known[0])
+    name = stem if stem in known else next(iter(known))
+    return ScoredRun(manifest, name, known[name])
 
 
 def _check(document: Predictions, path: Path, runs: Mapping[str, ScoredRun], labels: Mapping[str, str | None]) -> None:

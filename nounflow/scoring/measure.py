@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from nounflow.scoring.evaluation import Evaluation
+from nounflow.scoring.intervals import mean_interval
 from nounflow.scoring.values import Values, mean_score
 
 Number = float | int
-# A number for each column, of a score one value an image; None: there is nothing to compute them from.
-Found = Number | tuple[Number, ...] | Values | None
+# A number for each column, or of a score or a mean one value an image; None: there is nothing to compute them from.
+Found = Number | tuple[Number, ...] | Values | np.ndarray | None
 Function = Callable[[Evaluation, str], Found]  # of an evaluation and a run's name
 Format = Literal[
     "score",  # a mean over images, a fraction; with its interval, and its bound if every unjudged noun were right
@@ -39,7 +42,8 @@ class Measure:
     report_heading: str = ""  # in the report, where that is another
     places: tuple[Place, ...] = ("tables", "terminal", "report")  # where it is shown; the files hold it in any case
     beside: tuple[str, ...] = ()  # columns beside the value's, where they are not named after it
-    stream: str = ""  # name of a score's random numbers, where it is not that of the column
+    stream: str = ""  # name of the random numbers of a mean's interval, where it is not that of the column
+    needs: Literal["", "hierarchy", "sentences", "by_language_model"] = ""  # what there is not in every evaluation
 
     @property
     def name(self) -> str:
@@ -54,13 +58,15 @@ class Measure:
 
     def cells(self, evaluation: Evaluation, run: str) -> dict[str, Number | None]:
         """The numbers of a run by column, all None where there is nothing to compute them from."""
-        if self.format == "score" and not evaluation.any_judged(run):
+        lacking = self.needs and not getattr(evaluation, self.needs)
+        if lacking or (self.format == "score" and not evaluation.any_judged(run)):
             return dict.fromkeys(self.columns)
-        found = self.function(evaluation, run)
+        found: Any = self.function(evaluation, run)
+        rng = evaluation.stream(self.stream or self.name, run)
+        if isinstance(found, Values):
+            found = astuple(mean_score(found, rng))
+        elif isinstance(found, np.ndarray):
+            found = (float(found.mean()), *mean_interval(found, rng)) if len(found) else None
         if found is None:
             return dict.fromkeys(self.columns)
-        if isinstance(found, Values):
-            numbers = astuple(mean_score(found, evaluation.stream(self.stream or self.name, run)))
-        else:
-            numbers = found if isinstance(found, tuple) else (found,)
-        return dict(zip(self.columns, numbers, strict=True))
+        return dict(zip(self.columns, found if isinstance(found, tuple) else (found,), strict=True))

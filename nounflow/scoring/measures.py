@@ -12,19 +12,12 @@ import numpy as np
 from nounflow.errors import NounflowError
 from nounflow.scoring.calibration import calibration, calibration_interval, risk_coverage
 from nounflow.scoring.evaluation import Evaluation
-from nounflow.scoring.intervals import mean_interval
-from nounflow.scoring.label_values import (
-    CONCEPTS,
-    cluster_values,
-    hierarchical_values,
-    inclusion_values,
-    similarity_values,
-)
 from nounflow.scoring.measure import Format, Found, Function, Measure, Place
 from nounflow.scoring.values import correct_values, overall_values, prediction_values, primary_values
-from nounflow.scoring.variants import nearness_values, with_synonyms
+from nounflow.scoring.variants import with_synonyms
 from nounflow.text import canon
 
+CONCEPTS = 5  # first nouns of an answer, of which the nearest to the label counts
 MEASURES: list[Measure] = []
 
 
@@ -60,14 +53,11 @@ def primary_score(evaluation: Evaluation, run: str) -> Found:
     return primary_values(evaluation.judged[run])
 
 
-@measure("overall", "score", "The score, when a noun that says little earns half")
+@measure("overall", "score", "The score, when a noun that says little earns half", needs="hierarchy")
 def overall_score(evaluation: Evaluation, run: str) -> Found:
-    if evaluation.hierarchy is None:
-        return None
-    judged, nouns = evaluation.judged[run], evaluation.answers[run].nouns
-    firsts = (nouns[image][:1] for image in judged.images)
-    factors = np.array([evaluation.hierarchy.specificity(first[0]) if first else 1.0 for first in firsts])
-    return overall_values(judged, factors)
+    judged = evaluation.judged[run]
+    factors = [evaluation.wordnet.specificity(noun) if noun else 1.0 for noun in judged.first_nouns]
+    return overall_values(judged, np.array(factors))
 
 
 @measure("top-1", "score", "Share of images whose first noun is right", report_heading="First right")
@@ -90,12 +80,15 @@ def top5_score(evaluation: Evaluation, run: str) -> Found:
     return prediction_values(evaluation.judged[run], 5)
 
 
-@measure("synonyms", "score", "The score, when names of one thing share their judgement", places=("tables",))
+@measure(
+    "synonyms",
+    "score",
+    "The score, when names of one thing share their judgement",
+    places=("tables",),
+    needs="hierarchy",
+)
 def synonym_score(evaluation: Evaluation, run: str) -> Found:
-    if evaluation.hierarchy is None:
-        return None
-    answer, judged, labels = evaluation.answers[run], evaluation.judged[run], evaluation.image_set.labels
-    return prediction_values(with_synonyms(answer, judged, evaluation.table, labels, evaluation.hierarchy))
+    return prediction_values(with_synonyms(evaluation, run))
 
 
 @measure(
@@ -103,29 +96,26 @@ def synonym_score(evaluation: Evaluation, run: str) -> Found:
     "interval",
     "How near the first noun is to the label in WordNet, 100 being the same",
     places=("tables", "report"),
+    stream="hierarchical",
+    needs="hierarchy",
 )
 def hierarchical_score(evaluation: Evaluation, run: str) -> Found:
-    if evaluation.hierarchy is None:
-        return None
-    images, labels = evaluation.judged[run].images, evaluation.image_set.labels
-    values = nearness_values(evaluation.answers[run], images, labels, evaluation.hierarchy)
-    if not len(values):
-        return None
-    return float(values.mean()), *mean_interval(values, evaluation.stream("hierarchical", run))
+    nearness = evaluation.wordnet.nearness_to_label
+    return np.array([nearness(nouns[0], label) if nouns else 0.0 for nouns, label in evaluation.labelled(run)])
 
 
 @measure("ceiling", "share", "Share of images whose label the lexicon can say at all", places=("terminal", "report"))
 def ceiling(evaluation: Evaluation, run: str) -> Found:
-    labels, sayable = evaluation.image_set.labels, evaluation.runs[run].lexicon.entries
-    held = [labels[image] for image in evaluation.answers[run].nouns if image in labels]
-    if not held:
+    sayable = evaluation.runs[run].entries
+    labels = [label for _, label in evaluation.labelled(run)]
+    if not labels:
         return None
-    return sum(any(canon(noun) in sayable for noun in (label.gold, *label.accepted)) for label in held) / len(held)
+    return sum(any(canon(noun) in sayable for noun in (one.gold, *one.accepted)) for one in labels) / len(labels)
 
 
 @measure("nouns", "count", "How many different first nouns the run used", report_heading="Different nouns")
 def distinct_nouns(evaluation: Evaluation, run: str) -> Found:
-    return len(evaluation.answers[run].first_noun_counts)
+    return len(evaluation.judged[run].first_noun_counts)
 
 
 @measure(
@@ -136,7 +126,7 @@ def distinct_nouns(evaluation: Evaluation, run: str) -> Found:
     places=("terminal", "report"),
 )
 def ms_per_image(evaluation: Evaluation, run: str) -> Found:
-    return evaluation.answers[run].milliseconds
+    return evaluation.judged[run].milliseconds
 
 
 @measure(
@@ -186,50 +176,80 @@ def risk_coverage_area(evaluation: Evaluation, run: str) -> Found:
     return risk_coverage(*evaluation.claims(run)).area if evaluation.any_judged(run) else None
 
 
-# From here on: how others compare an answer with the label. Shown where they are asked for.
+# From here on: how the open-world evaluations of others compare an answer with the label alone. Shown where asked for.
+# Precision and recall over WordNet: Snaebjarnarson et al. 2025 (Taxonomy-aware evaluation of vision-language models).
+# Text inclusion, sentence and concept similarity: Conti et al. 2025 (On large multimodal models as open-world image
+# classifiers). Cluster accuracy: Yang et al. 2010 (Image clustering using local discriminant models).
 
 
-@measure("hP", "interval", "Share of the first noun's chain in WordNet that the label has too", places=())
+@measure(
+    "hP", "interval", "Share of the first noun's chain in WordNet that the label has too", places=(), needs="hierarchy"
+)
 def hierarchical_precision(evaluation: Evaluation, run: str) -> Found:
-    if evaluation.hierarchy is None:
-        return None
-    return _mean(hierarchical_values(evaluation, run)[:, 0], evaluation, "hierarchical_precision", run)
+    return _overlaps(evaluation, run)[:, 0]
 
 
-@measure("hR", "interval", "Share of the label's chain in WordNet that the first noun has too", places=())
+@measure(
+    "hR", "interval", "Share of the label's chain in WordNet that the first noun has too", places=(), needs="hierarchy"
+)
 def hierarchical_recall(evaluation: Evaluation, run: str) -> Found:
-    if evaluation.hierarchy is None:
-        return None
-    return _mean(hierarchical_values(evaluation, run)[:, 1], evaluation, "hierarchical_recall", run)
+    return _overlaps(evaluation, run)[:, 1]
 
 
 @measure("text inclusion", "interval", "Share of first nouns in which the label stands letter by letter", places=())
 def text_inclusion(evaluation: Evaluation, run: str) -> Found:
-    return _mean(inclusion_values(evaluation, run), evaluation, "text_inclusion", run)
+    rows = [bool(nouns) and canon(label.gold) in canon(nouns[0]) for nouns, label in evaluation.labelled(run)]
+    return np.array(rows, dtype=np.float64)
 
 
-@measure("judge inclusion", "score", "Share of first nouns that a language model finds right", places=())
+@measure(
+    "judge inclusion",
+    "score",
+    "Share of first nouns that a language model finds right",
+    places=(),
+    needs="by_language_model",
+)
 def judge_inclusion(evaluation: Evaluation, run: str) -> Found:
-    return correct_values(evaluation.judged[run], 1) if evaluation.by_language_model else None
+    return correct_values(evaluation.judged[run], 1)
 
 
-@measure("sentence similarity", "interval", "Cosine of first noun and label as sentences (MiniLM)", places=())
+@measure(
+    "sentence similarity",
+    "interval",
+    "Cosine of first noun and label as sentences (MiniLM)",
+    places=(),
+    needs="sentences",
+)
 def sentence_similarity(evaluation: Evaluation, run: str) -> Found:
-    if not evaluation.sentences:
-        return None
-    return _mean(similarity_values(evaluation, run), evaluation, "sentence_similarity", run)
+    return _similarities(evaluation, run, 1)
 
 
-@measure("concept similarity", "interval", "The same with the nearest of the first five nouns", places=())
+@measure(
+    "concept similarity",
+    "interval",
+    "The same with the nearest of the first five nouns",
+    places=(),
+    needs="sentences",
+)
 def concept_similarity(evaluation: Evaluation, run: str) -> Found:
-    if not evaluation.sentences:
-        return None
-    return _mean(similarity_values(evaluation, run, CONCEPTS), evaluation, "concept_similarity", run)
+    return _similarities(evaluation, run, CONCEPTS)
 
 
 @measure("cluster accuracy", "interval", "Share of images whose first noun is the one matched to its label", places=())
 def cluster_accuracy(evaluation: Evaluation, run: str) -> Found:
-    return _mean(cluster_values(evaluation, run), evaluation, "cluster_accuracy", run)
+    # Names are clusters: each first noun is matched to one gold noun at most, and each gold noun to one first noun, so
+    # that most images agree (the assignment problem). What a name means does not count, only that it is used alike.
+    from scipy.optimize import linear_sum_assignment
+
+    pairs = [(nouns[0] if nouns else "", canon(label.gold)) for nouns, label in evaluation.labelled(run)]
+    said, meant = (sorted({pair[side] for pair in pairs if pair[0]}) for side in (0, 1))
+    counts = np.zeros((len(said), len(meant)))
+    row, column = ({name: place for place, name in enumerate(names)} for names in (said, meant))
+    for noun, gold in pairs:
+        if noun:
+            counts[row[noun], column[gold]] += 1
+    chosen = set(zip(*(part.tolist() for part in linear_sum_assignment(counts, maximize=True)), strict=True))
+    return np.array([bool(noun) and (row[noun], column[gold]) in chosen for noun, gold in pairs], dtype=np.float64)
 
 
 BY_NAME = {measure.name: measure for measure in MEASURES}
@@ -248,13 +268,27 @@ def shown(place: Place, further: Iterable[str] = ()) -> list[Measure]:
     return [measure for measure in MEASURES if place in measure.places or measure.name in wanted]
 
 
-def _mean(values: np.ndarray, evaluation: Evaluation, name: str, run: str) -> Found:
-    """The mean over labelled images with its interval; None without labels."""
-    if not len(values):
-        return None
-    return float(values.mean()), *mean_interval(values, evaluation.stream(name, run))
+def _overlaps(evaluation: Evaluation, run: str) -> np.ndarray:
+    """hP and hR of the first noun, float64 [labelled images, 2].
+
+    A(x) is a synset and all above it: hP = |A(p) & A(g)| / |A(p)|, hR = |A(p) & A(g)| / |A(g)|. Of several senses, and
+    of the label and what is accepted beside it, the pair with the greatest harmonic mean counts.
+    """
+    overlap = evaluation.wordnet.overlap
+    rows = [overlap(nouns[0], label) if nouns else (0.0, 0.0) for nouns, label in evaluation.labelled(run)]
+    return np.array(rows).reshape(-1, 2)
+
+
+def _similarities(evaluation: Evaluation, run: str, concepts: int) -> np.ndarray:
+    """Greatest cosine of the label's vector with those of the first nouns; 0 without answer; [labelled images]."""
+    vectors = evaluation.sentences
+    rows = [
+        max((float(vectors[noun] @ vectors[label.gold]) for noun in nouns[:concepts]), default=0.0)
+        for nouns, label in evaluation.labelled(run)
+    ]
+    return np.array(rows)
 
 
 def _first_noun_shares(evaluation: Evaluation, run: str) -> np.ndarray:
-    counts = np.array(evaluation.answers[run].first_noun_counts, dtype=float)
+    counts = np.array(evaluation.judged[run].first_noun_counts, dtype=float)
     return np.asarray(counts / max(1.0, counts.sum()))

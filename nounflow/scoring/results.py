@@ -7,20 +7,12 @@ from pydantic import BaseModel, ConfigDict
 from nounflow.scoring.calibration import Bin, RiskCoverage
 from nounflow.scoring.intervals import DRAWS
 from nounflow.scoring.rows import ScoreRow
+from nounflow.scoring.values import TopK
 from nounflow.scoring.variants import Part
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)  # another version may have found more
-
-
-class TopK(_Model):
-    """Of the first k nouns the best one: its points, and the share of images where it is right."""
-
-    k: int
-    score: float
-    correct: float
-    score_if_unjudged_right: float
 
 
 class Details(_Model):

@@ -5,28 +5,26 @@ from typing import Any
 
 import numpy as np
 
-from nounflow.schemas.annotations import Annotations, PeopleAgreement
+from nounflow.schemas.annotations import Annotations
+from nounflow.schemas.labels import Labels
 from nounflow.schemas.predictions import Predictions
-from nounflow.scoring.answers import Judgements, RunAnswers, answers, judge, judgements
+from nounflow.scoring.answers import judge, judgements, only_decoding
 from nounflow.scoring.calibration import calibration, risk_coverage
 from nounflow.scoring.comparison import compare
-from nounflow.scoring.evaluation import Evaluation, ImageSet, ScoredRun
+from nounflow.scoring.evaluation import Evaluation
 from nounflow.scoring.hierarchy import Hierarchy
-from nounflow.scoring.label_values import CONCEPTS
-from nounflow.scoring.measures import MEASURES
+from nounflow.scoring.load import ScoringMaterial
+from nounflow.scoring.measures import CONCEPTS, MEASURES
 from nounflow.scoring.provenance import row_digests
-from nounflow.scoring.results import Details, Scores, TopK
+from nounflow.scoring.results import Details, Scores
 from nounflow.scoring.rows import ScoreRow
-from nounflow.scoring.values import prediction_values, top_k
+from nounflow.scoring.values import top_k
 from nounflow.scoring.variants import band, band_order, parts
 from nounflow.text import canon
 
 
 def score_all(
-    predictions: Sequence[Predictions],
-    annotations: Sequence[Annotations],
-    runs: Mapping[str, ScoredRun],
-    image_sets: Mapping[str, ImageSet],
+    material: ScoringMaterial,
     *,
     seed: int = 1,
     hierarchy: Hierarchy | None = None,
@@ -38,8 +36,6 @@ def score_all(
     An image set that no annotator judged has one row a run, with an empty annotator.
 
     Args:
-        runs: by name; holds every run that is in `predictions`.
-        image_sets: by name; holds every image set that is in `predictions`.
         seed: of the bootstrap draws.
         hierarchy: without it there are no overall, synonym and hierarchical scores.
         templates: digest of the caption templates.
@@ -49,31 +45,34 @@ def score_all(
         NounflowError: contradicting judgements, several decoding configurations in a file, or runs that are to be
             compared but were made on different images.
     """
-    judged: dict[str, list[tuple[str, Judgements]]] = {}
-    for document in annotations:
-        judged.setdefault(document.image_set, []).append((document.annotator, judgements(document)))
-    agreements = {(one.image_set, one.annotator): _with_people(one.agreement) for one in annotations}
-    machines = {(one.image_set, one.annotator) for one in annotations if one.by_language_model}
-    digests = {
-        (one.run, one.image_set): row_digests(one, runs[one.run].manifest, image_sets[one.image_set].labels)
-        for one in predictions
-    }
     found: list[tuple[ScoreRow, Details]] = []
     comparisons = []
-    for name in sorted({document.image_set for document in predictions}):
-        given = {one.run: answers(one) for one in predictions if one.image_set == name}
-        given = dict(sorted(given.items()))
-        sentences = _sentences(given, image_sets[name], encode) if encode else {}
-        for annotator, table in judged.get(name, [("", {})]):
-            codes = {run: judge(answer, table) for run, answer in given.items()}
-            by_model = (name, annotator) in machines
+    for name in sorted({document.image_set for document in material.predictions}):
+        given = sorted((one for one in material.predictions if one.image_set == name), key=lambda one: one.run)
+        runs, labels = material.runs, material.labels[name]
+        digests = {one.run: row_digests(one, runs[one.run].manifest, labels) for one in given}
+        sentences = _sentences(given, labels, encode) if encode else {}
+        judges: list[Annotations | None] = [one for one in material.annotations if one.image_set == name]
+        for by in judges or [None]:
+            table = judgements(by) if by else {}
             evaluation = Evaluation(
-                image_sets[name], annotator, table, runs, given, codes, hierarchy, seed, sentences, by_model
+                image_set=name,
+                labels=labels,
+                annotator=by.annotator if by else "",
+                table=table,
+                runs=runs,
+                judged={one.run: judge(one, table) for one in given},
+                hierarchy=hierarchy,
+                seed=seed,
+                sentences=sentences,
+                by_language_model=bool(by and by.by_language_model),
             )
-            for run in given:
-                told = {"templates": templates} | digests[run, name] | agreements.get((name, annotator), {})
-                found.append((_row(evaluation, run, told), details(evaluation, run)))
-            if any(map(evaluation.any_judged, given)):
+            told: dict[str, Any] = {"templates": templates}
+            if by and by.agreement:
+                told |= {f"judge_{of}": getattr(by.agreement, of) for of in ("kappa", "kappa_coarse", "pairs")}
+            for run, own in digests.items():
+                found.append((_row(evaluation, run, told | own), details(evaluation, run)))
+            if any(map(evaluation.any_judged, digests)):
                 comparisons.append(compare(evaluation))
     found.sort(key=lambda pair: (pair[0].run, pair[0].image_set, pair[0].annotator))
     comparisons.sort(key=lambda one: (one.image_set, one.annotator))
@@ -82,43 +81,32 @@ def score_all(
 
 
 def _sentences(
-    given: Mapping[str, RunAnswers], image_set: ImageSet, encode: Callable[[list[str]], np.ndarray]
+    given: Sequence[Predictions], labels: Mapping[str, Labels], encode: Callable[[list[str]], np.ndarray]
 ) -> dict[str, np.ndarray]:
     """The vectors of all labels and of the first nouns of their images."""
-    labels = image_set.labels
     texts = {label.gold for label in labels.values()}
-    for answer in given.values():
-        texts |= {noun for image, nouns in answer.nouns.items() if image in labels for noun in nouns[:CONCEPTS]}
+    for one in given:
+        rows = zip(one.samples, only_decoding(one).pred, strict=True)
+        texts |= {noun for image, nouns in rows if image in labels for noun in nouns[:CONCEPTS]}
     ordered = sorted(texts)
     return dict(zip(ordered, encode(ordered), strict=True))
 
 
-def _with_people(agreement: PeopleAgreement | None) -> dict[str, Any]:
-    """The cells that say how far a judge agrees with people."""
-    if agreement is None:
-        return {}
-    return {
-        "judge_kappa": agreement.kappa,
-        "judge_kappa_coarse": agreement.kappa_coarse,
-        "judge_pairs": agreement.pairs,
-    }
-
-
 def _row(evaluation: Evaluation, run: str, told: Mapping[str, Any]) -> ScoreRow:
     """`told`: cells that say what the row was made with."""
-    answer, manifest = evaluation.answers[run], evaluation.runs[run].manifest
+    judged, manifest = evaluation.judged[run], evaluation.runs[run].manifest
     cells: dict[str, Any] = dict(told)
     for measure in MEASURES:
         cells |= measure.cells(evaluation, run)
     return ScoreRow(
         run=run,
         predictor=manifest.predictor,
-        lexicon=evaluation.runs[run].lexicon.name,
+        lexicon=evaluation.runs[run].lexicon,
         embedder=manifest.embedder.spec,
-        image_set=answer.image_set,
+        image_set=evaluation.image_set,
         annotator=evaluation.annotator,
-        n=len(answer.nouns),
-        unreadable=len(answer.unreadable),
+        n=len(judged.images),
+        unreadable=judged.unreadable,
         retrieval_run=evaluation.baseline(run) or "",
         seed=str(manifest.settings.get("seed", "")),
         **cells,
@@ -136,19 +124,16 @@ def details(evaluation: Evaluation, run: str) -> Details:
         probability, correct = evaluation.claims(run)
         _, bins = calibration(probability, correct)
         found = {
-            "top_k": tuple(
-                TopK(k=k, score=score, correct=correct, score_if_unjudged_right=bound)
-                for k, score, correct, bound in top_k(judged)
-            ),
+            "top_k": top_k(judged),
             "calibration": bins,
             "risk_coverage": risk_coverage(probability, correct),
             **_parts(evaluation, run),
         }
     return Details(
         run=run,
-        image_set=evaluation.image_set.name,
+        image_set=evaluation.image_set,
         annotator=evaluation.annotator,
-        noun_counts=tuple(evaluation.answers[run].first_noun_counts[:_CURVE]),
+        noun_counts=tuple(judged.first_noun_counts[:_CURVE]),
         judged=int(judged.first_judged.sum()),
         **found,
     )
@@ -156,22 +141,19 @@ def details(evaluation: Evaluation, run: str) -> Details:
 
 def _parts(evaluation: Evaluation, run: str) -> dict[str, Any]:
     """The prediction score by kind and by frequency: of the label, or where nothing is labelled of the first noun."""
-    answer, judged = evaluation.answers[run], evaluation.judged[run]
-    labels, entries = evaluation.image_set.labels, evaluation.runs[run].lexicon.entries
+    judged, labels, entries = evaluation.judged[run], evaluation.labels, evaluation.runs[run].entries
     labelled = any(image in labels for image in judged.images)
     kinds, bands = [], []
-    for image in judged.images:
-        label, nouns = labels.get(image), answer.nouns[image]
-        noun = (label.gold if label else "") if labelled else (nouns[0] if nouns else "")
+    for image, first in zip(judged.images, judged.first_nouns, strict=True):
+        label = labels.get(image)
+        noun = (label.gold if label else "") if labelled else first
         kind, frequency = entries.get(canon(noun), ("", None))
         if evaluation.hierarchy and label and (label.sense or not kind):
             kind = evaluation.hierarchy.lexname(label.gold, label.sense)
         kinds.append((kind or "unknown") if noun else "")
         bands.append(band(frequency) if noun else "")
-    values = prediction_values(judged)
-    found = {
-        key: parts(groups, values, judged, lambda name, key=key: evaluation.stream(key, run, name))  # type: ignore[misc]
-        for key, groups in (("kinds", kinds), ("bands", bands))
+    return {
+        "parts_by": "label" if labelled else "noun",
+        "kinds": parts(evaluation, run, "kinds", kinds),
+        "bands": tuple(sorted(parts(evaluation, run, "bands", bands), key=lambda part: band_order(part.name))),
     }
-    found["bands"] = tuple(sorted(found["bands"], key=lambda part: band_order(part.name)))
-    return {"parts_by": "label" if labelled else "noun"} | found

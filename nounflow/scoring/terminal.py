@@ -42,25 +42,22 @@ def terminal_table(rows: Sequence[ScoreRow], width: int = 200, further: Sequence
         box=box.SIMPLE_HEAD,
         pad_edge=False,
     )
-    table.add_column("run", overflow="fold")
-    if wide:
-        table.add_column("predictor", overflow="fold")
-    table.add_column("image set", overflow="fold")
-    table.add_column("judge", overflow="fold")
+    for heading in ("run", "predictor", "image set", "judge") if wide else ("run", "image set", "judge"):
+        table.add_column(heading, overflow="fold")
     if wide:
         table.add_column("n", justify="right")
     bounds = any(row.partly_judged for row in rows)
-    asked = {measure.name for measure in shown("terminal", further) if "terminal" not in measure.places}
-    measures = [one for one in shown("terminal", further) if wide or one.name in _MAIN or one.name in asked]
+    measures = [  # of a narrow table the main ones, and what was asked for beside the usual ones
+        one for one in shown("terminal", further) if wide or one.name in _MAIN or "terminal" not in one.places
+    ]
     for measure in measures:
         table.add_column(measure.heading, justify="right", no_wrap=measure.name in _MAIN[1:])
         if measure.name == _SCORE and bounds:
             table.add_column("at most", justify="right")
     for row in rows:
         judge = (row.annotator or "–") + (f", κ {kappa(row.judge_kappa)}" if row.judge_pairs else "")
-        first = (
-            [row.label, row.predictor, row.image_set, judge, str(row.n)] if wide else [row.label, row.image_set, judge]
-        )
+        kind, n = ([row.predictor], [str(row.n)]) if wide else ([], [])
+        first = (row.label, *kind, row.image_set, judge, *n)
         table.add_row(*first, *(text for measure in measures for text in _cells(measure, row, bounds)))
     return table
 

@@ -31,6 +31,16 @@ class Values(NamedTuple):
     best: np.ndarray
 
 
+@dataclass(frozen=True)
+class TopK:
+    """Of the first k nouns the best one: its points, and the share of images where it is right."""
+
+    k: int
+    score: float
+    correct: float
+    score_if_unjudged_right: float
+
+
 def _weights(points: dict[str, float]) -> np.ndarray:
     return np.array([*(points[category] for category in CATEGORIES), 0.0, 0.0])  # by code
 
@@ -61,14 +71,13 @@ def correct_values(judged: JudgedAnswers, ranks: int) -> Values:
     return _best_of(judged.codes[:, :ranks], _CORRECT)
 
 
-def top_k(judged: JudgedAnswers) -> list[tuple[int, float, float, float]]:
-    """For k = 1, 2, ...: the points of the best of the first k nouns, the share of images with a right one, and the
-    points if every unjudged noun were right."""
+def top_k(judged: JudgedAnswers) -> tuple[TopK, ...]:
+    """For k = 1, 2, ..."""
     worst, correct, best = (
         np.maximum.accumulate(weights[judged.codes], axis=1).mean(axis=0).tolist()
         for weights in (_PREDICTION, _CORRECT, _hopeful(_PREDICTION))
     )
-    return list(zip(range(1, len(worst) + 1), worst, correct, best, strict=True))
+    return tuple(map(TopK, range(1, len(worst) + 1), worst, correct, best))
 
 
 def first_correct(judged: JudgedAnswers) -> np.ndarray:

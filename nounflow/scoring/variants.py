@@ -1,14 +1,14 @@
-"""Scores that look behind the spelling: by synonyms, by nearness in WordNet, by kind and by frequency."""
+"""Scores that look behind the spelling: by synonyms, by kind and by frequency."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nounflow.schemas.labels import Labels
-from nounflow.scoring.answers import CODES, NOTHING, JudgedAnswers, Judgements, RunAnswers
-from nounflow.scoring.hierarchy import Hierarchy
-from nounflow.scoring.values import MeanScore, Values, mean_score
+from nounflow.scoring.answers import CODES, NOTHING, JudgedAnswers
+from nounflow.scoring.evaluation import Evaluation
+from nounflow.scoring.values import MeanScore, Values, mean_score, prediction_values
 
 THE_PER_MILLION = 53_700.0  # how often "the" stands in a million words (wordfreq); frequencies are relative to it
 _BANDS = ((10.0, "10 and more"), (1.0, "1 to 10"), (0.1, "0.1 to 1"), (0.0, "under 0.1"))  # times in a million words
@@ -25,30 +25,20 @@ class Part:
     prediction_score: MeanScore
 
 
-def with_synonyms(
-    answer: RunAnswers, judged: JudgedAnswers, table: Judgements, labels: Mapping[str, Labels], hierarchy: Hierarchy
-) -> JudgedAnswers:
+def with_synonyms(evaluation: Evaluation, run: str) -> JudgedAnswers:
     """First nouns [images, 1], each with the best judgement of any noun of its image that names the same thing.
 
     The image's label and its accepted nouns count as judged correct_primary, its secondary ones correct_secondary.
     """
+    judged = evaluation.judged[run]
     codes = judged.codes[:, :1].copy()
-    for row, image in enumerate(judged.images):
-        if codes[row, 0] == NOTHING or codes[row, 0] == CODES["correct_primary"]:
+    for row, (image, noun) in enumerate(zip(judged.images, judged.first_nouns, strict=True)):
+        if codes[row, 0] in (NOTHING, CODES["correct_primary"]):
             continue
-        noun = answer.nouns[image][0]
-        known = _known(table.get(image, {}), labels.get(image))
-        found = (CODES[category] for other, category in known if hierarchy.same(noun, other))
-        codes[row, 0] = min(found, default=codes[row, 0])
-    return JudgedAnswers(judged.images, np.minimum(codes, judged.codes[:, :1]))
-
-
-def nearness_values(
-    answer: RunAnswers, images: Sequence[str], labels: Mapping[str, Labels], hierarchy: Hierarchy
-) -> np.ndarray:
-    """Nearness of the first noun to the label, float64 [labelled images]; 0 where there was no answer."""
-    labelled = [(answer.nouns[image], labels[image]) for image in images if image in labels]
-    return np.array([hierarchy.nearness_to_label(nouns[0], label) if nouns else 0.0 for nouns, label in labelled])
+        known = _known(evaluation.table.get(image, {}), evaluation.labels.get(image))
+        found = (CODES[category] for other, category in known if evaluation.wordnet.same(noun, other))
+        codes[row, 0] = min([codes[row, 0], *found])
+    return replace(judged, codes=codes)
 
 
 def band(frequency: float | None) -> str:
@@ -63,23 +53,20 @@ def band_order(name: str) -> int:
     return [*(name for _, name in _BANDS), _NO_BAND].index(name)
 
 
-def parts(
-    groups: Sequence[str], values: Values, judged: JudgedAnswers, rng: Callable[[str], np.random.Generator]
-) -> tuple[Part, ...]:
-    """The prediction score of each group of images, the largest group first.
+def parts(evaluation: Evaluation, run: str, by: str, groups: Sequence[str]) -> tuple[Part, ...]:
+    """A run's prediction score on each group of images, the largest group first.
 
     Args:
+        by: what groups them; names the random numbers of intervals.
         groups: of each image; images of the group "" are left out.
-        rng: a stream for each group.
     """
-    names = np.asarray(groups, dtype=object)
-    found = []
+    judged, names = evaluation.judged[run], np.asarray(groups, dtype=object)
+    values, found = prediction_values(judged), []
     for name in sorted(set(groups) - {""}):
         held = names == name
         answered, known = judged.answered & held, judged.first_judged & held
-        part = Values(values.worst[held], values.best[held])
-        coverage = float(known.sum() / max(1, answered.sum()))
-        found.append(Part(name, int(held.sum()), coverage, mean_score(part, rng(name))))
+        score = mean_score(Values(values.worst[held], values.best[held]), evaluation.stream(by, run, name))
+        found.append(Part(name, int(held.sum()), float(known.sum() / max(1, answered.sum())), score))
     return tuple(sorted(found, key=lambda part: -part.n))
 
 

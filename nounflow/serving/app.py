@@ -23,7 +23,7 @@ from nounflow.errors import NounflowError
 from nounflow.images import ImageError
 from nounflow.namings import Naming
 from nounflow.open_set.gate import Verdict
-from nounflow.serving.batching import Batcher, TooManyWaitingError
+from nounflow.serving.batching import Batcher
 
 if TYPE_CHECKING:
     from nounflow.regions.photographs import FoundRegions
@@ -158,7 +158,7 @@ def naming_app(
             raise HTTPException(422, f"The image cannot be read: {problem}") from None
         except NounflowError as error:
             raise HTTPException(422, str(error).splitlines()[0]) from None
-        except TooManyWaitingError:
+        except asyncio.QueueFull:
             raise HTTPException(503, "Too many images wait; try again soon.", {"Retry-After": "1"}) from None
         return _answer(found, model, confidence, classifier.calibrated_on, left_out)
 

@@ -12,10 +12,6 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class TooManyWaitingError(Exception):
-    """As many requests wait as may."""
-
-
 class Batcher(Generic[Item, Result]):
     """Hands items to `work` in batches, in threads of its own. No request waits for company."""
 
@@ -30,13 +26,12 @@ class Batcher(Generic[Item, Result]):
             threads: batches that are worked on at once.
         """
         self._work, self._size, self._most, self._threads = work, size, waiting, threads
-        self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
-        self._some = asyncio.Event()
+        self._queue: asyncio.Queue[tuple[Item, asyncio.Future[Result]]] = asyncio.Queue()
 
     @property
     def waiting(self) -> int:
         """Items that wait now."""
-        return len(self._waiting)
+        return self._queue.qsize()
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -54,22 +49,20 @@ class Batcher(Generic[Item, Result]):
         """The item's result.
 
         Raises:
-            TooManyWaitingError: too many wait already.
+            asyncio.QueueFull: too many wait already.
         """
-        if len(self._waiting) >= self._most:
-            raise TooManyWaitingError
+        if self.waiting >= self._most:
+            raise asyncio.QueueFull
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
-        self._some.set()
+        self._queue.put_nowait((item, future))
         return await future
 
     async def _run(self, pool: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            await self._some.wait()
-            batch, self._waiting = self._waiting[: self._size], self._waiting[self._size :]
-            if not self._waiting:
-                self._some.clear()
+            batch = [await self._queue.get()]
+            while len(batch) < self._size and not self._queue.empty():
+                batch.append(self._queue.get_nowait())
             batch = [(item, future) for item, future in batch if not future.done()]  # without who hung up meanwhile
             if not batch:
                 continue

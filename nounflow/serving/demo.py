@@ -5,6 +5,7 @@ It asks no other machine for anything: no telemetry, no share link, fonts of the
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,38 +30,28 @@ ONE, SEVERAL, REGIONS = "one noun", "several nouns, each with its box", "regions
 _SIDE = 800  # pixels of a drawn picture's longer side
 
 _Shape = tuple[str, tuple[int, ...], str]  # how Pillow draws it, where, colour
-_POLE: _Shape = ("rectangle", (156, 150, 164, 240), "#444444")
-_DRAWINGS: tuple[tuple[str, str, tuple[_Shape, ...]], ...] = (
-    (
-        "balloon",
+_DRAWINGS: dict[str, tuple[str, *tuple[_Shape, ...]]] = {  # of the background the colour
+    "balloon": (
         "#9ed2f5",
-        (
-            ("rectangle", (159, 150, 161, 230), "#444444"),
-            ("polygon", (150, 138, 170, 138, 160, 150), "#8f1424"),
-            ("ellipse", (110, 20, 210, 140), "#d7263d"),
-        ),
+        ("rectangle", (159, 150, 161, 230), "#444444"),
+        ("polygon", (150, 138, 170, 138, 160, 150), "#8f1424"),
+        ("ellipse", (110, 20, 210, 140), "#d7263d"),
     ),
-    (
-        "traffic light",
+    "traffic light": (
         "#dfe7ea",
-        (
-            _POLE,
-            ("rectangle", (130, 20, 190, 190), "#222222"),
-            ("ellipse", (140, 30, 180, 70), "#e02020"),
-            ("ellipse", (140, 82, 180, 122), "#e8b820"),
-            ("ellipse", (140, 134, 180, 174), "#20a040"),
-        ),
+        ("rectangle", (156, 150, 164, 240), "#444444"),
+        ("rectangle", (130, 20, 190, 190), "#222222"),
+        ("ellipse", (140, 30, 180, 70), "#e02020"),
+        ("ellipse", (140, 82, 180, 122), "#e8b820"),
+        ("ellipse", (140, 134, 180, 174), "#20a040"),
     ),
-    (
-        "orange",
+    "orange": (
         "#f4efe6",
-        (
-            ("ellipse", (80, 200, 240, 225), "#cfc6b4"),
-            ("ellipse", (90, 55, 230, 215), "#f28c18"),
-            ("ellipse", (154, 60, 168, 70), "#3b6b1f"),
-        ),
+        ("ellipse", (80, 200, 240, 225), "#cfc6b4"),
+        ("ellipse", (90, 55, 230, 215), "#f28c18"),
+        ("ellipse", (154, 60, 168, 70), "#3b6b1f"),
     ),
-)
+}
 
 
 def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path], confidence: float) -> gr.Blocks:
@@ -71,7 +62,10 @@ def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path
         examples: pictures to click on.
         confidence: that the most specific sure name reaches.
     """
-    nearest = {name: _NearestNouns(classifier) for name, classifier in classifiers.items()}
+
+    @functools.cache  # computed when first asked for
+    def noun_vectors(name: str) -> np.ndarray:
+        return classifiers[name].encode_texts([f"a photo of {noun}" for noun in classifiers[name].nouns])
 
     def answer(image: Image.Image | None, mode: str, listed: str) -> list[Any]:
         nouns = [noun.strip() for noun in re.split(r"[,;\n]", listed) if noun.strip()]
@@ -80,7 +74,7 @@ def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path
             bars, picture, words = dict[str, float](), None, _NOTHING
             try:
                 if image is not None and mode == ONE:
-                    bars, words = _named(classifier, image, nouns, nearest[name], confidence)
+                    bars, words = _named(classifier, image, nouns, noun_vectors(name), confidence)
                 elif image is not None:
                     found = _found(classifier, image, mode, nouns)
                     picture, words = drawn(image, found, _SIDE), f"{name}\n\n{_listing(found)}"
@@ -127,13 +121,15 @@ def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path
 
 
 def _named(
-    classifier: NounClassifier, image: Image.Image, nouns: list[str], nearest: _NearestNouns, confidence: float
+    classifier: NounClassifier, image: Image.Image, nouns: list[str], vectors: np.ndarray, confidence: float
 ) -> tuple[dict[str, float], str]:
     """Bars of one noun's candidates, and the words below them."""
     vector = classifier.encode_images([image])
     (naming,) = (classifier.guide(nouns) if nouns else classifier).classify_embeddings(vector, _TOP)
     bars = dict(zip(naming.nouns, naming.probabilities, strict=True))
-    return bars, _words(naming, nearest(vector[0]), confidence)
+    cosines = vectors @ vector[0]  # of all its nouns
+    nearest = [(classifier.nouns[i], float(cosines[i])) for i in np.argsort(-cosines)[:_NEAREST]]
+    return bars, _words(naming, nearest, confidence)
 
 
 def _found(classifier: NounClassifier, image: Image.Image, mode: str, nouns: list[str]) -> Tagging | FoundRegions:
@@ -171,7 +167,7 @@ def draw_examples(folder: Path) -> list[Path]:
     """Three simple pictures, drawn here and so without anybody's licence."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
-    for name, background, shapes in _DRAWINGS:
+    for name, (background, *shapes) in _DRAWINGS.items():
         image = Image.new("RGB", (320, 240), background)
         pen = ImageDraw.Draw(image)
         for kind, box, colour in shapes:
@@ -179,22 +175,6 @@ def draw_examples(folder: Path) -> list[Path]:
         paths.append(folder / f"{name}.png")
         image.save(paths[-1])
     return paths
-
-
-class _NearestNouns:
-    """Nouns whose text embeddings lie nearest to an image; those are computed when first asked for."""
-
-    def __init__(self, classifier: NounClassifier) -> None:
-        self._classifier = classifier
-        self._nouns: np.ndarray | None = None  # float32 [nouns, dim]
-
-    def __call__(self, vector: np.ndarray) -> list[tuple[str, float]]:
-        """Nouns and cosines, nearest first."""
-        if self._nouns is None:
-            self._nouns = self._classifier.encode_texts([f"a photo of {noun}" for noun in self._classifier.nouns])
-        cosines = self._nouns @ vector
-        best = np.argsort(-cosines)[:_NEAREST]
-        return [(self._classifier.nouns[i], float(cosines[i])) for i in best]
 
 
 def _words(naming: Naming, nearest: Sequence[tuple[str, float]], confidence: float) -> str:

@@ -21,6 +21,7 @@ from nounflow.annotation.scheme import for_page
 from nounflow.escaping import mended
 from nounflow.images import ImageError
 from nounflow.schemas.decisions import AnnotatorName, DecisionDraft, Draft, MarkDraft, Place
+from nounflow.schemas.documents import first_problem
 from nounflow.web.task_queue import TaskQueue
 
 TOOL = "nounflow annotate 3"  # raise it when what people are asked, or how, changes
@@ -153,8 +154,7 @@ def _drafts(records: list[dict[str, Any]]) -> tuple[list[DecisionDraft | MarkDra
         try:
             drafts.append(_DRAFT.validate_python(values))
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-            refused[str(values.get("id", place))] = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+            refused[str(values.get("id", place))] = first_problem(error)
     return drafts, refused
 
 

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import socket
 
+import uvicorn
+from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from nounflow.errors import NounflowError
@@ -52,6 +54,15 @@ class SaidOnce(logging.Filter):
         record.msg, record.args, record.exc_info = "Too many connections: no file handle is left for more", (), None
         said, self._said = self._said, True
         return not said
+
+
+def run_app(app: ASGIApp, listening: socket.socket, end_s: int, connections: int) -> None:
+    """Serve until interrupted; what is being answered then has `end_s` seconds. More `connections` are turned away."""
+    settings = uvicorn.Config(
+        app, log_level="warning", access_log=False, server_header=False, ws="none", http=PromptHttp,
+        timeout_graceful_shutdown=end_s, limit_concurrency=connections,
+    )  # fmt: skip
+    uvicorn.Server(settings).run(sockets=[listening])
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -8,15 +8,15 @@ import contextlib
 import secrets
 import socket
 from collections.abc import Iterable
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 1_000_000  # of a request's body
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; manifest-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -35,8 +35,8 @@ class Guard:
         self._app, self._token = app, token
         self._cookie = f"nounflow_{port}"  # cookies do not tell ports apart
         # With any port: a forwarded one (`ssh -L`) is another here. A stranger's name is none of these.
-        self._hosts = {*_LOOPBACK, *(name.lower() for name in allowed)}
-        if host not in _LOOPBACK:
+        self._hosts = {*LOOPBACK, *(name.lower() for name in allowed)}
+        if host not in LOOPBACK:
             self._hosts |= {host.lower(), *own_names()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,18 +78,14 @@ class Guard:
 
     def _admission(self, scope: Scope) -> Response | None:
         """None for who has the cookie; the cookie for who brings the token; else a refusal."""
-        query = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-        given = dict(query).get("token")
+        query = QueryParams(scope["query_string"])
+        given = query.get("token")
         if given is not None and scope["path"] == "/" and scope["method"] == "GET" and self._is_token(given):
-            rest = urlencode([(name, value) for name, value in query if name != "token"])
+            rest = urlencode([(name, value) for name, value in query.multi_items() if name != "token"])
             response = RedirectResponse(f"/?{rest}" if rest else "/", 303)  # the token stays out of the history
             response.set_cookie(self._cookie, self._token, httponly=True, samesite="strict", path="/")
             return response
-        try:
-            jar = SimpleCookie(Headers(scope=scope).get("cookie", ""))
-        except CookieError:
-            jar = SimpleCookie()
-        if self._cookie in jar and self._is_token(jar[self._cookie].value):
+        if self._is_token(HTTPConnection(scope).cookies.get(self._cookie, "")):
             return None
         return _refuse(401, "Open the address that was printed when the server was started last.")
 

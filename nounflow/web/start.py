@@ -8,14 +8,13 @@ import webbrowser
 from collections.abc import Sequence
 from urllib.parse import urlencode
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from nounflow.annotation.plan import scored_pairs
 from nounflow.annotation.work import Work
 from nounflow.schemas.predictions import Predictions
-from nounflow.web.connections import PromptHttp, SaidOnce, listening_socket
-from nounflow.web.security import Guard, web_address
+from nounflow.web.connections import SaidOnce, listening_socket, run_app
+from nounflow.web.security import LOOPBACK, Guard, web_address
 from nounflow.web.task_queue import TaskQueue
 
 _CONNECTIONS = 200  # at a time; a browser opens six
@@ -53,23 +52,14 @@ def serve_app(
         token = secrets.token_urlsafe(24)
         url = page_address(host, port, token, annotator)
         print(f"open  {url}\nstop  Ctrl+C{note}", flush=True)
-        if host not in ("127.0.0.1", "localhost", "::1"):
+        if host not in LOOPBACK:
             print("      the port is open to your network: whoever has this address is let in", flush=True)
         if browser:
             threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         logging.getLogger("asyncio").addFilter(SaidOnce())
-        settings = uvicorn.Config(
-            Guard(app, token=token, host=host, port=port, allowed=allowed_hosts),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            ws="none",
-            timeout_graceful_shutdown=3,
-            http=PromptHttp,
-            limit_concurrency=_CONNECTIONS,
-        )
+        guarded = Guard(app, token=token, host=host, port=port, allowed=allowed_hosts)
         with contextlib.suppress(KeyboardInterrupt):  # how a user ends it
-            uvicorn.Server(settings).run(sockets=[listening])
+            run_app(guarded, listening, end_s=3, connections=_CONNECTIONS)
 
 
 def page_address(host: str, port: int, token: str, annotator: str) -> str:

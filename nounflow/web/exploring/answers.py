@@ -1,9 +1,10 @@
-"""What runs said of an image set as a table, and the parts of it that a page asks for. Pure."""
+"""What runs said of an image set as a table, the parts of it that a page asks for, and a map of images. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import polars as pl
 from pydantic import StringConstraints
 
@@ -13,6 +14,7 @@ from nounflow.scoring.answers import Judgements, only_decoding, verdict
 
 _NOUNS = 5  # of an answer
 _CONFUSIONS = 100
+_FITTED = 5000  # images that the axes of the map are found on
 Order = Literal["file", "surest", "least sure"]
 
 
@@ -44,22 +46,19 @@ def answer_table(
     """
     files = sorted({file for document in documents for file in document.samples})
     number = {file: i for i, file in enumerate(files)}
-    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA}
+    rows: list[tuple[Any, ...]] = []
     for document in documents:
         decoding = only_decoding(document)
         for file, nouns, probabilities in zip(document.samples, decoding.pred, decoding.probability, strict=True):
             label, table = labels.get(file), judged.get(file, {})
             gold = label.gold if label else ""
             shown = nouns[:_NOUNS]
-            values = (
-                *(number[file], file, document.run, gold, kinds.get(gold.lower() or shown[0].lower(), "")),
-                *(shown[0], probabilities[0], verdict(table.get(shown[0])), list(shown)),
-                *(list(probabilities[:_NOUNS]), [verdict(table.get(noun)) for noun in shown]),
-                "\n".join((file, gold, *shown)).lower(),
-            )
-            for column, value in zip(columns.values(), values, strict=True):
-                column.append(value)
-    return pl.DataFrame(columns, schema=SCHEMA)
+            said = [verdict(table.get(noun)) for noun in shown]
+            kind = kinds.get(gold.lower() or shown[0].lower(), "")
+            first = (number[file], file, document.run, gold, kind, shown[0], probabilities[0], said[0])
+            text = "\n".join((file, gold, *shown)).lower()
+            rows.append((*first, list(shown), list(probabilities[:_NOUNS]), said, text))
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
 SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -107,6 +106,23 @@ def confusions(table: pl.DataFrame, wanted: Wanted) -> list[dict[str, Any]]:
     wrong = chosen(table, wanted).filter((pl.col("gold") != "") & (pl.col("verdict") != "right"))
     pairs = wrong.group_by("gold", "noun").len("images").sort("images", "gold", "noun", descending=[True, False, False])
     return pairs.head(_CONFUSIONS).to_dicts()
+
+
+def plane(vectors: np.ndarray, seed: int = 1) -> np.ndarray:
+    """Where a map has unit vectors [n, dim]: on their first two principal axes, float32 [n, 2], between -1 and 1."""
+    vectors = vectors.astype(np.float32)
+    if not len(vectors):
+        return np.zeros((0, 2), dtype=np.float32)
+    drawn = np.random.default_rng(seed).permutation(len(vectors))[:_FITTED]
+    mean = vectors[drawn].mean(0)
+    _, _, axes = np.linalg.svd(vectors[drawn] - mean, full_matrices=False)
+    places = (vectors - mean) @ axes[:2].T
+    if places.shape[1] < 2:
+        places = np.pad(places, ((0, 0), (0, 2 - places.shape[1])))
+    # of an axis and its opposite, the one with the longer tail on its positive side: the same map every time
+    places *= np.where((places**3).sum(0) < 0, -1, 1)
+    flat: np.ndarray = places / max(1e-9, float(np.abs(places).max()))
+    return flat
 
 
 def _said(row: Mapping[str, Any]) -> dict[str, Any]:
