@@ -9,11 +9,9 @@ from nounflow.errors import MismatchError
 from nounflow.predictor_kinds import RULE
 from nounflow.predictors.loading import load_parts
 from nounflow.predictors.log_linear import LogLinear
-from nounflow.predictors.protocol import Answers, Predictor, lexicon_answers
+from nounflow.predictors.protocol import Answers, Predictor, batches, lexicon_answers
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.models import FusedRule, PredictorManifest
-
-_BATCH = 256
 
 
 def load(
@@ -40,7 +38,7 @@ class FusedPredictor(Predictor):
 
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
         """Scores are log-probabilities."""
-        parts = [self._answer(batch, top_k) for batch in _batches(embeddings)]
+        parts = [self._answer(batch, top_k) for batch in batches(embeddings)]
         ids, scores = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         return lexicon_answers(self.manifest.nouns, ids, scores, np.exp(scores))
 
@@ -95,7 +93,3 @@ def check_fitted(rule: FusedRule, parts: Sequence[PredictorManifest], path: Path
 def _ids(part: Predictor, embeddings: np.ndarray, candidates: int) -> np.ndarray:
     ids = part.answer(embeddings, candidates).nouns
     return np.pad(ids, ((0, 0), (0, candidates - ids.shape[1])), constant_values=-1)
-
-
-def _batches(embeddings: np.ndarray) -> list[np.ndarray]:
-    return np.array_split(embeddings, max(1, -(-len(embeddings) // _BATCH)))
