@@ -206,8 +206,7 @@ Count = Annotated[int, {"type": at_least_one}]
 Device = Annotated[str, "auto, cpu, cuda or mps"]
 Threads = Annotated[int, "CPU threads", {"type": at_least_one}]
 ImageSet = Annotated[str, "name of the image set"]
-Folder = Annotated[Path | None, "folder of images"]
-InputManifest = Annotated[Path | None, "manifest of a fetched set, instead of --folder"]
+Folder = Annotated[Path, "folder of images, or manifest of a fetched set"]
 Counts = Annotated[Path, "where the counts go"]
 
 

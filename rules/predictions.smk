@@ -29,8 +29,7 @@ def image_options(
         folder = check_set_images(name)
         return f"--folder {shlex.quote(folder)} --labels {shlex.quote(str(input.labels))} --only-labelled"
     image_set = CONFIG.image_sets[name]
-    option = "--input-manifest" if image_set.source else "--folder"
-    options = [f"{option} {shlex.quote(image_folder(name))}"]
+    options = [f"--folder {shlex.quote(image_folder(name))}"]
     if image_set.only_labelled:
         labels = shlex.quote(labels_of(name)[0])
         options.append(f"--labels {labels} --only-labelled")
@@ -99,16 +98,6 @@ rule embed_images:
 not_benchmarked_if_cached()
 
 
-def view_options(
-    wildcards,
-    input,
-):
-    """The command-line option that says where a set's files are."""
-    part = CONFIG.tags.sets[wildcards.tag_set]
-    option = "--folder" if part.folder else "--input-manifest"
-    return f"{option} {shlex.quote(part.folder or input[0])}"
-
-
 rule embed_views:
     input:
         lambda wildcards: fetched(CONFIG.tags.sets[wildcards.tag_set].source or []),
@@ -131,7 +120,8 @@ rule embed_views:
         mem_mb=4000,
         runtime=240,
     params:
-        images=view_options,
+        images=lambda wildcards, input: CONFIG.tags.sets[wildcards.tag_set].folder
+        or input[0],
         views=VIEWS,
         listing=lambda wildcards: listing_of(CONFIG.tags.sets[wildcards.tag_set].folder),
         embedder=lambda wildcards: shaping(
@@ -144,7 +134,7 @@ rule embed_views:
     shell:
         'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/embed_views.py'
         " --image-set {wildcards.tag_set:q}"
-        " {params.images}"
+        " --folder {params.images:q}"
         " --views {params.views}"
         ' --embedder {params.embedder:q} "${{NOUNFLOW_EMBEDDER_{wildcards.embedder}:-}}"'
         ' --device "$NOUNFLOW_DEVICE"'

@@ -41,7 +41,7 @@ def main(
     from nounflow.embedder_checks.labels import captions_beside
     from nounflow.embedders.load import load_embedder
     from nounflow.errors import NounflowError
-    from nounflow.inputs import input_folder
+    from nounflow.inputs import images_folder
     from nounflow.process import prepare_process
     from nounflow.schemas.documents import write_document
     from nounflow.schemas.labels import read_labels
@@ -65,7 +65,7 @@ def main(
         raise NounflowError("No embedded image is in the label file", where=labels, fix="check its column `file`")
     captions: dict[int, str] = {}
     if captions_in is not None:
-        found = captions_beside(input_folder(captions_in) if captions_in.is_file() else captions_in, files)
+        found = captions_beside(images_folder(captions_in), files)
         captions = {i: found[file] for i, file in enumerate(files) if file in found}
         flow = record.flow(f"{image_set}: images with a gold noun", len(rows), "images")
         flow.drop(len(rows) - len(captions), "no text file beside the image, or an empty first line")

@@ -96,7 +96,7 @@ def show(
 ) -> tuple[list[tuple[Card, Picture]], int]:
     """The gallery's cards with their pictures, and the number of images they were chosen from."""
     from nounflow.images import ImageError
-    from nounflow.inputs import input_folder
+    from nounflow.inputs import images_folder
     from nounflow.report.gallery import cards, choose, picture
     from nounflow.scoring.answers import judgements
 
@@ -107,8 +107,7 @@ def show(
     flow.drop(len(every) - len(within), "no folder was given for their image set")
     chosen = choose(within, most)
     flow.drop(len(within) - len(chosen), f"the gallery shows {most}")
-    places = {card.image_set: Path(folders[card.image_set] or "") for card in chosen}
-    places = {name: input_folder(place) if place.suffix == ".json" else place for name, place in places.items()}
+    places = {card.image_set: images_folder(Path(folders[card.image_set] or "")) for card in chosen}
     shown: list[tuple[Card, Picture]] = []
     held = 0
     for card in chosen:

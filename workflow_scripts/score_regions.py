@@ -25,13 +25,13 @@ _SIDE = 640  # pixels of a picture's longer side
 def pictures(case: RegionCase, drawn: list[Drawn]) -> list[DrawnPicture]:
     """Their images with boxes; those that cannot be read any more are left out, and named."""
     from nounflow.images import ImageError, open_image
-    from nounflow.inputs import input_folder
+    from nounflow.inputs import images_folder
     from nounflow.regions.drawing import draw_boxes
     from nounflow.report.gallery import jpeg_uri
     from nounflow.schemas.regions import DrawnPicture
 
     found = []
-    folder = input_folder(Path(case.folder)) if case.folder.endswith(".json") else Path(case.folder)
+    folder = images_folder(Path(case.folder))
     for one in drawn:
         try:
             image = open_image(folder / one.file)
