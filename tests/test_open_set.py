@@ -228,7 +228,8 @@ def material(wordnet: WordNet, rng: np.random.Generator, **tests: Any) -> Materi
     )  # fmt: skip
     said = Answered(
         "run", "mine", "d", bank.manifest.nouns, seen[0].files, [[KNOWN[i], "other 3"] for i in known], [0.5] * 60,
-        np.arange(60) < 50, np.arange(60) >= 50, (np.arange(60) < 50).astype(float), [["other 1"], ["other 2"]], [0.4, 0.4],
+        np.arange(60) < 50, np.arange(60) >= 50, (np.arange(60) < 50).astype(float),
+        [["other 1"], ["other 2"]], [0.4, 0.4],
     )  # fmt: skip
     labels = {"mine": {f"{i}.png": Labels(gold=KNOWN[noun]) for i, noun in enumerate(known)}}
     return Material(settings, [bank], seen, labels, {}, WordSenses(wordnet), ["tiger"], [said])

@@ -91,6 +91,10 @@ def test_the_other_spelling_is_a_form_and_the_leading_one_wins() -> None:
     assert spellings.leads("gray wolf", "grey wolf")
     assert not spellings.leads("grey wolf", "gray wolf")
     assert Spellings({"gray": "grey"}, "british").leads("grey wolf", "gray wolf")
+    forms = ("color guard", "colour guard")
+    assert Spellings({"color": "colour"}, "british").led("color guard", forms) == "colour guard"
+    assert Spellings({"color": "colour"}, "british").led("color guard", forms[:1]) == "color guard"
+    assert Spellings({"color": "colour"}).led("color guard", forms) == "color guard"
 
 
 def words_of(use: dict[str, float], taken: Collection[str] = ()) -> Words:

@@ -84,6 +84,8 @@ def build_lexicon(
             where=f"lexicons.{name} in the config",
             fix=loosen(flow),
         )
+    kept = [replace(entry, noun=spellings.led(entry.noun, entry.singulars)) for entry in kept]
+    kept.sort(key=lambda entry: entry.canon)
     forms = counts.flow("forms", len(kept), "nouns")
     forms.add(sum(len(entry.singulars) + len(entry.plurals) - 1 for entry in kept), "further spellings and plurals")
     forms.out(sum(len(entry.singulars) + len(entry.plurals) for entry in kept), "forms")

@@ -34,7 +34,8 @@ class Spellings:
             uncounted: also give spellings that no list of frequencies tells apart: "black tailed deer", "siamese cat".
         """
         self._other = dict(pairs) | {british: american for american, british in pairs.items()}
-        self._leading = frozenset(pairs if lead == "american" else pairs.values())
+        self._british = lead == "british"
+        self._leading = frozenset(pairs.values() if self._british else pairs)
         self._uncounted = uncounted
 
     def dialects(self, form: str) -> str | None:
@@ -46,6 +47,11 @@ class Spellings:
     def leads(self, form: str, rival: str) -> bool:
         """Whether two nouns differ only by dialect, and the first is written in the leading one."""
         return self.dialects(form) == rival and any(word in self._leading for word in form.split(" "))
+
+    def led(self, noun: str, forms: Collection[str]) -> str:
+        """The noun as Britain writes it, where that leads and is one of its forms; WordNet's nouns are American."""
+        other = self.dialects(noun)
+        return other if self._british and other in forms and self.leads(other, noun) else noun
 
     def variants(self, forms: tuple[str, ...], meaning: Collection[str], words: Words) -> tuple[str, ...]:
         """The forms, and behind them their other spellings that are no noun of their own.
