@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nounflow.errors import MismatchError
+from nounflow.errors import MismatchError, NounflowError
 from nounflow.predictor_kinds import RULE
 from nounflow.predictors.listed import listed
 from nounflow.predictors.loading import load_parts
@@ -21,6 +21,12 @@ def load(
 ) -> "FusedPredictor":
     """See `PredictorKind.load`."""
     rule = read_document(FusedRule, path.parent / RULE, "rule of a fused predictor")
+    if missing := [part.path for part in rule.parts if not (path.parent / part.path).is_file()]:
+        raise NounflowError(
+            "A part of this fused model is not there",
+            where=path.parent / missing[0],
+            fix="put the part's folder there, too; a copy that `NounClassifier.save` writes holds all parts",
+        )
     parts = load_parts([path.parent / part.path for part in rule.parts], device, rule.candidates)
     check_fitted(rule, [part.manifest for part in parts], path.parent / RULE)
     return FusedPredictor(manifest, rule, parts)
