@@ -60,7 +60,6 @@ def main(
     parts = split(truth, test_settings, settings.seed)
     for name in parts.absent:
         print(f"not in {boxes}: {name}", flush=True)
-    retrieval = settings.settled_retrieval()
 
     def texts(names: Sequence[str]) -> np.ndarray:
         return name_vectors(settings.prompts, names, lambda prompts: model.encode_texts(prompts, progress=False))
@@ -74,30 +73,20 @@ def main(
             print(f"all of these names are in the probe already: {', '.join(add)}", flush=True)
             return
         images = list(seen.images(manifest.learnt_from))
-        found = {
-            name: add_names(probe, lambda: images, names, texts(names), retrieval, settings.probe, settings.seed)
-            for name, probe in probes.items()
-        }
+        vectors = texts(names)
+        found = {name: add_names(probe, lambda: images, names, vectors, settings) for name, probe in probes.items()}
         retrieved |= manifest.retrieved
         stand_ins += read_json(pseudo_boxes, "file of pseudo boxes")
     else:
         base = base_boxes(truth, parts.base, parts.base_images)
         vectors = texts((*parts.base, *parts.novel))
-        variants = {"probe": (settings.probe, False), "one_scale": (settings.probe, True)}
+        variants = {"probe": (settings, False), "one_scale": (settings, True)}
         if base and settings.probe.quality:
-            variants["no_quality"] = (settings.probe.model_copy(update={"quality": False}), False)
+            probe = settings.probe.model_copy(update={"quality": False})
+            variants["no_quality"] = (settings.model_copy(update={"probe": probe}), False)
         found = {
-            name: learn_probe(
-                lambda: seen.images(parts.learnt_from),
-                base,
-                parts.novel,
-                vectors,
-                retrieval,
-                probe,
-                settings.seed,
-                one_scale,
-            )
-            for name, (probe, one_scale) in variants.items()
+            name: learn_probe(lambda: seen.images(parts.learnt_from), base, parts.novel, vectors, variant, one_scale)
+            for name, (variant, one_scale) in variants.items()
         }
     first = found["probe"]
     retrieved |= {name: len(pseudo) for name, pseudo in first.pseudo.items()}
@@ -114,7 +103,7 @@ def main(
         learnt_from=parts.learnt_from,
         scored=parts.scored,
         transductive=test_settings.transductive,
-        min_objectness=retrieval.min_objectness,
+        min_objectness=settings.settled_retrieval().min_objectness,
         source=settings.proposals.source,
         settings=settings.model_dump(mode="json", exclude={"tests", "runs", "scenes", "proposals", "fusion"}),
         seconds=round(time.monotonic() - start, 1),
