@@ -36,7 +36,7 @@ from nounflow.regions.finding import FindsRegions
 from nounflow.regions.free_names import NamedBox, answer_of, label_scores, name_boxes
 from nounflow.regions.image_regions import ImageRegions
 from nounflow.regions.learning import learn_probe
-from nounflow.regions.probe_files import WEIGHTS, pseudo_boxes, read_probes, write_probes
+from nounflow.regions.probe_files import pseudo_boxes, read_probes, write_probes
 from nounflow.regions.proposals import PROPOSALS, Proposed, crops
 from nounflow.regions.scoring import detect, score_ways
 from nounflow.regions.splits import base_boxes, split
@@ -172,9 +172,9 @@ def test_from_the_store_to_the_table(stored: tuple[Path, Path, Path, list[ImageR
     value, low, high = scores["fused"].difference
     assert low <= value <= high  # type: ignore[operator]
     assert low > 0  # type: ignore[operator]
-    weights = tmp_path / WEIGHTS
+    weights = tmp_path / "probe.safetensors"
     weights.write_bytes(weights.read_bytes() + b"x")
-    with pytest.raises(DamagedFileError, match="not those that were written"):
+    with pytest.raises(DamagedFileError, match="The weights of the probe are missing or not those"):
         read_probes(tmp_path / "probe.json")
 
 

@@ -7,6 +7,8 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,13 +23,14 @@ from nounflow.config.regions import (
     RegionsTestConfig,
     RetrievalConfig,
 )
+from nounflow.embedders.prompts import class_embeddings
 from nounflow.errors import NounflowError
 from nounflow.regions.boxes import best_overlap, degenerate, geometry, grown, overlap, suppressed
 from nounflow.regions.coco import read_boxes
 from nounflow.regions.detection import WAYS, evidence, fused, keep, similarities
 from nounflow.regions.evaluation import best_overlaps, evaluate, recall, resampled_ap50
-from nounflow.regions.image_regions import ImageRegions, unit
-from nounflow.regions.learning import Learnt, add_names, learn_probe, name_vectors
+from nounflow.regions.image_regions import ImageRegions
+from nounflow.regions.learning import Learnt, add_names, learn_probe
 from nounflow.regions.probe import draw_samples, fit_row, focal_loss, probabilities
 from nounflow.regions.proposals import PROPOSALS, load_source, propose, propose_files
 from nounflow.regions.quality import fit_quality, quality
@@ -35,6 +38,7 @@ from nounflow.regions.retrieval import BestBoxes
 from nounflow.regions.scoring import score_ways
 from nounflow.schemas.boxes import xywh
 from nounflow.schemas.tables import write_table
+from nounflow.store.rows import unit
 from nounflow.streams import stream
 
 DIM = 16
@@ -423,10 +427,11 @@ def test_detections_are_cut_by_score_overlap_and_number() -> None:
 
 
 def test_names_are_embedded_as_the_mean_of_their_prompts() -> None:
-    def encode(texts: list[str]) -> np.ndarray:
+    def encode(texts: list[str], progress: bool) -> np.ndarray:
         return np.stack([TEXTS[len(text)] for text in texts])
 
-    found = name_vectors(("{}", "a {}"), ("cat", "horse"), encode)
+    embedder: Any = SimpleNamespace(encode_texts=encode)
+    found = class_embeddings(embedder, ("cat", "horse"), ("{}", "a {}"), progress=False)
     assert found.shape == (2, DIM)
     assert found[0, 3] == pytest.approx(found[0, 5]) == pytest.approx(2**-0.5)
     assert similarities(TEXTS[:1], TEXTS[:2], 0.01)[0].round(6).tolist() == [1, 0]

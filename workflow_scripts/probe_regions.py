@@ -12,14 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from nounflow.commandline import Device, Threads, run_stage
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.regions import RegionsConfig, RegionsTestConfig
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def main(
@@ -40,10 +37,11 @@ def main(
     import time
 
     from nounflow.embedders.load import load_embedder
+    from nounflow.embedders.prompts import class_embeddings
     from nounflow.files import read_json, write_json
     from nounflow.process import prepare_process
     from nounflow.regions.coco import read_boxes
-    from nounflow.regions.learning import add_names, learn_probe, name_vectors
+    from nounflow.regions.learning import add_names, learn_probe
     from nounflow.regions.probe_files import pseudo_boxes as in_coco_form
     from nounflow.regions.probe_files import read_probes, write_probes
     from nounflow.regions.splits import base_boxes, split
@@ -61,9 +59,6 @@ def main(
     for name in parts.absent:
         print(f"not in {boxes}: {name}", flush=True)
 
-    def texts(names: Sequence[str]) -> np.ndarray:
-        return name_vectors(settings.prompts, names, lambda prompts: model.encode_texts(prompts, progress=False))
-
     retrieved, stand_ins = dict[str, int](), list[dict[str, Any]]()
     if add:
         manifest, probes = read_probes(out)
@@ -73,13 +68,13 @@ def main(
             print(f"all of these names are in the probe already: {', '.join(add)}", flush=True)
             return
         images = list(seen.images(manifest.learnt_from))
-        vectors = texts(names)
+        vectors = class_embeddings(model, names, settings.prompts, progress=False)
         found = {name: add_names(probe, lambda: images, names, vectors, settings) for name, probe in probes.items()}
         retrieved |= manifest.retrieved
         stand_ins += read_json(pseudo_boxes, "file of pseudo boxes")
     else:
         base = base_boxes(truth, parts.base, parts.base_images)
-        vectors = texts((*parts.base, *parts.novel))
+        vectors = class_embeddings(model, (*parts.base, *parts.novel), settings.prompts, progress=False)
         variants = {"probe": (settings, False), "one_scale": (settings, True)}
         if base and settings.probe.quality:
             probe = settings.probe.model_copy(update={"quality": False})

@@ -9,7 +9,7 @@ import numpy as np
 
 from nounflow.config.regions import RegionsConfig
 from nounflow.regions.boxes import GEOMETRY, best_overlap, geometry
-from nounflow.regions.image_regions import ImageRegions, unit
+from nounflow.regions.image_regions import ImageRegions
 from nounflow.regions.probe import background_rows, draw_samples, fit_row, probabilities
 from nounflow.regions.quality import fit_quality, quality
 from nounflow.regions.retrieval import BestBoxes, PseudoBox
@@ -108,12 +108,6 @@ def learn_probe(
 def add_names(probe: Probe, images: Images, novel: Sequence[str], texts: np.ndarray, settings: RegionsConfig) -> Learnt:
     """The same probe with further names, whose unit rows are `texts`; the rows that it has are not touched."""
     return _with_names(probe, images(), novel, texts, _background(probe, images(), settings), settings)
-
-
-def name_vectors(prompts: Sequence[str], names: Sequence[str], encode: Callable[[list[str]], np.ndarray]) -> np.ndarray:
-    """Unit vectors of names, each the mean over prompts such as "a photo of a {}.": float32 [names, dim]."""
-    vectors = encode([prompt.format(name) for prompt in prompts for name in names])
-    return unit(vectors.reshape(len(prompts), len(names), -1).mean(axis=0))
 
 
 def _background(probe: Probe, images: Iterable[ImageRegions], settings: RegionsConfig) -> _Seen:

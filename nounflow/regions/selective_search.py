@@ -55,7 +55,7 @@ def load(_config: ProposalsConfig, _device: str) -> ProposalSource:
 def colour_contrast(image: Image.Image, boxes: np.ndarray, surroundings: float = 1.5) -> np.ndarray:
     """Contrast of each box [n, 4] with the ring up to `surroundings` times its sides: float32 [n], 0 to 1.
 
-    Half the chi-squared distance of two histograms (Alexe, Deselaers and Ferrari 2012); 0 of a box that fills the image.
+    Half the chi-squared distance of two histograms (Alexe, Deselaers and Ferrari 2012). A box without a ring has 0.
     """
     small = image.copy()
     small.thumbnail((_CONTRAST_SIDE, _CONTRAST_SIDE))
