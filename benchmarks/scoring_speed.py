@@ -27,7 +27,7 @@ from nounflow.scoring.answers import judge, judgements
 from nounflow.scoring.evaluation import ScoredRun
 from nounflow.scoring.hierarchy import Hierarchy
 from nounflow.scoring.intervals import DRAWS, resampled_means
-from nounflow.scoring.load import lexicon_entries
+from nounflow.scoring.load import ScoringMaterial, lexicon_entries
 from nounflow.scoring.scores import score_all
 from nounflow.scoring.values import prediction_values
 from nounflow.streams import stream
@@ -55,9 +55,11 @@ def main() -> None:
     runs = {one.run: ScoredRun(manifest(one.run, nouns, digest), "made_up", entries) for one in documents}
     hierarchy = Hierarchy(WordNet.load(input_folder(arguments.wordnet)), [table])
 
+    material = ScoringMaterial(runs, tuple(documents), (judged,), {"made_up": labels}, {})
+
     def whole() -> Any:
         hierarchy.nearness.cache_clear()
-        return score_all(documents, [judged], runs, {"made_up": labels}, hierarchy=hierarchy)
+        return score_all(material, hierarchy=hierarchy)
 
     scores = whole()
     pairs = sum(len(row) for one in documents for row in pairs_of(one))

@@ -12,17 +12,15 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.generation import GenerationConfig
-from nounflow.device import by_device, settle_device
 from nounflow.embedders.image_files import embed_batches
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
-from nounflow.escaping import escaped
+from nounflow.escaping import SURROGATE, escaped
 from nounflow.image_sources import ImageSource, as_image, check_counts, images_of, is_image, title_of
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
 from nounflow.namings import CANDIDATES, AnswerReader, Naming, distinct_nouns
-from nounflow.onnx.opening import is_exported, open_exported
+from nounflow.opened import check_process, loaded_again, open_model, unit_rows
 from nounflow.progress import Progress
 from nounflow.regions.finding import FindsRegions
 from nounflow.tags.finding import FindsTags
@@ -59,6 +57,7 @@ class NounClassifier(FindsRegions, FindsTags):
         self._stored: StoredGate | None = None
         self._keep: float | None = None
         self._listed: tuple[str, ...] | None = None
+        self._loading: dict[str, Any] | None = None  # what `load` was told
         self._reader = AnswerReader.of(manifest, predictor.manifest, calibrated)
         self._vectors_of, self._same, self._hypernyms = NounVectors(embedder), self._reader.same, self._reader.hypernyms
 
@@ -88,28 +87,42 @@ class NounClassifier(FindsRegions, FindsTags):
             calibrated: whether probabilities follow what `nounflow calibrate`, or the workflow, left with the model.
 
         Raises:
-            NounflowError: there is no such model, it is damaged, or its embedder is not the one installed here.
-            TypeError: `threads` or `batch_size` is no whole number from 1 up.
+            NounflowError: there is no such model, it is damaged, its embedder is not the one installed here, or it is
+                no decoder and `generation` is given.
+            TypeError: `threads` or `batch_size` is no whole number from 1 up, or `generation` no settings.
         """
         check_counts(threads=threads, batch_size=1 if batch_size is None else batch_size)
+        check_process(device := str(device), threads, computes=False)
         manifest_path = find_model(run, revision)
-        if isinstance(generation, str):
-            generation = GenerationConfig.from_name(generation)
-        if is_exported(manifest_path):
-            answers, tower = open_exported(manifest_path, threads, generation)
-            return cls(answers, tower, threads, manifest_path, batch_size or 16, calibrated=calibrated)
-        from nounflow.embedders.load import load_embedder
-        from nounflow.predictors.loading import load_predictor
-        from nounflow.store.shards import check_identity
+        predictor, embedder, batch = open_model(manifest_path, device, threads, generation)
+        found = cls(predictor, embedder, threads, manifest_path, batch_size or batch, calibrated=calibrated)
+        found._loading = {
+            "run": manifest_path.absolute(), "device": device, "threads": threads, "generation": generation,
+            "batch_size": batch_size, "calibrated": calibrated,
+        }  # fmt: skip
+        return found
 
-        device = settle_device(device)
-        predictor = load_predictor(manifest_path, device, generation)
-        identity = predictor.manifest.embedder
-        config = EmbedderConfig.model_validate({"spec": identity.spec, "precision": identity.precision})
-        embedder = load_embedder(config, device)
-        check_identity(embedder.identity, identity, "the embedder installed here", manifest_path)
-        batch_size = batch_size or by_device(device, 4, 32)
-        return cls(predictor, embedder, threads, manifest_path, batch_size, calibrated=calibrated)
+    def __copy__(self) -> NounClassifier:
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
+    def __deepcopy__(self, _memo: object) -> NounClassifier:
+        return copy.copy(self)  # what is loaded never changes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled, it is how it was made: it is loaded again, from the same files, where it is unpickled."""
+        if self._loading is None:
+            raise TypeError("Only a classifier that `NounClassifier.load` has made can be pickled")
+        gate = {name: getattr(self, name) for name in ("_gate", "_stored", "_keep")}
+        return loaded_again, (
+            type(self).load,
+            self._loading,
+            self.weights_sha256,
+            self._listed,
+            self._reader.merge,
+            gate,
+        )
 
     from_pretrained = load  # the name that users of other libraries look for
     regions, tags = FindsRegions.regions, FindsTags.tags  # listed here, too, for whoever looks through the class
@@ -177,11 +190,12 @@ class NounClassifier(FindsRegions, FindsTags):
             TypeError: it has another shape, or values that are not finite.
         """
         top_k = self._count(top_k)
-        if (vectors := self._unit_rows(embeddings)) is None:
+        if (vectors := unit_rows(embeddings, self._embedder.dim)) is None:
             found = list(np.shape(embeddings))
             raise TypeError(f"Embeddings are finite numbers [n, {self._embedder.dim}], none all 0, not {found}")
         if len(vectors) == 0:
             return []
+        check_process(self.device, self._threads)
         answers = self._predictor.answer(vectors, max(top_k, min(CANDIDATES, self._predictor.width)))
         found = self._reader.namings(answers, top_k)
         if self._gate is None:
@@ -197,14 +211,6 @@ class NounClassifier(FindsRegions, FindsTags):
             return min(_NOUNS, self._predictor.width)
         check_counts(top_k=top_k)
         return min(int(top_k), max(len(self.nouns), self._predictor.width))
-
-    def _unit_rows(self, embeddings: Any) -> np.ndarray | None:
-        """As float32 [n, dim] of length 1; None: they are no embeddings."""
-        found = np.asarray(embeddings.detach().cpu() if hasattr(embeddings, "detach") else embeddings)
-        if found.ndim != 2 or found.shape[1] != self._embedder.dim or found.dtype.kind not in "fiu":
-            return None
-        lengths = np.linalg.norm(found.astype(np.float32), axis=1, keepdims=True)
-        return found.astype(np.float32) / lengths if (np.isfinite(lengths) & (lengths > 0)).all() else None
 
     def guide(self, nouns: Iterable[str]) -> NounClassifier:
         """The same classifier, answering from these nouns only. It shares the loaded models and is made in no time.
@@ -250,6 +256,11 @@ class NounClassifier(FindsRegions, FindsTags):
     def synonyms(self, names: Iterable[str]) -> frozenset[str]:
         """Canonical forms of names, and of the lexicon's nouns that are their synonyms."""
         return self._reader.synonyms(distinct_nouns(names))
+
+    @property
+    def knows_hypernyms(self) -> bool:
+        """Whether the model, or the project that it lies in, tells what lies above the nouns and which are synonyms."""
+        return self._reader.hypernyms is not None
 
     @property
     def calibrated_on(self) -> str:
@@ -351,11 +362,16 @@ class NounClassifier(FindsRegions, FindsTags):
 
     def encode_prepared(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Unit vectors of prepared images, float32 [n, dim], computed together."""
+        check_process(self.device, self._threads)
         return self._embedder.encode_images(images)
 
     def encode_texts(self, texts: str | Sequence[str]) -> np.ndarray:
         """Unit vectors of texts, float32 [n, dim], in the space of the images."""
-        return self._embedder.encode_texts([texts] if isinstance(texts, str) else list(texts), progress=False)
+        check_process(self.device, self._threads)
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        if strange := [text for text in texts if not isinstance(text, str) or SURROGATE.search(text)]:
+            raise TypeError(f"Texts are strings of whole characters, not {escaped(repr(strange[0]))}")
+        return self._embedder.encode_texts(texts, progress=False)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Write the model, without its embedder, to a folder of its own: see `nounflow.model_folders`."""
@@ -375,6 +391,7 @@ class NounClassifier(FindsRegions, FindsTags):
 
     def _embedded(self, images: Any, progress: bool) -> Iterator[tuple[list[Any], list[str | None], np.ndarray]]:
         """Sources, why they could not be read, and the vectors of the others: see `embed_batches`."""
+        check_process(self.device, self._threads)
         images = images_of(images)
         total = len(images) if hasattr(images, "__len__") else 0
         with Progress("images", total, "images", quiet=not progress) as bar:

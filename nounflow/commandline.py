@@ -54,9 +54,9 @@ def stage_parser(doc: str | None, *functions: Callable[..., Any]) -> argparse.Ar
     """A parser whose options are the parameters of some functions, with `--debug`.
 
     `top_k: Annotated[int, "nouns an image gets"] = 10` is the option `--top-k` with its help; one without a default is
-    required. A list is several words, a bool a switch, a `Literal` a choice, a config model JSON objects, each laid
-    over those before it: what shapes the result, and what does not. Further words for argparse may follow the help, in
-    a dict.
+    required. A list is several words, a bool a switch, a `Literal` a choice; text, numbers and paths are themselves.
+    All else is JSON, objects each laid over those before it: what shapes the result, and what does not. Further words
+    for argparse may follow the help, in a dict.
     """
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
@@ -83,10 +83,10 @@ def _option(annotation: Any, default: Any) -> dict[str, Any]:
         (kind,) = get_args(kind)
     if get_origin(kind) is Literal:
         said["choices"] = get_args(kind)
-    elif issubclass(kind, pydantic.BaseModel):
-        return said | {"nargs": "+", "action": _laid(pydantic.TypeAdapter(annotation)), "metavar": "JSON"}
-    else:
+    elif kind in (str, int, float, Path):
         said["type"] = kind
+    else:
+        return said | {"nargs": "+", "action": _laid(pydantic.TypeAdapter(annotation)), "metavar": "JSON"}
     return said | {name: value for mark in marks if isinstance(mark, dict) for name, value in mark.items()}
 
 
@@ -206,8 +206,7 @@ Count = Annotated[int, {"type": at_least_one}]
 Device = Annotated[str, "auto, cpu, cuda or mps"]
 Threads = Annotated[int, "CPU threads", {"type": at_least_one}]
 ImageSet = Annotated[str, "name of the image set"]
-Folder = Annotated[Path | None, "folder of images"]
-InputManifest = Annotated[Path | None, "manifest of a fetched set, instead of --folder"]
+Folder = Annotated[Path, "folder of images, or manifest of a fetched set"]
 Counts = Annotated[Path, "where the counts go"]
 
 

@@ -43,7 +43,8 @@ def settle_device(device: str) -> str:
         _tell(f"device: {device} (auto: {'no GPU was found' if device == 'cpu' else 'a GPU was found'})")
     elif device != "cpu" and device not in there:
         raise NounflowError(
-            f"Unknown device '{device}', allowed: auto, cpu, {', '.join(there)}", fix="change `device` in the config"
+            f"Unknown device '{device}', allowed: auto, cpu, {', '.join(there)}",
+            fix="change `device`; CUDA_VISIBLE_DEVICES says which GPU",
         )
     elif device != "cpu" and not there[device]():
         raise NounflowError(f"The device '{device}' was asked for, but torch finds no GPU", fix=_MISSING[device])

@@ -5,6 +5,7 @@ import os
 import re
 import unicodedata
 
+SURROGATE = re.compile("[\ud800-\udfff]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _QUOTED = re.compile('"([^"]|"")*"')
 _FORMULA = re.compile("'*[=+\\-@\t\r]")  # with the marks that keep earlier ones from being a formula

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -27,7 +27,7 @@ _TAKEN = (
 def is_image(value: object) -> bool:
     """Whether `value` is one image, not several."""
     if isinstance(value, str | os.PathLike):
-        return value == "" or not Path(value).is_dir()  # an empty name is no folder, though `Path("")` is one
+        return not os.path.isdir(value)  # noqa: PTH112  # False, too, for an empty name and one that no file can have
     if isinstance(value, bytes | bytearray | memoryview | Image.Image) or hasattr(value, "read"):
         return True
     return hasattr(value, "ndim") and hasattr(value, "dtype") and value.ndim <= 3
@@ -45,7 +45,7 @@ def images_of(source: Any) -> Any:
         if not folder.is_dir():
             raise NounflowError("There is no such folder", where=folder, fix="check the path")
         return [folder / name for name in list_images(folder, any_name=True)]
-    if not isinstance(source, Iterable):
+    if not isinstance(source, Iterable) or isinstance(source, Mapping):
         as_image(source)  # says what is taken
     return source
 
@@ -66,6 +66,8 @@ def as_image(source: Any) -> Image.Image:
         TypeError: it is nothing that holds an image.
     """
     if isinstance(source, str | os.PathLike):
+        if isinstance(source, str) and source.lower().startswith(("http://", "https://", "data:")):
+            raise ImageError("no address is fetched and no data: URL read; give a file or its bytes")
         return open_image(Path(source))
     if isinstance(source, bytes | bytearray | memoryview):
         return open_image(bytes(source))
@@ -77,13 +79,18 @@ def as_image(source: Any) -> Image.Image:
     if isinstance(source, io.TextIOBase):
         raise TypeError(f"A text file is no image; open it with mode 'rb'. Taken are {_TAKEN}")
     if hasattr(source, "read"):
-        with contextlib.suppress(AttributeError, OSError):  # a stream, which is read from where it is
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # a stream, which is read from where it is
             source.seek(0)
-        content = source.read()
+        try:
+            content = source.read()
+        except (OSError, ValueError) as error:  # a broken connection, a closed file
+            raise ImageError(f"broken: {error}") from error
         if isinstance(content, bytes):
             return open_image(content)
     elif hasattr(source, "detach"):  # a torch tensor, channels first
         array = source.detach().cpu().float().numpy() if source.is_floating_point() else source.cpu().numpy()
+        if array.ndim == 3 and array.shape[0] not in (1, 3, 4):
+            raise TypeError(f"A tensor of shape {list(array.shape)} is no image. Taken are {_TAKEN}")
         return _of_array(np.moveaxis(array, 0, -1) if array.ndim == 3 else array)
     elif isinstance(source, np.ndarray):
         return _of_array(source)

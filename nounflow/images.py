@@ -1,6 +1,7 @@
 """Opening any image file that people have: upright, RGB, or a plain reason why not."""
 
 import io
+import threading
 import warnings
 from pathlib import Path
 
@@ -32,6 +33,32 @@ class ImageError(Exception):
     """Why one image could not be used; reported by name, never fatal for the others."""
 
 
+class _Silence:
+    """No warnings meanwhile. Several threads may be inside, of which the last puts the process's filters back:
+    with a `warnings.catch_warnings` each they would be lost.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._kept = threading.Lock(), 0, warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._kept = warnings.catch_warnings()
+                self._kept.__enter__()
+                warnings.simplefilter("ignore")
+            self._inside += 1
+
+    def __exit__(self, *raised: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._kept.__exit__(None, None, None)
+
+
+_silence = _Silence()
+
+
 def open_image(source: Path | bytes) -> Image.Image:
     """The image in a file, or in a file's bytes, as upright RGB on white, first frame if it is animated.
 
@@ -42,8 +69,7 @@ def open_image(source: Path | bytes) -> Image.Image:
     try:
         if (len(source) if isinstance(source, bytes) else Path(source).stat().st_size) == 0:
             raise ImageError("the file is empty")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # bomb warnings: our own limit decides; EXIF warnings: harmless
+        with _silence:  # bomb warnings: our own limit decides; EXIF warnings: harmless
             try:
                 with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
                     return _decoded(image)
@@ -59,6 +85,8 @@ def open_image(source: Path | bytes) -> Image.Image:
         raise
     except FileNotFoundError:
         raise ImageError("the file does not exist") from None
+    except IsADirectoryError:
+        raise ImageError("it is a folder") from None
     except Image.DecompressionBombError:
         raise ImageError(f"too large: more than {MAX_PIXELS:,} pixels") from None
     except UnidentifiedImageError:
@@ -66,10 +94,13 @@ def open_image(source: Path | bytes) -> Image.Image:
     except MemoryError:
         raise ImageError("not enough memory to decode it") from None
     except Exception as error:  # a damaged file can make a decoder raise anything
-        raise ImageError(f"broken: {error}") from error
+        named = error.strerror if isinstance(error, OSError) else None  # without the file's name
+        raise ImageError(f"broken: {named or error}") from error
 
 
 def _decoded(image: Image.Image) -> Image.Image:
+    if image.format in ("EPS", "WMF"):  # read by another program, or not everywhere
+        raise ImageError(f"{image.format} is not read (convert it to JPEG)")
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise ImageError(f"too large: {width} x {height} pixels, at most {MAX_PIXELS:,} in all")

@@ -42,6 +42,11 @@ def find_model(model: str | os.PathLike[str], revision: str | None = None) -> Pa
     for place in (path, DEFAULT.parent / path, home / path):
         manifest = place if place.suffix == ".json" else place / MANIFEST
         if manifest.is_file():
+            if revision is not None:
+                raise NounflowError(
+                    f"A revision is of a model on the hub ({revision!r}); this one lies here", where=manifest,
+                    fix="leave the revision out, or name the model as ORG/NAME from another folder",
+                )  # fmt: skip
             return manifest
     text = os.fspath(model)
     if text.count("/") == 1 and not text.startswith((".", "/", "~")) and not path.parent.is_dir():

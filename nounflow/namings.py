@@ -37,8 +37,12 @@ class Naming:
     unknown: tuple[str, ...] = ()  # those of the nouns that are not in the model's lexicon
 
     def sure(self, confidence: float) -> tuple[str, float] | None:
-        """The most specific name whose probability reaches `confidence`: "dog" where the breed is not sure."""
-        return next(((name, found) for name, found in self.chain if found >= confidence), None)
+        """The most specific name whose probability reaches `confidence`: "dog" where the breed is not sure.
+
+        Where nothing is known of what lies above the first noun, it is that noun or none.
+        """
+        names = self.chain or tuple(zip(self.nouns[:1], self.probabilities, strict=False))
+        return next(((name, found) for name, found in names if found >= confidence), None)
 
 
 def distinct_nouns(nouns: Iterable[str]) -> list[str]:

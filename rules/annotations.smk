@@ -23,13 +23,6 @@ def annotators_of(
     )
 
 
-def judge_of(
-    wildcards,
-):
-    """The registry's place of what judges by labels."""
-    return ANNOTATORS[CONFIG.annotators[wildcards.annotator].kind].judge
-
-
 def truth_of(
     wildcards,
 ):
@@ -77,7 +70,9 @@ rule annotate:
             f"--labels {shlex.quote(str(input.labels))}" if input.labels else ""
         ),
         code=lambda wildcards: code(
-            "annotate", judge_of(wildcards), *readers_of(*CONFIG.lexicons)
+            "annotate",
+            ANNOTATORS[CONFIG.annotators[wildcards.annotator].kind].judge,
+            *readers_of(*CONFIG.lexicons),
         ),
     message:
         "Judging the predictions on {wildcards.image_set} ({wildcards.annotator})"
@@ -94,14 +89,6 @@ rule annotate:
         " --reasons {output.reasons:q}"
         " --counts {output.counts:q}"
         " 2>&1 | tee {log:q}"
-
-
-def folder_listing(
-    wildcards,
-):
-    """Digest of the images of an image set's folder, if it is one."""
-    folder = JUDGED_SETS[wildcards.image_set].folder
-    return listing_of(folder) if folder else ""
 
 
 rule collect_decisions:
@@ -130,7 +117,7 @@ rule collect_decisions:
         decisions=lambda wildcards: log_digest(
             CONFIG.annotators[wildcards.annotator].log
         ),
-        listing=folder_listing,
+        listing=lambda wildcards: listing_of(JUDGED_SETS[wildcards.image_set].folder),
         code=code("collect_decisions"),
     message:
         "Collecting what {wildcards.annotator} decided on {wildcards.image_set}"
@@ -183,7 +170,7 @@ rule ask_judgements:
         settings=lambda wildcards: shaping(CONFIG.annotators[wildcards.annotator]),
         people=lambda wildcards: shaping(people_of(wildcards.annotator)),
         decisions=lambda wildcards: log_digest(people_of(wildcards.annotator).log),
-        listing=folder_listing,
+        listing=lambda wildcards: listing_of(JUDGED_SETS[wildcards.image_set].folder),
         code=code("ask_judgements"),
     message:
         "Asking a language model ({wildcards.annotator}) to judge the predictions on {wildcards.image_set}"

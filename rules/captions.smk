@@ -9,13 +9,6 @@ steps:   fill templates (compose_captions: m1, m2, m3), write scenes (generate_c
 CAPTIONS = "results/captions/{lexicon}/{source}.parquet"  # whoever writes them
 
 
-def composed(
-    source,
-):
-    """What shapes one multiset, as JSON: the figures of the others do not."""
-    return shaping(CONFIG.captions.multiset.of(source))
-
-
 rule compose_captions:
     input:
         nouns=rules.build_nouns.output.nouns,
@@ -36,7 +29,9 @@ rule compose_captions:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=lambda wildcards: composed(wildcards.source),
+        settings=lambda wildcards: shaping(
+            CONFIG.captions.multiset.of(wildcards.source)
+        ),
         seed=CONFIG.captions.seed,
         code=code("compose_captions"),
     message:

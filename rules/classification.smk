@@ -11,16 +11,6 @@ CLASSIFIED_SETS = CONFIG.classification.sets or list(CONFIG.check_sets)
 CLASSIFYING_RUNS = CONFIG.classification.runs or list(CONFIG.runs)
 
 
-def classifying_code(
-    wildcards,
-):
-    """Fingerprint of what answers for a run; a decoder spells with its embedder's tokenizer."""
-    names = (wildcards.run, *parts_of(wildcards))
-    kinds = [PREDICTORS[CONFIG.runs[name].predictor] for name in names]
-    tokenizer = family_of(CONFIG.runs[wildcards.run].embedder).tokenizer
-    return code("classify", *(kind.load for kind in kinds), tokenizer)
-
-
 rule classify:
     input:
         predictor=MODEL,
@@ -51,7 +41,11 @@ rule classify:
     params:
         generation=lambda wildcards: generation_of(wildcards.run),
         device=DEVICE,
-        code=classifying_code,
+        code=lambda wildcards: code(
+            "classify",
+            *answering(wildcards),
+            embedder_of(wildcards).family.tokenizer,  # a decoder spells the classes
+        ),
     message:
         "Classifying the images of {wildcards.check_set} with {wildcards.run}"
     shell:

@@ -120,7 +120,9 @@ def not_benchmarked_if_cached():
 
 
 def listing_of(folder):
-    """Digest of names, sizes and times of a folder's images, so that a change is noticed."""
+    """Digest of names, sizes and times of a folder's images, so that a change is noticed; none of what is no folder."""
+    if folder is None:
+        return ""
     stats = [(name, (Path(folder) / name).stat()) for name in list_images(folder)]
     digest = sha256_json([[name, at.st_size, at.st_mtime_ns] for name, at in stats])
     return f"images {digest[:16]}"

@@ -42,6 +42,21 @@ def parts_of(
     return run.fused.parts if PREDICTORS[run.predictor].combines else ()
 
 
+def embedder_of(
+    wildcards,
+):
+    """The embedder of a run."""
+    return CONFIG.embedders[CONFIG.runs[wildcards.run].embedder]
+
+
+def answering(
+    wildcards,
+):
+    """Places in the code of what answers for a run, and behind it for its parts."""
+    names = (wildcards.run, *parts_of(wildcards))
+    return [PREDICTORS[CONFIG.runs[name].predictor].load for name in names]
+
+
 def training_code(
     wildcards,
 ):
@@ -49,10 +64,8 @@ def training_code(
     run = CONFIG.runs[wildcards.run]
     kind = PREDICTORS[run.predictor]
     places = kind.settings, kind.train, SCHEMES[run.noise.scheme].place
-    parts = [
-        PREDICTORS[CONFIG.runs[part].predictor].load for part in parts_of(wildcards)
-    ]
-    return code("train_model", *places, *parts, family_of(run.embedder).tokenizer)
+    parts = answering(wildcards)[1:]
+    return code("train_model", *places, *parts, embedder_of(wildcards).family.tokenizer)
 
 
 for predictor, kind in PREDICTORS.items():
@@ -85,9 +98,7 @@ for predictor, kind in PREDICTORS.items():
         params:
             rule=kind.rule,
             settings=lambda wildcards: shaping(CONFIG.runs[wildcards.run]),
-            embedder=lambda wildcards: shaping(
-                CONFIG.embedders[CONFIG.runs[wildcards.run].embedder].of_tokens()
-            ),
+            embedder=lambda wildcards: shaping(embedder_of(wildcards).of_tokens()),
             device=DEVICE,
             threads=THREADS if kind.trained else "any",
             code=training_code,

@@ -128,14 +128,6 @@ def noise_of(
     return None
 
 
-def noise_places(
-    wildcards,
-):
-    """What draws that noise."""
-    noise = noise_of(wildcards)
-    return [SCHEMES[noise.scheme].place] if noise else []
-
-
 def gap_options(
     wildcards,
     input,
@@ -182,7 +174,7 @@ rule modality_gap:
         code=lambda wildcards: embedding_code(
             "modality_gap",
             wildcards.embedder,
-            *noise_places(wildcards),
+            *(SCHEMES[noise.scheme].place for noise in [noise_of(wildcards)] if noise),
         ),
     message:
         "Measuring the modality gap of {wildcards.embedder} on {wildcards.image_set}"

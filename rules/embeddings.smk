@@ -7,15 +7,6 @@ steps:   copy the vectors of texts that whole shards hold already, embed the oth
 """
 
 
-def known_embeddings(
-    wildcards,
-    output,
-):
-    """Where a job looks for texts that are embedded already; the second folder keeps what this run is replacing."""
-    embeddings = Path(output.manifest).parents[3]
-    return [str(embeddings), str(embeddings.parent / ".earlier/files/embeddings")]
-
-
 rule embed_texts:
     input:
         captions=CAPTIONS,
@@ -42,7 +33,11 @@ rule embed_texts:
         part=lambda wildcards: f"{wildcards.source} {wildcards.shard}",  # the cache's key has no wildcards
         shards=lambda wildcards: CONFIG.captions.shards(wildcards.source),
         embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
-        known=known_embeddings,
+        # texts that are embedded already; the second folder keeps what this run is replacing
+        known=lambda wildcards, output: [
+            str(Path(output.manifest).parents[3]),
+            str(Path(output.manifest).parents[4] / ".earlier/files/embeddings"),
+        ],
         device=DEVICE,
         code=lambda wildcards: embedding_code("embed_texts", wildcards.embedder),
     message:

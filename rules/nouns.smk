@@ -5,24 +5,28 @@ output:  results/nouns/{lexicon}.parquet; asked for by name, results/nouns/{lexi
 steps:   select object nouns, write singular and plural forms, weigh them (docs/nouns.md)
 """
 
+LEXICON_SOURCES = dict(
+    wordnet=fetched("wordnet"),
+    rules=resource("resources/nouns/rules.yaml"),
+    tables=[
+        resource(f"resources/nouns/{table}")
+        for table in (
+            "visualness.tsv",
+            "decisions.tsv",
+            "pictured.txt",
+            "class_lists.tsv",
+            "spelling.tsv",
+        )
+    ],
+    inflection=resource("resources/nouns/inflection.yaml"),
+    supplement=resource("resources/nouns/modern.tsv"),
+    imports=lambda wildcards: imports_of(wildcards.lexicon),
+)
+
 
 rule build_nouns:
     input:
-        wordnet=fetched("wordnet"),
-        rules=resource("resources/nouns/rules.yaml"),
-        tables=[
-            resource(f"resources/nouns/{table}")
-            for table in (
-                "visualness.tsv",
-                "decisions.tsv",
-                "pictured.txt",
-                "class_lists.tsv",
-                "spelling.tsv",
-            )
-        ],
-        inflection=resource("resources/nouns/inflection.yaml"),
-        supplement=resource("resources/nouns/modern.tsv"),
-        imports=lambda wildcards: imports_of(wildcards.lexicon),
+        **LEXICON_SOURCES,
     output:
         nouns="results/nouns/{lexicon}.parquet",
         counts="results/nouns/{lexicon}.counts.json",
@@ -56,12 +60,7 @@ rule build_nouns:
 
 rule lexicon_page:
     input:
-        wordnet=fetched("wordnet"),
-        rules=resource("resources/nouns/rules.yaml"),
-        tables=rules.build_nouns.input.tables,
-        inflection=resource("resources/nouns/inflection.yaml"),
-        supplement=resource("resources/nouns/modern.tsv"),
-        imports=lambda wildcards: imports_of(wildcards.lexicon),
+        **LEXICON_SOURCES,
     output:
         page="results/nouns/{lexicon}.html",
     log:

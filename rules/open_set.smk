@@ -169,14 +169,6 @@ def no_model_material(
     }
 
 
-def of_lexicon(
-    wildcards,
-    input,
-):
-    """The command-line option that names the lexicon of texts."""
-    return f"--nouns {shell_words(input.nouns)}" if "nouns" in input.keys() else ""
-
-
 rule train_no_model:
     input:
         unpack(no_model_material),
@@ -197,7 +189,9 @@ rule train_no_model:
         runtime=240,
     params:
         settings=lambda wildcards: shaping(OPEN_SET.no_models[wildcards.no_model]),
-        nouns=of_lexicon,
+        nouns=lambda wildcards, input: (
+            f"--nouns {shell_words(input.nouns)}" if "nouns" in input.keys() else ""
+        ),
         embedder=lambda wildcards: shaping(CONFIG.embedders[wildcards.embedder]),
         device=DEVICE,
         threads=THREADS,
@@ -228,13 +222,9 @@ rule score_open_set:
         labels=list(filter(None, OPEN_SET_LABELS.values())),
         classes=CLASS_LISTS,
         wordnet=fetched("wordnet"),
-        nouns=sorted(
-            set(
-                expand(
-                    rules.build_nouns.output.nouns,
-                    lexicon=[CONFIG.runs[run].lexicon for run in OPEN_SET_RUNS],
-                )
-            )
+        nouns=expand(
+            rules.build_nouns.output.nouns,
+            lexicon=sorted({CONFIG.runs[run].lexicon for run in OPEN_SET_RUNS}),
         ),
         models=expand(MODEL, run=OPEN_SET_RUNS),
         predictions=expand(

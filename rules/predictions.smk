@@ -29,8 +29,7 @@ def image_options(
         folder = check_set_images(name)
         return f"--folder {shlex.quote(folder)} --labels {shlex.quote(str(input.labels))} --only-labelled"
     image_set = CONFIG.image_sets[name]
-    option = "--input-manifest" if image_set.source else "--folder"
-    options = [f"{option} {shlex.quote(image_folder(name))}"]
+    options = [f"--folder {shlex.quote(image_folder(name))}"]
     if image_set.only_labelled:
         labels = shlex.quote(labels_of(name)[0])
         options.append(f"--labels {labels} --only-labelled")
@@ -99,35 +98,9 @@ rule embed_images:
 not_benchmarked_if_cached()
 
 
-def view_inputs(
-    wildcards,
-):
-    """What a set of several labels is made of, as input files."""
-    source = CONFIG.tags.sets[wildcards.tag_set].source
-    return fetched(source) if source else []
-
-
-def view_options(
-    wildcards,
-    input,
-):
-    """The command-line option that says where a set's files are."""
-    part = CONFIG.tags.sets[wildcards.tag_set]
-    option = "--folder" if part.folder else "--input-manifest"
-    return f"{option} {shlex.quote(part.folder or input[0])}"
-
-
-def view_listing(
-    wildcards,
-):
-    """Digest of a folder's images, so that a new one is noticed."""
-    folder = CONFIG.tags.sets[wildcards.tag_set].folder
-    return listing_of(folder) if folder else ""
-
-
 rule embed_views:
     input:
-        view_inputs,
+        lambda wildcards: fetched(CONFIG.tags.sets[wildcards.tag_set].source or []),
     output:
         views=expand(
             "results/image_embeddings/{{embedder}}/{{tag_set}}/{view}.json", view=VIEWS
@@ -147,9 +120,10 @@ rule embed_views:
         mem_mb=4000,
         runtime=240,
     params:
-        images=view_options,
+        images=lambda wildcards, input: CONFIG.tags.sets[wildcards.tag_set].folder
+        or input[0],
         views=VIEWS,
-        listing=view_listing,
+        listing=lambda wildcards: listing_of(CONFIG.tags.sets[wildcards.tag_set].folder),
         embedder=lambda wildcards: shaping(
             CONFIG.embedders[wildcards.embedder].of_images()
         ),
@@ -160,7 +134,7 @@ rule embed_views:
     shell:
         'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/embed_views.py'
         " --image-set {wildcards.tag_set:q}"
-        " {params.images}"
+        " --folder {params.images:q}"
         " --views {params.views}"
         ' --embedder {params.embedder:q} "${{NOUNFLOW_EMBEDDER_{wildcards.embedder}:-}}"'
         ' --device "$NOUNFLOW_DEVICE"'
@@ -184,18 +158,6 @@ def weights_of(
     ]
 
 
-def images_of(
-    wildcards,
-):
-    """An image set as the embedder of a run sees it."""
-    embedder = CONFIG.runs[wildcards.run].embedder
-    return expand(
-        rules.embed_images.output.manifest,
-        embedder=embedder,
-        image_set=wildcards.image_set,
-    )
-
-
 def generation_of(
     run,
 ):
@@ -209,20 +171,11 @@ def predicting_code(
 ):
     """Fingerprint of what answers for a run; unguided, a decoder spells with its embedder's tokenizer."""
     names = (wildcards.run, *parts_of(wildcards))
-    kinds = [PREDICTORS[CONFIG.runs[name].predictor] for name in names]
-    tokenizer = family_of(CONFIG.runs[wildcards.run].embedder).tokenizer
-    spelling = [tokenizer] if any(kind.writes_tokens for kind in kinds) else []
-    return code("predict", *(kind.load for kind in kinds), *spelling)
-
-
-def calibrating_places(
-    wildcards,
-):
-    """Places in the code of what answers for a run, and of what shows it captions as images."""
-    names = (wildcards.run, *parts_of(wildcards))
-    view = view_of(CONFIG.embedders[CONFIG.runs[wildcards.run].embedder].spec)
-    kinds = [PREDICTORS[CONFIG.runs[name].predictor] for name in names]
-    return [*(kind.load for kind in kinds), *([view] if view else [])]
+    spells = any(
+        PREDICTORS[CONFIG.runs[name].predictor].writes_tokens for name in names
+    )
+    tokenizer = [embedder_of(wildcards).family.tokenizer] * spells
+    return code("predict", *answering(wildcards), *tokenizer)
 
 
 rule calibrate:
@@ -250,7 +203,11 @@ rule calibrate:
         runtime=60,
     params:
         device=DEVICE,
-        code=lambda wildcards: code("calibrate", *calibrating_places(wildcards)),
+        code=lambda wildcards: code(
+            "calibrate",
+            *answering(wildcards),
+            *filter(None, [view_of(embedder_of(wildcards).spec)]),
+        ),
     message:
         "Fitting the probabilities of {wildcards.run} to captions"
     shell:
@@ -268,7 +225,11 @@ rule predict:
     input:
         predictor=MODEL,
         weights=weights_of,
-        images=images_of,
+        images=lambda wildcards: expand(
+            IMAGE_EMBEDDINGS,
+            embedder=CONFIG.runs[wildcards.run].embedder,
+            image_set=wildcards.image_set,
+        ),
     output:
         predictions="results/predictions/{run}/{image_set}.json",
         counts="results/predictions/{run}/{image_set}.counts.json",

@@ -40,15 +40,6 @@ def region_boxes(
     return boxes or "results/inputs/region_scenes/files/instances.json"
 
 
-def region_options(
-    wildcards,
-):
-    """The command-line option that says where a test's files are."""
-    place = region_folder(wildcards.region_test)
-    composed = REGIONS.tests[wildcards.region_test].source
-    return f"{'--input-manifest' if composed else '--folder'} {shlex.quote(place)}"
-
-
 def region_listing(
     wildcards,
 ):
@@ -127,7 +118,7 @@ rule propose_regions:
         mem_mb=4000,
         runtime=240,
     params:
-        images=region_options,
+        images=lambda wildcards: region_folder(wildcards.region_test),
         boxes=lambda wildcards: region_boxes(wildcards.region_test),
         listing=region_listing,
         settings=shaping(REGIONS.proposals),
@@ -140,7 +131,7 @@ rule propose_regions:
     shell:
         'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/propose_regions.py'
         " --image-set {wildcards.region_test:q}"
-        " {params.images}"
+        " --folder {params.images:q}"
         " --boxes {params.boxes:q}"
         " --test-settings {params.test:q}"
         " --seed {params.seed}"
@@ -172,7 +163,7 @@ rule embed_regions:
         mem_mb=4000,
         runtime=480,
     params:
-        images=region_options,
+        images=lambda wildcards: region_folder(wildcards.region_test),
         listing=region_listing,
         embedder=lambda wildcards: shaping(
             CONFIG.embedders[wildcards.embedder].of_images()
@@ -184,7 +175,7 @@ rule embed_regions:
     shell:
         'python "${{NOUNFLOW_HOME:-.}}"/workflow_scripts/embed_views.py'
         " --image-set {wildcards.region_test:q}"
-        " {params.images}"
+        " --folder {params.images:q}"
         " --views regions"
         " --proposals {input.crops:q}"
         ' --embedder {params.embedder:q} "${{NOUNFLOW_EMBEDDER_{wildcards.embedder}:-}}"'

@@ -13,13 +13,9 @@ PREDICTIONS = expand(
 )
 JUDGED = expand(ANNOTATIONS, image_set=CONFIG.image_sets, annotator=CONFIG.annotators)
 MODELS = expand(MODEL, run=CONFIG.runs)
-LEXICONS = sorted(
-    set(
-        expand(
-            rules.build_nouns.output.nouns,
-            lexicon=[run.lexicon for run in CONFIG.runs.values()],
-        )
-    )
+LEXICONS = expand(
+    rules.build_nouns.output.nouns,
+    lexicon=sorted({run.lexicon for run in CONFIG.runs.values()}),
 )
 LABELS = {name: next(iter(labels_of(name)), None) for name in CONFIG.image_sets}
 LABEL_FILES = list(filter(None, LABELS.values()))
@@ -129,23 +125,13 @@ rule score_named:
         " 2>&1 | tee {log:q}"
 
 
-def beside_the_main_job(
-    parts,
-):
-    """Options of what further stages have left, and its digest: the report shows it, and does not make it anew."""
-    there = {
-        option: path
-        for option, name in parts.items()
-        if (path := Path(f"results/{name}.json")).is_file()
-    }
-    options = " ".join(f"--{option} {path}" for option, path in there.items())
-    return options, sha256_json([path.read_text() for path in there.values()])[:16]
-
-
 CAPTION_CALIBRATIONS = expand(CAPTION_CALIBRATION, run=CONFIG.runs)
-FURTHER, FURTHER_DIGEST = beside_the_main_job(
-    {"open-set": "open_set", "tags": "tags", "regions": "regions"}
-)
+# What stages beside the main job have left: the report shows it, and does not make it anew.
+FURTHER = {
+    option: path
+    for option in ("open-set", "tags", "regions")
+    if (path := Path(f"results/{option.replace('-', '_')}.json")).is_file()
+}
 
 
 rule report:
@@ -189,8 +175,8 @@ rule report:
         gallery=CONFIG.gallery,
         results=lambda wildcards, output: str(Path(output.page).parent),
         published="--published" if CONFIG.scoring.published else "",
-        further=FURTHER,
-        further_digest=FURTHER_DIGEST,
+        further=" ".join(f"--{option} {path}" for option, path in FURTHER.items()),
+        further_digest=sha256_json([path.read_text() for path in FURTHER.values()])[:16],
         measures=(
             f"--measures {' '.join(CONFIG.scoring.measures)}"
             if CONFIG.scoring.measures

@@ -10,14 +10,6 @@ steps:   check that all belong together, weigh the sources, hold some texts out;
 TRAINING_SET = "results/training_sets/{embedder}/{lexicon}/{mixture}"
 
 
-def captions_of(
-    wildcards,
-):
-    """Captions of all sources of a mixture."""
-    sources = CONFIG.mixtures[wildcards.mixture].weights
-    return expand(CAPTIONS, lexicon=wildcards.lexicon, source=sources)
-
-
 def shards_of(
     wildcards,
 ):
@@ -38,7 +30,11 @@ def shards_of(
 rule merge_caches:
     input:
         nouns=rules.build_nouns.output.nouns,
-        captions=captions_of,
+        captions=lambda wildcards: expand(
+            CAPTIONS,
+            lexicon=wildcards.lexicon,
+            source=CONFIG.mixtures[wildcards.mixture].weights,
+        ),
         shards=shards_of,
     output:
         manifest=f"{TRAINING_SET}/manifest.json",

@@ -15,7 +15,7 @@ from nounflow.schemas.labels import Labels
 from nounflow.schemas.models import PredictorManifest
 from nounflow.schemas.predictions import Predictions
 from nounflow.scoring.evaluation import ScoredRun
-from nounflow.scoring.load import lexicon_entries
+from nounflow.scoring.load import ScoringMaterial, lexicon_entries
 from nounflow.scoring.results import Provenance, Scores
 from nounflow.scoring.rows import ScoreRow
 from nounflow.scoring.scores import score_all
@@ -36,7 +36,8 @@ def score(
     runs = {
         one.run: ScoredRun(given.get(one.run, manifest(one.run, one.predictor)), "tiny", ENTRIES) for one in documents
     }
-    return score_all(documents, judged, runs, {one.image_set: labels or {} for one in documents}, **options)
+    of_sets = {one.image_set: labels or {} for one in documents}
+    return score_all(ScoringMaterial(runs, tuple(documents), tuple(judged), of_sets, {}), **options)
 
 
 def noisy(run: str, share: float, predictor: str = "decoder", n: int = 200) -> Predictions:

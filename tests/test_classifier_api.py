@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
+import pickle
+import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -333,3 +336,64 @@ def test_labelled_photographs_calibrate_a_model(
     with pytest.raises(SystemExit):
         main(["calibrate", str(photos), "--run", str(tmp_path / "model")])
     assert "what do they show?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("run", ["tiny", "tiny_head"])
+def test_a_pickled_classifier_answers_alike_and_is_the_same_model(
+    classifiers: dict[str, NounClassifier], folder: Path, run: str, tmp_path: Path
+) -> None:
+    chosen = classifiers[run].guide(classifiers[run].nouns[:5]).merged()
+    again = pickle.loads(pickle.dumps(chosen))
+    assert again(folder / "a.png") == chosen(folder / "a.png")
+    assert again.nouns == chosen.nouns
+    classifiers[run].save(tmp_path / "model")
+    kept = pickle.dumps(NounClassifier.load(tmp_path / "model"))
+    other = "tiny_head" if run == "tiny" else "tiny"
+    shutil.rmtree(tmp_path / "model")
+    classifiers[other].save(tmp_path / "model")
+    with pytest.raises(NounflowError, match="another one than when"):
+        pickle.loads(kept)
+
+
+def test_a_fork_says_that_it_would_wait_for_ever(
+    one: NounClassifier, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = one(folder / "a.png")
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert one(folder / "a.png") == alone
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    with pytest.raises(NounflowError, match="forked"):
+        one(folder / "a.png")
+
+
+def test_settings_that_nothing_uses_are_refused(finished: Project) -> None:
+    models = finished.folder / "results/models"
+    with pytest.raises(NounflowError, match="Only a decoder"):
+        NounClassifier.load(models / "tiny_head", generation="beam_k5")
+    with pytest.raises(NounflowError, match="revision"):
+        NounClassifier.load(models / "tiny", revision="main")
+    with pytest.raises(TypeError, match="not int"):
+        NounClassifier.load(models / "tiny", generation=5)  # type: ignore[arg-type]
+    assert NounClassifier.load(models / "tiny", torch.device("cpu")).device == "cpu"  # type: ignore[arg-type]
+
+
+def test_what_numpy_or_a_tokenizer_cannot_take_is_taken_or_named(one: NounClassifier, folder: Path) -> None:
+    vectors = torch.from_numpy(one.encode_images(folder / "a.png"))
+    assert one.classify_embeddings(vectors.bfloat16())[0].nouns == one.classify_embeddings(vectors)[0].nouns
+    for texts in ([1], ["\ud83d"]):
+        with pytest.raises(TypeError, match="strings of whole"):
+            one.encode_texts(texts)  # type: ignore[arg-type]
+
+
+def test_a_sure_noun_is_sure_where_nothing_is_known_above_it() -> None:
+    found = Naming("", ("labradoodle", "dog"), (0.9, 0.05), unknown=("labradoodle",))
+    assert found.sure(0.8) == ("labradoodle", 0.9)
+    assert found.sure(0.95) is None
+    assert Naming("", (), (), "broken").sure(0) is None
+
+
+def test_a_fused_model_that_was_copied_alone_names_its_missing_part(finished: Project, tmp_path: Path) -> None:
+    shutil.copytree(finished.folder / "results/models/tiny_fused", tmp_path / "tiny_fused")
+    with pytest.raises(NounflowError, match="part of this fused model"):
+        NounClassifier.load(tmp_path / "tiny_fused")

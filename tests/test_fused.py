@@ -20,7 +20,7 @@ from nounflow.counts import Counts
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.vocabulary import TargetVocabulary
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
-from nounflow.predictors.fused import evidence
+from nounflow.predictors.fused import FusedPredictor, evidence
 from nounflow.predictors.head import NounHead
 from nounflow.predictors.loading import load_parts, load_predictor
 from nounflow.predictors.log_linear import LogLinear, fit
@@ -172,6 +172,22 @@ def test_fused_answers_equal_brute_force_over_all_nouns(project: Path, embedding
     assert answers.texts == [[NAMES[i] for i in row] for row in order]
     assert answers.probabilities == pytest.approx(np.take_along_axis(expected, order, axis=1), rel=1e-4)
     assert np.exp(fused.log_probabilities(embeddings, everything)) == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_a_list_is_answered_whole_however_unlikely_and_probabilities_stay(
+    project: Path, embeddings: np.ndarray
+) -> None:
+    rule = read_document(FusedRule, project / "runs/fused/rule.json", "rule")
+    rule = rule.model_copy(update={"parts": rule.parts[1:]})
+    parts = load_parts([project / f"runs/{part}/manifest.json" for part in PARTS[1:]], "cpu", rule.candidates)
+    fused = FusedPredictor(load_predictor(project / "runs/fused/manifest.json", "cpu").manifest, rule, parts)
+    free = fused.answer(embeddings, 3)
+    names = [free.texts[0][0], *(name for name in NAMES if name not in free.texts[0])][:4]  # one is a part's likeliest
+    listed, left_out = fused.guided_by([name.upper() for name in names] + ["no such noun"])
+    assert left_out == [*(name.upper() for name in names if name.lower() != name), "no such noun"]
+    found = listed.answer(embeddings, 4)
+    assert set(found.texts[0]) == {name.upper() for name in names}
+    assert (found.texts[0][0], found.probabilities[0, 0]) == (names[0].upper(), pytest.approx(free.probabilities[0, 0]))
 
 
 def test_a_rule_says_what_it_was_fitted_to_and_how_well_each_part_does_alone(finished: Path) -> None:

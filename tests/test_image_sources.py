@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from nounflow.image_sources import as_image, is_image, title_of
+from nounflow.image_sources import as_image, images_of, is_image, title_of
 from nounflow.images import ImageError
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -66,6 +66,7 @@ def test_grey_and_transparent_arrays_are_shown_as_files_are() -> None:
         (np.full((4, 4), 255.0), "outside 0 to 1"),
         (np.full((4, 4), np.nan), "outside 0 to 1"),
         (io.StringIO("text"), "text file"),
+        (torch.zeros(5, 4, 3), r"\[5, 4, 3\]"),  # as it came, not as it would be turned
     ],
 )
 def test_what_is_no_image_is_refused_with_what_is_taken(source: object, said: str) -> None:
@@ -79,6 +80,24 @@ def test_what_cannot_be_read_has_its_reason(path: Path) -> None:
     for source in (path, path.read_bytes(), path.open("rb"), Image.open(path)):
         with pytest.raises(ImageError):
             as_image(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [("https://a.example/cat.jpg", "address"), ("a" * 5000, "too long"), (".", "folder"), (None, "closed file")],
+)
+def test_what_is_no_file_has_its_reason(source: object, reason: str) -> None:
+    if source is None:
+        source = io.BytesIO(b"...")
+        source.close()
+    with pytest.raises(ImageError, match=reason) as caught:
+        as_image(source)
+    assert len(str(caught.value)) < 100
+
+
+def test_an_image_by_name_is_no_list_of_names() -> None:
+    with pytest.raises(TypeError, match="dict is no image"):
+        images_of({"image": b"..."})
 
 
 def test_one_image_is_told_from_several(path: Path) -> None:

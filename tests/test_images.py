@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import threading
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -288,3 +290,27 @@ def test_a_large_image_is_converted_strip_by_strip_to_the_same_pixels(
     whole = np.asarray(to_rgb(image))
     monkeypatch.setattr("nounflow.images._STRIP_PIXELS", 40 * 7)
     assert np.array_equal(np.asarray(to_rgb(image)), whole)
+
+
+def test_opening_in_several_threads_leaves_the_filters_of_warnings_as_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(Image.new("RGB", (2, 2)), tmp_path / "a.png")
+    before, opened = list(warnings.filters), Image.open
+    first_is_in, second_is_in, first_is_out = threading.Event(), threading.Event(), threading.Event()
+
+    def overlapping(source: Path) -> Image.Image:
+        mine, other = (second_is_in, first_is_out) if first_is_in.is_set() else (first_is_in, second_is_in)
+        mine.set()
+        assert other.wait(10)
+        return opened(source)
+
+    monkeypatch.setattr(Image, "open", overlapping)
+    first, second = (threading.Thread(target=open_image, args=[path]) for _ in range(2))
+    first.start()
+    assert first_is_in.wait(10)
+    second.start()
+    first.join()
+    first_is_out.set()
+    second.join()
+    assert warnings.filters == before

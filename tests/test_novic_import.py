@@ -118,7 +118,6 @@ def test_an_imported_run_names_pictures_by_every_ordinary_way(
     common = {"image_set": "mine", "device": "cpu", "threads": 1, "counts": tmp_path / "counts.json"}
     runpy.run_path(str(scripts / "embed_images.py"))["main"](
         folder=pictures,
-        input_manifest=None,
         labels=None,
         only_labelled=False,
         embedder=EmbedderConfig(spec=f"openclip:local-dir:{embedder_folder}", precision="fp32"),

@@ -96,6 +96,8 @@ def test_a_saved_export_is_whole_and_none_is_exported_again(place: Path, tmp_pat
 def test_a_damaged_export_and_what_needs_pytorch_are_refused(place: Path, tmp_path: Path) -> None:
     with pytest.raises(NounflowError, match="beam and greedy search"):
         NounClassifier.load(place / "exported", generation="exact_k5")
+    with pytest.raises(NounflowError, match="computes on the processor"):
+        NounClassifier.load(place / "exported", device="cuda")
     with pytest.raises(NounflowError, match="not empty"):
         export_model(place / "run/manifest.json", place / "exported")
     for path in (place / "exported").iterdir():

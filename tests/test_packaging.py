@@ -114,7 +114,7 @@ LAYERS = [  # each may import what stands before it, and itself
     {"decoder", "embedders"},
     {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks", "open_set"},
     {"tags", "regions"},
-    {"classifier", "classification", "report", "model_folders", "namings", "onnx"},
+    {"classifier", "classification", "report", "model_folders", "namings", "onnx", "opened"},
     {"web", "serving"},
     {"commands"},
     {"cli"},

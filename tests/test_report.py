@@ -108,7 +108,7 @@ def page_of_two_sets_and_two_judges() -> str:
         labels={"x": {}, "y": {}},
         tables={"tiny": nouns_table()},
     )
-    scores = score_all(documents, judged, material.runs, material.labels)
+    scores = score_all(material)
     said = (Said("a", "decoder", (Guess("dog", 0.5, "right", "correct_primary"),)),)
     pictures = [(Card(name, "1.png", None, said), Picture("data:image/jpeg;base64,", 1, 1)) for name in ("x", "y")]
     rule = AnswerCalibration(

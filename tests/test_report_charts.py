@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from synthetic_results import annotations_of, manifest, nouns_table, predictions
+from score_material import score
+from synthetic_results import annotations_of, predictions
 
 from nounflow.report.axes import nice_ticks
 from nounflow.report.charts import Series, histogram_median, line_chart, mark, swatch
 from nounflow.report.figures import breakdowns, diversity, undrawn
 from nounflow.schemas.labels import Labels
-from nounflow.scoring.evaluation import ScoredRun
-from nounflow.scoring.load import lexicon_entries
 from nounflow.scoring.results import Scores
-from nounflow.scoring.scores import score_all
 
 
 def test_ticks_are_round_and_cover_the_values() -> None:
@@ -39,8 +37,7 @@ def test_kinds_are_drawn_for_every_run_where_there_are_images_enough() -> None:
     golds = {f"{i}.png": Labels(gold=noun) for i, noun in enumerate(["dog"] * 6 + ["teapot"] * 5 + ["wombat"])}
     documents = [predictions(run, {file: [noun] for file in golds}) for run, noun in (("a", "dog"), ("b", "teapot"))]
     judged = annotations_of({file: {"correct_primary": [label.gold]} for file, label in golds.items()})
-    runs = {run: ScoredRun(manifest(run), "tiny", lexicon_entries(nouns_table())) for run in ("a", "b")}
-    (one,) = breakdowns(score_all(documents, [judged], runs, {"photos": golds}))
+    (one,) = breakdowns(score(documents, [judged], golds))
     kinds, bands = one["charts"]
     assert kinds["svg"].count('class="spot') == 4  # two kinds, two runs
     assert "animal (6)" in kinds["svg"]
@@ -50,9 +47,7 @@ def test_kinds_are_drawn_for_every_run_where_there_are_images_enough() -> None:
 
 def scored(images: dict[str, list[str]], *runs_of: tuple[str, Sequence[str]]) -> Scores:
     """Scores of runs that say the same; `runs_of`: image set and its runs."""
-    documents = [predictions(run, images, image_set=name) for name, runs in runs_of for run in runs]
-    runs = {one.run: ScoredRun(manifest(one.run), "tiny", {}) for one in documents}
-    return score_all(documents, [], runs, {name: {} for name, _ in runs_of})
+    return score([predictions(run, images, image_set=name) for name, runs in runs_of for run in runs], [])
 
 
 def test_the_curve_of_a_run_that_says_very_many_nouns_ends_where_the_recorded_ones_do() -> None:

@@ -65,7 +65,7 @@ def at_least_one(text):
 Count = int
 Device = ImageSet = Annotated[str, ""]
 Threads = Annotated[int, ""]
-Folder = InputManifest = Annotated[pathlib.Path | None, ""]
+Folder = Annotated[pathlib.Path, ""]
 Counts = Annotated[pathlib.Path, ""]
 """,
     "device_lease.py": "def lease_device(environment, devices):\n    return None\n",

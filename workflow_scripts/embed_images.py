@@ -11,17 +11,16 @@ cannot be read are kept in the manifest with the reason.
 from pathlib import Path
 from typing import Annotated
 
-from nounflow.commandline import Counts, Device, Folder, ImageSet, InputManifest, Threads, run_stage
+from nounflow.commandline import Counts, Device, Folder, ImageSet, Threads, run_stage
 from nounflow.config.embedder import EmbedderConfig
 
 
 def main(
     image_set: ImageSet,
+    folder: Folder,
     embedder: Annotated[EmbedderConfig, "settings, as JSON"],
     out: Annotated[Path, "the embeddings' manifest"],
     counts: Counts,
-    folder: Folder = None,
-    input_manifest: InputManifest = None,
     labels: Annotated[Path | None, "label file of the set"] = None,
     only_labelled: Annotated[bool, "take only the files that the label file lists"] = False,
     device: Device = "auto",
@@ -39,7 +38,7 @@ def main(
     from nounflow.schemas.labels import read_labels
     from nounflow.store.shard_writing import write_shard
 
-    folder = images_folder(folder, input_manifest)
+    folder = images_folder(folder)
     found = list_images(folder)
     record = Counts("predictions")
     flow = record.flow(f"{image_set}: images", len(found), "files")

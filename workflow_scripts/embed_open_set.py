@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import Annotated
 
 from nounflow.commandline import Device, Threads, run_stage
-from nounflow.config.check_set import PromptsSettings
+from nounflow.config.check_set import Prompts
 from nounflow.config.embedder import EmbedderConfig
-
-USUAL = PromptsSettings(("a photo of a {}.",))
 
 
 def main(
@@ -29,7 +27,9 @@ def main(
     nouns: Annotated[Sequence[Path], "lexicons of runs"] = (),
     labels: Annotated[Sequence[Path], "label files: their gold nouns"] = (),
     classes: Annotated[Sequence[Path], "class lists, one name a line"] = (),
-    prompts: Annotated[PromptsSettings, "what stands around a noun: imagenet80, imagenet7, or a list (JSON)"] = USUAL,
+    prompts: Annotated[Prompts, "what stands around a noun: imagenet80, imagenet7, or a list (JSON)"] = (
+        "a photo of a {}.",
+    ),
     seed: Annotated[int, "of the patterns"] = 1,
     device: Device = "auto",
     threads: Threads = 2,
@@ -75,10 +75,10 @@ def main(
         above=tuple(above),
         names=tuple(names),
         kinds=tuple(tables[0]["kind"].to_list()),
-        prompts=tuple(fill_prompts(prompts.root, "{}")),
+        prompts=tuple(fill_prompts(prompts, "{}")),
         patterns=tuple(name for name, _ in shown),
     )
-    write_bank(out, manifest, class_embeddings(model, listed, prompts.root), unit(np.concatenate(images)))
+    write_bank(out, manifest, class_embeddings(model, listed, prompts), unit(np.concatenate(images)))
     print(f"{len(listed):,} nouns ({len(words):,} to choose negatives from), {len(shown)} patterns")
 
 

@@ -5,7 +5,7 @@
     regions   the boxes of --proposals: parquet with file, x0, y0, x1, y1, objectness, in pixels of the upright image
     tokens    the patches of the image tower, where they lie in the space of its texts
 
-    python workflow_scripts/embed_views.py --image-set scenes --input-manifest results/inputs/scenes/manifest.json \\
+    python workflow_scripts/embed_views.py --image-set scenes --folder results/inputs/scenes/manifest.json \\
         --views whole tiles --embedder '{"spec": "bundled:minilm-conse"}' \\
         --out results/image_embeddings/bundled/scenes
 
@@ -15,18 +15,17 @@ Leaves OUT/{view}.json with OUT/{view}.zarr. Files that cannot be read are kept 
 from pathlib import Path
 from typing import Annotated
 
-from nounflow.commandline import Counts, Device, Folder, ImageSet, InputManifest, Threads, at_least_one, run_stage
+from nounflow.commandline import Counts, Device, Folder, ImageSet, Threads, at_least_one, run_stage
 from nounflow.config.embedder import EmbedderConfig
 
 
 def main(
     image_set: ImageSet,
+    folder: Folder,
     views: Annotated[list[str], "see above", {"choices": ["whole", "tiles", "regions", "tokens"]}],
     embedder: Annotated[EmbedderConfig, "settings, as JSON"],
     out: Annotated[Path, "folder of the views"],
     counts: Counts,
-    folder: Folder = None,
-    input_manifest: InputManifest = None,
     proposals: Annotated[Path | None, "parquet with the boxes of the view regions"] = None,
     most: Annotated[int | None, "only so many images, the first by name", {"type": at_least_one}] = None,
     device: Device = "auto",
@@ -44,7 +43,7 @@ def main(
     from nounflow.schemas.boxes import read_proposals
     from nounflow.store.shard_writing import write_shard
 
-    folder = images_folder(folder, input_manifest)
+    folder = images_folder(folder)
     if ("regions" in views) != (proposals is not None):
         raise NounflowError("The view regions and --proposals go together", fix="give both, or neither")
     files = list_images(folder)[:most]

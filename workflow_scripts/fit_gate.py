@@ -33,7 +33,6 @@ def main(
     threads: Threads = 2,
 ) -> None:
     """Read, fit, write."""
-    from nounflow.config.noise import NoiseConfig
     from nounflow.errors import NounflowError
     from nounflow.open_set.bank import read_bank
     from nounflow.open_set.gate import TOP_K
@@ -53,7 +52,7 @@ def main(
         vectors, fitted_on = rows[:].astype("float32"), f"images of {shard.source}"
     elif training_set is not None:
         noise = plain_noise(run.settings.get("noise"), run.embedder.spec)
-        texts = held_out(open_training_set(training_set), NoiseConfig.model_validate(noise), settings.seed, TEXTS)
+        texts = held_out(open_training_set(training_set), noise, settings.seed, TEXTS)
         vectors, fitted_on = texts.embeddings, "held-out captions under noise"
     else:
         raise NounflowError("A gate is fitted on something", fix="give --training-set or --images")

@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Annotated
 
 from nounflow.commandline import Counts, Device, ImageSet, Threads, run_stage
-from nounflow.config.check_set import PromptsSettings
+from nounflow.config.check_set import Prompts
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.noise import NoiseConfig
-
-USUAL = PromptsSettings("imagenet80")
 
 
 def main(
@@ -30,7 +28,7 @@ def main(
     labels: Annotated[Path | None, "its label file"] = None,
     captions_in: Annotated[Path | None, "folder of images and captions, or manifest of a fetched set"] = None,
     noise: Annotated[NoiseConfig | None, "training noise to compare with, as JSON"] = None,
-    prompts: Annotated[PromptsSettings, "prompts around nouns, as JSON"] = USUAL,
+    prompts: Annotated[Prompts, "prompts around nouns, as JSON"] = "imagenet80",
     device: Device = "auto",
     threads: Threads = 2,
 ) -> None:
@@ -43,7 +41,7 @@ def main(
     from nounflow.embedder_checks.labels import captions_beside
     from nounflow.embedders.load import load_embedder
     from nounflow.errors import NounflowError
-    from nounflow.inputs import input_folder
+    from nounflow.inputs import images_folder
     from nounflow.process import prepare_process
     from nounflow.schemas.documents import write_document
     from nounflow.schemas.labels import read_labels
@@ -67,7 +65,7 @@ def main(
         raise NounflowError("No embedded image is in the label file", where=labels, fix="check its column `file`")
     captions: dict[int, str] = {}
     if captions_in is not None:
-        found = captions_beside(input_folder(captions_in) if captions_in.is_file() else captions_in, files)
+        found = captions_beside(images_folder(captions_in), files)
         captions = {i: found[file] for i, file in enumerate(files) if file in found}
         flow = record.flow(f"{image_set}: images with a gold noun", len(rows), "images")
         flow.drop(len(rows) - len(captions), "no text file beside the image, or an empty first line")
@@ -76,7 +74,7 @@ def main(
     model = load_embedder(embedder, prepare_process(device, threads), images=False)
     check_identity(manifest.embedder, model.identity, images, "the embedder of the config")
     nouns = [gold[file].gold for file in files]
-    gap = modality_gap(model, image_set, np.asarray(vectors)[rows], nouns, captions, prompts.root, noise)
+    gap = modality_gap(model, image_set, np.asarray(vectors)[rows], nouns, captions, prompts, noise)
     draw_gap(picture, gap)
     write_document(out, gap)
     record.write(counts)

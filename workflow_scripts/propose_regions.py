@@ -10,18 +10,17 @@ A box is listed in the crops once as it is and once with half as much again arou
 from pathlib import Path
 from typing import Annotated
 
-from nounflow.commandline import Counts, Device, Folder, ImageSet, InputManifest, Threads, run_stage
+from nounflow.commandline import Counts, Device, Folder, ImageSet, Threads, run_stage
 from nounflow.config.regions import ProposalsConfig, RegionsTestConfig
 
 
 def main(
     image_set: ImageSet,
+    folder: Folder,
     settings: Annotated[ProposalsConfig, "settings, as JSON"],
     out: Annotated[Path, "the proposals"],
     crops: Annotated[Path, "the boxes to embed"],
     counts: Counts,
-    folder: Folder = None,
-    input_manifest: InputManifest = None,
     boxes: Annotated[Path | None, "COCO JSON of a test: only its images are looked at"] = None,
     test_settings: Annotated[RegionsTestConfig | None, "settings of that test, JSON"] = None,
     seed: Annotated[int, "of draws of its images"] = 1,
@@ -45,7 +44,7 @@ def main(
     from nounflow.regions.splits import split
     from nounflow.schemas.tables import write_table
 
-    folder = images_folder(folder, input_manifest)
+    folder = images_folder(folder)
     source = load_source(settings, prepare_process(device, threads))
     files = list_images(folder)
     sizes = dict[str, tuple[int, int]]()

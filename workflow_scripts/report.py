@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from nounflow.commandline import run_stage
-from nounflow.schemas.labels import Paths
 
 if TYPE_CHECKING:
     from nounflow.counts import Counts
@@ -34,8 +33,8 @@ def main(
     predictions: Annotated[list[Path], "predictions of all runs"],
     models: Annotated[list[Path], "manifests of the runs"],
     nouns: Annotated[list[Path], "lexicons of the runs"],
-    image_folders: Annotated[Paths, '{"photos": FOLDER, its manifest.json, or null}'],
-    labels: Annotated[Paths, '{"photos": PATH or null}'],
+    image_folders: Annotated[dict[str, str | None], '{"photos": FOLDER, its manifest.json, or null}'],
+    labels: Annotated[dict[str, str | None], '{"photos": PATH or null}'],
     out: Annotated[Path, "results/report.html"],
     report_counts: Annotated[Path, "where to record this stage's own counts"],
     annotations: Annotated[Sequence[Path], "judgements of all annotators"] = (),
@@ -64,7 +63,7 @@ def main(
     from nounflow.workflow.job_costs import job_costs
 
     scored = read_document(Scores, scores, "score file with details")
-    material = load_material(predictions, annotations, models, nouns, labels.root)
+    material = load_material(predictions, annotations, models, nouns, labels)
     progress = read_progress(models)
     record = Counts("report")
     cards, images = show(material, image_folders, gallery, record)
@@ -93,23 +92,22 @@ def main(
 
 
 def show(
-    material: ScoringMaterial, folders: Paths, most: int, record: Counts
+    material: ScoringMaterial, folders: dict[str, str | None], most: int, record: Counts
 ) -> tuple[list[tuple[Card, Picture]], int]:
     """The gallery's cards with their pictures, and the number of images they were chosen from."""
     from nounflow.images import ImageError
-    from nounflow.inputs import input_folder
+    from nounflow.inputs import images_folder
     from nounflow.report.gallery import cards, choose, picture
     from nounflow.scoring.answers import judgements
 
     judged = {document.image_set: judgements(document) for document in reversed(material.annotations)}  # first wins
     every = cards(material.predictions, judged, material.labels)
     flow = record.flow("gallery", len(every), "images")
-    within = [card for card in every if folders.root.get(card.image_set)]
+    within = [card for card in every if folders.get(card.image_set)]
     flow.drop(len(every) - len(within), "no folder was given for their image set")
     chosen = choose(within, most)
     flow.drop(len(within) - len(chosen), f"the gallery shows {most}")
-    places = {card.image_set: Path(folders.root[card.image_set] or "") for card in chosen}
-    places = {name: input_folder(place) if place.suffix == ".json" else place for name, place in places.items()}
+    places = {card.image_set: images_folder(Path(folders[card.image_set] or "")) for card in chosen}
     shown: list[tuple[Card, Picture]] = []
     held = 0
     for card in chosen:

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from nounflow.commandline import run_stage
-from nounflow.schemas.labels import Paths
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +34,7 @@ def main(
     predictions: Annotated[list[Path], "predictions of all runs"],
     models: Annotated[list[Path], "manifests of the runs"],
     nouns: Annotated[list[Path], "lexicons of the runs"],
-    labels: Annotated[Paths, '{"photos": PATH or null}'],
+    labels: Annotated[dict[str, str | None], '{"photos": PATH or null}'],
     out: Annotated[Path, "results/scores.tsv"],
     details: Annotated[Path, "results/scores.json"],
     counts: Annotated[Path, "where to record the counts"],
@@ -55,12 +54,9 @@ def main(
     from nounflow.scoring.scores import score_all
     from nounflow.scoring.terminal import print_scores
 
-    material = load_material(predictions, annotations, models, nouns, labels.root)
+    material = load_material(predictions, annotations, models, nouns, labels)
     scores = score_all(
-        material.predictions,
-        material.annotations,
-        material.runs,
-        material.labels,
+        material,
         seed=seed,
         hierarchy=load_hierarchy(wordnet_manifest, material, coarse_from, specificity),
         templates=templates_digest(templates),

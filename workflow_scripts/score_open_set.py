@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from nounflow.commandline import run_stage
 from nounflow.config.open_set import OpenSetConfig
-from nounflow.schemas.labels import Paths
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +32,7 @@ def main(
     settings: Annotated[OpenSetConfig, "`open_set`, as JSON"],
     banks: Annotated[list[Path], "banks of the embedders"],
     images: Annotated[list[Path], "image embeddings"],
-    labels: Annotated[Paths, '{"photos": PATH or null}'],
+    labels: Annotated[dict[str, str | None], '{"photos": PATH or null}'],
     wordnet_manifest: Annotated[Path, "results/inputs/wordnet/manifest.json"],
     out: Annotated[Path, "results/open_set.tsv"],
     details: Annotated[Path, "results/open_set.json"],
@@ -73,7 +72,7 @@ def main(
         settings=settings,
         banks=read,
         images=held,
-        labels={name: read_labels(Path(path)) for name, path in labels.root.items() if path},
+        labels={name: read_labels(Path(path)) for name, path in labels.items() if path},
         classes={name: noun_list(Path(test.classes)) for name, test in (settings.tests or {}).items() if test.classes},
         senses=WordSenses(WordNet.load(input_folder(wordnet_manifest)), [read_lexicon(path) for path in nouns]),
         pictured=class_names(),

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from nounflow.commandline import Device, Threads, run_stage
-from nounflow.config.regions import RegionCase, RegionCases, RegionsConfig
+from nounflow.config.regions import RegionCase, RegionsConfig
 
 if TYPE_CHECKING:
     from nounflow.regions.case import Drawn
@@ -25,13 +25,13 @@ _SIDE = 640  # pixels of a picture's longer side
 def pictures(case: RegionCase, drawn: list[Drawn]) -> list[DrawnPicture]:
     """Their images with boxes; those that cannot be read any more are left out, and named."""
     from nounflow.images import ImageError, open_image
-    from nounflow.inputs import input_folder
+    from nounflow.inputs import images_folder
     from nounflow.regions.drawing import draw_boxes
     from nounflow.report.gallery import jpeg_uri
     from nounflow.schemas.regions import DrawnPicture
 
     found = []
-    folder = input_folder(Path(case.folder)) if case.folder.endswith(".json") else Path(case.folder)
+    folder = images_folder(Path(case.folder))
     for one in drawn:
         try:
             image = open_image(folder / one.file)
@@ -57,7 +57,7 @@ def pictures(case: RegionCase, drawn: list[Drawn]) -> list[DrawnPicture]:
 
 def main(
     settings: Annotated[RegionsConfig, "settings, as JSON"],
-    cases: Annotated[RegionCases, "JSON list of cases"],
+    cases: Annotated[tuple[RegionCase, ...], "JSON list of cases"],
     out: Annotated[Path, "results/regions.tsv"],
     details: Annotated[Path, "results/regions.json"],
     page: Annotated[Path, "results/regions.html"],
@@ -77,7 +77,7 @@ def main(
     device = prepare_process(device, threads)
     rows, drawn, named = list[RegionRow](), list[DrawnPicture](), list[NamedImage]()
     per_name, unretrieved = dict[str, dict[str, float]](), dict[str, tuple[str, ...]]()
-    for case in cases.root:
+    for case in cases:
         found = score_case(case, settings, device)
         rows += found.rows
         per_name |= {f"{case.test}/{case.run}/{way}": values for way, values in found.per_name.items()}

@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
 def _explore(arguments: argparse.Namespace) -> None:
     need("fastapi", "uvicorn")
     from nounflow.annotation.work import find_said
-    from nounflow.inputs import input_folder
+    from nounflow.inputs import images_folder
     from nounflow.schemas.annotations import Annotations
     from nounflow.schemas.documents import read_document
     from nounflow.schemas.labels import read_labels
@@ -49,7 +49,7 @@ def _explore(arguments: argparse.Namespace) -> None:
     documents = find_said(arguments.runs, arguments.image_set, lambda path: (read_predictions(path),))
     image_set = documents[0].image_set
     place = image_place_of(arguments, image_set)
-    folder = input_folder(place) if place.suffix == ".json" else place
+    folder = images_folder(place)
     if not folder.is_dir():
         raise NounflowError("The image folder does not exist", where=folder, fix="pass --images with its folder")
     if twice := [run for run, n in Counter(one.run for one in documents).items() if n > 1]:

@@ -151,6 +151,8 @@ def _name(arguments: argparse.Namespace) -> None:
     classifier = load_classifier(
         arguments, arguments.run, generation=arguments.decoding, calibrated=not arguments.uncalibrated
     )
+    if arguments.confidence is not None and not classifier.knows_hypernyms:
+        print("no hypernyms lie beside this model: --confidence looks at its first noun alone", file=sys.stderr)
     if arguments.merge_synonyms:
         classifier = classifier.merged()
     if arguments.gate is not None or arguments.unknown:

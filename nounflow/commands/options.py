@@ -116,7 +116,7 @@ def load_classifier(
 
     path = find_model(model)
     exported = is_exported(path)  # it names where there is no PyTorch to prepare
-    device = "cpu" if exported else prepare_process(arguments.device, torch_threads or arguments.threads)
+    device = arguments.device if exported else prepare_process(arguments.device, torch_threads or arguments.threads)
     classifier = NounClassifier.load(path, device, arguments.threads, **loading)
     return classifier.guide(nouns) if nouns else classifier
 

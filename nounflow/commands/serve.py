@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import warnings
 from typing import Any
 
 from nounflow.commandline import at_least_one
@@ -69,6 +70,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     from nounflow.web.connections import listening_socket, run_app
     from nounflow.web.security import LOOPBACK, own_names, web_address
 
+    warnings.filterwarnings("ignore", ".*nouns that this model cannot say")  # its client is told, in the answer
     key = key_of(KEY) or None
     local = arguments.host in LOOPBACK
     with listening_socket(arguments.host, arguments.port) as listening:

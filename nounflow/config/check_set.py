@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, RootModel, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from nounflow.config.base import HomePath, Settings
 
@@ -53,7 +53,3 @@ class CheckSetConfig(Settings):
         if self.labels is not None and self.kind != "imagenet":
             raise ValueError(f"`labels` is for kind imagenet; {self.kind} finds its labels in the folder")
         return self
-
-
-class PromptsSettings(RootModel[Prompts]):
-    """A choice of prompts alone, as a command line takes it."""

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, Field, RootModel, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from nounflow.config.base import HomePath, OneOf, Settings
 from nounflow.config.check_set import Templates
@@ -152,10 +152,6 @@ class RegionCase(BaseModel):
     predictor: Path
     embedder: EmbedderConfig
     detections: Path  # folder: results in COCO's form, a file for each way
-
-
-class RegionCases(RootModel[tuple[RegionCase, ...]]):
-    """All of them."""
 
 
 class RegionsConfig(Settings):

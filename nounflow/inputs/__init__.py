@@ -20,10 +20,6 @@ def input_folder(manifest_path: Path) -> Path:
     return folder
 
 
-def images_folder(folder: Path | None, manifest_path: Path | None) -> Path:
-    """A stage's folder of images: given itself, or by the manifest of a fetched set."""
-    if folder is not None:
-        return folder
-    if manifest_path is None:
-        raise NounflowError("Where are the images?", fix="give --folder or --input-manifest")
-    return input_folder(manifest_path)
+def images_folder(place: Path) -> Path:
+    """A folder of images: given itself, or by the manifest of a fetched set."""
+    return input_folder(place) if place.suffix == ".json" and not place.is_dir() else place

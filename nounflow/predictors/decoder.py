@@ -16,10 +16,9 @@ from nounflow.decoder.packing import pack
 from nounflow.decoder.trie import TokenTrie
 from nounflow.decoder.vocabulary import END, TargetVocabulary
 from nounflow.embedders.tokenizer import TargetTokenizer, load_target_tokenizer
-from nounflow.predictors.protocol import Answers, Predictor
+from nounflow.predictors.protocol import Answers, Predictor, batches
 from nounflow.schemas.models import PredictorManifest
 
-_BATCH = 256
 _LOGITS = 1 << 22  # worked on together
 
 
@@ -68,7 +67,7 @@ class DecoderPredictor(Predictor):
                 config,
                 vocabulary=self._lexicon,
             )
-            for batch in np.array_split(embeddings, max(1, -(-len(embeddings) // _BATCH)))
+            for batch in batches(embeddings)
         ]
         ids = torch.cat([part.nouns for part in parts])[:, :top_k].cpu().numpy()
         scores = torch.cat([part.scores for part in parts])[:, :top_k].cpu().numpy()
@@ -106,9 +105,8 @@ class DecoderPredictor(Predictor):
     @torch.inference_mode()
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
         """Exact, whatever beam search would have found."""
-        parts = max(1, -(-len(embeddings) // _BATCH))
-        batches = zip(np.array_split(embeddings, parts), np.array_split(nouns, parts), strict=True)
-        return np.concatenate([self._log_probabilities(batch, given).cpu().numpy() for batch, given in batches])
+        parts = zip(batches(embeddings), batches(nouns), strict=True)
+        return np.concatenate([self._log_probabilities(batch, given).cpu().numpy() for batch, given in parts])
 
     def _log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> torch.Tensor:
         """By teacher forcing, several nouns of an embedding behind one prefix."""

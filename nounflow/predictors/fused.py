@@ -1,19 +1,19 @@
 """Decoder, head and retrieval combined: a log-linear rule over the nouns that any of them puts forward."""
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from nounflow.errors import MismatchError
+from nounflow.errors import MismatchError, NounflowError
 from nounflow.predictor_kinds import RULE
+from nounflow.predictors.listed import listed
 from nounflow.predictors.loading import load_parts
 from nounflow.predictors.log_linear import LogLinear
-from nounflow.predictors.protocol import Answers, Predictor, lexicon_answers
+from nounflow.predictors.protocol import Answers, Predictor, batches, lexicon_answers
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.models import FusedRule, PredictorManifest
-
-_BATCH = 256
 
 
 def load(
@@ -21,6 +21,12 @@ def load(
 ) -> "FusedPredictor":
     """See `PredictorKind.load`."""
     rule = read_document(FusedRule, path.parent / RULE, "rule of a fused predictor")
+    if missing := [part.path for part in rule.parts if not (path.parent / part.path).is_file()]:
+        raise NounflowError(
+            "A part of this fused model is not there",
+            where=path.parent / missing[0],
+            fix="put the part's folder there, too; a copy that `NounClassifier.save` writes holds all parts",
+        )
     parts = load_parts([path.parent / part.path for part in rule.parts], device, rule.candidates)
     check_fitted(rule, [part.manifest for part in parts], path.parent / RULE)
     return FusedPredictor(manifest, rule, parts)
@@ -33,6 +39,8 @@ class FusedPredictor(Predictor):
         self.manifest = manifest
         self._parts, self._candidates = parts, rule.candidates
         self._rule = LogLinear(tuple(part.weight for part in rule.parts), rule.none)
+        self._listed: Sequence[Predictor] = ()  # the parts, answering from a list
+        self._texts: Sequence[str] = manifest.nouns
 
     @property
     def width(self) -> int:
@@ -40,9 +48,18 @@ class FusedPredictor(Predictor):
 
     def answer(self, embeddings: np.ndarray, top_k: int) -> Answers:
         """Scores are log-probabilities."""
-        parts = [self._answer(batch, top_k) for batch in _batches(embeddings)]
+        parts = [self._answer(batch, top_k) for batch in batches(embeddings)]
         ids, scores = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-        return lexicon_answers(self.manifest.nouns, ids, scores, np.exp(scores))
+        return lexicon_answers(self._texts, ids, scores, np.exp(scores))
+
+    def guided_by(self, nouns: Sequence[str]) -> tuple[Predictor, list[str]]:
+        """Each part puts forward its likeliest nouns of the list; probabilities stay as they are without it."""
+        known, left_out = listed(self.manifest.nouns, nouns)
+        written = {place: noun for noun, place in known.items()}
+        guided = copy.copy(self)
+        guided._listed = [part.guided_by([self.manifest.nouns[i] for i in written])[0] for part in self._parts]
+        guided._texts = [written.get(i, noun) for i, noun in enumerate(self.manifest.nouns)]
+        return guided, left_out
 
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
         """See `Predictor.log_probabilities`; -inf also for a noun that no part puts forward."""
@@ -58,7 +75,12 @@ class FusedPredictor(Predictor):
     def _scored(self, embeddings: np.ndarray, candidates_each: int) -> tuple[np.ndarray, np.ndarray]:
         """Candidates [n, c], so many of each part, and their log-probabilities."""
         candidates, parts = evidence(self._parts, embeddings, candidates_each)
-        return candidates, self._rule.log_probabilities(parts)[:, :-1]
+        scores = self._rule.log_probabilities(parts)
+        if not self._listed:
+            return candidates, scores[:, :-1]
+        candidates, parts = evidence(self._listed, embeddings, candidates_each)
+        of_list = self._rule.log_probabilities(parts)
+        return candidates, of_list[:, :-1] - of_list[:, -1:] + scores[:, -1:]  # over the normaliser without a list
 
 
 def evidence(parts: Sequence[Predictor], embeddings: np.ndarray, candidates: int) -> tuple[np.ndarray, np.ndarray]:
@@ -95,7 +117,3 @@ def check_fitted(rule: FusedRule, parts: Sequence[PredictorManifest], path: Path
 def _ids(part: Predictor, embeddings: np.ndarray, candidates: int) -> np.ndarray:
     ids = part.answer(embeddings, candidates).nouns
     return np.pad(ids, ((0, 0), (0, candidates - ids.shape[1])), constant_values=-1)
-
-
-def _batches(embeddings: np.ndarray) -> list[np.ndarray]:
-    return np.array_split(embeddings, max(1, -(-len(embeddings) // _BATCH)))

@@ -1,7 +1,7 @@
 """What every predictor does: embeddings in, nouns with scores and probabilities out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from nounflow.predictors.listed import listed
 from nounflow.schemas.models import PredictorManifest
 
-_SCORES = 1 << 20  # computed together
+_BATCH, _SCORES = 256, 1 << 20  # computed together
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,18 @@ class Predictor(Protocol):
         return ListPredictor(self, ids, list(known)), left_out
 
 
+def batches(rows: np.ndarray) -> list[np.ndarray]:
+    """Rows [n, ...] in parts that are computed together; one, of none, where there are none."""
+    return np.array_split(rows, max(1, -(-len(rows) // _BATCH)))
+
+
 def of_given(log_probabilities: torch.Tensor, nouns: np.ndarray) -> np.ndarray:
     """Those of all nouns [n, nouns] at given ids [n, c], as `Predictor.log_probabilities` answers."""
     ids = torch.from_numpy(np.maximum(nouns, 0)).to(log_probabilities.device)
     return np.where(nouns >= 0, log_probabilities.gather(1, ids).cpu().numpy(), np.float32(-np.inf))
 
 
-def lexicon_answers(nouns: tuple[str, ...], ids: np.ndarray, scores: np.ndarray, probabilities: np.ndarray) -> Answers:
+def lexicon_answers(nouns: Sequence[str], ids: np.ndarray, scores: np.ndarray, probabilities: np.ndarray) -> Answers:
     """Answers whose texts are the lexicon's nouns."""
     texts = [[nouns[i] if i >= 0 else "" for i in row] for row in ids.tolist()]
     return Answers(ids.astype(np.int64), texts, scores.astype(np.float32), probabilities.astype(np.float32))
@@ -84,11 +89,8 @@ class ListPredictor(Predictor):
         order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
         best = np.take_along_axis(scores, order, axis=1)
         known = best > -np.inf
-        texts = [
-            [self._texts[i] if there else "" for i, there in zip(row, shown, strict=True)]
-            for row, shown in zip(order.tolist(), known.tolist(), strict=True)
-        ]
-        return Answers(np.where(known, self._ids[order], -1), texts, best, np.exp(best))
+        found = lexicon_answers(self._texts, np.where(known, order, -1), best, np.exp(best))
+        return replace(found, nouns=np.where(known, self._ids[order], -1))
 
     def log_probabilities(self, embeddings: np.ndarray, nouns: np.ndarray) -> np.ndarray:
         """-inf for a noun that is not listed."""

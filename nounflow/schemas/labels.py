@@ -6,8 +6,6 @@ import unicodedata
 from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pydantic import RootModel
-
 from nounflow.errors import NounflowError
 from nounflow.escaping import is_unseen, unguarded
 from nounflow.files import text_encoding
@@ -22,10 +20,6 @@ class Labels(StoredDocument):
     sense: str = ""  # sense key of gold, where given
     accepted: tuple[str, ...] = ()
     secondary: tuple[str, ...] = ()
-
-
-class Paths(RootModel[dict[str, str | None]]):
-    """Image set -> a path, or null, as the command lines of scores and report take it."""
 
 
 _COLUMNS = ("file", "gold", "sense", "accepted", "secondary")

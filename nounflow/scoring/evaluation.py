@@ -71,14 +71,12 @@ class Evaluation:
         own = self.runs[run].manifest
         if is_baseline(own.predictor):
             return None
-        manifests = ((other, self.runs[other].manifest) for other in self.judged)
-        found = [
-            other
-            for other, manifest in manifests
-            if is_baseline(manifest.predictor)
-            and (manifest.lexicon, manifest.embedder.digest) == (own.lexicon, own.embedder.digest)
-        ]
-        return min(found, default=None)
+        for other in self.judged:
+            made = self.runs[other].manifest
+            alike = (made.lexicon, made.embedder.digest) == (own.lexicon, own.embedder.digest)
+            if alike and is_baseline(made.predictor):
+                return other
+        return None
 
     def difference(self, run: str, other: str) -> tuple[float, Estimate]:
         """Prediction score of a run minus another's on the same images, with its paired interval."""

@@ -41,8 +41,10 @@ class Hierarchy:
             overrides: noun -> specificity factor, in place of that rule.
         """
         tables = list(tables)
-        self._words = WordSenses(wordnet, tables)
-        self._wordnet = self._words.wordnet  # with what a supplement added
+        words = WordSenses(wordnet, tables)
+        self._wordnet = words.wordnet  # with what a supplement added
+        # ids of the synsets that the lexicons chose for a noun; of an unknown one all that WordNet has, maybe none
+        self.senses = functools.lru_cache(maxsize=1 << 16)(words.synsets)
         self._coarse_from = coarse_from
         self._overrides = {canon(noun): factor for noun, factor in (overrides or {}).items()}
         frequencies: dict[str, float] = {}
@@ -52,16 +54,11 @@ class Hierarchy:
         self._below, self._floor = self._pour(frequencies)
         self._whole = sum(frequencies.values()) + self._floor
 
-    @functools.lru_cache(maxsize=1 << 16)  # noqa: B019 - lives as long as the scorer
-    def senses(self, noun: str) -> tuple[str, ...]:
-        """Ids of the synsets that the lexicons chose for a noun; of an unknown one all that WordNet has, maybe none."""
-        return self._words.synsets(noun)
-
     def information(self, synset: str) -> float:
         """Information content of a synset; the root has 0, one that no lexicon uses the most."""
         return -math.log((self._below.get(synset, 0.0) + self._floor) / self._whole) + 0.0
 
-    @functools.lru_cache(maxsize=1 << 18)  # noqa: B019
+    @functools.lru_cache(maxsize=1 << 18)  # noqa: B019 - lives as long as the scorer
     def nearness(self, one: tuple[str, ...], other: tuple[str, ...]) -> float:
         """Lin's similarity of the nearest pair of senses; 0 without senses."""
         return max((self._lin(a, b) for a in one for b in other), default=0.0)

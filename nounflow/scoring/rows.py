@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from nounflow.config.modality_gaps import REHEARSAL
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.escaping import unguarded
+from nounflow.schemas.documents import first_problem
 from nounflow.scoring.measures import MEASURES
 from nounflow.spreadsheets import write_sheet
 
@@ -135,9 +136,8 @@ def read_scores(path: Path) -> list[ScoreRow]:
     try:
         return [ScoreRow.model_validate(row) for row in cells]
     except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        message = ": ".join((*map(str, first["loc"]), first["msg"]))
-        raise DamagedFileError(f"The score table has a wrong cell: {message}", where=path, fix=fix) from error
+        what = f"The score table has a wrong cell: {first_problem(error)}"
+        raise DamagedFileError(what, where=path, fix=fix) from error
 
 
 def _read(column: str, cell: str) -> str | float | None:

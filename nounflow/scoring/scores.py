@@ -11,8 +11,9 @@ from nounflow.schemas.predictions import Predictions
 from nounflow.scoring.answers import judge, judgements, only_decoding
 from nounflow.scoring.calibration import calibration, risk_coverage
 from nounflow.scoring.comparison import compare
-from nounflow.scoring.evaluation import Evaluation, ScoredRun
+from nounflow.scoring.evaluation import Evaluation
 from nounflow.scoring.hierarchy import Hierarchy
+from nounflow.scoring.load import ScoringMaterial
 from nounflow.scoring.measures import CONCEPTS, MEASURES
 from nounflow.scoring.provenance import row_digests
 from nounflow.scoring.results import Details, Scores
@@ -23,10 +24,7 @@ from nounflow.text import canon
 
 
 def score_all(
-    predictions: Sequence[Predictions],
-    annotations: Sequence[Annotations],
-    runs: Mapping[str, ScoredRun],
-    labels: Mapping[str, Mapping[str, Labels]],
+    material: ScoringMaterial,
     *,
     seed: int = 1,
     hierarchy: Hierarchy | None = None,
@@ -38,8 +36,6 @@ def score_all(
     An image set that no annotator judged has one row a run, with an empty annotator.
 
     Args:
-        runs: by name; holds every run that is in `predictions`.
-        labels: image set -> image -> labels; holds every image set that is in `predictions`.
         seed: of the bootstrap draws.
         hierarchy: without it there are no overall, synonym and hierarchical scores.
         templates: digest of the caption templates.
@@ -51,16 +47,17 @@ def score_all(
     """
     found: list[tuple[ScoreRow, Details]] = []
     comparisons = []
-    for name in sorted({document.image_set for document in predictions}):
-        given = sorted((one for one in predictions if one.image_set == name), key=lambda one: one.run)
-        digests = {one.run: row_digests(one, runs[one.run].manifest, labels[name]) for one in given}
-        sentences = _sentences(given, labels[name], encode) if encode else {}
-        judges: list[Annotations | None] = [one for one in annotations if one.image_set == name]
+    for name in sorted({document.image_set for document in material.predictions}):
+        given = sorted((one for one in material.predictions if one.image_set == name), key=lambda one: one.run)
+        runs, labels = material.runs, material.labels[name]
+        digests = {one.run: row_digests(one, runs[one.run].manifest, labels) for one in given}
+        sentences = _sentences(given, labels, encode) if encode else {}
+        judges: list[Annotations | None] = [one for one in material.annotations if one.image_set == name]
         for by in judges or [None]:
             table = judgements(by) if by else {}
             evaluation = Evaluation(
                 image_set=name,
-                labels=labels[name],
+                labels=labels,
                 annotator=by.annotator if by else "",
                 table=table,
                 runs=runs,

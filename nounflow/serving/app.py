@@ -10,13 +10,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.responses import JSONResponse
 from PIL import Image
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
 
 from nounflow.classifier import NounClassifier
 from nounflow.errors import NounflowError
@@ -30,7 +32,16 @@ if TYPE_CHECKING:
     from nounflow.tags.naming import Tagging
 
 _NOT_SERVED = ("file", "problem")
-_AN_IMAGE = {"requestBody": {"required": True, "content": {"image/*": {"schema": {"format": "binary"}}}}}
+_AN_IMAGE = {
+    "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}}
+}
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    401: {"description": "No key, or a wrong one"},
+    413: {"description": "The image has too many bytes"},
+    415: {"description": "The body is a form, JSON or compressed, not an image's own bytes"},
+    503: {"description": "Too many images wait; try again after as many seconds as `Retry-After` says"},
+}
+_LISTS = frozenset({"noun"})  # what may be asked several times
 _BODY_SECONDS = 30.0  # for a client to send its image
 
 
@@ -134,7 +145,17 @@ def naming_app(
             seconds.observe(time.monotonic() - start)
         return answer
 
-    @app.post("/name", response_model_exclude_none=True, openapi_extra=_AN_IMAGE)
+    an_image: dict[str, Any] = {
+        "dependencies": [Depends(_check_query)], "openapi_extra": _AN_IMAGE, "responses": _REFUSALS
+    }  # fmt: skip
+
+    def left_out_of(candidates: tuple[str, ...]) -> list[str]:
+        if not candidates:
+            return []
+        known = set(guided(candidates).nouns)
+        return [text for text in candidates if text not in known]
+
+    @app.post("/name", response_model_exclude_none=True, **an_image)
     async def name(
         request: Request,
         top: Annotated[int, Query(ge=1, le=50, description="nouns to answer with")] = 3,
@@ -145,11 +166,8 @@ def naming_app(
     ) -> Named:
         """Name the image that is the request's body (JPEG, PNG, WebP, HEIC ...)."""
         candidates = _listed(noun)
-        left_out: list[str] = []
         try:
-            if candidates:
-                known = set((await asyncio.to_thread(guided, candidates)).nouns)
-                left_out = [text for text in candidates if text not in known]
+            left_out = await asyncio.to_thread(left_out_of, candidates)
             content = await _body(request, limits.max_bytes)
             async with decoding:
                 image = await asyncio.to_thread(_prepared, classifier, content, limits.max_pixels)
@@ -181,7 +199,7 @@ def naming_app(
             raise HTTPException(422, f"The image cannot be read: {found.problem}")
         return {"model": model, **{key: value for key, value in found.as_dict().items() if key not in _NOT_SERVED}}
 
-    @app.post("/tags", openapi_extra=_AN_IMAGE)
+    @app.post("/tags", **an_image)
     async def tags(
         request: Request,
         most: Annotated[int, Query(ge=1, le=50, description="nouns to answer with")] = 5,
@@ -196,7 +214,7 @@ def naming_app(
             request, lambda content: classifier.tags(content, labels, most=most, threshold=min_score)[0]
         )
 
-    @app.post("/regions", openapi_extra=_AN_IMAGE)
+    @app.post("/regions", **an_image)
     async def regions(
         request: Request,
         boxes: Annotated[int, Query(ge=1, le=100, description="proposals that are looked at")] = 40,
@@ -211,8 +229,11 @@ def naming_app(
             chosen = guided(candidates) if candidates else classifier
             return next(chosen.regions([content], boxes=boxes, most=most, min_probability=min_probability))
 
-        return await with_boxes(request, look)
+        found = await with_boxes(request, look)
+        left_out = left_out_of(candidates)
+        return found | ({"left_out": left_out} if left_out else {})
 
+    @app.head("/healthz", include_in_schema=False)
     @app.get("/healthz")
     async def health() -> dict[str, str]:
         """Whether the server is up."""
@@ -261,10 +282,22 @@ def _check_size(content: bytes, max_pixels: int) -> None:
         raise ImageError(f"too large: {width} x {height} pixels, at most {max_pixels:,} in all")
 
 
+def _check_query(request: Request) -> None:
+    """Refuse parameters that nothing reads: one that is misspelt would change nothing in silence."""
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            raise HTTPException(422, f"There is no parameter {name[:40]!r}; there are: {', '.join(known)}.")
+        if name not in _LISTS and len(request.query_params.getlist(name)) > 1:
+            raise HTTPException(422, f"The parameter {name!r} stands there several times.")
+
+
 async def _body(request: Request, most: int) -> bytes:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("application/json", "multipart/form-data", "application/x-www-form-urlencoded"):
         raise HTTPException(415, "Send the image's own bytes as the body, with its type, such as image/jpeg.")
+    if (packed := request.headers.get("content-encoding", "identity").strip().lower()) not in ("identity", ""):
+        raise HTTPException(415, f"Send the image's bytes as they are, without the encoding {packed[:20]!r}.")
     length = request.headers.get("content-length", "")
     if length.isascii() and length.isdigit() and int(length[:20]) > most:
         raise HTTPException(413, f"The image is larger than {most:,} bytes.")
@@ -277,6 +310,8 @@ async def _body(request: Request, most: int) -> bytes:
                     raise HTTPException(413, f"The image is larger than {most:,} bytes.")
     except TimeoutError:
         raise HTTPException(408, "The image did not come in time.") from None
+    except ClientDisconnect:
+        raise HTTPException(400, "The image did not come whole.") from None
     return bytes(content)
 
 
@@ -287,13 +322,18 @@ def _refusal(request: Request, api_key: str | None, hosts: set[str]) -> Response
     except ValueError:  # "[::1", say
         name = ""
     if hosts and name not in hosts:
-        return Response("This server does not answer under this name; --allow-host adds it.\n", 421)
+        return _refused(421, "This server does not answer under this name; --allow-host adds it.")
     origin = request.headers.get("origin")
     if origin is not None and origin != f"{request.url.scheme}://{request.headers.get('host')}":
-        return Response("Pages of other sites may not ask this server.\n", 403)
+        return _refused(403, "Pages of other sites may not ask this server.")
     if api_key is None or request.url.path == "/healthz":
         return None
     scheme, _, given = request.headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), api_key.encode()):
         return None
-    return Response("Send the key as `Authorization: Bearer KEY`.\n", 401, {"WWW-Authenticate": "Bearer"})
+    return _refused(401, "Send the key as `Authorization: Bearer KEY`.", {"WWW-Authenticate": "Bearer"})
+
+
+def _refused(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    """As all other refusals look."""
+    return JSONResponse({"detail": detail}, status, headers)

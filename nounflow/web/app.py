@@ -161,9 +161,9 @@ def _drafts(records: list[dict[str, Any]]) -> tuple[list[DecisionDraft | MarkDra
 def add_pages(app: FastAPI, pages: Path) -> None:
     """A route for each file of a page's folder; no path of a request ever becomes a path on the disk."""
     for file in sorted(pages.iterdir()):
-        if file.suffix in _KINDS:
+        if kind := _KINDS.get(file.suffix):
             route = "/" if file.name == "index.html" else f"/{file.name}"
-            app.add_api_route(route, _page(file.read_bytes(), _KINDS[file.suffix]), methods=["GET"])
+            app.add_route(route, functools.partial(_page, file.read_bytes(), kind))
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:
@@ -173,8 +173,5 @@ async def _invalid(_request: Request, error: Exception) -> Response:
     return JSONResponse({"detail": [mended(line) for line in wrong]}, 422)
 
 
-def _page(content: bytes, kind: str) -> Any:
-    async def page() -> Response:
-        return Response(content, media_type=kind, headers={"Cache-Control": "no-cache"})
-
-    return page
+async def _page(content: bytes, kind: str, _request: Request) -> Response:
+    return Response(content, media_type=kind, headers={"Cache-Control": "no-cache"})

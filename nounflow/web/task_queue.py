@@ -6,6 +6,7 @@ All in memory and made anew from the log at each start; one thread uses it.
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from nounflow.annotation.current_decisions import CurrentDecisions, Pair
@@ -88,7 +89,8 @@ class TaskQueue:
         states, now = self._states_of(annotator), self._clock()
         free: list[int] = []
         leased: list[int] = []
-        for number in _positions(states, _SKIPPED, after) if skipped else _round(states, _OPEN, after):
+        onwards = _positions(states, _SKIPPED if skipped else _OPEN, after)
+        for number in onwards if skipped else chain(onwards, _positions(states, _OPEN, 0, after)):
             if len(free) == n:
                 break
             if self.tasks[number].image not in have:
@@ -178,12 +180,6 @@ def _positions(states: bytearray, wanted: bytes, start: int, stop: int | None = 
     while at >= 0:
         yield at
         at = states.find(wanted, at + 1, stop)
-
-
-def _round(states: bytearray, wanted: bytes, start: int) -> Iterator[int]:
-    """Where `wanted` stands: from `start` to the end, then from the beginning to `start`."""
-    yield from _positions(states, wanted, start)
-    yield from _positions(states, wanted, 0, start)
 
 
 def _brief(decision: Decision) -> dict[str, Any]:
