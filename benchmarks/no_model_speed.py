@@ -15,9 +15,8 @@ from nounflow.config.no_model import NoModelConfig
 from nounflow.open_set.bank import NounBank, unit
 from nounflow.open_set.no_training import train_no_model
 from nounflow.open_set.pair_store import Pairs
-from nounflow.schemas.embeddings import EmbedderIdentity
+from nounflow.schemas.embeddings import EmbedderIdentity, TrainingSetManifest
 from nounflow.schemas.open_set import BankManifest
-from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.training_set import TrainingSet
 
 

@@ -32,19 +32,19 @@ class ShardEmbedder:
 
         self._config = EmbedderConfig(spec="bundled:minilm-conse")
         self._device = prepare_process("auto", 1)
-        self._model = load_embedder(self._config, device=self._device, threads=1, images=False)
-        self._fixed = {"captions": captions, "nouns": nouns, "source": source, "shards": shards}
+        self._model = load_embedder(self._config, device=self._device, images=False)
+        self._fixed: dict[str, Any] = {"captions": captions, "nouns": nouns, "source": source, "shards": shards}
         self._folder = folder
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Embed the shard of this number, unless its manifest says that it stands."""
-        from nounflow.embedders.text_shards import TextShard, embed_shard
+        from nounflow.embedders.text_shards import embed_shard
 
         shard = int(row["id"])
         out = self._folder / f"{shard}.json"
         if not out.exists():
-            job = TextShard(shard=shard, out=out, counts=out.with_suffix(".counts.json"), **self._fixed)
-            embed_shard(job, self._model, self._config.dtype, self._device, 1)
+            counts = out.with_suffix(".counts.json")
+            embed_shard(self._model, self._config.dtype, shard=shard, out=out, counts=counts, **self._fixed)
         return {"shard": shard, "manifest_sha256": sha256_file(out)}
 
 

@@ -15,8 +15,8 @@ from nounflow.registry import Registry
 if TYPE_CHECKING:
     from nounflow.config.embedder import EmbedderConfig
     from nounflow.config.runs.run import Run
+    from nounflow.schemas.embeddings import TrainingSetManifest
     from nounflow.schemas.models import PredictorManifest
-    from nounflow.schemas.training_sets import TrainingSetManifest
 
 RunKind = TypeVar("RunKind", bound="Run")
 

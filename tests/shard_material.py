@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from nounflow.files import sha256_text
 from nounflow.schemas.embeddings import EmbedderIdentity, ShardManifest
 from nounflow.schemas.tables import CAPTIONS, LEXICON, lexicon_digest, read_table, write_table
 from nounflow.store.shard_writing import write_shard
 from nounflow.store.shards import array_folder, sealed
-from nounflow.store.texts import text_keys, texts_digest
+from nounflow.store.texts import text_keys
 
 DIM = 8
 NAMES = ["cat", "dog", "owl"]
@@ -49,7 +50,7 @@ def write(
 ) -> ShardManifest:
     fields: dict[str, Any] = {
         "embedder": identity(), "lexicon": lexicon_digest(NAMES), "source": source, "start": start,
-        "texts": texts_digest(texts), "batch_tokens": 64, "keys": text_keys(texts),
+        "texts": sha256_text(*texts), "batch_tokens": 64, "keys": text_keys(texts),
     }  # fmt: skip
     return write_shard(path, unit_rows(len(texts)) if vectors is None else vectors, **{**fields, **changes})
 

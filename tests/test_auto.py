@@ -17,9 +17,8 @@ from nounflow.config.modality_gaps import gap_statistics
 from nounflow.config.noise import NoiseConfig
 from nounflow.errors import NounflowError
 from nounflow.schemas.documents import read_document
-from nounflow.schemas.embeddings import EmbedderIdentity
+from nounflow.schemas.embeddings import EmbedderIdentity, TrainingSetManifest
 from nounflow.schemas.models import PredictorManifest
-from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.training_set import TrainingSet
 from nounflow.training.noise_fit import noise_angle, noise_warning
 from nounflow.training.noise_shape import NO_SHAPE, NoiseShape

@@ -134,9 +134,11 @@ def test_a_value_of_the_config_comes_before_the_table(published: dict[tuple[str,
     assert found.expectation.source == "the config"
 
 
-@pytest.mark.parametrize("cells", ["x:y\tcifar10\tninety\t\tpaper", "x:y\tcifar10"])
-def test_an_accuracy_that_is_no_number_is_named_by_its_line(cells: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("cells", "told"), [("x:y\tcifar10\tninety\t\tpaper", "no number"), ("x:y\tcifar10", "5 cells expected, 2 found")]
+)
+def test_an_accuracy_that_is_no_number_is_named_by_its_row(cells: str, told: str, tmp_path: Path) -> None:
     (tmp_path / "t.tsv").write_text(f"spec\tkind\ttop1\tprompts\tsource\n{cells}\n")
-    with pytest.raises(NounflowError, match="no number") as caught:
+    with pytest.raises(NounflowError, match=told) as caught:
         read_published(tmp_path / "t.tsv")
-    assert "line 2" in str(caught.value)
+    assert "row 2" in str(caught.value)

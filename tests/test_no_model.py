@@ -27,9 +27,8 @@ from nounflow.open_set.no_model import NoHead, NoTask, NoTower, opposition, yes_
 from nounflow.open_set.no_store import StoredNoModel, no_embeddings, read_no_model, text_encoder
 from nounflow.open_set.no_training import train_no_model
 from nounflow.open_set.pair_store import Pairs
-from nounflow.schemas.embeddings import EmbedderIdentity
+from nounflow.schemas.embeddings import EmbedderIdentity, TrainingSetManifest
 from nounflow.schemas.open_set import BankManifest
-from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.training_set import TrainingSet, open_training_set
 from nounflow.training.loss import LossParts
 

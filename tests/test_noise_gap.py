@@ -26,8 +26,7 @@ from nounflow.errors import MismatchError, NounflowError
 from nounflow.predictors.decoder_training import DecoderTask
 from nounflow.predictors.head import HeadPredictor
 from nounflow.predictors.loading import load_predictor
-from nounflow.schemas.embeddings import EmbedderIdentity
-from nounflow.schemas.training_sets import ImageTextGap
+from nounflow.schemas.embeddings import EmbedderIdentity, ImageTextGap
 from nounflow.store.shard_writing import write_shard
 from nounflow.store.shards import read_manifest, read_shard
 from nounflow.store.training_set import TrainingSet, open_training_set

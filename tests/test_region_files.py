@@ -252,8 +252,8 @@ def test_proposals_of_a_list_belong_to_the_images_of_the_data_set(
     listed = tmp_path / "proposals.json"
     listed.write_text(json.dumps([{"image_id": 1, "bbox": [5, 5, 20, 20]}, {"image_id": 2, "bbox": [50, 50, 9, 9]}]))
     propose = partial(
-        main, "t", tmp_path / "photos", ProposalsConfig(source="file", file=str(listed)), tmp_path / "proposals.parquet",
-        tmp_path / "crops.parquet", tmp_path / "counts.json", boxes=data,
+        main, "t", tmp_path / "photos", ProposalsConfig(source="file", file=str(listed)),
+        *(tmp_path / name for name in ("proposals.parquet", "crops.parquet", "counts.json")), boxes=data,
         test_settings=RegionsTestConfig(source="scenes", novel=("name 1",), base=("name 2",)),
     )  # fmt: skip
     propose()

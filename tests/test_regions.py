@@ -373,13 +373,13 @@ def test_average_precision_is_that_of_coco_and_its_resamples_begin_at_it(tmp_pat
     assert resampled_ap50(list(found.ranked.values()), once)[0] == pytest.approx(np.mean(list(found.ap50.values())))
     assert resampled_ap50(list(found.ranked.values()), 3 * once)[0] == pytest.approx(np.mean(list(found.ap50.values())))
     ways = {"similarity": results}
-    value, low, high = score_ways(truth, files, {"all": truth.names, "novel": truth.names}, ways, 1)["similarity"].ap50[
-        "all"
-    ]
+    scored = score_ways(truth, files, {"all": truth.names, "novel": truth.names}, ways, 1)
+    middle, low, high = scored["similarity"].ap50["all"]
     counts = stream(1, "regions", "bootstrap").multinomial(len(files), np.full(len(files), 1 / len(files)), 1000)
     draws = resampled_ap50(list(found.ranked.values()), counts)
     assert draws.mean() > np.mean(list(found.ap50.values())) + 0.01  # images that stand twice in a sample lift it
-    assert (low, high) == pytest.approx(np.quantile(draws, (0.025, 0.975)) + value - draws.mean())
+    assert middle is not None
+    assert (low, high) == pytest.approx(np.quantile(draws, (0.025, 0.975)) + middle - draws.mean())
     crowd = replace(truth, crowds={**truth.crowds, "0.png": np.array([True])})  # a box around many
     within = [result(images[0], 0, images[0].boxes[1], 0.99)]  # inside: neither right nor wrong
     many = [result(images[4], 0, np.array([0, 0, 9, 9]), 0.9)] * 120  # 100 of these count in an image

@@ -19,10 +19,10 @@ from shard_material import DIM, identity, unit_rows, vectors_file, write, write_
 
 from nounflow.config.embedder import FAMILIES, EmbedderConfig
 from nounflow.embedders.minilm_tokenizer import load_tokenizer as load_word_pieces
+from nounflow.embedders.text_shards import shard_bounds, shard_texts
 from nounflow.errors import NounflowError
 from nounflow.fingerprint import PACKAGE
 from nounflow.schemas.tables import CAPTIONS, write_table
-from nounflow.store.partition import shard_bounds, shard_texts
 from nounflow.store.reuse import VectorOrigin, computation, copy_known
 from nounflow.store.rows import StoredRows, encode
 from nounflow.store.shards import array_folder, read_manifest

@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from shard_material import DIM, identity, make_material, rewrite, unit_rows, vectors_file, write
 
 from nounflow.errors import DamagedFileError, MismatchError, NounflowError
+from nounflow.files import sha256_text
 from nounflow.schemas.tables import CAPTIONS, INDEX, SAMPLES, read_columns, read_table
 from nounflow.store.merging import MANIFEST, merge
 from nounflow.store.shards import array_folder, check_identity, read_shard
-from nounflow.store.texts import closed_bytes, text_keys, texts_digest
+from nounflow.store.texts import closed_bytes, text_keys
 from nounflow.store.training_set import open_training_set
 
 
@@ -262,7 +263,7 @@ def test_the_digest_of_texts_is_the_same_in_batches(texts: list[str], cuts: list
     column = pa.array(texts, pa.string())
     for first, last in itertools.pairwise(sorted({0, len(texts), *(cut for cut in cuts if cut < len(texts))})):
         running.update(closed_bytes(column.slice(first, last - first)))
-    assert running.hexdigest() == texts_digest(texts)
+    assert running.hexdigest() == sha256_text(*texts)
 
 
 @pytest.mark.parametrize("rows", [1, 3, 100])

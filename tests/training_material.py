@@ -21,13 +21,13 @@ from nounflow.config.runs.decoder import DecoderRun
 from nounflow.config.training import TrainingConfig
 from nounflow.decoder.model import ObjectDecoder
 from nounflow.decoder.vocabulary import TargetVocabulary
+from nounflow.files import sha256_text
 from nounflow.predictors.decoder_training import DecoderTask
-from nounflow.schemas.embeddings import EmbedderIdentity
+from nounflow.schemas.embeddings import EmbedderIdentity, TrainingSetManifest
 from nounflow.schemas.tables import CAPTIONS, lexicon_digest, write_table
-from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.merging import merge
 from nounflow.store.shard_writing import write_shard
-from nounflow.store.texts import text_keys, texts_digest
+from nounflow.store.texts import text_keys
 from nounflow.store.training_set import TrainingSet
 from nounflow.training.checkpoint import Checkpoints
 from nounflow.training.curves import Curves
@@ -178,7 +178,7 @@ def write_project(folder: Path, texts_per_noun: int = 6, logit_scale: float | No
         lexicon=lexicon_digest(NAMES),
         source="m1",
         start=0,
-        texts=texts_digest(texts),
+        texts=sha256_text(*texts),
         batch_tokens=64,
         keys=text_keys(texts),
     )

@@ -30,13 +30,12 @@ def main(
     from nounflow.counts import Counts
     from nounflow.embedders.image_files import embed_image_files
     from nounflow.embedders.load import load_embedder
-    from nounflow.files import sha256_file, sha256_json
     from nounflow.image_names import same_name
     from nounflow.images import list_images
     from nounflow.inputs import images_folder
     from nounflow.process import prepare_process
     from nounflow.schemas.labels import read_labels
-    from nounflow.store.shard_writing import write_shard
+    from nounflow.store.shard_writing import write_image_shard
 
     folder = images_folder(folder)
     found = list_images(folder)
@@ -54,16 +53,13 @@ def main(
     for reason in embedded.unreadable.values():
         flow.drop(1, f"unreadable ({reason}); counted as wrong in the scores")
     flow.out(len(embedded.files), "embeddings")
-    write_shard(
+    write_image_shard(
         out,
         embedded.vectors,
         embedder=model.identity,
-        lexicon="",
-        source=image_set,
-        start=0,
-        texts=sha256_json([[file, sha256_file(folder / file)] for file in embedded.files]),
-        batch_tokens=0,
-        files=tuple(embedded.files),
+        image_set=image_set,
+        folder=folder,
+        files=embedded.files,
         unreadable=embedded.unreadable,
         milliseconds=embedded.milliseconds,
     )

@@ -35,15 +35,17 @@ def main(
     from nounflow.embedders.batch_size import settle_batch_tokens
     from nounflow.embedders.golden import check_golden
     from nounflow.embedders.load import load_embedder
-    from nounflow.embedders.text_shards import TextShard, embed_shard
+    from nounflow.embedders.text_shards import embed_shard
     from nounflow.process import prepare_process
 
     device = prepare_process(device, threads)
     model = load_embedder(embedder, device, images=False)
     settle_batch_tokens(model, embedder.batch_tokens, out)
     check_golden(model)
-    job = TextShard(captions, nouns, source, shard, shards, out, counts)
-    embed_shard(job, model, embedder.dtype, known)
+    embed_shard(
+        model, embedder.dtype, captions=captions, nouns=nouns, source=source, shard=shard, shards=shards, known=known,
+        out=out, counts=counts,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

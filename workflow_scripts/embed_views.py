@@ -36,12 +36,11 @@ def main(
     from nounflow.embedders.load import load_embedder
     from nounflow.embedders.views import embed_views
     from nounflow.errors import NounflowError
-    from nounflow.files import sha256_file, sha256_json
     from nounflow.images import list_images
     from nounflow.inputs import images_folder
     from nounflow.process import prepare_process
     from nounflow.schemas.boxes import read_proposals
-    from nounflow.store.shard_writing import write_shard
+    from nounflow.store.shard_writing import write_image_shard
 
     folder = images_folder(folder)
     if ("regions" in views) != (proposals is not None):
@@ -58,17 +57,14 @@ def main(
             flow.drop(1, f"unreadable ({reason})")
         flow.add(len(part.boxes) - len(part.files), "further boxes of an image, less images without")
         flow.out(len(part.boxes), "boxes")
-        write_shard(
+        write_image_shard(
             out / f"{view}.json",
             part.vectors,
             boxes=None if view == "whole" else part.boxes,
             embedder=model.identity,
-            lexicon="",
-            source=image_set,
-            start=0,
-            texts=sha256_json([[file, sha256_file(folder / file)] for file in part.files]),
-            batch_tokens=0,
-            files=tuple(part.files),
+            image_set=image_set,
+            folder=folder,
+            files=part.files,
             unreadable=part.unreadable,
             milliseconds=part.milliseconds,
         )

@@ -1,17 +1,16 @@
 """Published accuracies of embedders, and whether a measured one agrees with them."""
 
-import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from nounflow.embedder_checks.accuracy import Z
-from nounflow.errors import NounflowError
 from nounflow.schemas.embedder_checks import Expectation, Share
+from nounflow.tsv import read_rows
 
 CLASSES = {"cifar10": 10, "cifar100": 100, "food101": 101, "imagenette": 10, "imagenet": 1000}
-_COLUMNS = ["spec", "kind", "top1", "prompts", "source"]
+_COLUMNS = ("spec", "kind", "top1", "prompts", "source")
 
 
 @dataclass(frozen=True)
@@ -25,22 +24,12 @@ class Published:
 
 def read_published(path: Path) -> dict[tuple[str, str], Published]:
     """(embedder spec, kind of check set) -> what was published."""
-    try:
-        with open(path, encoding="utf-8", newline="") as handle:
-            reader = csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE)
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise NounflowError(f"The table of published accuracies cannot be read ({error})", where=path) from None
-    if reader.fieldnames != _COLUMNS:
-        raise NounflowError(f"The table needs the columns {', '.join(_COLUMNS)}", where=path)
     found = {}
-    for number, row in enumerate(rows, 2):
+    for row in read_rows(path, _COLUMNS, "published accuracies"):
         try:
             found[row["spec"], row["kind"]] = Published(float(row["top1"]) / 100, row["prompts"], row["source"])
-        except (ValueError, TypeError):  # no number, or no cell
-            raise NounflowError(
-                f"An accuracy is no number: {row['top1']!r}", where=f"{path}, line {number}", fix="write it in percent"
-            ) from None
+        except ValueError:
+            row.refuse_if(True, f"An accuracy is no number: {row['top1']!r}", "write it in percent")
     return found
 
 

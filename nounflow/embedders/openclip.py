@@ -1,9 +1,11 @@
 """Any open_clip model as an embedder: a built-in name with a tag, a hub id, a local folder or checkpoint."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from nounflow.embedders.clip_model import clip_embedder
 from nounflow.embedders.hub import from_hub
@@ -16,10 +18,10 @@ from nounflow.embedders.openclip_names import (
     parse_name,
     text_model_beside,
 )
-from nounflow.embedders.openclip_patches import patches_of
 from nounflow.embedders.openclip_tokenizer import tokenizer_of
 from nounflow.embedders.openclip_tower import written_out
 from nounflow.embedders.options import ComputeOptions
+from nounflow.embedders.protocol import Patches
 from nounflow.embedders.text_path import TextSide
 from nounflow.embedders.two_towers import TwoTowers
 
@@ -67,7 +69,7 @@ def load(name: str, options: ComputeOptions, _images: bool = True) -> TwoTowers:
         image_settings=json.dumps(settings, sort_keys=True),
         image_features=model.encode_image,
         library="open_clip_torch",
-        patches=patches_of(model, settings["resize_mode"]),
+        patches=_patches_of(model, settings["resize_mode"]),
     )
 
 
@@ -89,3 +91,37 @@ def _load_model(name: str, device: str) -> Any:
 
     spec, wanted = f"openclip:{name}", hub_files(model_name, weights)
     return loaded(spec, lambda: from_hub(spec, wanted, create), fetch_command(model_name, weights)).eval()
+
+
+def _patches_of(model: Any, resize_mode: str) -> tuple[Patches, Callable[[Tensor], Tensor]] | None:
+    """Patch tokens of a ViT that pools its class token, whose final norm and projection make features of them, too.
+
+    None for other towers, whose patches do not lie in the space of the texts: with an attention pool (SigLIP) no
+    projection of single tokens exists.
+    """
+    from open_clip.transformer import VisionTransformer
+
+    tower = model.visual
+    plain = type(tower) is VisionTransformer and tower.attn_pool is None and tower.pool_type == "tok"
+    if not plain or tower.proj is None or tower.final_ln_after_pool or resize_mode not in ("shortest", "squash"):
+        return None
+
+    def features(batch: Tensor) -> Tensor:
+        """Pixels [batch, 3, height, width] -> [batch, patches, dim], row by row."""
+        found = tower.forward_intermediates(
+            batch, indices=1, normalize_intermediates=True, intermediates_only=True, output_fmt="NLC"
+        )
+        projected: Tensor = found["image_intermediates"][0] @ tower.proj
+        return projected
+
+    def seen(width: int, height: int) -> tuple[float, float, float, float]:
+        """`shortest` scales the shorter side and cuts the centre out."""
+        if resize_mode == "squash":
+            return 0.0, 0.0, float(width), float(height)
+        scale = max(tower.image_size[0] / height, tower.image_size[1] / width)
+        high, wide = tower.image_size[0] / scale, tower.image_size[1] / scale
+        x0, y0 = (width - wide) / 2, (height - high) / 2
+        return x0, y0, x0 + wide, y0 + high
+
+    rows, columns = tower.grid_size
+    return Patches((int(rows), int(columns)), seen), features

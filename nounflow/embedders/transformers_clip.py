@@ -11,9 +11,9 @@ from torch import Tensor
 from nounflow.embedders.clip_model import clip_embedder
 from nounflow.embedders.options import ComputeOptions
 from nounflow.embedders.text_path import TextSide
+from nounflow.embedders.text_tower import TextTower, TowerLayer, affine
 from nounflow.embedders.transformers_files import load_or_advise, source, where
 from nounflow.embedders.transformers_tokenizer import load_tokenizer
-from nounflow.embedders.transformers_tower import written_out
 from nounflow.embedders.two_towers import TwoTowers
 from nounflow.errors import NounflowError
 
@@ -58,7 +58,7 @@ def load(name: str, options: ComputeOptions, _images: bool = True) -> TwoTowers:
             tokenizer=tokenizer,
             # no mask: causal towers need none, and SigLIP was trained to see its padding
             plain=lambda ids: model.get_text_features(input_ids=ids).pooler_output,
-            written_out=lambda: written_out(model),
+            written_out=lambda: _written_out(model),
         ),
         preprocess=lambda image: (
             _packed_patches(processor, image)
@@ -95,3 +95,38 @@ def _settings(processor: Any) -> dict[str, Any]:
     """What the image processor does to pixels; a later version of the library may write more into its file."""
     written = json.loads(processor.to_json_string())
     return {key: written[key] for key in _PIXEL_SETTINGS if key in written}
+
+
+def _written_out(model: Any) -> TextTower:
+    """The text tower of a CLIP or SigLIP model."""
+    text = model.text_model
+    config = text.config
+    clip = model.config.model_type == "clip"
+    pooling = ("argmax" if config.eos_token_id == 2 else "eos") if clip else "last"  # 2: configs from before it was set
+    return TextTower(
+        tokens=text.embeddings.token_embedding.weight,
+        positions=text.embeddings.position_embedding.weight,
+        layers=[_layer(layer) for layer in text.encoder.layers],
+        final_norm=affine(text.final_layer_norm),
+        projection=affine(model.text_projection if clip else text.head),
+        heads=config.num_attention_heads,
+        epsilon=config.layer_norm_eps,
+        activation=text.encoder.layers[0].mlp.activation_fn,
+        causal=clip,
+        pooling=pooling,  # type: ignore[arg-type]
+        eos=int(config.eos_token_id),
+    )
+
+
+def _layer(layer: Any) -> TowerLayer:
+    attention = layer.self_attn
+    key, value = attention.k_proj, attention.v_proj
+    return TowerLayer(
+        norm1=affine(layer.layer_norm1),
+        query=affine(attention.q_proj),
+        key_value=(torch.cat([key.weight, value.weight]), torch.cat([key.bias, value.bias])),
+        out=affine(attention.out_proj),
+        norm2=affine(layer.layer_norm2),
+        up=affine(layer.mlp.fc1),
+        down=affine(layer.mlp.fc2),
+    )

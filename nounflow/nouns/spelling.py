@@ -51,7 +51,7 @@ class Spellings:
     def led(self, noun: str, forms: Collection[str]) -> str:
         """The noun as Britain writes it, where that leads and is one of its forms; WordNet's nouns are American."""
         other = self.dialects(noun)
-        return other if self._british and other in forms and self.leads(other, noun) else noun
+        return other if other and self._british and other in forms and self.leads(other, noun) else noun
 
     def variants(self, forms: tuple[str, ...], meaning: Collection[str], words: Words) -> tuple[str, ...]:
         """The forms, and behind them their other spellings that are no noun of their own.

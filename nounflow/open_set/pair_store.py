@@ -21,14 +21,13 @@ from nounflow.files import sha256_file, sha256_text
 from nounflow.images import open_image
 from nounflow.open_set.pairs import LeftOut, Pair, read_pairs
 from nounflow.schemas.documents import write_document
-from nounflow.schemas.embeddings import ShardManifest
+from nounflow.schemas.embeddings import ShardManifest, ShardReference, TrainingSetManifest
 from nounflow.schemas.tables import INDEX, PAIRS, read_table, write_table
-from nounflow.schemas.training_sets import ShardReference, TrainingSetManifest
 from nounflow.store.matrix import MappedMatrix, load_matrix
 from nounflow.store.reuse import VectorOrigin, computation
 from nounflow.store.shard_writing import write_shard
 from nounflow.store.shards import sealed, verify_shard
-from nounflow.store.texts import heldout_mask, text_keys, texts_digest
+from nounflow.store.texts import heldout_mask, text_keys
 from nounflow.store.training_set import TrainingSet, read_checked_manifest
 
 _BLOCK = 4096  # pairs in a shard: what a kill costs at most
@@ -160,7 +159,7 @@ def _embed(
     place = {caption: i for i, caption in enumerate(dict.fromkeys(captions))}
     distinct = model.encode_texts(list(place)) if place else np.zeros((0, model.dim), dtype=np.float32)
     texts = write_shard(
-        paths[1], distinct[[place[caption] for caption in captions]], source="texts", texts=texts_digest(captions),
+        paths[1], distinct[[place[caption] for caption in captions]], source="texts", texts=sha256_text(*captions),
         keys=text_keys(captions), **fields,
     )  # fmt: skip
     images = write_shard(

@@ -13,8 +13,8 @@ from nounflow.predictors.moved import MovedPredictor, projected, shifted
 from nounflow.predictors.protocol import Predictor
 from nounflow.registry import resolve
 from nounflow.schemas.documents import read_document
+from nounflow.schemas.embeddings import TrainingSetManifest
 from nounflow.schemas.models import PredictorManifest
-from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.shards import check_identity
 from nounflow.store.weights import IMAGE_SHIFT, MEMORY, read_predictor
 

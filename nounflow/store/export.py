@@ -9,10 +9,10 @@ import pyarrow.parquet as pq
 
 from nounflow.atomic import atomic_file
 from nounflow.errors import MismatchError, NounflowError
+from nounflow.files import sha256_text
 from nounflow.schemas.embeddings import ShardManifest
 from nounflow.schemas.tables import CAPTIONS, read_columns
 from nounflow.store.shards import check_identity, checked_rows, read_manifest
-from nounflow.store.texts import texts_digest
 
 
 def export(paths: Sequence[Path], out: Path, captions: Path | None) -> tuple[int, int]:
@@ -75,7 +75,7 @@ def _names(path: Path, manifest: ShardManifest, texts: list[str] | None) -> Sequ
     if texts is None:
         return manifest.files
     names = texts[manifest.start : manifest.start + manifest.rows]
-    if texts_digest(names) != manifest.texts:
+    if sha256_text(*names) != manifest.texts:
         raise MismatchError(
             f"The captions are not those of the shard (its source is '{manifest.source}')",
             where=path,

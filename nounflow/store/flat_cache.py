@@ -18,11 +18,12 @@ import pyarrow.parquet as pq
 from nounflow.atomic import atomic_file
 from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError, NounflowError
+from nounflow.files import sha256_text
 from nounflow.schemas.embeddings import EmbedderIdentity
 from nounflow.schemas.tables import CAPTIONS, NOUNS, lexicon_digest, write_table
 from nounflow.store.merging import merge
 from nounflow.store.shard_writing import write_shard
-from nounflow.store.texts import text_keys, texts_digest
+from nounflow.store.texts import text_keys
 from nounflow.text import canon
 
 _HEADER = struct.Struct("<32sB5?32s32sIIHHHIHHHH")
@@ -123,7 +124,7 @@ def import_flat_cache(cache: FlatCache, folder: Path, embedder: EmbedderIdentity
                 lexicon=lexicon_digest(nouns),
                 source=_SOURCE,
                 start=start,
-                texts=texts_digest(names),
+                texts=sha256_text(*names),
                 batch_tokens=0,
             )
     merged = merge(

@@ -9,9 +9,8 @@ from pathlib import Path
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.files import read_json
 from nounflow.schemas.documents import read_document
-from nounflow.schemas.embeddings import ShardManifest
+from nounflow.schemas.embeddings import ShardManifest, TrainingSetManifest
 from nounflow.schemas.tables import INDEX
-from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.checkpoint_files import DOCUMENT, verify_checkpoint
 from nounflow.store.matrix import merged_shard
 from nounflow.store.shards import (

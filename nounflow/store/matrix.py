@@ -10,8 +10,7 @@ import numpy as np
 
 from nounflow.device import free_memory
 from nounflow.errors import DamagedFileError, MismatchError
-from nounflow.schemas.embeddings import ShardManifest
-from nounflow.schemas.training_sets import ShardReference
+from nounflow.schemas.embeddings import ShardManifest, ShardReference
 from nounflow.store.rows import StoredRows
 from nounflow.store.shards import VECTORS, array_folder, checked_rows, map_rows, read_manifest, verify_shard
 

@@ -19,9 +19,8 @@ from nounflow.counts import Counts
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.files import sha256_file
 from nounflow.schemas.documents import write_document
-from nounflow.schemas.embeddings import ShardManifest
+from nounflow.schemas.embeddings import ShardManifest, ShardReference, TrainingSetManifest
 from nounflow.schemas.tables import CAPTIONS, INDEX, SAMPLES, count_rows, lexicon_digest, read_columns, read_lexicon
-from nounflow.schemas.training_sets import ShardReference, TrainingSetManifest
 from nounflow.store.shards import check_identity, read_keys, read_manifest, sealed
 from nounflow.store.texts import closed_bytes, heldout_mask
 

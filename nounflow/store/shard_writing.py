@@ -1,5 +1,6 @@
 """Writing a shard (`nounflow.store.shards`): arrays of one chunk each, and their manifest, last."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,11 @@ from zarr.codecs import BytesCodec, Crc32cCodec
 
 from nounflow.atomic import atomic_folder
 from nounflow.errors import MismatchError
-from nounflow.files import sha256_file
+from nounflow.files import sha256_file, sha256_json
 from nounflow.schemas.documents import write_document
 from nounflow.schemas.embeddings import EmbedderIdentity, ShardManifest, StoredFile
 from nounflow.store.rows import StoredRows, StoredType, encode
-from nounflow.store.shards import BOX_COLUMNS, array_folder, sealed
-from nounflow.store.texts import KEY_BYTES
+from nounflow.store.shards import BOX_COLUMNS, KEY_BYTES, array_folder, sealed
 
 
 def write_shard(
@@ -70,6 +70,15 @@ def write_shard(
     )
     write_document(manifest_path, manifest)
     return manifest
+
+
+def write_image_shard(
+    manifest_path: Path, vectors: np.ndarray, *, image_set: str, folder: Path, files: Sequence[str], **fields: Any
+) -> ShardManifest:
+    """Write the vectors of images below `folder`, a row or some boxes each; `fields` as of `write_shard`."""
+    fields |= {"lexicon": "", "source": image_set, "start": 0, "batch_tokens": 0, "files": tuple(files)}
+    digests = sha256_json([[file, sha256_file(folder / file)] for file in files])
+    return write_shard(manifest_path, vectors, texts=digests, **fields)
 
 
 def _write_arrays(folder: Path, arrays: dict[str, np.ndarray]) -> None:

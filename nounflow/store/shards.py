@@ -22,12 +22,11 @@ import numpy as np
 from nounflow.errors import DamagedFileError, MismatchError
 from nounflow.files import sha256_json
 from nounflow.schemas.documents import read_document
-from nounflow.schemas.embeddings import EmbedderIdentity, ShardManifest
-from nounflow.schemas.training_sets import TrainingSetManifest
+from nounflow.schemas.embeddings import EmbedderIdentity, ShardManifest, TrainingSetManifest
 from nounflow.store.rows import StoredRows
-from nounflow.store.texts import KEY_BYTES
 
 _BLOCK_BYTES = 4 << 20
+KEY_BYTES = 16  # of a text
 BOX_COLUMNS = 6  # position in the manifest's files; x0, y0, x1, y1 in pixels of the upright image; objectness
 
 

@@ -1,15 +1,13 @@
 """Texts as keys and digests: by these, shards, captions files and each other's texts are told apart."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nounflow.files import sha256_text
-
-KEY_BYTES = 16
+from nounflow.store.shards import KEY_BYTES
 
 
 def text_keys(texts: Iterable[str | bytes]) -> np.ndarray:
@@ -29,13 +27,8 @@ def heldout_mask(keys: np.ndarray, share: float) -> np.ndarray:
     return np.ascontiguousarray(keys).view("<u8")[:, 0] < np.uint64(min(share * 2**64, 2**64 - 1))
 
 
-def texts_digest(texts: Sequence[str]) -> str:
-    """SHA-256 over texts in order; ties a shard to the rows of its captions file."""
-    return sha256_text(*texts)
-
-
 def closed_bytes(texts: pa.StringArray) -> memoryview:
-    """What `texts_digest` takes in of some texts, from an Arrow batch and without a Python object for each."""
+    """What `sha256_text` takes in of some texts, from an Arrow batch and without a Python object for each."""
     closed = pc.binary_join_element_wise(texts, "", "\0")
     _validity, offsets, payload = closed.buffers()
     ends = np.frombuffer(offsets, dtype=np.int32)[closed.offset : closed.offset + len(closed) + 1]

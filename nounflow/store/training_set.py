@@ -17,8 +17,8 @@ from nounflow.counts import Counts
 from nounflow.errors import DamagedFileError
 from nounflow.files import check_sha256
 from nounflow.schemas.documents import read_document
+from nounflow.schemas.embeddings import TrainingSetManifest
 from nounflow.schemas.tables import INDEX, SAMPLES, read_columns
-from nounflow.schemas.training_sets import TrainingSetManifest
 from nounflow.store.matrix import MappedMatrix, load_matrix
 from nounflow.store.sampling import WeightedRows, training_batches
 from nounflow.store.shards import sealed

@@ -117,8 +117,8 @@ def table(truth: TagLabels, methods: dict[str, tuple[str, Score]], seed: int) ->
             for k in KS:
                 drawn[f"f1_{k}"] = _sets(row, f"_{k}", SetCounts.of(chosen(scores, k), right), draws)
             if len(val):
-                threshold = best_threshold(score(val, columns), truth.values[np.ix_(val, columns)])
-                row.figures["threshold"] = round(threshold, 4)
+                threshold = round(best_threshold(score(val, columns), truth.values[np.ix_(val, columns)]), 6)
+                row.figures["threshold"] = threshold  # who takes it from the file gets the figures below
                 drawn["f1_cut"] = _sets(row, "_cut", SetCounts.of(scores > threshold, right), draws)
             found.append(row)
             if plain is None:
@@ -171,7 +171,7 @@ def free_row(
         base = SetCounts.of(chosen(baseline_scores, k), right).figures(draws)[:, 2]
         row.add(f"f1_{k}_minus", (row.figures[f"f1_{k}"] - baseline.figures[f"f1_{k}"]) / 100, drawn - base)
     if len(val):
-        row.figures["threshold"] = round(threshold := free_threshold(tags, val, counted), 4)
+        row.figures["threshold"] = threshold = round(free_threshold(tags, val, counted), 6)
         _sets(row, "_cut", counted(test, cut(tags, threshold)), draws)
     return row
 

@@ -15,8 +15,7 @@ from nounflow.counts import Counts
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
 from nounflow.files import sha256_json
-from nounflow.schemas.embeddings import EmbedderIdentity
-from nounflow.schemas.training_sets import TrainingSetManifest
+from nounflow.schemas.embeddings import EmbedderIdentity, TrainingSetManifest
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import stream
 from nounflow.tags.adapter import AdapterManifest, Learnt, TagAdapter, save_adapter

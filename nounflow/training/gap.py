@@ -5,8 +5,7 @@ training text that lies nearest to it.
 import numpy as np
 import torch
 
-from nounflow.schemas.embeddings import EmbedderIdentity
-from nounflow.schemas.training_sets import ImageTextGap
+from nounflow.schemas.embeddings import EmbedderIdentity, ImageTextGap
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import stream
 from nounflow.training.noise_shape import principal_axes

@@ -11,7 +11,7 @@ from nounflow.config.noise import NoiseConfig
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.files import sha256_file
 from nounflow.schemas.documents import read_document
-from nounflow.schemas.training_sets import ImageTextGap
+from nounflow.schemas.embeddings import ImageTextGap
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import stream
 

@@ -18,10 +18,10 @@ from torch import nn
 from nounflow.config.training import TrainingConfig
 from nounflow.device import on_device
 from nounflow.errors import MismatchError, NounflowError
+from nounflow.files import sha256_text
 from nounflow.schemas.documents import read_document
 from nounflow.schemas.embeddings import ShardManifest
 from nounflow.schemas.tables import CAPTIONS, read_table
-from nounflow.store.texts import texts_digest
 from nounflow.store.training_set import TrainingSet
 from nounflow.streams import unit_hash
 from nounflow.training.batches import spaced
@@ -108,7 +108,7 @@ def templates_of(training_set_path: Path, training_set: TrainingSet, captions: M
             )
         shard = read_document(ShardManifest, training_set_path.parent / reference.path, "shard manifest")
         rows = tables[reference.source].slice(shard.start, shard.rows)
-        if texts_digest(rows["text"].to_list()) != shard.texts:
+        if sha256_text(*rows["text"].to_list()) != shard.texts:
             raise MismatchError(
                 "The captions are not those that were embedded",
                 where=f"{captions[reference.source]} against {training_set_path.parent / reference.path}",
