@@ -24,7 +24,7 @@ from llm_server import LLMServer
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.client import open_client
 from nounflow.llm.ledger import Ledger
-from nounflow.llm.requests import Outcome, Request
+from nounflow.llm.requests import Request
 
 
 def main() -> None:
@@ -77,7 +77,7 @@ async def ask(path: Path, config: LLMConfig, requests: int) -> int:
     asked = (Request(f"noun {i}", ({"role": "user", "content": f"noun {i}"},), "1") for i in range(requests))
     with Ledger.open(path) as ledger:
         async with open_client(config, ledger) as client:
-            outcomes = [isinstance(outcome, Outcome) async for outcome in client.ask(asked)]
+            outcomes = [outcome.status != "failed" async for outcome in client.ask(asked)]
     return sum(outcomes)
 
 

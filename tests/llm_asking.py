@@ -18,7 +18,7 @@ from nounflow.config.llm import LLMConfig
 from nounflow.llm.client import open_client
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.records import Totals
-from nounflow.llm.requests import Failure, Outcome, Request
+from nounflow.llm.requests import Outcome, Request
 
 PRICES = {"tiny": {"input": 1.0, "output": 2.0}}
 PAID = (20 * 1.0 + 10 * 2.0) / 1e6  # USD of one good answer of the server, outside a batch
@@ -58,8 +58,8 @@ def ask(
     settings_: LLMConfig,
     requests: Iterable[Request] | AsyncIterable[Request],
     now: Callable[[], float] = time.time,
-) -> list[Outcome | Failure]:
-    async def run() -> list[Outcome | Failure]:
+) -> list[Outcome]:
+    async def run() -> list[Outcome]:
         with Ledger.open(path, now=now) as ledger:
             async with open_client(settings_, ledger) as client:
                 return [outcome async for outcome in client.ask(requests)]
@@ -69,7 +69,7 @@ def ask(
 
 def get_outcomes(path: Path, settings_: LLMConfig, requests: list[Request]) -> list[Outcome]:
     """Like `ask`, where no request may fail."""
-    outcomes = [outcome for outcome in ask(path, settings_, requests) if isinstance(outcome, Outcome)]
+    outcomes = [outcome for outcome in ask(path, settings_, requests) if outcome.status != "failed"]
     assert len(outcomes) == len(requests)
     return outcomes
 
@@ -97,8 +97,8 @@ def verdict_counts(ledger: Ledger) -> dict[str, int]:
     return dict(ledger.rows(sql))
 
 
-def words(outcomes: Iterable[Outcome | Failure]) -> dict[str, tuple[str, ...]]:
-    return {outcome.request.item: outcome.texts for outcome in outcomes if isinstance(outcome, Outcome)}
+def words(outcomes: Iterable[Outcome]) -> dict[str, tuple[str, ...]]:
+    return {outcome.request.item: outcome.texts for outcome in outcomes if outcome.status != "failed"}
 
 
 def right(n: int) -> dict[str, tuple[str, ...]]:

@@ -22,7 +22,7 @@ from nounflow.llm.estimate import estimate
 from nounflow.llm.ledger import Ledger
 from nounflow.llm.outcomes import question_of
 from nounflow.llm.pace import RunStoppedError
-from nounflow.llm.requests import Failure, Outcome
+from nounflow.llm.requests import Outcome
 from nounflow.schemas.tables import LEXICON, write_table
 
 
@@ -59,7 +59,7 @@ def test_equal_requests_are_asked_once_and_answered_each(tmp_path: Path) -> None
 
 
 def test_an_asker_that_stops_early_and_one_that_asks_again_share_their_batches(tmp_path: Path) -> None:
-    async def run(settings_: LLMConfig) -> list[Outcome | Failure]:
+    async def run(settings_: LLMConfig) -> list[Outcome]:
         with Ledger.open(tmp_path / "ledger") as ledger:
             async with open_client(settings_, ledger) as client:
                 outcomes = client.ask(questions(40))
@@ -130,7 +130,7 @@ def test_a_request_that_fits_into_no_batch_is_given_up_alone(tmp_path: Path) -> 
     with LLMServer() as server:
         limits = {"max_bytes": 4000}
         outcomes = ask(tmp_path / "ledger", batch_config(server, batch=limits), [long, *questions(3)])
-    assert [o.request.item for o in outcomes if isinstance(o, Failure)] == ["long"]
+    assert [o.request.item for o in outcomes if o.status == "failed"] == ["long"]
     assert words(outcomes) == right(3)
 
 

@@ -15,7 +15,6 @@ from llm_server import LLMServer
 from nounflow.config.llm import LLMConfig
 from nounflow.llm.faults import is_final
 from nounflow.llm.pace import RunStoppedError
-from nounflow.llm.requests import Failure, Outcome
 
 
 @pytest.mark.parametrize("fault", ["500", "503", "408", "drop", "malformed"])
@@ -31,7 +30,7 @@ def test_a_lasting_fault_gives_the_request_up_and_the_next_run_asks_again(tmp_pa
     with LLMServer() as server:
         server.script("noun 1", "500", "500")
         outcomes = ask(tmp_path / "ledger", config(server, max_attempts=2), questions(3))
-        assert [o.request.item for o in outcomes if isinstance(o, Failure)] == ["noun 1"]
+        assert [o.request.item for o in outcomes if o.status == "failed"] == ["noun 1"]
         outcomes = ask(tmp_path / "ledger", config(server, max_attempts=2), questions(3))
     assert len(words(outcomes)) == 3
     assert server.asked["noun 0"] == 1
@@ -74,7 +73,7 @@ def test_a_refused_request_is_never_sent_again(tmp_path: Path, fault: str, calls
 def test_what_a_server_will_not_take_as_it_is_is_asked_again_by_a_later_run_only(tmp_path: Path, fault: str) -> None:
     with LLMServer() as server:
         server.script("noun 1", fault)
-        (failed,) = (o for o in ask(tmp_path / "ledger", config(server), questions(3)) if isinstance(o, Failure))
+        (failed,) = (o for o in ask(tmp_path / "ledger", config(server), questions(3)) if o.status == "failed")
         assert failed.detail.startswith(f"HTTP {fault}")
         assert server.asked["noun 1"] == 1
         assert len(words(ask(tmp_path / "ledger", config(server), questions(3)))) == 3
@@ -115,7 +114,7 @@ def test_no_word_or_number_of_a_server_loses_an_answer(
         server.script("noun 1", fault)
         outcomes = {o.request.item: o for o in ask(tmp_path / "ledger", settings_of(server), questions(3))}
     said = outcomes["noun 1"]
-    assert (said.texts if isinstance(said, Outcome) and said.texts else said.detail) == found
+    assert (said.texts if said.texts else said.detail) == found
     assert len(outcomes) == 3
     assert server.asked["noun 1"] == 1
 

@@ -74,7 +74,6 @@ async def _ask(tasks: list[NounTask], answers: CaptionAnswers, settings: LLMCapt
     from nounflow.llm.client import open_client
     from nounflow.llm.ledger import Ledger
     from nounflow.llm.prices import cost, price_of
-    from nounflow.llm.requests import Outcome
     from nounflow.progress import Progress
 
     assert settings.server is not None
@@ -83,7 +82,7 @@ async def _ask(tasks: list[NounTask], answers: CaptionAnswers, settings: LLMCapt
         async with open_client(settings.server, ledger) as client:
             async for result, gained in write_captions(client, tasks, answers, ledger, settings):
                 progress.advance(gained)
-                if isinstance(result, Outcome):
+                if result.status != "failed":
                     calls += 1
                     inputs += result.usage.prompt_tokens or 0
                     outputs += result.usage.output_tokens or 0

@@ -16,7 +16,7 @@ from nounflow.config.annotators import OpenAIAnnotatorConfig
 from nounflow.images import ImageError
 from nounflow.llm.client import LLMClient
 from nounflow.llm.ledger import Ledger
-from nounflow.llm.requests import Failure, Outcome, Request
+from nounflow.llm.requests import Outcome, Request
 
 _SPARE = 2  # rounds beyond the most votes, for answers that cannot be read
 
@@ -43,9 +43,9 @@ class Ballot:
         """What the first answer says that the picture shows."""
         return self.readings[min(self.readings)].description if self.readings else ""
 
-    def take(self, result: Outcome | Failure) -> tuple[bool, str]:
+    def take(self, result: Outcome) -> tuple[bool, str]:
         """Read one answer; whether it brought a vote, and how many or why none."""
-        if isinstance(result, Failure):
+        if result.status == "failed":
             self.problem = f"no answer: {result.detail}"
         elif result.status == "refused":
             self.problem = f"refused: {result.detail}"
@@ -83,7 +83,7 @@ def first_requests(groups: Iterable[NounGroup], picture: Picture, settings: Open
 
 async def judge(
     client: LLMClient, ballots: Sequence[Ballot], picture: Picture, ledger: Ledger, settings: OpenAIAnnotatorConfig
-) -> AsyncIterator[Outcome | Failure]:
+) -> AsyncIterator[Outcome]:
     """Ask until each noun is settled or its votes are used up; fills the ballots, and yields each result once read.
 
     Raises:
@@ -95,7 +95,7 @@ async def judge(
         owner: dict[str, Ballot] = {}  # a request's item -> whose vote it is
         async for result in client.ask(_requests(ballots, attempts, rule, picture, settings, owner)):
             judged, reason = owner[result.request.item].take(result)
-            if isinstance(result, Outcome):
+            if result.status != "failed":
                 ledger.record_verdict(result.key, judged, reason)
             yield result
         for ballot in ballots:

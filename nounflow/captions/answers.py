@@ -18,7 +18,7 @@ from nounflow.captions.templates import Number
 from nounflow.counts import Counts
 from nounflow.llm.enough import refuse_too_little
 from nounflow.llm.reading import find_json
-from nounflow.llm.requests import Failure, Outcome
+from nounflow.llm.requests import Outcome
 
 _NUMBERS: tuple[Number, ...] = ("singular", "plural")
 
@@ -66,9 +66,9 @@ class CaptionAnswers:
         self.readable = 0  # answers
         self._spool = spool
 
-    def take(self, task: NounTask, result: Outcome | Failure) -> tuple[bool, str] | None:
+    def take(self, task: NounTask, result: Outcome) -> tuple[bool, str] | None:
         """Read and check one answer; whether it brought a caption, and what became of all; None where there is none."""
-        if isinstance(result, Failure):
+        if result.status == "failed":
             task.given_up = f"no answer: {result.detail}"
             return None
         if result.status == "refused":

@@ -16,7 +16,7 @@ from nounflow.config.captions import LLMCaptionsConfig
 from nounflow.files import sha256_json
 from nounflow.llm.client import LLMClient
 from nounflow.llm.ledger import Ledger
-from nounflow.llm.requests import Failure, Outcome, Request
+from nounflow.llm.requests import Outcome, Request
 
 PROMPT_VERSION = "captions-1"
 _MOST_FOR_ONE = 4  # a noun's quota lies between a fourth of the mean and so many times the mean
@@ -64,7 +64,7 @@ def first_requests(tasks: Iterable[NounTask], settings: LLMCaptionsConfig) -> It
 
 async def write_captions(
     client: LLMClient, tasks: list[NounTask], answers: CaptionAnswers, ledger: Ledger, settings: LLMCaptionsConfig
-) -> AsyncIterator[tuple[Outcome | Failure, int]]:
+) -> AsyncIterator[tuple[Outcome, int]]:
     """Ask round after round until each noun has its quota or its attempts are used up; fills tasks and answers.
 
     Yields:

@@ -18,9 +18,9 @@ from nounflow.llm.pace import Pace, RunStoppedError, not_written, refused
 from nounflow.llm.prices import price_of, prompt_tokens_estimate, worst_cost
 from nounflow.llm.probe import ROOM, learnt, probe_request, weaker
 from nounflow.llm.records import Ending, LedgerEntry
-from nounflow.llm.requests import Failure, Outcome, Question, Requests
+from nounflow.llm.requests import Outcome, Question, Requests
 
-_Results = asyncio.Queue[Outcome | Failure | None]
+_Results = asyncio.Queue[Outcome | None]
 _Job = tuple[Question, LedgerEntry | None]
 
 
@@ -44,7 +44,7 @@ class ChatClient:
     async def __aexit__(self, *error: object) -> None:
         await self._http.close()
 
-    async def ask(self, requests: Requests) -> AsyncIterator[Outcome | Failure]:
+    async def ask(self, requests: Requests) -> AsyncIterator[Outcome]:
         """Answer each request, from the ledger where it can. What is under way when the run must stop is awaited, kept
         and yielded before the error is raised.
 
@@ -104,7 +104,7 @@ class ChatClient:
             except Exception as error:
                 pace.stop(error)
 
-    async def _obtain(self, pace: Pace, question: Question, entry: LedgerEntry | None) -> Outcome | Failure | None:
+    async def _obtain(self, pace: Pace, question: Question, entry: LedgerEntry | None) -> Outcome | None:
         """Send a request until it is answered or given up; None when the run stops before."""
         server = await self.learn(pace)
         room, outcome = room_of(self._config, entry), cut_off(question, entry)
@@ -115,7 +115,7 @@ class ChatClient:
             if ended.outcome == "failed":
                 if outcome is None or not ended.detail.startswith("HTTP 4"):  # else the model has no more room
                     pace.given_up(ended.detail)
-                return outcome or Failure(question.request, question.key, ended.detail)
+                return outcome or Outcome(question.request, question.key, "failed", detail=ended.detail)
             outcome = outcome_of(question, ended, replayed=False)
             if ended.outcome == "refused":
                 pace.given_up(ended.detail)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from nounflow.files import sha256_json
 
-Status = Literal["answered", "truncated", "refused"]
+Status = Literal["answered", "truncated", "refused", "failed"]
 
 
 @dataclass(frozen=True)
@@ -51,26 +51,18 @@ class Outcome:
     """How a request ended.
 
     status: `answered`: `texts` holds the answers. `truncated`: cut off even with more room; `texts` holds what there
-    is. `refused`: by the server or its filter, or by the model; asking the same again would not help.
+    is. `refused`: by the server or its filter, or by the model; asking the same again would not help. `failed`: no
+    answer after all attempts; a later run asks it again.
     """
 
     request: Request
     key: str
     status: Status
-    texts: tuple[str, ...]
-    detail: str  # why it was refused
-    usage: TokenUsage
-    usd: float  # charged to the budget for the sending that brought this answer; 0 when replayed
-    replayed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A request that got no answer after all attempts. A later run asks it again."""
-
-    request: Request
-    key: str
-    detail: str
+    texts: tuple[str, ...] = ()
+    detail: str = ""  # why it was refused, or has failed
+    usage: TokenUsage = NO_USAGE
+    usd: float = 0.0  # charged to the budget for the sending that brought this answer; 0 when replayed
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from nounflow.llm.ledger import Ledger
 from nounflow.llm.outcomes import chunks, cut_off, looked_up, outcome_of, replay, room_of
 from nounflow.llm.pace import AGAIN, Pace, RunStoppedError, not_written
 from nounflow.llm.prices import price_of
-from nounflow.llm.requests import Failure, Outcome, Question, Request, Requests
+from nounflow.llm.requests import Outcome, Question, Request, Requests
 
 
 class BatchClient:
@@ -40,7 +40,7 @@ class BatchClient:
         await self._machine.close()
         await self._chat.__aexit__(*error)
 
-    async def ask(self, requests: Requests) -> AsyncIterator[Outcome | Failure]:
+    async def ask(self, requests: Requests) -> AsyncIterator[Outcome]:
         """As `ChatClient.ask`; what is under way when the asker or the run stops is read by the next one."""
         asking = _Asking(self._config, self._ledger, self._chat, self._machine)
         try:
@@ -61,7 +61,7 @@ class _Asking:
         self._blocked = False  # the next batch needs what those under way hold
         self._barren = 0  # batches in a row that brought no answer
 
-    async def results(self, requests: Requests) -> AsyncIterator[Outcome | Failure]:
+    async def results(self, requests: Requests) -> AsyncIterator[Outcome]:
         """Fill the pool, send what fills a batch, look at the batches; again until all is answered."""
         self._machine.adopt()
         feed, fed = chunks(requests), False
@@ -83,9 +83,9 @@ class _Asking:
             if not changed:
                 await self._rest()
 
-    async def _look_up(self, chunk: list[Request]) -> list[Outcome | Failure]:
+    async def _look_up(self, chunk: list[Request]) -> list[Outcome]:
         """Replay what is known, wait for what is under way, put the rest into the pool."""
-        results: list[Outcome | Failure] = []
+        results: list[Outcome] = []
         for question, entry in await looked_up(self._config, self._ledger, chunk):
             same = self._waiting.get(question.key) or self._pool.jobs.get(question.key)
             job = BatchJob(question, room_of(self._config, entry), cut_off(question, entry))
@@ -98,7 +98,7 @@ class _Asking:
                 self._waiting[question.key] = job
             elif not self._pool.add(job):
                 detail = "larger than a batch may be (`max_bytes`, `max_queued_tokens`)"
-                results.append(Failure(question.request, question.key, detail))
+                results.append(Outcome(question.request, question.key, "failed", detail=detail))
         return results
 
     async def _submit(self) -> bool:
@@ -133,13 +133,13 @@ class _Asking:
             await self._machine.submit(jobs, file, self._chat.run, self._pace)
         return True
 
-    async def _advance(self, batch: Batch) -> AsyncIterator[Outcome | Failure]:
+    async def _advance(self, batch: Batch) -> AsyncIterator[Outcome]:
         """Look at a batch; yields what it brought."""
         answered, given_up = False, []
         async for ends in self._machine.advance(batch, self._pace):
             answered = answered or any(end.fault is None for end in ends)
             for result in [result for end in ends for result in self._take(end)]:
-                if isinstance(result, Failure) or result.status == "refused":
+                if result.status in ("failed", "refused"):
                     given_up.append(result.detail)
                 yield result
         if batch.number in self._machine.open:
@@ -154,7 +154,7 @@ class _Asking:
         for detail in given_up:
             self._pace.given_up(detail)
 
-    def _take(self, end: LineEnd) -> list[Outcome | Failure]:
+    def _take(self, end: LineEnd) -> list[Outcome]:
         """What the asker gets of a line; nothing if it returns to the pool, or nobody asks (any more)."""
         job = self._waiting.pop(end.key, None)
         if job is None:
@@ -168,8 +168,8 @@ class _Asking:
         else:
             job.failures += end.fault.kind == "retry"
             if end.fault.kind == "unfit" or job.failures >= self._config.max_attempts:
-                failure = Failure(job.question.request, job.question.key, end.fault.detail)
-                return [job.cut_off or failure] * (1 + job.others)
+                failed = Outcome(job.question.request, job.question.key, "failed", detail=end.fault.detail)
+                return [job.cut_off or failed] * (1 + job.others)
         self._pool.add(job)
         return []
 
