@@ -182,6 +182,8 @@ def test_a_list_is_answered_whole_however_unlikely_and_probabilities_stay(
     parts = load_parts([project / f"runs/{part}/manifest.json" for part in PARTS[1:]], "cpu", rule.candidates)
     fused = FusedPredictor(load_predictor(project / "runs/fused/manifest.json", "cpu").manifest, rule, parts)
     free = fused.answer(embeddings, 3)
+    more = fused.answer(embeddings, len(NAMES))
+    assert np.allclose(more.probabilities[:, :3], free.probabilities)  # however many are asked for
     names = [free.texts[0][0], *(name for name in NAMES if name not in free.texts[0])][:4]  # one is a part's likeliest
     listed, left_out = fused.guided_by([name.upper() for name in names] + ["no such noun"])
     assert left_out == [*(name.upper() for name in names if name.lower() != name), "no such noun"]

@@ -73,14 +73,17 @@ class FusedPredictor(Predictor):
         return np.take_along_axis(candidates, order, axis=1), np.take_along_axis(scores, order, axis=1)
 
     def _scored(self, embeddings: np.ndarray, candidates_each: int) -> tuple[np.ndarray, np.ndarray]:
-        """Candidates [n, c], so many of each part, and their log-probabilities."""
-        candidates, parts = evidence(self._parts, embeddings, candidates_each)
+        """Candidates [n, c], so many of each part, and their log-probabilities.
+
+        The normaliser is that of the usual candidates, whatever the list and however many are asked for.
+        """
+        candidates, parts = evidence(self._parts, embeddings, self._candidates)
         scores = self._rule.log_probabilities(parts)
-        if not self._listed:
+        if candidates_each == self._candidates and not self._listed:
             return candidates, scores[:, :-1]
-        candidates, parts = evidence(self._listed, embeddings, candidates_each)
-        of_list = self._rule.log_probabilities(parts)
-        return candidates, of_list[:, :-1] - of_list[:, -1:] + scores[:, -1:]  # over the normaliser without a list
+        candidates, parts = evidence(self._listed or self._parts, embeddings, candidates_each)
+        others = self._rule.log_probabilities(parts)
+        return candidates, others[:, :-1] - others[:, -1:] + scores[:, -1:]
 
 
 def evidence(parts: Sequence[Predictor], embeddings: np.ndarray, candidates: int) -> tuple[np.ndarray, np.ndarray]:
