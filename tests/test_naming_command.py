@@ -66,6 +66,14 @@ def test_json_is_all_that_stdout_gets(run: str, photos: Path, capsys: pytest.Cap
     assert rows[2]["problem"]
 
 
+def test_a_table_with_commas_is_all_that_stdout_gets(
+    run: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name(photos, "--run", run, "--csv", "--top", 2, "--out", tmp_path / "a.csv")
+    assert capsys.readouterr().out == (tmp_path / "a.csv").read_text()
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 6
+
+
 def test_a_list_of_files_comes_from_another_program(
     run: str, photos: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +112,9 @@ def test_keywords_are_added_beside_the_photo_and_what_was_there_stays(run: str, 
     assert words[:2] == ["holiday", "Ü & <b>"]
     assert len(words) == len(set(words)) == 4
     assert len(keywords(photos / "b.png.xmp")) == 2
+    (photos / "b.png.xmp").unlink()
+    assert name(photos / "b.png", "--run", run, "--write-xmp", "--confidence", 0) == 0
+    assert len(keywords(photos / "b.png.xmp")) == 1  # what is sure, not all that was thought of
     assert (photos / "a.png").read_bytes() == before
     sidecar.write_text("no xmp")
     with pytest.raises(NounflowError, match="no XMP"):
@@ -208,6 +219,8 @@ def test_a_watched_folder_is_named_as_it_fills(run: str, photos: Path, tmp_path:
     ("words", "said"),
     [
         (["--watch", "--json"], "no end"),
+        (["--watch", "--csv"], "no end"),
+        (["--json", "--csv"], "both"),
         (["--resume"], "--out TABLE"),
         (["--out", "a.doc"], "Unknown kind of table"),
         (["--known", "."], "are of a gate"),

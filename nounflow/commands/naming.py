@@ -30,7 +30,7 @@ from nounflow.commands.tables import add_json, show
 from nounflow.errors import NounflowError
 from nounflow.escaping import escaped
 from nounflow.extras import need
-from nounflow.spreadsheets import write_sheet
+from nounflow.spreadsheets import sheet_text, write_sheet
 
 if TYPE_CHECKING:
     from nounflow.namings import Naming
@@ -107,10 +107,15 @@ def add(commands: Any) -> None:
     name.add_argument(
         "--uncalibrated", action="store_true", help="probabilities are the model's own, not those that were fitted"
     )
+    name.add_argument("--csv", action="store_true", help="the table of --out on stdout, with commas")
     name.add_argument("--out", type=Path, help="also write a table: .tsv, .csv, .json or .parquet")
     name.add_argument("--resume", action="store_true", help="with --out: go on where an earlier run was stopped")
     name.add_argument("--watch", action="store_true", help="go on with what is put into the folders, until Ctrl+C")
-    name.add_argument("--write-xmp", action="store_true", help="add the nouns to the keywords of PHOTO.xmp")
+    name.add_argument(
+        "--write-xmp",
+        action="store_true",
+        help="add the nouns, or with --confidence the sure name, to the keywords of PHOTO.xmp",
+    )
     add_machine(name)
     naming_several.add(name)
     name.set_defaults(call=_name)
@@ -120,8 +125,10 @@ def add(commands: Any) -> None:
 def _name(arguments: argparse.Namespace) -> None:
     if arguments.out and arguments.out.suffix not in _TABLES:
         raise NounflowError("Unknown kind of table", where=arguments.out, fix=f"end the name in {', '.join(_TABLES)}")
-    if arguments.watch and (arguments.json or arguments.out):
+    if arguments.watch and (arguments.json or arguments.csv or arguments.out):
         raise NounflowError("A watched folder has no end at which a table is written", fix="leave one of them out")
+    if arguments.json and arguments.csv:
+        raise NounflowError("--json and --csv cannot both be on stdout", fix="leave one of them out")
     if arguments.resume and not arguments.out:
         raise NounflowError("Nothing is kept to go on from", fix="pass --out TABLE as well")
     if arguments.unknown and not arguments.guide:
@@ -167,17 +174,18 @@ def _name(arguments: argparse.Namespace) -> None:
         answers = (classifier.classify(look, arguments.top, progress=bool(journal)) for look in looks if look)
         for naming in itertools.chain.from_iterable(answers):
             naming = _sure(naming, arguments.min_confidence)
-            if arguments.write_xmp and naming.nouns and not _refused(naming):
+            words = _keywords(naming, arguments.confidence)
+            if arguments.write_xmp and words:
                 from nounflow.sidecars import add_keywords
 
                 try:
-                    add_keywords(Path(naming.file), naming.nouns)
+                    add_keywords(Path(naming.file), words)
                 except NounflowError as error:  # of one photo; the others go on
                     unwritten += 1
                     print(f"no keywords beside {escaped(naming.file)}: {error.what}", file=sys.stderr)
             if journal:
                 journal.add(naming)
-            if not arguments.json:
+            if not (arguments.json or arguments.csv):
                 _say(naming, bool(arguments.guide), arguments.confidence)
             if not arguments.watch:
                 named.append(slim(naming))
@@ -186,6 +194,9 @@ def _name(arguments: argparse.Namespace) -> None:
     order = {file: i for i, file in enumerate(files)}
     named = sorted((naming for naming in named if naming.file in order), key=lambda naming: order[naming.file])
     show("images", (_json_row(naming, arguments.confidence) for naming in named), lambda: None)
+    if arguments.csv:
+        table = _table(named, arguments.confidence)
+        print(sheet_text(table.columns, table.iter_rows(), ","), end="")
     if journal:
         _write_table(arguments.out, named, arguments.confidence)
         journal.finish()
@@ -239,12 +250,22 @@ def _say(naming: Naming, listed: bool, confidence: float | None) -> None:
     print(f"{escaped(naming.file)}\t{answers or reason}", flush=True)
 
 
-def _refused(naming: Naming) -> bool:
-    """Has a gate said not to believe it?"""
-    return naming.verdict is not None and not naming.verdict.accepted
+def _keywords(naming: Naming, confidence: float | None) -> tuple[str, ...]:
+    """Its nouns, or the sure name where one is asked for; none that a gate refuses."""
+    if naming.verdict is not None and not naming.verdict.accepted:
+        return ()
+    if confidence is None:
+        return naming.nouns
+    sure = naming.sure(confidence)
+    return (sure[0],) if sure else ()
 
 
 def _write_table(path: Path, named: list[Any], confidence: float | None) -> None:
+    _TABLES[path.suffix](_table(named, confidence), path)
+
+
+def _table(named: list[Any], confidence: float | None) -> Any:
+    """A row for each noun, in polars."""
     import polars as pl
 
     parts = (  # rows of all images at once would take ten times the table's room
@@ -268,8 +289,7 @@ def _write_table(path: Path, named: list[Any], confidence: float | None) -> None
         )
         for start in range(0, len(named), _PART)
     )
-    table = pl.concat(parts, how="diagonal_relaxed")
-    _TABLES[path.suffix](table, path)
+    return pl.concat(parts, how="diagonal_relaxed")
 
 
 def _json_row(naming: Naming, confidence: float | None) -> dict[str, Any]:

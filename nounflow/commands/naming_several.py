@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _ALONE = (
     "watch", "resume", "write_xmp", "guide", "unknown", "min_confidence", "confidence", "merge_synonyms",
-    "uncalibrated",
+    "uncalibrated", "csv",
 )  # fmt: skip
 _CORNERS = ("x0", "y0", "x1", "y1")
 _NUMBERS = dict.fromkeys(("score", *_CORNERS), float)

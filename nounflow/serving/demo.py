@@ -17,6 +17,8 @@ from PIL import Image, ImageDraw
 
 from nounflow.classifier import NounClassifier
 from nounflow.errors import NounflowError
+from nounflow.image_sources import as_image
+from nounflow.images import ImageError
 from nounflow.namings import Naming
 from nounflow.regions.photographs import FoundRegions
 from nounflow.serving.drawn import drawn
@@ -67,15 +69,20 @@ def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path
     def noun_vectors(name: str) -> np.ndarray:
         return classifiers[name].encode_texts([f"a photo of {noun}" for noun in classifiers[name].nouns])
 
-    def answer(image: Image.Image | None, mode: str, listed: str) -> list[Any]:
+    def answer(path: str | None, mode: str, listed: str) -> list[Any]:
         nouns = [noun.strip() for noun in re.split(r"[,;\n]", listed) if noun.strip()]
         cells: list[Any] = []
+        image, nothing = None, _NOTHING
+        try:
+            image = path and as_image(path)
+        except ImageError as problem:
+            nothing = f"The picture cannot be read: {problem}"
         for name, classifier in classifiers.items():
-            bars, picture, words = dict[str, float](), None, _NOTHING
+            bars, picture, words = dict[str, float](), None, nothing
             try:
-                if image is not None and mode == ONE:
+                if image and mode == ONE:
                     bars, words = _named(classifier, image, nouns, noun_vectors(name), confidence)
-                elif image is not None:
+                elif image:
                     found = _found(classifier, image, mode, nouns)
                     picture, words = drawn(image, found, _SIDE), f"{name}\n\n{_listing(found)}"
             except NounflowError as error:
@@ -87,9 +94,10 @@ def demo_page(classifiers: Mapping[str, NounClassifier], examples: Sequence[Path
         gr.Markdown("# What is in this picture?")
         with gr.Row():
             with gr.Column(min_width=260):
-                image = gr.Image(
-                    label="picture", type="pil", sources=["upload", "clipboard", "webcam"], elem_id="picture"
-                )
+                image = gr.Image(  # the file itself: Gradio would show what is transparent as it happens to be stored
+                    label="picture", type="filepath", image_mode=None, elem_id="picture",
+                    sources=["upload", "clipboard", "webcam"],
+                )  # fmt: skip
                 mode = gr.Radio([ONE, SEVERAL, REGIONS], value=ONE, label="answer with", elem_id="mode")
                 listed = gr.Textbox(
                     label="from this list only", placeholder="cat, dog, bird: none means all nouns", elem_id="list"
@@ -125,11 +133,14 @@ def _named(
 ) -> tuple[dict[str, float], str]:
     """Bars of one noun's candidates, and the words below them."""
     vector = classifier.encode_images([image])
-    (naming,) = (classifier.guide(nouns) if nouns else classifier).classify_embeddings(vector, _TOP)
+    chosen = classifier.guide(nouns) if nouns else classifier
+    (naming,) = chosen.classify_embeddings(vector, _TOP)
     bars = dict(zip(naming.nouns, naming.probabilities, strict=True))
     cosines = vectors @ vector[0]  # of all its nouns
     nearest = [(classifier.nouns[i], float(cosines[i])) for i in np.argsort(-cosines)[:_NEAREST]]
-    return bars, _words(naming, nearest, confidence)
+    left_out = [noun for noun in nouns if noun not in set(chosen.nouns)]
+    told = f"\n\nThis model cannot say: {', '.join(left_out)}" if left_out else ""
+    return bars, _words(naming, nearest, confidence) + told
 
 
 def _found(classifier: NounClassifier, image: Image.Image, mode: str, nouns: list[str]) -> Tagging | FoundRegions:
