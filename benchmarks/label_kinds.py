@@ -12,12 +12,13 @@ import numpy as np
 
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.embedders.load import load_embedder
+from nounflow.embedders.prompts import class_embeddings
 from nounflow.predictors.broader import hypernyms_of
 from nounflow.schemas.tables import read_lexicon
 from nounflow.tags.material import read_images
 from nounflow.tags.measures import LabelMeans, SetCounts, chosen, interval, samples
 from nounflow.tags.scores import dual_stream
-from nounflow.tags.texts import TEMPLATES, label_vectors
+from nounflow.tags.texts import TEMPLATES
 from nounflow.text import canon
 
 SHOWN = (5, 200)  # images of the split test that a kind is present in, at least and at most
@@ -56,9 +57,9 @@ def main() -> None:
     def dual(vectors: np.ndarray) -> np.ndarray:
         return dual_stream(whole @ vectors.T, local @ vectors.T, 2, "none")
 
-    vectors = label_vectors(embedder, nouns, TEMPLATES)
+    vectors = class_embeddings(embedder, nouns, TEMPLATES)
     each = np.concatenate([dual(part) for part in np.array_split(vectors, 16)], axis=1)  # [images, nouns]
-    own = dual(label_vectors(embedder, [above.names[kind] for kind in kinds], TEMPLATES))
+    own = dual(class_embeddings(embedder, [above.names[kind] for kind in kinds], TEMPLATES))
     means = np.stack([vectors[below[kind]].mean(axis=0) for kind in kinds])
     most = np.stack([each[:, below[kind]].max(axis=1) for kind in kinds], axis=1)
     logits = np.concatenate([whole[:, None], local], axis=1) @ vectors.T / 0.05

@@ -17,15 +17,14 @@ from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.open_set import evaluation
 from nounflow.open_set.bank import check_classes, read_bank, unit, write_bank
 from nounflow.open_set.calibration import fit_threshold
-from nounflow.open_set.comparison import compare
+from nounflow.open_set.comparison import COLUMNS, compare, write_results
 from nounflow.open_set.draws import draw_known
 from nounflow.open_set.measures import measure, points_at
 from nounflow.open_set.negatives import choose_negatives, closeness, no_kinds
 from nounflow.open_set.no_store import read_no_model
 from nounflow.open_set.patterns import patterns
 from nounflow.open_set.reference import Reference, candidate_rows
-from nounflow.open_set.tables import COLUMNS, write_results
-from nounflow.open_set.trial import Answered, ImageVectors, Material
+from nounflow.open_set.trial import Answered, Material
 from nounflow.open_set_scores import SCORES
 from nounflow.report.open_set import open_set
 from nounflow.schemas.documents import read_document
@@ -172,7 +171,7 @@ def test_a_bank_comes_back_as_it_was_and_damage_is_noticed(tmp_path: Path, rng: 
     with pytest.raises(NounflowError, match="no embedding in the bank of the open set: zebra"):
         found.rows(["zebra"])
     path.with_suffix(".safetensors").write_bytes(b"torn")
-    with pytest.raises(DamagedFileError, match="open set's bank"):
+    with pytest.raises(DamagedFileError, match="bank of the open set are missing"):
         read_bank(path)
     with pytest.raises(DamagedFileError, match="no-embeddings cannot be read"):
         read_no_model(path.with_suffix(".safetensors"))
@@ -220,16 +219,17 @@ def material(wordnet: WordNet, rng: np.random.Generator, **tests: Any) -> Materi
     """Sixty clear pictures of known nouns, twenty of others, and a run that names the known ones rightly."""
     bank = a_bank(rng)
     known, others = [i % 8 for i in range(60)], [8 + i % 20 for i in range(20)]
-    seen = [ImageVectors("mine", "d", tuple(f"{i}.png" for i in range(60)), pictures(bank, known, rng))]
-    seen.append(ImageVectors("strange", "d", tuple(f"s{i}.png" for i in range(20)), pictures(bank, others, rng)))
+    files = tuple(f"{i}.png" for i in range(60))
+    seen = {("mine", "d"): (files, pictures(bank, known, rng))}
+    seen["strange", "d"] = tuple(f"s{i}.png" for i in range(20)), pictures(bank, others, rng)
     settings = OpenSetConfig.model_validate(
         {"tests": tests or {"t": {"known": "mine", "unknown": {"strange": "far"}}}, "background": 10,
          "negatives": {"share": 0.5, "groups": 4}}
     )  # fmt: skip
     said = Answered(
-        "run", "mine", "d", bank.manifest.nouns, seen[0].files, [[KNOWN[i], "other 3"] for i in known], [0.5] * 60,
-        np.arange(60) < 50, np.arange(60) >= 50, (np.arange(60) < 50).astype(float),
-        [["other 1"], ["other 2"]], [0.4, 0.4],
+        "run", "mine", "d", bank.manifest.nouns, files, [[KNOWN[i], "other 3"] for i in known], [0.5] * 60,
+        np.arange(60) < 50, np.arange(60) >= 50, (np.arange(60) < 50).astype(float), [["other 1"], ["other 2"]],
+        [0.4, 0.4],
     )  # fmt: skip
     labels = {"mine": {f"{i}.png": Labels(gold=KNOWN[noun]) for i, noun in enumerate(known)}}
     return Material(settings, [bank], seen, labels, {}, WordSenses(wordnet), ["tiger"], [said])

@@ -36,7 +36,7 @@ from nounflow.regions.finding import FindsRegions
 from nounflow.regions.free_names import NamedBox, answer_of, label_scores, name_boxes
 from nounflow.regions.image_regions import ImageRegions
 from nounflow.regions.learning import learn_probe
-from nounflow.regions.probe_files import WEIGHTS, pseudo_boxes, read_probes, write_probes
+from nounflow.regions.probe_files import pseudo_boxes, read_probes, write_probes
 from nounflow.regions.proposals import PROPOSALS, Proposed, crops
 from nounflow.regions.scoring import detect, score_ways
 from nounflow.regions.splits import base_boxes, split
@@ -137,19 +137,19 @@ def test_from_the_store_to_the_table(stored: tuple[Path, Path, Path, list[ImageR
     parts = split(truth, RegionsTestConfig(source="scenes", novel=("name 0", "name 1")), 1)
     base = base_boxes(truth, parts.base, parts.base_images)
     rows = [int(name.split()[1]) for name in (*parts.base, *parts.novel)]
-    settings = ProbeConfig(negatives=2)
+    retrieval, quick = RetrievalConfig(most=5, min_objectness=0.5), ProbeConfig(negatives=2)
+    settings = RegionsConfig(retrieval=retrieval, probe=quick)
     variants = {"probe": (settings, False), "one_scale": (settings, True)}
-    variants["no_quality"] = settings.model_copy(update={"quality": False}), False
+    no_quality = quick.model_copy(update={"quality": False})
+    variants["no_quality"] = settings.model_copy(update={"probe": no_quality}), False
 
     def learnt_from() -> Iterator[ImageRegions]:
         return view.images(parts.learnt_from)
 
     found = {
-        name: learn_probe(
-            learnt_from, base, parts.novel, TEXTS[rows], RetrievalConfig(most=5, min_objectness=0.5), probe, 1, one
-        )
-        for name, (probe, one) in variants.items()
-    }  # fmt: skip
+        name: learn_probe(learnt_from, base, parts.novel, TEXTS[rows], variant, one)
+        for name, (variant, one) in variants.items()
+    }
     stand_ins = pseudo_boxes(found["probe"], truth)
     assert len(stand_ins) == 10
     assert {row["file_name"] for row in stand_ins} <= set(parts.learnt_from)
@@ -172,9 +172,9 @@ def test_from_the_store_to_the_table(stored: tuple[Path, Path, Path, list[ImageR
     value, low, high = scores["fused"].difference
     assert low <= value <= high  # type: ignore[operator]
     assert low > 0  # type: ignore[operator]
-    weights = tmp_path / WEIGHTS
+    weights = tmp_path / "probe.safetensors"
     weights.write_bytes(weights.read_bytes() + b"x")
-    with pytest.raises(DamagedFileError, match="not those that were written"):
+    with pytest.raises(DamagedFileError, match="The weights of the probe are missing or not those"):
         read_probes(tmp_path / "probe.json")
 
 

@@ -7,6 +7,8 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,23 +23,22 @@ from nounflow.config.regions import (
     RegionsTestConfig,
     RetrievalConfig,
 )
+from nounflow.embedders.prompts import class_embeddings
 from nounflow.errors import NounflowError
 from nounflow.regions.boxes import best_overlap, degenerate, geometry, grown, overlap, suppressed
 from nounflow.regions.coco import read_boxes
-from nounflow.regions.detection import WAYS, evidence, keep
-from nounflow.regions.evaluation import evaluate, resampled_ap50
-from nounflow.regions.fusion import fused, similarities
-from nounflow.regions.image_regions import ImageRegions, unit
-from nounflow.regions.learning import Learnt, add_names, learn_probe, name_vectors
-from nounflow.regions.probe import fit_row, focal_loss, probabilities
+from nounflow.regions.detection import WAYS, evidence, fused, keep, similarities
+from nounflow.regions.evaluation import best_overlaps, evaluate, recall, resampled_ap50
+from nounflow.regions.image_regions import ImageRegions
+from nounflow.regions.learning import Learnt, add_names, learn_probe
+from nounflow.regions.probe import draw_samples, fit_row, focal_loss, probabilities
 from nounflow.regions.proposals import PROPOSALS, load_source, propose, propose_files
 from nounflow.regions.quality import fit_quality, quality
-from nounflow.regions.recall import best_overlaps, recall
 from nounflow.regions.retrieval import BestBoxes
-from nounflow.regions.samples import draw_samples
 from nounflow.regions.scoring import score_ways
 from nounflow.schemas.boxes import xywh
 from nounflow.schemas.tables import write_table
+from nounflow.store.rows import unit
 from nounflow.streams import stream
 
 DIM = 16
@@ -203,17 +204,16 @@ def world(images: int, seed: int = 1, names: int = 4) -> tuple[list[ImageRegions
     return found, truth
 
 
+QUICK = RegionsConfig(retrieval=RetrievalConfig(most=8, min_objectness=0.5), probe=ProbeConfig(negatives=2))
+
+
 def learnt(
     images: list[ImageRegions], truth: dict[str, dict[str, np.ndarray]], novel: int = 2, **options: bool
 ) -> Learnt:
     names = list(truth)
     base = {name: truth[name] for name in names[novel:]}
     rows = [int(name.split()[1]) for name in (*base, *names[:novel])]
-    settings = ProbeConfig(negatives=2)
-    return learn_probe(
-        lambda: images, base, names[:novel], TEXTS[rows], RetrievalConfig(most=8, min_objectness=0.5), settings, 1,
-        **options,
-    )  # fmt: skip
+    return learn_probe(lambda: images, base, names[:novel], TEXTS[rows], QUICK, **options)
 
 
 def test_retrieval_in_one_pass_finds_the_best_of_all() -> None:
@@ -278,10 +278,7 @@ def test_adding_a_name_leaves_the_others_as_they_are() -> None:
     less = dict(truth)
     del less["name 1"]
     first = learnt(images, less, novel=1).probe
-    grown_probe = add_names(
-        first, lambda: images, ["name 1"], TEXTS[[1]], RetrievalConfig(most=8, min_objectness=0.5),
-        ProbeConfig(negatives=2), 1,
-    ).probe  # fmt: skip
+    grown_probe = add_names(first, lambda: images, ["name 1"], TEXTS[[1]], QUICK).probe
     assert grown_probe.names == (*first.names, "name 1")
     assert np.array_equal(grown_probe.weights[:-1], first.weights)
     at = whole.names.index("name 1")
@@ -290,9 +287,8 @@ def test_adding_a_name_leaves_the_others_as_they_are() -> None:
 
 def test_a_name_without_boxes_has_no_row_and_is_scored_by_similarity() -> None:
     images, _ = world(16)
-    found = learn_probe(
-        lambda: images, {}, ["name 0", "name 1"], TEXTS[:2], RetrievalConfig(min_objectness=0.99), ProbeConfig(), 1
-    )
+    settings = RegionsConfig(retrieval=RetrievalConfig(min_objectness=0.99))
+    found = learn_probe(lambda: images, {}, ["name 0", "name 1"], TEXTS[:2], settings)
     assert found.pseudo == {"name 0": [], "name 1": []}
     assert not found.probe.learnt.any()
     shown = evidence(found.probe, images[0], FusionConfig(), 0.05)
@@ -431,10 +427,11 @@ def test_detections_are_cut_by_score_overlap_and_number() -> None:
 
 
 def test_names_are_embedded_as_the_mean_of_their_prompts() -> None:
-    def encode(texts: list[str]) -> np.ndarray:
+    def encode(texts: list[str], progress: bool) -> np.ndarray:
         return np.stack([TEXTS[len(text)] for text in texts])
 
-    found = name_vectors(("{}", "a {}"), ("cat", "horse"), encode)
+    embedder: Any = SimpleNamespace(encode_texts=encode)
+    found = class_embeddings(embedder, ("cat", "horse"), ("{}", "a {}"), progress=False)
     assert found.shape == (2, DIM)
     assert found[0, 3] == pytest.approx(found[0, 5]) == pytest.approx(2**-0.5)
     assert similarities(TEXTS[:1], TEXTS[:2], 0.01)[0].round(6).tolist() == [1, 0]

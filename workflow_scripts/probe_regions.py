@@ -12,14 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from nounflow.commandline import Device, Threads, run_stage
 from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.regions import RegionsConfig, RegionsTestConfig
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def main(
@@ -40,10 +37,11 @@ def main(
     import time
 
     from nounflow.embedders.load import load_embedder
+    from nounflow.embedders.prompts import class_embeddings
     from nounflow.files import read_json, write_json
     from nounflow.process import prepare_process
     from nounflow.regions.coco import read_boxes
-    from nounflow.regions.learning import add_names, learn_probe, name_vectors
+    from nounflow.regions.learning import add_names, learn_probe
     from nounflow.regions.probe_files import pseudo_boxes as in_coco_form
     from nounflow.regions.probe_files import read_probes, write_probes
     from nounflow.regions.splits import base_boxes, split
@@ -60,10 +58,6 @@ def main(
     parts = split(truth, test_settings, settings.seed)
     for name in parts.absent:
         print(f"not in {boxes}: {name}", flush=True)
-    retrieval = settings.settled_retrieval()
-
-    def texts(names: Sequence[str]) -> np.ndarray:
-        return name_vectors(settings.prompts, names, lambda prompts: model.encode_texts(prompts, progress=False))
 
     retrieved, stand_ins = dict[str, int](), list[dict[str, Any]]()
     if add:
@@ -74,30 +68,20 @@ def main(
             print(f"all of these names are in the probe already: {', '.join(add)}", flush=True)
             return
         images = list(seen.images(manifest.learnt_from))
-        found = {
-            name: add_names(probe, lambda: images, names, texts(names), retrieval, settings.probe, settings.seed)
-            for name, probe in probes.items()
-        }
+        vectors = class_embeddings(model, names, settings.prompts, progress=False)
+        found = {name: add_names(probe, lambda: images, names, vectors, settings) for name, probe in probes.items()}
         retrieved |= manifest.retrieved
         stand_ins += read_json(pseudo_boxes, "file of pseudo boxes")
     else:
         base = base_boxes(truth, parts.base, parts.base_images)
-        vectors = texts((*parts.base, *parts.novel))
-        variants = {"probe": (settings.probe, False), "one_scale": (settings.probe, True)}
+        vectors = class_embeddings(model, (*parts.base, *parts.novel), settings.prompts, progress=False)
+        variants = {"probe": (settings, False), "one_scale": (settings, True)}
         if base and settings.probe.quality:
-            variants["no_quality"] = (settings.probe.model_copy(update={"quality": False}), False)
+            probe = settings.probe.model_copy(update={"quality": False})
+            variants["no_quality"] = (settings.model_copy(update={"probe": probe}), False)
         found = {
-            name: learn_probe(
-                lambda: seen.images(parts.learnt_from),
-                base,
-                parts.novel,
-                vectors,
-                retrieval,
-                probe,
-                settings.seed,
-                one_scale,
-            )
-            for name, (probe, one_scale) in variants.items()
+            name: learn_probe(lambda: seen.images(parts.learnt_from), base, parts.novel, vectors, variant, one_scale)
+            for name, (variant, one_scale) in variants.items()
         }
     first = found["probe"]
     retrieved |= {name: len(pseudo) for name, pseudo in first.pseudo.items()}
@@ -114,7 +98,7 @@ def main(
         learnt_from=parts.learnt_from,
         scored=parts.scored,
         transductive=test_settings.transductive,
-        min_objectness=retrieval.min_objectness,
+        min_objectness=settings.settled_retrieval().min_objectness,
         source=settings.proposals.source,
         settings=settings.model_dump(mode="json", exclude={"tests", "runs", "scenes", "proposals", "fusion"}),
         seconds=round(time.monotonic() - start, 1),

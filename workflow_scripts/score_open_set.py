@@ -25,7 +25,7 @@ from nounflow.config.open_set import OpenSetConfig
 if TYPE_CHECKING:
     import numpy as np
 
-    from nounflow.open_set.trial import Answered, ImageVectors
+    from nounflow.open_set.trial import Answered
 
 
 def main(
@@ -48,10 +48,9 @@ def main(
     from nounflow.errors import NounflowError
     from nounflow.inputs import input_folder
     from nounflow.open_set.bank import read_bank, unit
-    from nounflow.open_set.comparison import compare
+    from nounflow.open_set.comparison import compare, print_table, write_results
     from nounflow.open_set.no_store import read_no_model
-    from nounflow.open_set.tables import print_table, write_results
-    from nounflow.open_set.trial import ImageVectors, Material
+    from nounflow.open_set.trial import Material
     from nounflow.schemas.labels import read_labels
     from nounflow.schemas.tables import read_lexicon
     from nounflow.senses import WordSenses
@@ -64,10 +63,10 @@ def main(
             where="open_set.tests",
             fix="give an image set `labels`, or name a test: docs/open_set.md",
         )
-    held: list[ImageVectors] = []
+    held = {}
     for path in images:
         shard, rows = read_shard(path)
-        held.append(ImageVectors(shard.source, shard.embedder.digest, shard.files, unit(rows[:])))
+        held[shard.source, shard.embedder.digest] = shard.files, unit(rows[:])
     read = [read_bank(path) for path in banks]
     material = Material(
         settings=settings,

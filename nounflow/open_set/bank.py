@@ -11,11 +11,9 @@ import numpy as np
 import torch
 
 from nounflow.errors import NounflowError
-from nounflow.files import check_sha256, sha256_file
-from nounflow.schemas.documents import read_document, write_document
 from nounflow.schemas.open_set import BankManifest
 from nounflow.senses import WordSenses
-from nounflow.store.weights import load_tensors, save_tensors
+from nounflow.store.weights import load_beside, save_beside
 from nounflow.text import canon
 
 _ALIKE = 1 - 1e-6  # cosine from which two embeddings are one, in fp16
@@ -61,9 +59,8 @@ def meanings(nouns: Sequence[str], senses: WordSenses) -> tuple[list[tuple[str, 
 
 def write_bank(path: Path, manifest: BankManifest, vectors: np.ndarray, patterns: np.ndarray) -> None:
     """Write the vectors beside the manifest, in fp16, then the manifest with their digest."""
-    weights = path.with_suffix(".safetensors")
-    save_tensors(weights, {"nouns": torch.from_numpy(vectors).half(), "patterns": torch.from_numpy(patterns).half()})
-    write_document(path, manifest.model_copy(update={"weights_sha256": sha256_file(weights)}))
+    tensors = {"nouns": torch.from_numpy(vectors).half(), "patterns": torch.from_numpy(patterns).half()}
+    save_beside(path, tensors, lambda digest: manifest.model_copy(update={"weights_sha256": digest}))
 
 
 def read_bank(path: Path) -> NounBank:
@@ -72,15 +69,7 @@ def read_bank(path: Path) -> NounBank:
     Raises:
         DamagedFileError: its vectors are not those that the manifest describes.
     """
-    manifest = read_document(BankManifest, path, "bank of the open set")
-    weights = path.with_suffix(".safetensors")
-    check_sha256(
-        weights,
-        manifest.weights_sha256,
-        "The vectors of the open set's bank are missing or not those that its manifest describes",
-        f"delete {path} and run again",
-    )
-    tensors = load_tensors(weights)
+    manifest, tensors = load_beside(BankManifest, path, "bank of the open set")
     return NounBank(manifest, unit(tensors["nouns"].numpy()), unit(tensors["patterns"].numpy()))
 
 

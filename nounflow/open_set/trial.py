@@ -23,16 +23,6 @@ from nounflow.text import canon
 
 
 @dataclass(frozen=True)
-class ImageVectors:
-    """An image set as an embedder sees it."""
-
-    image_set: str
-    embedder: str  # digest
-    files: Sequence[str]
-    vectors: np.ndarray  # float32 [images, dim], unit rows
-
-
-@dataclass(frozen=True)
 class Answered:
     """What a run said of an image set, and of the bank's patterns; lists run parallel to `files`."""
 
@@ -56,7 +46,7 @@ class Material:
 
     settings: OpenSetConfig
     banks: Sequence[NounBank]
-    images: Sequence[ImageVectors]
+    images: Mapping[tuple[str, str], tuple[Sequence[str], np.ndarray]]  # set, embedder digest -> files, unit rows
     labels: Mapping[str, Mapping[str, Labels]]  # image set -> file -> labels
     classes: Mapping[str, Sequence[str]]  # test -> its class list
     senses: WordSenses
@@ -98,14 +88,15 @@ class Trial:
             NounflowError: no image of the known set has a label.
         """
         test, found = self.test, list[Shown]()
-        for held in (self._vectors(image_set) for image_set in (test.known, *test.unknown)):
-            labels = self.material.labels.get(held.image_set, {})
-            for file, vector in zip(held.files, held.vectors, strict=True):
+        for image_set in (test.known, *test.unknown):
+            labels = self.material.labels.get(image_set, {})
+            files, vectors = self.material.images[image_set, self.bank.manifest.embedder.digest]
+            for file, vector in zip(files, vectors, strict=True):
                 if (one := labels.get(file)) and one.gold:
                     names = frozenset(map(canon, (one.gold, *one.accepted)))
-                    found.append(Shown(file, vector, held.image_set, one.gold, one.sense, names))
-                elif held.image_set != test.known:
-                    found.append(Shown(file, vector, held.image_set))
+                    found.append(Shown(file, vector, image_set, one.gold, one.sense, names))
+                elif image_set != test.known:
+                    found.append(Shown(file, vector, image_set))
         if all(image.image_set != test.known for image in found):
             raise NounflowError(
                 f"No image of {test.known} has a label, so nothing is known",
@@ -115,10 +106,6 @@ class Trial:
         if test.patterns:
             found += map(Shown, self.bank.manifest.patterns, self.bank.patterns)
         return found
-
-    def _vectors(self, image_set: str) -> ImageVectors:
-        digest = self.bank.manifest.embedder.digest
-        return next(one for one in self.material.images if (one.image_set, one.embedder) == (image_set, digest))
 
     @cached_property
     def draws(self) -> list[Draw]:

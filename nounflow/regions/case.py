@@ -16,10 +16,10 @@ from nounflow.regions.boxes import overlap
 from nounflow.regions.coco import TrueBoxes, read_boxes
 from nounflow.regions.detection import Detections, keep
 from nounflow.regions.drawing import Label
+from nounflow.regions.evaluation import LIMITS, recall
 from nounflow.regions.free_names import NamedBox, answer_of, label_scores, lexicon_groups, name_boxes
 from nounflow.regions.image_regions import ImageRegions
 from nounflow.regions.probe_files import read_probes
-from nounflow.regions.recall import LIMITS, recall
 from nounflow.regions.scoring import Interval, Results, WayScores, coco_results, detect, score_ways
 from nounflow.regions.view import RegionView
 from nounflow.schemas.regions import RegionRow

@@ -16,7 +16,7 @@ from nounflow.config.regions import FusionConfig
 from nounflow.open_set.gate import TOP_K, Gate, believed
 from nounflow.predictors.protocol import Predictor
 from nounflow.regions.boxes import suppressed
-from nounflow.regions.fusion import similarities
+from nounflow.regions.detection import similarities
 from nounflow.regions.image_regions import ImageRegions
 from nounflow.schemas.models import PredictorManifest
 from nounflow.schemas.tables import lexicon_digest, read_lexicon

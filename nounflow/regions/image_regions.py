@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nounflow.regions.boxes import geometry
+from nounflow.store.rows import unit
 
 SCALES = (1.0, 1.5)  # a box, and the same with half as much again around it
 
@@ -39,9 +40,3 @@ class ImageRegions:
             return np.concatenate([vectors[:, 0], place], axis=1)
         near, wide = vectors[:, 0], vectors[:, 1]
         return np.concatenate([near, wide, wide - near, place], axis=1)
-
-
-def unit(rows: np.ndarray) -> np.ndarray:
-    """Rows of unit length; a row of zeros stays."""
-    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return np.asarray(rows / np.maximum(norms, 1e-12), dtype=np.float32)

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from nounflow.config.regions import ProbeConfig, RetrievalConfig
+from nounflow.config.regions import RegionsConfig
 from nounflow.regions.boxes import GEOMETRY, best_overlap, geometry
-from nounflow.regions.image_regions import ImageRegions, unit
-from nounflow.regions.probe import fit_row, probabilities
+from nounflow.regions.image_regions import ImageRegions
+from nounflow.regions.probe import background_rows, draw_samples, fit_row, probabilities
 from nounflow.regions.quality import fit_quality, quality
 from nounflow.regions.retrieval import BestBoxes, PseudoBox
-from nounflow.regions.samples import background_rows, draw_samples
 
 Images = Callable[[], Iterable[ImageRegions]]  # those to learn from, each time it is called
 
@@ -76,9 +75,7 @@ def learn_probe(
     base: Mapping[str, Mapping[str, np.ndarray]],
     novel: Sequence[str],
     texts: np.ndarray,
-    retrieval: RetrievalConfig,
-    settings: ProbeConfig,
-    seed: int,
+    settings: RegionsConfig,
     one_scale: bool = False,
 ) -> Learnt:
     """Learn a row for each name.
@@ -94,63 +91,42 @@ def learn_probe(
     for image in images():
         if any(image.file in files for files in base.values()):
             seen.boxes[image.file], seen.features[image.file] = image.boxes, probe.features(image)
-    if settings.quality and base:
+    if settings.probe.quality and base:
         every = {file: np.concatenate([files[file] for files in base.values() if file in files]) for file in seen.boxes}
         probe = replace(probe, quality=fit_quality(seen.boxes, seen.features, every))
         seen = _Seen(seen.boxes, {file: probe.with_quality(found) for file, found in seen.features.items()})
     width = texts.shape[1] * (1 if one_scale else 3) + len(GEOMETRY) + (probe.quality is not None)
-    beside = _background(probe, images(), settings, seed)
+    beside = _background(probe, images(), settings)
     rows = [
-        _row(seen, {f: aims for f, aims in files.items() if f in seen.boxes}, beside, settings, seed, name, width)
+        _row(seen, {f: aims for f, aims in files.items() if f in seen.boxes}, beside, settings, name, width)
         for name, files in base.items()
     ]
     probe = replace(probe, weights=np.array(rows, dtype=np.float32).reshape(-1, width))
-    return _with_names(probe, images(), novel, texts[len(base) :], retrieval, beside, settings, seed)
+    return _with_names(probe, images(), novel, texts[len(base) :], beside, settings)
 
 
-def add_names(
-    probe: Probe,
-    images: Images,
-    novel: Sequence[str],
-    texts: np.ndarray,
-    retrieval: RetrievalConfig,
-    settings: ProbeConfig,
-    seed: int,
-) -> Learnt:
+def add_names(probe: Probe, images: Images, novel: Sequence[str], texts: np.ndarray, settings: RegionsConfig) -> Learnt:
     """The same probe with further names, whose unit rows are `texts`; the rows that it has are not touched."""
-    beside = _background(probe, images(), settings, seed)
-    return _with_names(probe, images(), novel, texts, retrieval, beside, settings, seed)
+    return _with_names(probe, images(), novel, texts, _background(probe, images(), settings), settings)
 
 
-def name_vectors(prompts: Sequence[str], names: Sequence[str], encode: Callable[[list[str]], np.ndarray]) -> np.ndarray:
-    """Unit vectors of names, each the mean over prompts such as "a photo of a {}.": float32 [names, dim]."""
-    vectors = encode([prompt.format(name) for prompt in prompts for name in names])
-    return unit(vectors.reshape(len(prompts), len(names), -1).mean(axis=0))
-
-
-def _background(probe: Probe, images: Iterable[ImageRegions], settings: ProbeConfig, seed: int) -> _Seen:
+def _background(probe: Probe, images: Iterable[ImageRegions], settings: RegionsConfig) -> _Seen:
     """Boxes of all images, the same for every name."""
     seen = _Seen()
-    if settings.background:
+    if settings.probe.background:
         there = list(images)
-        each = -(-settings.background // max(1, len(there)))
+        each = -(-settings.probe.background // max(1, len(there)))
         for image in there:
-            rows = background_rows(len(image.boxes), each, seed, image.file)
+            rows = background_rows(len(image.boxes), each, settings.seed, image.file)
             seen.boxes[image.file], seen.features[image.file] = image.boxes[rows], probe.features(image)[rows]
     return seen
 
 
 def _with_names(
-    probe: Probe,
-    images: Iterable[ImageRegions],
-    names: Sequence[str],
-    texts: np.ndarray,
-    retrieval: RetrievalConfig,
-    beside: _Seen,
-    settings: ProbeConfig,
-    seed: int,
-) -> Learnt:
-    best = BestBoxes(texts, retrieval)
+    probe: Probe, images: Iterable[ImageRegions], names: Sequence[str], texts: np.ndarray, beside: _Seen,
+    settings: RegionsConfig,
+) -> Learnt:  # fmt: skip
+    best = BestBoxes(texts, settings.settled_retrieval())
     for image in images:
         best.offer(image)
     pseudo, rows = dict(zip(names, best.found(), strict=True)), [probe.weights]
@@ -164,7 +140,7 @@ def _with_names(
         for box in boxes:
             targets.setdefault(box.image.file, []).append(box.row)
         aims = {file: seen.boxes[file][taken] for file, taken in sorted(targets.items())}
-        rows.append(_row(seen, aims, beside, settings, seed, name, probe.weights.shape[1])[None])
+        rows.append(_row(seen, aims, beside, settings, name, probe.weights.shape[1])[None])
     grown = replace(
         probe,
         names=(*probe.names, *names),
@@ -176,26 +152,21 @@ def _with_names(
 
 
 def _row(
-    seen: _Seen,
-    targets: Mapping[str, np.ndarray],
-    beside: _Seen,
-    settings: ProbeConfig,
-    seed: int,
-    name: str,
-    width: int,
+    seen: _Seen, targets: Mapping[str, np.ndarray], beside: _Seen, settings: RegionsConfig, name: str, width: int
 ) -> np.ndarray:
     """A name's weights; NaN where no box fits."""
-    samples = draw_samples(seen.boxes, targets, settings, seed, name)
+    samples = draw_samples(seen.boxes, targets, settings.probe, settings.seed, name)
     if not samples:
         return np.full(width, np.nan, dtype=np.float32)
+    fits = settings.probe.positive_iou
     inputs = [seen.features[file][rows] for file, (rows, _) in samples.items()]
     inputs += [
-        found if file not in targets else found[best_overlap(beside.boxes[file], targets[file]) < settings.positive_iou]
+        found if file not in targets else found[best_overlap(beside.boxes[file], targets[file]) < fits]
         for file, found in beside.features.items()
     ]
     wanted = np.concatenate([positive for _, positive in samples.values()])
     features = np.concatenate(inputs)
-    return fit_row(features, np.pad(wanted.astype(np.float32), (0, len(features) - len(wanted))), settings)
+    return fit_row(features, np.pad(wanted.astype(np.float32), (0, len(features) - len(wanted))), settings.probe)
 
 
 def _standard_units(images: Iterable[ImageRegions]) -> tuple[np.ndarray, np.ndarray]:

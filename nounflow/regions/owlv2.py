@@ -1,7 +1,6 @@
 """Proposals of OWLv2's objectness head, by transformers, from a local folder. Nothing is asked of a hub."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -9,10 +8,11 @@ from PIL import Image
 
 from nounflow.config.regions import ProposalsConfig
 from nounflow.errors import NounflowError
+from nounflow.regions.proposals import ProposalSource
 
 
-def load(config: ProposalsConfig, device: str) -> "OwlObjectness":
-    """The model in the folder that the settings name.
+def load(config: ProposalsConfig, device: str) -> ProposalSource:
+    """The objectness head's sigmoid, of the model in the folder that the settings name.
 
     Raises:
         NounflowError: it is not there, or no OWLv2.
@@ -29,22 +29,17 @@ def load(config: ProposalsConfig, device: str) -> "OwlObjectness":
             where=folder,
             fix="name a folder with config.json, preprocessor_config.json and weights: regions.proposals.weights",
         ) from error
-    return OwlObjectness(model.eval().to(device), processor, device)
-
-
-class OwlObjectness:
-    """See `ProposalSource`; objectness is the head's sigmoid."""
-
-    def __init__(self, model: Any, processor: Any, device: str) -> None:
-        self._model, self._processor, self._device = model, processor, device
+    model = model.eval().to(device)
 
     @torch.inference_mode()
-    def __call__(self, image: Image.Image, _file: str) -> tuple[np.ndarray, np.ndarray]:
-        pixels = self._processor(images=image, return_tensors="pt")["pixel_values"].to(self._device)
-        feature_map = self._model.image_embedder(pixels)[0]  # [1, rows, columns, dim]
+    def source(image: Image.Image, _file: str) -> tuple[np.ndarray, np.ndarray]:
+        pixels = processor(images=image, return_tensors="pt")["pixel_values"].to(device)
+        feature_map = model.image_embedder(pixels)[0]  # [1, rows, columns, dim]
         features = feature_map.reshape(1, -1, feature_map.shape[-1])
-        objectness = self._model.objectness_predictor(features)[0].sigmoid()
-        centres = self._model.box_predictor(features, feature_map)[0]  # x, y, width, height of the padded square
+        objectness = model.objectness_predictor(features)[0].sigmoid()
+        centres = model.box_predictor(features, feature_map)[0]  # x, y, width, height of the padded square
         side = max(image.size)  # the processor pads at the right and the bottom
         corners = torch.cat([centres[:, :2] - centres[:, 2:] / 2, centres[:, :2] + centres[:, 2:] / 2], dim=1) * side
         return corners.cpu().numpy(), objectness.cpu().numpy()
+
+    return source

@@ -9,36 +9,30 @@ from typing import Any
 import numpy as np
 import torch
 
-from nounflow.files import check_sha256, sha256_file
 from nounflow.regions.coco import TrueBoxes
 from nounflow.regions.learning import Learnt, Probe
 from nounflow.schemas.boxes import xywh
-from nounflow.schemas.documents import read_document, write_document
 from nounflow.schemas.regions import ProbeManifest
-from nounflow.store.weights import load_tensors, save_tensors
+from nounflow.store.weights import load_beside, save_beside
 
-WEIGHTS = "probe.safetensors"
 _SHARED = ("texts", "novel")
 _OWN = ("weights", "mean", "spread", "quality")
 
 
 def write_probes(path: Path, probes: Mapping[str, Probe], **fields: Any) -> ProbeManifest:
     """Write variants of one probe, which share names and texts, then the manifest, whose other fields are given."""
-    path.unlink(missing_ok=True)
     first = next(iter(probes.values()))
     tensors = {"texts": first.texts, "novel": first.novel}
     for variant, probe in probes.items():
         values = {name: getattr(probe, name) for name in _OWN}
         tensors |= {f"{variant}.{name}": value for name, value in values.items() if value is not None}
-    save_tensors(path.parent / WEIGHTS, {name: torch.from_numpy(np.asarray(value)) for name, value in tensors.items()})
-    manifest = ProbeManifest(
-        base=tuple(name for name, novel in zip(first.names, first.novel, strict=True) if not novel),
-        novel=tuple(name for name, novel in zip(first.names, first.novel, strict=True) if novel),
-        weights_sha256=sha256_file(path.parent / WEIGHTS),
-        **fields,
+    pairs = list(zip(first.names, first.novel, strict=True))
+    base, novel = (tuple(name for name, new in pairs if new == wanted) for wanted in (False, True))
+    return save_beside(
+        path,
+        {name: torch.from_numpy(np.asarray(value)) for name, value in tensors.items()},
+        lambda digest: ProbeManifest(base=base, novel=novel, weights_sha256=digest, **fields),
     )
-    write_document(path, manifest)
-    return manifest
 
 
 def read_probes(path: Path) -> tuple[ProbeManifest, dict[str, Probe]]:
@@ -47,10 +41,8 @@ def read_probes(path: Path) -> tuple[ProbeManifest, dict[str, Probe]]:
     Raises:
         DamagedFileError: the weights are not those that the manifest names.
     """
-    manifest = read_document(ProbeManifest, path, "manifest of a probe")
-    weights, fix = path.parent / WEIGHTS, f"delete {path} and run its stage again"
-    check_sha256(weights, manifest.weights_sha256, "A probe's weights are not those that were written", fix)
-    tensors = {name: tensor.numpy() for name, tensor in load_tensors(weights).items()}
+    manifest, found = load_beside(ProbeManifest, path, "probe")
+    tensors = {name: tensor.numpy() for name, tensor in found.items()}
     texts, novel = (tensors.pop(name) for name in _SHARED)
     probes = {}
     for variant in dict.fromkeys(name.partition(".")[0] for name in tensors):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -25,12 +24,9 @@ PROPOSALS = pa.schema([*BOXES, ("width", pa.uint32()), ("height", pa.uint32())])
 CORNERS = ("x0", "y0", "x1", "y1")
 
 
-class ProposalSource(Protocol):
-    """What proposes boxes of an image; called in several threads at once."""
-
-    def __call__(self, image: Image.Image, file: str) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes [n, 4] in pixels and their objectness [n], 0 to 1; any order, and also boxes that are none."""
-        ...
+ProposalSource = Callable[[Image.Image, str], tuple[np.ndarray, np.ndarray]]
+"""What proposes boxes of an image and its file's name: boxes [n, 4] in pixels and their objectness [n], 0 to 1; any
+order, and also boxes that are none. Called in several threads at once."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Proposals of a region proposal network: a detector of torchvision, with weights from a local file."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,10 +11,11 @@ from torchvision.transforms.functional import pil_to_tensor
 
 from nounflow.config.regions import ProposalsConfig
 from nounflow.errors import DamagedFileError, NounflowError
+from nounflow.regions.proposals import ProposalSource
 
 
-def load(config: ProposalsConfig, device: str) -> "RegionProposalNetwork":
-    """The network that the settings name.
+def load(config: ProposalsConfig, device: str) -> ProposalSource:
+    """The network that the settings name; objectness is its sigmoid.
 
     Raises:
         NounflowError: torchvision has no such detector, or it has no region proposal network.
@@ -42,30 +42,14 @@ def load(config: ProposalsConfig, device: str) -> "RegionProposalNetwork":
             where=path,
             fix="name the detector that they belong to: regions.proposals.model",
         ) from error
-    return RegionProposalNetwork(model.eval().to(device), device)
-
-
-def _state(path: Path) -> dict[str, torch.Tensor]:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
-
-
-class RegionProposalNetwork:
-    """See `ProposalSource`; objectness is the network's sigmoid."""
-
-    def __init__(self, model: Any, device: str) -> None:
-        self._model, self._device = model, device
+    model = model.eval().to(device)
 
     @torch.inference_mode()
-    def __call__(self, image: Image.Image, _file: str) -> tuple[np.ndarray, np.ndarray]:
-        pixels = pil_to_tensor(image).to(self._device).float() / 255
-        images, _ = self._model.transform([pixels])
-        features = list(self._model.backbone(images.tensors).values())
-        network = self._model.rpn
+    def source(image: Image.Image, _file: str) -> tuple[np.ndarray, np.ndarray]:
+        pixels = pil_to_tensor(image).to(device).float() / 255
+        images, _ = model.transform([pixels])
+        features = list(model.backbone(images.tensors).values())
+        network = model.rpn
         objectness, deltas = network.head(features)
         anchors = network.anchor_generator(images, features)
         per_level = [level[0].numel() for level in objectness]
@@ -75,3 +59,14 @@ class RegionProposalNetwork:
         height, width = images.image_sizes[0]
         scale = torch.tensor([image.width / width, image.height / height] * 2, device=boxes[0].device)
         return (boxes[0] * scale).cpu().numpy(), scores[0].cpu().numpy()
+
+    return source
+
+
+def _state(path: Path) -> dict[str, torch.Tensor]:
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return state

@@ -80,3 +80,9 @@ def encode(vectors: np.ndarray, dtype: StoredType, where: object, names: Sequenc
         return StoredRows(np.ascontiguousarray(vectors, dtype="<f2"))
     scales = (np.abs(vectors).max(axis=1, initial=0) / _LARGEST).astype("<f4")
     return StoredRows(np.rint(vectors / scales[:, None]).astype(np.int8), scales)
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    """Rows of unit length; a row of zeros stays."""
+    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return np.asarray(rows / np.maximum(norms, 1e-12), dtype=np.float32)

@@ -1,7 +1,7 @@
 """A predictor's folder: safetensors (fused: a rule) and, written last, a manifest. Nothing is ever unpickled."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from nounflow.atomic import atomic_file
 from nounflow.errors import DamagedFileError, NounflowError
 from nounflow.files import check_sha256, sha256_file
 from nounflow.predictor_kinds import PREDICTORS, RULE, WEIGHTS
-from nounflow.schemas.documents import read_document, write_document
+from nounflow.schemas.documents import Document, read_document, write_document
 from nounflow.schemas.models import FusedRule, PredictorManifest
 from nounflow.schemas.tables import lexicon_digest
 from nounflow.version import nounflow_version
@@ -41,6 +41,29 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
         return load_file(path)
     except SafetensorError as error:
         raise DamagedFileError(f"The weights cannot be read ({error})", where=path) from error
+
+
+def save_beside(path: Path, tensors: Mapping[str, torch.Tensor], manifest_of: Callable[[str], Document]) -> Document:
+    """Write tensors beside a manifest, then the manifest at `path`, which is made of their digest."""
+    path.unlink(missing_ok=True)
+    weights = path.with_suffix(".safetensors")
+    save_tensors(weights, tensors)
+    manifest = manifest_of(sha256_file(weights))
+    write_document(path, manifest)
+    return manifest
+
+
+def load_beside(model: type[Document], path: Path, what: str) -> tuple[Document, dict[str, torch.Tensor]]:
+    """Read a manifest and the tensors beside it; `what` names it in messages.
+
+    Raises:
+        DamagedFileError: they are missing or not those that the manifest describes.
+    """
+    manifest, weights = read_document(model, path, what), path.with_suffix(".safetensors")
+    wrong = f"The weights of the {what} are missing or not those that its manifest describes"
+    sha256: str = manifest.weights_sha256  # type: ignore[attr-defined]  # whatever `save_beside` wrote has it
+    check_sha256(weights, sha256, wrong, f"delete {path} and run again")
+    return manifest, load_tensors(weights)
 
 
 def write_predictor(manifest_path: Path, tensors: Mapping[str, torch.Tensor], **fields: Any) -> PredictorManifest:

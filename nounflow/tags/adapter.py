@@ -10,11 +10,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from nounflow.embedders.protocol import Embedder
-from nounflow.files import check_sha256, sha256_file
-from nounflow.schemas.documents import StoredDocument, read_document, write_document
+from nounflow.schemas.documents import StoredDocument
 from nounflow.schemas.embeddings import EmbedderIdentity
 from nounflow.store.shards import check_identity
-from nounflow.store.weights import load_tensors, save_tensors
+from nounflow.store.weights import load_beside, save_beside
 from nounflow.tags.context import LearntContext
 
 
@@ -65,12 +64,7 @@ Learnt = TagAdapter | LearntContext  # both say where images and labels are move
 
 def save_adapter(path: Path, adapter: Learnt, **fields: Any) -> AdapterManifest:
     """Write the weights, then the manifest, to `path`."""
-    path.unlink(missing_ok=True)
-    weights = path.with_suffix(".safetensors")
-    save_tensors(weights, {name: part.cpu() for name, part in adapter.state_dict().items()})
-    manifest = AdapterManifest(weights_sha256=sha256_file(weights), **fields)
-    write_document(path, manifest)
-    return manifest
+    return save_beside(path, adapter.state_dict(), lambda digest: AdapterManifest(weights_sha256=digest, **fields))
 
 
 def load_adapter(path: Path, embedder: Embedder) -> tuple[AdapterManifest, Learnt]:
@@ -80,15 +74,8 @@ def load_adapter(path: Path, embedder: Embedder) -> tuple[AdapterManifest, Learn
         DamagedFileError: its weights are not those that were written.
         MismatchError: it was trained with another embedder.
     """
-    manifest, weights = read_document(AdapterManifest, path, "adapter"), path.with_suffix(".safetensors")
+    manifest, tensors = load_beside(AdapterManifest, path, "adapter")
     check_identity(manifest.embedder, embedder.identity, path, "the embedder")
-    check_sha256(
-        weights,
-        manifest.weights_sha256,
-        "The weights of an adapter are missing or not those that its manifest describes",
-        f"delete {path} and run again",
-    )
-    tensors = load_tensors(weights)
     adapter: Learnt = (
         LearntContext(embedder, manifest.templates)
         if manifest.templates

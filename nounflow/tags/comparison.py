@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from nounflow.config.tags import TagsConfig
+from nounflow.embedders.prompts import class_embeddings
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import NounflowError
 from nounflow.open_set.gate import Gate
@@ -15,7 +16,7 @@ from nounflow.tags.adapter import Learnt
 from nounflow.tags.evaluation import SOFTMAX, Images, Score, free_row, table, ways
 from nounflow.tags.list_free import Tag, candidates, cut, ranked
 from nounflow.tags.scores import dual_stream
-from nounflow.tags.texts import NounVectors, columns_of, label_vectors, meaning, meanings
+from nounflow.tags.texts import NounVectors, columns_of, meaning, meanings
 
 _CONCEPTS = 2000  # nouns of the lexicon, the weightiest, that SpLiCE's labels compete with
 _LIST_ONLY = ("head", "retrieval")  # kinds that give every noun a probability at the price of one product
@@ -45,7 +46,7 @@ def compare(
     concepts = lexicon.sort("weight", descending=True, maintain_order=True)["noun"].to_list()[:_CONCEPTS]
     known = columns_of(truth.labels, same)
     others = [noun for noun in concepts if meaning(noun, same) not in known]
-    vectors = label_vectors(embedder, others, settings.templates[:1])
+    vectors = class_embeddings(embedder, others, settings.templates[:1], progress=False)
     plain = ways(images, settings.best, settings.temperature, settings.penalty, vectors)
     methods: dict[str, tuple[str, Score]] = {method: ("nothing", score) for method, score in plain.items()}
     for run, predictor in runs.items():

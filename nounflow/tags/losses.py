@@ -4,13 +4,11 @@ No tensor of [batch, labels, labels] is ever made: a batch of 64 with 1,006 labe
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-Loss = Literal["ranking", "hinge", "asymmetric"]
 _FOCUS, _CLIP = 4.0, 0.05  # of the asymmetric loss: power for absent labels, probability taken off them
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nounflow.embedders.prompts import class_embeddings
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import MismatchError
 from nounflow.inputs import input_folder
@@ -13,7 +14,6 @@ from nounflow.schemas.inputs import InputManifest
 from nounflow.schemas.tag_labels import TagLabels, read_tag_labels
 from nounflow.store.shards import check_identity, read_boxes, read_shard
 from nounflow.tags.evaluation import Images
-from nounflow.tags.texts import label_vectors
 
 
 def read_images(
@@ -48,7 +48,7 @@ def read_images(
         labels,
         np.asarray(vectors, dtype=np.float32)[rows],
         locals_,
-        label_vectors(embedder, labels.labels, templates),
+        class_embeddings(embedder, labels.labels, templates, progress=False),
     )
     return images, boxes[:, 1:5].reshape(len(one.files), count, 4)[rows]
 

@@ -6,6 +6,9 @@ Dual stream: He et al. 2023 (MKT). TagCLIP: Lin et al. 2024. SPARC: Miller et al
 from typing import Literal
 
 import numpy as np
+from scipy.special import softmax
+
+from nounflow.store.rows import unit
 
 Norm = Literal["label_l2", "none"]
 _COMPOUNDS = 8  # partners of a label in SPARC's compound prompts
@@ -36,7 +39,7 @@ def local_softmax(whole: np.ndarray, local: np.ndarray, temperature: float) -> n
 
     Its refinement by attention maps needs the tower's inside and is left out.
     """
-    return np.asarray(0.5 * (_softmax(local / temperature).max(axis=1) + _softmax(whole / temperature)))
+    return np.asarray(0.5 * (softmax(local / temperature, axis=-1).max(axis=1) + softmax(whole / temperature, axis=-1)))
 
 
 def standardised(scores: np.ndarray) -> np.ndarray:
@@ -76,8 +79,8 @@ def splice(images: np.ndarray, concepts: np.ndarray, penalty: float, centre: np.
 
     Concepts [concepts, dim] are centred at their mean and made unit, as published. By FISTA (Beck and Teboulle 2009).
     """
-    dictionary = _unit(concepts - concepts.mean(axis=0))
-    targets = _unit(images - (0 if centre is None else centre))
+    dictionary = unit(concepts - concepts.mean(axis=0))
+    targets = unit(images - (0 if centre is None else centre))
     step = 1 / (2 * np.linalg.norm(dictionary, 2) ** 2)
     weights = ahead = np.zeros((len(images), len(concepts)), dtype=np.float32)
     pace = 1.0
@@ -88,13 +91,3 @@ def splice(images: np.ndarray, concepts: np.ndarray, penalty: float, centre: np.
         ahead = new + np.float32((pace - 1) / faster) * (new - weights)
         weights, pace = new, faster
     return weights
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    """Over the labels, the last axis."""
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=-1, keepdims=True), 1e-12), dtype=np.float32)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nounflow.embedders.prompts import class_embeddings
 from nounflow.embedders.protocol import Embedder
 from nounflow.schemas.hypernyms import NounHypernyms
 from nounflow.text import canon
@@ -18,23 +19,16 @@ if TYPE_CHECKING:
 TEMPLATES = ("{}", "a photo of a {}.", "There is a {} in the scene.")
 
 
-def label_vectors(embedder: Embedder, labels: Sequence[str], templates: Sequence[str]) -> np.ndarray:
-    """The direction of the mean of each label's texts, float32 [labels, dim]."""
-    texts = [template.replace("{}", label) for template in templates for label in labels]
-    vectors = embedder.encode_texts(texts, progress=False).reshape(len(templates), len(labels), -1).mean(axis=0)
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), dtype=np.float32)
-
-
 class NounVectors:
-    """`label_vectors` of nouns, each computed once."""
+    """`class_embeddings` of nouns, each computed once."""
 
-    def __init__(self, embedder: Embedder, templates: Sequence[str] = TEMPLATES) -> None:
+    def __init__(self, embedder: Embedder, templates: tuple[str, ...] = TEMPLATES) -> None:
         self._embedder, self._templates, self._kept = embedder, templates, dict[str, np.ndarray]()
 
     def __call__(self, nouns: Sequence[str]) -> np.ndarray:
         """Unit vectors, float32 [nouns, dim]."""
         if new := [noun for noun in dict.fromkeys(nouns) if noun not in self._kept]:
-            self._kept |= zip(new, label_vectors(self._embedder, new, self._templates), strict=True)
+            self._kept |= zip(new, class_embeddings(self._embedder, new, self._templates, progress=False), strict=True)
         return np.stack([self._kept[noun] for noun in nouns])
 
 
