@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nounflow.predictors.broader import chain_of, merged_synonyms
+from nounflow.predictors.broader import chain_of, hypernyms_of, merged_synonyms
 from nounflow.schemas.hypernyms import NounHypernyms
 
 NAMES = {"n1": "beagle", "n2": "poodle", "n3": "dog", "n4": "animal", "n5": "zebra"}
@@ -22,6 +23,20 @@ def test_a_hypernym_has_the_probability_of_all_candidates_below_it() -> None:
     chain = chain_of(HYPERNYMS, [BEAGLE, POODLE, ZEBRA, DOG], [0.4, 0.3, 0.1, 0.05])
     assert [name for name, _ in chain] == ["beagle", "dog", "animal"]
     assert [p for _, p in chain] == pytest.approx([0.4, 0.75, 0.85])
+
+
+def test_of_synonyms_the_heaviest_names_what_they_share() -> None:
+    lexicon = pl.DataFrame(
+        {
+            "noun": ["frog", "toad", "tree frog"],
+            "synsets": [["n1"], ["n1"], ["n2"]],
+            "weight": [7.0, 6.0, 9.0],
+            "hypernyms": [[], [], ["anuran"]],
+            "hypernym_synsets": [[], [], ["n1"]],
+            "group": ["frog", "frog", "tree frog"],
+        }
+    )
+    assert hypernyms_of(lexicon).names == {"n1": "frog", "n2": "tree frog"}
 
 
 def test_what_is_of_no_lexicon_has_nothing_above_it() -> None:

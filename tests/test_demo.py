@@ -47,7 +47,8 @@ def test_a_picture_that_is_dropped_is_named_by_each_model_and_no_other_machine_i
     monkeypatch.setattr(socket.socket, "connect", watched)
     page = demo_page(classifiers, examples, 0.5)
     Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(tmp_path / "clear.png")
-    (picture,) = (block for block in page.blocks.values() if getattr(block, "elem_id", "") == "picture")
+    blocks: list[Any] = list(page.blocks.values())
+    (picture,) = (block for block in blocks if getattr(block, "elem_id", "") == "picture")
     given = picture.preprocess(picture.data_model(path=str(tmp_path / "clear.png"), orig_name="clear.png"))
     assert given == str(tmp_path / "clear.png")  # as every other way in reads it: what is transparent is white
     address = start(page, "127.0.0.1", 0, examples, block=False)

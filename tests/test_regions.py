@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -34,7 +34,7 @@ from nounflow.regions.learning import Learnt, add_names, learn_probe
 from nounflow.regions.probe import draw_samples, fit_row, focal_loss, probabilities
 from nounflow.regions.proposals import PROPOSALS, load_source, propose, propose_files
 from nounflow.regions.quality import fit_quality, quality
-from nounflow.regions.retrieval import BestBoxes
+from nounflow.regions.retrieval import best_boxes
 from nounflow.regions.scoring import score_ways
 from nounflow.schemas.boxes import xywh
 from nounflow.schemas.tables import write_table
@@ -218,10 +218,8 @@ def learnt(
 
 def test_retrieval_in_one_pass_finds_the_best_of_all() -> None:
     images, _ = world(40)
-    best = BestBoxes(TEXTS[:2], RetrievalConfig(most=5, dedup_iou=None, min_objectness=0.42))
-    for image in images:
-        best.offer(image)
-    for name, found in enumerate(best.found()):
+    best = best_boxes(iter(images), TEXTS[:2], RetrievalConfig(most=5, dedup_iou=None, min_objectness=0.42))
+    for name, found in enumerate(best):
         every = [
             (float(cosine), image.file, row)
             for image in images
@@ -229,22 +227,23 @@ def test_retrieval_in_one_pass_finds_the_best_of_all() -> None:
             if image.objectness[row] >= 0.42
         ]
         assert [(box.image.file, box.row) for box in found] == [one[1:] for one in sorted(every, reverse=True)[:5]]
-    few = BestBoxes(TEXTS[:1], RetrievalConfig(most=50, per_image=1))
-    for image in images:
-        few.offer(image)
-    assert len({box.image.file for box in few.found()[0]}) == len(few.found()[0]) == 40
-    none = BestBoxes(TEXTS[:1], RetrievalConfig(min_objectness=0.9))
-    none.offer(images[0])
-    assert none.found() == [[]]
+    (few,) = best_boxes(images, TEXTS[:1], RetrievalConfig(most=50, per_image=1))
+    assert len({box.image.file for box in few}) == len(few) == 40
+    assert best_boxes(images[:1], TEXTS[:1], RetrievalConfig(min_objectness=0.9)) == [[]]
 
 
 def test_only_images_with_a_best_box_are_held() -> None:
     images, _ = world(40)
     alive = [(image.file, weakref.ref(image)) for image in images]
-    best = BestBoxes(TEXTS[:2], RetrievalConfig(most=5))
-    while images:
-        best.offer(images.pop(0))
-    assert {file for file, there in alive if there()} == {box.image.file for found in best.found() for box in found}
+    held = set[str]()
+
+    def one_by_one() -> Iterator[ImageRegions]:
+        while images:
+            yield images.pop(0)
+        held.update(file for file, there in alive if there())  # when the last one was looked at
+
+    best = best_boxes(one_by_one(), TEXTS[:2], RetrievalConfig(most=5))
+    assert held - {"39.png"} == {box.image.file for found in best for box in found} - {"39.png"}
 
 
 def test_negatives_are_of_the_same_image_and_limited() -> None:

@@ -23,15 +23,17 @@ def hypernyms_of(lexicon: pl.DataFrame) -> NounHypernyms:
     names: dict[str, str] = {}
     chains = []
     columns = ("noun", "synsets", "hypernyms", "hypernym_synsets")
-    for noun, synsets, above, above_synsets in lexicon.select(columns).iter_rows():
+    for _noun, synsets, above, above_synsets in lexicon.select(columns).iter_rows():
         named = zip(above_synsets or (), above or (), strict=True)
         chain = [(synset, name) for synset, name in named if name not in _TOO_BROAD]
         own = list(synsets or ())[:1]
-        for synset in own:
-            names[synset] = noun  # the lexicon's word for it
         for synset, name in chain:
             names.setdefault(synset, name)
         chains.append(tuple(own + [synset for synset, _ in chain]))
+    for noun, synsets in lexicon.sort("weight", maintain_order=True).select("noun", "synsets").iter_rows():
+        names.update(
+            dict.fromkeys(list(synsets or ())[:1], noun)
+        )  # the lexicon's word for it; of synonyms the heaviest
     groups = tuple(group or noun for group, noun in lexicon.select("group", "noun").iter_rows())
     return NounHypernyms(names=names, chains=tuple(chains), groups=groups)
 

@@ -12,7 +12,7 @@ from nounflow.regions.boxes import GEOMETRY, best_overlap, geometry
 from nounflow.regions.image_regions import ImageRegions
 from nounflow.regions.probe import background_rows, draw_samples, fit_row, probabilities
 from nounflow.regions.quality import fit_quality, quality
-from nounflow.regions.retrieval import BestBoxes, PseudoBox
+from nounflow.regions.retrieval import PseudoBox, best_boxes
 
 Images = Callable[[], Iterable[ImageRegions]]  # those to learn from, each time it is called
 
@@ -126,10 +126,8 @@ def _with_names(
     probe: Probe, images: Iterable[ImageRegions], names: Sequence[str], texts: np.ndarray, beside: _Seen,
     settings: RegionsConfig,
 ) -> Learnt:  # fmt: skip
-    best = BestBoxes(texts, settings.settled_retrieval())
-    for image in images:
-        best.offer(image)
-    pseudo, rows = dict(zip(names, best.found(), strict=True)), [probe.weights]
+    best = best_boxes(images, texts, settings.settled_retrieval())
+    pseudo, rows = dict(zip(names, best, strict=True)), [probe.weights]
     held = {box.image.file: box.image for boxes in pseudo.values() for box in boxes}
     seen = _Seen(
         {file: image.boxes for file, image in held.items()},

@@ -7,6 +7,7 @@ images.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,39 +27,33 @@ class PseudoBox:
     image: ImageRegions = field(compare=False)
 
 
-class BestBoxes:
-    """The best boxes of each name so far."""
+def best_boxes(images: Iterable[ImageRegions], texts: np.ndarray, config: RetrievalConfig) -> list[list[PseudoBox]]:
+    """Of each name its best boxes, the most like it first; fewer than asked for, or none, where there are no more.
 
-    def __init__(self, texts: np.ndarray, config: RetrievalConfig) -> None:
-        """`texts` are unit rows [names, dim]."""
-        self._texts, self._config = texts.astype(np.float32), config
-        self._heaps: list[list[PseudoBox]] = [[] for _ in texts]
-        self._seen = 0
-
-    def offer(self, image: ImageRegions) -> None:
-        """Take what is good enough of one more image."""
-        self._seen += 1
-        likely = np.flatnonzero(image.objectness >= (self._config.min_objectness or 0.0))
+    Args:
+        texts: unit rows of the names [names, dim].
+    """
+    texts = texts.astype(np.float32)
+    heaps: list[list[PseudoBox]] = [[] for _ in texts]
+    for number, image in enumerate(images, 1):
+        likely = np.flatnonzero(image.objectness >= (config.min_objectness or 0.0))
         if not len(likely):
-            return
-        cosines = image.combined()[likely] @ self._texts.T  # [likely, names]
-        for name, heap in enumerate(self._heaps):
-            full = len(heap) >= self._config.most
-            if full and cosines[:, name].max() <= heap[0].cosine:
+            continue
+        cosines = image.combined()[likely] @ texts.T  # [likely, names]
+        for name, heap in enumerate(heaps):
+            if len(heap) >= config.most and cosines[:, name].max() <= heap[0].cosine:
                 continue
-            for row in self._of_one_image(image.boxes[likely], cosines[:, name]):
-                box = PseudoBox(float(cosines[row, name]), -self._seen, int(likely[row]), image)
-                if len(heap) < self._config.most:
+            for row in _of_one_image(image.boxes[likely], cosines[:, name], config):
+                box = PseudoBox(float(cosines[row, name]), -number, int(likely[row]), image)
+                if len(heap) < config.most:
                     heapq.heappush(heap, box)
                 else:
                     heapq.heappushpop(heap, box)
+    return [sorted(heap, reverse=True) for heap in heaps]
 
-    def found(self) -> list[list[PseudoBox]]:
-        """Of each name its boxes, the most like it first; fewer than asked for, or none, where there are no more."""
-        return [sorted(heap, reverse=True) for heap in self._heaps]
 
-    def _of_one_image(self, boxes: np.ndarray, cosines: np.ndarray) -> np.ndarray:
-        """Rows that one image may give to a name, the most like it first."""
-        iou = self._config.dedup_iou
-        rows = np.argsort(-cosines, kind="stable") if iou is None else suppressed(boxes, cosines, iou)
-        return rows[: self._config.per_image or self._config.most]
+def _of_one_image(boxes: np.ndarray, cosines: np.ndarray, config: RetrievalConfig) -> np.ndarray:
+    """Rows that one image may give to a name, the most like it first."""
+    iou = config.dedup_iou
+    rows = np.argsort(-cosines, kind="stable") if iou is None else suppressed(boxes, cosines, iou)
+    return rows[: config.per_image or config.most]
