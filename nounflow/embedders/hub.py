@@ -5,6 +5,7 @@ The libraries ask the hub for every file each time, and without a network they t
 
 import contextlib
 import queue
+import textwrap
 import threading
 import urllib.error
 import urllib.request
@@ -52,6 +53,33 @@ class HubFiles(NamedTuple):
         from huggingface_hub import constants
 
         return Path(constants.HF_HUB_CACHE) / f"models--{self.repository.replace('/', '--')}"
+
+
+def loaded(spec: str, wanted: HubFiles | None, load: Callable[[], Loaded], fetch: str) -> Loaded:
+    """As `from_hub`; whatever a library raises when a model is not here becomes advice that names `fetch`.
+
+    Raises:
+        NounflowError: the model cannot be loaded.
+    """
+    try:
+        return from_hub(spec, wanted, load)
+    except NounflowError:
+        raise
+    except ImportError as error:
+        sentence = " ".join(str(error).split()).partition(". ")[0]
+        raise NounflowError(
+            f"The model {spec} needs a package that is not here ({sentence})",
+            where=spec,
+            fix="pip install that package",
+        ) from error
+    except Exception as error:  # network, files, formats: each library has its own kinds
+        reason = textwrap.shorten(str(error), 300, placeholder=" ...")
+        raise NounflowError(
+            f"The model {spec} cannot be loaded ({type(error).__name__}: {reason})",
+            where=spec,
+            fix=f"without a network, fetch it where there is one ({fetch}), copy the folder here and write "
+            f"{spec.partition(':')[0]}:FOLDER",
+        ) from error
 
 
 def from_hub(spec: str, wanted: HubFiles | None, load: Callable[[], Loaded]) -> Loaded:

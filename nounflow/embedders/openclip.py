@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from nounflow.embedders.clip_model import clip_embedder
-from nounflow.embedders.hub import from_hub
+from nounflow.embedders.hub import loaded
 from nounflow.embedders.library_tokenizer import LibraryTokenizer
-from nounflow.embedders.loading import SkipInitialisation, loaded
 from nounflow.embedders.openclip_names import (
     fetch_command,
     hub_files,
@@ -25,6 +26,17 @@ from nounflow.embedders.protocol import Patches
 from nounflow.embedders.text_path import TextSide
 from nounflow.embedders.two_towers import TwoTowers
 
+_FILLS = {torch.Tensor.normal_, torch.Tensor.uniform_}
+
+
+class _SkipInitialisation(TorchFunctionMode):
+    """Do not draw the random numbers that a checkpoint overwrites: seconds for a large model."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in _FILLS or getattr(func, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"] if kwargs and "tensor" in kwargs else args[0]
+        return func(*args, **(kwargs or {}))
+
 
 def load_tokenizer(name: str) -> LibraryTokenizer:
     """The tokenizer of an open_clip model.
@@ -37,7 +49,8 @@ def load_tokenizer(name: str) -> LibraryTokenizer:
     model, weights = parse_name(name)
     own = loaded(
         f"openclip:{name}",
-        lambda: from_hub(f"openclip:{name}", hub_tokenizer_files(model), lambda: open_clip.get_tokenizer(model)),
+        hub_tokenizer_files(model),
+        lambda: open_clip.get_tokenizer(model),
         fetch_command(model, weights),
     )
     return tokenizer_of(own)
@@ -79,7 +92,7 @@ def _load_model(name: str, device: str) -> Any:
     model_name, weights = parse_name(name)
 
     def create() -> Any:
-        with SkipInitialisation():
+        with _SkipInitialisation():
             return open_clip.create_model(
                 model_name,
                 pretrained=weights,
@@ -89,8 +102,8 @@ def _load_model(name: str, device: str) -> Any:
                 **text_model_beside(model_name),
             )
 
-    spec, wanted = f"openclip:{name}", hub_files(model_name, weights)
-    return loaded(spec, lambda: from_hub(spec, wanted, create), fetch_command(model_name, weights)).eval()
+    wanted, fetch = hub_files(model_name, weights), fetch_command(model_name, weights)
+    return loaded(f"openclip:{name}", wanted, create, fetch).eval()
 
 
 def _patches_of(model: Any, resize_mode: str) -> tuple[Patches, Callable[[Tensor], Tensor]] | None:

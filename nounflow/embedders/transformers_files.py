@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nounflow.config.base import at_home
-from nounflow.embedders.hub import HubFiles, check_folder, from_hub
-from nounflow.embedders.loading import loaded
+from nounflow.embedders.hub import HubFiles, check_folder, loaded
 from nounflow.errors import NounflowError
 
 KINDS = ("clip", "siglip", "siglip2")
@@ -55,8 +54,8 @@ def where(name: str) -> dict[str, Any]:
 
 
 def load_or_advise(name: str, load: Callable[[], Any], *files: Sequence[str]) -> Any:
-    """Call `load`; see `nounflow.embedders.loading.loaded`. `files`: what it needs of a hub beside the config."""
+    """Call `load`; see `nounflow.embedders.hub.loaded`. `files`: what it needs of a hub beside the config."""
     spec, local = f"transformers:{name}", Path(at_home(name)).is_dir()
     wanted = None if local else HubFiles(source(name), (("config.json",), *files))
     repository = "ORG/NAME" if local else name
-    return loaded(spec, lambda: from_hub(spec, wanted, load), f"hf download {repository} --local-dir FOLDER")
+    return loaded(spec, wanted, load, f"hf download {repository} --local-dir FOLDER")
