@@ -48,7 +48,7 @@ rule compose_scenes:
         runtime=30,
     params:
         scenes=CONFIG.scenes.count,
-        seed=CONFIG.scenes.seed,
+        seed=f"--seed {CONFIG.scenes.seed}",  # named: Snakemake compares parameters as a set
         code=code("compose_scenes"),
     message:
         "Composing {params.scenes} scenes from cut-outs"
@@ -58,6 +58,6 @@ rule compose_scenes:
         " --labels {input.labels:q}"
         " --wordnet {input.wordnet:q}"
         " --scenes {params.scenes}"
-        " --seed {params.seed}"
+        " {params.seed}"
         ' --out "$(dirname {output.manifest:q})"'
         " 2>&1 | tee {log:q}"

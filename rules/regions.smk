@@ -84,7 +84,7 @@ rule compose_region_scenes:
         runtime=30,
     params:
         scenes=REGIONS.scenes.count,
-        seed=REGIONS.scenes.seed,
+        seed=f"--seed {REGIONS.scenes.seed}",  # named: Snakemake compares parameters as a set
         code=code("compose_scenes"),
     message:
         "Composing {params.scenes} scenes with boxes"
@@ -94,7 +94,7 @@ rule compose_region_scenes:
         " --labels {input.labels:q}"
         " --wordnet {input.wordnet:q}"
         " --scenes {params.scenes}"
-        " --seed {params.seed}"
+        " {params.seed}"
         ' --out "$(dirname {output.manifest:q})"'
         " 2>&1 | tee {log:q}"
 

@@ -53,7 +53,9 @@ def test_images_that_are_not_there_yet_are_not_counted(config: Config, rates: li
     assert (step.amount, step.hours, step.source) == (None, None, "not counted yet")
 
 
-def test_this_machine_is_measured_in_seconds(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_this_machine_is_measured_in_seconds(
+    config: Config, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(speeds, "_SECONDS", 0.01)
     start = time.monotonic()
     found = speeds.measured_rates(config, {"small": 300}, "cpu")
@@ -62,6 +64,7 @@ def test_this_machine_is_measured_in_seconds(config: Config, monkeypatch: pytest
         ("texts", BUNDLED), ("images", BUNDLED), ("samples", "decoder:384x2"), ("samples", "head:0"),
     }  # fmt: skip
     assert all(rate.per_second > 0 and rate.machine == speeds.HERE for rate in found)
+    assert "measuring the training of decoder:384x2 (1 of 2) ..." in capsys.readouterr().err
 
 
 def test_a_rate_is_that_of_work_that_takes_long_enough(monkeypatch: pytest.MonkeyPatch) -> None:

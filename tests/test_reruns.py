@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -184,3 +186,13 @@ def test_edits_of_resources_and_labels_rerun_what_reads_them(project: Project) -
     ]
     found = dry_runs(project.folder, edits)
     assert found == [following("compose_captions"), following("annotate")]
+
+
+def test_two_numbers_of_a_rule_cannot_change_places_unseen(repository: Path) -> None:
+    """Snakemake compares a job's parameters as a set, without their names: at most one is a bare number."""
+    bare = re.compile(r"^        \w+=[\w.]+\.(?:seed|count|gallery|coarse_from|threads|shards),", flags=re.MULTILINE)
+    rules = "\n".join(path.read_text() for path in (repository / "rules").glob("*.smk"))
+    several = [rule.partition(":")[0] for rule in re.split(r"^ *rule ", rules, flags=re.MULTILINE)[1:]
+               if len(bare.findall(rule)) > 1]  # fmt: skip
+    assert bare.search(rules)
+    assert several == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -53,8 +54,11 @@ def measured_rates(config: Config, sizes: Mapping[str, int], device: str) -> lis
     for name in sorted({run.embedder for run in config.runs.values()}):
         embedder = config.embedders[name]
         if embedder.spec.partition(":")[0] in _LOCAL:
+            print(f"measuring texts and images of {name} ({embedder.spec}) ...", file=sys.stderr, flush=True)
             rows += embedder_rates(embedder, load_embedder(embedder, device))
-    for size, run in {run.size: run for run in runs}.items():
+    sizes_of_models = {run.size: run for run in runs}
+    for i, (size, run) in enumerate(sizes_of_models.items(), 1):
+        print(f"measuring the training of {size} ({i} of {len(sizes_of_models)}) ...", file=sys.stderr, flush=True)
         rate = sample_rate(run, 512, sizes[run.lexicon], device)
         rows.append(Rate(HERE, "samples", size, rate, "measured now"))
     return rows

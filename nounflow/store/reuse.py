@@ -42,7 +42,8 @@ class VectorOrigin:
 def computation(family: EmbedderFamily, device: str) -> dict[str, str]:
     """What decides about the last bits of a text's vector, beside embedder and batch shapes.
 
-    The number of threads does not (tests/test_reuse.py). Of the code, what the embedder's family is made of counts.
+    The number of threads does not (tests/test_reuse.py). Of the code, what the embedder's family is made of counts,
+    and what rounds vectors to their stored type.
     """
     import torch
 
@@ -56,6 +57,7 @@ def computation(family: EmbedderFamily, device: str) -> dict[str, str]:
         "machine": f"{device}: {machine}",
         "torch": torch.__version__,
         "code": code_fingerprint(family.load, within=PACKAGE / "embedders"),
+        "stored": code_fingerprint("nounflow.store.rows:encode", within=PACKAGE / "store"),
     }
 
 
