@@ -15,8 +15,9 @@ from nounflow.embedders.load import load_embedder
 from nounflow.embedders.prompts import class_embeddings
 from nounflow.predictors.broader import hypernyms_of
 from nounflow.schemas.tables import read_lexicon
+from nounflow.scoring.intervals import percentiles
 from nounflow.tags.material import read_images
-from nounflow.tags.measures import LabelMeans, SetCounts, chosen, interval, samples
+from nounflow.tags.measures import LabelMeans, SetCounts, chosen, samples
 from nounflow.tags.scores import dual_stream
 from nounflow.tags.texts import TEMPLATES
 from nounflow.text import canon
@@ -82,7 +83,7 @@ def main() -> None:
     base = LabelMeans.of(own, truth, draws)
     for name, scores in rules.items():
         found = LabelMeans.of(scores, truth, draws)
-        low, high = interval(found.draws - base.draws)
+        low, high = percentiles(found.draws - base.draws)
         together = SetCounts.of(chosen(np.hstack([scores, plain]), 5), np.hstack([truth, values])).figures()[0, 2]
         print(
             f"{name:32} mAP {100 * found.of_positive:.1f}, less own text [{100 * low:+.1f}, {100 * high:+.1f}]; "

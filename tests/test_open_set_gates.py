@@ -102,7 +102,7 @@ class Nearest(Predictor):
 class Vectors:
     """An embedder whose images are their vectors."""
 
-    dim = 16
+    dim, device = 16, "cpu"
 
     def __init__(self, bank: Any) -> None:
         self.bank = bank
