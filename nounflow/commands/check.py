@@ -138,7 +138,7 @@ def gap_lines(model: Embedder, images: Path | None, rates: list[Rate]) -> list[s
     if images is None and not labelled:
         return [
             *lines,
-            "gap: no photographs here; `snakemake results/inputs/tuxpaint/manifest.json` or --images FOLDER",
+            "gap: no photographs here; `snakemake --cores 1 results/inputs/tuxpaint/manifest.json` or --images FOLDER",
         ]
     folder = images or input_folder(_PHOTOS / "manifest.json")
     gold = read_labels(_LABELS) if labelled else {}
