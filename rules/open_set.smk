@@ -16,7 +16,14 @@ OPEN_SET_SETS = sorted(
 KNOWN_SETS = sorted(
     {test.known for test in OPEN_SET.tests.values() if test.known in CONFIG.image_sets}
 )
-OF_GATES = ("gate", "negatives", "prompts", "background", "seed")  # what is compared, and how, shapes none
+# what is compared, and how, shapes no gate
+OF_GATES = (
+    "gate",
+    "negatives",
+    "prompts",
+    "background",
+    "seed",
+)
 BANK = "results/open_set/{embedder}/bank.json"
 CLASS_LISTS = [test.classes for test in OPEN_SET.tests.values() if test.classes]
 NO_MODELS = {
