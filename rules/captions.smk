@@ -32,6 +32,9 @@ rule compose_captions:
         settings=lambda wildcards: shaping(
             CONFIG.captions.multiset.of(wildcards.source)
         ),
+        templates=contents(  # files of older times may come in their place
+            CONFIG.captions.singular_templates, CONFIG.captions.plural_templates
+        ),
         seed=CONFIG.captions.seed,
         code=code("compose_captions"),
     message:

@@ -20,7 +20,7 @@ from nounflow.config.noise import SCHEMES
 from nounflow.config.yaml_files import read_keys
 from nounflow.earlier_results import EarlierResults
 from nounflow.errors import NounflowError
-from nounflow.files import sha256_json
+from nounflow.files import sha256_file, sha256_json
 from nounflow.fingerprint import code_fingerprint
 from nounflow.images import list_images
 from nounflow.predictor_kinds import PREDICTORS
@@ -101,6 +101,14 @@ def shaping(part):
 def resource(path):
     """A file that the config names: in the working folder, else beside the Snakefile; no prefix of a module moves it."""
     return local(path if Path(path).exists() else os.path.relpath(HOME / path))
+
+
+def contents(*paths):
+    """Digest of files that the config names: Snakemake passes over one that came with an older time (rsync -a, mv)."""
+    found = [path if Path(path).exists() else HOME / path for path in paths]
+    return " ".join(
+        sha256_file(path)[:16] for path in map(Path, found) if path.is_file()
+    )
 
 
 def family_of(embedder):

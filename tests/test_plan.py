@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from nounflow.commands import speeds
+from nounflow.config.embedder import EmbedderConfig
 from nounflow.config.experiment import Config, ImageSetConfig, read_config
 from nounflow.errors import NounflowError
 from nounflow.workflow.plan import Rate, dim_of, lexicon_sizes, plan, read_rates
@@ -70,6 +74,25 @@ def test_this_machine_is_measured_in_seconds(
 def test_a_rate_is_that_of_work_that_takes_long_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speeds, "_SECONDS", 0.2)
     assert speeds.rate_of(lambda n: time.sleep(n / 1000), 8) == pytest.approx(1000, rel=0.3)
+
+
+def test_a_large_tower_is_measured_on_few_texts_and_images(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(speeds, "_SECONDS", 0.02)
+    asked = Counter[str]()
+
+    def slow(name: str, units: Sequence[object]) -> None:
+        asked[name] += len(units)
+        time.sleep(0.01 * len(units))
+
+    tower = Mock(
+        encode_texts=lambda each, progress: slow("texts", each), encode_images=lambda each: slow("images", each)
+    )
+    rates = speeds.embedder_rates(EmbedderConfig(spec=BUNDLED), tower)
+    assert [round(rate.per_second, -2) for rate in rates] == [100, 100]
+    assert max(asked.values()) <= 4
+    assert f"measuring images of {BUNDLED}" in capsys.readouterr().err
 
 
 def test_dimensions_of_known_towers_need_no_weights() -> None:

@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    from nounflow.commands.speeds import HERE, embedder_rates
+    from nounflow.commands.speeds import HERE, embedder_rates, say
     from nounflow.config.threads import physical_cores
     from nounflow.embedders.golden import GOLDEN_TEXTS, check_golden
     from nounflow.embedders.load import load_embedder
@@ -50,6 +50,7 @@ def _check(arguments: argparse.Namespace) -> None:
     scale = f", logit scale {own.logit_scale:.1f}" if own.logit_scale else ""
     print(f"loaded in {time.perf_counter() - start:.0f} s: {own.dim} dimensions, {own.precision} on {device}{scale}")
     print(f"  {own.preprocessing}", flush=True)
+    say(f"embedding {len(GOLDEN_TEXTS)} golden texts in two ways ...")
     check_golden(model)
     spelled = model.target_decode(model.target_tokens(["fire truck"])[0])
     print(
@@ -58,7 +59,7 @@ def _check(arguments: argparse.Namespace) -> None:
     rates = embedder_rates(config, model)
     for rate in rates:
         print(f"{rate.task}: {rate.per_second:,.0f} a second on {HERE}", flush=True)
-    for line in gap_lines(model, arguments.images):
+    for line in gap_lines(model, arguments.images, rates):
         print(line, flush=True)
     _print_config(config)
     _print_plan(config, own.dim, rates, device)
@@ -115,12 +116,14 @@ def whereabouts(config: EmbedderConfig) -> str:
     return f"{', '.join(missing)} of {wanted.repository} to be downloaded" + (f", {size / 1e9:.2f} GB" if size else "")
 
 
-def gap_lines(model: Embedder, images: Path | None) -> list[str]:
-    """How far images lie from texts, beside what is known of the embedder."""
+def gap_lines(model: Embedder, images: Path | None, rates: list[Rate]) -> list[str]:
+    """How far images lie from texts, beside what is known of the embedder; before it, how long that takes."""
+    from nounflow.commands.speeds import say
     from nounflow.config.modality_gaps import known_gap
     from nounflow.embedder_checks.gap import modality_gap
     from nounflow.embedders.bundled import class_names
     from nounflow.embedders.image_files import embed_image_files
+    from nounflow.embedders.prompts import fill_prompts
     from nounflow.image_folders import list_images
     from nounflow.inputs import input_folder
     from nounflow.schemas.labels import read_labels
@@ -135,12 +138,16 @@ def gap_lines(model: Embedder, images: Path | None) -> list[str]:
     if images is None and not labelled:
         return [
             *lines,
-            "gap: no photographs here; `snakemake results/inputs/tuxpaint/manifest.json` or --images FOLDER",
+            "gap: no photographs here; `snakemake --cores 1 results/inputs/tuxpaint/manifest.json` or --images FOLDER",
         ]
     folder = images or input_folder(_PHOTOS / "manifest.json")
     gold = read_labels(_LABELS) if labelled else {}
     files = [file for file in list_images(folder) if file in gold or not labelled]
     files = files[:: max(1, -(-len(files) // _MOST_IMAGES))]
+    texts = len({gold[file].gold for file in files}) * len(fill_prompts("imagenet7", "")) if labelled else 1000
+    speed = {rate.task: rate.per_second for rate in rates}
+    seconds = len(files) / speed["images"] + texts / speed["texts"]
+    say(f"measuring the gap on {len(files)} images and {texts:,} texts: about {seconds:,.0f} s ...")
     found = embed_image_files(model, folder, files, batch=16, threads=2)
     if not found.files:
         return [*lines, f"gap: no image of {folder} could be read"]
@@ -158,7 +165,7 @@ def gap_lines(model: Embedder, images: Path | None) -> list[str]:
 def _nearest_angle(model: Embedder, images: np.ndarray, nouns: list[str]) -> float:
     import numpy as np
 
-    texts = model.encode_texts([f"a photo of a {noun}." for noun in nouns], progress=False)
+    texts = model.encode_texts([f"a photo of a {noun}." for noun in nouns])
     return float(np.rad2deg(np.arccos(np.clip((images @ texts.T).max(1), -1, 1))).mean())
 
 
@@ -182,7 +189,7 @@ runs:
 
 
 def _print_plan(config: EmbedderConfig, dim: int, rates: list[Rate], device: str) -> None:
-    from nounflow.commands.speeds import HERE, sample_rate
+    from nounflow.commands.speeds import HERE, sample_rate, say
     from nounflow.config.experiment import read_config
     from nounflow.config.runs.run import TrainedRun
     from nounflow.workflow.plan import Rate, lexicon_sizes, plan, read_rates
@@ -193,6 +200,7 @@ def _print_plan(config: EmbedderConfig, dim: int, rates: list[Rate], device: str
     whole = whole.model_copy(update={"embedders": {"mine": config}, "runs": runs})
     sizes, notes = lexicon_sizes(whole, Path("results/nouns"))
     trained = [run for run in runs.values() if isinstance(run, TrainedRun)]
+    say(f"measuring the training of {', '.join(run.size for run in trained)} ...")
     samples = [Rate(HERE, "samples", run.size, sample_rate(run, dim, sizes[run.lexicon], device)) for run in trained]
     known = read_rates(HOME / "resources/rates.tsv") + rates + samples
     steps = plan(whole, sizes, known, HERE, {config.spec: dim})

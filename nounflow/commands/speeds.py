@@ -54,11 +54,10 @@ def measured_rates(config: Config, sizes: Mapping[str, int], device: str) -> lis
     for name in sorted({run.embedder for run in config.runs.values()}):
         embedder = config.embedders[name]
         if embedder.spec.partition(":")[0] in _LOCAL:
-            print(f"measuring texts and images of {name} ({embedder.spec}) ...", file=sys.stderr, flush=True)
             rows += embedder_rates(embedder, load_embedder(embedder, device))
     sizes_of_models = {run.size: run for run in runs}
     for i, (size, run) in enumerate(sizes_of_models.items(), 1):
-        print(f"measuring the training of {size} ({i} of {len(sizes_of_models)}) ...", file=sys.stderr, flush=True)
+        say(f"measuring the training of {size} ({i} of {len(sizes_of_models)}) ...")
         rate = sample_rate(run, 512, sizes[run.lexicon], device)
         rows.append(Rate(HERE, "samples", size, rate, "measured now"))
     return rows
@@ -74,11 +73,14 @@ def embedder_rates(config: EmbedderConfig, model: Embedder) -> list[Rate]:
         model.encode_texts([captions[i % len(captions)] for i in range(n)], progress=False)
 
     def images(n: int) -> None:
-        for _batch in range(max(1, n // 16)):
-            model.encode_images([model.preprocess(image) for _image in range(16)])
+        for start in range(0, n, 16):
+            model.encode_images([model.preprocess(image) for _image in range(min(16, n - start))])
 
-    rates = (("texts", rate_of(texts, 128)), ("images", rate_of(images, 16)))
-    return [Rate(HERE, task, config.spec, rate, "measured now") for task, rate in rates]
+    rows = []
+    for task, work in (("texts", texts), ("images", images)):
+        say(f"measuring {task} of {config.spec}: two seconds, or more where one takes longer ...")
+        rows.append(Rate(HERE, task, config.spec, rate_of(work, 1), "measured now"))
+    return rows
 
 
 def sample_rate(run: TrainedRun, dim: int, nouns: int, device: str) -> float:
@@ -114,7 +116,10 @@ def sample_rate(run: TrainedRun, dim: int, nouns: int, device: str) -> float:
 
 
 def rate_of(work: Callable[[int], None], least: int) -> float:
-    """Units a second of `work(n)`, which does n units: doubled until it takes long enough; the first call warms up."""
+    """Units a second of `work(n)`, which does n units: doubled until it takes long enough; the first call warms up.
+
+    From few units on, so that a large tower, of which one takes seconds, keeps nobody waiting.
+    """
     work(least)
     n = least
     while True:
@@ -123,6 +128,11 @@ def rate_of(work: Callable[[int], None], least: int) -> float:
         if (seconds := time.perf_counter() - start) >= _SECONDS / 2:
             return n / seconds
         n *= 2
+
+
+def say(what: str) -> None:
+    """What comes next, for who waits."""
+    print(what, file=sys.stderr, flush=True)
 
 
 def _made_up(dim: int, nouns: int) -> TrainingSet:

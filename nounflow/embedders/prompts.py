@@ -30,12 +30,13 @@ def class_embeddings(embedder: Embedder, names: Sequence[str], prompts: Prompts,
     """float32 [len(names), dim], unit rows: the normalised mean of the unit embeddings of a name's prompts."""
     each = len(fill_prompts(prompts, ""))
     at_a_time = max(1, _TEXTS // each)
+    within = progress and len(names) <= at_a_time  # of one block the embedder itself tells how far it is
     means = []
-    with Progress("class names", len(names), "classes", quiet=not progress) as bar:
+    with Progress("class names", len(names), "classes", quiet=within or not progress) as bar:
         for start in range(0, len(names), at_a_time):
             block = names[start : start + at_a_time]
             texts = [text for name in block for text in fill_prompts(prompts, name)]
-            vectors = embedder.encode_texts(texts, progress=False)  # [block x prompts, dim]
+            vectors = embedder.encode_texts(texts, progress=within)  # [block x prompts, dim]
             means.append(vectors.reshape(len(block), each, -1).mean(1))
             bar.advance(len(block))
     mean = np.concatenate(means) if means else np.zeros((0, embedder.dim), dtype=np.float32)
