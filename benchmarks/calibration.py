@@ -28,7 +28,7 @@ from nounflow.schemas.hypernyms import AnswerCalibration
 from nounflow.schemas.labels import read_labels
 from nounflow.schemas.tables import read_lexicon
 from nounflow.scoring.calibration import calibration, calibration_interval
-from nounflow.store.shards import open_shard
+from nounflow.store.shards import read_shard
 from nounflow.store.training_set import open_training_set
 from nounflow.streams import stream
 from nounflow.text import canon
@@ -89,13 +89,13 @@ def main() -> None:
         run = predictor.manifest.run
         made_from = Path(read_document(AnswerCalibration, path.with_name(CAPTION_CALIBRATION), "calibration").labels)
         images = Path(f"results/image_embeddings/{made_from.parts[-4]}/{arguments.image_set}.json")
-        shard, vectors = open_shard(images)
+        shard, vectors = read_shard(images)
         answers = predictor.answer(np.asarray(vectors, dtype=np.float32), CANDIDATES)
-        reader = AnswerReader(path, predictor.manifest, use_calibration=False)
+        reader = AnswerReader.of(path, predictor.manifest, use_calibration=False)
         probabilities = answers.probabilities.astype(np.float64)
         right = np.zeros(probabilities.shape, dtype=bool)
         for row, file, texts in zip(right, shard.files, answers.texts, strict=True):
-            names = reader.synonyms((labels[file].gold, *labels[file].accepted), predictor.manifest.nouns)
+            names = reader.synonyms((labels[file].gold, *labels[file].accepted))
             row[:] = [canon(text) in names for text in texts]
         first, share = right[:, 0], right[:, 0].mean()
         ways: list[tuple[str, np.ndarray]] = [("its own", probabilities)]

@@ -9,6 +9,7 @@ The bundled towers see photographs and prompts once; the gaps are added to their
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from nounflow.config.modality_gaps import gap_statistics, published_names
 from nounflow.embedder_checks.angles import all_angles, angles_within, parallel_angles
 from nounflow.embedders.load import load_embedder
 from nounflow.embedders.prompts import fill_prompts
-from nounflow.embedders.rehearsal import Rehearsal, solved
+from nounflow.embedders.rehearsal import rehearsed, solved
+from nounflow.embedders.two_towers import TwoTowers
 from nounflow.schemas.labels import read_labels
 from nounflow.store.shards import read_shard
 from nounflow.streams import stream
@@ -44,9 +46,9 @@ def main() -> None:
     own = np.array([nouns.index(gold[file].gold) for file in manifest.files])
     texts = [text for noun in nouns for text in fill_prompts("imagenet80", noun)[:: arguments.every]]
     prompts = len(texts) // len(nouns)
-    model = load_embedder(EmbedderConfig(spec=f"rehearsal:{published_names()[0]}"), "cpu", images=False)
-    assert isinstance(model, Rehearsal)
-    vectors = model.towers.encode_texts(texts)
+    towers = load_embedder(EmbedderConfig(spec="bundled:minilm-conse"), "cpu", images=False)
+    assert isinstance(towers, TwoTowers)
+    vectors = towers.encode_texts(texts)
 
     means = vectors.reshape(len(nouns), prompts, -1).mean(1)
     classes = unit(means)
@@ -61,8 +63,8 @@ def main() -> None:
     print(f"means {middle @ middle:.4f}, {text_middle @ text_middle:.4f}, {middle @ text_middle:.4f}")
     for name in published_names():
         gap = gap_statistics()[name]
-        model = Rehearsal(model.towers, gap)
-        model.lengths = lengths = solved(gap, prompts)
+        model = replace(rehearsed(towers, gap), lengths=solved(gap, prompts))
+        lengths = model.lengths
         classes = unit(model.text_vectors(texts, vectors).reshape(len(nouns), prompts, -1).mean(1))
         pictures = model.image_vectors([file.encode() for file in manifest.files], images)
         near, away = parallel_angles(pictures, classes[own]), all_angles(pictures, classes, stream(0, "rehearsal"))

@@ -140,7 +140,8 @@ class _Shaping(ast.NodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         """Help of options: `Annotated[Path, "help"]`."""
         if isinstance(node.value, ast.Name) and node.value.id == "Annotated" and isinstance(node.slice, ast.Tuple):
-            node.slice.elts = [part for part in node.slice.elts if not isinstance(part, ast.Constant)]
+            kind, *marks = node.slice.elts
+            node.slice.elts = [kind, *(mark for mark in marks if not isinstance(mark, ast.Constant))]
         return self.generic_visit(node)
 
     def visit_If(self, node: ast.If) -> ast.AST:

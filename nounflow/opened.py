@@ -97,7 +97,8 @@ def loaded_again(
 
 
 def check_process(device: str, threads: int, *, computes: bool = True) -> None:
-    """
+    """Refuse to compute where it would never end; where it `computes`, remember by which process.
+
     Raises:
         NounflowError: this is the fork of a process that has computed in several threads; it would wait for ever.
     """

@@ -165,3 +165,21 @@ def test_the_rule_graph_in_the_docs_shows_the_rules_of_the_main_job(repository: 
               "lexicon_page", "modality_gap", "report", "train_no_model", "train_tags",
               "score_named", "score_open_set", "score_tags"}  # fmt: skip
     assert shown == rules - beside, "draw docs/rulegraph.svg anew: docs/workflow.md says how"
+
+
+def test_what_benchmarks_import_is_there(repository: Path) -> None:
+    """No other test runs them, and mypy does not read them."""
+    names: dict[str, set[str]] = {}
+    missing = []
+    for script in sorted((repository / "benchmarks").glob("*.py")):
+        for node in ast.walk(ast.parse(script.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("nounflow."):
+                place = repository / node.module.replace(".", "/")
+                source = place.with_suffix(".py") if place.with_suffix(".py").is_file() else place / "__init__.py"
+                if node.module not in names:
+                    text = source.read_text() if source.is_file() else ""
+                    names[node.module] = {path.stem for path in place.glob("*.py")} | set(re.findall(r"\w+", text))
+                missing += [f"{script.name}: {node.module}.{a.name}" for a in node.names
+                            if a.name not in names[node.module]]  # fmt: skip
+    assert names
+    assert missing == []

@@ -12,7 +12,7 @@ import torch
 from open_clip.tokenizer import SimpleTokenizer
 
 from nounflow.config.experiment import read_config
-from nounflow.embedders.loading import SkipInitialisation
+from nounflow.embedders.openclip import SkipInitialisation
 from nounflow.embedders.openclip_names import hub_files
 
 ROOT = Path(__file__).parent.parent

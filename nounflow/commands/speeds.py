@@ -35,7 +35,7 @@ from nounflow.workflow.plan import Rate
 
 if TYPE_CHECKING:
     from nounflow.config.experiment import Config
-    from nounflow.training.training_task import TrainingTask
+    from nounflow.training.loss import TrainingTask
 
 HERE = "this machine"
 _SECONDS = 1.5  # of each kind of work

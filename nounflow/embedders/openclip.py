@@ -29,7 +29,7 @@ from nounflow.embedders.two_towers import TwoTowers
 _FILLS = {torch.Tensor.normal_, torch.Tensor.uniform_}
 
 
-class _SkipInitialisation(TorchFunctionMode):
+class SkipInitialisation(TorchFunctionMode):
     """Do not draw the random numbers that a checkpoint overwrites: seconds for a large model."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -92,7 +92,7 @@ def _load_model(name: str, device: str) -> Any:
     model_name, weights = parse_name(name)
 
     def create() -> Any:
-        with _SkipInitialisation():
+        with SkipInitialisation():
             return open_clip.create_model(
                 model_name,
                 pretrained=weights,

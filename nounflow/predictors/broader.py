@@ -31,9 +31,8 @@ def hypernyms_of(lexicon: pl.DataFrame) -> NounHypernyms:
             names.setdefault(synset, name)
         chains.append(tuple(own + [synset for synset, _ in chain]))
     for noun, synsets in lexicon.sort("weight", maintain_order=True).select("noun", "synsets").iter_rows():
-        names.update(
-            dict.fromkeys(list(synsets or ())[:1], noun)
-        )  # the lexicon's word for it; of synonyms the heaviest
+        if synsets:
+            names[synsets[0]] = noun  # the lexicon's word for it; of synonyms the heaviest
     groups = tuple(group or noun for group, noun in lexicon.select("group", "noun").iter_rows())
     return NounHypernyms(names=names, chains=tuple(chains), groups=groups)
 

@@ -1,6 +1,7 @@
-"""Average precision of detections: COCO's, by faster-coco-eval, and bootstrap samples of it over images.
+"""How good boxes are: average precision of detections, and recall of proposals, which bounds it.
 
-And recall of proposals, what detection cannot do better than: AR@k as COCO's, whatever the name of a box.
+Average precision is COCO's, by faster-coco-eval, with bootstrap samples of it over images; recall is COCO's AR@k,
+whatever the name of a box.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class TrainingProgress:
 
 
 def read_progress(manifests: Sequence[Path]) -> dict[str, TrainingProgress]:
-    """By run."""
+    """Run -> what its training left, and what its probabilities were fitted to captions with."""
     progress = {}
     for path in manifests:
         manifest = read_document(PredictorManifest, path, "manifest of a run")

@@ -90,7 +90,7 @@ def _put(documents: dict[tuple[str, str], Document], key: tuple[str, str], docum
 def _scored_run(
     manifest: PredictorManifest, path: Path, lexicons: Sequence[tuple[str, str, dict[str, tuple[str, float]]]]
 ) -> ScoredRun:
-    """With its lexicon, of (name, digest, entries); two names may hold the same nouns."""
+    """A run with its lexicon: of `lexicons` (name, digest, entries), where two names may hold the same nouns."""
     known = {name: entries for name, digest, entries in lexicons if digest == manifest.lexicon}
     if not known:
         raise MismatchError(

@@ -230,7 +230,7 @@ def naming_app(
             return next(chosen.regions([content], boxes=boxes, most=most, min_probability=min_probability))
 
         found = await with_boxes(request, look)
-        left_out = left_out_of(candidates)
+        left_out = await asyncio.to_thread(left_out_of, candidates)
         return found | ({"left_out": left_out} if left_out else {})
 
     @app.head("/healthz", include_in_schema=False)
