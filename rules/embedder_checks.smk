@@ -14,9 +14,7 @@ def check_set_images(
     name,
 ):
     """Where the images of a check set lie; some sets are unpacked below results/ first."""
-    return str(
-        images_folder(CONFIG.check_sets[name], Path(f"results/check_sets/{name}"))
-    )
+    return str(images_folder(CONFIG.check_sets[name], RESULTS / "check_sets" / name))
 
 
 def check_set_listing(

@@ -31,6 +31,10 @@ rule fetch_inputs:
         " 2>&1 | tee {log:q}"
 
 
+# where results lie for what is no input or output: with the prefix, where this is a module of another workflow
+RESULTS = Path(rules.fetch_inputs.output.manifest).parents[2]
+
+
 rule compose_scenes:
     input:
         photos="results/inputs/tuxpaint/manifest.json",

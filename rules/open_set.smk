@@ -25,7 +25,7 @@ OF_GATES = (
     "seed",
 )
 BANK = "results/open_set/{embedder}/bank.json"
-CLASS_LISTS = [test.classes for test in OPEN_SET.tests.values() if test.classes]
+CLASS_LISTS = [local(test.classes) for test in OPEN_SET.tests.values() if test.classes]
 NO_MODELS = {
     name: f"results/open_set/{model.embedder}/no/{name}.safetensors"
     for name, model in OPEN_SET.no_models.items()

@@ -21,7 +21,7 @@ def region_folder(
     test,
 ):
     """Where a test's images lie: a folder, or the manifest of the scenes."""
-    return REGIONS.tests[test].folder or "results/inputs/region_scenes/manifest.json"
+    return REGIONS.tests[test].folder or rules.compose_region_scenes.output.manifest
 
 
 def region_inputs(
@@ -36,8 +36,8 @@ def region_boxes(
     test,
 ):
     """A test's boxes."""
-    boxes = REGIONS.tests[test].boxes
-    return boxes or "results/inputs/region_scenes/files/instances.json"
+    composed = Path(rules.compose_region_scenes.output.manifest).parent
+    return REGIONS.tests[test].boxes or str(composed / "files/instances.json")
 
 
 def region_listing(
@@ -233,9 +233,12 @@ rule probe_regions:
 
 def region_cases(
     _wildcards,
+    input,
+    output,
 ):
     """What is scored, as JSON: see `RegionCase`."""
-    cases = []
+    cases, models = [], dict(zip(REGION_RUNS, input.models))
+    folder = Path(output.scores).with_suffix("")
     for test in REGIONS.tests:
         for run in REGION_RUNS:
             embedder = CONFIG.runs[run].embedder
@@ -245,15 +248,15 @@ def region_cases(
                     "test": test,
                     "run": run,
                     "probe": expand(rules.probe_regions.output.probe, **of)[0],
-                    "view": expand(REGION_VIEW, **of)[0],
+                    "view": expand(rules.embed_regions.output.manifest, **of)[0],
                     "proposals": expand(rules.propose_regions.output.proposals, **of)[
                         0
                     ],
                     "boxes": region_boxes(test),
                     "folder": region_folder(test),
-                    "predictor": expand(MODEL, run=run)[0],
+                    "predictor": models[run],
                     "embedder": CONFIG.embedders[embedder].shaping(),
-                    "detections": f"results/regions/{test}/detections/{run}",
+                    "detections": str(folder / test / "detections" / run),
                 }
             )
     return json.dumps(cases)

@@ -130,7 +130,7 @@ CAPTION_CALIBRATIONS = expand(CAPTION_CALIBRATION, run=CONFIG.runs)
 FURTHER = {
     option: path
     for option in ("open-set", "tags", "regions")
-    if (path := Path(f"results/{option.replace('-', '_')}.json")).is_file()
+    if (path := RESULTS / f"{option.replace('-', '_')}.json").is_file()
 }
 
 
@@ -146,10 +146,12 @@ rule report:
             "results/classification.tsv" if CONFIG.classification.sets else []
         ),
         counts=counts_of_all_stages(CONFIG),
-        fitted=[name for name in CAPTION_CALIBRATIONS if Path(name).is_file()],
+        fitted=[
+            name for name in CAPTION_CALIBRATIONS if (RESULTS.parent / name).is_file()
+        ],
         fetched=[path for name in CONFIG.image_sets for path in fetched_images(name)],
         templates=[
-            os.path.relpath(path)
+            local(os.path.relpath(path))
             for path in sorted((HOME / "nounflow/report/templates").iterdir())
         ],
     output:
@@ -183,7 +185,7 @@ rule report:
             else ""
         ),
         classification=(
-            "--classification results/classification.tsv"
+            f"--classification {RESULTS / 'classification.tsv'}"
             if CONFIG.classification.sets
             else ""
         ),

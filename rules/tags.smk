@@ -24,7 +24,7 @@ def tag_truth(
 ):
     """The label file of a set; scenes bring theirs."""
     part = CONFIG.tags.sets[tag_set]
-    return part.labels or fetched(part.source)[0]
+    return local(part.labels) if part.labels else fetched(part.source)[0]
 
 
 def adapter_inputs(
@@ -36,7 +36,7 @@ def adapter_inputs(
         CONFIG.tags.sets[wildcards.tag_set],
     )
     if method.how != "text_only":
-        seen = {"seen": part.seen} if part.seen else {}
+        seen = {"seen": local(part.seen)} if part.seen else {}
         whole, local = tag_views(wildcards.tag_set)
         return {
             "whole": whole,
@@ -130,7 +130,7 @@ rule score_tags:
     input:
         views=[path for name in CONFIG.tags.sets for path in tag_views(name)],
         truth=[tag_truth(name) for name in CONFIG.tags.sets],
-        seen=[part.seen for part in CONFIG.tags.sets.values() if part.seen],
+        seen=[local(part.seen) for part in CONFIG.tags.sets.values() if part.seen],
         models=expand(MODEL, run=TAG_RUNS),
         nouns=expand(
             rules.build_nouns.output.nouns, lexicon=CONFIG.runs[TAG_RUNS[0]].lexicon

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -54,3 +55,34 @@ def test_another_workflow_uses_its_rules_with_a_prefix_and_a_config_of_its_own(
     assert "naming_build_nouns" in output
     assert (tmp_path / "mine.txt").read_text().endswith("manifest.json\n")
     assert not (tmp_path / "results").exists()
+
+
+def test_nothing_beside_the_main_job_looks_past_the_prefix(
+    repository: Path, wordnet_input: Path, tmp_path: Path
+) -> None:
+    """A dry run of all that is beside it: paths in parameters, too, and files of the user's where the config says."""
+    (tmp_path / "Snakefile").write_text(SNAKEFILE.format(snakefile=repository / "Snakefile"))
+    (tmp_path / "mine").mkdir()
+    shutil.copy(repository / "resources/image_sets/photos.tsv", tmp_path / "tags.tsv")
+    (tmp_path / "seen.txt").write_text("dog\n")
+    (tmp_path / "config.yaml").write_text(
+        "tags: {sets: {own: {folder: mine, labels: tags.tsv, seen: seen.txt}}}\n"
+        "open_set: {tests: {photos: {known: photos, classes: seen.txt}}}\n"
+        "regions: {tests: {scenes: {source: scenes}}}\n"
+    )
+    left = tmp_path / "naming/results"
+    shutil.copytree(wordnet_input, left / "inputs/wordnet")
+    (left / "open_set.json").write_text("{}")
+    targets = [f"naming/results/{name}" for name in ("tags.tsv", "regions.tsv", "open_set.tsv", "report.html")]
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--printshellcmds", *targets],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(repository)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output[-4000:]
+    assert "--open-set naming/results/open_set.json" in output  # the report shows what is there
+    assert set(re.findall(r"([\w.]*/?)results/\w", output)) == {"naming/"}

@@ -83,7 +83,7 @@ def read_picture(folder: Path, file: str, place: str, most_side: int, quality: i
         raise ImageError("the file has changed since the start")
     image = open_image(content)
     if box := asked.get("box"):
-        pen, line = ImageDraw.Draw(image), max(2, round(max(image.size) / 150))
+        pen, line = ImageDraw.Draw(image), max(2, round(max(image.size) / min(150, most_side / 2)))
         for width, colour in ((2 * line, "white"), (line, "#d1242f")):  # around the box, so that it hides nothing of it
             corners = (box[0] - width, box[1] - width, max(box[2], box[0]) + width, max(box[3], box[1]) + width)
             pen.rectangle(corners, outline=colour, width=line)
