@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SNAKEFILE = """
 configfile: "config.yaml"
 
@@ -57,12 +59,14 @@ def test_another_workflow_uses_its_rules_with_a_prefix_and_a_config_of_its_own(
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.extra
 def test_nothing_beside_the_main_job_looks_past_the_prefix(
     repository: Path, wordnet_input: Path, tmp_path: Path
 ) -> None:
     """A dry run of all that is beside it: paths in parameters, too, and files of the user's where the config says."""
     (tmp_path / "Snakefile").write_text(SNAKEFILE.format(snakefile=repository / "Snakefile"))
     (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/a.png").touch()
     shutil.copy(repository / "resources/image_sets/photos.tsv", tmp_path / "tags.tsv")
     (tmp_path / "seen.txt").write_text("dog\n")
     (tmp_path / "config.yaml").write_text(
