@@ -16,6 +16,14 @@ OPEN_SET_SETS = sorted(
 KNOWN_SETS = sorted(
     {test.known for test in OPEN_SET.tests.values() if test.known in CONFIG.image_sets}
 )
+# what is compared, and how, shapes no gate
+OF_GATES = (
+    "gate",
+    "negatives",
+    "prompts",
+    "background",
+    "seed",
+)
 BANK = "results/open_set/{embedder}/bank.json"
 CLASS_LISTS = [test.classes for test in OPEN_SET.tests.values() if test.classes]
 NO_MODELS = {
@@ -322,7 +330,7 @@ rule fit_gate:
         mem_mb=4000,
         runtime=60,
     params:
-        settings=shaping(OPEN_SET),
+        settings=json.dumps({key: OPEN_SET.shaping()[key] for key in OF_GATES}),
         known="--images" if OPEN_SET.gate.images else "--training-set",
         no=lambda wildcards, input: (
             f"--no {shell_words(input.no)}" if OPEN_SET.gate.no_model else ""

@@ -174,10 +174,14 @@ def test_a_model_of_ones_own_may_lie_at_home_and_is_looked_at_first(
         parse_name("local-dir:~/a@b")
 
 
-def test_a_folder_is_a_spec_too(tmp_path: Path) -> None:
+def test_a_folder_is_a_spec_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert check.embedder_config(str(tmp_path)).spec == f"transformers:{tmp_path}"
     (tmp_path / "open_clip_config.json").write_text("{}")
     assert check.embedder_config(str(tmp_path)).spec == f"openclip:{tmp_path}"
+    monkeypatch.chdir(tmp_path.parent)  # what is to be pasted elsewhere is whole; within a project it stays as it is
+    assert check.embedder_config(tmp_path.name).spec == f"openclip:{tmp_path}"
+    Path("Snakefile").touch()
+    assert check.embedder_config(tmp_path.name).spec == f"openclip:{tmp_path.name}"
 
 
 def test_a_wrong_spec_gets_close_ones(capsys: pytest.CaptureFixture[str]) -> None:

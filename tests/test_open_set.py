@@ -277,6 +277,15 @@ def test_the_comparison_tells_known_from_unknown_images_with_and_without_a_list(
     assert open_set(None) == []
 
 
+def test_a_test_with_too_few_known_nouns_is_named(wordnet: WordNet, rng: np.random.Generator) -> None:
+    few = material(wordnet, rng, small={"known": "mine", "known_share": 0.01})
+    labels = {"mine": {file: few.labels["mine"][file] for file in ("0.png", "1.png")}}
+    with pytest.raises(NounflowError, match="softmax scores need two") as caught:
+        compare(replace(few, labels=labels))
+    assert caught.value.where == "open_set.tests.small"
+    assert "label images of more nouns in mine" in str(caught.value.fix)
+
+
 def test_known_and_unknown_sets_that_overlap_are_named(wordnet: WordNet, rng: np.random.Generator) -> None:
     both = material(wordnet, rng)
     labels = {**both.labels, "strange": {"s0.png": Labels(gold="Lion")}}

@@ -81,6 +81,8 @@ def embedder_config(text: str) -> EmbedderConfig:
 
     folder = Path(at_home(text))
     if text and ":" not in text and folder.is_dir():
+        if not Path("Snakefile").is_file():  # the lines to paste will be read in another folder than this one
+            folder = folder.resolve()
         text = f"{'openclip' if (folder / 'open_clip_config.json').is_file() else 'transformers'}:{folder}"
     try:
         return EmbedderConfig(spec=text)

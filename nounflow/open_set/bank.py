@@ -89,8 +89,17 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return np.asarray(vectors / lengths)
 
 
-def check_classes(names: Sequence[str], vectors: np.ndarray) -> None:
+def check_classes(
+    names: Sequence[str],
+    vectors: np.ndarray,
+    where: object = None,
+    fix: str = "add names, such as `background`, or gate without a list",
+) -> None:
     """Refuse a class list that no score can work with.
+
+    Args:
+        where: key or file that the list is from.
+        fix: what to do about a list that is too short.
 
     Raises:
         NounflowError: it has fewer than two names, or two that the embedder cannot tell apart.
@@ -99,7 +108,8 @@ def check_classes(names: Sequence[str], vectors: np.ndarray) -> None:
         what = f"holds one name only ({names[0]})" if names else "is empty"
         raise NounflowError(
             f"The list of known classes {what}: softmax scores need two",
-            fix="add names, such as `background`, or gate without a list",
+            where=where,
+            fix=fix,
         )
     for start in range(0, len(names), 1024):
         alike = vectors[start : start + 1024] @ vectors.T > _ALIKE
@@ -108,5 +118,6 @@ def check_classes(names: Sequence[str], vectors: np.ndarray) -> None:
             one, other = (int(i[0]) for i in np.nonzero(alike))
             raise NounflowError(
                 f"The embedder cannot tell two known classes apart: {names[start + one]} and {names[other]}",
+                where=where,
                 fix="leave one of them out, or word it otherwise",
             )

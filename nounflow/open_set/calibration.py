@@ -34,7 +34,7 @@ def fit_threshold(scores: np.ndarray, keep: float, conformal: bool = False, what
     if len(scores) < LEAST:
         raise NounflowError(
             f"A threshold is fitted on {LEAST} {what} or more, and there are {len(scores)}",
-            fix="give more of them, or leave out `open_set.gate.images` (or --known): it is then fitted on captions",
+            fix="give more; without `open_set.gate.images` (or --known) it is fitted on captions",
         )
     if not conformal:
         return float(np.quantile(scores, 1 - keep))

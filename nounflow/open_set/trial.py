@@ -164,7 +164,10 @@ class Trial:
     def _listed(self, draw: Draw, seed: int) -> Scored:
         images, rows = self.images, self.bank.rows(draw.classes)
         known = self.bank.vectors[rows]
-        check_classes(draw.classes, known)
+        label = (
+            f"label images of more nouns in {self.test.known}, or name the tests that can be made under open_set.tests"
+        )
+        check_classes(draw.classes, known, f"open_set.tests.{self.name}", label)
         called = [draw.classes[i] for i in (_stacked(images) @ known.T).argmax(axis=1).tolist()]
         right = np.array([canon(name) in image.names for name, image in zip(called, images, strict=True)])
         pattern = np.array([not image.image_set for image in images])
