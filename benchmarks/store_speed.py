@@ -330,7 +330,9 @@ def _nearest(results: Path, nouns: np.ndarray, texts: np.ndarray) -> dict[str, n
 def main() -> None:
     """Measure and print a Markdown page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scratch", type=Path, help="folder for synthetic files; it is removed at the end")
+    parser.add_argument(
+        "--scratch", type=Path, required=True, help="folder for synthetic files; it is removed at the end"
+    )
     parser.add_argument("--results", type=Path, help="results of the main job, for int8")
     parser.add_argument("--rows", type=int, default=50_000_000, help="rows to merge and to draw from")
     parser.add_argument("--sample-rows", type=int, default=2_000_000, help="rows with real vectors")

@@ -87,8 +87,7 @@ class NounClassifier(FindsRegions, FindsTags):
             calibrated: whether probabilities follow what `nounflow calibrate`, or the workflow, left with the model.
 
         Raises:
-            NounflowError: there is no such model, it is damaged, its embedder is not the one installed here, or it is
-                no decoder and `generation` is given.
+            NounflowError: there is no such model, it is damaged, or its embedder or `generation` does not go with it.
             TypeError: `threads` or `batch_size` is no whole number from 1 up, or `generation` no settings.
         """
         check_counts(threads=threads, batch_size=1 if batch_size is None else batch_size)

@@ -16,7 +16,7 @@ from nounflow.device import by_device, settle_device
 from nounflow.embedders.protocol import Embedder
 from nounflow.errors import MismatchError, NounflowError
 from nounflow.onnx.opening import is_exported, open_exported
-from nounflow.predictor_kinds import writes_tokens
+from nounflow.predictor_kinds import check_searched
 
 if TYPE_CHECKING:  # PyTorch and more, which an exported model does without
     from nounflow.classifier import NounClassifier
@@ -61,12 +61,8 @@ def open_model(
         embedder = load_embedder(config, device)
         check_identity(embedder.identity, identity, "the embedder installed here", manifest_path)
         batch = by_device(device, 4, 32)
-    if generation is not None and not writes_tokens(predictor.manifest.predictor):
-        raise NounflowError(
-            f"Only a decoder is read by a search; this model's kind is {predictor.manifest.predictor}",
-            where=manifest_path,
-            fix="leave --decoding (`generation`) out, or name a decoder",
-        )
+    if generation is not None:
+        check_searched(predictor.manifest.predictor, manifest_path)
     return predictor, embedder, batch
 
 

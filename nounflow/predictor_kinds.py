@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from nounflow.errors import NounflowError
 from nounflow.registry import Registry
 
 if TYPE_CHECKING:
@@ -123,3 +124,17 @@ def is_baseline(predictor: str) -> bool:
 def writes_tokens(predictor: str) -> bool:
     """Is this kind read by beam search? False for a kind that is not known here."""
     return predictor in PREDICTORS and PREDICTORS[predictor].writes_tokens
+
+
+def check_searched(predictor: str, manifest_path: Path) -> None:
+    """Refuse settings of a search for a model that has none.
+
+    Raises:
+        NounflowError: it is no decoder.
+    """
+    if not writes_tokens(predictor):
+        raise NounflowError(
+            f"Only a decoder is read by a search; this model's kind is {predictor}",
+            where=manifest_path,
+            fix="leave --decoding (`generation`) out, or name a decoder",
+        )

@@ -122,6 +122,9 @@ def test_a_head_answers_as_pytorch_does(place: Path, tmp_path: Path, int8: bool,
     np.testing.assert_array_equal(ours.nouns[:, 0], theirs.nouns[:, 0])
     np.testing.assert_allclose(ours.scores, theirs.scores, atol=close)
     assert all(len(set(row)) == 5 for row in ours.texts)
+    with pytest.raises(NounflowError, match="Only a decoder"):
+        export_model(run / "manifest.json", tmp_path / "out", int8, GenerationConfig())
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_is_not_exported_is_refused_by_name(place: Path, tmp_path: Path) -> None:

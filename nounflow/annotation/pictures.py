@@ -9,7 +9,7 @@ from typing import NamedTuple
 from PIL import ImageDraw
 
 from nounflow.images import ImageError, list_images, open_image
-from nounflow.inputs import input_folder
+from nounflow.inputs import images_folder
 from nounflow.progress import Progress
 from nounflow.schemas.decisions import asked_at
 from nounflow.schemas.documents import read_document
@@ -31,9 +31,9 @@ def digest_images(place: Path, files: Iterable[str] | None = None, tell: bool = 
         place: the folder, or the manifest of a fetched source, which knows the digests already.
         tell: print which have none.
     """
-    fetched = Path(place).suffix == ".json"
-    folder = input_folder(place) if fetched else Path(place)
-    known = read_document(InputManifest, place, "manifest of a fetched input").files if fetched else {}
+    folder, known = images_folder(Path(place)), dict[str, str]()
+    if folder != Path(place):
+        known = read_document(InputManifest, place, "manifest of a fetched input").files
     images: dict[str, str] = {}
     problems: dict[str, str] = {}
     wanted = sorted(set(list_images(folder) if files is None else files))

@@ -46,7 +46,7 @@ def frame_of(rows: Sequence[Row]) -> pl.DataFrame:
 
 
 def frames(rows: Iterable[Row]) -> Iterator[pl.DataFrame]:
-    """The same of any number of rows, so many at a time."""
+    """`frame_of` any number of rows, `BATCH` at a time."""
     remaining = iter(rows)
     while some := list(islice(remaining, BATCH)):
         yield frame_of(some)

@@ -25,7 +25,7 @@ from nounflow.onnx.graphs import Graph, cannot, decoder_graph, head_graph, tower
 from nounflow.onnx.opening import DECODER, EXPORTED, HEAD, TOWER, OnnxTower, is_exported, open_exported
 from nounflow.onnx.predictors import OnnxHead
 from nounflow.onnx.preparing import check_preparation, noise_images, preparation
-from nounflow.predictor_kinds import GENERATION, WEIGHTS
+from nounflow.predictor_kinds import GENERATION, WEIGHTS, check_searched
 from nounflow.predictors.head import NounHead
 from nounflow.predictors.loading import load_predictor
 from nounflow.predictors.protocol import Predictor
@@ -66,6 +66,8 @@ def export_model(
     name, graph = predictor_graph(manifest_path)
     with new_folder(folder) as temporary:
         manifest = copy_model(manifest_path, temporary)
+        if generation:
+            check_searched(manifest.predictor, manifest_path)
         embedder, how = _embedder(manifest.embedder, manifest_path)
         (temporary / WEIGHTS).unlink()
         if generation:
