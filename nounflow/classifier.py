@@ -20,7 +20,7 @@ from nounflow.escaping import SURROGATE, escaped
 from nounflow.image_sources import ImageSource, as_image, check_counts, images_of, is_image, title_of
 from nounflow.model_folders import DEFAULT, find_model, push_model, save_model
 from nounflow.namings import CANDIDATES, AnswerReader, Naming, distinct_nouns
-from nounflow.opened import check_process, loaded_again, open_model, unit_rows
+from nounflow.opening import check_process, loaded_again, open_model, unit_rows
 from nounflow.progress import Progress
 from nounflow.regions.finding import FindsRegions
 from nounflow.tags.finding import FindsTags

@@ -114,7 +114,7 @@ LAYERS = [  # each may import what stands before it, and itself
     {"decoder", "embedders"},
     {"predictors", "annotation", "scoring", "nouns", "captions", "embedder_checks", "open_set"},
     {"tags", "regions"},
-    {"classifier", "classification", "report", "model_folders", "namings", "onnx", "opened"},
+    {"classifier", "classification", "report", "model_folders", "namings", "onnx", "opening"},
     {"web", "serving"},
     {"commands"},
     {"cli"},
