@@ -91,7 +91,8 @@ class NounClassifier(FindsRegions, FindsTags):
             TypeError: `threads` or `batch_size` is no whole number from 1 up, or `generation` no settings.
         """
         check_counts(threads=threads, batch_size=1 if batch_size is None else batch_size)
-        check_process(device := str(device), threads, computes=False)
+        device = str(device)
+        check_process(device, threads, computes=False)
         manifest_path = find_model(run, revision)
         predictor, embedder, batch = open_model(manifest_path, device, threads, generation)
         found = cls(predictor, embedder, threads, manifest_path, batch_size or batch, calibrated=calibrated)

@@ -66,6 +66,7 @@ rule annotate:
         mem_mb=2000,
         runtime=30,
     params:
+        contents=lambda wildcards: contents(*labels_of(wildcards.image_set)),
         labels=lambda wildcards, input: (
             f"--labels {shlex.quote(str(input.labels))}" if input.labels else ""
         ),

@@ -32,7 +32,7 @@ rule compose_captions:
         settings=lambda wildcards: shaping(
             CONFIG.captions.multiset.of(wildcards.source)
         ),
-        templates=contents(  # files of older times may come in their place
+        contents=contents(
             CONFIG.captions.singular_templates, CONFIG.captions.plural_templates
         ),
         seed=CONFIG.captions.seed,

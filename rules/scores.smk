@@ -55,6 +55,7 @@ rule score:
         mem_mb=2000,
         runtime=20,
     params:
+        contents=contents(*LABEL_FILES, *SPECIFICITY),
         labels=json.dumps(LABELS),
         coarse_from=CONFIG.scoring.coarse_from,
         specificity=(

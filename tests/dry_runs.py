@@ -19,12 +19,13 @@ from typing import Any
 RULE_LINE = re.compile(r"^(\w+)\s+\d+$", flags=re.MULTILINE)
 
 
-def dry_runs(folder: Path, edits: list[dict[str, Any]]) -> list[set[str]]:
+def dry_runs(folder: Path, edits: list[dict[str, Any]], *, older: bool = False) -> list[set[str]]:
     """The set of rules that would run after each edit, in their order.
 
     edits: path within the project -> its text for one dry run.
+    older: what was edited has a time before all results, as after `rsync -a`.
     """
-    command = [sys.executable, __file__]
+    command = [sys.executable, __file__, *["older"] * older]
     environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         command, cwd=folder, env=environment, input=json.dumps(edits), capture_output=True, text=True, check=False
@@ -43,12 +44,14 @@ def rules_in(output: str) -> set[str]:
 
 
 @contextlib.contextmanager
-def edited(edit: dict[str, str]) -> Iterator[None]:
+def edited(edit: dict[str, str], older: bool) -> Iterator[None]:
     """The project with other texts in some files; then as it was, with its times."""
     kept = {path: (path.read_bytes(), path.stat()) for path in map(Path, edit)}
     try:
         for name, text in edit.items():
             Path(name).write_text(text)
+            if older:
+                os.utime(name, (0, 0))
         yield
     finally:
         for path, (content, status) in kept.items():
@@ -95,6 +98,6 @@ if __name__ == "__main__":
     _load()
     outputs = []
     for each in json.loads(sys.stdin.read()):
-        with edited(each):
+        with edited(each, "older" in sys.argv):
             outputs.append(output_of_a_fork())
     print(json.dumps(outputs))

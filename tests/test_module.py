@@ -35,6 +35,21 @@ rule mine:
 """
 
 
+def snakemake(repository: Path, folder: Path, *arguments: str) -> str:
+    """What a run in a folder of its own prints; it must end well."""
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(repository)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output[-4000:]
+    return output
+
+
 def test_another_workflow_uses_its_rules_with_a_prefix_and_a_config_of_its_own(
     repository: Path, wordnet_input: Path, tmp_path: Path
 ) -> None:
@@ -44,16 +59,7 @@ def test_another_workflow_uses_its_rules_with_a_prefix_and_a_config_of_its_own(
         "captions: {multiset: {texts_per_noun: [8, 2, 2], shards: [2, 1, 1]}, offline: {captions_per_noun: 4}}\n"
     )
     shutil.copytree(wordnet_input, tmp_path / "naming/results/inputs/wordnet")
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(repository)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    output = done.stdout + done.stderr
-    assert done.returncode == 0, output[-4000:]
+    output = snakemake(repository, tmp_path, "--cores", "2")
     assert "naming_build_nouns" in output
     assert (tmp_path / "mine.txt").read_text().endswith("manifest.json\n")
     assert not (tmp_path / "results").exists()
@@ -78,15 +84,6 @@ def test_nothing_beside_the_main_job_looks_past_the_prefix(
     shutil.copytree(wordnet_input, left / "inputs/wordnet")
     (left / "open_set.json").write_text("{}")
     targets = [f"naming/results/{name}" for name in ("tags.tsv", "regions.tsv", "open_set.tsv", "report.html")]
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "1", "--dry-run", "--printshellcmds", *targets],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(repository)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    output = done.stdout + done.stderr
-    assert done.returncode == 0, output[-4000:]
+    output = snakemake(repository, tmp_path, "--cores", "1", "--dry-run", "--printshellcmds", *targets)
     assert "--open-set naming/results/open_set.json" in output  # the report shows what is there
     assert set(re.findall(r"([\w.]*/?)results/\w", output)) == {"naming/"}

@@ -184,8 +184,9 @@ def test_edits_of_resources_and_labels_rerun_what_reads_them(project: Project) -
         {str(templates): templates.read_text() + "new\t1\ta picture of {a_noun} indeed.\t0\n"},
         {str(labels): labels.read_text() + "empty.png\tcat\n"},
     ]
-    found = dry_runs(project.folder, edits)
-    assert found == [following("compose_captions"), following("annotate")]
+    for older in (False, True):
+        found = dry_runs(project.folder, edits, older=older)
+        assert found == [following("compose_captions"), following("annotate")]
 
 
 def test_two_numbers_of_a_rule_cannot_change_places_unseen(repository: Path) -> None:
